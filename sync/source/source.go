@@ -1,0 +1,127 @@
+// Package source is what the engine reads: inputs in a bucket, each of one of
+// three shapes, handed over in batches with a position to resume from.
+//
+// A source moves nothing by itself. The engine stores what a batch holds and
+// the batch's position in one transaction, so nothing is lost or read twice.
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/impactsync/impactsync/sync/segment"
+)
+
+// Shape tells how the engine has to treat an input.
+type Shape int
+
+// A log holds Segment messages, a changes file holds who joined or left, and a
+// list holds everybody who is a member (or has a computed trait) now.
+const (
+	ShapeLog Shape = iota + 1
+	ShapeChanges
+	ShapeList
+)
+
+// Object is one object of a bucket as it was listed.
+type Object struct {
+	Name    string
+	Size    int64
+	ETag    string // or, where a bucket has none, a text made of size and time
+	ModTime time.Time
+}
+
+// Position says how far one object was read, in decoded bytes, so that a grown
+// object is read on and a rewritten one from its start. The zero value is the
+// start.
+type Position struct {
+	Offset int64  // decoded bytes consumed
+	Line   int64  // lines consumed
+	Hash   []byte // SHA-256 of the decoded bytes before Offset
+	Done   bool   // read to the end of what was there
+}
+
+// Input is one thing to read: an object, or the parts of one list.
+type Input struct {
+	Source  string
+	Shape   Shape
+	Objects []Object // one; several only for a list in parts
+
+	// The rest is for lists, and for changes whose rows do not name their trait.
+	Key       string // trait key
+	Name      string // the name that the key was made from, if any
+	Class     segment.Class
+	ListedAt  time.Time // of the newest part: what orders the lists of a key
+	OnMissing string    // "keep" or "exit"
+}
+
+// Record is one line or row. Exactly one of Message, Change, Member, Rejected
+// and Skipped is set; but a Message that is a trait change has Change set too.
+// It is valid until the callback that got it returns.
+type Record struct {
+	Object   string
+	Line     int64
+	Message  *segment.Message
+	Change   *segment.TraitChange
+	Member   *Member
+	Rejected string // why the line cannot be used; never holds the line itself
+	Skipped  string // why it is passed over on purpose: a word for the counters, e.g. "before_start"
+}
+
+// Member is one row of a list.
+type Member struct {
+	segment.Identity
+	Value   string // "true" for membership, else the computed value
+	Cleared bool   // the row names the person but has no value
+}
+
+// Batch is a bounded run of records (1,000 at most, and about 4 MiB of text)
+// and the position after its last one.
+type Batch struct {
+	Records  []Record
+	Position Position
+}
+
+// Source is one configured place to read from.
+type Source interface {
+	// Name is the source's name in the configuration.
+	Name() string
+	// Inputs lists what there is, oldest first, in bounded memory per input.
+	// It may open objects to learn their shape. Objects that cannot be used at
+	// all go to reject with a reason.
+	Inputs(ctx context.Context, reject func(obj Object, line int64, reason string)) ([]Input, error)
+	// Read reads an input from a position (lists: always from the zero one)
+	// and calls fn with each batch, in order, in the caller's goroutine. At
+	// the end of the object fn gets a last batch, perhaps without records,
+	// whose Position is Done. An error of fn ends the reading and is returned.
+	Read(ctx context.Context, in Input, from Position, fn func(Batch) error) error
+	// Close gives up what the source holds open.
+	Close() error
+}
+
+// Errors of Read that the engine tells apart. A list that ends in any error is
+// never compared; a log keeps the batches it gave.
+var (
+	// ErrGone says that the object vanished between listing and reading.
+	ErrGone = errors.New("the object vanished while it was read")
+	// ErrChanged says that size or time changed while it was read.
+	ErrChanged = errors.New("the object changed while it was read")
+)
+
+// DamagedError says that an object ends in the middle (a truncated gzip) or
+// holds what cannot be decoded; what was whole was handed over.
+type DamagedError struct {
+	Object string
+	Line   int64 // the last whole line
+	Err    error
+}
+
+// Error implements error.
+func (e *DamagedError) Error() string {
+	return fmt.Sprintf("%s: damaged after line %d: %v", e.Object, e.Line, e.Err)
+}
+
+// Unwrap gives the cause.
+func (e *DamagedError) Unwrap() error { return e.Err }
