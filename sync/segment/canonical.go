@@ -1,0 +1,96 @@
+package segment
+
+import (
+	"slices"
+	"strings"
+)
+
+const hexDigits = "0123456789abcdef"
+
+// AppendJSON writes the value in one fixed form: no white space, keys sorted,
+// a key that stood twice only once (the first), as few escapes as JSON allows.
+// Two encodings of one message give the same bytes. Text that is not a JSON
+// number although it stood where one goes (NaN) is written as a string.
+func (v Value) AppendJSON(dst []byte) []byte {
+	switch {
+	case !v.Exists():
+		return append(dst, "null"...)
+	case v.IsObject():
+		return v.appendObject(dst)
+	case v.IsArray():
+		return v.appendArray(dst)
+	}
+	if number, ok := v.Number(); ok && isNumber(number) {
+		return append(dst, number...)
+	}
+	text, _ := v.Text()
+	if _, ok := v.Bool(); ok {
+		return append(dst, text...)
+	}
+	return AppendString(dst, text)
+}
+
+type member struct {
+	key   string
+	value Value
+}
+
+func (v Value) appendObject(dst []byte) []byte {
+	members := make([]member, 0, v.Len())
+	v.Each(func(key string, value Value) { members = append(members, member{key, value}) })
+	slices.SortStableFunc(members, func(a, b member) int { return strings.Compare(a.key, b.key) })
+	members = slices.CompactFunc(members, func(a, b member) bool { return a.key == b.key })
+	dst = append(dst, '{')
+	for i, m := range members {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(AppendString(dst, m.key), ':')
+		dst = m.value.AppendJSON(dst)
+	}
+	return append(dst, '}')
+}
+
+func (v Value) appendArray(dst []byte) []byte {
+	dst = append(dst, '[')
+	for i := range v.Len() {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = v.Index(i).AppendJSON(dst)
+	}
+	return append(dst, ']')
+}
+
+// AppendString writes s as a JSON string.
+func AppendString(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	start := 0
+	for i := range len(s) {
+		c := s[i]
+		if c >= 0x20 && c != '"' && c != '\\' {
+			continue
+		}
+		dst = append(dst, s[start:i]...)
+		if c >= 0x20 {
+			dst = append(dst, '\\', c)
+		} else {
+			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+		}
+		start = i + 1
+	}
+	return append(append(dst, s[start:]...), '"')
+}
+
+// isNumber reports whether s is a number of JSON.
+func isNumber(s string) bool {
+	mantissa, power, found := cutExponent(s)
+	if found && !isDigits(strings.TrimLeft(power, "+-")) {
+		return false
+	}
+	digits := strings.TrimPrefix(mantissa, "-")
+	if len(digits) > 1 && digits[0] == '0' && digits[1] != '.' {
+		return false
+	}
+	return isDecimal(mantissa)
+}

@@ -1,0 +1,91 @@
+package segment
+
+import (
+	"strings"
+
+	"github.com/valyala/fastjson"
+)
+
+// MaxID is the longest id that is used, in bytes. Segment documents no limit
+// (https://segment.com/docs/connections/spec/identify/); this one only keeps
+// junk out.
+const MaxID = 512
+
+// UsableID reports whether s can stand for one person (or thing). Segment
+// advises to block ids of zeros and dashes, "-1", "null" and "anonymous"
+// (https://segment.com/docs/unify/identity-resolution/identity-resolution-settings/);
+// blank ones, ones with control characters and ones over [MaxID] are turned
+// down too. Everything else is used byte for byte.
+func UsableID(s string) bool {
+	switch s {
+	case "", "null", "-1", "anonymous":
+		return false
+	}
+	if len(s) > MaxID {
+		return false
+	}
+	junk := true
+	for i := range len(s) {
+		if s[i] < 0x20 || s[i] == 0x7f {
+			return false
+		}
+		junk = junk && (s[i] == '0' || s[i] == '-' || s[i] == ' ')
+	}
+	return !junk
+}
+
+// usableValue is UsableID for a JSON value: booleans are no ids.
+func usableValue(v *fastjson.Value, text string) bool {
+	t := v.Type()
+	return (t == fastjson.TypeString || t == fastjson.TypeNumber) && UsableID(text)
+}
+
+// NewIdentity puts together what an input says about a person. Ids that are
+// not usable are left out, and so is an anonymous id that Segment derived from
+// an address (eml_ and 40 hex digits): it is no device. An id that is itself
+// an address is kept as its hash only. email is an address in clear or its
+// SHA-1; anything else is ignored. Of several addresses the user id's counts,
+// then email, then the anonymous id's.
+func NewIdentity(userID, anonymousID, email string) Identity {
+	var id Identity
+	if UsableID(userID) {
+		id.UserID = userID
+	}
+	if UsableID(anonymousID) && !isDerivedID(anonymousID) {
+		id.AnonymousID = anonymousID
+	}
+	anonymousHash := takeEmail(&id.AnonymousID)
+	id.EmailSHA1 = takeEmail(&id.UserID)
+	if id.EmailSHA1 == "" {
+		id.EmailSHA1, _ = HashEmail(email)
+	}
+	if id.EmailSHA1 == "" {
+		id.EmailSHA1 = anonymousHash
+	}
+	return id
+}
+
+// takeEmail empties an id that is an address and gives the address's hash.
+func takeEmail(id *string) string {
+	if !LooksLikeEmail(*id) {
+		return ""
+	}
+	hash, _ := HashEmail(*id)
+	*id = ""
+	return hash
+}
+
+func isDerivedID(s string) bool {
+	rest, ok := strings.CutPrefix(s, "eml_")
+	return ok && len(rest) == 40 && isHex(rest)
+}
+
+func isHex(s string) bool {
+	for i := range len(s) {
+		c := s[i] | 0x20
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return s != ""
+}

@@ -1,0 +1,126 @@
+package segment
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"sync"
+	"time"
+
+	"github.com/valyala/fastjson"
+)
+
+// Message is one Segment call. Its fields own their memory and may be kept;
+// what [Message.Lookup] gives is valid until [Message.Release] only. A Message
+// is for one goroutine at a time.
+//
+// Ids are byte-exact and empty where absent or not usable, see [UsableID]. An
+// id sent as a number is its text. Times are in UTC with all nanoseconds, and
+// zero where absent or unreadable.
+type Message struct {
+	Type        string // page, screen, identify, track, group, alias, delete, or what was sent
+	MessageID   string
+	UserID      string
+	AnonymousID string
+	Event       string // of a track call
+	Name        string // of a page or screen
+	GroupID     string
+	PreviousID  string
+
+	Timestamp         time.Time // receivedAt - (sentAt - originalTimestamp), set by Segment
+	OriginalTimestamp time.Time // the sender's clock, or what the caller passed
+	SentAt            time.Time
+	ReceivedAt        time.Time
+
+	parser   fastjson.Parser
+	root     *fastjson.Value
+	top      [fieldOther]*fastjson.Value
+	badTimes uint8
+	size     int
+	pool     *sync.Pool
+}
+
+// Release gives the message's memory back to its decoder. Neither the message
+// nor any [Value] or text of it that came from Lookup may be used afterwards.
+func (m *Message) Release() {
+	pool, size := m.pool, m.size
+	if pool == nil {
+		return
+	}
+	*m = Message{parser: m.parser}
+	if size <= keepBytes {
+		pool.Put(m)
+	}
+}
+
+// Size is the length of the line that the message was decoded from, in bytes.
+func (m *Message) Size() int { return m.size }
+
+// BadTimestamps names the timestamps that were sent but could not be read, for
+// example "sentAt". It is nil for nearly every message.
+func (m *Message) BadTimestamps() []string {
+	var names []string
+	for i, name := range [...]string{"timestamp", "originalTimestamp", "sentAt", "receivedAt"} {
+		if m.badTimes&(1<<i) != 0 {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// EffectiveTime is when what the message tells happened: the timestamp, else
+// originalTimestamp, else receivedAt, else zero. Engage messages put
+// originalTimestamp first, because their timestamp is cut to milliseconds.
+func (m *Message) EffectiveTime() time.Time {
+	first, second := m.Timestamp, m.OriginalTimestamp
+	if m.IsEngage() {
+		first, second = second, first
+	}
+	switch {
+	case !first.IsZero():
+		return first
+	case !second.IsZero():
+		return second
+	}
+	return m.ReceivedAt
+}
+
+// Key identifies the message among all: its messageId, else a hash of the
+// message that does not depend on the order of keys or on white space. The
+// hash costs a walk over the whole message.
+func (m *Message) Key() string {
+	if m.MessageID != "" {
+		return m.MessageID
+	}
+	sum := sha256.Sum256(m.Root().AppendJSON(nil))
+	return "sha256-" + hex.EncodeToString(sum[:16])
+}
+
+// Identity is how the person of the message can be addressed; see
+// [NewIdentity] for what becomes of addresses among the ids. The e-mail
+// address is the first one of traits.email, context.traits.email and
+// properties.email that is one.
+func (m *Message) Identity() Identity {
+	id := NewIdentity(m.UserID, m.AnonymousID, "")
+	for i := 0; i < len(emailPaths) && id.EmailSHA1 == ""; i++ {
+		if text, ok := m.Lookup(emailPaths[i]).Text(); ok {
+			id.EmailSHA1, _ = HashEmail(text)
+		}
+	}
+	return id
+}
+
+var emailPaths = [...]Path{
+	MustPath("traits.email"), MustPath("context.traits.email"), MustPath("properties.email"),
+}
+
+// Root is the message as a whole.
+func (m *Message) Root() Value { return Value{m.root} }
+
+// Lookup finds the value at a path. It costs some nanoseconds per key of the
+// objects on the way and never allocates.
+func (m *Message) Lookup(p Path) Value {
+	if p.root != fieldOther {
+		return Value{m.top[p.root]}.descend(p.keys)
+	}
+	return Value{m.root}.descend(p.keys)
+}

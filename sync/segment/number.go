@@ -1,0 +1,69 @@
+package segment
+
+import (
+	"strconv"
+	"strings"
+)
+
+// maxDigits bounds what an exponent may blow a number up to.
+const maxDigits = 64
+
+// plainNumber writes a number without its exponent, digit by digit: 4.5e2 is
+// 450. What is no number, or would have too many digits, stays as it is.
+func plainNumber(raw string) string {
+	mantissa, power, found := cutExponent(raw)
+	if !found || !isDecimal(mantissa) {
+		return raw
+	}
+	exp, err := strconv.Atoi(strings.TrimPrefix(power, "+"))
+	if err != nil || exp > maxDigits || exp < -maxDigits {
+		return raw
+	}
+	sign := ""
+	if mantissa[0] == '-' {
+		sign, mantissa = "-", mantissa[1:]
+	}
+	whole, fraction, _ := strings.Cut(mantissa, ".")
+	digits, point := whole+fraction, len(whole)+exp
+	if point <= 0 {
+		digits, point = strings.Repeat("0", 1-point)+digits, 1
+	}
+	if point > len(digits) {
+		digits += strings.Repeat("0", point-len(digits))
+	}
+	return sign + joinNumber(digits[:point], digits[point:])
+}
+
+func joinNumber(whole, fraction string) string {
+	if whole = strings.TrimLeft(whole, "0"); whole == "" {
+		whole = "0"
+	}
+	if fraction = strings.TrimRight(fraction, "0"); fraction == "" {
+		return whole
+	}
+	return whole + "." + fraction
+}
+
+func cutExponent(s string) (mantissa, power string, found bool) {
+	i := strings.IndexAny(s, "eE")
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+1:], true
+}
+
+// isDecimal reports whether s is a plain decimal as JSON writes it: an
+// optional minus, digits, and digits after a point.
+func isDecimal(s string) bool {
+	whole, fraction, point := strings.Cut(strings.TrimPrefix(s, "-"), ".")
+	return isDigits(whole) && (!point || isDigits(fraction))
+}
+
+func isDigits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s != ""
+}

@@ -1,0 +1,119 @@
+package segment
+
+import "strings"
+
+// Redact takes e-mail addresses out of a text: a text that is nothing but an
+// address becomes its SHA-1 (see [HashEmail]), a URL is cut as by [RedactURL],
+// and from any other text the addresses are cut out.
+func Redact(s string) string {
+	if !mayHoldEmail(s) {
+		return s
+	}
+	if LooksLikeEmail(s) {
+		hash, _ := HashEmail(s)
+		return hash
+	}
+	if strings.Contains(s, ":") || strings.ContainsAny(s, "?%") {
+		s = RedactURL(s)
+	}
+	for {
+		start, end := findEmail(s)
+		if end == 0 {
+			return s
+		}
+		s = s[:start] + s[end:]
+	}
+}
+
+// HoldsEmail reports whether an e-mail address stands anywhere in s, also with
+// its @ percent-encoded.
+func HoldsEmail(s string) bool {
+	return mayHoldEmail(s) && partHoldsEmail(s)
+}
+
+// RedactURL empties every part of a URL that holds an e-mail address, in clear
+// or percent-encoded: path parts, query names and values, the fragment; and
+// the user name before the host. The rest stays byte for byte.
+func RedactURL(s string) string {
+	if !mayHoldEmail(s) {
+		return s
+	}
+	var b strings.Builder
+	b.Grow(len(s))
+	rest := s
+	if scheme, after, ok := strings.Cut(s, "://"); ok && !strings.ContainsAny(scheme, "/?#@%") {
+		b.WriteString(scheme)
+		b.WriteString("://")
+		host, _ := cutAny(after, "/?#")
+		rest = after[strings.LastIndexByte(host, '@')+1:]
+	}
+	redactParts(&b, rest)
+	return b.String()
+}
+
+// redactParts copies s part by part, leaving out what holds an address.
+func redactParts(b *strings.Builder, s string) {
+	for s != "" {
+		part, sign := cutAny(s, "/?#&=;:,")
+		if !partHoldsEmail(part) {
+			b.WriteString(part)
+		}
+		b.WriteString(sign)
+		s = s[len(part)+len(sign):]
+	}
+}
+
+// cutAny gives s up to the first of the signs, and that sign.
+func cutAny(s, signs string) (part, sign string) {
+	i := strings.IndexAny(s, signs)
+	if i < 0 {
+		return s, ""
+	}
+	return s[:i], s[i : i+1]
+}
+
+// mayHoldEmail is the cheap test: no @ and no percent sign, no address.
+func mayHoldEmail(s string) bool {
+	return strings.IndexByte(s, '@') >= 0 || strings.Contains(s, "40") && strings.IndexByte(s, '%') >= 0
+}
+
+// partHoldsEmail looks through up to three layers of percent-encoding, since
+// URLs within URLs are encoded more than once.
+func partHoldsEmail(part string) bool {
+	for range 4 {
+		if _, end := findEmail(part); end > 0 {
+			return true
+		}
+		decoded := unescape(part)
+		if decoded == part {
+			return false
+		}
+		part = decoded
+	}
+	return false
+}
+
+// unescape decodes what is percent-encoded and leaves what is wrongly so,
+// which must not shield an address.
+func unescape(s string) string {
+	if strings.IndexByte(s, '%') < 0 {
+		return s
+	}
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) && isHex(s[i+1:i+3]) {
+			b = append(b, hexValue(s[i+1])<<4|hexValue(s[i+2]))
+			i += 2
+			continue
+		}
+		b = append(b, s[i])
+	}
+	return string(b)
+}
+
+func hexValue(c byte) byte {
+	if c <= '9' {
+		return c - '0'
+	}
+	return (c | 0x20) - 'a' + 10
+}

@@ -1,0 +1,138 @@
+package segment
+
+import (
+	"unsafe"
+
+	"github.com/valyala/fastjson"
+)
+
+// Value is one JSON value of a message, valid until the message is released;
+// so are its texts: strings.Clone what is to be kept. The zero Value is an
+// absent one, on which every method may be called.
+type Value struct {
+	v *fastjson.Value
+}
+
+// Exists reports whether there is a value other than null.
+func (v Value) Exists() bool { return v.v != nil && v.v.Type() != fastjson.TypeNull }
+
+// Text gives a string, number or boolean as text. A number with an exponent
+// comes as a plain decimal, other numbers as they were sent.
+func (v Value) Text() (string, bool) { return scalarText(v.v) }
+
+// Str gives a string, and false for anything else.
+func (v Value) Str() (string, bool) {
+	if v.v == nil || v.v.Type() != fastjson.TypeString {
+		return "", false
+	}
+	return rawText(v.v), true
+}
+
+// Number gives a number's text exactly as it was sent. It may be NaN or
+// infinite, which some senders write although JSON has no such number.
+func (v Value) Number() (string, bool) {
+	if v.v == nil || v.v.Type() != fastjson.TypeNumber {
+		return "", false
+	}
+	return rawText(v.v), true
+}
+
+// Bool gives a real boolean; the strings "true" and "false" are none.
+func (v Value) Bool() (value, ok bool) {
+	if v.v == nil {
+		return false, false
+	}
+	switch v.v.Type() {
+	case fastjson.TypeTrue:
+		return true, true
+	case fastjson.TypeFalse:
+		return false, true
+	}
+	return false, false
+}
+
+// IsObject and IsArray tell the kinds apart that have no text.
+func (v Value) IsObject() bool { return v.v != nil && v.v.Type() == fastjson.TypeObject }
+
+// IsArray reports whether the value is an array.
+func (v Value) IsArray() bool { return v.v != nil && v.v.Type() == fastjson.TypeArray }
+
+// Len is the number of elements of an array or of keys of an object, else 0.
+func (v Value) Len() int {
+	switch {
+	case v.IsArray():
+		return len(v.v.GetArray())
+	case v.IsObject():
+		return v.v.GetObject().Len()
+	}
+	return 0
+}
+
+// Index gives an element of an array, absent if there is none at i.
+func (v Value) Index(i int) Value {
+	if !v.IsArray() {
+		return Value{}
+	}
+	if a := v.v.GetArray(); i >= 0 && i < len(a) {
+		return Value{a[i]}
+	}
+	return Value{}
+}
+
+// Get gives the value of an object's key, or of an array's element for a key
+// that is its position.
+func (v Value) Get(key string) Value {
+	if v.v == nil {
+		return Value{}
+	}
+	return Value{v.v.Get(key)}
+}
+
+// Each calls fn for every key of an object in the order sent.
+func (v Value) Each(fn func(key string, v Value)) {
+	if !v.IsObject() {
+		return
+	}
+	v.v.GetObject().Visit(func(key []byte, value *fastjson.Value) {
+		fn(unsafe.String(unsafe.SliceData(key), len(key)), Value{value})
+	})
+}
+
+func (v Value) descend(keys []string) Value {
+	for _, key := range keys {
+		if v.v == nil {
+			return Value{}
+		}
+		v.v = v.v.Get(key)
+	}
+	return v
+}
+
+// rawText is the text of a string or a number without copying.
+func rawText(v *fastjson.Value) string {
+	switch v.Type() {
+	case fastjson.TypeString:
+		b := v.GetStringBytes()
+		return unsafe.String(unsafe.SliceData(b), len(b))
+	case fastjson.TypeNumber:
+		return v.String()
+	}
+	return ""
+}
+
+func scalarText(v *fastjson.Value) (string, bool) {
+	if v == nil {
+		return "", false
+	}
+	switch v.Type() {
+	case fastjson.TypeString:
+		return rawText(v), true
+	case fastjson.TypeNumber:
+		return plainNumber(v.String()), true
+	case fastjson.TypeTrue:
+		return "true", true
+	case fastjson.TypeFalse:
+		return "false", true
+	}
+	return "", false
+}
