@@ -1,0 +1,148 @@
+package impactapi
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Param is one form parameter: a name as impact.com spells it and its value,
+// neither of them escaped.
+type Param struct {
+	Name, Value string
+}
+
+// Params is an ordered list of form parameters, the shape in which every
+// request travels through this package. The order is kept on the wire, which
+// makes requests comparable byte for byte. A list is small, so look-ups walk
+// it. The zero value is an empty list. Params is not safe for concurrent
+// writes.
+type Params []Param
+
+// Get returns the value of the first parameter of that exact name and whether
+// there is one.
+func (p Params) Get(name string) (string, bool) {
+	for i := range p {
+		if p[i].Name == name {
+			return p[i].Value, true
+		}
+	}
+	return "", false
+}
+
+// Add appends a parameter, also where one of that name is there already.
+func (p *Params) Add(name, value string) {
+	*p = append(*p, Param{Name: name, Value: value})
+}
+
+// Set gives the first parameter of that name a new value in its place and
+// drops any others of the name; without one it appends.
+func (p *Params) Set(name, value string) {
+	for i := range *p {
+		if (*p)[i].Name == name {
+			(*p)[i].Value = value
+			rest := (*p)[i+1:]
+			*p = (*p)[:i+1+len(deleteNamed(rest, name))]
+			return
+		}
+	}
+	p.Add(name, value)
+}
+
+// Del drops every parameter of that name and keeps the order of the others.
+func (p *Params) Del(name string) {
+	*p = deleteNamed(*p, name)
+}
+
+func deleteNamed(p Params, name string) Params {
+	return slices.DeleteFunc(p, func(q Param) bool { return q.Name == name })
+}
+
+// AppendForm appends the list to dst as application/x-www-form-urlencoded
+// text and returns the longer slice. It allocates only when dst is too small.
+// Each byte outside A-Z a-z 0-9 - . _ ~ is escaped exactly once, a space as +.
+func (p Params) AppendForm(dst []byte) []byte {
+	for i := range p {
+		if i > 0 {
+			dst = append(dst, '&')
+		}
+		dst = appendEscaped(dst, p[i].Name)
+		dst = append(dst, '=')
+		dst = appendEscaped(dst, p[i].Value)
+	}
+	return dst
+}
+
+// Encode is AppendForm as a string.
+func (p Params) Encode() string {
+	return string(p.AppendForm(make([]byte, 0, p.formSize())))
+}
+
+// formSize guesses the encoded length, so that one allocation is the usual case.
+func (p Params) formSize() int {
+	n := 0
+	for i := range p {
+		n += len(p[i].Name) + len(p[i].Value) + 16
+	}
+	return n
+}
+
+// ParseForm reads application/x-www-form-urlencoded text, keeping order and
+// repeated names. It is the inverse of Encode: parsing what Encode wrote gives
+// the same list. Empty pairs are skipped; a broken escape is an error.
+func ParseForm(form string) (Params, error) {
+	if form == "" {
+		return nil, nil
+	}
+	p := make(Params, 0, strings.Count(form, "&")+1)
+	for pair := range strings.SplitSeq(form, "&") {
+		if pair == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(pair, "=")
+		name, err := url.QueryUnescape(name)
+		if err != nil {
+			return nil, fmt.Errorf("read name of form parameter %d: %w", len(p)+1, err)
+		}
+		value, err = url.QueryUnescape(value)
+		if err != nil {
+			return nil, fmt.Errorf("read value of form parameter %q: %w", name, err)
+		}
+		p = append(p, Param{Name: name, Value: value})
+	}
+	return p, nil
+}
+
+const upperHex = "0123456789ABCDEF"
+
+// unreserved marks the bytes that stand for themselves in a form (RFC 3986 §2.3).
+var unreserved = func() (table [256]bool) {
+	for c := range table {
+		b := byte(c)
+		table[c] = isLetter(b) || isDigit(b) || strings.IndexByte("-._~", b) >= 0
+	}
+	return table
+}()
+
+func appendEscaped(dst []byte, s string) []byte {
+	start := 0
+	for i := range len(s) {
+		c := s[i]
+		if unreserved[c] {
+			continue
+		}
+		dst = append(dst, s[start:i]...)
+		start = i + 1
+		if c == ' ' {
+			dst = append(dst, '+')
+			continue
+		}
+		dst = append(dst, '%', upperHex[c>>4], upperHex[c&15])
+	}
+	return append(dst, s[start:]...)
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }

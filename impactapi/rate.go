@@ -1,0 +1,118 @@
+package impactapi
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Rate is what an answer's headers said of the account's request quota.
+// impact.com's default is 1,000 requests an hour on api.impact.com; the
+// tracking host documents no quota and sends no headers.
+//
+// https://integrations.impact.com/brand-api-reference/readme/rate-limits
+type Rate struct {
+	Limit     int           // requests per window
+	Remaining int           // requests left in it
+	Reset     time.Duration // until the window starts anew; 0 when not told
+	Known     bool          // whether Limit or Remaining was told at all
+}
+
+// epochFrom is the value from which a reset header is a Unix time and not a
+// number of seconds: the documents say seconds but their sample is 1487332519.
+const epochFrom = 1_000_000_000
+
+// maxWait bounds what a header may claim, so that no arithmetic overflows.
+const maxWait = 31 * 24 * time.Hour
+
+// The documented spellings, most specific first. Partner documents:
+// https://integrations.impact.com/partner-api-reference/readme/rate-limits
+var (
+	limitHeaders     = []string{"X-Ratelimit-Limit", "X-Ratelimit-Limit-Hour"}
+	remainingHeaders = []string{"X-Ratelimit-Remaining", "X-Ratelimit-Remaining-Hour"}
+	resetHeaders     = []string{"Ratelimit-Reset", "X-Ratelimit-Reset"}
+)
+
+// parseRate reads the quota headers in every documented spelling.
+func parseRate(h http.Header, now time.Time) Rate {
+	limit, hasLimit := firstInt(h, limitHeaders)
+	remaining, hasRemaining := firstInt(h, remainingHeaders)
+	reset, _ := resetWait(h, now)
+	return Rate{
+		Limit:     limit,
+		Remaining: remaining,
+		Reset:     reset,
+		Known:     hasLimit || hasRemaining,
+	}
+}
+
+func firstInt(h http.Header, names []string) (int, bool) {
+	for _, name := range names {
+		values := h[name]
+		if len(values) == 0 {
+			continue
+		}
+		n, err := strconv.Atoi(strings.TrimSpace(values[0]))
+		if err == nil && n >= 0 {
+			return n, true
+		}
+	}
+	return 0, false
+}
+
+// askedWait is the wait that an answer asks for: Retry-After, then
+// RateLimit-Reset, then X-RateLimit-Reset. The reset headers count only on
+// 429; on any other answer they describe the quota, not this request.
+func askedWait(status int, h http.Header, now time.Time) time.Duration {
+	if wait, ok := retryAfter(h.Get("Retry-After"), now); ok {
+		return wait
+	}
+	if status != http.StatusTooManyRequests {
+		return 0
+	}
+	wait, _ := resetWait(h, now)
+	return wait
+}
+
+// retryAfter reads seconds or an HTTP date (RFC 9110 §10.2.3).
+func retryAfter(value string, now time.Time) (time.Duration, bool) {
+	if value == "" {
+		return 0, false
+	}
+	if wait, ok := seconds(value, now); ok {
+		return wait, true
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0, false
+	}
+	return clampWait(at.Sub(now)), true
+}
+
+func resetWait(h http.Header, now time.Time) (time.Duration, bool) {
+	for _, name := range resetHeaders {
+		if values := h[name]; len(values) > 0 {
+			if wait, ok := seconds(values[0], now); ok {
+				return wait, true
+			}
+		}
+	}
+	return 0, false
+}
+
+// seconds reads a number of seconds, or a Unix time when it is that large.
+func seconds(value string, now time.Time) (time.Duration, bool) {
+	n, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+	if err != nil || !(n >= 0 && n < 1e15) {
+		return 0, false
+	}
+	if n > epochFrom {
+		return clampWait(time.Unix(int64(n), 0).Sub(now)), true
+	}
+	return clampWait(time.Duration(min(n, maxWait.Seconds()) * float64(time.Second))), true
+}
+
+func clampWait(d time.Duration) time.Duration {
+	return max(0, min(d, maxWait))
+}

@@ -1,0 +1,129 @@
+package impactapi
+
+import "strings"
+
+// ContainsEmail reports whether the text holds something of the form of an
+// e-mail address, plain or with its @ percent-encoded once or twice. It errs
+// on the side of yes: an account like user@example.social counts too.
+func ContainsEmail(s string) bool {
+	start, _ := findEmail(s)
+	return start >= 0
+}
+
+// findEmail returns where the first address starts and ends, or -1.
+func findEmail(s string) (start, end int) {
+	for from := 0; ; {
+		at, width := findAt(s[from:])
+		if at < 0 {
+			return -1, -1
+		}
+		at += from
+		start, end = localStart(s, from, at), domainEnd(s, at+width)
+		if start < at && end > 0 {
+			return start, end
+		}
+		from = at + width
+	}
+}
+
+// findAt finds the next @, %40 or %2540 and its width.
+func findAt(s string) (at, width int) {
+	for i := range len(s) {
+		switch {
+		case s[i] == '@':
+			return i, 1
+		case s[i] != '%':
+		case strings.HasPrefix(s[i:], "%40"):
+			return i, 3
+		case strings.HasPrefix(s[i:], "%2540"):
+			return i, 5
+		}
+	}
+	return -1, 0
+}
+
+func localStart(s string, from, at int) int {
+	start := at
+	for start > from && isLocalPart(s[start-1]) {
+		start--
+	}
+	return start
+}
+
+func isLocalPart(c byte) bool {
+	return isLetter(c) || isDigit(c) || c >= 0x80 || strings.IndexByte("._%+-'\"!#$*^{}|~`", c) >= 0
+}
+
+// domainEnd is where the domain that starts at i ends, or 0 when what stands
+// there is no domain: labels with dots and a last label of two letters.
+func domainEnd(s string, i int) int {
+	end, label := 0, i
+	for j := i; j <= len(s); j++ {
+		if j < len(s) && (isLetter(s[j]) || isDigit(s[j]) || s[j] == '-' || s[j] >= 0x80) {
+			continue
+		}
+		if j == label {
+			break
+		}
+		if label > i && isTopLevel(s[label:j]) {
+			end = j
+		}
+		if j == len(s) || s[j] != '.' {
+			break
+		}
+		label = j + 1
+	}
+	return end
+}
+
+func isTopLevel(label string) bool {
+	return len(label) >= 2 && !isDigit(label[0])
+}
+
+// redact cuts e-mail addresses and token-like runs out of text that is about
+// to stand in an error or a log.
+func redact(s string) string {
+	for {
+		start, end := findEmail(s)
+		if start < 0 {
+			break
+		}
+		s = s[:start] + "[address]" + s[end:]
+	}
+	return redactTokens(s)
+}
+
+// tokenLength is the least length at which a run of letters and digits mixed
+// looks like a credential; impact.com's have 32 and more.
+const tokenLength = 24
+
+func redactTokens(s string) string {
+	var b strings.Builder
+	start, kept := 0, 0
+	for i := 0; i <= len(s); i++ {
+		if i < len(s) && isTokenByte(s[i]) {
+			continue
+		}
+		if i-start >= tokenLength && looksSecret(s[start:i]) {
+			b.WriteString(s[kept:start])
+			b.WriteString("[token]")
+			kept = i
+		}
+		start = i + 1
+	}
+	if kept == 0 {
+		return s
+	}
+	b.WriteString(s[kept:])
+	return b.String()
+}
+
+func isTokenByte(c byte) bool {
+	return isLetter(c) || isDigit(c) || strings.IndexByte("-_~+=", c) >= 0
+}
+
+func looksSecret(s string) bool {
+	return strings.ContainsAny(s, "0123456789") && strings.IndexFunc(s, func(r rune) bool {
+		return r < 0x80 && isLetter(byte(r))
+	}) >= 0
+}
