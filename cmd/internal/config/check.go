@@ -1,0 +1,209 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"path"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/robfig/cron/v3"
+)
+
+var (
+	digits   = regexp.MustCompile(`^[0-9]{1,16}$`)
+	currency = regexp.MustCompile(`^[A-Z]{3}$`)
+)
+
+// check looks at what types cannot tell.
+func (l loader) check() {
+	l.checkDestination()
+	l.checkSources()
+	c := l.config
+	if c.MaxEventAge <= 0 {
+		l.problem("maxEventAge", "must be more than 0s", "leave it out for 720h")
+	}
+	if c.Delivery.RequestTimeout <= 0 {
+		l.problem("delivery.requestTimeout", "must be more than 0s", "leave it out for 10s")
+	}
+	if c.Delivery.AttributionWait < 0 {
+		l.problem("delivery.attributionWait", "must not be negative", "0s means not to wait")
+	}
+	if !currency.MatchString(c.DefaultCurrency) {
+		l.problem("defaultCurrency", "must be three capital letters", "an ISO 4217 code such as USD")
+	}
+	if _, err := cron.ParseStandard(c.Schedule); err != nil {
+		l.problem("schedule", fmt.Sprintf("no cron schedule: %v", err), `five fields such as "0 */2 * * *", or @every 2h`)
+	}
+	if _, err := time.LoadLocation(c.TimeZone); err != nil {
+		l.problem("timeZone", "no such time zone", "an IANA name such as Europe/Berlin")
+	}
+}
+
+func (l loader) checkDestination() {
+	d := l.config.Destination
+	if d.AccountSID == "" {
+		l.problem("destination.accountSid", "is missing", "impact.com's Account SID: Settings, Technical, API")
+	}
+	if d.APIKey == "" && d.APIKeyFile == "" {
+		l.problem("destination.apiKey", "is missing", "impact.com's Auth Token, or apiKeyFile with the path of a file that holds it")
+	}
+	switch {
+	case d.CampaignID == "":
+		l.problem("destination.campaignId", "is missing", "the id of the impact.com program")
+	case !digits.MatchString(d.CampaignID):
+		l.problem("destination.campaignId", "must be digits", "the id of the program, not its name")
+	}
+	if d.EventTypeID != "" && !digits.MatchString(d.EventTypeID) {
+		l.problem("destination.eventTypeId", "must be digits", "leave it blank to send the event's name")
+	}
+	for name, id := range d.EventTypeIDs {
+		if !digits.MatchString(id) {
+			l.problem(fmt.Sprintf("destination.eventTypeIds[%q]", name), "must be digits", "")
+		}
+	}
+	l.checkMapping("destination.customParameterMapping", d.CustomParameterMapping)
+	l.checkMapping("destination.customMappingForProducts", d.CustomMappingForProducts)
+	l.checkHost("destination.trackingURL", d.TrackingURL)
+	l.checkHost("destination.apiURL", d.APIURL)
+	l.checkPageURL(d.PageURL)
+}
+
+func (l loader) checkMapping(key string, mapping map[string]string) {
+	for parameter, from := range mapping {
+		if parameter == "" || from == "" {
+			l.problem(fmt.Sprintf("%s[%q]", key, parameter), "a parameter and a path are wanted", "such as CustomerStatus: properties.customer_status")
+		}
+	}
+}
+
+// checkHost wants https, since credentials and personal data travel there; a
+// loopback address (the sandbox) may do without.
+func (l loader) checkHost(key, text string) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
+		l.problem(key, "no http address", "such as "+defaultAPIURL)
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		l.problem(key, "must be a plain address, without user, query or fragment", "such as "+defaultAPIURL)
+	case u.Scheme == "http" && !loopback(u.Hostname()):
+		l.problem(key, "must be https", "http is for loopback addresses only, such as the sandbox's")
+	}
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+func (l loader) checkPageURL(text string) {
+	const key = "destination.pageUrl"
+	if text == "" {
+		if l.sendsTraits() {
+			l.problem(key, "is missing, and trait updates need it", "your home page, such as https://www.example.com/")
+		}
+		return
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		l.problem(key, "no web address", "such as https://www.example.com/")
+	}
+}
+
+func (l loader) sendsTraits() bool {
+	for _, s := range l.config.Sources {
+		if s.Kind == KindAudiences || len(s.Traits.Include) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (l loader) checkSources() {
+	if len(l.config.Sources) == 0 {
+		l.problem("sources", "is missing", "there is nothing to read; see examples/minimal.yaml")
+	}
+	first := map[string]int{}
+	for i := range l.config.Sources {
+		s := &l.config.Sources[i]
+		key := fmt.Sprintf("sources[%d]", i)
+		if s.Name == "" {
+			l.problem(key+".name", "is missing", "a short name for logs and the state, such as web")
+		} else if j, twice := first[s.Name]; twice {
+			l.problem(key+".name", fmt.Sprintf("%q is the name of sources[%d] already", s.Name, j), "give each source a name of its own")
+		} else {
+			first[s.Name] = i
+		}
+		l.checkSource(key, s)
+	}
+	l.checkKeys()
+}
+
+func (l loader) checkSource(key string, s *Source) {
+	switch s.Kind {
+	case "":
+		l.problem(key+".kind", "is missing", "events or audiences")
+	case KindEvents:
+		l.refuse(key, s.Kind, "audiences")
+	case KindAudiences:
+		l.refuse(key, s.Kind, "traits", "honourIntegrations", "startAt")
+	}
+	l.checkBucket(key+".url", s.URL)
+	if s.MaxAge < 0 {
+		l.problem(key+".maxAge", "must not be negative", "")
+	}
+	l.checkGlobs(key+".traits.include", s.Traits.Include)
+	l.checkGlobs(key+".traits.exclude", s.Traits.Exclude)
+	for _, a := range s.Audiences {
+		l.checkGlob(fmt.Sprintf("%s.audiences[%q]", key, a.Pattern), a.Pattern)
+	}
+}
+
+func (l loader) refuse(source, kind string, keys ...string) {
+	for _, key := range keys {
+		if l.isSet(source + "." + key) {
+			l.problem(source+"."+key, fmt.Sprintf("does not go with kind: %s", kind), "remove it")
+		}
+	}
+}
+
+// checkBucket knows the schemes that gocloud.dev/blob opens here. The address
+// is not quoted: its query may hold a key.
+func (l loader) checkBucket(key, text string) {
+	if text == "" {
+		l.problem(key, "is missing", "such as s3://bucket/segment-logs/abc/?region=eu-west-1")
+		return
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		l.problem(key, "no URL", "such as s3://bucket/segment-logs/abc/?region=eu-west-1")
+		return
+	}
+	const schemes = "file://, s3://, gs:// or azblob://"
+	switch u.Scheme {
+	case "s3", "gs", "azblob":
+		if u.Host == "" {
+			l.problem(key, "names no bucket", "such as "+u.Scheme+"://bucket/folder/")
+		}
+	case "file":
+		if u.Host != "" || u.Path == "" {
+			l.problem(key, "no folder", "file:///absolute/folder/, or file://./folder/ for one beside this file")
+		}
+	default:
+		l.problem(key, fmt.Sprintf("%q is none of %s", u.Scheme, schemes), "")
+	}
+}
+
+func (l loader) checkGlobs(key string, patterns []string) {
+	for i, p := range patterns {
+		l.checkGlob(fmt.Sprintf("%s[%d]", key, i), p)
+	}
+}
+
+func (l loader) checkGlob(key, pattern string) {
+	if _, err := path.Match(pattern, ""); err != nil || strings.TrimSpace(pattern) == "" {
+		l.problem(key, fmt.Sprintf("%q is no pattern", pattern), `* stands for any text, ? for one character, [ab] for a or b; write \[ for a bracket`)
+	}
+}

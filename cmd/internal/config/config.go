@@ -1,0 +1,193 @@
+// Package config reads impactsync's one YAML file.
+//
+// A file becomes a [Config] in four steps: it is parsed (goccy/go-yaml), its
+// values are expanded and decoded one by one with their place in the file kept,
+// defaults fill what is absent, and the whole is checked. Every step goes on
+// after a problem, so that one look shows all of them.
+package config
+
+import "time"
+
+// Config is the configuration with every default filled in. A zero number or
+// duration is what the file says, never "not set".
+type Config struct {
+	// Where to send, and what to make of Segment's messages.
+	Destination Destination `yaml:"destination"`
+	// What to read. At least one.
+	Sources []Source `yaml:"sources"`
+	// Where the state is kept.
+	State State `yaml:"state"`
+	// How requests are sent.
+	Delivery Delivery `yaml:"delivery"`
+	// Events older than this are counted as too old and never sent. Default 720h.
+	MaxEventAge time.Duration `yaml:"maxEventAge"`
+	// Stops mass exits that look like a broken list.
+	Guard Guard `yaml:"guard"`
+	// Whom not to send, by Segment's consent rules.
+	Consent Consent `yaml:"consent"`
+	// ISO 4217 code used where a message carries money without a currency. Default USD.
+	DefaultCurrency string `yaml:"defaultCurrency"`
+	// When the daemon runs: five cron fields or @every. Default "0 */2 * * *".
+	Schedule string `yaml:"schedule"`
+	// IANA name of the zone that the schedule is read in. Default UTC.
+	TimeZone string `yaml:"timeZone"`
+
+	// Warnings are things that work but should be mended.
+	Warnings []Problem `yaml:"-"`
+}
+
+// Destination holds the settings of Segment's "Impact Partnership Cloud"
+// destination under Segment's own names, and the addresses to send to.
+// See https://segment.com/docs/connections/destinations/catalog/impact-partnership-cloud/.
+type Destination struct {
+	// impact.com's Account SID. Required.
+	AccountSID string `yaml:"accountSid"`
+	// impact.com's Auth Token. Required, here or in a file.
+	APIKey Secret `yaml:"apiKey"`
+	// A file that holds the Auth Token and nothing else.
+	APIKeyFile string `yaml:"apiKeyFile"`
+	// The id of the program (campaign): digits. Required.
+	CampaignID string `yaml:"campaignId"`
+	// Event type of all conversions. Blank: the event's name goes as EventTypeCode.
+	EventTypeID string `yaml:"eventTypeId"`
+	// Event type by event name; wins over eventTypeId.
+	EventTypeIDs map[string]string `yaml:"eventTypeIds"`
+	// PropertyId of the iOS app.
+	IOSAppID string `yaml:"iOsAppId"`
+	// PropertyId of the Android app.
+	AndroidAppID string `yaml:"androidAppId"`
+	// Track events that are conversions. Absent or []: Order Completed.
+	ActionEventNames []string `yaml:"actionEventNames"`
+	// Track events that are app installs. Absent or []: Application Installed.
+	InstallEventNames []string `yaml:"installEventNames"`
+	// Track events that are page loads. Absent or []: Application Opened.
+	PageLoadEventNames []string `yaml:"pageLoadEventNames"`
+	// Send page calls as page loads. Default false.
+	EnablePageEvents bool `yaml:"enablePageEvents"`
+	// Send screen calls as page loads. Default false.
+	EnableScreenEvents bool `yaml:"enableScreenEvents"`
+	// Send plain identify calls as page loads; trait updates do not need it. Default false.
+	EnableIdentifyEvents bool `yaml:"enableIdentifyEvents"`
+	// impact.com parameter -> Segment path, such as CustomerStatus: properties.customer_status.
+	CustomParameterMapping map[string]string `yaml:"customParameterMapping"`
+	// impact.com item parameter -> product field, such as ItemSku: product_id.
+	CustomMappingForProducts map[string]string `yaml:"customMappingForProducts"`
+	// PageUrl of trait updates; required when there are traits to send.
+	PageURL string `yaml:"pageUrl"`
+	// Base of the tracking host; https, or a loopback address. Default https://trkapi.impact.com.
+	TrackingURL string `yaml:"trackingURL"`
+	// Base of the API host; https, or a loopback address. Default https://api.impact.com.
+	APIURL string `yaml:"apiURL"`
+}
+
+// The kinds of source.
+const (
+	KindEvents    = "events"
+	KindAudiences = "audiences"
+)
+
+// Source is one place to read from.
+type Source struct {
+	// A name of its own, shown in logs and in the state. Required.
+	Name string `yaml:"name"`
+	// events: raw Segment messages. audiences: lists and change files. Required.
+	Kind string `yaml:"kind" oneof:"events audiences"`
+	// Where the objects are: file://, s3://, gs:// or azblob://. file://./dir is relative to this file. Required.
+	URL string `yaml:"url"`
+	// Which traits to take from the messages (kind events). Default none.
+	Traits Traits `yaml:"traits"`
+	// Obey a message's integrations object (kind events). Default true.
+	HonourIntegrations bool `yaml:"honourIntegrations"`
+	// Messages before this time are passed over (kind events). Default none.
+	StartAt time.Time `yaml:"startAt"`
+	// Warn and exit 3 when the newest input is older. Default 0s: never.
+	MaxAge time.Duration `yaml:"maxAge"`
+	// Longest line in bytes; a longer one is rejected. Default 1048576.
+	MaxLineBytes int `yaml:"maxLineBytes" range:"1024 1073741824"`
+	// What the files are, by a pattern on the file's name; the first match in the order of the file counts (kind audiences).
+	Audiences []Audience `yaml:"audiences"`
+}
+
+// Traits selects trait keys by pattern (path.Match); exclude wins.
+type Traits struct {
+	// Patterns of trait keys to take, such as vip or "order_*". Default none.
+	Include []string `yaml:"include"`
+	// Patterns of trait keys to leave out again. Default none.
+	Exclude []string `yaml:"exclude"`
+}
+
+// Audience says what the files are whose name matches a pattern. An empty
+// List, Value or Authority is told by the file itself.
+type Audience struct {
+	// The pattern (path.Match), relative to the source's URL.
+	Pattern string `yaml:"-" key:"true"`
+	// The audience's or trait's name, a label. Default: the file's name without extensions.
+	Name string `yaml:"name"`
+	// The trait key that impact.com sees. Default: made from the name.
+	Key string `yaml:"key"`
+	// full: who is a member now. changes: who joined or left. Default: told by the columns.
+	List string `yaml:"list" oneof:"full changes"`
+	// membership: true or false. computed: a value per person. Default: told by the columns.
+	Value string `yaml:"value" oneof:"membership computed"`
+	// All matching files together are one list. Default false: the newest wins.
+	Parts bool `yaml:"parts"`
+	// A list that vanished: keep changes nothing, exit lets all members leave (through the guard). Default keep.
+	OnMissing string `yaml:"onMissing" oneof:"keep exit"`
+	// Who is right when a list and change messages feed the same key. Required in that case.
+	Authority string `yaml:"authority" oneof:"list changes latest"`
+	// The guard of this key. Default: the general one.
+	Guard Guard `yaml:"guard"`
+}
+
+// State says where the state is.
+type State struct {
+	// The SQLite file, on a local disk; relative to this file. Default /var/lib/impactsync/state.db.
+	Path string `yaml:"path"`
+}
+
+// Delivery says how requests are sent.
+type Delivery struct {
+	// Requests at the same time. Default 16.
+	Workers int `yaml:"workers" range:"1 1024"`
+	// All due traits of a person in one page load; false: one call per change. Default true.
+	Coalesce bool `yaml:"coalesce"`
+	// Time for one request. Default 10s.
+	RequestTimeout time.Duration `yaml:"requestTimeout"`
+	// The longest a conversion waits for earlier page loads of the same person. Default 6h; 0s: not at all.
+	AttributionWait time.Duration `yaml:"attributionWait"`
+	// Our own caution, impact.com documents no limit. Default 100; 0: none.
+	PageLoadsPerSecond float64 `yaml:"pageLoadsPerSecond" range:"0 1000000"`
+	// Every request to apiURL counts; impact.com's default limit is 1,000. Default 900; 0: none.
+	ConversionsPerHour int `yaml:"conversionsPerHour" range:"0 1000000000"`
+	// What to do with deliveries whose answer never came.
+	Unknown Unknown `yaml:"unknown"`
+}
+
+// Unknown says what becomes of deliveries that may have arrived.
+type Unknown struct {
+	// Page loads of events; impact.com does not drop repeated ones. Default resend.
+	PageLoads string `yaml:"pageLoads" oneof:"resend drop hold"`
+	// Conversions; impact.com drops a repeated OrderId for a while. Default resend.
+	Conversions string `yaml:"conversions" oneof:"resend drop hold"`
+}
+
+// Guard limits how many people may leave a trait in one list.
+type Guard struct {
+	// Exits are held when both limits are reached.
+	MaxExits MaxExits `yaml:"maxExits"`
+}
+
+// MaxExits are the guard's limits: exits are held when there are at least
+// AtLeast of them and they are more than Percent of those who were told true.
+type MaxExits struct {
+	// Percent of those told true. Default 30.
+	Percent float64 `yaml:"percent" range:"0 100"`
+	// Fewer exits than this always pass. Default 100.
+	AtLeast int `yaml:"atLeast" range:"0 1000000000"`
+}
+
+// Consent lists the consent categories that a message needs.
+type Consent struct {
+	// All of these must be true in context.consent.categoryPreferences, where a message has it. Default none.
+	RequiredCategories []string `yaml:"requiredCategories"`
+}

@@ -1,0 +1,327 @@
+package config
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// good is a whole file but for what a test adds after it.
+const good = `destination:
+  accountSid: IR1
+  apiKey: s3cret
+  campaignId: "23224"
+  pageUrl: https://www.example.com/
+sources:
+  - {name: web, kind: events, url: file:///logs/}
+`
+
+func env(name string) (string, bool) {
+	v, ok := map[string]string{
+		"SID": "IRenv", "TOKEN": "tok\n", "WORKERS": "7", "EVIL": "x\nsources: []\n# ${SID}", "BAD": "hunter2",
+	}[name]
+	return v, ok
+}
+
+func load(t *testing.T, text string) *Config {
+	t.Helper()
+	c, err := read([]byte(text), "impactsync.yaml", "/etc/impactsync", env)
+	require.NoError(t, err)
+	return c
+}
+
+func problems(t *testing.T, text string) Problems {
+	t.Helper()
+	_, err := read([]byte(text), "impactsync.yaml", "/etc/impactsync", env)
+	var p Problems
+	require.ErrorAs(t, err, &p)
+	return p
+}
+
+func TestDefaults(t *testing.T) {
+	t.Parallel()
+	c := load(t, good)
+	require.Equal(t, []string{"Order Completed"}, c.Destination.ActionEventNames)
+	require.Equal(t, []string{"Application Installed"}, c.Destination.InstallEventNames)
+	require.Equal(t, []string{"Application Opened"}, c.Destination.PageLoadEventNames)
+	require.Equal(t, "https://trkapi.impact.com", c.Destination.TrackingURL)
+	require.Equal(t, "https://api.impact.com", c.Destination.APIURL)
+	require.Equal(t, Delivery{
+		Workers: 16, Coalesce: true, RequestTimeout: 10 * time.Second, AttributionWait: 6 * time.Hour,
+		PageLoadsPerSecond: 100, ConversionsPerHour: 900, Unknown: Unknown{PageLoads: "resend", Conversions: "resend"},
+	}, c.Delivery)
+	require.Equal(t, Guard{MaxExits{Percent: 30, AtLeast: 100}}, c.Guard)
+	require.Equal(t, 720*time.Hour, c.MaxEventAge)
+	require.Equal(t, "/var/lib/impactsync/state.db", c.State.Path)
+	require.Equal(t, "0 */2 * * *", c.Schedule)
+	require.Equal(t, "UTC", c.TimeZone)
+	require.Equal(t, "USD", c.DefaultCurrency)
+	require.Equal(t, 1<<20, c.Sources[0].MaxLineBytes)
+	require.True(t, c.Sources[0].HonourIntegrations)
+}
+
+func TestZeroIsNotAbsent(t *testing.T) {
+	t.Parallel()
+	c := load(t, good+`delivery: {coalesce: false, attributionWait: 0s, pageLoadsPerSecond: 0, conversionsPerHour: 0}
+guard: {maxExits: {percent: 0}}
+`)
+	require.Equal(t, Guard{MaxExits{Percent: 0, AtLeast: 100}}, c.Guard)
+	d := c.Delivery
+	require.Zero(t, d.AttributionWait)
+	require.Zero(t, d.PageLoadsPerSecond)
+	require.Zero(t, d.ConversionsPerHour)
+	require.False(t, d.Coalesce)
+}
+
+func TestAudiencesKeepTheirOrderAndTakeTheGuard(t *testing.T) {
+	t.Parallel()
+	c := load(t, good+`  - name: exports
+    kind: audiences
+    url: file://./audiences/
+    audiences:
+      "z-*.csv": {name: Order Completed Last 30days, list: full, guard: {maxExits: {percent: 5}}}
+      "a-*.csv": {key: vip, parts: true}
+guard: {maxExits: {atLeast: 7}}
+`)
+	s := c.Sources[1]
+	require.Equal(t, "file:///etc/impactsync/audiences/", s.URL)
+	require.Equal(t, []Audience{
+		{Pattern: "z-*.csv", Name: "Order Completed Last 30days", List: "full", OnMissing: "keep", Guard: Guard{MaxExits{5, 7}}},
+		{Pattern: "a-*.csv", Key: "vip", Parts: true, OnMissing: "keep", Guard: Guard{MaxExits{30, 7}}},
+	}, s.Audiences)
+}
+
+func TestEnvironment(t *testing.T) {
+	t.Parallel()
+	c := load(t, strings.NewReplacer("IR1", "${SID}-$${SID}-${EVIL}", "s3cret", "${TOKEN}").Replace(good)+
+		"delivery: {workers: \"${WORKERS}\"}\n")
+	require.Equal(t, "IRenv-${SID}-x\nsources: []\n# ${SID}", c.Destination.AccountSID)
+	require.Equal(t, Secret("tok"), c.Destination.APIKey)
+	require.Equal(t, 7, c.Delivery.Workers)
+	require.Len(t, c.Sources, 1, "a value must not bring in YAML")
+}
+
+// TestProblems holds one line of a file and the whole line of the problem.
+func TestProblems(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ text, want string }{
+		"unknown key": {"delivery:\n  worker: 3",
+			`impactsync.yaml:9:3: delivery.worker: unknown key "worker" (did you mean workers?)`},
+		"unknown key, other case": {"timezone: UTC",
+			`impactsync.yaml:8:1: timezone: unknown key "timezone" (did you mean timeZone?)`},
+		"key in the wrong place": {"requestTimeout: 3s",
+			`impactsync.yaml:8:1: requestTimeout: unknown key "requestTimeout" (it belongs under delivery)`},
+		"wrong type": {"delivery: {workers: many}",
+			`impactsync.yaml:8:21: delivery.workers: a whole number is wanted here, not a text`},
+		"quoted number": {`delivery: {workers: "3"}`,
+			`impactsync.yaml:8:21: delivery.workers: a whole number is wanted here, not a text`},
+		"fraction": {`delivery: {workers: 1.5}`,
+			`impactsync.yaml:8:21: delivery.workers: a whole number is wanted here, not "1.5"`},
+		"out of range": {"delivery: {workers: 1025}",
+			`impactsync.yaml:8:21: delivery.workers: must be between 1 and 1024, is "1025"`},
+		"zero workers": {"delivery: {workers: 0}",
+			`impactsync.yaml:8:21: delivery.workers: must be between 1 and 1024, is "0"`},
+		"percent": {"guard: {maxExits: {percent: 130}}",
+			`impactsync.yaml:8:29: guard.maxExits.percent: must be between 0 and 100, is "130"`},
+		"boolean word": {"delivery: {coalesce: yes}",
+			`impactsync.yaml:8:22: delivery.coalesce: true or false is wanted here, not a text`},
+		"duration": {"maxEventAge: 30d",
+			`impactsync.yaml:8:14: maxEventAge: a duration is wanted here, not "30d" (durations are written like 10s, 6h or 720h)`},
+		"bare duration": {"maxEventAge: 30",
+			`impactsync.yaml:8:14: maxEventAge: a duration is wanted here, not "30" (durations are written like 10s, 6h or 720h)`},
+		"word": {"delivery: {unknown: {pageLoads: retry}}",
+			`impactsync.yaml:8:33: delivery.unknown.pageLoads: "retry" is none of resend, drop, hold`},
+		"list for a mapping": {"delivery: [1]",
+			`impactsync.yaml:8:11: delivery: a mapping (key: value) is wanted here, not a list`},
+		"twice": {"timeZone: UTC\ntimeZone: UTC",
+			`impactsync.yaml:9:1: timeZone: the key stands here twice (keep one of them)`},
+		"unset variable": {"timeZone: ${NOPE}",
+			`impactsync.yaml:8:11: timeZone: the environment variable NOPE is not set (set it, or write $${ for a plain ${)`},
+		"open variable": {"timeZone: ${NOPE",
+			`impactsync.yaml:8:11: timeZone: ${ without a closing } (set it, or write $${ for a plain ${)`},
+		"value of a variable": {"delivery: {workers: \"${BAD}\"}",
+			`impactsync.yaml:8:21: delivery.workers: a whole number is wanted here, not "${BAD}"`},
+		"anchor": {"delivery: &d {workers: 3}",
+			`impactsync.yaml:8:11: delivery: a mapping (key: value) is wanted here, not this (anchors, aliases and tags are not supported: write the value out)`},
+		"schedule": {`schedule: "0 25 * * *"`,
+			`impactsync.yaml:8:11: schedule: no cron schedule: end of range (25) above maximum (23): 25 (five fields such as "0 */2 * * *", or @every 2h)`},
+		"time zone": {`timeZone: Mars/Base`,
+			`impactsync.yaml:8:11: timeZone: no such time zone (an IANA name such as Europe/Berlin)`},
+		"currency": {`defaultCurrency: usd`,
+			`impactsync.yaml:8:18: defaultCurrency: must be three capital letters (an ISO 4217 code such as USD)`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, tt.want, problems(t, good+tt.text+"\n").Error())
+		})
+	}
+}
+
+func TestProblemsOfTheDestination(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ old, new, want string }{
+		"no account":       {"  accountSid: IR1\n", "", "impactsync.yaml:2:3: destination.accountSid: is missing"},
+		"no token":         {"  apiKey: s3cret\n", "", "destination.apiKey: is missing"},
+		"no campaign":      {"  campaignId: \"23224\"\n", "", "destination.campaignId: is missing"},
+		"campaign by name": {`"23224"`, `shop`, "impactsync.yaml:4:15: destination.campaignId: must be digits"},
+		"no page": {"  pageUrl: https://www.example.com/\n", "  enablePageEvents: false\n",
+			""},
+		"plain http":    {"  pageUrl", "  apiURL: http://api.impact.com\n  pageUrl", "impactsync.yaml:5:11: destination.apiURL: must be https"},
+		"loopback http": {"  pageUrl", "  apiURL: http://127.0.0.1:8090\n  pageUrl", ""},
+		"no address":    {"  pageUrl", "  apiURL: api.impact.com\n  pageUrl", "destination.apiURL: no http address"},
+		"page without a host": {"https://www.example.com/", "/home",
+			"impactsync.yaml:5:12: destination.pageUrl: no web address"},
+		"event type": {"  pageUrl", "  eventTypeId: Sale\n  pageUrl", "destination.eventTypeId: must be digits"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			text := strings.Replace(good, tt.old, tt.new, 1)
+			require.NotEqual(t, good, text)
+			if tt.want == "" {
+				load(t, text)
+				return
+			}
+			require.Contains(t, problems(t, text).Error(), tt.want)
+		})
+	}
+}
+
+func TestProblemsOfSources(t *testing.T) {
+	t.Parallel()
+	const lists = "  - name: exports\n    kind: audiences\n    url: file:///lists/\n    audiences:\n"
+	for name, tt := range map[string]struct{ text, want string }{
+		"same name":      {"  - {name: web, kind: events, url: file:///b/}", `sources[1].name: "web" is the name of sources[0] already`},
+		"no kind":        {"  - {name: b, url: file:///b/}", "sources[1].kind: is missing"},
+		"odd kind":       {"  - {name: b, kind: event, url: file:///b/}", `sources[1].kind: "event" is none of events, audiences`},
+		"no url":         {"  - {name: b, kind: events}", "sources[1].url: is missing"},
+		"http url":       {"  - {name: b, kind: events, url: \"https://x/\"}", `sources[1].url: "https" is none of file://, s3://, gs:// or azblob://`},
+		"relative file":  {"  - {name: b, kind: events, url: file://b/c}", "sources[1].url: no folder"},
+		"no bucket":      {"  - {name: b, kind: events, url: s3:///b}", "sources[1].url: names no bucket"},
+		"bad glob":       {"  - {name: b, kind: events, url: file:///b, traits: {include: [\"[\"]}}", `sources[1].traits.include[0]: "[" is no pattern`},
+		"key of events":  {"  - {name: b, kind: audiences, url: file:///b, startAt: 2026-01-01T00:00:00Z}", "sources[1].startAt: does not go with kind: audiences"},
+		"key of lists":   {"  - {name: b, kind: events, url: file:///b, audiences: {a.csv: {}}}", "sources[1].audiences: does not go with kind: events"},
+		"one key, twice": {lists + "      a.csv: {name: Big Spender}\n      b.csv: {name: Big-Spender}", `the names "Big Spender" and "Big-Spender" both give the trait key "big_spender"`},
+		"two lists":      {lists + "      a.csv: {key: vip, list: full}\n      b.csv: {key: vip, list: full}", `a second full list for the trait key "vip"`},
+		"list, changes":  {lists + "      a.csv: {key: vip, list: full}\n      b.csv: {key: vip, list: changes}", `the trait key "vip" is fed by a list and by changes`},
+		"parameter":      {lists + "      a.csv: {key: customer_ID}", `the trait key "customer_ID" is the name of an impact.com parameter`},
+		"no key":         {lists + "      a.csv: {name: \"!!!\"}", `no trait key can be made of the name "!!!"`},
+		"key with space": {lists + "      a.csv: {key: big spender}", `"big spender" is no trait key`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			require.Contains(t, problems(t, good+tt.text+"\n").Error(), tt.want)
+		})
+	}
+}
+
+func TestTraitFedTwiceNeedsAnAuthority(t *testing.T) {
+	t.Parallel()
+	text := strings.Replace(good, "url: file:///logs/", `url: file:///logs/, traits: {include: ["v*"], exclude: [vipers]}`, 1) +
+		"  - {name: exports, kind: audiences, url: file:///lists/, audiences: {vip.csv: {key: %s}}}\n"
+	require.Contains(t, problems(t, fmt.Sprintf(text, "vip")).Error(), "say who is right with authority")
+	load(t, fmt.Sprintf(text, "vip, authority: list"))
+	load(t, fmt.Sprintf(text, "vipers"))
+}
+
+func TestAllProblemsAtOnce(t *testing.T) {
+	t.Parallel()
+	got := problems(t, "destination: {campaignId: x, apiKey: [a]}\nsources:\n  - name: a\n    kind: audiences\nworkers: 3\n")
+	require.Len(t, got, 6, got.Error())
+	require.Contains(t, got.Error(), "destination.pageUrl: is missing")
+	require.Contains(t, got.Error(), "workers: unknown key")
+}
+
+func TestNotYAML(t *testing.T) {
+	t.Parallel()
+	got := problems(t, "destination:\n  apiKey: \"s3cret\n")
+	require.Contains(t, got.Error(), "this is not YAML")
+	require.NotContains(t, got.Error(), "s3cret")
+	require.Positive(t, got[0].Line)
+	require.Contains(t, problems(t, "").Error(), "sources: is missing")
+	require.Contains(t, problems(t, good+"---\na: 1\n").Error(), "a second document")
+}
+
+func TestSecretsStayHidden(t *testing.T) {
+	t.Parallel()
+	c := load(t, strings.Replace(good, "file:///logs/", "azblob://logs/?sig=s3cret2", 1))
+	for _, text := range []string{c.String(), fmt.Sprint(c), fmt.Sprintf("%+v %#v", c.Destination, c.Destination), slog.AnyValue(c).Resolve().String()} {
+		require.NotContains(t, text, "s3cret")
+	}
+	require.Equal(t, "s3cret", string(c.Destination.APIKey))
+}
+
+func TestSecretFromFile(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		content  string
+		mode     os.FileMode
+		problem  string
+		warnings int
+	}{
+		"trimmed":            {"tok\n", 0o600, "", 0},
+		"readable by others": {"tok", 0o644, "", 1},
+		"empty":              {" \n", 0o600, "is empty", 0},
+		"two lines":          {"a\nb\n", 0o600, "holds more than one line", 0},
+		"huge":               {strings.Repeat("a", 70_000), 0o600, "holds more than one line", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "token"), []byte(tt.content), tt.mode))
+			file := filepath.Join(dir, "c.yaml")
+			require.NoError(t, os.WriteFile(file, []byte(strings.Replace(good, "apiKey: s3cret", "apiKeyFile: token", 1)), 0o600))
+			c, err := Load(file, env)
+			if tt.problem != "" {
+				require.ErrorContains(t, err, tt.problem)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, Secret("tok"), c.Destination.APIKey)
+			require.Len(t, c.Warnings, tt.warnings)
+		})
+	}
+	require.Contains(t, problems(t, strings.Replace(good, "apiKey: s3cret", "apiKeyFile: /no/such", 1)).Error(), "no such file")
+	require.Contains(t, problems(t, strings.Replace(good, "apiKey: s3cret", "apiKey: a\n  apiKeyFile: /b", 1)).Error(), "both set")
+}
+
+func TestNoFile(t *testing.T) {
+	t.Parallel()
+	_, err := Load(filepath.Join(t.TempDir(), "impactsync.yaml"), env)
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestExamples(t *testing.T) {
+	t.Parallel()
+	anything := func(string) (string, bool) { return "1", true }
+	for _, file := range examples(t) {
+		data := strings.Replace(string(slurp(t, file)), "apiKeyFile:", "apiKey:", 1) // no such file here
+		folder, err := filepath.Abs(filepath.Dir(file))
+		require.NoError(t, err)
+		_, err = read([]byte(data), file, folder, anything)
+		require.NoError(t, err, file)
+	}
+}
+
+// FuzzRead holds Load to two laws: it never panics, and it never shows a secret.
+func FuzzRead(f *testing.F) {
+	f.Add(good)
+	f.Add(good + "delivery: {workers: ${WORKERS}}\n")
+	f.Add("a: &a [*a]\n? {b: c}\n: |\n  d\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		if strings.Contains(text, "apiKeyFile") || strings.Contains(text, "hunter2") {
+			t.Skip()
+		}
+		c, err := read([]byte(text), "f.yaml", "/", env)
+		if err != nil {
+			require.NotContains(t, err.Error(), "hunter2")
+			return
+		}
+		require.NotEmpty(t, c.Sources)
+	})
+}

@@ -1,0 +1,51 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// Lookup finds an environment variable, as os.LookupEnv does.
+type Lookup func(name string) (value string, ok bool)
+
+var (
+	reference = regexp.MustCompile(`\$\$\{|\$\{([^}]*)(\}?)`)
+	envName   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+)
+
+// expand replaces ${NAME} by the environment's value and $${ by ${, once: what
+// a variable holds is not looked at again. It works on a decoded value, so a
+// variable cannot bring in YAML. Errors name the variable, never its value.
+func expand(text string, lookup Lookup) (string, error) {
+	if !strings.Contains(text, "${") {
+		return text, nil
+	}
+	var problem error
+	out := reference.ReplaceAllStringFunc(text, func(ref string) string {
+		if ref == "$${" {
+			return "${"
+		}
+		m := reference.FindStringSubmatch(ref)
+		value, err := variable(m[1], m[2] == "}", lookup)
+		if err != nil && problem == nil {
+			problem = err
+		}
+		return value
+	})
+	return out, problem
+}
+
+func variable(name string, closed bool, lookup Lookup) (string, error) {
+	switch {
+	case !closed:
+		return "", fmt.Errorf("${ without a closing }")
+	case !envName.MatchString(name):
+		return "", fmt.Errorf("${%s} is no name of a variable", name)
+	}
+	value, ok := lookup(name)
+	if !ok {
+		return "", fmt.Errorf("the environment variable %s is not set", name)
+	}
+	return value, nil
+}

@@ -1,0 +1,173 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml/token"
+)
+
+// Load reads, completes and checks the configuration in a file. It opens the
+// file and apiKeyFile and nothing else. What is wrong inside the file comes
+// back as [Problems], all of them at once. Relative paths in the file
+// (state.path, apiKeyFile, file://./ URLs) are taken from the file's folder.
+func Load(path string, getenv Lookup) (*Config, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration: %w (name another file with --config)", err)
+	}
+	folder, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return nil, fmt.Errorf("find the folder of %q: %w", path, err)
+	}
+	return read(data, path, folder, getenv)
+}
+
+// read is Load after the file was read.
+func read(data []byte, file, folder string, getenv Lookup) (*Config, error) {
+	c := &Config{}
+	d := &decoder{file: file, lookup: getenv, places: map[string]*token.Position{}}
+	if !d.decode(data, c) {
+		return nil, d.problems
+	}
+	l := loader{decoder: d, config: c, folder: folder}
+	l.defaults()
+	l.paths()
+	l.secret()
+	l.check()
+	if len(d.problems) == 0 {
+		return c, nil
+	}
+	slices.SortStableFunc(d.problems, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	return nil, d.problems
+}
+
+// loader completes and checks a decoded configuration.
+type loader struct {
+	*decoder
+	config *Config
+	folder string
+}
+
+// isSet reports whether the file sets the key.
+func (l loader) isSet(key string) bool { return l.places[key] != nil }
+
+// problem notes a problem of a key, or of the nearest section around it that
+// the file has.
+func (l loader) problem(key, message, hint string) {
+	p := Problem{File: l.file, Key: key, Message: message, Hint: hint}
+	if pos := l.near(key); pos != nil {
+		p.Line, p.Column = pos.Line, pos.Column
+	}
+	for _, other := range l.problems {
+		if other.Key == key {
+			return // a value of the wrong type is not also missing
+		}
+	}
+	l.problems = append(l.problems, p)
+}
+
+func (l loader) near(key string) *token.Position {
+	for key != "" {
+		if pos := l.places[key]; pos != nil {
+			return pos
+		}
+		key = key[:max(strings.LastIndexAny(key, ".["), 0)]
+	}
+	return nil
+}
+
+// The defaults, as the documentation states them.
+const (
+	defaultTrackingURL = "https://trkapi.impact.com"
+	defaultAPIURL      = "https://api.impact.com"
+	defaultStatePath   = "/var/lib/impactsync/state.db"
+	defaultSchedule    = "0 */2 * * *"
+)
+
+func (l loader) defaults() {
+	c := l.config
+	d := &c.Destination
+	d.ActionEventNames = orNames(d.ActionEventNames, "Order Completed")
+	d.InstallEventNames = orNames(d.InstallEventNames, "Application Installed")
+	d.PageLoadEventNames = orNames(d.PageLoadEventNames, "Application Opened")
+	d.TrackingURL = cmp.Or(d.TrackingURL, defaultTrackingURL)
+	d.APIURL = cmp.Or(d.APIURL, defaultAPIURL)
+	c.State.Path = cmp.Or(c.State.Path, defaultStatePath)
+	orUnset(l, "maxEventAge", &c.MaxEventAge, 720*time.Hour)
+	c.DefaultCurrency = cmp.Or(c.DefaultCurrency, "USD")
+	c.Schedule = cmp.Or(c.Schedule, defaultSchedule)
+	c.TimeZone = cmp.Or(c.TimeZone, "UTC")
+	l.guard("guard", &c.Guard, Guard{MaxExits{Percent: 30, AtLeast: 100}})
+	l.deliveryDefaults()
+	for i := range c.Sources {
+		l.sourceDefaults(fmt.Sprintf("sources[%d]", i), &c.Sources[i])
+	}
+}
+
+func (l loader) deliveryDefaults() {
+	d := &l.config.Delivery
+	d.Workers = cmp.Or(d.Workers, 16)
+	d.Unknown.PageLoads = cmp.Or(d.Unknown.PageLoads, "resend")
+	d.Unknown.Conversions = cmp.Or(d.Unknown.Conversions, "resend")
+	orUnset(l, "delivery.coalesce", &d.Coalesce, true)
+	orUnset(l, "delivery.requestTimeout", &d.RequestTimeout, 10*time.Second)
+	orUnset(l, "delivery.attributionWait", &d.AttributionWait, 6*time.Hour)
+	orUnset(l, "delivery.pageLoadsPerSecond", &d.PageLoadsPerSecond, 100)
+	orUnset(l, "delivery.conversionsPerHour", &d.ConversionsPerHour, 900)
+}
+
+func (l loader) sourceDefaults(key string, s *Source) {
+	s.MaxLineBytes = cmp.Or(s.MaxLineBytes, 1<<20)
+	orUnset(l, key+".honourIntegrations", &s.HonourIntegrations, true)
+	for i := range s.Audiences {
+		a := &s.Audiences[i]
+		a.OnMissing = cmp.Or(a.OnMissing, "keep")
+		l.guard(fmt.Sprintf("%s.audiences[%q].guard", key, a.Pattern), &a.Guard, l.config.Guard)
+	}
+}
+
+func (l loader) guard(key string, g *Guard, otherwise Guard) {
+	orUnset(l, key+".maxExits.percent", &g.MaxExits.Percent, otherwise.MaxExits.Percent)
+	orUnset(l, key+".maxExits.atLeast", &g.MaxExits.AtLeast, otherwise.MaxExits.AtLeast)
+}
+
+// orUnset gives v its default where the file does not set the key: for values
+// whose zero means something.
+func orUnset[T any](l loader, key string, v *T, otherwise T) {
+	if !l.isSet(key) {
+		*v = otherwise
+	}
+}
+
+func orNames(names []string, otherwise string) []string {
+	if len(names) == 0 {
+		return []string{otherwise}
+	}
+	return names
+}
+
+// paths makes relative paths absolute.
+func (l loader) paths() {
+	c := l.config
+	l.fromFolder(&c.State.Path)
+	l.fromFolder(&c.Destination.APIKeyFile)
+	for i := range c.Sources {
+		if rest, ok := strings.CutPrefix(c.Sources[i].URL, "file://./"); ok {
+			c.Sources[i].URL = "file://" + filepath.ToSlash(l.folder) + "/" + rest
+		}
+	}
+}
+
+func (l loader) fromFolder(path *string) {
+	if *path != "" && !filepath.IsAbs(*path) {
+		*path = filepath.Join(l.folder, *path)
+	}
+}

@@ -1,0 +1,62 @@
+package config
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+// secret fills APIKey from apiKeyFile and trims it: a variable or a file made
+// with echo ends in a line break.
+func (l loader) secret() {
+	d := &l.config.Destination
+	d.APIKey = Secret(strings.TrimSpace(string(d.APIKey)))
+	if d.APIKeyFile == "" {
+		return
+	}
+	const key = "destination.apiKeyFile"
+	if l.isSet("destination.apiKey") {
+		l.problem(key, "apiKey and apiKeyFile are both set", "keep one of them")
+		return
+	}
+	token, mode, err := readSecret(d.APIKeyFile)
+	if err != nil {
+		l.problem(key, fmt.Sprintf("read the Auth Token: %v", err), "the file holds impact.com's Auth Token and nothing else")
+		return
+	}
+	d.APIKey = Secret(token)
+	if mode.Perm()&0o004 != 0 {
+		l.config.Warnings = append(l.config.Warnings, Problem{
+			File: l.file, Key: key, Hint: "chmod 600, or defaultMode 0400 of a Kubernetes volume",
+			Message: fmt.Sprintf("everybody on this machine can read %q", d.APIKeyFile),
+		})
+	}
+}
+
+// readSecret gives the one line of a small file and the file's mode.
+func readSecret(path string) (string, os.FileMode, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", 0, err
+	}
+	defer f.Close() //nolint:errcheck // opened for reading
+	info, err := f.Stat()
+	if err != nil {
+		return "", 0, err
+	}
+	const most = 64 << 10
+	data, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err != nil {
+		return "", 0, err
+	}
+	data = bytes.TrimSpace(data)
+	switch {
+	case len(data) == 0:
+		return "", 0, fmt.Errorf("%q is empty", path)
+	case len(data) > most || bytes.ContainsAny(data, "\r\n"):
+		return "", 0, fmt.Errorf("%q holds more than one line", path)
+	}
+	return string(data), info.Mode(), nil
+}

@@ -1,0 +1,67 @@
+package config
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// suggest says what may be meant by an unknown key: a known one that is spelt
+// much like it, or the same key in the place where it belongs.
+func suggest(unknown string, known []string) string {
+	best, distance := "", len(unknown)/3+1
+	for _, k := range known {
+		if d := editDistance(strings.ToLower(unknown), strings.ToLower(k)); d < distance {
+			best, distance = k, d
+		}
+	}
+	if best != "" {
+		return "did you mean " + best + "?"
+	}
+	if home := homeOf(unknown, reflect.TypeFor[Config](), ""); home != "" {
+		return "it belongs under " + home
+	}
+	return "known here: " + strings.Join(known, ", ")
+}
+
+// homeOf finds the section below t that has the key, or "".
+func homeOf(key string, t reflect.Type, path string) string {
+	for f := range t.Fields() {
+		name := f.Tag.Get("yaml")
+		if name == key && path != "" {
+			return path
+		}
+		inner := f.Type
+		if inner.Kind() == reflect.Slice {
+			inner = inner.Elem()
+		}
+		if inner.Kind() != reflect.Struct || inner == timeType || name == "-" {
+			continue
+		}
+		if home := homeOf(key, inner, strings.TrimPrefix(path+"."+name, ".")); home != "" {
+			return home
+		}
+	}
+	return ""
+}
+
+// editDistance is Levenshtein's, in bytes.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = slices.Min([]int{cost, row[j] + 1, row[j+1] + 1})
+		}
+	}
+	return row[len(b)]
+}
