@@ -1,0 +1,225 @@
+package impactapi
+
+import (
+	"cmp"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The defaults of Config's zero values.
+const (
+	DefaultTrackingURL    = "https://trkapi.impact.com"
+	DefaultAPIURL         = "https://api.impact.com"
+	DefaultUserAgent      = "impactapi (+https://github.com/impactsync/impactsync)"
+	DefaultConnections    = 64
+	DefaultRequestTimeout = 10 * time.Second
+	DefaultMaxRetries     = 3
+	DefaultMaxElapsed     = time.Minute
+	DefaultMaxWait        = 30 * time.Second
+)
+
+// Config says whom to call and how patiently. A zero field means its default.
+// A Config holds a credential; it prints with the token cut out.
+type Config struct {
+	// AccountSID and AuthToken are the credentials of the API host; page loads
+	// need none. Both or neither.
+	AccountSID, AuthToken string
+
+	// TrackingURL and APIURL are bases to which impact.com's paths are added;
+	// they may have a path of their own. Plain http is refused for impact.com's
+	// hosts, which do not speak it.
+	TrackingURL, APIURL string
+
+	// Version asks for one version of the API (header IR-Version); 0 leaves the
+	// version that the token was created with.
+	Version int
+
+	UserAgent string
+
+	// Connections is how many idle connections are kept per host. Give it the
+	// number of callers, or requests pay for new connections.
+	Connections int
+
+	// Transport carries the requests; nil builds one with TLS verified and
+	// proxies from the environment. A transport that does not report to
+	// net/http/httptrace makes every failure without an answer SentUnknown.
+	Transport http.RoundTripper
+
+	RequestTimeout time.Duration // one HTTP request, answer included
+	MaxRetries     int           // requests after the first of a call; negative for none
+	MaxElapsed     time.Duration // no retry starts later than this after the call
+	MaxWait        time.Duration // longest wait between two requests; a longer one asked for ends the call
+
+	// RetryUnknown repeats page loads too when it is unknown whether the first
+	// arrived. impact.com cannot tell a repeated page load from a second visit;
+	// conversions, told apart by OrderId, are always repeated.
+	RetryUnknown bool
+}
+
+// String names the account and the hosts, never the token.
+func (c Config) String() string {
+	return fmt.Sprintf("impact.com account %q at %s and %s", c.AccountSID,
+		cmp.Or(c.TrackingURL, DefaultTrackingURL), cmp.Or(c.APIURL, DefaultAPIURL))
+}
+
+// GoString is String, so that %#v shows no token either.
+func (c Config) GoString() string { return c.String() }
+
+// LogValue is what slog shows of a Config: no token.
+func (c Config) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.String("accountSid", c.AccountSID),
+		slog.String("trackingURL", cmp.Or(c.TrackingURL, DefaultTrackingURL)),
+		slog.String("apiURL", cmp.Or(c.APIURL, DefaultAPIURL)),
+	)
+}
+
+// Client calls impact.com for one brand account. It is safe for concurrent
+// use; make one and share it, because it owns the connections.
+type Client struct {
+	config    Config
+	tracking  *url.URL // of PageLoad itself
+	api       *url.URL // base
+	transport http.RoundTripper
+	// Header sets, shared by all requests: net/http does not write to them.
+	openForm   http.Header // a form without credentials
+	signedForm http.Header // a form with credentials
+	signed     http.Header // no body, with credentials
+}
+
+// New makes a client; it does not call impact.com. The error joins every
+// problem of the config.
+func New(config Config) (*Client, error) {
+	config = withDefaults(config)
+	tracking, errTracking := parseBase("TrackingURL", config.TrackingURL)
+	api, errAPI := parseBase("APIURL", config.APIURL)
+	if err := errors.Join(errTracking, errAPI, checkLimits(config), checkCredentials(config)); err != nil {
+		return nil, err
+	}
+	c := &Client{
+		config:    config,
+		tracking:  tracking.JoinPath("PageLoad"),
+		api:       api,
+		transport: config.Transport,
+	}
+	if c.transport == nil {
+		c.transport = newTransport(config.Connections)
+	}
+	c.setHeaders()
+	return c, nil
+}
+
+// String names the account and the hosts, never the token.
+func (c *Client) String() string { return c.config.String() }
+
+// GoString is String, so that %#v shows no token either.
+func (c *Client) GoString() string { return c.config.String() }
+
+// LogValue is what slog shows of a Client: no token.
+func (c *Client) LogValue() slog.Value { return c.config.LogValue() }
+
+// Close closes the idle connections. Calls under way are not disturbed.
+func (c *Client) Close() {
+	if t, ok := c.transport.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+}
+
+func withDefaults(c Config) Config {
+	c.TrackingURL = cmp.Or(c.TrackingURL, DefaultTrackingURL)
+	c.APIURL = cmp.Or(c.APIURL, DefaultAPIURL)
+	c.UserAgent = cmp.Or(c.UserAgent, DefaultUserAgent)
+	c.Connections = cmp.Or(c.Connections, DefaultConnections)
+	c.RequestTimeout = cmp.Or(c.RequestTimeout, DefaultRequestTimeout)
+	c.MaxRetries = max(cmp.Or(c.MaxRetries, DefaultMaxRetries), 0)
+	c.MaxElapsed = cmp.Or(c.MaxElapsed, DefaultMaxElapsed)
+	c.MaxWait = cmp.Or(c.MaxWait, DefaultMaxWait)
+	return c
+}
+
+func checkLimits(c Config) error {
+	var problems []error
+	if c.Version < 0 {
+		problems = append(problems, fmt.Errorf("Version is %d: give a version such as 14, or 0", c.Version))
+	}
+	if c.Connections < 0 {
+		problems = append(problems, fmt.Errorf("Connections is %d: give a positive number", c.Connections))
+	}
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{{"RequestTimeout", c.RequestTimeout}, {"MaxElapsed", c.MaxElapsed}, {"MaxWait", c.MaxWait}} {
+		if d.value < 0 {
+			problems = append(problems, fmt.Errorf("%s is %v: give a positive duration", d.name, d.value))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func checkCredentials(c Config) error {
+	switch {
+	case (c.AccountSID == "") != (c.AuthToken == ""):
+		return errors.New("AccountSID and AuthToken belong together: give both, or neither for page loads alone")
+	case strings.TrimSpace(c.AccountSID) != c.AccountSID || strings.TrimSpace(c.AuthToken) != c.AuthToken:
+		return errors.New("AccountSID or AuthToken starts or ends with a blank: cut the line break off")
+	case strings.ContainsAny(c.AccountSID, ":/?#% \r\n\t"):
+		return fmt.Errorf("AccountSID %q is none: take the one of 34 characters that starts with IR", c.AccountSID)
+	}
+	return nil
+}
+
+func parseBase(name, base string) (*url.URL, error) {
+	u, err := url.Parse(base)
+	switch {
+	case err != nil, u.Host == "", u.Scheme != "https" && u.Scheme != "http":
+		return nil, fmt.Errorf("%s is not an http or https URL: give one such as %s", name, DefaultAPIURL)
+	case u.User != nil, u.RawQuery != "", u.Fragment != "":
+		return nil, fmt.Errorf("%s has credentials, a query or a fragment: give scheme, host and path alone", name)
+	case u.Scheme == "http" && isImpact(u.Hostname()):
+		return nil, fmt.Errorf("%s %q is plain http: impact.com takes https only", name, base)
+	}
+	return u, nil
+}
+
+func isImpact(host string) bool {
+	host = strings.ToLower(host)
+	return host == "impact.com" || strings.HasSuffix(host, ".impact.com") || strings.HasSuffix(host, ".impactradius.com")
+}
+
+func newTransport(connections int) *http.Transport {
+	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            dialer.DialContext,
+		ForceAttemptHTTP2:      true,
+		MaxIdleConns:           2 * connections,
+		MaxIdleConnsPerHost:    connections,
+		IdleConnTimeout:        90 * time.Second,
+		TLSHandshakeTimeout:    5 * time.Second,
+		MaxResponseHeaderBytes: 64 << 10,
+	}
+}
+
+func (c *Client) setHeaders() {
+	c.openForm = http.Header{
+		"Accept":       {"application/json"},
+		"User-Agent":   {c.config.UserAgent},
+		"Content-Type": {"application/x-www-form-urlencoded"},
+	}
+	if c.config.Version > 0 {
+		c.openForm["Ir-Version"] = []string{strconv.Itoa(c.config.Version)}
+	}
+	pair := base64.StdEncoding.EncodeToString([]byte(c.config.AccountSID + ":" + c.config.AuthToken))
+	c.signedForm = c.openForm.Clone()
+	c.signedForm["Authorization"] = []string{"Basic " + pair}
+	c.signed = c.signedForm.Clone()
+	delete(c.signed, "Content-Type")
+}

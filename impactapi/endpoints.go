@@ -1,0 +1,108 @@
+package impactapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+)
+
+// ErrNoCredentials is what calls of the API host return on a client that was
+// made without AccountSID and AuthToken.
+var ErrNoCredentials = errors.New("no credentials: set AccountSID and AuthToken")
+
+// PageLoadResult is the 2xx answer to a page load. Every text may be blank.
+type PageLoadResult struct {
+	Status       int          // HTTP status
+	ClickID      string       // click that impact.com made or found
+	LandingPage  string       // where a tracking link in PageUrl leads to
+	SessionStart string       // start of the visitor's session
+	Warnings     []FieldError // levels WARNING and ERROR; the page load was taken all the same
+	Rate         Rate
+	Attempts     int // HTTP requests that it took
+}
+
+// ConversionResult is the 2xx answer to a conversion. It says that impact.com
+// received it; whether it is valid is decided minutes later, see Submission.
+type ConversionResult struct {
+	Status    int          // HTTP status
+	State     string       // impact.com's word, QUEUED
+	QueuedURI string       // path for Submission
+	Warnings  []FieldError // levels WARNING and ERROR
+	Rate      Rate
+	Attempts  int // HTTP requests that it took
+}
+
+// SendPageLoad validates a page load and sends it to the tracking host,
+// without credentials. The error is a *ValidationError or an *Error.
+//
+// Answers 408, 429 and 5xx and connections that never opened are retried
+// within the call. When it is unknown whether the request arrived, it is not,
+// unless Config.RetryUnknown says so.
+//
+// https://integrations.impact.com/brand-api-reference/reference/page-load/page-load
+func (c *Client) SendPageLoad(ctx context.Context, p Params) (*PageLoadResult, error) {
+	if err := ValidatePageLoad(p); err != nil {
+		return nil, err
+	}
+	a, err := c.do(ctx, &call{
+		method: http.MethodPost, path: "/PageLoad", url: c.tracking, headers: c.openForm,
+		form: p, repeatable: c.config.RetryUnknown, limit: maxBody,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &PageLoadResult{
+		Status: a.status, ClickID: string(a.body.ClickID),
+		LandingPage: string(a.body.LandingPage), SessionStart: string(a.body.SessionStart),
+		Warnings: a.warnings, Rate: a.rate, Attempts: a.attempts,
+	}, nil
+}
+
+// SendConversion validates a conversion and sends it to the API host. The
+// error is a *ValidationError, ErrNoCredentials or an *Error.
+//
+// It is retried within the call on 408, 429, 5xx and network errors, also when
+// it is unknown whether the request arrived: impact.com drops a second
+// conversion of the same event type and OrderId within the event type's own
+// window, whose length is not documented.
+//
+// https://integrations.impact.com/brand-api-reference/reference/conversions/conversions
+func (c *Client) SendConversion(ctx context.Context, p Params) (*ConversionResult, error) {
+	if err := ValidateConversion(p); err != nil {
+		return nil, err
+	}
+	a, err := c.account(ctx, http.MethodPost, "Conversions", p)
+	if err != nil {
+		return nil, err
+	}
+	return &ConversionResult{
+		Status: a.status, State: string(a.body.Status), QueuedURI: string(a.body.QueuedURI),
+		Warnings: a.warnings, Rate: a.rate, Attempts: a.attempts,
+	}, nil
+}
+
+// PageLoad is SendPageLoad of a typed request.
+func (c *Client) PageLoad(ctx context.Context, p PageLoad) (*PageLoadResult, error) {
+	return c.SendPageLoad(ctx, p.Params())
+}
+
+// Conversion is SendConversion of a typed request.
+func (c *Client) Conversion(ctx context.Context, v Conversion) (*ConversionResult, error) {
+	return c.SendConversion(ctx, v.Params())
+}
+
+// account calls one resource of the API host with the credentials.
+func (c *Client) account(ctx context.Context, method, resource string, form Params) (*answer, error) {
+	if c.config.AuthToken == "" {
+		return nil, ErrNoCredentials
+	}
+	k := &call{
+		method: method, path: "/Advertisers/{AccountSID}/" + resource,
+		url: c.api.JoinPath("Advertisers", c.config.AccountSID, resource), headers: c.signed,
+		form: form, repeatable: true, limit: maxList,
+	}
+	if method == http.MethodPost {
+		k.headers, k.limit = c.signedForm, maxBody
+	}
+	return c.do(ctx, k)
+}

@@ -1,0 +1,127 @@
+package impactapi
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"sync/atomic"
+	"time"
+)
+
+// How much of an answer is read. Lists of campaigns carry long descriptions.
+const (
+	maxBody = 64 << 10
+	maxList = 8 << 20
+)
+
+// call is one method of the client on its way out.
+type call struct {
+	method     string
+	path       string // as errors show it, without the account SID
+	url        *url.URL
+	headers    http.Header
+	form       Params
+	repeatable bool  // whether to send again when the first may have arrived
+	limit      int64 // bytes of the answer to read
+}
+
+// answer is a 2xx answer.
+type answer struct {
+	path     string
+	status   int
+	text     []byte
+	body     wireBody
+	warnings []FieldError
+	rate     Rate
+	attempts int
+}
+
+var errRequestTimeout = errors.New("no answer within the request time-out")
+
+// attempt sends one HTTP request. The error is complete but for what only the
+// sequence of attempts can tell.
+func (c *Client) attempt(ctx context.Context, k *call, form []byte) (*answer, *Error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.config.RequestTimeout, errRequestTimeout)
+	defer cancel()
+	var w watch
+	res, err := c.transport.RoundTrip(k.request(httptrace.WithClientTrace(ctx, w.hooks()), form))
+	if err != nil {
+		return nil, &Error{Method: k.method, Path: k.path, Sent: w.sent(), Err: explain(ctx, err)}
+	}
+	defer res.Body.Close()
+	text, errRead := readAll(res.Body, k.limit)
+	a := &answer{path: k.path, status: res.StatusCode, text: text, rate: parseRate(res.Header, time.Now())}
+	if e := c.judge(a, errRead); e != nil {
+		e.Method, e.Path = k.method, k.path
+		e.RetryAfter = askedWait(res.StatusCode, res.Header, time.Now())
+		return nil, e
+	}
+	return a, nil
+}
+
+// explain replaces the context's bare error by its cause, which tells our own
+// time-out from the caller's.
+func explain(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil && ctx.Err() != nil && !errors.Is(err, cause) {
+		return fmt.Errorf("%w: %w", cause, err)
+	}
+	return err
+}
+
+func (k *call) request(ctx context.Context, form []byte) *http.Request {
+	req := &http.Request{
+		Method: k.method, URL: k.url, Host: k.url.Host, Header: k.headers,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}
+	if form != nil {
+		body := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(form)), nil }
+		req.Body, _ = body()
+		req.GetBody = body // for a kept connection that turns out dead before the first byte
+		req.ContentLength = int64(len(form))
+	}
+	return req.WithContext(ctx)
+}
+
+// watch learns from net/http whether the request got a connection. net/http
+// itself sends a POST again only when nothing of it was written, and asks for
+// a connection again then, so the last question is the one that counts.
+type watch struct {
+	asked, got atomic.Bool
+}
+
+func (w *watch) hooks() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		GetConn: func(string) {
+			w.got.Store(false)
+			w.asked.Store(true)
+		},
+		GotConn: func(httptrace.GotConnInfo) { w.got.Store(true) },
+	}
+}
+
+// sent is for a request that got no answer. With a connection in hand, nobody
+// can say what was written and read: a time-out may strike while the writer
+// is at work.
+func (w *watch) sent() SentState {
+	if w.asked.Load() && !w.got.Load() {
+		return SentNothing
+	}
+	return SentUnknown
+}
+
+var errTooLong = errors.New("answer too long")
+
+// readAll reads to the end, so that the connection can serve again, but no
+// further than the limit; what is longer costs the connection.
+func readAll(r io.Reader, limit int64) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if int64(len(text)) > limit {
+		return text[:limit], errTooLong
+	}
+	return text, err
+}
