@@ -1,0 +1,183 @@
+package sandbox
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/impactsync/impactsync/impactapi"
+)
+
+// exchange is one request and the answer that it will get.
+type exchange struct {
+	r      *http.Request
+	header http.Header
+	number uint64
+	at     time.Time
+	form   impactapi.Params
+
+	status int
+	body   []byte
+}
+
+// Handler is the sandbox as an http.Handler; both of impact.com's hosts are on
+// it. To serve it below a path, wrap it in http.StripPrefix.
+func (s *Sandbox) Handler() http.Handler { return http.HandlerFunc(s.serve) }
+
+// serve is the life of a request: read, spoil, take, log, wait, answer.
+func (s *Sandbox) serve(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{r: r, header: w.Header(), number: s.sequence.Add(1), at: time.Now()}
+	form, err := readForm(r)
+	x.form = form
+	fault := s.fault(x)
+	if fault.Drop == DropBefore {
+		drop(w)
+		return
+	}
+	switch {
+	case err != nil:
+		x.refuseBody(err)
+	case fault.Status == 0 || fault.Taken:
+		s.take(x)
+	}
+	if fault.Status != 0 {
+		x.replace(fault)
+	}
+	dropped := fault.Drop == DropAfter && x.status == http.StatusOK
+	if dropped {
+		x.status = 0
+	}
+	if err := s.log.write(&Call{At: x.at, Method: r.Method, Path: r.URL.Path, Form: x.form, Status: x.status}); err != nil {
+		x.status, x.body = http.StatusInternalServerError, []byte(`{"Status":"ERROR","Message":"the call log cannot be written"}`)
+	}
+	wait(r, s.config.Latency+fault.Delay)
+	if dropped {
+		drop(w)
+		return
+	}
+	x.answer(w)
+}
+
+func wait(r *http.Request, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-r.Context().Done():
+	}
+}
+
+func (x *exchange) answer(w http.ResponseWriter) {
+	if x.header.Get("Content-Type") == "" {
+		x.header["Content-Type"] = []string{"application/json"}
+	}
+	x.header["Content-Length"] = []string{strconv.Itoa(len(x.body))}
+	w.WriteHeader(x.status)
+	w.Write(x.body) // a client that has gone is no trouble of ours
+}
+
+func (x *exchange) replace(f Fault) {
+	x.status, x.body = f.Status, []byte(f.Body)
+	for name, values := range f.Header {
+		x.header[name] = values
+	}
+}
+
+// gateway is the short form of an error, documented for 401 and 403.
+func (x *exchange) gateway(status int, title string) {
+	x.status = status
+	x.body = append(x.body[:0], `{"status":`...)
+	x.body = strconv.AppendInt(x.body, int64(status), 10)
+	x.body = appendString(append(x.body, `,"title":`...), title)
+	x.body = append(x.body, '}')
+}
+
+func (x *exchange) refuseBody(err error) {
+	switch {
+	case errors.Is(err, errTooLarge):
+		x.gateway(http.StatusRequestEntityTooLarge, "Payload Too Large")
+	case errors.Is(err, errBodyType):
+		x.gateway(http.StatusUnsupportedMediaType, "Unsupported Media Type")
+	default:
+		x.gateway(http.StatusBadRequest, "Bad Request")
+	}
+}
+
+// take finds the call that is meant and answers it.
+func (s *Sandbox) take(x *exchange) {
+	path := x.r.URL.Path
+	if path == "/PageLoad" {
+		if x.allow(http.MethodPost) {
+			s.pageLoad(x)
+		}
+		return
+	}
+	rest, found := strings.CutPrefix(path, "/Advertisers/")
+	if !found {
+		x.gateway(http.StatusNotFound, "Not Found")
+		return
+	}
+	sid, resource, _ := strings.Cut(rest, "/")
+	if !s.authorize(x, sid) {
+		return
+	}
+	if !s.limiter.take(x.header, x.at) {
+		x.status, x.body = http.StatusTooManyRequests, []byte(`{"Status":"ERROR","Message":"Too many requests"}`)
+		return
+	}
+	s.account(x, sid, strings.TrimSuffix(resource, "/"))
+}
+
+func (s *Sandbox) account(x *exchange, sid, resource string) {
+	kind, id, _ := strings.Cut(resource, "/")
+	method := http.MethodGet
+	if kind == "Conversions" {
+		method = http.MethodPost
+	}
+	if !x.allow(method) {
+		return
+	}
+	switch {
+	case resource == "Conversions":
+		s.conversion(x, sid)
+	case resource == "CompanyInformation":
+		x.companyInformation()
+	case kind == "Campaigns":
+		s.campaign(x, sid, id)
+	case kind == "APISubmissions":
+		s.submission(x, id)
+	default:
+		x.gateway(http.StatusNotFound, "Not Found")
+	}
+}
+
+// authorize answers 401 to missing or wrong credentials and 403 to the right
+// ones used on another account.
+func (s *Sandbox) authorize(x *exchange, sid string) bool {
+	user, token, ok := x.r.BasicAuth()
+	known := s.config.AccountSID == "" || user == s.config.AccountSID && token == s.config.AuthToken
+	switch {
+	case !ok || user == "" || token == "" || !known:
+		x.header.Set("WWW-Authenticate", `Basic realm="sandbox"`)
+		x.gateway(http.StatusUnauthorized, "Unauthorized")
+	case user != sid:
+		x.gateway(http.StatusForbidden, "Access Denied")
+	default:
+		return true
+	}
+	return false
+}
+
+func (x *exchange) allow(method string) bool {
+	if x.r.Method == method {
+		return true
+	}
+	x.header.Set("Allow", method)
+	x.gateway(http.StatusMethodNotAllowed, "Method Not Allowed")
+	return false
+}

@@ -1,0 +1,130 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/impactsync/impactsync/impactapi"
+)
+
+// Config says whom the sandbox believes and how it misbehaves. The zero value
+// is a sandbox that takes everything valid from anybody at once.
+type Config struct {
+	// AccountSID and AuthToken are the only credentials taken. Without them any
+	// pair does, as long as the path names the same account.
+	AccountSID, AuthToken string
+
+	// LogFile is the call log's path; it is appended to, mode 0600. Blank: none.
+	LogFile string
+	// Record keeps all calls in memory for Calls.
+	Record bool
+
+	Latency time.Duration // between taking a request and answering it
+
+	ErrorRate   float64 // share answered 503 without being taken, 0 to 1
+	ResetBefore float64 // share whose connection is dropped unseen
+	ResetAfter  float64 // share taken, then dropped before the answer
+	Seed        uint64  // which requests those are
+
+	// Fault, when set, is asked about each request before the rates are. It is
+	// called concurrently.
+	Fault func(r *http.Request, form impactapi.Params) Fault
+
+	RateLimit Limit // of /Advertisers/; zero for none
+
+	// Campaigns are the programs of the account; conversions for others become
+	// CAMPAIGN_NOT_FOUND. None: any program is known.
+	Campaigns []string
+
+	WarnUnknown bool          // answer warnings for undocumented page load parameters
+	SettleAfter time.Duration // how long a submission stays Queued
+}
+
+// Sandbox is a running stand-in. It is safe for concurrent use.
+type Sandbox struct {
+	config    Config
+	log       *callLog
+	limiter   limiter
+	orders    orders
+	campaigns map[string]bool
+	sequence  atomic.Uint64
+
+	closing sync.Once
+	closed  error
+}
+
+// New makes a sandbox and opens its call log. Close it.
+func New(config Config) (*Sandbox, error) {
+	if err := check(config); err != nil {
+		return nil, err
+	}
+	log, err := openLog(config.LogFile, config.Record)
+	if err != nil {
+		return nil, err
+	}
+	s := &Sandbox{config: config, log: log, campaigns: make(map[string]bool)}
+	s.limiter.limit = config.RateLimit
+	for _, id := range config.Campaigns {
+		s.campaigns[id] = true
+	}
+	return s, nil
+}
+
+func check(c Config) error {
+	var problems []error
+	for _, share := range []struct {
+		name  string
+		value float64
+	}{{"ErrorRate", c.ErrorRate}, {"ResetBefore", c.ResetBefore}, {"ResetAfter", c.ResetAfter}} {
+		if !(share.value >= 0 && share.value <= 1) {
+			problems = append(problems, fmt.Errorf("%s is %v: give a share from 0 to 1", share.name, share.value))
+		}
+	}
+	if c.Latency < 0 || c.SettleAfter < 0 {
+		problems = append(problems, errors.New("Latency or SettleAfter is negative: give a positive duration or 0"))
+	}
+	if (c.AccountSID == "") != (c.AuthToken == "") {
+		problems = append(problems, errors.New("AccountSID and AuthToken belong together: give both or neither"))
+	}
+	if err := c.RateLimit.check(); err != nil {
+		problems = append(problems, err)
+	}
+	return errors.Join(problems...)
+}
+
+// Calls returns the calls so far, in the order in which they were logged. It
+// is empty without Config.Record.
+func (s *Sandbox) Calls() []Call { return s.log.recorded() }
+
+// Close closes the call log. It does not stop a Serve.
+func (s *Sandbox) Close() error {
+	s.closing.Do(func() { s.closed = s.log.close() })
+	return s.closed
+}
+
+// Serve answers on the listener until the context ends, then lets requests
+// under way finish for up to five seconds. It closes the listener, not the
+// call log. The end of the context is not an error.
+func (s *Sandbox) Serve(ctx context.Context, listener net.Listener) error {
+	server := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(listener) }()
+	select {
+	case err := <-done:
+		return fmt.Errorf("serve sandbox: %w", err)
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if err := server.Shutdown(grace); err != nil {
+		server.Close()
+	}
+	<-done
+	return nil
+}
