@@ -59,7 +59,7 @@ func localStart(s string, at int) int {
 // isLocal is for the part before the @. The signs left out are the ones that
 // part an address from what stands before it in texts and URLs.
 func isLocal(c byte) bool {
-	return c > ' ' && c != 0x7f && !strings.ContainsRune(`@<>()[],;:"/?&=\`, rune(c))
+	return c > ' ' && c != 0x7f && !strings.ContainsRune(`@<>()[],;:"/?&=#\`, rune(c))
 }
 
 func domainEnd(s string, at int) int {

@@ -120,7 +120,7 @@ func (m *Message) Root() Value { return Value{m.root} }
 // objects on the way and never allocates.
 func (m *Message) Lookup(p Path) Value {
 	if p.root != fieldOther {
-		return Value{m.top[p.root]}.descend(p.keys)
+		return Value{m.top[p.root]}.At(p.keys)
 	}
-	return Value{m.root}.descend(p.keys)
+	return Value{m.root}.At(p.keys)
 }

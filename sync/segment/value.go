@@ -98,7 +98,8 @@ func (v Value) Each(fn func(key string, v Value)) {
 	})
 }
 
-func (v Value) descend(keys []string) Value {
+// At follows the keys one below the other, as [Value.Get] does each.
+func (v Value) At(keys []string) Value {
 	for _, key := range keys {
 		if v.v == nil {
 			return Value{}

@@ -1,0 +1,94 @@
+package segment
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func FuzzDecode(f *testing.F) {
+	for _, line := range samples(f) {
+		f.Add([]byte(line))
+	}
+	f.Add([]byte(`{"type":"page","a":NaN,"b":"\ud800\udc00\u0000","a":1e5,"\u0061":[]}`))
+	var d Decoder
+	f.Fuzz(func(t *testing.T, line []byte) {
+		m, err := d.Decode(line)
+		if err != nil {
+			return
+		}
+		defer m.Release()
+		m.Change()
+		m.Identity()
+		m.Allowed()
+		canonical := m.Root().AppendJSON(nil)
+		again, err := d.Decode(canonical)
+		require.NoError(t, err, "%q", canonical)
+		defer again.Release()
+		require.Equal(t, string(canonical), string(again.Root().AppendJSON(nil)))
+		require.Equal(t, m.Key(), again.Key())
+		require.Equal(t, m.Identity(), again.Identity())
+	})
+}
+
+func FuzzParseTime(f *testing.F) {
+	f.Add("2026-08-30T00:00:00.0661797Z")
+	f.Add("2026-08-30T00:00:00+02:00")
+	f.Fuzz(func(t *testing.T, text string) {
+		at, ok := ParseTime(text)
+		if !ok {
+			return
+		}
+		again, ok := ParseTime(at.Format(time.RFC3339Nano))
+		require.True(t, ok)
+		require.True(t, at.Equal(again))
+		require.Equal(t, at.UnixNano(), time.Unix(0, at.UnixNano()).UnixNano())
+	})
+}
+
+func FuzzHashEmail(f *testing.F) {
+	f.Add(" Jane.Roe@Example.com")
+	f.Fuzz(func(t *testing.T, text string) {
+		hash, ok := HashEmail(text)
+		if !ok {
+			return
+		}
+		again, ok := HashEmail(hash)
+		require.True(t, ok)
+		require.Equal(t, hash, again)
+		require.Len(t, hash, 40)
+	})
+}
+
+func FuzzRedact(f *testing.F) {
+	f.Add("https://x.example/?email=a%40b.example")
+	f.Add("a@b.example")
+	f.Add("//a@b.c@d.e:1/%2540/?=")
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, redact := range []func(string) string{Redact, RedactURL} {
+			once := redact(text)
+			require.Equal(t, once, redact(once), "redacting again changes nothing")
+			require.LessOrEqual(t, len(once), max(len(text), 40))
+			require.False(t, HoldsEmail(once), "%q", once)
+		}
+	})
+}
+
+func BenchmarkDecode(b *testing.B) {
+	text, err := os.ReadFile("testdata/messages.ndjson")
+	require.NoError(b, err)
+	line := []byte(strings.Split(string(text), "\n")[0])
+	var d Decoder
+	b.SetBytes(int64(len(line)))
+	b.ReportAllocs()
+	for b.Loop() {
+		m, err := d.Decode(line)
+		if err != nil {
+			b.Fatal(err)
+		}
+		m.Release()
+	}
+}

@@ -1,0 +1,41 @@
+package segment
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestHashEmail(t *testing.T) {
+	t.Parallel()
+	const want = "63a710569261a24b3766275b7000ce8d7b32e2f7" // sha1sum of "user@example.com"
+	for _, s := range []string{"user@example.com", " User@Example.COM\n", want, "63A710569261A24B3766275B7000CE8D7B32E2F7"} {
+		hash, ok := HashEmail(s)
+		require.True(t, ok, s)
+		require.Equal(t, want, hash)
+	}
+	for _, s := range []string{"", "user", "user@", "@example.com", "a@b", "two words@x.example", want + want[:24]} {
+		_, ok := HashEmail(s)
+		require.False(t, ok, s)
+	}
+}
+
+func TestRedactURL(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"https://x.example/?a=1&im_ref=Q%3A1":                      "https://x.example/?a=1&im_ref=Q%3A1",
+		"https://x.example/?email=a@b.example&c=2":                 "https://x.example/?email=&c=2",
+		"https://x.example/?email=a%40b.example#f":                 "https://x.example/?email=#f",
+		"https://x.example/?u=https%253A%252F%252Fa%2540b.example": "https://x.example/?u=",
+		"https://x.example/u/a@b.example/orders":                   "https://x.example/u//orders",
+		"https://a@b.example:s@x.example/p":                        "https://x.example/p",
+		"https://a%40b.example/p":                                  "https:///p",
+		"mailto:a@b.example?subject=x":                             "mailto:?subject=x",
+		"?e=a%40b%2Eexample%zz":                                    "?e=",
+		"app://view?sharedid=abcd":                                 "app://view?sharedid=abcd",
+		"https://x.example/40%25/@handle":                          "https://x.example/40%25/@handle",
+	} {
+		require.Equal(t, want, RedactURL(in))
+	}
+	require.Equal(t, "write to  now", Redact("write to a@b.example now"))
+}
