@@ -1,0 +1,212 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/mattn/go-sqlite3"
+)
+
+// Errors that callers test for. All of them mean that the file cannot be used
+// as it is, and none of them changes it.
+var (
+	// ErrUnusable: not a SQLite file, damaged, or not readable and writable.
+	ErrUnusable = errors.New("the state file cannot be used")
+	// ErrNewer: written by a newer version of this program.
+	ErrNewer = errors.New("the state file is newer than this program")
+	// ErrBound: made for another destination or shard.
+	ErrBound = errors.New("the state file belongs to another destination")
+	// ErrMissing: there is no state file, and the caller did not want a new one.
+	ErrMissing = errors.New("there is no state file")
+	// ErrNotFound: a trait key, person or id that the state does not know.
+	ErrNotFound = errors.New("not found")
+	// ErrFull: the disk is full or the file could not grow. The transaction
+	// was rolled back.
+	ErrFull = errors.New("no room to write the state")
+)
+
+// Binding names the destination that a state file vouches for.
+type Binding struct {
+	AccountSID string
+	CampaignID string
+	Official   bool   // impact.com's own hosts
+	Hosts      string // both bases, for people
+	ShardIndex int
+	ShardCount int // 0 means 1
+}
+
+// Options say how to open a state file.
+type Options struct {
+	// Path of the file. Its folder must exist.
+	Path string
+	// Create makes the file when it is missing; otherwise that is ErrMissing.
+	Create bool
+	// ReadOnly opens a snapshot reader: nothing is migrated or written.
+	ReadOnly bool
+	// Binding is written into a new file and compared with an old one. Nil
+	// skips the comparison (for commands that only look).
+	Binding *Binding
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// DB is an open state file. Its methods are safe for concurrent use; writes
+// wait for each other.
+type DB struct {
+	path    string
+	pool    *sql.DB
+	writer  *sql.Conn
+	readers *sql.DB
+	now     func() time.Time
+
+	mu      sync.Mutex // held for a whole write transaction
+	stmts   map[string]*sql.Stmt
+	traits  map[string]*trait // by key; reloaded after a rollback
+	ordered []*trait          // the same, by key
+	run     int64             // 0 outside a run
+	seq     int64             // attempts claimed by this process
+	open    map[int64]bool    // profiles with an attempt in flight
+	people  map[int64]bool    // profiles claimed in this run
+	credit  [4]float64        // of the classes of the tracking host's queue
+}
+
+// Open opens or makes a state file, migrates an older schema and checks the
+// binding. It takes no lock: see [Acquire].
+func Open(ctx context.Context, o Options) (*DB, error) {
+	if err := prepareFile(o); err != nil {
+		return nil, err
+	}
+	d := &DB{path: o.Path, now: o.Now, stmts: map[string]*sql.Stmt{}, open: map[int64]bool{}, people: map[int64]bool{}}
+	if d.now == nil {
+		d.now = time.Now
+	}
+	if err := d.connect(ctx, o.ReadOnly); err != nil {
+		_ = d.Close()
+		return nil, classify(o.Path, err)
+	}
+	if err := d.prepareSchema(ctx, o); err != nil {
+		_ = d.Close()
+		return nil, classify(o.Path, err)
+	}
+	return d, nil
+}
+
+func (d *DB) connect(ctx context.Context, readOnly bool) error {
+	var err error
+	if d.readers, err = sql.Open("sqlite3", dsn(d.path, true)); err != nil {
+		return err
+	}
+	d.readers.SetMaxOpenConns(4)
+	if readOnly {
+		return d.readers.PingContext(ctx)
+	}
+	if d.pool, err = sql.Open("sqlite3", dsn(d.path, false)); err != nil {
+		return err
+	}
+	d.writer, err = d.pool.Conn(ctx)
+	return err
+}
+
+// dsn carries the pragmas, because they hold for one connection only. FULL,
+// because with NORMAL a power loss can undo the last commits in WAL mode.
+func dsn(path string, reader bool) string {
+	q := url.Values{
+		"_journal_mode": {"WAL"},
+		"_synchronous":  {"FULL"},
+		"_foreign_keys": {"on"},
+		"_busy_timeout": {"60000"},
+		"_cache_size":   {"-32768"},
+		"mode":          {"rw"},
+	}
+	if reader {
+		q.Set("_query_only", "on")
+		q.Set("_cache_size", "-8192")
+	}
+	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
+}
+
+// prepareFile makes the file with mode 0600 before SQLite does it with another
+// one, and narrows one that is wider.
+func prepareFile(o Options) error {
+	info, err := os.Stat(o.Path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && o.Create && !o.ReadOnly:
+		f, err := os.OpenFile(o.Path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil {
+			return fmt.Errorf("%w: create %s: %w", ErrUnusable, o.Path, err)
+		}
+		return f.Close()
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w at %s", ErrMissing, o.Path)
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrUnusable, err)
+	case info.IsDir():
+		return fmt.Errorf("%w: %s is a folder; state.path names a file", ErrUnusable, o.Path)
+	case o.ReadOnly:
+		return nil
+	}
+	f, err := os.OpenFile(o.Path, os.O_RDWR, 0)
+	if err != nil {
+		return fmt.Errorf("%w: it must be writable: %w", ErrUnusable, err)
+	}
+	defer f.Close() //nolint:errcheck // only opened to learn whether it can be
+	if info.Mode().Perm()&0o077 != 0 {
+		if err := f.Chmod(0o600); err != nil {
+			return fmt.Errorf("%w: narrow its mode to 0600: %w", ErrUnusable, err)
+		}
+	}
+	return nil
+}
+
+// classify gives SQLite's words the error that callers test for.
+func classify(path string, err error) error {
+	var se sqlite3.Error
+	if err == nil || !errors.As(err, &se) {
+		return err
+	}
+	switch se.Code {
+	case sqlite3.ErrNotADB:
+		return fmt.Errorf("%w: %s is not a SQLite file: %w", ErrUnusable, path, err)
+	case sqlite3.ErrCorrupt:
+		return fmt.Errorf("%w: %s is damaged; restore a backup: %w", ErrUnusable, path, err)
+	case sqlite3.ErrReadonly, sqlite3.ErrCantOpen, sqlite3.ErrPerm, sqlite3.ErrAuth:
+		return fmt.Errorf("%w: %s and its folder %s must be writable: %w", ErrUnusable, path, filepath.Dir(path), err)
+	case sqlite3.ErrFull, sqlite3.ErrIoErr:
+		return fmt.Errorf("%w at %s: free some space, then run again: %w", ErrFull, path, err)
+	}
+	return err
+}
+
+// Path is the file's path.
+func (d *DB) Path() string { return d.path }
+
+// Close gives the file up. What was committed stays; an open run stays open
+// and is ended by the next one.
+func (d *DB) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var errs []error
+	for _, s := range d.stmts {
+		errs = append(errs, s.Close())
+	}
+	d.stmts = map[string]*sql.Stmt{}
+	if d.writer != nil {
+		errs = append(errs, d.writer.Close())
+		d.writer = nil
+	}
+	if d.readers != nil {
+		errs = append(errs, d.readers.Close())
+	}
+	if d.pool != nil {
+		errs = append(errs, d.pool.Close())
+	}
+	return errors.Join(errs...)
+}

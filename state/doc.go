@@ -1,0 +1,29 @@
+// Package state keeps what we know, what we sent and what we owe, in one
+// SQLite file that people read with plain sqlite3.
+//
+// # The life of a trait value
+//
+// A row of trait_values says what impact.com ought to know of one person
+// (wanted) and what it last answered to with 2xx (delivered). Inputs only move
+// wanted: [DB.Store] for messages, [List.Apply] for full lists. The row is due
+// when the two differ, or when something was sent and no answer came (doubt);
+// its status then says which kind of due it is, and the sum of the statuses is
+// kept in the counters table by the same transaction.
+//
+// [DB.Turn] claims due rows (status in flight, doubt set, before the first
+// byte leaves) and settles the outcomes of earlier claims, in one transaction.
+// A process that dies between the two leaves the doubt behind, and [DB.BeginRun]
+// turns such rows into unknown ones, which are due again.
+//
+// # The life of an event
+//
+// A page load or conversion enters the deliveries table together with its key
+// in event_keys and the new position of the object it came from. It leaves its
+// payload behind once delivered.
+//
+// # Rules
+//
+// An exported method is one transaction, unless it says otherwise. A
+// transaction has one time, fixed when it begins. One process writes at a time
+// ([Lock]); [DB.Approve] and the readers need no lock.
+package state

@@ -1,0 +1,157 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+// PersonTrait is everything known of one trait of a person.
+type PersonTrait struct {
+	Key         string  `json:"key"`
+	Wanted      *string `json:"wanted"`
+	Delivered   *string `json:"delivered"`
+	Doubt       bool    `json:"doubt"`
+	Status      string  `json:"status"`
+	ChangedAt   string  `json:"changed_at"`
+	DeliveredAt string  `json:"delivered_at,omitempty"`
+	NextAttempt string  `json:"next_attempt_at,omitempty"`
+	LastError   string  `json:"last_error,omitempty"`
+	Class       string  `json:"class,omitempty"`
+	Origin      string  `json:"origin"`
+}
+
+// PersonEvent is one event of a person.
+type PersonEvent struct {
+	Kind        string `json:"kind"`
+	Event       string `json:"event"`
+	MessageID   string `json:"message_id"`
+	OrderID     string `json:"order_id,omitempty"`
+	At          string `json:"event_at"`
+	Status      string `json:"status"`
+	Attempts    int64  `json:"attempts"`
+	DeliveredAt string `json:"delivered_at,omitempty"`
+	NextAttempt string `json:"next_attempt_at,omitempty"`
+	LastError   string `json:"last_error,omitempty"`
+	Object      string `json:"object,omitempty"`
+	Line        int64  `json:"line,omitempty"`
+}
+
+// PersonAttempt is one attempt that did not end well.
+type PersonAttempt struct {
+	At      string `json:"at"`
+	Run     int64  `json:"run"`
+	Detail  string `json:"detail"`
+	Outcome string `json:"outcome"`
+	Error   string `json:"error"`
+}
+
+// Explanation is everything known of one person.
+type Explanation struct {
+	UserID       string          `json:"user_id,omitempty"`
+	AnonymousID  string          `json:"anonymous_id,omitempty"`
+	EmailSHA1    string          `json:"email_sha1,omitempty"`
+	AbsorbedInto string          `json:"absorbed_into,omitempty"`
+	ClickID      string          `json:"click_id,omitempty"`
+	Anonymous    []string        `json:"absorbed_anonymous_ids,omitempty"`
+	Traits       []PersonTrait   `json:"traits"`
+	Events       []PersonEvent   `json:"events"`
+	Attempts     []PersonAttempt `json:"attempts"`
+}
+
+const iso = `strftime('%%Y-%%m-%%dT%%H:%%M:%%S', %[1]s / 1000000000, 'unixepoch') || printf('.%%03dZ', %[1]s / 1000000 %% 1000)`
+
+func isoText(column string) string { return "coalesce(" + fmt.Sprintf(iso, column) + ", '')" }
+
+const statusWords = `CASE %s WHEN 0 THEN 'settled' WHEN 1 THEN 'pending' WHEN 2 THEN 'in flight' WHEN 3 THEN 'retry later' WHEN 4 THEN 'refused' WHEN 5 THEN 'unknown' ELSE 'held' END`
+
+// Explain gives everything known of the person with this user id, or else this
+// anonymous id or e-mail hash. ErrNotFound means that the state knows nothing.
+func (d *DB) Explain(ctx context.Context, id string) (e Explanation, err error) {
+	err = d.view(ctx, func(v *view) error {
+		for _, p := range []Person{{UserID: id}, {AnonymousID: id}, {EmailSHA1: id}} {
+			known, err := v.person(p, &e)
+			if err != nil || known {
+				return err
+			}
+		}
+		return fmt.Errorf("%w: nobody with the id %q: no trait, no event, no click id", ErrNotFound, id)
+	})
+	return e, err
+}
+
+func (v *view) person(p Person, e *Explanation) (known bool, err error) {
+	*e = Explanation{UserID: p.UserID, AnonymousID: p.AnonymousID, EmailSHA1: p.EmailSHA1}
+	id := p.ProfileID()
+	for { // past clashes
+		var prof profile
+		if err := v.get(selectProfile, []any{id}, prof.dest()...); err != nil {
+			return false, err
+		}
+		if prof.id != 0 && !p.sameKey(prof.person) {
+			id = nextID(id)
+			continue
+		}
+		if prof.absorbed != 0 {
+			if err := v.get(selectProfile, []any{prof.absorbed}, prof.dest()...); err != nil {
+				return false, err
+			}
+			e.AbsorbedInto = prof.person.UserID
+		}
+		if prof.id != 0 {
+			id, known = prof.id, true
+			e.UserID, e.AnonymousID, e.EmailSHA1, e.ClickID = prof.person.UserID, prof.person.AnonymousID, prof.person.EmailSHA1, prof.clickID
+		}
+		break
+	}
+	for _, step := range []func(int64, *Explanation) error{v.aliases, v.traitsOf, v.eventsOf, v.attemptsOf} {
+		if err := step(id, e); err != nil {
+			return false, err
+		}
+	}
+	return known || len(e.Traits)+len(e.Events)+len(e.Attempts) > 0, nil
+}
+
+func (v *view) aliases(id int64, e *Explanation) error {
+	return v.each(`SELECT coalesce(anonymous_id, '') FROM profiles WHERE absorbed_into = ? LIMIT 100`, []any{id}, func(rows *sql.Rows) error {
+		var a string
+		err := rows.Scan(&a)
+		e.Anonymous = append(e.Anonymous, a)
+		return err
+	})
+}
+
+func (v *view) traitsOf(id int64, e *Explanation) error {
+	query := `SELECT t.key, v.wanted, v.delivered, v.doubt, ` + fmt.Sprintf(statusWords, "v.status") + `, ` + isoText("v.wanted_at") + `, ` + isoText("v.delivered_at") + `, ` +
+		isoText("f.next_attempt_at") + `, coalesce(f.last_error, ''), coalesce(f.class, ''),
+		coalesce((SELECT o.source || ': ' || o.name FROM objects o WHERE o.id = v.origin), (SELECT g.source || ': list ' || replace(g.objects, char(10), ', ') FROM generations g WHERE g.id = -v.origin), '')
+		FROM traits t JOIN trait_values v ON v.trait_id = t.id AND v.profile_id = ?
+		LEFT JOIN trait_faults f ON f.trait_id = v.trait_id AND f.profile_id = v.profile_id ORDER BY t.key`
+	return v.each(query, []any{id}, func(rows *sql.Rows) error {
+		var p PersonTrait
+		err := rows.Scan(&p.Key, &p.Wanted, &p.Delivered, &p.Doubt, &p.Status, &p.ChangedAt, &p.DeliveredAt, &p.NextAttempt, &p.LastError, &p.Class, &p.Origin)
+		e.Traits = append(e.Traits, p)
+		return err
+	})
+}
+
+func (v *view) eventsOf(id int64, e *Explanation) error {
+	query := `SELECT d.kind, d.event, d.message_id, coalesce(d.order_id, ''), ` + isoText("d.event_at") + `, coalesce(d.outcome, ` + fmt.Sprintf(statusWords, "d.status") + `), d.attempts, ` +
+		isoText("d.delivered_at") + `, CASE WHEN d.status IN (3, 5) THEN ` + isoText("d.next_attempt_at") + ` ELSE '' END, coalesce(d.last_error, ''), coalesce(o.name, ''), coalesce(d.line, 0)
+		FROM deliveries d LEFT JOIN objects o ON o.id = d.origin WHERE d.profile_id = ? ORDER BY d.event_at DESC LIMIT 1000`
+	return v.each(query, []any{id}, func(rows *sql.Rows) error {
+		var p PersonEvent
+		err := rows.Scan(&p.Kind, &p.Event, &p.MessageID, &p.OrderID, &p.At, &p.Status, &p.Attempts, &p.DeliveredAt, &p.NextAttempt, &p.LastError, &p.Object, &p.Line)
+		e.Events = append(e.Events, p)
+		return err
+	})
+}
+
+func (v *view) attemptsOf(id int64, e *Explanation) error {
+	return v.each(`SELECT `+isoText("at")+`, run, detail, outcome, error FROM attempts WHERE profile_id = ? ORDER BY id DESC LIMIT 1000`, []any{id}, func(rows *sql.Rows) error {
+		var a PersonAttempt
+		err := rows.Scan(&a.At, &a.Run, &a.Detail, &a.Outcome, &a.Error)
+		e.Attempts = append(e.Attempts, a)
+		return err
+	})
+}

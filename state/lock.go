@@ -1,0 +1,51 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// ErrLocked says that another process holds the state.
+var ErrLocked = errors.New("another run holds the state")
+
+// Lock is the right to change the state. The operating system takes it back
+// when the process ends, however it ends.
+type Lock struct {
+	file *flock.Flock
+}
+
+// Acquire takes the lock beside the state file, or gives [ErrLocked] with who
+// holds it since when. It does not wait.
+func Acquire(statePath string, now time.Time) (*Lock, error) {
+	path := statePath + ".lock"
+	l := &Lock{file: flock.New(path, flock.SetPermissions(0o600), flock.SetFlag(os.O_CREATE|os.O_RDWR))}
+	got, err := l.file.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("%w: lock %s: %w", ErrUnusable, path, err)
+	}
+	if !got {
+		holder, _ := os.ReadFile(path) //nolint:gosec // our own file; the text is only shown
+		return nil, fmt.Errorf("%w: %s, held by %s", ErrLocked, statePath, describe(holder))
+	}
+	host, _ := os.Hostname()
+	owner := fmt.Sprintf("process %d on %s since %s\n", os.Getpid(), host, now.UTC().Format(time.RFC3339))
+	// The text is for people; the lock is what counts.
+	_ = os.WriteFile(path, []byte(owner), 0o600)
+	return l, nil
+}
+
+func describe(holder []byte) string {
+	if s := strings.TrimSpace(string(holder)); s != "" && len(s) < 300 {
+		return s
+	}
+	return "an unknown process"
+}
+
+// Release gives the lock back. The file stays: removing it would let two
+// processes lock two files of one name.
+func (l *Lock) Release() error { return l.file.Unlock() }

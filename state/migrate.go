@@ -1,0 +1,127 @@
+package state
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/google/uuid"
+	"github.com/pressly/goose/v3"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// prepareSchema migrates an older schema, refuses a newer one, and writes or
+// compares the binding.
+func (d *DB) prepareSchema(ctx context.Context, o Options) error {
+	if o.ReadOnly {
+		return d.checkSchema(ctx, o)
+	}
+	if err := d.refuseForeign(ctx); err != nil {
+		return err
+	}
+	if err := d.migrate(ctx); err != nil {
+		return err
+	}
+	return d.bind(ctx, o.Binding)
+}
+
+func (d *DB) migrate(ctx context.Context) error {
+	sub, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, d.pool, sub, goose.WithLogger(goose.NopLogger()))
+	if err != nil {
+		return fmt.Errorf("prepare migrations: %w", err)
+	}
+	have, want, err := p.GetVersions(ctx)
+	if err != nil {
+		return fmt.Errorf("read the schema version: %w", err)
+	}
+	if have > want {
+		return fmt.Errorf("%w: %s has schema %d, this program knows %d; use the newer program", ErrNewer, d.path, have, want)
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return fmt.Errorf("migrate the schema: %w", err)
+	}
+	return nil
+}
+
+// refuseForeign stops before the first write into a database of somebody else.
+func (d *DB) refuseForeign(ctx context.Context) error {
+	var tables, ours int
+	err := d.writer.QueryRowContext(ctx, `SELECT count(*), coalesce(sum(name IN ('store', 'goose_db_version')), 0)
+		FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`).Scan(&tables, &ours)
+	if err != nil {
+		return fmt.Errorf("read the schema: %w", err)
+	}
+	if tables > 0 && ours == 0 {
+		return fmt.Errorf("%w: %s is a SQLite file of another program; state.path must name a file of its own", ErrUnusable, d.path)
+	}
+	return nil
+}
+
+func (d *DB) checkSchema(ctx context.Context, o Options) error {
+	var have int64
+	err := d.readers.QueryRowContext(ctx, `SELECT max(version_id) FROM goose_db_version WHERE is_applied`).Scan(&have)
+	if err != nil {
+		return fmt.Errorf("%w: %s holds no state of this program: %w", ErrUnusable, o.Path, err)
+	}
+	names, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil {
+		return err
+	}
+	if want := int64(len(names)); have > want {
+		return fmt.Errorf("%w: %s has schema %d, this program knows %d", ErrNewer, o.Path, have, want)
+	} else if have < want {
+		return fmt.Errorf("%w: %s has schema %d, older than this program's %d; the next run migrates it", ErrUnusable, o.Path, have, want)
+	}
+	return nil
+}
+
+func (d *DB) bind(ctx context.Context, b *Binding) error {
+	if b == nil {
+		return nil
+	}
+	want := *b
+	want.ShardCount = max(want.ShardCount, 1)
+	return d.update(ctx, func(t *tx) error {
+		var have Binding
+		found, err := t.get(`SELECT account_sid, campaign_id, official, hosts, shard_index, shard_count FROM store`, nil,
+			&have.AccountSID, &have.CampaignID, &have.Official, &have.Hosts, &have.ShardIndex, &have.ShardCount)
+		if err != nil {
+			return err
+		}
+		if !found {
+			_, err := t.exec(`INSERT INTO store (id, store_id, created_at, account_sid, campaign_id, official, hosts, shard_index, shard_count)
+				VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)`, uuid.NewString(), t.now, want.AccountSID, want.CampaignID, want.Official, want.Hosts, want.ShardIndex, want.ShardCount)
+			return err
+		}
+		return have.compare(want, d.path)
+	})
+}
+
+// compare names both sides of a mismatch. The hosts' text may differ (another
+// port of a sandbox); whether they are impact.com's own may not.
+func (b Binding) compare(want Binding, path string) error {
+	var diffs []error
+	add := func(what string, have, want any) {
+		if have != want {
+			diffs = append(diffs, fmt.Errorf("%s is %v in the state and %v in the configuration", what, have, want))
+		}
+	}
+	add("accountSid", b.AccountSID, want.AccountSID)
+	add("campaignId", b.CampaignID, want.CampaignID)
+	add("the shard", fmt.Sprintf("%d of %d", b.ShardIndex, b.ShardCount), fmt.Sprintf("%d of %d", want.ShardIndex, want.ShardCount))
+	if b.Official != want.Official {
+		diffs = append(diffs, fmt.Errorf("the state was made against %s, the configuration names %s", b.Hosts, want.Hosts))
+	}
+	if len(diffs) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %s: %w; give the other destination a state file of its own", ErrBound, path, errors.Join(diffs...))
+}

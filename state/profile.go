@@ -1,0 +1,253 @@
+package state
+
+import (
+	"crypto/sha256"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Person is how somebody can be addressed. The first field that is set, in
+// this order, is the profile's key; the others ride along.
+type Person struct {
+	UserID      string
+	AnonymousID string
+	EmailSHA1   string
+}
+
+// IsZero reports whether the person has no id at all.
+func (p Person) IsZero() bool { return p == Person{} }
+
+// key is the profile's key with its kind in front, since a user id and an
+// anonymous id of the same text are two people.
+func (p Person) key() string {
+	switch {
+	case p.UserID != "":
+		return "u" + p.UserID
+	case p.AnonymousID != "":
+		return "a" + p.AnonymousID
+	default:
+		return "e" + p.EmailSHA1
+	}
+}
+
+// ProfileID is the number under which the state keeps a person, barring a
+// clash: the first 63 bits of the SHA-256 of the key. It is the same in every
+// state file, which is what shards need.
+func (p Person) ProfileID() int64 {
+	sum := sha256.Sum256([]byte(p.key()))
+	return int64(binary.BigEndian.Uint64(sum[:8]) >> 1) //nolint:gosec // 63 bits
+}
+
+// sameKey reports whether a stored profile is this person.
+func (p Person) sameKey(stored Person) bool { return p.key() == stored.key() }
+
+type profile struct {
+	id       int64
+	person   Person
+	clickID  string
+	clickAt  int64
+	seenAt   int64
+	absorbed int64 // the user's profile, or 0
+}
+
+const selectProfile = `SELECT id, coalesce(user_id, ''), coalesce(anonymous_id, ''), coalesce(email_sha1, ''),
+	coalesce(click_id, ''), coalesce(click_at, 0), coalesce(seen_at, 0), coalesce(absorbed_into, 0) FROM profiles WHERE id = ?`
+
+func (p *profile) dest() []any {
+	return []any{&p.id, &p.person.UserID, &p.person.AnonymousID, &p.person.EmailSHA1, &p.clickID, &p.clickAt, &p.seenAt, &p.absorbed}
+}
+
+// nextID is where a profile goes whose number is taken by somebody else: the
+// next one of the same shard (only the low 31 bits move).
+func nextID(id int64) int64 { return id&^0x7fffffff | (id+1)&0x7fffffff }
+
+// find looks a person up by key. Found or not, id is the number to use.
+func (t *tx) find(p Person) (prof profile, found bool, err error) {
+	for id := p.ProfileID(); ; id = nextID(id) {
+		prof = profile{}
+		found, err = t.get(selectProfile, []any{id}, prof.dest()...)
+		if err != nil {
+			return prof, false, err
+		}
+		if !found {
+			return profile{id: id, person: p}, false, nil
+		}
+		if p.sameKey(prof.person) {
+			return prof, true, nil
+		}
+	}
+}
+
+// resolve gives the profile that a person's changes and events belong to. It
+// stores the person, follows an absorbed anonymous id to its user, and absorbs
+// one that is seen with a user id for the first time.
+func (t *tx) resolve(p Person, seenAt int64) (profile, error) {
+	prof, found, err := t.find(p)
+	if err != nil {
+		return prof, err
+	}
+	if !found {
+		if err := t.insertProfile(&prof, seenAt); err != nil {
+			return prof, err
+		}
+	}
+	if prof.absorbed != 0 {
+		if ok, err := t.get(selectProfile, []any{prof.absorbed}, prof.dest()...); err != nil || !ok {
+			return prof, errors.Join(err, missing(!ok, "the user that an anonymous id belongs to"))
+		}
+	}
+	if p.UserID != "" && p.AnonymousID != "" && (!found || prof.person.AnonymousID != p.AnonymousID) {
+		if err := t.absorb(Person{AnonymousID: p.AnonymousID}, prof.id, seenAt); err != nil {
+			return prof, err
+		}
+		// A click id or trait may have come over.
+		if _, err := t.get(selectProfile, []any{prof.id}, prof.dest()...); err != nil {
+			return prof, err
+		}
+	}
+	return prof, t.refresh(&prof, p, seenAt)
+}
+
+func missing(is bool, what string) error {
+	if !is {
+		return nil
+	}
+	return fmt.Errorf("%w: %s", ErrNotFound, what)
+}
+
+func (t *tx) insertProfile(prof *profile, seenAt int64) error {
+	prof.seenAt = seenAt
+	_, err := t.exec(`INSERT INTO profiles (id, user_id, anonymous_id, email_sha1, seen_at) VALUES (?, ?, ?, ?, ?)`,
+		prof.id, null(prof.person.UserID), null(prof.person.AnonymousID), null(prof.person.EmailSHA1), seenAt)
+	return err
+}
+
+// refresh keeps the latest anonymous id and hashed e-mail of a user. Their
+// change alone makes nothing due.
+func (t *tx) refresh(prof *profile, p Person, seenAt int64) error {
+	if prof.person.UserID == "" || p.UserID == "" || seenAt < prof.seenAt {
+		return nil
+	}
+	next := prof.person
+	if p.AnonymousID != "" {
+		next.AnonymousID = p.AnonymousID
+	}
+	if p.EmailSHA1 != "" {
+		next.EmailSHA1 = p.EmailSHA1
+	}
+	// The time alone is not worth a write for each message: a day is near enough for pruning.
+	if next == prof.person && seenAt-prof.seenAt < int64(24*time.Hour) {
+		return nil
+	}
+	prof.person, prof.seenAt = next, seenAt
+	_, err := t.exec(`UPDATE profiles SET anonymous_id = ?, email_sha1 = ?, seen_at = ? WHERE id = ?`,
+		null(next.AnonymousID), null(next.EmailSHA1), seenAt, prof.id)
+	return err
+}
+
+// absorb makes an anonymous profile part of a user's. The newest wanted value
+// wins, a delivered value moves over as doubt, open events follow, and nothing
+// is ever sent to the absorbed address again.
+func (t *tx) absorb(anon Person, user, seenAt int64) error {
+	old, found, err := t.find(anon)
+	if err != nil {
+		return err
+	}
+	if found && old.absorbed == user {
+		return nil
+	}
+	if !found {
+		if err := t.insertProfile(&old, seenAt); err != nil {
+			return err
+		}
+	}
+	if _, err := t.exec(`UPDATE profiles SET absorbed_into = ?, click_id = NULL, click_at = NULL WHERE id = ?`, user, old.id); err != nil {
+		return err
+	}
+	t.absorbed++
+	if !found || old.absorbed != 0 {
+		return nil // nothing of its own, or another user has it already
+	}
+	if err := t.moveClick(old, user); err != nil {
+		return err
+	}
+	if _, err := t.exec(`UPDATE deliveries SET profile_id = ? WHERE profile_id = ? AND status > 0`, user, old.id); err != nil {
+		return err
+	}
+	return t.absorbTraits(old.id, user)
+}
+
+// userOf gives the user that an anonymous id was absorbed into, or the person
+// as it came.
+func (d *DB) userOf(p Person) (Person, error) {
+	user := p
+	err := d.readers.QueryRow(`SELECT coalesce(u.user_id, ''), coalesce(u.anonymous_id, ''), coalesce(u.email_sha1, '')
+		FROM profiles a JOIN profiles u ON u.id = a.absorbed_into WHERE a.id = ? AND a.anonymous_id = ?`,
+		p.ProfileID(), p.AnonymousID).Scan(&user.UserID, &user.AnonymousID, &user.EmailSHA1)
+	if errors.Is(err, sql.ErrNoRows) {
+		return p, nil
+	}
+	return user, err
+}
+
+func (t *tx) moveClick(from profile, user int64) error {
+	if from.clickID == "" {
+		return nil
+	}
+	_, err := t.exec(`UPDATE profiles SET click_id = ?1, click_at = ?2 WHERE id = ?3 AND coalesce(click_at, 0) < ?2`,
+		from.clickID, from.clickAt, user)
+	return err
+}
+
+func (t *tx) absorbTraits(anon, user int64) error {
+	var rows []traitRow
+	for _, tr := range t.d.traits {
+		r, err := t.traitRow(tr, anon)
+		if err != nil {
+			return err
+		}
+		if r.exists {
+			rows = append(rows, r)
+		}
+	}
+	for _, from := range rows {
+		if err := t.absorbTrait(from, user); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tx) absorbTrait(from traitRow, user int64) error {
+	to, err := t.traitRow(from.trait, user)
+	if err != nil {
+		return err
+	}
+	next := to
+	if !to.exists || from.newerThan(to.wantedAt, to.receivedAt, to.messageID) {
+		next.wanted, next.wantedAt, next.origin = from.wanted, from.wantedAt, from.origin
+		next.receivedAt, next.messageID = from.receivedAt, from.messageID
+	}
+	if from.delivered.Valid || from.doubt {
+		// impact.com may know this person by the anonymous id; say the value once under the user id.
+		next.doubt = true
+		next.sent = cmpNull(from.sent, from.delivered)
+	}
+	if from.status != statusSettled {
+		t.countRun("absorbed", 1)
+	}
+	if err := t.deleteTraitRow(from); err != nil {
+		return err
+	}
+	return t.put(to, next.moved())
+}
+
+func cmpNull(a, b sql.NullString) sql.NullString {
+	if a.Valid {
+		return a
+	}
+	return b
+}

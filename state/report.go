@@ -1,0 +1,330 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Counts is the partition of what is due: every due row is in exactly one.
+type Counts struct {
+	Pending    int64 `json:"pending"`
+	InFlight   int64 `json:"in_flight"`
+	RetryLater int64 `json:"retry_later"`
+	Refused    int64 `json:"refused"`
+	Unknown    int64 `json:"unknown"`
+	Held       int64 `json:"held"`
+}
+
+// Open is what still has to be sent: everything due but what is refused or held.
+func (c Counts) Open() int64 { return c.Pending + c.InFlight + c.RetryLater + c.Unknown }
+
+func (c *Counts) add(name string, n int64) {
+	for i, p := range []*int64{nil, &c.Pending, &c.InFlight, &c.RetryLater, &c.Refused, &c.Unknown, &c.Held} {
+		if p != nil && statusNames[i] == name {
+			*p += n
+		}
+	}
+}
+
+// AudienceStatus is a line of the view audiences.
+type AudienceStatus struct {
+	Key       string `json:"key"`
+	Name      string `json:"name,omitempty"`
+	Class     string `json:"class"`
+	Source    string `json:"source"`
+	Wanted    int64  `json:"members_wanted"`
+	Delivered int64  `json:"members_delivered"`
+	Pending   int64  `json:"pending"`
+	Held      int64  `json:"held"`
+	Refused   int64  `json:"refused"`
+	Guard     string `json:"guard,omitempty"`
+	LastList  string `json:"last_list_at,omitempty"`
+}
+
+// RunStatus is a line of the view recent_runs.
+type RunStatus struct {
+	Run       int64  `json:"run"`
+	Kind      string `json:"kind"`
+	StartedAt string `json:"started_at"`
+	EndedAt   string `json:"ended_at,omitempty"`
+	ExitCode  *int64 `json:"exit_code"`
+	Found     int64  `json:"found"`
+	Delivered int64  `json:"delivered"`
+	Refused   int64  `json:"refused"`
+	Rejected  int64  `json:"rejected"`
+	Held      int64  `json:"held"`
+	Pending   int64  `json:"pending"`
+	Note      string `json:"note,omitempty"`
+}
+
+// SourceStatus says how stale a source is.
+type SourceStatus struct {
+	Name    string     `json:"name"`
+	Newest  *time.Time `json:"newest_at,omitempty"`
+	ReadAt  time.Time  `json:"read_at"`
+	Missing string     `json:"missing,omitempty"`
+}
+
+// UnlistedStatus counts messages whose name no setting mentions.
+type UnlistedStatus struct {
+	Kind  string `json:"kind"`
+	Name  string `json:"name"`
+	Count int64  `json:"count"`
+}
+
+// Status is what an operator wants to know first.
+type Status struct {
+	StoreID     string           `json:"store_id"`
+	Runs        []RunStatus      `json:"runs"`
+	Traits      Counts           `json:"traits"`
+	PageLoads   Counts           `json:"page_loads"`
+	Conversions Counts           `json:"conversions"`
+	Oldest      *time.Time       `json:"oldest_undelivered_at,omitempty"`
+	Audiences   []AudienceStatus `json:"audiences"`
+	Sources     []SourceStatus   `json:"sources"`
+	Unlisted    []UnlistedStatus `json:"unlisted"`
+}
+
+// Status reads a summary. Its cost does not depend on the number of people.
+func (d *DB) Status(ctx context.Context, runs int) (s Status, err error) {
+	err = d.view(ctx, func(v *view) error {
+		if err := v.get(`SELECT store_id FROM store`, nil, &s.StoreID); err != nil {
+			return err
+		}
+		for _, step := range []func() error{
+			func() error { return v.runs(&s, runs) },
+			func() error { return v.counters(&s) },
+			func() error { return v.oldest(&s) },
+			func() error { return v.audiences(&s) },
+			func() error { return v.sources(&s) },
+			func() error { return v.unlisted(&s) },
+		} {
+			if err := step(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return s, err
+}
+
+// Due counts what is due in all, by kind.
+func (d *DB) Due(ctx context.Context) (traits, pageLoads, conversions Counts, err error) {
+	var s Status
+	err = d.view(ctx, func(v *view) error { return v.counters(&s) })
+	return s.Traits, s.PageLoads, s.Conversions, err
+}
+
+// view reads one snapshot.
+type view struct {
+	ctx context.Context
+	tx  *sql.Tx
+}
+
+func (d *DB) view(ctx context.Context, fn func(*view) error) error {
+	tx, err := d.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return classify(d.path, fmt.Errorf("read the state: %w", err))
+	}
+	defer tx.Rollback() //nolint:errcheck // nothing was written
+	return classify(d.path, fn(&view{ctx: ctx, tx: tx}))
+}
+
+func (v *view) get(query string, args []any, dest ...any) error {
+	err := v.tx.QueryRowContext(v.ctx, query, args...).Scan(dest...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	return err
+}
+
+func (v *view) each(query string, args []any, fn func(*sql.Rows) error) error {
+	rows, err := v.tx.QueryContext(v.ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	return eachRow(rows, fn)
+}
+
+func (v *view) runs(s *Status, most int) error {
+	return v.each(`SELECT run, kind, started_at, coalesce(ended_at, ''), exit_code, found, delivered, refused, rejected, held, pending, note
+		FROM recent_runs ORDER BY run DESC LIMIT ?`, []any{most}, func(rows *sql.Rows) error {
+		var r RunStatus
+		err := rows.Scan(&r.Run, &r.Kind, &r.StartedAt, &r.EndedAt, &r.ExitCode, &r.Found, &r.Delivered, &r.Refused, &r.Rejected, &r.Held, &r.Pending, &r.Note)
+		s.Runs = append(s.Runs, r)
+		return err
+	})
+}
+
+func (v *view) counters(s *Status) error {
+	return v.each(`SELECT scope, name, value FROM counters`, nil, func(rows *sql.Rows) error {
+		var scope, n int64
+		var name string
+		if err := rows.Scan(&scope, &name, &n); err != nil {
+			return err
+		}
+		switch scope {
+		case scopePageLoads:
+			s.PageLoads.add(name, n)
+		case scopeConversions:
+			s.Conversions.add(name, n)
+		default:
+			s.Traits.add(name, n)
+		}
+		return nil
+	})
+}
+
+func (v *view) oldest(s *Status) error {
+	var at sql.NullInt64
+	err := v.get(`SELECT min(at) FROM (
+		SELECT min(created_at) AS at FROM deliveries WHERE status IN (1, 2, 3, 5)
+		UNION ALL SELECT (SELECT min(wanted_at) FROM trait_values WHERE status = st AND is_exit = ex)
+		FROM (SELECT 1 AS st UNION ALL VALUES (2), (3), (5)), (SELECT 0 AS ex UNION ALL VALUES (1)))`, nil, &at)
+	s.Oldest = timePtr(at)
+	return err
+}
+
+func timePtr(at sql.NullInt64) *time.Time {
+	if !at.Valid {
+		return nil
+	}
+	t := time.Unix(0, at.Int64).UTC()
+	return &t
+}
+
+func (v *view) audiences(s *Status) error {
+	return v.each(`SELECT a.key, a.name, a.class, a.source, a.members_wanted, a.members_delivered, a.pending, a.held, a.refused, coalesce(a.last_list_at, ''),
+		coalesce((SELECT g.verdict FROM generations g JOIN traits t ON t.id = g.trait_id AND t.key = a.key WHERE g.id = t.generation AND g.state = 'held'), '')
+		FROM audiences a ORDER BY a.key`, nil, func(rows *sql.Rows) error {
+		var a AudienceStatus
+		err := rows.Scan(&a.Key, &a.Name, &a.Class, &a.Source, &a.Wanted, &a.Delivered, &a.Pending, &a.Held, &a.Refused, &a.LastList, &a.Guard)
+		s.Audiences = append(s.Audiences, a)
+		return err
+	})
+}
+
+func (v *view) sources(s *Status) error {
+	return v.each(`SELECT name, newest_at, read_at, missing FROM sources ORDER BY name`, nil, func(rows *sql.Rows) error {
+		var src SourceStatus
+		var newest sql.NullInt64
+		var read int64
+		err := rows.Scan(&src.Name, &newest, &read, &src.Missing)
+		src.Newest, src.ReadAt = timePtr(newest), time.Unix(0, read).UTC()
+		s.Sources = append(s.Sources, src)
+		return err
+	})
+}
+
+func (v *view) unlisted(s *Status) error {
+	return v.each(`SELECT kind, name, count FROM unlisted ORDER BY kind, count DESC, name LIMIT 100`, nil, func(rows *sql.Rows) error {
+		var u UnlistedStatus
+		err := rows.Scan(&u.Kind, &u.Name, &u.Count)
+		s.Unlisted = append(s.Unlisted, u)
+		return err
+	})
+}
+
+// RunCounts gives everything that a run counted.
+func (d *DB) RunCounts(ctx context.Context, run int64) (map[string]int64, error) {
+	counts := map[string]int64{}
+	return counts, d.view(ctx, func(v *view) error {
+		return v.each(`SELECT name, value FROM run_counters WHERE run = ?`, []any{run}, func(rows *sql.Rows) error {
+			var name string
+			var n int64
+			err := rows.Scan(&name, &n)
+			counts[name] = n
+			return err
+		})
+	})
+}
+
+// NextAttempt is when the first delivery that waits for a retry may go, or the
+// zero time.
+func (d *DB) NextAttempt(ctx context.Context) (time.Time, error) {
+	var at sql.NullInt64
+	err := d.view(ctx, func(v *view) error {
+		return v.get(`SELECT min(at) FROM (SELECT min(next_attempt_at) AS at FROM deliveries WHERE status IN (3, 5)
+			UNION ALL SELECT min(next_attempt_at) FROM trait_faults WHERE next_attempt_at IS NOT NULL)`, nil, &at)
+	})
+	if !at.Valid {
+		return time.Time{}, err
+	}
+	return time.Unix(0, at.Int64), err
+}
+
+// TraitsOf reads the delivered-or-wanted values of a person, for mappings that
+// send them on conversions.
+func (d *DB) TraitsOf(ctx context.Context, profile int64) (map[string]string, error) {
+	values := map[string]string{}
+	return values, d.view(ctx, func(v *view) error {
+		return v.each(`SELECT t.key, v.wanted FROM traits t JOIN trait_values v ON v.trait_id = t.id AND v.profile_id = ? WHERE v.wanted IS NOT NULL`,
+			[]any{profile}, func(rows *sql.Rows) error {
+				var key, value string
+				err := rows.Scan(&key, &value)
+				values[key] = value
+				return err
+			})
+	})
+}
+
+// List is a page of a view, for tables on a terminal: the names of the columns
+// and the rows as text.
+type Table struct {
+	Columns []string
+	Rows    [][]string
+}
+
+// Refused lists refused deliveries, newest first.
+func (d *DB) Refused(ctx context.Context, f Filter) (Table, error) {
+	return d.table(ctx, `SELECT id, kind, user_id, anonymous_id, detail, class, reason, refused_at FROM refused_deliveries
+		WHERE (?1 = '' OR class = ?1) AND (?2 = '' OR detail LIKE ?2 || '=%') AND (?3 = 0 OR refused_at < strftime('%Y-%m-%dT%H:%M:%S', ?3 / 1000000000, 'unixepoch'))
+		ORDER BY refused_at DESC LIMIT ?4`, f.Class, f.Trait, unix(f.Before), limit(f))
+}
+
+// Rejected lists rejected input, newest first.
+func (d *DB) Rejected(ctx context.Context, f Filter) (Table, error) {
+	return d.table(ctx, `SELECT source, object, line, reason, seen_at FROM rejected_input
+		WHERE (?1 = '' OR source = ?1) ORDER BY id DESC LIMIT ?2`, f.Source, limit(f))
+}
+
+// SampleDue lists some of what is pending.
+func (d *DB) SampleDue(ctx context.Context, most int) (Table, error) {
+	return d.table(ctx, `SELECT kind, user_id, anonymous_id, detail, status FROM pending_deliveries LIMIT ?`, most)
+}
+
+func limit(f Filter) int {
+	if f.Limit <= 0 {
+		return -1
+	}
+	return f.Limit
+}
+
+func (d *DB) table(ctx context.Context, query string, args ...any) (t Table, err error) {
+	return t, d.view(ctx, func(v *view) error {
+		return v.each(query, args, func(rows *sql.Rows) error {
+			if t.Columns == nil {
+				if t.Columns, err = rows.Columns(); err != nil {
+					return err
+				}
+			}
+			cells := make([]sql.NullString, len(t.Columns))
+			dest := make([]any, len(cells))
+			for i := range cells {
+				dest[i] = &cells[i]
+			}
+			if err := rows.Scan(dest...); err != nil {
+				return err
+			}
+			row := make([]string, len(cells))
+			for i, c := range cells {
+				row[i] = c.String
+			}
+			t.Rows = append(t.Rows, row)
+			return nil
+		})
+	})
+}

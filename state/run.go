@@ -1,0 +1,223 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"time"
+)
+
+// RunInfo describes a run that begins.
+type RunInfo struct {
+	Kind        string // run, adopt, resync
+	Version     string
+	Fingerprint string          // of mapping and configuration: what another one refused is tried again
+	Unknown     map[Kind]Policy // for events whose answer never came
+	KeepEvents  time.Duration   // how long an event's key is remembered
+}
+
+// BeginRun opens a run: it ends one that died, turns what that left in flight
+// into unknown, makes refusals of an older configuration due again, and drops
+// what is too old to matter. It gives the run's number.
+func (d *DB) BeginRun(ctx context.Context, info RunInfo) (run int64, err error) {
+	err = d.update(ctx, func(t *tx) error {
+		if err := t.loadTraits(); err != nil {
+			return err
+		}
+		if _, err := t.exec(`UPDATE runs SET ended_at = heartbeat_at, note = 'the process ended without a word' WHERE ended_at IS NULL`); err != nil {
+			return err
+		}
+		host, _ := os.Hostname()
+		run, err = t.insert(`INSERT INTO runs (kind, started_at, heartbeat_at, pid, host, version) VALUES (?, ?, ?, ?, ?, ?)`,
+			info.Kind, t.now, t.now, os.Getpid(), host, info.Version)
+		if err != nil {
+			return err
+		}
+		d.run, d.seq = run, run<<32
+		if err := t.recover(info); err != nil {
+			return err
+		}
+		if err := t.releaseRefused(info.Fingerprint); err != nil {
+			return err
+		}
+		if err := t.releaseApproved(0); err != nil {
+			return err
+		}
+		return t.prune(info.KeepEvents)
+	})
+	if err != nil {
+		d.run = 0
+		return 0, err
+	}
+	clear(d.open)
+	clear(d.people)
+	d.credit = [4]float64{}
+	return run, nil
+}
+
+const diedError = "the process ended before the answer came"
+
+// recover makes unknown what a dead process left in flight. There is at most
+// what it had claimed and not settled.
+func (t *tx) recover(info RunInfo) error {
+	rows, err := t.traitRowsWhere(`v.status = 2`)
+	if err != nil {
+		return err
+	}
+	for _, old := range rows {
+		next := old
+		next.status, next.attempt = statusUnknown, sql.NullInt64{}
+		o := &Outcome{Result: Unknown, Error: diedError, Next: time.Unix(0, t.now)}
+		if err := t.failed(old, next, o, &ClaimedValue{Key: old.trait.key, Value: old.sent.String}); err != nil {
+			return err
+		}
+	}
+	t.countRun("recovered", int64(len(rows)))
+	for kind, scope := range map[Kind]int64{PageLoad: scopePageLoads, Conversion: scopeConversions} {
+		before := t.ran["dropped"]
+		to, outcome := t.unknownEvent(info.Unknown[kind])
+		t.ran["dropped"] = before
+		n, err := t.exec(`UPDATE deliveries SET status = ?1, attempt = NULL, next_attempt_at = ?2, last_error = ?3,
+			outcome = nullif(?4, ''), payload = CASE WHEN ?1 = 0 THEN NULL ELSE payload END, delivered_at = CASE WHEN ?1 = 0 THEN ?2 END
+			WHERE kind = ?5 AND status = 2`, to, t.now, diedError, outcome, kind)
+		if err != nil {
+			return err
+		}
+		t.count(scope, statusNames[statusInFlight], -n)
+		t.count(scope, statusNames[to], n)
+		t.countRun("recovered", n)
+		if to == statusSettled {
+			t.countRun("dropped", n)
+		}
+	}
+	return nil
+}
+
+// traitRowsWhere reads rows of trait_values (v); the condition is ours.
+func (t *tx) traitRowsWhere(condition string, args ...any) ([]traitRow, error) {
+	byID := map[int64]*trait{}
+	for _, tr := range t.d.traits {
+		byID[tr.id] = tr
+	}
+	var all []traitRow
+	err := t.each(`SELECT v.trait_id, v.profile_id, `+prefixed+` FROM trait_values v WHERE `+condition, args, func(rows *sql.Rows) error {
+		var id int64
+		r := traitRow{exists: true}
+		if err := rows.Scan(append([]any{&id, &r.profile}, r.dest()...)...); err != nil {
+			return err
+		}
+		if r.trait = byID[id]; r.trait == nil {
+			return fmt.Errorf("%w: trait %d of a value", ErrUnusable, id)
+		}
+		all = append(all, r)
+		return nil
+	})
+	return all, err
+}
+
+// releaseRefused makes due again what was refused under another mapping or
+// configuration.
+func (t *tx) releaseRefused(fingerprint string) error {
+	rows, err := t.traitRowsWhere(`v.status = 4 AND EXISTS (SELECT 1 FROM trait_faults f
+		WHERE f.trait_id = v.trait_id AND f.profile_id = v.profile_id AND f.fingerprint IS NOT ?)`, fingerprint)
+	if err != nil {
+		return err
+	}
+	for _, old := range rows {
+		if err := t.put(old, old.moved()); err != nil {
+			return err
+		}
+	}
+	for kind, scope := range map[Kind]int64{PageLoad: scopePageLoads, Conversion: scopeConversions} {
+		n, err := t.exec(`UPDATE deliveries SET status = 1, class = NULL, refused_at = NULL WHERE kind = ? AND status = 4 AND fingerprint IS NOT ?`, kind, fingerprint)
+		if err != nil {
+			return err
+		}
+		t.count(scope, statusNames[statusRefused], -n)
+		t.count(scope, statusNames[statusPending], n)
+	}
+	return nil
+}
+
+// keepHistory is how long attempts, rejected input and delivered page loads
+// can be looked at.
+const keepHistory = 30 * 24 * time.Hour
+
+func (t *tx) prune(keepEvents time.Duration) error {
+	history, keys := t.now-int64(keepHistory), t.now-int64(keepEvents)
+	for _, q := range []struct {
+		query string
+		at    int64
+	}{
+		{`DELETE FROM attempts WHERE at < ?`, history},
+		{`DELETE FROM rejected WHERE seen_at < ?`, history},
+		{`DELETE FROM deliveries WHERE status = 0 AND kind = 'page_load' AND delivered_at < ?`, history},
+		{`DELETE FROM deliveries WHERE status = 0 AND delivered_at < ?`, keys},
+		{`DELETE FROM event_keys WHERE seen_at < ?`, keys},
+		{`DELETE FROM requests_sent WHERE minute < ?`, t.now/int64(time.Minute) - 24*60},
+		{`DELETE FROM approvals WHERE expires_at < ?`, t.now},
+	} {
+		if keepEvents <= 0 {
+			break
+		}
+		if _, err := t.exec(q.query, q.at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Heartbeat shows that the run is alive, and what it does.
+func (d *DB) Heartbeat(ctx context.Context, note string) error {
+	return d.update(ctx, func(t *tx) error {
+		_, err := t.exec(`UPDATE runs SET heartbeat_at = ?, note = ? WHERE run = ?`, t.now, note, d.run)
+		return err
+	})
+}
+
+// EndRun closes the run with its exit code.
+func (d *DB) EndRun(ctx context.Context, exitCode int, note string) error {
+	err := d.update(context.WithoutCancel(ctx), func(t *tx) error {
+		_, err := t.exec(`UPDATE runs SET ended_at = ?1, heartbeat_at = ?1, exit_code = ?2, note = ?3,
+			pending = (SELECT coalesce(sum(value), 0) FROM counters WHERE name IN ('pending', 'in_flight', 'retry_later', 'unknown')),
+			held = (SELECT coalesce(sum(value), 0) FROM counters WHERE name = 'held') WHERE run = ?4`, t.now, exitCode, note, d.run)
+		return err
+	})
+	d.run = 0
+	return err
+}
+
+// ObjectState looks up how far an object was read.
+func (d *DB) ObjectState(ctx context.Context, source, name string) (o Object, found bool, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	t := &tx{d: d, ctx: context.WithoutCancel(ctx)}
+	var mod int64
+	found, err = t.get(`SELECT source, name, etag, size, mod_time, read_bytes, read_lines, read_hash, done, coalesce(problem, '') FROM objects WHERE source = ? AND name = ?`,
+		[]any{source, name}, &o.Source, &o.Name, &o.ETag, &o.Size, &mod, &o.Offset, &o.Line, &o.Hash, &o.Done, &o.Problem)
+	if mod != 0 {
+		o.ModTime = time.Unix(0, mod)
+	}
+	return o, found, err
+}
+
+// NoteSource records how new a source's newest input is and which configured
+// lists have no file.
+func (d *DB) NoteSource(ctx context.Context, name string, newest time.Time, missing string) error {
+	return d.update(ctx, func(t *tx) error {
+		_, err := t.exec(`INSERT INTO sources (name, newest_at, read_at, missing) VALUES (?, ?, ?, ?)
+			ON CONFLICT (name) DO UPDATE SET newest_at = max(coalesce(newest_at, 0), coalesce(excluded.newest_at, 0)), read_at = excluded.read_at, missing = excluded.missing`,
+			name, nanos(newest), t.now, missing)
+		return err
+	})
+}
+
+// Usage is the number of requests sent to a host in the last hour, to the
+// minute, in this and earlier processes.
+func (d *DB) Usage(ctx context.Context, host string) (int64, error) {
+	var n int64
+	err := d.readers.QueryRowContext(ctx, `SELECT coalesce(sum(count), 0) FROM requests_sent WHERE host = ? AND minute > ?`,
+		host, d.now().UnixNano()/int64(time.Minute)-60).Scan(&n)
+	return n, err
+}

@@ -1,0 +1,235 @@
+package state
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Result is how a claim ended.
+type Result int
+
+// The results of a claim.
+const (
+	// Delivered: answered with 2xx.
+	Delivered Result = iota + 1
+	// Refused: a retry will not cure it.
+	Refused
+	// RetryLater: it certainly did not arrive, or was turned away for now.
+	RetryLater
+	// Unknown: it may have arrived.
+	Unknown
+	// Unsent: nothing was tried; it is as it was before the claim.
+	Unsent
+)
+
+// Outcome tells how a claim ended.
+type Outcome struct {
+	Claim       Claim
+	Result      Result
+	Next        time.Time // of RetryLater and Unknown: not before
+	Class       string    // of Refused
+	Error       string    // without secrets and addresses
+	RefusedKeys []string  // of a trait update: only these were refused, the rest goes again
+	Fingerprint string    // of mapping and configuration, with Refused
+	QueuedURI   string    // of a delivered conversion
+	Requests    int       // HTTP requests made
+	Warnings    int       // counted
+	Notes       []string  // counted by word, e.g. text_cut
+}
+
+var errEnough = errors.New("enough")
+
+func ignoreEnough(err error) error {
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
+}
+
+func (t *tx) settle(o *Outcome, want Want) error {
+	t.countRun("requests", int64(o.Requests))
+	t.countRun("warnings", int64(o.Warnings))
+	for _, n := range o.Notes {
+		t.countRun(n, 1)
+	}
+	if err := t.noteRequests(o); err != nil {
+		return err
+	}
+	if o.Result == Refused || o.Result == RetryLater || o.Result == Unknown {
+		if err := t.noteAttempt(o); err != nil {
+			return err
+		}
+	}
+	if o.Claim.Kind != TraitUpdate {
+		return t.settleEvent(o, want)
+	}
+	for i := range o.Claim.Values {
+		if err := t.settleValue(o, &o.Claim.Values[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Hosts, as requests_sent names them.
+const (
+	HostTracking = "tracking"
+	HostAPI      = "api"
+)
+
+// Host is where a delivery goes.
+func (k Kind) Host() string {
+	if k == Conversion {
+		return HostAPI
+	}
+	return HostTracking
+}
+
+func (t *tx) noteRequests(o *Outcome) error {
+	if o.Requests == 0 {
+		return nil
+	}
+	_, err := t.exec(`INSERT INTO requests_sent (host, minute, count) VALUES (?, ?, ?) ON CONFLICT (host, minute) DO UPDATE SET count = count + excluded.count`,
+		o.Claim.Kind.Host(), t.now/int64(time.Minute), o.Requests)
+	return err
+}
+
+func (t *tx) noteAttempt(o *Outcome) error {
+	detail := o.Claim.Event
+	if o.Claim.Kind == TraitUpdate {
+		var parts []string
+		for _, v := range o.Claim.Values {
+			parts = append(parts, v.Key+"="+v.Value)
+		}
+		detail = strings.Join(parts, " ")
+	}
+	_, err := t.exec(`INSERT INTO attempts (attempt, run, profile_id, delivery_id, detail, at, outcome, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		o.Claim.Attempt, t.d.run, o.Claim.Profile, sql.NullInt64{Int64: o.Claim.Delivery, Valid: o.Claim.Delivery != 0}, detail, t.now, o.Result.String(), o.Error)
+	return err
+}
+
+// String is the result as the state and the logs name it.
+func (r Result) String() string {
+	switch r {
+	case Delivered:
+		return "delivered"
+	case Refused:
+		return "refused"
+	case RetryLater:
+		return "retry later"
+	case Unknown:
+		return "unknown"
+	case Unsent:
+		return "unsent"
+	}
+	return fmt.Sprintf("result %d", int(r))
+}
+
+func (t *tx) settleValue(o *Outcome, v *ClaimedValue) error {
+	old, err := t.traitRow(v.prior.trait, v.prior.profile)
+	if err != nil || !old.exists || old.status != statusInFlight || old.attempt.Int64 != o.Claim.Attempt {
+		return err // forgotten meanwhile
+	}
+	next := old
+	next.attempt = sql.NullInt64{}
+	switch o.Result {
+	case Delivered:
+		next.delivered, next.deliveredAt = old.sent, sql.NullInt64{Int64: t.now, Valid: true}
+		next.doubt, next.sent = false, sql.NullString{}
+		t.countRun("delivered", 1)
+		return errors.Join(t.put(old, next.moved()), t.clearFault(old.trait.id, old.profile, false))
+	case Unknown:
+		next.status = statusUnknown
+		t.countRun("unknown", 1)
+		return t.failed(old, next, o, v)
+	}
+	next.doubt, next.sent = v.prior.doubt, v.prior.sent // this attempt told impact.com nothing
+	switch {
+	case o.Result == Unsent, o.Result == Refused && len(o.RefusedKeys) > 0 && !slices.Contains(o.RefusedKeys, v.Key):
+		next.status = v.prior.status
+		if err := t.put(old, next); err != nil {
+			return err
+		}
+		_, err := t.exec(`UPDATE trait_faults SET next_attempt_at = ? WHERE trait_id = ? AND profile_id = ? AND next_attempt_at IS NULL AND class IS NULL`,
+			t.now, old.trait.id, old.profile)
+		return err
+	case o.Result == Refused:
+		next.status = statusRefused
+		t.countRun("refused", 1)
+	default:
+		next.status = statusRetryLater
+	}
+	return t.failed(old, next, o, v)
+}
+
+func (t *tx) failed(old, next traitRow, o *Outcome, v *ClaimedValue) error {
+	if err := t.put(old, next); err != nil {
+		return err
+	}
+	var again any
+	if o.Result != Refused {
+		again = unix(o.Next)
+	}
+	_, err := t.exec(`INSERT INTO trait_faults (trait_id, profile_id, attempts, next_attempt_at, last_error, class, value, fingerprint, at) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (trait_id, profile_id) DO UPDATE SET attempts = attempts + 1, next_attempt_at = excluded.next_attempt_at, last_error = excluded.last_error,
+			class = excluded.class, value = excluded.value, fingerprint = excluded.fingerprint, at = excluded.at`,
+		next.trait.id, next.profile, again, o.Error, null(o.Class), v.Value, null(o.Fingerprint), t.now)
+	return err
+}
+
+func (t *tx) settleEvent(o *Outcome, want Want) error {
+	p := o.Claim.prior
+	to, outcome := statusSettled, ""
+	switch o.Result {
+	case Delivered:
+		outcome = "delivered"
+		t.countRun("delivered", 1)
+	case Refused:
+		to = statusRefused
+		t.countRun("refused", 1)
+	case RetryLater:
+		to = statusRetryLater
+	case Unsent:
+		to = p.status
+	case Unknown:
+		t.countRun("unknown", 1)
+		to, outcome = t.unknownEvent(want.Kinds[p.kind])
+	}
+	t.count(scopeOf(p.kind), statusNames[statusInFlight], -1)
+	t.count(scopeOf(p.kind), statusNames[to], 1)
+	switch {
+	case to == statusSettled:
+		_, err := t.exec(`UPDATE deliveries SET status = 0, payload = NULL, attempt = NULL, doubt = ?, delivered_at = ?, queued_uri = ?, outcome = ?, next_attempt_at = NULL, last_error = NULL WHERE id = ?`,
+			o.Result == Unknown, t.now, null(o.QueuedURI), outcome, p.id)
+		return err
+	case o.Result == Unsent:
+		_, err := t.exec(`UPDATE deliveries SET status = ?, doubt = ?, attempt = NULL, attempts = attempts - 1 WHERE id = ?`, to, p.doubt, p.id)
+		return err
+	}
+	var next, refused any
+	if to == statusRefused {
+		refused = t.now
+	} else {
+		next = unix(o.Next)
+	}
+	_, err := t.exec(`UPDATE deliveries SET status = ?, doubt = ?, attempt = NULL, next_attempt_at = ?, last_error = ?, class = ?, refused_at = ?, fingerprint = ? WHERE id = ?`,
+		to, p.doubt || o.Result == Unknown, next, o.Error, null(o.Class), refused, null(o.Fingerprint), p.id)
+	return err
+}
+
+// unknownEvent applies the configured policy.
+func (t *tx) unknownEvent(p Policy) (status int, outcome string) {
+	switch p {
+	case Drop:
+		t.countRun("dropped", 1)
+		return statusSettled, "dropped"
+	case Hold:
+		return statusHeld, ""
+	default:
+		return statusUnknown, ""
+	}
+}

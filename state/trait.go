@@ -1,0 +1,317 @@
+package state
+
+import (
+	"cmp"
+	"database/sql"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Class tells audiences (true or false) from computed traits (any text).
+type Class string
+
+// The classes of traits.
+const (
+	Audience Class = "audience"
+	Computed Class = "computed"
+)
+
+// Authority says which of two feeds of one trait counts.
+type Authority string
+
+// A trait fed by lists and by messages needs one of these.
+const (
+	AuthorityList    Authority = "list"
+	AuthorityChanges Authority = "changes"
+	AuthorityLatest  Authority = "latest"
+)
+
+// ErrAuthority says that two inputs feed one trait and nothing says which of
+// them counts. Nothing was stored.
+var ErrAuthority = errors.New("two inputs feed one trait")
+
+type trait struct {
+	id            int64
+	key           string
+	class         Class
+	listSource    string
+	changesSource string
+	authority     Authority
+}
+
+// Statuses of trait values and deliveries. Every due row has exactly one.
+const (
+	statusSettled = iota
+	statusPending
+	statusInFlight
+	statusRetryLater
+	statusRefused
+	statusUnknown
+	statusHeld
+)
+
+var statusNames = [...]string{"settled", "pending", "in_flight", "retry_later", "refused", "unknown", "held"}
+
+const trueText, falseText = "true", "false"
+
+type traitRow struct {
+	trait       *trait
+	profile     int64
+	exists      bool
+	status      int
+	isExit      bool
+	doubt       bool
+	wanted      sql.NullString
+	wantedAt    int64
+	delivered   sql.NullString
+	deliveredAt sql.NullInt64
+	sent        sql.NullString
+	attempt     sql.NullInt64
+	origin      sql.NullInt64
+	receivedAt  sql.NullInt64
+	messageID   sql.NullString
+}
+
+const traitColumns = `status, is_exit, doubt, wanted, wanted_at, delivered, delivered_at, sent, attempt, origin, received_at, message_id`
+
+func (r *traitRow) dest() []any {
+	return []any{&r.status, &r.isExit, &r.doubt, &r.wanted, &r.wantedAt, &r.delivered, &r.deliveredAt, &r.sent, &r.attempt, &r.origin, &r.receivedAt, &r.messageID}
+}
+
+func (t *tx) traitRow(tr *trait, profile int64) (traitRow, error) {
+	r := traitRow{trait: tr, profile: profile}
+	var err error
+	r.exists, err = t.get(`SELECT `+traitColumns+` FROM trait_values WHERE trait_id = ? AND profile_id = ?`, []any{tr.id, profile}, r.dest()...)
+	return r, err
+}
+
+// due reports whether impact.com has to be told something.
+//
+// Nobody gets a false who was never told true, and a computed trait without a
+// value has nothing that could be sent.
+func (r *traitRow) due() bool {
+	audience := r.trait.class == Audience
+	switch {
+	case !r.wanted.Valid && !audience:
+		return false
+	case r.doubt:
+		return true
+	case audience && !r.delivered.Valid:
+		return r.wanted.String == trueText
+	case audience && !r.wanted.Valid:
+		return r.delivered.String == trueText
+	default:
+		return r.wanted != r.delivered
+	}
+}
+
+// toSend is the value that a due row sends.
+func (r *traitRow) toSend() string {
+	if !r.wanted.Valid {
+		return falseText
+	}
+	return r.wanted.String
+}
+
+// moved is the row after wanted or doubt moved: whatever was the matter with
+// the old value is over, and the row is pending or settled.
+func (r traitRow) moved() traitRow {
+	r.status = statusSettled
+	if r.due() {
+		r.status = statusPending
+	}
+	return r
+}
+
+// newerThan is the order of changes: effective time, then receipt, then
+// messageId.
+func (r *traitRow) newerThan(at int64, received sql.NullInt64, messageID sql.NullString) bool {
+	if r.wantedAt != at {
+		return r.wantedAt > at
+	}
+	if r.receivedAt.Int64 != received.Int64 {
+		return r.receivedAt.Int64 > received.Int64
+	}
+	return r.messageID.String > messageID.String
+}
+
+func (r *traitRow) told() bool {
+	return r.doubt || (r.delivered.Valid && (r.trait.class == Computed || r.delivered.String == trueText))
+}
+
+func (r *traitRow) isWanted() bool {
+	return r.wanted.Valid && (r.trait.class == Computed || r.wanted.String == trueText)
+}
+
+func (r *traitRow) isDelivered() bool {
+	return r.delivered.Valid && (r.trait.class == Computed || r.delivered.String == trueText)
+}
+
+// put stores a row in place of old and moves the counters.
+func (t *tx) put(old, r traitRow) error {
+	r.isExit = r.trait.class == Audience && r.status != statusSettled && r.toSend() == falseText
+	t.countRow(old, r)
+	if old.exists && (old.status == statusRefused || old.status == statusRetryLater || old.status == statusUnknown) && r.status != old.status {
+		if err := t.clearFault(r.trait.id, r.profile, r.status == statusInFlight); err != nil {
+			return err
+		}
+	}
+	if !old.exists {
+		_, err := t.exec(`INSERT INTO trait_values (trait_id, profile_id, `+traitColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			r.trait.id, r.profile, r.status, r.isExit, r.doubt, r.wanted, r.wantedAt, r.delivered, r.deliveredAt, r.sent, r.attempt, r.origin, r.receivedAt, r.messageID)
+		return err
+	}
+	_, err := t.exec(`UPDATE trait_values SET status = ?, is_exit = ?, doubt = ?, wanted = ?, wanted_at = ?, delivered = ?, delivered_at = ?,
+		sent = ?, attempt = ?, origin = ?, received_at = ?, message_id = ? WHERE trait_id = ? AND profile_id = ?`,
+		r.status, r.isExit, r.doubt, r.wanted, r.wantedAt, r.delivered, r.deliveredAt, r.sent, r.attempt, r.origin, r.receivedAt, r.messageID, r.trait.id, r.profile)
+	return err
+}
+
+// clearFault forgets what was the matter. A row that is merely tried again
+// keeps its count of attempts.
+func (t *tx) clearFault(traitID, profile int64, retrying bool) error {
+	if retrying {
+		_, err := t.exec(`UPDATE trait_faults SET next_attempt_at = NULL WHERE trait_id = ? AND profile_id = ?`, traitID, profile)
+		return err
+	}
+	_, err := t.exec(`DELETE FROM trait_faults WHERE trait_id = ? AND profile_id = ?`, traitID, profile)
+	return err
+}
+
+func (t *tx) countRow(old, r traitRow) {
+	id := r.trait.id
+	if old.exists {
+		t.count(id, "wanted", -one(old.isWanted()))
+		t.count(id, "delivered", -one(old.isDelivered()))
+		t.count(id, statusNames[old.status], -1)
+	}
+	t.count(id, "wanted", one(r.isWanted()))
+	t.count(id, "delivered", one(r.isDelivered()))
+	t.count(id, statusNames[r.status], 1)
+}
+
+func (t *tx) deleteTraitRow(r traitRow) error {
+	t.count(r.trait.id, "wanted", -one(r.isWanted()))
+	t.count(r.trait.id, "delivered", -one(r.isDelivered()))
+	t.count(r.trait.id, statusNames[r.status], -1)
+	if err := t.clearFault(r.trait.id, r.profile, false); err != nil {
+		return err
+	}
+	_, err := t.exec(`DELETE FROM trait_values WHERE trait_id = ? AND profile_id = ?`, r.trait.id, r.profile)
+	return err
+}
+
+func one(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// countMove counts a change of wanted the way the run's balance needs it:
+// found = delivered + superseded + absorbed + forgotten + growth of what is due.
+func (t *tx) countMove(old, r traitRow) {
+	was, is := old.exists && old.status != statusSettled, r.status != statusSettled
+	switch {
+	case !was && is:
+		t.countRun("found", 1)
+	case was && is && old.wanted != r.wanted:
+		t.countRun("found", 1)
+		t.countRun("superseded", 1)
+	case was && !is:
+		t.countRun("superseded", 1)
+	}
+}
+
+// loadTraits fills the cache of traits.
+func (t *tx) loadTraits() error {
+	if t.d.traits != nil {
+		return nil
+	}
+	traits := map[string]*trait{}
+	err := t.each(`SELECT id, key, class, coalesce(list_source, ''), coalesce(changes_source, ''), authority FROM traits`, nil, func(rows *sql.Rows) error {
+		tr := &trait{}
+		if err := rows.Scan(&tr.id, &tr.key, &tr.class, &tr.listSource, &tr.changesSource, &tr.authority); err != nil {
+			return err
+		}
+		traits[tr.key] = tr
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	t.d.traits = traits
+	t.d.order()
+	return nil
+}
+
+func (d *DB) order() {
+	d.ordered = slices.SortedFunc(maps.Values(d.traits), func(a, b *trait) int { return cmp.Compare(a.key, b.key) })
+}
+
+// TraitInfo describes a trait as an input names it.
+type TraitInfo struct {
+	Key           string
+	Name          string
+	Class         Class
+	SpaceID       string
+	ComputationID string
+	Authority     Authority // from the configuration; "" where it says nothing
+}
+
+// trait finds or makes a trait.
+func (t *tx) trait(info TraitInfo) (*trait, error) {
+	if err := t.loadTraits(); err != nil {
+		return nil, err
+	}
+	tr, ok := t.d.traits[info.Key]
+	if !ok {
+		id, err := t.insert(`INSERT INTO traits (key, name, class, space_id, computation_id, authority, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+			info.Key, info.Name, info.Class, info.SpaceID, info.ComputationID, info.Authority, t.now)
+		if err != nil {
+			return nil, err
+		}
+		tr = &trait{id: id, key: info.Key, class: info.Class, authority: info.Authority}
+		t.d.traits[info.Key] = tr
+		t.d.order()
+		return tr, nil
+	}
+	if tr.class != info.Class {
+		return nil, fmt.Errorf("%w: %q is an %s in the state and %s in the input; give one of them another key", ErrAuthority, info.Key, tr.class, info.Class)
+	}
+	if tr.authority != info.Authority {
+		tr.authority = info.Authority
+		if _, err := t.exec(`UPDATE traits SET authority = ? WHERE id = ?`, info.Authority, tr.id); err != nil {
+			return nil, err
+		}
+	}
+	return tr, nil
+}
+
+// feed notes that a list or a stream of messages of some source feeds a trait,
+// and refuses two feeds of which nothing says who counts.
+func (t *tx) feed(tr *trait, source string, list bool) error {
+	have, other, column := &tr.changesSource, tr.listSource, "changes_source"
+	if list {
+		have, other, column = &tr.listSource, tr.changesSource, "list_source"
+	}
+	if other != "" && tr.authority == "" {
+		return fmt.Errorf("%w: %q comes as full lists and as messages (sources %q and %q); set authority: list, changes or latest for it", ErrAuthority, tr.key, source, other)
+	}
+	if *have == source {
+		return nil
+	}
+	*have = source
+	_, err := t.exec(`UPDATE traits SET `+column+` = ? WHERE id = ?`, source, tr.id) //nolint:gosec // one of two constants
+	return err
+}
+
+func unix(at time.Time) int64 {
+	if at.IsZero() {
+		return 0
+	}
+	return at.UnixNano()
+}
