@@ -101,13 +101,15 @@ type Source interface {
 	Close() error
 }
 
-// Errors of Read that the engine tells apart. A list that ends in any error is
+// Errors that the engine tells apart. A list that ends in any error is
 // never compared; a log keeps the batches it gave.
 var (
 	// ErrGone says that the object vanished between listing and reading.
 	ErrGone = errors.New("the object vanished while it was read")
 	// ErrChanged says that size or time changed while it was read.
 	ErrChanged = errors.New("the object changed while it was read")
+	// ErrEmpty is an error of Inputs: there is not one object.
+	ErrEmpty = errors.New("nothing is there: look at the folder's name and at when Segment writes its first file (about an hour after it was connected)")
 )
 
 // DamagedError says that an object ends in the middle (a truncated gzip) or

@@ -1,0 +1,127 @@
+package bucket
+
+import "io"
+
+// nextElement takes the next element of an array, or its end.
+func (s *Splitter) nextElement() (Item, error) {
+	c, err := s.skipSpace(s.spanning)
+	if err == nil && s.element && c == ',' {
+		s.take(1)
+		s.element = false
+		c, err = s.skipSpace(s.spanning)
+	}
+	switch {
+	case err == io.EOF:
+		return Item{Line: s.line + 1, Flaw: FlawIncomplete}, nil
+	case err != nil:
+		return Item{}, err
+	case c == ']':
+		s.take(1)
+		s.array, s.spanning = false, false
+		// What follows on the same line is a line of its own, mostly blank.
+		return Item{}, nil
+	case c == '\n' || c == ',' || c == '}' || s.element:
+		return s.breakArray()
+	}
+	return s.takeElement()
+}
+
+// takeElement takes the value that begins here. One that gets longer than the
+// limit is followed to its end without being held.
+func (s *Splitter) takeElement() (Item, error) {
+	scan := valueScanner{oneLine: !s.spanning}
+	for tooLong := false; ; {
+		n, done := scan.over(s.buf[s.r+scan.seen : s.w])
+		scan.seen += n
+		if tooLong = tooLong || scan.seen > s.max; tooLong {
+			s.take(scan.seen)
+			scan.seen = 0
+		}
+		switch {
+		case done && scan.broken:
+			return s.breakArray()
+		case done:
+			item := Item{Line: s.line + 1, Flaw: FlawTooLong}
+			if !tooLong {
+				item.Data, item.Flaw = s.buf[s.r:s.r+scan.seen], FlawNone
+				s.take(scan.seen)
+			}
+			s.element = true
+			s.line++
+			return item, nil
+		case s.fill():
+		case s.err != io.EOF:
+			return Item{}, s.err
+		case tooLong:
+			return Item{Line: s.line + 1, Flaw: FlawTooLong}, nil
+		default:
+			return Item{Line: s.line + 1, Flaw: FlawIncomplete}, nil
+		}
+	}
+}
+
+// breakArray gives up the array and goes on with the next line.
+func (s *Splitter) breakArray() (Item, error) {
+	s.array, s.spanning = false, false
+	if _, err := s.Line(); err != nil && err != ErrTooLong {
+		return Item{}, err
+	}
+	return Item{Line: s.line, Flaw: FlawBroken}, nil
+}
+
+// valueScanner finds the end of a JSON value by its brackets and quotes alone.
+type valueScanner struct {
+	seen             int
+	depth            int
+	inString, escape bool
+	scalar, broken   bool
+	oneLine          bool // a line end breaks the value
+}
+
+// over scans on and gives how many bytes belong to the value; done is false if
+// the end was not among them.
+func (v *valueScanner) over(p []byte) (n int, done bool) {
+	for i, c := range p {
+		if c == '\n' && (v.inString || v.oneLine) {
+			v.broken = true
+			return i, true
+		}
+		if v.inString {
+			v.text(c)
+			continue
+		}
+		switch c {
+		case '"':
+			v.inString = true
+			v.scalar = v.scalar || v.depth == 0
+		case '{', '[':
+			v.depth++
+		case '}', ']':
+			if v.depth == 0 {
+				return i, true
+			}
+			if v.depth--; v.depth == 0 && !v.scalar {
+				return i + 1, true
+			}
+		case ',', '\n', '\r', ' ', '\t':
+			if v.depth == 0 {
+				return i, true
+			}
+		default:
+			v.scalar = v.scalar || v.depth == 0
+		}
+	}
+	return len(p), false
+}
+
+// text follows a text to its closing quote.
+func (v *valueScanner) text(c byte) {
+	switch {
+	case v.escape:
+		v.escape = false
+	case c == '\\':
+		v.escape = true
+	case c == '"':
+		v.inString = false
+	}
+}

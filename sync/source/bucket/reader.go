@@ -1,0 +1,161 @@
+package bucket
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+	"gocloud.dev/blob"
+	"gocloud.dev/gcerrors"
+
+	"github.com/impactsync/impactsync/sync/source"
+)
+
+// ErrDamaged says that an object's gzip stream is broken or ends in the
+// middle; what came before it was right.
+var ErrDamaged = errors.New("damaged gzip")
+
+// bufferSize is what is read from a bucket at a time.
+const bufferSize = 256 << 10
+
+// Reader reads the decoded bytes of one object in bounded memory. It is for
+// one goroutine.
+type Reader struct {
+	b       *Bucket
+	object  source.Object
+	blob    *blob.Reader
+	decoded io.Reader
+	readErr error // of the bucket, in contrast to the gzip stream's
+}
+
+// Open opens an object for reading from its start. Whether it is gzip (one or
+// more members) its first two bytes tell, never its name or its metadata:
+// Segment's files carry Content-Encoding: gzip, which some clients undo and
+// some do not.
+func (b *Bucket) Open(ctx context.Context, o source.Object) (*Reader, error) {
+	raw, err := b.blob.NewReader(ctx, o.Name, nil)
+	return b.newReader(raw, o, err)
+}
+
+// OpenStart opens an object to read only what its first bytes hold. size is
+// counted before decoding.
+func (b *Bucket) OpenStart(ctx context.Context, o source.Object, size int64) (*Reader, error) {
+	raw, err := b.blob.NewRangeReader(ctx, o.Name, 0, min(size, o.Size), nil)
+	return b.newReader(raw, o, err)
+}
+
+func (b *Bucket) newReader(raw *blob.Reader, o source.Object, err error) (*Reader, error) {
+	if gcerrors.Code(err) == gcerrors.NotFound {
+		return nil, fmt.Errorf("%s: open %q: %w", b.name, o.Name, source.ErrGone)
+	}
+	if err != nil {
+		return nil, b.explain(fmt.Sprintf("open %q", o.Name), err)
+	}
+	r := &Reader{b: b, object: o, blob: raw}
+	if r.differs(raw.Size(), raw.ModTime()) {
+		err = r.changed()
+	} else {
+		err = r.detect()
+	}
+	if err != nil {
+		return nil, errors.Join(err, raw.Close())
+	}
+	return r, nil
+}
+
+func (r *Reader) detect() error {
+	buffered := bufio.NewReaderSize(noted{r}, bufferSize)
+	magic, err := buffered.Peek(2)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return r.explain(err)
+	}
+	r.decoded = buffered
+	if !bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+		return nil
+	}
+	unzip, err := gzip.NewReader(buffered)
+	if err != nil {
+		return r.explain(err)
+	}
+	r.decoded = unzip
+	return nil
+}
+
+// noted remembers an error of the bucket, so that it is not taken for one of
+// the gzip stream: a lost connection is no damage.
+type noted struct{ *Reader }
+
+func (n noted) Read(p []byte) (int, error) {
+	count, err := n.blob.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		n.readErr = err
+	}
+	return count, err
+}
+
+// Read implements io.Reader. Its error wraps [ErrDamaged] for a broken gzip
+// stream.
+func (r *Reader) Read(p []byte) (int, error) {
+	n, err := r.decoded.Read(p)
+	if err != nil && err != io.EOF {
+		err = r.explain(err)
+	}
+	return n, err
+}
+
+func (r *Reader) explain(err error) error {
+	switch {
+	case gcerrors.Code(r.readErr) == gcerrors.NotFound:
+		return fmt.Errorf("%s: read %q: %w", r.b.name, r.object.Name, source.ErrGone)
+	case r.readErr != nil:
+		return r.b.explain(fmt.Sprintf("read %q", r.object.Name), r.readErr)
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return fmt.Errorf("%w: it ends in the middle: was the upload cut off?", ErrDamaged)
+	}
+	return fmt.Errorf("%w: %w", ErrDamaged, err)
+}
+
+// Verify looks whether the object is still the one that was listed. It costs
+// one request.
+func (r *Reader) Verify(ctx context.Context) error {
+	now, err := r.b.blob.Attributes(ctx, r.object.Name)
+	if gcerrors.Code(err) == gcerrors.NotFound {
+		return fmt.Errorf("%s: look at %q again: %w", r.b.name, r.object.Name, source.ErrGone)
+	}
+	if err != nil {
+		return r.b.explain(fmt.Sprintf("look at %q again", r.object.Name), err)
+	}
+	tag := hex.EncodeToString(now.MD5)
+	swapped := r.b.dir == "" && tag != "" && len(r.object.ETag) == len(tag) && tag != r.object.ETag
+	if swapped || r.differs(now.Size, now.ModTime) {
+		return r.changed()
+	}
+	return nil
+}
+
+// Close ends the reading.
+func (r *Reader) Close() error { return r.blob.Close() }
+
+func (r *Reader) changed() error {
+	return fmt.Errorf("%s: %q: %w", r.b.name, r.object.Name, source.ErrChanged)
+}
+
+// differs compares with the listing. A size of 0 or less is an unknown one: a
+// server that unzips on the way cannot tell it. Some answers have times in
+// whole seconds where listings have fractions.
+func (r *Reader) differs(size int64, at time.Time) bool {
+	if size > 0 && size != r.object.Size {
+		return true
+	}
+	listed := r.object.ModTime
+	if listed.Nanosecond() == 0 || at.Nanosecond() == 0 {
+		return !listed.Truncate(time.Second).Equal(at.Truncate(time.Second))
+	}
+	return !listed.Equal(at)
+}

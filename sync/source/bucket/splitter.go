@@ -1,0 +1,154 @@
+package bucket
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+
+	"github.com/impactsync/impactsync/sync/source"
+)
+
+// Flaw says what keeps a record from being used.
+type Flaw string
+
+// The flaws of records, as texts for people.
+const (
+	FlawNone       Flaw = ""
+	FlawTooLong    Flaw = "longer than the line limit"
+	FlawBroken     Flaw = "broken JSON array"
+	FlawIncomplete Flaw = "incomplete last line"
+)
+
+// Item is one record of a log: a line, or an element of a JSON array.
+type Item struct {
+	Data []byte // without space around it; valid until the next call; nil with a flaw
+	Line int64  // from 1; inside a JSON array elements count instead of lines
+	Flaw Flaw
+}
+
+// Splitter cuts a log into its JSON records without decoding them. A log is
+// lines, or one JSON array over any number of lines, and then lines again. A
+// line that begins with [ is an array too, as a spool of batched webhooks has
+// them, but ends with its line.
+type Splitter struct {
+	*Window
+	array    bool // inside an array
+	spanning bool // the array may go over line ends
+	started  bool
+	element  bool // an element was taken and no comma since
+	ended    bool // an incomplete record was given
+}
+
+// NewSplitter makes a splitter for records of at most maxLine bytes
+// ([DefaultMaxLine] for 0). Its position is one to resume from.
+func NewSplitter(src io.Reader, maxLine int) *Splitter {
+	return &Splitter{Window: NewWindow(src, maxLine, true)}
+}
+
+// Next takes the next record, and gives io.EOF at the end. A last record that
+// is cut off has [FlawIncomplete] and is not taken: the position stays before
+// it, so that it is read when the object has grown. Every other flawed record
+// is taken in memory of at most the line limit, and reading goes on behind it.
+func (s *Splitter) Next() (Item, error) {
+	if s.ended {
+		return Item{}, io.EOF
+	}
+	for {
+		if !s.started {
+			if err := s.start(); err != nil {
+				return Item{}, err
+			}
+		}
+		next := s.nextLine
+		if s.array {
+			next = s.nextElement
+		}
+		item, err := next()
+		if err != nil || item.Data != nil || item.Flaw != FlawNone {
+			s.ended = item.Flaw == FlawIncomplete
+			return item, err
+		}
+	}
+}
+
+// Resume goes to a position that an earlier reading gave and reports whether
+// what stands before it is still the same; if not, the splitter is of no more
+// use. It reads the part before again, but decodes none of it.
+func (s *Splitter) Resume(from source.Position) (same bool, err error) {
+	same, err = s.Window.Resume(from, func() error {
+		_, err := s.Next()
+		return err
+	})
+	s.ended = false
+	return same, err
+}
+
+// start passes over a byte order mark.
+func (s *Splitter) start() error {
+	for s.w-s.r < 3 && s.fill() {
+	}
+	if s.err != nil && s.err != io.EOF {
+		return s.err
+	}
+	if bytes.HasPrefix(s.buf[s.r:s.w], []byte("\ufeff")) {
+		s.take(3)
+	}
+	s.started, s.spanning = true, true
+	return nil
+}
+
+// nextLine gives an empty item for a blank line, and where an array begins.
+func (s *Splitter) nextLine() (Item, error) {
+	s.closeLine()
+	first, err := s.skipSpace(s.spanning)
+	if err != nil {
+		return Item{}, err
+	}
+	if first == '[' {
+		s.take(1)
+		s.array, s.element = true, false
+		return Item{}, nil
+	}
+	s.spanning = false
+	line, size, err := s.peekLine()
+	if err == ErrTooLong {
+		return Item{Line: s.line, Flaw: FlawTooLong}, nil
+	}
+	if err != nil {
+		return Item{}, err
+	}
+	closed := size > len(line)
+	line = bytes.TrimSpace(line)
+	if !closed && len(line) > 0 && !json.Valid(line) {
+		return Item{Line: s.line + 1, Flaw: FlawIncomplete}, nil
+	}
+	s.take(size)
+	s.endLine(closed)
+	if len(line) == 0 {
+		line = nil
+	}
+	return Item{Data: line, Line: s.line}, nil
+}
+
+// skipSpace takes blanks, and line ends too if it may, and gives the byte that
+// follows.
+func (s *Splitter) skipSpace(overLines bool) (byte, error) {
+	for {
+		for s.r < s.w {
+			switch c := s.buf[s.r]; {
+			case c == '\n' && overLines:
+				s.take(1)
+				if !s.array {
+					s.endLine(true)
+				}
+			case c == ' ' || c == '\t' || c == '\r':
+				s.take(1)
+			default:
+				return c, nil
+			}
+		}
+		if !s.fill() {
+			return 0, s.err
+		}
+	}
+}

@@ -1,0 +1,138 @@
+package events
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/impactsync/impactsync/sync/segment"
+	"github.com/impactsync/impactsync/sync/source"
+	"github.com/impactsync/impactsync/sync/source/bucket"
+)
+
+// Config says where the messages are and which of them count.
+type Config struct {
+	Name string // of the source, for people
+	URL  string // see [bucket.Open]
+
+	// Trait changes count if a pattern of Include matches their key and none
+	// of Exclude does; without Include none counts. A pattern may hold * and ?,
+	// as in [path.Match].
+	Include []string
+	Exclude []string
+
+	HonourIntegrations bool      // pass over messages not meant for impact.com, see [segment.Message.Allowed]
+	StartAt            time.Time // pass over messages from before; zero: none
+	MaxLine            int       // longest message in bytes; 0: [bucket.DefaultMaxLine]
+}
+
+// The words of [source.Record.Skipped].
+const (
+	SkipBeforeStart  = "before_start"
+	SkipIntegrations = "integrations"
+	SkipTrait        = "trait_not_included"
+)
+
+// Source reads messages. It is safe for concurrent use.
+type Source struct {
+	cfg     Config
+	bucket  *bucket.Bucket
+	decoder segment.Decoder
+}
+
+var _ source.Source = (*Source)(nil)
+
+// New opens the bucket. It tells all that is wrong with the patterns at once.
+func New(ctx context.Context, cfg Config) (*Source, error) {
+	if err := checkPatterns(cfg); err != nil {
+		return nil, fmt.Errorf("source %q: %w", cfg.Name, err)
+	}
+	cfg.MaxLine = cmp.Or(cfg.MaxLine, bucket.DefaultMaxLine)
+	b, err := bucket.Open(ctx, cfg.URL)
+	if err != nil {
+		return nil, fmt.Errorf("source %q: %w", cfg.Name, err)
+	}
+	return &Source{cfg: cfg, bucket: b}, nil
+}
+
+func checkPatterns(cfg Config) error {
+	var errs []error
+	for _, pattern := range slices.Concat(cfg.Include, cfg.Exclude) {
+		if _, err := path.Match(pattern, ""); err != nil || pattern == "" {
+			errs = append(errs, fmt.Errorf("traits: %q is not a pattern: use letters, * and ?", pattern))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Name implements [source.Source].
+func (s *Source) Name() string { return s.cfg.Name }
+
+// Close implements [source.Source].
+func (s *Source) Close() error { return s.bucket.Close() }
+
+// Inputs lists the objects, each an input, by the time they were written. It
+// opens none, so it rejects none. Objects in a folder of Segment's layout,
+// segment-logs/{source}/{day in milliseconds}/, are left out if all of their
+// day is before StartAt. A bucket without any object is [source.ErrEmpty].
+func (s *Source) Inputs(ctx context.Context, _ func(source.Object, int64, string)) ([]source.Input, error) {
+	var inputs []source.Input
+	empty := true
+	for o, err := range s.bucket.Objects(ctx) {
+		if err != nil {
+			return nil, fmt.Errorf("source %q: %w", s.cfg.Name, err)
+		}
+		empty = false
+		if !s.dayBeforeStart(o.Name) {
+			inputs = append(inputs, source.Input{Source: s.cfg.Name, Shape: source.ShapeLog, Objects: []source.Object{o}})
+		}
+	}
+	if empty {
+		return nil, fmt.Errorf("source %q: %s: %w", s.cfg.Name, s.bucket.URL(), source.ErrEmpty)
+	}
+	slices.SortStableFunc(inputs, func(a, b source.Input) int {
+		return a.Objects[0].ModTime.Compare(b.Objects[0].ModTime)
+	})
+	return inputs, nil
+}
+
+// dayBeforeStart looks at the folder alone: the object's own time may be one of
+// a copy.
+func (s *Source) dayBeforeStart(name string) bool {
+	if s.cfg.StartAt.IsZero() {
+		return false
+	}
+	day := path.Base(path.Dir(name))
+	ms, err := strconv.ParseInt(day, 10, 64)
+	if err != nil || len(day) != 13 {
+		return false
+	}
+	return time.UnixMilli(ms).Add(24 * time.Hour).Before(s.cfg.StartAt)
+}
+
+// skip says why a message is passed over, or nothing.
+func (s *Source) skip(m *segment.Message, change *segment.TraitChange) string {
+	at := m.EffectiveTime()
+	switch {
+	case change != nil && !s.included(change.Key):
+		return SkipTrait
+	case !at.IsZero() && at.Before(s.cfg.StartAt):
+		return SkipBeforeStart
+	case s.cfg.HonourIntegrations && !m.Allowed():
+		return SkipIntegrations
+	}
+	return ""
+}
+
+func (s *Source) included(key string) bool {
+	match := func(pattern string) bool {
+		ok, _ := path.Match(pattern, key)
+		return ok
+	}
+	return slices.ContainsFunc(s.cfg.Include, match) && !slices.ContainsFunc(s.cfg.Exclude, match)
+}
