@@ -41,7 +41,7 @@ func readSecret(path string) (string, os.FileMode, error) {
 	if err != nil {
 		return "", 0, err
 	}
-	defer f.Close() //nolint:errcheck // opened for reading
+	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
 		return "", 0, err

@@ -1,0 +1,49 @@
+# make help lists what there is.
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+LDFLAGS   = -s -w -X main.version=$(VERSION) -X main.revision=$(REVISION)
+
+# SQLite is C. A clone that belongs to another user makes git refuse, and go build with it.
+export CGO_ENABLED = 1
+export GOFLAGS += -buildvcs=false
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo sample test race lint fuzz k8s ci deps clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## bin/impactsync
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/impactsync ./cmd/impactsync
+
+demo: build ## two syncs of the sample shop against the sandbox, in ./demo
+	bash examples/shop/demo.sh demo
+
+sample: ## make the bundled sample data anew
+	rm -rf examples/shop/step1 examples/shop/step2
+	go run ./cmd/shopgen --out examples/shop/step1 --step 1
+	go run ./cmd/shopgen --out examples/shop/step2 --step 2
+
+test: ## all tests of the program
+	go test -timeout 15m ./...
+
+race: ## the tests under the race detector
+	bash .ci/run race
+
+lint: ## golangci-lint, at the version in .ci/versions
+	bash .ci/run lint
+
+fuzz: ## every fuzz target for FUZZ_SECONDS (default 5)
+	bash .ci/run fuzz
+
+k8s: ## the tests of the Kubernetes manifests
+	bash .ci/run k8s
+
+ci: ## everything that has to pass
+	bash .ci/run
+
+deps: ## download the modules
+	go mod download
+
+clean: ## remove what was built, and the demo
+	rm -rf bin demo dist
