@@ -1,0 +1,208 @@
+package mapping
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/impactsync/impactsync/impactapi"
+	"github.com/impactsync/impactsync/sync/segment"
+)
+
+// Mapper maps by one set of settings. It is safe for concurrent use.
+type Mapper struct {
+	settings    Settings
+	fingerprint string
+	kinds       map[string]Kind // of track events, by name
+	pages       []step
+	conversions []step
+	traits      []step // what trait updates take from the custom mapping
+	products    products
+	keep        *node
+	builds      sync.Pool
+}
+
+// step is a line of the table, ready to run for one endpoint.
+type step struct {
+	name       string
+	kind       impactapi.Type
+	maxLen     int
+	identifier bool // left out when too long, never cut
+	orderTotal bool // not beside items
+	ownCustom  bool // looks at the custom mapping itself
+	os         system
+	custom     *source
+	paths      []source
+	fill       func(*build, *step)
+}
+
+// New checks the settings and prepares them. The error joins all problems, a
+// line each.
+func New(s Settings) (*Mapper, error) {
+	s = s.withDefaults()
+	m := &Mapper{settings: s, fingerprint: s.fingerprint()}
+	customs, err := readCustoms(s.CustomParameterMapping)
+	problem := errors.Join(s.check(), err, m.products.prepare(s.CustomMappingForProducts))
+	if problem != nil {
+		return nil, problem
+	}
+	m.kinds = eventKinds(s)
+	m.pages = plan(impactapi.PageLoads, customs)
+	m.conversions = plan(impactapi.Conversions, customs)
+	m.traits = traitPlan(customs)
+	m.keep = keptPaths(customs, &m.products)
+	return m, nil
+}
+
+// Fingerprint changes whenever the settings or the table do, so that what was
+// refused under another one can be tried again.
+func (m *Mapper) Fingerprint() string { return m.fingerprint }
+
+// eventKinds sorts the event names; the first list that has a name wins.
+func eventKinds(s Settings) map[string]Kind {
+	kinds := map[string]Kind{}
+	for _, list := range []struct {
+		names []string
+		kind  Kind
+	}{{s.PageLoadEventNames, PageLoad}, {s.InstallEventNames, Install}, {s.ActionEventNames, Conversion}} {
+		for _, name := range list.names {
+			kinds[name] = list.kind // the lists stand last first
+		}
+	}
+	return kinds
+}
+
+// readCustoms checks customParameterMapping and keys it by preferred names.
+func readCustoms(mapping map[string]string) (map[string]source, error) {
+	customs := map[string]source{}
+	var problems []error
+	for _, name := range slices.Sorted(maps.Keys(mapping)) {
+		canonical, src, err := customSource(name, mapping[name])
+		if _, twice := customs[canonical]; twice && err == nil {
+			err = fmt.Errorf("%s is another name of %s, which is mapped too", name, canonical)
+		}
+		if err != nil {
+			problems = append(problems, fmt.Errorf("destination.customParameterMapping: %w", err))
+			continue
+		}
+		customs[canonical] = src
+	}
+	return customs, errors.Join(problems...)
+}
+
+// plan compiles the table for one endpoint. Custom parameters without a line
+// stand before CurrencyCode, which has to know whether there was money.
+func plan(on impactapi.Endpoint, customs map[string]source) []step {
+	var steps, last []step
+	lines := map[string]bool{}
+	for _, l := range table {
+		if l.on&on == 0 {
+			continue
+		}
+		lines[l.name] = true
+		if l.name == "OrderId" { // which has to know whether there are items
+			steps = append(steps, step{name: "items", fill: (*build).addProducts})
+		}
+		s := newStep(l.name, customs)
+		s.os, s.fill = l.os, l.fill
+		for _, path := range l.paths {
+			s.paths = append(s.paths, compileSource(segment.MustPath(path)))
+		}
+		if l.name == "Amount" || l.name == "CurrencyCode" {
+			last = append(last, s)
+			continue
+		}
+		steps = append(steps, s)
+	}
+	for _, name := range slices.Sorted(maps.Keys(customs)) {
+		if !lines[name] {
+			steps = append(steps, newStep(name, customs))
+		}
+	}
+	return append(steps, last...)
+}
+
+// traitPlan is what trait updates take: the custom parameters that read traits.
+func traitPlan(customs map[string]source) []step {
+	var steps []step
+	for _, name := range slices.Sorted(maps.Keys(customs)) {
+		if customs[name].trait != "" && !slices.Contains(ownOfTraits, name) {
+			steps = append(steps, newStep(name, customs))
+		}
+	}
+	return steps
+}
+
+// ownOfTraits are the parameters that a trait update sets itself.
+var ownOfTraits = []string{"EventDate", "PageUrl", "CustomerId", "CustomProfileId", "CustomerEmail"}
+
+func newStep(name string, customs map[string]source) step {
+	p, _ := lookupAny(name)
+	s := step{name: name, kind: p.Type, maxLen: p.MaxLen, identifier: identifiers[name], orderTotal: orderTotals[name], ownCustom: ownCustom[name]}
+	if src, ok := customs[name]; ok {
+		s.custom = &src
+	}
+	return s
+}
+
+// identifiers are the parameters that name somebody or something; cut short
+// they would name somebody else.
+var identifiers = map[string]bool{
+	"ClickId": true, "CustomerId": true, "CustomProfileId": true, "CustomClickId": true, "EventTypeCode": true,
+	"GoogAId": true, "AndroidId": true, "AppleIfa": true, "AppleIfv": true, "OrderPromoCode": true,
+}
+
+// Route says what becomes of a message. Engage messages become nothing here:
+// they move traits. A track event goes by the first of actionEventNames,
+// installEventNames and pageLoadEventNames that has its exact name. It does
+// not allocate.
+func (m *Mapper) Route(msg *segment.Message) Route {
+	if msg.IsEngage() {
+		return Route{Reason: "trait"}
+	}
+	switch msg.Type {
+	case "track":
+		if kind := m.kinds[msg.Event]; kind != None {
+			return Route{Kind: kind}
+		}
+		return Route{Reason: "unlisted_event"}
+	case "page":
+		return pageIf(m.settings.EnablePageEvents, "page_events_off")
+	case "screen":
+		return pageIf(m.settings.EnableScreenEvents, "screen_events_off")
+	case "identify":
+		return pageIf(m.settings.EnableIdentifyEvents, "identify_events_off")
+	case "group", "alias", "delete":
+		return Route{Reason: msg.Type}
+	}
+	return Route{Reason: "unknown_type"}
+}
+
+func pageIf(on bool, reason string) Route {
+	if on {
+		return Route{Kind: PageLoad}
+	}
+	return Route{Reason: reason}
+}
+
+// CheckTraitKey says whether a trait can be sent under a key: its error tells
+// why not. A key that equals a parameter of impact.com, ignoring case and
+// underscores, would overwrite it.
+func CheckTraitKey(key string) error {
+	switch {
+	case key == "":
+		return errors.New("the trait key is empty")
+	case len(key) > segment.MaxTraitKey:
+		return fmt.Errorf("trait key %.40q... has more than %d bytes", key, segment.MaxTraitKey)
+	case segment.HoldsEmail(key):
+		return errors.New("the trait key holds an e-mail address")
+	case strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		return fmt.Errorf("trait key %q holds control characters", key)
+	case impactapi.Reserved(key):
+		return fmt.Errorf("trait key %q is also a parameter of impact.com; rename the trait or leave it out", key)
+	}
+	return nil
+}

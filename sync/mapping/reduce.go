@@ -1,0 +1,196 @@
+package mapping
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/impactsync/impactsync/sync/segment"
+)
+
+// node is one step down into the paths that are kept.
+type node struct {
+	key      string
+	leaf     bool
+	children []*node
+	item     *node // of an array's elements
+	items    int   // how many of them
+}
+
+// keptPaths gathers every path that the mapping may read, beside the ids and
+// addresses, which Reduce writes itself.
+func keptPaths(customs map[string]source, p *products) *node {
+	root := &node{}
+	for _, l := range table {
+		for _, path := range l.paths {
+			root.insert(compileSource(segment.MustPath(path)))
+		}
+	}
+	root.insert(source{path: pathReferrerType})
+	for _, src := range customs {
+		root.insert(src)
+	}
+	list := root.grow([]string{"properties", "products"})
+	list.items = MaxProducts + 1 // one more, so that the mapping still sees there were too many
+	if list.item == nil {
+		list.item = &node{}
+	}
+	for _, s := range append([]productStep{p.price, p.quantity, p.subTotal}, p.others...) {
+		for _, path := range s.paths {
+			list.item.grow(path).leaf = true
+		}
+	}
+	root.sort()
+	return root
+}
+
+func (n *node) insert(s source) {
+	if s.as == plain {
+		n.grow(s.path.Keys()).leaf = true
+	}
+}
+
+// grow makes the nodes of a path. A number may be a key of an object or a
+// place in an array; both are kept.
+func (n *node) grow(keys []string) *node {
+	if len(keys) == 0 {
+		return n
+	}
+	if place, err := strconv.Atoi(keys[0]); err == nil && place >= 0 {
+		if n.item == nil {
+			n.item = &node{}
+		}
+		n.items = max(n.items, place+1)
+		n.item.grow(keys[1:]).leaf = true
+	}
+	i := slices.IndexFunc(n.children, func(c *node) bool { return c.key == keys[0] })
+	if i < 0 {
+		i = len(n.children)
+		n.children = append(n.children, &node{key: keys[0]})
+	}
+	return n.children[i].grow(keys[1:])
+}
+
+func (n *node) sort() {
+	slices.SortFunc(n.children, func(a, b *node) int { return strings.Compare(a.key, b.key) })
+	for _, child := range n.children {
+		child.sort()
+	}
+	if n.item != nil {
+		n.item.sort()
+	}
+}
+
+// Reduce writes the message with only what the mapping can read: the paths of
+// the table and of the custom mappings, and what routing and ordering need.
+// E-mail addresses are hashed or cut out, each text is at most 8 KiB, and of
+// the products the first [MaxProducts] are kept. [Mapper.Event] of the result
+// gives the very request that it gives of the message.
+func (m *Mapper) Reduce(msg *segment.Message) []byte {
+	identity := msg.Identity()
+	dst := make([]byte, 0, 1024)
+	dst = append(dst, `{"type":`...)
+	dst = segment.AppendString(dst, msg.Type)
+	dst = appendField(dst, "messageId", messageKey(msg))
+	dst = appendField(dst, "userId", identity.UserID)
+	dst = appendField(dst, "anonymousId", identity.AnonymousID)
+	hash := emailOf(msg, identity)
+	for _, child := range m.keep.children {
+		if child.key == "traits" {
+			continue
+		}
+		if v := msg.Root().Get(child.key); v.Exists() {
+			dst = appendKept(dst, child, v)
+		}
+	}
+	dst = append(dst, `,"traits":{"email":`...)
+	dst = segment.AppendString(dst, hash)
+	dst = m.appendTraits(dst, msg.Root().Get("traits"))
+	return append(dst, "}}"...)
+}
+
+// appendTraits writes the traits that custom mappings read.
+func (m *Mapper) appendTraits(dst []byte, traits segment.Value) []byte {
+	for _, n := range m.keep.children {
+		if n.key != "traits" || !traits.IsObject() {
+			continue
+		}
+		for _, child := range n.children {
+			if v := traits.Get(child.key); v.Exists() && child.key != "email" {
+				dst = appendKept(dst, child, v)
+			}
+		}
+	}
+	return dst
+}
+
+func appendField(dst []byte, key, value string) []byte {
+	if value == "" {
+		return dst
+	}
+	return segment.AppendString(appendKey(dst, key), value)
+}
+
+func appendKey(dst []byte, key string) []byte {
+	if last := dst[len(dst)-1]; last != '{' {
+		dst = append(dst, ',')
+	}
+	return append(segment.AppendString(dst, key), ':')
+}
+
+// appendKept writes what is kept of a value under its key, or nothing.
+func appendKept(dst []byte, n *node, v segment.Value) []byte {
+	if before := len(dst); v.IsObject() || v.IsArray() || n.leaf {
+		dst = appendKey(dst, n.key)
+		start := len(dst)
+		if dst = n.appendValue(dst, v); len(dst) > start {
+			return dst
+		}
+		return dst[:before]
+	}
+	return dst
+}
+
+func (n *node) appendValue(dst []byte, v segment.Value) []byte {
+	switch {
+	case v.IsObject():
+		dst = append(dst, '{')
+		for _, child := range n.children {
+			if c := v.Get(child.key); c.Exists() {
+				dst = appendKept(dst, child, c)
+			}
+		}
+		return append(dst, '}')
+	case v.IsArray():
+		return n.appendArray(dst, v)
+	case !n.leaf:
+		return dst
+	}
+	return appendScalar(dst, v)
+}
+
+func (n *node) appendArray(dst []byte, v segment.Value) []byte {
+	dst = append(dst, '[')
+	for i := range min(v.Len(), n.items) {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		start := len(dst)
+		if n.item != nil && i < MaxProducts {
+			dst = n.item.appendValue(dst, v.Index(i))
+		}
+		if len(dst) == start {
+			dst = append(dst, "null"...)
+		}
+	}
+	return append(dst, ']')
+}
+
+// appendScalar keeps booleans and numbers as such; texts as the mapping reads
+// them.
+func appendScalar(dst []byte, v segment.Value) []byte {
+	if _, ok := v.Str(); ok || len(textOf(v)) >= maxValue {
+		return segment.AppendString(dst, textOf(v))
+	}
+	return v.AppendJSON(dst)
+}

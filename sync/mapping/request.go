@@ -1,0 +1,62 @@
+package mapping
+
+import "github.com/impactsync/impactsync/impactapi"
+
+// Kind is what a message becomes.
+type Kind int
+
+// A message becomes nothing, a page load, a conversion, or the conversion of
+// an app install.
+const (
+	None Kind = iota
+	PageLoad
+	Conversion
+	Install
+)
+
+// String is the kind's name in lower case.
+func (k Kind) String() string {
+	return [...]string{"none", "page_load", "conversion", "install"}[k]
+}
+
+// Route is where a message goes. Reason is set where it goes nowhere: a word
+// for counters, such as "page_events_off" or "unlisted_event".
+type Route struct {
+	Kind   Kind
+	Reason string
+}
+
+// Request is one call to make. It owns its memory.
+type Request struct {
+	Kind   Kind // PageLoad or Conversion
+	Params impactapi.Params
+	Notes  []Note
+}
+
+// Note tells of something that was changed or left out on the way, for
+// counters: a word and the parameter that it happened to.
+type Note struct {
+	Word      string
+	Parameter string
+}
+
+// The words of notes.
+const (
+	NoteCut       = "cut"               // descriptive text over the limit
+	NoteTooLong   = "too_long"          // an identifier over the limit, left out
+	NoteUnusable  = "unusable"          // not of the parameter's type, left out
+	NoteProduct   = "product_dropped"   // a product without a usable price
+	NoteProducts  = "too_many_products" // products after the first MaxProducts
+	NoteFuture    = "future_date"       // an event of the future, dated now
+	NotePrivateIP = "private_ip"        // an IP address that is not public, left out
+)
+
+// Refusal says that no request can be made of a message or a trait change, for
+// a reason that a retry does not cure. Its texts hold nothing of the message.
+type Refusal struct {
+	Class  string // "identifier", "order", "time" or "parameter"
+	Reason string
+}
+
+// Error implements error.
+func (r *Refusal) Error() string { return r.Reason }

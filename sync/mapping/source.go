@@ -1,0 +1,123 @@
+package mapping
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+
+	"github.com/impactsync/impactsync/impactapi"
+	"github.com/impactsync/impactsync/sync/segment"
+)
+
+// maxValue bounds every text that is read from a message, in bytes. It is far
+// above impact.com's limits; only URLs come near.
+const maxValue = 8 << 10
+
+// source is a compiled path. Ids and addresses are not read as they stand in
+// the message but as the person's identity has them, whichever line or custom
+// mapping asks; so no address can slip through, and a reduced message gives
+// the same.
+type source struct {
+	path  segment.Path
+	as    meaning
+	trait string // the key of a traits.<key> path, which may come from the state
+}
+
+type meaning uint8
+
+const (
+	plain meaning = iota
+	userID
+	anonymousID
+	messageID
+	email
+)
+
+func compileSource(path segment.Path) source {
+	s := source{path: path}
+	switch path.String() {
+	case "userId":
+		s.as = userID
+	case "anonymousId":
+		s.as = anonymousID
+	case "messageId":
+		s.as = messageID
+	case "traits.email", "context.traits.email", "properties.email":
+		s.as = email
+	default:
+		if keys := path.Keys(); keys[0] == "traits" && len(keys) == 2 {
+			s.trait = keys[1]
+		}
+	}
+	return s
+}
+
+// resolve gives a source's text without e-mail addresses; absent and empty
+// are the same.
+func (b *build) resolve(s *source) string {
+	switch s.as {
+	case userID:
+		return b.identity.UserID
+	case anonymousID:
+		return b.identity.AnonymousID
+	case messageID:
+		return messageKey(b.msg)
+	case email:
+		return b.email
+	}
+	if b.msg != nil {
+		if text := textOf(b.msg.Lookup(s.path)); text != "" {
+			return text
+		}
+	}
+	if s.trait != "" && b.person.Traits != nil {
+		text, _ := b.person.Traits(s.trait)
+		return bounded(text)
+	}
+	return ""
+}
+
+// messageKey is the message's key without addresses, which some senders put
+// into their ids.
+func messageKey(m *segment.Message) string {
+	key := m.Key()
+	if !segment.HoldsEmail(key) {
+		return key
+	}
+	sum := sha256.Sum256([]byte(key))
+	return "sha256-" + hex.EncodeToString(sum[:16])
+}
+
+// textOf is the one way in which texts of a message are read.
+func textOf(v segment.Value) string {
+	text, _ := v.Text()
+	return bounded(text)
+}
+
+// bounded cuts a text to maxValue and takes addresses out of it.
+func bounded(text string) string {
+	if len(text) > maxValue {
+		text = strings.ToValidUTF8(text[:maxValue], "")
+	}
+	return segment.Redact(text)
+}
+
+// emailOf is the person's hashed address: SHA-1 where there is one, else a
+// SHA-256 that the message holds, which only conversions take.
+func emailOf(m *segment.Message, id segment.Identity) string {
+	if id.EmailSHA1 != "" {
+		return id.EmailSHA1
+	}
+	for i := range emailPaths {
+		if text, ok := m.Lookup(emailPaths[i]).Str(); ok && len(text) < 100 {
+			if text = strings.ToLower(strings.TrimSpace(text)); impactapi.IsHexDigest(text, 64) {
+				return text
+			}
+		}
+	}
+	return ""
+}
+
+var emailPaths = [...]segment.Path{
+	segment.MustPath("traits.email"), segment.MustPath("context.traits.email"), segment.MustPath("properties.email"),
+}

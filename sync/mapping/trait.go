@@ -1,0 +1,86 @@
+package mapping
+
+import (
+	"time"
+
+	"github.com/impactsync/impactsync/impactapi"
+	"github.com/impactsync/impactsync/sync/segment"
+)
+
+// TraitValue is a trait and the text that is sent for it: true or false for an
+// audience.
+type TraitValue struct {
+	Key, Value string
+}
+
+// TraitUpdate is one or more changed traits of one person.
+type TraitUpdate struct {
+	Identity segment.Identity
+	Values   []TraitValue
+	At       time.Time // when the newest of them became wanted
+	Now      time.Time
+}
+
+// maxTraitValue is the length of any text whose limit is not documented
+// (https://integrations.impact.com/brand-api-reference/readme/requests).
+const maxTraitValue = 255
+
+// Trait makes the page load that carries trait values, each under its key, or
+// a [*Refusal]. impact.com documents no such parameter on a page load; what it
+// makes of them is for the account's owner to find out.
+//
+// A hashed e-mail address alone is no identifier for a page load.
+func (m *Mapper) Trait(u TraitUpdate) (Request, error) {
+	b := m.newBuild(nil, Person{Now: u.Now, Traits: u.value})
+	defer m.builds.Put(b)
+	b.on = impactapi.PageLoads
+	b.identity = segment.NewIdentity(u.Identity.UserID, u.Identity.AnonymousID, u.Identity.EmailSHA1)
+	b.email = b.identity.EmailSHA1
+	if m.settings.PageURL == "" {
+		b.refuse("parameter", "no PageUrl: set destination.pageUrl")
+	}
+	for i := range m.pages {
+		switch s := &m.pages[i]; s.name {
+		case "CampaignId":
+			b.campaign(s)
+		case "EventDate":
+			b.date(s, u.At)
+		case "CustomerId":
+			b.put(s, b.identity.UserID)
+		case "CustomProfileId":
+			b.put(s, b.identity.AnonymousID)
+		case "CustomerEmail":
+			b.put(s, b.email)
+		case "PageUrl":
+			b.put(s, m.settings.PageURL)
+		}
+	}
+	b.run(m.traits)
+	b.traits(u.Values)
+	return b.finish()
+}
+
+func (u TraitUpdate) value(key string) (string, bool) {
+	for _, v := range u.Values {
+		if v.Key == key {
+			return v.Value, true
+		}
+	}
+	return "", false
+}
+
+func (b *build) traits(values []TraitValue) {
+	for _, v := range values {
+		if err := CheckTraitKey(v.Key); err != nil {
+			b.refuse("parameter", err.Error())
+			return
+		}
+		text, cut := cutText(bounded(v.Value), maxTraitValue)
+		if cut {
+			b.note(NoteCut, v.Key)
+		}
+		b.buf = appendText(b.buf, text)
+		b.names = append(b.names, v.Key)
+		b.ends = append(b.ends, len(b.buf))
+	}
+}
