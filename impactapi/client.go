@@ -186,7 +186,7 @@ func parseBase(name, base string) (*url.URL, error) {
 	case u.Scheme == "http" && isImpact(u.Hostname()):
 		return nil, fmt.Errorf("%s %q is plain http: impact.com takes https only", name, base)
 	}
-	return u, nil
+	return u.JoinPath("/"), nil // JoinPath makes relative paths of a base without one
 }
 
 func isImpact(host string) bool {
@@ -197,12 +197,14 @@ func isImpact(host string) bool {
 func newTransport(connections int) *http.Transport {
 	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            dialer.DialContext,
-		ForceAttemptHTTP2:      true,
-		MaxIdleConns:           2 * connections,
-		MaxIdleConnsPerHost:    connections,
-		IdleConnTimeout:        90 * time.Second,
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         dialer.DialContext,
+		ForceAttemptHTTP2:   true,
+		MaxIdleConns:        2 * connections,
+		MaxIdleConnsPerHost: connections,
+		// Shorter than usual servers': a connection that the server closes just
+		// as we write leaves a page load of unknown fate.
+		IdleConnTimeout:        30 * time.Second,
 		TLSHandshakeTimeout:    5 * time.Second,
 		MaxResponseHeaderBytes: 64 << 10,
 	}

@@ -115,14 +115,11 @@ func (e *Error) retryable() bool {
 // Doubtful reports whether impact.com may hold what the failed call sent: an
 // attempt ended without an answer, or in anything but 2xx and 4xx. impact.com
 // was seen to answer 500 to a request that it had carried out. nil, a
-// *ValidationError and a connection that never opened are not doubtful; an
-// error that is not of this package is.
+// *ValidationError, ErrNoCredentials and a connection that never opened are
+// not doubtful; an error that is not of this package is.
 func Doubtful(err error) bool {
-	if err == nil {
-		return false
-	}
 	var invalid *ValidationError
-	if errors.As(err, &invalid) {
+	if err == nil || errors.Is(err, ErrNoCredentials) || errors.As(err, &invalid) {
 		return false
 	}
 	var e *Error

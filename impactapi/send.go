@@ -46,6 +46,9 @@ var errRequestTimeout = errors.New("no answer within the request time-out")
 // attempt sends one HTTP request. The error is complete but for what only the
 // sequence of attempts can tell.
 func (c *Client) attempt(ctx context.Context, k *call, form []byte) (*answer, *Error) {
+	if ctx.Err() != nil {
+		return nil, &Error{Method: k.method, Path: k.path, Sent: SentNothing, Err: context.Cause(ctx)}
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, c.config.RequestTimeout, errRequestTimeout)
 	defer cancel()
 	var w watch

@@ -1,0 +1,40 @@
+package impactapi
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Not parallel: allocations are counted for the whole process.
+func TestHotPathDoesNotAllocate(t *testing.T) {
+	page, sale := validPageLoad(), validConversion()
+	buffer := make([]byte, 0, 1024)
+	for name, f := range map[string]func(){
+		"append form":         func() { buffer = sale.AppendForm(buffer[:0]) },
+		"look up":             func() { Lookup(Conversions, "ItemText12_34"); Lookup(PageLoads, "order_completed_last_30days") },
+		"validate page load":  func() { _ = ValidatePageLoad(page) },
+		"validate conversion": func() { _ = ValidateConversion(sale) },
+	} {
+		require.Zero(t, testing.AllocsPerRun(100, f), name)
+	}
+}
+
+func BenchmarkAppendForm(b *testing.B) {
+	p := validConversion()
+	buffer := make([]byte, 0, 1024)
+	b.ReportAllocs()
+	for b.Loop() {
+		buffer = p.AppendForm(buffer[:0])
+	}
+}
+
+func BenchmarkValidateConversion(b *testing.B) {
+	p := validConversion()
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := ValidateConversion(p); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
