@@ -92,6 +92,11 @@ func check(c Config) error {
 	if (c.AccountSID == "") != (c.AuthToken == "") {
 		problems = append(problems, errors.New("AccountSID and AuthToken belong together: give both or neither"))
 	}
+	for _, id := range c.Campaigns {
+		if !isNumber(id) {
+			problems = append(problems, fmt.Errorf("Campaigns has %q: give program ids, which are whole numbers", id))
+		}
+	}
 	if err := c.RateLimit.check(); err != nil {
 		problems = append(problems, err)
 	}
