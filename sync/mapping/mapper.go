@@ -82,7 +82,7 @@ func readCustoms(mapping map[string]string) (map[string]source, error) {
 	for _, name := range slices.Sorted(maps.Keys(mapping)) {
 		canonical, src, err := customSource(name, mapping[name])
 		if _, twice := customs[canonical]; twice && err == nil {
-			err = fmt.Errorf("%s is another name of %s, which is mapped too", name, canonical)
+			err = fmt.Errorf("%s is mapped under two of its names", canonical)
 		}
 		if err != nil {
 			problems = append(problems, fmt.Errorf("destination.customParameterMapping: %w", err))

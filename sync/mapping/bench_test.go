@@ -1,0 +1,53 @@
+package mapping
+
+import (
+	"testing"
+
+	"github.com/impactsync/impactsync/sync/segment"
+)
+
+func benchmark(b *testing.B, line string) {
+	m := newMapper(b, everything())
+	var d segment.Decoder
+	var form []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		msg, err := d.Decode([]byte(line))
+		if err != nil {
+			b.Fatal(err)
+		}
+		r, err := m.Event(msg, Person{Now: now})
+		if err != nil {
+			b.Fatal(err)
+		}
+		form = r.Params.AppendForm(form[:0])
+		msg.Release()
+	}
+}
+
+// From a line's text to the request's body.
+func BenchmarkPage(b *testing.B)  { benchmark(b, sampleLines(b)[0]) }
+func BenchmarkOrder(b *testing.B) { benchmark(b, segmentOrder) }
+
+// What the outbox keeps is what is mapped when it is sent.
+func BenchmarkReducedPage(b *testing.B) {
+	benchmark(b, string(newMapper(b, everything()).Reduce(decode(b, sampleLines(b)[0]))))
+}
+
+func BenchmarkReduce(b *testing.B) {
+	m, msg := newMapper(b, everything()), decode(b, segmentOrder)
+	b.ReportAllocs()
+	for b.Loop() {
+		m.Reduce(msg)
+	}
+}
+
+func BenchmarkTrait(b *testing.B) {
+	m, u := newMapper(b, everything()), update1(TraitValue{"vip", "true"})
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := m.Trait(u); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
