@@ -355,6 +355,11 @@ func (c *claiming) traitUpdate(p dueTrait) error {
 			return err
 		}
 		claim.Doubt = claim.Doubt || old.doubt
+		if old.status != statusPending {
+			if _, err := c.get(`SELECT attempts FROM trait_faults WHERE trait_id = ? AND profile_id = ?`, []any{old.trait.id, p.profile}, &claim.Attempts); err != nil {
+				return err
+			}
+		}
 		claim.Values = append(claim.Values, ClaimedValue{
 			Key: old.trait.key, Value: old.toSend(), At: time.Unix(0, old.wantedAt), Exit: old.trait.class == Audience && old.toSend() == falseText, prior: old,
 		})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 )
 
@@ -22,7 +23,7 @@ type ListInfo struct {
 // held when there are at least AtLeast and more than Percent of those told
 // true; an empty list that would end every membership is always held.
 type Guard struct {
-	Percent int // 0 means no limit by share
+	Percent float64 // 0 means no limit by share
 	AtLeast int
 }
 
@@ -35,24 +36,35 @@ type Verdict struct {
 	Unchanged int64
 	Held      bool
 	Reason    string // the guard's words
-	Stale     bool   // not newer than the last applied one: nothing was done
 }
 
-// ErrStaleList says that a list is not newer than the last applied one.
-var ErrStaleList = errors.New("the list is not newer than the last applied one")
+// ErrIgnoredList says that a list has nothing to say: it is not newer than the
+// last one of its trait, or messages alone are that trait's authority.
+var ErrIgnoredList = errors.New("the list is ignored")
 
 // List collects the members of a full list, in any order and in bounded
 // memory, and then applies them.
 type List struct {
 	d     *DB
 	info  ListInfo
+	gen   int64
 	spill spill
 }
 
-// NewList starts a list. Spill files go to the system's temporary folder. Close
-// it in any case.
-func (d *DB) NewList(info ListInfo) *List {
-	return &List{d: d, info: info, spill: spill{dir: os.TempDir()}}
+// NewList starts a list: its generation is "applying" until [List.Apply]. The
+// error is [ErrIgnoredList] for a list that need not be read. Spill files go to
+// the system's temporary folder. Close the list in any case.
+func (d *DB) NewList(ctx context.Context, info ListInfo) (*List, error) {
+	l := &List{d: d, info: info, spill: spill{dir: os.TempDir()}}
+	var ignored error
+	err := d.update(ctx, func(t *tx) (err error) {
+		ignored, err = l.begin(t)
+		return err
+	})
+	if err := errors.Join(err, ignored); err != nil {
+		return nil, err
+	}
+	return l, nil
 }
 
 // Add takes one member. It is cheap until the buffers are full (16 KiB each),
@@ -79,10 +91,6 @@ func (l *List) Close() error { return l.spill.close() }
 // with the guard's verdict, in one commit. Memory does not grow with the list;
 // the write-ahead log grows with the changes.
 func (l *List) Apply(ctx context.Context) (Verdict, error) {
-	gen, err := l.begin(ctx)
-	if err != nil || gen == 0 {
-		return Verdict{Stale: err == nil}, err
-	}
 	reader, err := l.d.readers.Conn(ctx)
 	if err != nil {
 		return Verdict{}, err
@@ -90,7 +98,7 @@ func (l *List) Apply(ctx context.Context) (Verdict, error) {
 	defer reader.Close() //nolint:errcheck // only read from
 	var v Verdict
 	err = l.d.update(ctx, func(t *tx) error {
-		m, err := newMerge(ctx, t, l, gen)
+		m, err := newMerge(ctx, t, l)
 		if err != nil {
 			return err
 		}
@@ -104,43 +112,41 @@ func (l *List) Apply(ctx context.Context) (Verdict, error) {
 	return v, err
 }
 
-// begin registers the generation as applying, or gives 0 for a stale list.
-func (l *List) begin(ctx context.Context) (gen int64, err error) {
-	err = l.d.update(ctx, func(t *tx) error {
-		tr, err := t.trait(l.info.Trait)
-		if err != nil {
-			return err
-		}
-		if err := t.feed(tr, l.info.Source, true); err != nil {
-			return err
-		}
-		if tr.authority == AuthorityChanges && tr.changesSource != "" {
-			t.countRun("not_authority", l.Len())
-			return nil
-		}
-		if _, err := t.exec(`DELETE FROM generations WHERE trait_id = ? AND state = 'applying'`, tr.id); err != nil {
-			return err
-		}
-		var newest int64
-		if _, err := t.get(`SELECT coalesce(max(listed_at), -1) FROM generations WHERE trait_id = ?`, []any{tr.id}, &newest); err != nil {
-			return err
-		}
-		if unix(l.info.ListedAt) <= newest {
-			t.countRun("stale_list", 1)
-			return nil
-		}
-		names, etags := "", ""
-		for i, o := range l.info.Objects {
-			if i > 0 {
-				names, etags = names+"\n", etags+"\n"
-			}
-			names, etags = names+o.Name, etags+o.ETag
-		}
-		gen, err = t.insert(`INSERT INTO generations (trait_id, run, source, objects, listed_at, etag, state) VALUES (?, ?, ?, ?, ?, ?, 'applying')`,
-			tr.id, t.d.run, l.info.Source, names, unix(l.info.ListedAt), etags)
-		return err
-	})
-	return gen, err
+// begin registers the generation as applying, or says why the list is ignored.
+func (l *List) begin(t *tx) (ignored, err error) {
+	tr, err := t.trait(l.info.Trait)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.feed(tr, l.info.Source, true); err != nil {
+		return nil, err
+	}
+	if tr.authority == AuthorityChanges && tr.changesSource != "" {
+		t.countRun("not_authority", 1)
+		return fmt.Errorf("%w: messages are the authority of %q", ErrIgnoredList, tr.key), nil
+	}
+	if _, err := t.exec(`DELETE FROM generations WHERE trait_id = ? AND state = 'applying'`, tr.id); err != nil {
+		return nil, err
+	}
+	var newest int64
+	if _, err := t.get(`SELECT coalesce(max(listed_at), -1) FROM generations WHERE trait_id = ?`, []any{tr.id}, &newest); err != nil {
+		return nil, err
+	}
+	if unix(l.info.ListedAt) <= newest {
+		t.countRun("stale_list", 1)
+		return fmt.Errorf("%w: it is not newer than the last one of %q", ErrIgnoredList, tr.key), nil
+	}
+	l.gen, err = t.insert(`INSERT INTO generations (trait_id, run, source, objects, listed_at, state) VALUES (?, ?, ?, ?, ?, 'applying')`,
+		tr.id, t.d.run, l.info.Source, l.names(), unix(l.info.ListedAt))
+	return nil, err
+}
+
+func (l *List) names() string {
+	names := make([]string, len(l.info.Objects))
+	for i, o := range l.info.Objects {
+		names[i] = o.Name
+	}
+	return strings.Join(names, "\n")
 }
 
 // merge walks the sorted list and the trait's rows side by side.
@@ -160,13 +166,13 @@ type merge struct {
 	more    bool
 }
 
-func newMerge(ctx context.Context, t *tx, l *List, gen int64) (*merge, error) {
+func newMerge(ctx context.Context, t *tx, l *List) (*merge, error) {
 	tr, err := t.trait(l.info.Trait)
 	if err != nil {
 		return nil, err
 	}
 	exits, err := newIDSpool(l.spill.dir)
-	return &merge{tx: t, ctx: ctx, list: l, trait: tr, gen: gen, at: unix(l.info.ListedAt), exits: exits}, err
+	return &merge{tx: t, ctx: ctx, list: l, trait: tr, gen: l.gen, at: unix(l.info.ListedAt), exits: exits}, err
 }
 
 func (m *merge) close() {
@@ -391,9 +397,9 @@ func (m *merge) judge() {
 	case v.Members == 0 && v.Told > 0:
 		v.Held = true
 		v.Reason = fmt.Sprintf("the list is empty and would end all %d memberships", v.Told)
-	case g.Percent > 0 && v.Exits >= int64(g.AtLeast) && v.Exits*100 > int64(g.Percent)*v.Told:
+	case g.Percent > 0 && v.Exits >= int64(g.AtLeast) && float64(v.Exits)*100 > g.Percent*float64(v.Told):
 		v.Held = true
-		v.Reason = fmt.Sprintf("%d of %d people told true would leave (%d %%): more than %d %% and at least %d",
+		v.Reason = fmt.Sprintf("%d of %d people told true would leave (%d %%): more than %g %% and at least %d",
 			v.Exits, v.Told, v.Exits*100/v.Told, g.Percent, g.AtLeast)
 	}
 }

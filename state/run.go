@@ -221,3 +221,21 @@ func (d *DB) Usage(ctx context.Context, host string) (int64, error) {
 		host, d.now().UnixNano()/int64(time.Minute)-60).Scan(&n)
 	return n, err
 }
+
+// Count adds to a counter of the run.
+func (d *DB) Count(ctx context.Context, name string, n int64) error {
+	return d.update(ctx, func(t *tx) error {
+		t.countRun(name, n)
+		return nil
+	})
+}
+
+// ListVanished reports whether nothing is to be done for a list without a
+// file: the trait is not known, or its last list was treated as vanished.
+func (d *DB) ListVanished(ctx context.Context, key string) (done bool, err error) {
+	var objects sql.NullString
+	err = d.view(ctx, func(v *view) error {
+		return v.get(`SELECT g.objects FROM traits t JOIN generations g ON g.id = t.generation WHERE t.key = ?`, []any{key}, &objects)
+	})
+	return !objects.Valid || objects.String == "", err
+}

@@ -37,6 +37,7 @@ type Outcome struct {
 	Fingerprint string    // of mapping and configuration, with Refused
 	QueuedURI   string    // of a delivered conversion
 	Requests    int       // HTTP requests made
+	Pause       time.Time // the host asked for quiet until then; not stored
 	Warnings    int       // counted
 	Notes       []string  // counted by word, e.g. text_cut
 }

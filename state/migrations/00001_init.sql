@@ -88,7 +88,6 @@ CREATE TABLE generations (
   source     TEXT NOT NULL,
   objects    TEXT NOT NULL,                 -- names, one a line
   listed_at  INTEGER NOT NULL,              -- orders the lists of a trait
-  etag       TEXT NOT NULL,
   state      TEXT NOT NULL CHECK (state IN ('applying', 'applied', 'held')),
   members    INTEGER NOT NULL DEFAULT 0,
   joins      INTEGER NOT NULL DEFAULT 0,

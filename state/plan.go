@@ -1,0 +1,62 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+)
+
+// PlanTrait says what a run would send of one trait.
+type PlanTrait struct {
+	Key       string `json:"key"`
+	Class     string `json:"class"`
+	Joins     int64  `json:"joins"` // true, or a computed value
+	Exits     int64  `json:"exits"` // an explicit false
+	Unchanged int64  `json:"unchanged"`
+	Held      int64  `json:"held"`
+	Refused   int64  `json:"refused"`
+	Guard     string `json:"guard,omitempty"`
+}
+
+// Plan says what a run would send as the state stands.
+type Plan struct {
+	Traits       []PlanTrait      `json:"traits"`
+	TraitUpdates int64            `json:"trait_updates"` // calls, when all due traits of a person go together
+	TraitValues  int64            `json:"trait_values"`  // calls, when each goes alone
+	PageLoads    int64            `json:"page_loads"`
+	Conversions  int64            `json:"conversions"`
+	Unlisted     []UnlistedStatus `json:"unlisted"`
+}
+
+// Plan reads what is due. Its cost grows with what is due, not with what is known.
+func (d *DB) Plan(ctx context.Context) (p Plan, err error) {
+	return p, d.view(ctx, func(v *view) error {
+		var s Status
+		if err := v.counters(&s); err != nil {
+			return err
+		}
+		p.PageLoads, p.Conversions, p.TraitValues = s.PageLoads.Open(), s.Conversions.Open(), s.Traits.Open()
+		if err := v.get(`SELECT count(DISTINCT profile_id) FROM trait_values WHERE status IN (1, 2, 3, 5)`, nil, &p.TraitUpdates); err != nil {
+			return err
+		}
+		if err := v.unlisted(&s); err != nil {
+			return err
+		}
+		p.Unlisted = s.Unlisted
+		return v.planTraits(&p)
+	})
+}
+
+func (v *view) planTraits(p *Plan) error {
+	return v.each(`SELECT t.key, t.class,
+		coalesce(sum(d.n) FILTER (WHERE d.is_exit = 0 AND d.status IN (1, 2, 3, 5)), 0), coalesce(sum(d.n) FILTER (WHERE d.is_exit = 1 AND d.status IN (1, 2, 3, 5)), 0),
+		coalesce((SELECT value FROM counters WHERE scope = t.id AND name = 'settled'), 0),
+		coalesce(sum(d.n) FILTER (WHERE d.status = 6), 0), coalesce(sum(d.n) FILTER (WHERE d.status = 4), 0),
+		coalesce((SELECT g.verdict FROM generations g WHERE g.id = t.generation AND g.state = 'held'), '')
+		FROM traits t LEFT JOIN (SELECT trait_id, status, is_exit, count(*) AS n FROM trait_values WHERE status > 0 GROUP BY 1, 2, 3) d ON d.trait_id = t.id
+		GROUP BY t.id ORDER BY t.key`, nil, func(rows *sql.Rows) error {
+		var t PlanTrait
+		err := rows.Scan(&t.Key, &t.Class, &t.Joins, &t.Exits, &t.Unchanged, &t.Held, &t.Refused, &t.Guard)
+		p.Traits = append(p.Traits, t)
+		return err
+	})
+}

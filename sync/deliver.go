@@ -1,0 +1,276 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/impactsync/impactsync/state"
+	"github.com/sourcegraph/conc"
+)
+
+// Bounds of a delivery. What is claimed and not settled when a process dies is
+// sent again: workers + groupSize at most.
+const (
+	groupSize = 500                   // outcomes settled in one commit
+	groupWait = 50 * time.Millisecond // or all that came in so long
+	waitLimit = 30 * time.Second      // for retries, beyond the last send, without a deadline
+	tick      = 100 * time.Millisecond
+)
+
+// dispatch is the delivery phase: workers send, this goroutine claims and
+// settles.
+type dispatch struct {
+	*pass
+	jobs     chan state.Claim
+	outcomes chan state.Outcome
+	limits   *limits
+	open     int  // claimed and not settled
+	full     bool // the last turn gave all that was asked for
+	lastSend time.Time
+	failures int // in a row
+
+	fatalOnce sync.Once
+	fatalErr  atomic.Pointer[error] // stops the run; set by workers too
+}
+
+// deliver sends what is due until nothing is left that can go now.
+func (p *pass) deliver(ctx context.Context) error {
+	d := &dispatch{
+		pass: p, jobs: make(chan state.Claim, p.Workers+groupSize), outcomes: make(chan state.Outcome, p.Workers+groupSize),
+		lastSend: p.now(),
+	}
+	var err error
+	if d.limits, err = newLimits(ctx, p); err != nil {
+		return err
+	}
+	due, err := p.due(ctx)
+	if err != nil {
+		return err
+	}
+	p.Progress.start("send", "to impact.com", due, "requests")
+	defer p.Progress.done()
+	// The workers outlive the context a little: requests under way may end.
+	sending, giveUp := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer giveUp(nil)
+	var workers conc.WaitGroup
+	for range p.Workers {
+		workers.Go(func() { d.work(ctx, sending) })
+	}
+	err = d.loop(ctx, giveUp)
+	close(d.jobs)
+	workers.Wait()
+	return err
+}
+
+func (p *pass) due(ctx context.Context) (int64, error) {
+	plan, err := p.State.Plan(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("count what is due: %w", err)
+	}
+	updates := plan.TraitValues
+	if p.Coalesce {
+		updates = plan.TraitUpdates
+	}
+	return updates + plan.PageLoads + plan.Conversions, nil
+}
+
+func (d *dispatch) loop(ctx context.Context, giveUp context.CancelCauseFunc) error {
+	var settled []state.Outcome
+	for {
+		want := state.Want{}
+		if d.stopped(ctx) == "" {
+			want = d.want()
+		}
+		claims, err := d.State.Turn(ctx, settled, want)
+		if err != nil {
+			giveUp(err)
+			return fmt.Errorf("settle and claim deliveries: %w", err)
+		}
+		d.open += len(claims) - len(settled)
+		d.progressOf(settled)
+		d.full = len(claims) > 0 && len(claims) == want.PageLoads+want.Conversions
+		d.limits.claimed(claims)
+		for _, c := range claims {
+			d.jobs <- c
+		}
+		if d.open == 0 && len(claims) == 0 {
+			if more, err := d.idle(ctx); err != nil || !more {
+				return err
+			}
+			settled = nil
+			continue
+		}
+		settled = d.collect(ctx, giveUp)
+	}
+}
+
+func (d *dispatch) progressOf(settled []state.Outcome) {
+	n := int64(0)
+	for i := range settled {
+		if settled[i].Result != state.Unsent {
+			n++
+		}
+	}
+	d.Progress.add(n)
+}
+
+// stopped says why nothing new is to be claimed, or "".
+func (d *dispatch) stopped(ctx context.Context) string {
+	switch {
+	case d.fatal() != nil:
+		return "an error that concerns every request"
+	case ctx.Err() != nil:
+		return context.Cause(ctx).Error()
+	case !d.options.Deadline.IsZero() && !d.now().Before(d.options.Deadline):
+		return "the deadline"
+	}
+	return ""
+}
+
+// want is the room for new claims: workers and rates allowing.
+func (d *dispatch) want() state.Want {
+	room := d.Workers + groupSize - d.open
+	w := state.Want{
+		Trait: d.options.Trait, People: d.options.People, Coalesce: d.Coalesce, AttributionWait: d.AttributionWait, Kinds: d.Unknown,
+	}
+	w.Conversions = min(room, d.limits.conversions())
+	if d.eventsGap {
+		w.Conversions = 0 // an unread log may hold the page load that a conversion belongs to
+	}
+	w.PageLoads = min(room, d.limits.pageLoads())
+	if w.PageLoads+w.Conversions > room { // halves, so that neither host starves the other
+		w.Conversions = min(w.Conversions, room/2)
+		w.PageLoads = room - w.Conversions
+	}
+	return w
+}
+
+// collect waits for outcomes: a group is full, old enough, or all there is.
+func (d *dispatch) collect(ctx context.Context, giveUp context.CancelCauseFunc) []state.Outcome {
+	var group []state.Outcome
+	timer := time.NewTimer(tick)
+	defer timer.Stop()
+	done := ctx.Done()
+	for len(group) < groupSize && len(group) < d.open {
+		select {
+		case o := <-d.outcomes:
+			if len(group) == 0 {
+				timer.Reset(groupWait)
+			}
+			d.note(&o)
+			group = append(group, o)
+			if d.full && len(group) >= d.Workers && len(d.jobs) < d.Workers {
+				return group // the workers are about to run dry
+			}
+		case <-timer.C:
+			return group
+		case <-done:
+			done = nil
+			cause := context.Cause(ctx)
+			grace := time.AfterFunc(grace, func() { giveUp(cause) })
+			defer grace.Stop()
+		}
+	}
+	return group
+}
+
+// grace is how long requests under way may go on after a stop.
+const grace = 10 * time.Second
+
+// note watches the stream of outcomes for what concerns every request.
+func (d *dispatch) note(o *state.Outcome) {
+	if o.Result != state.Unsent {
+		d.lastSend = d.now()
+	}
+	d.limits.settled(o)
+	if !o.Pause.IsZero() {
+		d.limits.pause(o.Claim.Kind.Host(), o.Pause)
+	}
+	switch o.Result {
+	case state.RetryLater, state.Unknown:
+		if d.failures++; d.failures >= breaker(d.Workers) {
+			d.stopWith(fmt.Errorf("%w (%d): the last one: %s; everything stays pending", ErrBreaker, d.failures, o.Error))
+		}
+	case state.Delivered, state.Refused:
+		d.failures = 0
+	case state.Unsent:
+	}
+}
+
+// stopWith ends the run for a reason that every request shares. The first one
+// counts.
+func (d *dispatch) stopWith(err error) {
+	d.fatalOnce.Do(func() { d.fatalErr.Store(&err) })
+}
+
+func (d *dispatch) fatal() error {
+	if err := d.fatalErr.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// breaker is the number of failures in a row that stops a run.
+func breaker(workers int) int { return max(100, 4*workers) }
+
+// idle decides what to do when nothing can be claimed and nothing is open: wait
+// for a retry or for the rates, or end the phase.
+func (d *dispatch) idle(ctx context.Context) (more bool, err error) {
+	if err := d.fatal(); err != nil {
+		return false, err
+	}
+	if why := d.stopped(ctx); why != "" {
+		d.unfinished = why
+		d.interrupted = errors.Is(context.Cause(ctx), ErrInterrupted)
+		return false, nil
+	}
+	next, why, err := d.nextChance(ctx)
+	if err != nil {
+		return false, err
+	}
+	end := d.options.Deadline
+	if end.IsZero() {
+		end = d.lastSend.Add(waitLimit)
+	}
+	if next.IsZero() || next.After(end) {
+		d.unfinished = why
+		return false, nil
+	}
+	sleep(ctx, min(max(next.Sub(d.now()), time.Millisecond), time.Second))
+	return true, nil
+}
+
+// nextChance is when something may be claimed again, or never in this run.
+func (d *dispatch) nextChance(ctx context.Context) (at time.Time, why string, err error) {
+	if wait := d.limits.trackingWait(); wait > 0 {
+		return d.now().Add(wait), "the rate limit of page loads", nil
+	}
+	if d.options.People > 0 || d.options.Trait != "" {
+		return time.Time{}, "", nil // a narrowed run does not wait for others
+	}
+	_, _, conversions, err := d.State.Due(ctx)
+	if err != nil {
+		return time.Time{}, "", err
+	}
+	if wait := d.limits.apiWait(); wait > 0 && conversions.Pending > 0 && !d.eventsGap {
+		at, why = d.now().Add(wait), "the hourly quota of conversions"
+	}
+	next, err := d.State.NextAttempt(ctx)
+	if err == nil && !next.IsZero() && (at.IsZero() || next.Before(at)) {
+		at, why = next, "retries later than this run"
+	}
+	return at, why, err
+}
+
+func sleep(ctx context.Context, wait time.Duration) {
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done(): // the loop sees why
+	}
+}

@@ -1,0 +1,164 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/impactsync/impactsync/state"
+	"github.com/impactsync/impactsync/sync/mapping"
+	"github.com/impactsync/impactsync/sync/segment"
+	"github.com/impactsync/impactsync/sync/source"
+)
+
+// inputs is what one source holds.
+type inputs struct {
+	feed Feed
+	all  []source.Input
+}
+
+// missing is a source that knows configured lists without a file.
+type missing interface {
+	Missing() []source.Input
+}
+
+// discover lists every source before anything is changed, so that
+// contradictions stop the run while nothing has happened.
+func (p *pass) discover(ctx context.Context) ([]inputs, error) {
+	var found []inputs
+	for _, f := range p.Feeds {
+		if len(p.options.Sources) > 0 && !slices.Contains(p.options.Sources, f.Name()) {
+			continue
+		}
+		in, err := p.list(ctx, f)
+		if err != nil {
+			if errors.Is(err, ErrConfig) || ctx.Err() != nil {
+				return nil, err
+			}
+			p.cannotRead(f, err)
+			continue
+		}
+		found = append(found, in)
+	}
+	return found, checkLists(found)
+}
+
+// cannotRead notes a source that could not be read: the others go on.
+func (p *pass) cannotRead(f Feed, err error) {
+	p.unread = append(p.unread, fmt.Errorf("source %q: %w", f.Name(), err))
+	if _, lists := f.Source.(missing); !lists {
+		p.eventsGap = true
+	}
+	p.Log.Error("a source cannot be read; the others go on", "source", f.Name(), "error", err)
+}
+
+func (p *pass) list(ctx context.Context, f Feed) (inputs, error) {
+	var rejected []state.Rejected
+	all, err := f.Inputs(ctx, func(obj source.Object, line int64, reason string) {
+		if p.isKnownBad(ctx, f.Name(), obj) {
+			return
+		}
+		rejected = append(rejected, state.Rejected{Source: f.Name(), Object: obj.Name, Line: line, Reason: reason})
+	})
+	if err != nil {
+		var clash interface{ Names() (string, string) }
+		if errors.As(err, &clash) {
+			err = fmt.Errorf("%w: source %q: %w", ErrConfig, f.Name(), err)
+		}
+		return inputs{}, err
+	}
+	if err := p.State.Reject(ctx, rejected); err != nil {
+		return inputs{}, err
+	}
+	return inputs{feed: f, all: all}, p.noteAge(ctx, f, all)
+}
+
+// isKnownBad reports whether an object was rejected before as it is now, so
+// that one bad file is not an alarm in each run for ever.
+func (p *pass) isKnownBad(ctx context.Context, name string, obj source.Object) bool {
+	known, found, err := p.State.ObjectState(ctx, name, obj.Name)
+	if err == nil && found && unchanged(known, obj) {
+		return true
+	}
+	o := position(name, obj, source.Position{})
+	o.Problem = "rejected as a whole"
+	return p.State.Store(ctx, state.Batch{Object: o}) != nil
+}
+
+func (p *pass) noteAge(ctx context.Context, f Feed, all []source.Input) error {
+	var newest time.Time
+	for _, in := range all {
+		for _, o := range in.Objects {
+			if o.ModTime.After(newest) {
+				newest = o.ModTime
+			}
+		}
+	}
+	var gone []string
+	if m, ok := f.Source.(missing); ok {
+		for _, in := range m.Missing() {
+			gone = append(gone, in.Key)
+		}
+	}
+	if f.MaxAge > 0 && p.now().Sub(newest) > f.MaxAge {
+		p.report.Stale = append(p.report.Stale, f.Name())
+		p.Log.Warn("the source's newest input is too old", "source", f.Name(), "newest", newest, "maxAge", f.MaxAge)
+	}
+	return p.State.NoteSource(ctx, f.Name(), newest, strings.Join(gone, "\n"))
+}
+
+// checkLists refuses two full lists of one trait and keys that impact.com
+// would take for its own parameters.
+func checkLists(found []inputs) error {
+	var problems []error
+	owner := map[string]string{}
+	for _, in := range found {
+		for _, one := range in.all {
+			if one.Shape != source.ShapeList {
+				continue
+			}
+			where := fmt.Sprintf("%s of source %q", objectNames(one), in.feed.Name())
+			if other, taken := owner[one.Key]; taken {
+				problems = append(problems, fmt.Errorf("two full lists of %q: %s and %s; name one of them otherwise under audiences", one.Key, other, where))
+			}
+			owner[one.Key] = where
+			if err := mapping.CheckTraitKey(one.Key); err != nil {
+				problems = append(problems, fmt.Errorf("%s: %w; set another key under audiences", where, err))
+			}
+		}
+	}
+	if len(problems) > 0 {
+		return fmt.Errorf("%w: %w", ErrConfig, errors.Join(problems...))
+	}
+	return nil
+}
+
+func objectNames(in source.Input) string {
+	names := make([]string, len(in.Objects))
+	for i, o := range in.Objects {
+		names[i] = o.Name
+	}
+	return strings.Join(names, ", ")
+}
+
+func traitClass(c segment.Class) state.Class {
+	if c == segment.ClassComputed {
+		return state.Computed
+	}
+	return state.Audience
+}
+
+// unchanged reports whether an object is as it was when it was last read.
+func unchanged(known state.Object, o source.Object) bool {
+	return known.ETag == o.ETag && known.Size == o.Size && known.ModTime.UnixNano() == o.ModTime.UnixNano()
+}
+
+func position(name string, o source.Object, at source.Position) state.Object {
+	return state.Object{
+		Source: name, Name: o.Name, ETag: o.ETag, Size: o.Size, ModTime: o.ModTime,
+		Offset: at.Offset, Line: at.Line, Hash: at.Hash, Done: at.Done,
+	}
+}

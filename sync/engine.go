@@ -1,0 +1,166 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/impactsync/impactsync/impactapi"
+	"github.com/impactsync/impactsync/state"
+	"github.com/impactsync/impactsync/sync/mapping"
+	"github.com/impactsync/impactsync/sync/source"
+)
+
+// Feed is a source and what the engine has to know of it.
+type Feed struct {
+	source.Source
+	MaxAge time.Duration // older newest input: warn and exit 3; 0 means never
+}
+
+// Config wires an engine. State, Client, Mapper and Log are required; a zero
+// duration or number means none, unless it says otherwise.
+type Config struct {
+	State  *state.DB
+	Client *impactapi.Client
+	Mapper *mapping.Mapper
+	Feeds  []Feed
+	Log    *slog.Logger
+	// Progress watches the phases. The zero value watches nothing.
+	Progress Progress
+	Version  string
+
+	// Guard and Authority answer for a trait key; nil means no guard and no authority.
+	Guard     func(key string) state.Guard
+	Authority func(key string) state.Authority
+
+	MaxEventAge        time.Duration // older events are counted, not sent
+	RequiredCategories []string      // of consent
+
+	Workers            int // requests at a time; 0 means 16
+	Coalesce           bool
+	AttributionWait    time.Duration
+	PageLoadsPerSecond float64
+	ConversionsPerHour int
+	Unknown            map[state.Kind]state.Policy
+}
+
+// Options narrow one run.
+type Options struct {
+	Sources  []string  // read only these; empty means all
+	Trait    string    // send only this trait's changes
+	People   int       // send for at most so many people
+	Deadline time.Time // stop in good order then
+	Adopt    string    // take what is wanted of this trait as delivered, and send nothing
+}
+
+// Engine runs passes, one at a time.
+type Engine struct {
+	Config
+	now func() time.Time
+}
+
+// New checks the wiring. The caller keeps what it passes in and closes it.
+func New(c Config) (*Engine, error) {
+	if c.State == nil || c.Client == nil || c.Mapper == nil || c.Log == nil {
+		return nil, errors.New("engine: State, Client, Mapper and Log are required")
+	}
+	if c.Workers <= 0 {
+		c.Workers = 16
+	}
+	if c.Guard == nil {
+		c.Guard = func(string) state.Guard { return state.Guard{} }
+	}
+	if c.Authority == nil {
+		c.Authority = func(string) state.Authority { return "" }
+	}
+	return &Engine{Config: c, now: time.Now}, nil
+}
+
+// Run makes one pass. The report is complete even when the error is not nil;
+// its exit code is in the state's history too. To stop a run, cancel the
+// context with [ErrInterrupted] or [ErrTerminated] as its cause.
+func (e *Engine) Run(ctx context.Context, o Options) (Report, error) {
+	kind := "run"
+	if o.Adopt != "" {
+		kind = "adopt"
+	}
+	run, err := e.State.BeginRun(ctx, state.RunInfo{
+		Kind: kind, Version: e.Version, Fingerprint: e.Mapper.Fingerprint(), Unknown: e.Unknown, KeepEvents: e.keepEvents(),
+	})
+	if err != nil {
+		return Report{ExitCode: ExitCode(err)}, fmt.Errorf("begin the run: %w", err)
+	}
+	p := &pass{Engine: e, options: o, report: Report{Run: run, Started: e.now()}}
+	err = p.run(ctx)
+	return p.finish(ctx, err)
+}
+
+// keepEvents is how long an event may come again: privacy deletions rewrite
+// old objects and present their messages anew.
+func (e *Engine) keepEvents() time.Duration {
+	if e.MaxEventAge <= 0 {
+		return 0
+	}
+	return e.MaxEventAge + 30*24*time.Hour
+}
+
+// pass is one run under way.
+type pass struct {
+	*Engine
+	options     Options
+	report      Report
+	unread      []error // sources that could not be read to their end
+	eventsGap   bool    // one of them holds events
+	unfinished  string  // why work is left that could be sent later
+	interrupted bool
+}
+
+func (p *pass) run(ctx context.Context) error {
+	found, err := p.discover(ctx)
+	if err != nil {
+		return err
+	}
+	if err := p.read(ctx, found); err != nil {
+		return err
+	}
+	if p.options.Adopt != "" {
+		return p.adopt(ctx)
+	}
+	if err := p.deliver(ctx); err != nil {
+		return err
+	}
+	return errors.Join(p.unread...)
+}
+
+func (p *pass) adopt(ctx context.Context) error {
+	if err := errors.Join(p.unread...); err != nil {
+		return err
+	}
+	n, err := p.State.Adopt(ctx, p.options.Adopt)
+	if err != nil {
+		return fmt.Errorf("adopt %s: %w", p.options.Adopt, err)
+	}
+	p.report.Adopted = n
+	return nil
+}
+
+// Plan reads the inputs as a run would, into a state that the caller throws
+// away afterwards, and sends nothing. The engine's State must be such a copy.
+func (e *Engine) Plan(ctx context.Context, o Options) (PlanReport, error) {
+	run, err := e.State.BeginRun(ctx, state.RunInfo{Kind: "plan", Version: e.Version, Fingerprint: e.Mapper.Fingerprint(), Unknown: e.Unknown, KeepEvents: e.keepEvents()})
+	if err != nil {
+		return PlanReport{}, fmt.Errorf("begin the plan: %w", err)
+	}
+	p := &pass{Engine: e, options: o, report: Report{Run: run, Started: e.now()}}
+	found, err := p.discover(ctx)
+	if err != nil {
+		return PlanReport{}, err
+	}
+	if err := p.read(ctx, found); err != nil {
+		return PlanReport{}, err
+	}
+	r, err := p.plan(ctx)
+	return r, errors.Join(append(p.unread, err)...)
+}

@@ -1,0 +1,164 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/impactsync/impactsync/state"
+	"github.com/impactsync/impactsync/sync/source"
+)
+
+// readList reads a full list to its end and applies it. A list that cannot be
+// read to its end changes nothing.
+func (p *pass) readList(ctx context.Context, f Feed, in source.Input) error {
+	same, err := p.sameParts(ctx, f, in)
+	if err != nil || same {
+		return stored(err)
+	}
+	list, err := p.State.NewList(ctx, p.listInfo(f, in))
+	if errors.Is(err, state.ErrIgnoredList) {
+		p.Log.Info("a list is ignored", "source", f.Name(), "trait", in.Key, "objects", objectNames(in), "why", err)
+		return nil
+	}
+	if err != nil {
+		return stored(err)
+	}
+	defer list.Close() //nolint:errcheck // its files have no name any more
+	r := &reader{pass: p, feed: f, input: in}
+	err = f.Read(ctx, in, source.Position{}, func(b source.Batch) error { return r.members(ctx, list, b) })
+	if err != nil {
+		return p.badList(ctx, f, in, err)
+	}
+	if list.Len() == 0 && r.rejected > 0 {
+		return p.badList(ctx, f, in, &source.DamagedError{Object: objectNames(in), Err: errors.New("no row of it can be used")})
+	}
+	p.Progress.start("diff", in.Key, list.Len(), "people")
+	v, err := list.Apply(ctx)
+	p.Progress.done()
+	if err != nil {
+		return stored(fmt.Errorf("apply the list of %s: %w", in.Key, err))
+	}
+	p.logVerdict(in, v)
+	return nil
+}
+
+func (p *pass) listInfo(f Feed, in source.Input) state.ListInfo {
+	info := state.ListInfo{
+		Trait:  state.TraitInfo{Key: in.Key, Name: in.Name, Class: traitClass(in.Class), Authority: p.Authority(in.Key)},
+		Source: f.Name(), ListedAt: in.ListedAt, Guard: p.Guard(in.Key),
+	}
+	for _, o := range in.Objects {
+		info.Objects = append(info.Objects, position(f.Name(), o, source.Position{Done: true}))
+	}
+	return info
+}
+
+// sameParts reports whether every part is as it was when it was last read.
+func (p *pass) sameParts(ctx context.Context, f Feed, in source.Input) (bool, error) {
+	for _, o := range in.Objects {
+		known, found, err := p.State.ObjectState(ctx, f.Name(), o.Name)
+		if err != nil {
+			return false, err
+		}
+		if !found || !unchanged(known, o) {
+			return false, nil
+		}
+	}
+	return len(in.Objects) > 0, nil
+}
+
+func (r *reader) members(ctx context.Context, list *state.List, b source.Batch) error {
+	r.out = state.Batch{Counts: map[string]int64{}}
+	for i := range b.Records {
+		rec := &b.Records[i]
+		switch {
+		case rec.Rejected != "":
+			r.rejected++
+			r.reject(rec, rec.Rejected)
+		case rec.Member != nil:
+			if err := list.Add(state.Person(rec.Member.Identity), rec.Member.Value, rec.Member.Cleared); err != nil {
+				return stored(err)
+			}
+		}
+	}
+	return stored(r.State.Reject(ctx, r.out.Rejected))
+}
+
+// badList keeps why a list was not applied. One that is merely unsteady is
+// read again by the next run; a damaged one when it changes.
+func (p *pass) badList(ctx context.Context, f Feed, in source.Input, err error) error {
+	var mine *storeError
+	var damaged *source.DamagedError
+	switch {
+	case errors.As(err, &mine), ctx.Err() != nil:
+		return err
+	case errors.Is(err, source.ErrGone), errors.Is(err, source.ErrChanged):
+		p.count(ctx, "unsteady_object")
+		p.Log.Warn("a list did not hold still; nothing of it was used", "source", f.Name(), "trait", in.Key, "error", err)
+		return nil
+	case errors.As(err, &damaged):
+		p.Log.Error("a list cannot be read to its end; nothing of it was used", "source", f.Name(), "trait", in.Key, "error", err)
+		for _, o := range in.Objects {
+			at := position(f.Name(), o, source.Position{})
+			at.Problem = damaged.Error()
+			if err := p.State.Store(ctx, state.Batch{Object: at}); err != nil {
+				return stored(err)
+			}
+		}
+		return stored(p.State.Reject(ctx, []state.Rejected{{Source: f.Name(), Object: damaged.Object, Line: damaged.Line + 1, Reason: "list not used: " + damaged.Err.Error()}}))
+	}
+	return err
+}
+
+// vanished treats configured lists without a file as empty ones, where the
+// configuration says so.
+func (p *pass) vanished(ctx context.Context, f Feed) error {
+	m, ok := f.Source.(missing)
+	if !ok {
+		return nil
+	}
+	for _, in := range m.Missing() {
+		p.report.Missing = append(p.report.Missing, in.Key)
+		p.Log.Warn("a configured list has no file", "source", f.Name(), "trait", in.Key, "onMissing", in.OnMissing)
+		if in.OnMissing != "exit" {
+			continue
+		}
+		known, err := p.State.ListVanished(ctx, in.Key)
+		if err != nil {
+			return err
+		}
+		if known {
+			continue
+		}
+		in.ListedAt = p.now()
+		if err := p.applyVanished(ctx, f, in); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *pass) applyVanished(ctx context.Context, f Feed, in source.Input) error {
+	list, err := p.State.NewList(ctx, p.listInfo(f, in))
+	if errors.Is(err, state.ErrIgnoredList) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer list.Close() //nolint:errcheck // its files have no name any more
+	v, err := list.Apply(ctx)
+	if err != nil {
+		return fmt.Errorf("apply the vanished list of %s: %w", in.Key, err)
+	}
+	p.logVerdict(in, v)
+	return nil
+}
+
+func (p *pass) logVerdict(in source.Input, v state.Verdict) {
+	p.Log.Info("list applied", "trait", in.Key, "members", v.Members, "joins", v.Joins, "exits", v.Exits, "unchanged", v.Unchanged)
+	if v.Held {
+		p.Log.Warn("the guard holds exits back; look at the list, then: impactsync approve "+in.Key+" --exits N", "trait", in.Key, "why", v.Reason)
+	}
+}

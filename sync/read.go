@@ -1,0 +1,143 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/impactsync/impactsync/state"
+	"github.com/impactsync/impactsync/sync/source"
+)
+
+// read takes in everything: messages first, since they say which anonymous
+// ids belong to which users, then changes, then full lists.
+func (p *pass) read(ctx context.Context, found []inputs) error {
+	for _, shape := range []source.Shape{source.ShapeLog, source.ShapeChanges, source.ShapeList} {
+		for _, in := range found {
+			if err := p.readShape(ctx, in, shape); err != nil {
+				return err
+			}
+		}
+	}
+	for _, in := range found {
+		if err := p.vanished(ctx, in.feed); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *pass) readShape(ctx context.Context, in inputs, shape source.Shape) error {
+	total := int64(0)
+	for _, one := range in.all {
+		if one.Shape == shape {
+			for _, o := range one.Objects {
+				total += o.Size
+			}
+		}
+	}
+	if total == 0 && shape != source.ShapeList {
+		return nil
+	}
+	p.Progress.start("read", in.feed.Name(), total, "bytes")
+	defer p.Progress.done()
+	for _, one := range in.all {
+		if one.Shape != shape {
+			continue
+		}
+		if err := p.input(ctx, in.feed, one); err != nil {
+			return err
+		}
+		for _, o := range one.Objects {
+			p.Progress.add(o.Size)
+		}
+	}
+	return nil
+}
+
+// input reads one input. What is wrong with this one alone is noted, and the
+// others go on; only what concerns all of them is an error.
+func (p *pass) input(ctx context.Context, f Feed, in source.Input) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	var err error
+	if in.Shape == source.ShapeList {
+		err = p.readList(ctx, f, in)
+	} else {
+		err = p.readObject(ctx, f, in)
+	}
+	var mine *storeError
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.As(err, &mine):
+		return mine.err
+	default:
+		p.cannotRead(f, err)
+		return nil
+	}
+}
+
+// storeError tells an error of the state from one of the source.
+type storeError struct{ err error }
+
+func (e *storeError) Error() string { return e.err.Error() }
+func (e *storeError) Unwrap() error { return e.err }
+
+func stored(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &storeError{err}
+}
+
+// readObject reads a log or a changes file on from where it was left.
+func (p *pass) readObject(ctx context.Context, f Feed, in source.Input) error {
+	obj := in.Objects[0]
+	known, found, err := p.State.ObjectState(ctx, f.Name(), obj.Name)
+	if err != nil {
+		return stored(err)
+	}
+	if found && unchanged(known, obj) && (known.Done || known.Problem != "") {
+		return nil
+	}
+	from := source.Position{Offset: known.Offset, Line: known.Line, Hash: known.Hash}
+	at := from
+	r := &reader{pass: p, feed: f, input: in}
+	err = f.Read(ctx, in, from, func(b source.Batch) error {
+		at = b.Position
+		return stored(p.State.Store(ctx, r.batch(b, position(f.Name(), obj, b.Position))))
+	})
+	return p.objectEnd(ctx, f, obj, at, err)
+}
+
+// objectEnd keeps why an object was not read to its end.
+func (p *pass) objectEnd(ctx context.Context, f Feed, obj source.Object, at source.Position, err error) error {
+	var damaged *source.DamagedError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, source.ErrGone), errors.Is(err, source.ErrChanged):
+		// What was read counts; the next run reads on, or starts again.
+		p.count(ctx, "unsteady_object")
+		p.Log.Warn("an object did not hold still; the next run reads it again", "source", f.Name(), "object", obj.Name, "error", err)
+		return nil
+	case errors.As(err, &damaged):
+		o := position(f.Name(), obj, at)
+		o.Done, o.Problem = false, damaged.Error()
+		p.Log.Warn("an object is damaged; what was whole is kept", "source", f.Name(), "object", obj.Name, "error", damaged.Err)
+		return stored(p.State.Store(ctx, state.Batch{Object: o, Rejected: []state.Rejected{{
+			Source: f.Name(), Object: obj.Name, Line: damaged.Line + 1, Reason: fmt.Sprintf("damaged after line %d: %v", damaged.Line, damaged.Err),
+		}}}))
+	}
+	return err
+}
+
+func (p *pass) count(ctx context.Context, name string) {
+	if err := p.State.Count(ctx, name, 1); err != nil {
+		p.Log.Warn("a counter could not be kept", "counter", name, "error", err)
+	}
+}

@@ -1,0 +1,133 @@
+package sync
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/impactsync/impactsync/state"
+	"github.com/impactsync/impactsync/sync/mapping"
+	"github.com/impactsync/impactsync/sync/segment"
+	"github.com/impactsync/impactsync/sync/source"
+)
+
+// reader turns what a source read into what the state stores.
+type reader struct {
+	*pass
+	feed  Feed
+	input source.Input
+	out   state.Batch
+
+	rejected int64
+}
+
+func (r *reader) batch(b source.Batch, at state.Object) state.Batch {
+	r.out = state.Batch{Object: at, Counts: map[string]int64{}, Unlisted: map[state.Unlisted]int64{}, Items: make([]state.Item, 0, len(b.Records))}
+	for i := range b.Records {
+		r.record(&b.Records[i])
+	}
+	r.out.Counts["read"] += int64(len(b.Records))
+	return r.out
+}
+
+func (r *reader) record(rec *source.Record) {
+	switch {
+	case rec.Rejected != "":
+		r.reject(rec, rec.Rejected)
+	case rec.Skipped != "":
+		r.out.Counts[rec.Skipped]++
+		if rec.Change != nil && rec.Skipped == "trait_not_included" {
+			r.out.Unlisted[state.Unlisted{Kind: "trait", Name: rec.Change.Key}]++
+		}
+	case rec.Message != nil && !rec.Message.ConsentGiven(r.RequiredCategories):
+		r.out.Counts["no_consent"]++
+	case rec.Change != nil:
+		r.change(rec)
+	case rec.Message != nil:
+		r.message(rec)
+	}
+}
+
+func (r *reader) reject(rec *source.Record, reason string) {
+	r.out.Rejected = append(r.out.Rejected, state.Rejected{Source: r.feed.Name(), Object: rec.Object, Line: rec.Line, Reason: reason})
+}
+
+func (r *reader) change(rec *source.Record) {
+	c := rec.Change
+	switch {
+	case c.State == segment.ValueUnusable:
+		r.out.Counts["unusable_value"]++
+		return
+	case c.Identity.IsZero():
+		r.reject(rec, "nobody to address: no usable user id, anonymous id or e-mail address")
+		return
+	}
+	if err := mapping.CheckTraitKey(c.Key); err != nil {
+		r.reject(rec, err.Error())
+		return
+	}
+	at := c.At
+	if at.IsZero() {
+		at = c.ReceivedAt
+	}
+	r.out.Items = append(r.out.Items, state.Item{
+		Line: rec.Line, Person: state.Person(c.Identity), SeenAt: at,
+		Change: &state.Change{
+			Trait: state.TraitInfo{
+				Key: c.Key, Name: c.Name, Class: traitClass(c.Class), SpaceID: c.SpaceID, ComputationID: c.ComputationID, Authority: r.Authority(c.Key),
+			},
+			Value: c.Value, Cleared: c.State == segment.ValueCleared, At: at, ReceivedAt: c.ReceivedAt, MessageID: c.MessageID,
+		},
+	})
+}
+
+func (r *reader) message(rec *source.Record) {
+	m := rec.Message
+	who := m.Identity()
+	if m.Type == "delete" {
+		if m.UserID != "" {
+			r.out.Items = append(r.out.Items, state.Item{Line: rec.Line, Person: state.Person{UserID: m.UserID}, Forget: true})
+		}
+		return
+	}
+	at := m.EffectiveTime()
+	if r.MaxEventAge > 0 && !at.IsZero() && r.now().Sub(at) > r.MaxEventAge {
+		r.out.Counts["too_old"]++
+		return
+	}
+	it := state.Item{Line: rec.Line, Person: state.Person(who), SeenAt: at, ClickID: r.Mapper.ClickID(m)}
+	it.Event = r.event(m, at)
+	if it.Event == nil && it.ClickID == "" && (who.UserID == "" || who.AnonymousID == "") {
+		return // nothing to send and nothing to remember
+	}
+	r.out.Items = append(r.out.Items, it)
+}
+
+// event makes an outbox entry of a message that is to be sent.
+func (r *reader) event(m *segment.Message, at time.Time) *state.Event {
+	route := r.Mapper.Route(m)
+	if route.Kind == mapping.None {
+		r.out.Counts["not_sent"]++
+		r.out.Counts["not_sent_"+route.Reason]++
+		if route.Reason == "unlisted_event" {
+			r.out.Unlisted[state.Unlisted{Kind: "event", Name: m.Event}]++
+		}
+		return nil
+	}
+	if at.IsZero() {
+		at = r.now()
+	}
+	e := &state.Event{Key: m.Key(), MessageID: m.MessageID, Kind: state.PageLoad, Name: m.Type, At: at, Payload: r.Mapper.Reduce(m)}
+	if m.Type == "track" {
+		e.Name = m.Event
+	}
+	if route.Kind != mapping.PageLoad {
+		e.Kind = state.Conversion
+		if eventType, order, ok := r.Mapper.OrderKey(m); ok {
+			e.EventType, e.OrderID = eventType, order
+		}
+	}
+	if e.MessageID == "" {
+		e.MessageID = "line " + strconv.FormatInt(int64(len(r.out.Items)), 10)
+	}
+	return e
+}

@@ -1,0 +1,118 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/impactsync/impactsync/state"
+)
+
+// Report is what one run did.
+type Report struct {
+	Run         int64            `json:"run"`
+	Started     time.Time        `json:"started_at"`
+	Seconds     float64          `json:"seconds"`
+	ExitCode    int              `json:"exit_code"`
+	Note        string           `json:"note,omitempty"`
+	Counts      map[string]int64 `json:"counts"`
+	Traits      state.Counts     `json:"traits"`
+	PageLoads   state.Counts     `json:"page_loads"`
+	Conversions state.Counts     `json:"conversions"`
+	Adopted     int64            `json:"adopted,omitempty"`
+	Stale       []string         `json:"stale_sources,omitempty"`
+	Missing     []string         `json:"missing_lists,omitempty"`
+}
+
+// Open is what could still be sent.
+func (r *Report) Open() int64 { return r.Traits.Open() + r.PageLoads.Open() + r.Conversions.Open() }
+
+// Held is what the guard, or a policy for unknown deliveries, holds back.
+func (r *Report) Held() int64 { return r.Traits.Held + r.PageLoads.Held + r.Conversions.Held }
+
+// finish counts, chooses the exit code and ends the run in the history.
+func (p *pass) finish(ctx context.Context, err error) (Report, error) {
+	ctx = context.WithoutCancel(ctx)
+	r := &p.report
+	r.Seconds = p.now().Sub(r.Started).Seconds()
+	var due, counts error
+	r.Traits, r.PageLoads, r.Conversions, due = p.State.Due(ctx)
+	r.Counts, counts = p.State.RunCounts(ctx, r.Run)
+	err = errors.Join(err, due, counts)
+	r.ExitCode, r.Note = p.exit(err)
+	if end := p.State.EndRun(ctx, r.ExitCode, r.Note); end != nil {
+		err = errors.Join(err, fmt.Errorf("end the run: %w", end))
+		r.ExitCode = ExitCode(err)
+	}
+	return *r, err
+}
+
+// exit is the first of 130, 12, 11, 10, 64, 1, 4, 5, 3 that applies.
+func (p *pass) exit(err error) (code int, note string) {
+	r := &p.report
+	switch {
+	case err != nil && ExitCode(err) != ExitUnfinished:
+		return ExitCode(err), err.Error()
+	case p.interrupted:
+		return ExitInterrupted, p.unfinished
+	case err != nil:
+		return ExitUnfinished, err.Error()
+	case p.options.Adopt != "":
+		return ExitOK, fmt.Sprintf("adopted %d values of %s", r.Adopted, p.options.Adopt)
+	case r.Open() > 0:
+		if p.unfinished == "" {
+			p.unfinished = "narrowed to some people, traits or sources"
+		}
+		return ExitUnfinished, fmt.Sprintf("%d still due: %s", r.Open(), p.unfinished)
+	case r.Held() > 0:
+		return ExitHeld, fmt.Sprintf("%d held back", r.Held())
+	case r.Counts["refused"] > 0 || r.Counts["rejected"] > 0 || len(r.Stale) > 0:
+		return ExitRefused, fmt.Sprintf("%d refused, %d rejected, %d stale sources", r.Counts["refused"], r.Counts["rejected"], len(r.Stale))
+	}
+	return ExitOK, ""
+}
+
+// PlanReport says what a run would send.
+type PlanReport struct {
+	state.Plan
+	Seconds struct {
+		TrackingHost float64 `json:"tracking_host"`
+		APIHost      float64 `json:"api_host"`
+	} `json:"seconds"` // at the configured rates
+	TrackingCalls int64            `json:"tracking_calls"`
+	APICalls      int64            `json:"api_calls"`
+	Counts        map[string]int64 `json:"counts"`
+	Sample        state.Table      `json:"sample"`
+	Missing       []string         `json:"missing_lists,omitempty"`
+	Stale         []string         `json:"stale_sources,omitempty"`
+}
+
+// sampleSize is how many deliveries a plan shows.
+const sampleSize = 10
+
+func (p *pass) plan(ctx context.Context) (r PlanReport, err error) {
+	if r.Plan, err = p.State.Plan(ctx); err != nil {
+		return r, fmt.Errorf("count what is due: %w", err)
+	}
+	if r.Sample, err = p.State.SampleDue(ctx, sampleSize); err != nil {
+		return r, fmt.Errorf("sample what is due: %w", err)
+	}
+	if r.Counts, err = p.State.RunCounts(ctx, p.report.Run); err != nil {
+		return r, err
+	}
+	r.Missing, r.Stale = p.report.Missing, p.report.Stale
+	updates := r.TraitValues
+	if p.Coalesce {
+		updates = r.TraitUpdates
+	}
+	r.TrackingCalls, r.APICalls = updates+r.PageLoads, r.Conversions
+	if p.PageLoadsPerSecond > 0 {
+		r.Seconds.TrackingHost = float64(r.TrackingCalls) / p.PageLoadsPerSecond
+	}
+	if p.ConversionsPerHour > 0 && r.APICalls > int64(p.ConversionsPerHour) {
+		// The first hour's quota goes at once, the rest as minutes drop out of the hour.
+		r.Seconds.APIHost = float64(r.APICalls-int64(p.ConversionsPerHour)) / float64(p.ConversionsPerHour) * time.Hour.Seconds()
+	}
+	return r, nil
+}

@@ -1,0 +1,216 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/impactsync/impactsync/impactapi"
+	"github.com/impactsync/impactsync/state"
+	"github.com/impactsync/impactsync/sync/mapping"
+	"github.com/impactsync/impactsync/sync/segment"
+)
+
+// work sends claims until there are no more. Once the run is stopped, what has
+// not begun is given back unsent.
+func (d *dispatch) work(ctx, sending context.Context) {
+	var dec segment.Decoder
+	for c := range d.jobs {
+		if ctx.Err() != nil || d.fatal() != nil {
+			d.outcomes <- state.Outcome{Claim: c, Result: state.Unsent}
+			continue
+		}
+		d.outcomes <- d.send(sending, &dec, c)
+	}
+}
+
+// send makes the request of a claim and gives its outcome.
+func (d *dispatch) send(ctx context.Context, dec *segment.Decoder, c state.Claim) state.Outcome {
+	o := state.Outcome{Claim: c, Fingerprint: d.Mapper.Fingerprint()}
+	req, err := d.request(ctx, dec, c)
+	if err != nil {
+		var refusal *mapping.Refusal
+		if !errors.As(err, &refusal) {
+			return unsent(o, err)
+		}
+		o.Result, o.Class, o.Error = state.Refused, refusal.Class, refusal.Reason
+		return o
+	}
+	for _, n := range req.Notes {
+		o.Notes = append(o.Notes, "note_"+n.Word)
+	}
+	if req.Kind == mapping.PageLoad {
+		res, err := d.Client.SendPageLoad(ctx, req.Params)
+		if err != nil {
+			return d.failed(o, err)
+		}
+		return delivered(o, res.Attempts, res.Warnings)
+	}
+	res, err := d.Client.SendConversion(ctx, req.Params)
+	if err != nil {
+		return d.failed(o, err)
+	}
+	o.QueuedURI = res.QueuedURI
+	return delivered(o, res.Attempts, res.Warnings)
+}
+
+func unsent(o state.Outcome, err error) state.Outcome {
+	o.Result, o.Error = state.Unsent, err.Error()
+	return o
+}
+
+// request maps a claim. The payload is decoded here and not when it was read,
+// so that a mended mapping mends what was refused.
+func (d *dispatch) request(ctx context.Context, dec *segment.Decoder, c state.Claim) (mapping.Request, error) {
+	if c.Kind == state.TraitUpdate {
+		u := mapping.TraitUpdate{Identity: segment.Identity(c.Person), Now: d.now()}
+		for _, v := range c.Values {
+			u.Values = append(u.Values, mapping.TraitValue{Key: v.Key, Value: v.Value})
+			if v.At.After(u.At) {
+				u.At = v.At
+			}
+		}
+		return d.Mapper.Trait(u)
+	}
+	m, err := dec.Decode(c.Payload)
+	if err != nil {
+		return mapping.Request{}, &mapping.Refusal{Class: "parameter", Reason: "the stored message cannot be read: " + err.Error()}
+	}
+	defer m.Release()
+	return d.Mapper.Event(m, mapping.Person{ClickID: c.ClickID, Now: d.now(), Traits: d.traitsOf(ctx, c.Profile)})
+}
+
+// traitsOf reads a person's traits when a mapping asks for one.
+func (d *dispatch) traitsOf(ctx context.Context, profile int64) func(string) (string, bool) {
+	var values map[string]string
+	return func(key string) (string, bool) {
+		if values == nil {
+			var err error
+			if values, err = d.State.TraitsOf(ctx, profile); err != nil {
+				d.Log.Warn("a person's traits cannot be read", "error", err)
+			}
+		}
+		v, ok := values[key]
+		return v, ok
+	}
+}
+
+func delivered(o state.Outcome, attempts int, warnings []impactapi.FieldError) state.Outcome {
+	o.Result, o.Requests, o.Warnings = state.Delivered, attempts, len(warnings)
+	if keys := errorsOn(o.Claim, warnings); len(keys) > 0 {
+		// Taken as a page load, but a trait on it was not: said again it would be no better.
+		o.Result, o.RefusedKeys, o.Class = state.Refused, keys, "parameter"
+		o.Error = fieldText(warnings)
+	}
+	return o
+}
+
+// errorsOn names the traits of a claim that a warning of level ERROR is about.
+func errorsOn(c state.Claim, warnings []impactapi.FieldError) []string {
+	var keys []string
+	for _, v := range c.Values {
+		for _, w := range warnings {
+			if w.Field == v.Key && strings.EqualFold(w.Level, "ERROR") {
+				keys = append(keys, v.Key)
+			}
+		}
+	}
+	return keys
+}
+
+func fieldText(fields []impactapi.FieldError) string {
+	parts := make([]string, len(fields))
+	for i, f := range fields {
+		parts[i] = f.Field + ": " + f.Message
+	}
+	return strings.Join(parts, "; ")
+}
+
+// failed turns a client's error into an outcome.
+func (d *dispatch) failed(o state.Outcome, err error) state.Outcome {
+	o.Error = err.Error()
+	var invalid *impactapi.ValidationError
+	var api *impactapi.Error
+	switch {
+	case errors.As(err, &invalid):
+		o.Result, o.Class, o.RefusedKeys = state.Refused, "parameter", refusedKeys(o.Claim, invalid.Fields)
+		return o
+	case !errors.As(err, &api):
+		o.Result, o.Next = state.Unknown, d.backoff(o.Claim.Attempts)
+		return o
+	}
+	o.Requests = api.Attempts
+	switch {
+	case api.Status == http.StatusUnauthorized, api.Status == http.StatusForbidden, api.Status == http.StatusNotFound, api.Status == http.StatusMethodNotAllowed:
+		o.Result = state.Unsent // not this delivery's fault: nothing is marked refused
+		d.stop(api)
+	case impactapi.Retryable(err):
+		o.Result = state.RetryLater
+		if impactapi.Doubtful(err) {
+			o.Result = state.Unknown
+		}
+		o.Next = d.backoff(o.Claim.Attempts)
+		if at := d.now().Add(api.RetryAfter); at.After(o.Next) {
+			o.Next = at
+		}
+		if api.Status == http.StatusTooManyRequests {
+			o.Pause = o.Next
+		}
+	default:
+		o.Result, o.Class, o.RefusedKeys = state.Refused, refusalClass(api), refusedKeys(o.Claim, api.Fields)
+	}
+	return o
+}
+
+// stop ends the run for a reason that every other request shares.
+func (d *dispatch) stop(api *impactapi.Error) {
+	err := fmt.Errorf("%w: check trackingURL and apiURL: a wrong base answers so", api)
+	if api.Status == http.StatusUnauthorized {
+		err = fmt.Errorf("%w: %w; check accountSid and apiKey", ErrCredentials, api)
+	}
+	if api.Status == http.StatusForbidden {
+		err = fmt.Errorf("%w: %w; the token's scopes must include Conversions (Settings, Technical, API)", ErrCredentials, api)
+	}
+	d.stopWith(err)
+}
+
+func refusalClass(api *impactapi.Error) string {
+	for _, f := range api.Fields {
+		if strings.EqualFold(f.Field, "CampaignId") {
+			return "program"
+		}
+	}
+	if api.Status == http.StatusBadRequest {
+		return "parameter"
+	}
+	return "other"
+}
+
+// refusedKeys names the traits that a refusal is about; none when it is about
+// the whole call.
+func refusedKeys(c state.Claim, fields []impactapi.FieldError) []string {
+	var keys []string
+	for _, v := range c.Values {
+		for _, f := range fields {
+			if f.Field == v.Key {
+				keys = append(keys, v.Key)
+			}
+		}
+	}
+	return keys
+}
+
+// backoff is the second clock of retries: it outlives the process. 5 s, then
+// three times as long each time, an hour at most, and a fifth of jitter.
+func (d *dispatch) backoff(attempts int) time.Time {
+	wait := 5 * time.Second
+	for range min(attempts, 10) {
+		wait = min(3*wait, time.Hour)
+	}
+	jitter := 0.8 + 0.4*rand.Float64() //nolint:gosec // spreads load, guards nothing
+	return d.now().Add(time.Duration(float64(wait) * jitter))
+}
