@@ -35,7 +35,7 @@ func (l loader) check() {
 		l.problem("defaultCurrency", "must be three capital letters", "an ISO 4217 code such as USD")
 	}
 	if _, err := cron.ParseStandard(c.Schedule); err != nil {
-		l.problem("schedule", fmt.Sprintf("no cron schedule: %v", err), `five fields such as "0 */2 * * *", or @every 2h`)
+		l.problem("schedule", l.quote("schedule", c.Schedule)+" is no cron schedule", `five fields such as "0 */2 * * *", or @every 2h`)
 	}
 	if _, err := time.LoadLocation(c.TimeZone); err != nil {
 		l.problem("timeZone", "no such time zone", "an IANA name such as Europe/Berlin")
@@ -132,7 +132,7 @@ func (l loader) checkSources() {
 		if s.Name == "" {
 			l.problem(key+".name", "is missing", "a short name for logs and the state, such as web")
 		} else if j, twice := first[s.Name]; twice {
-			l.problem(key+".name", fmt.Sprintf("%q is the name of sources[%d] already", s.Name, j), "give each source a name of its own")
+			l.problem(key+".name", fmt.Sprintf("%s is the name of sources[%d] already", l.quote(key+".name", s.Name), j), "give each source a name of its own")
 		} else {
 			first[s.Name] = i
 		}
@@ -192,7 +192,7 @@ func (l loader) checkBucket(key, text string) {
 			l.problem(key, "no folder", "file:///absolute/folder/, or file://./folder/ for one beside this file")
 		}
 	default:
-		l.problem(key, fmt.Sprintf("%q is none of %s", u.Scheme, schemes), "")
+		l.problem(key, "its scheme is none of "+schemes, "")
 	}
 }
 
@@ -204,6 +204,6 @@ func (l loader) checkGlobs(key string, patterns []string) {
 
 func (l loader) checkGlob(key, pattern string) {
 	if _, err := path.Match(pattern, ""); err != nil || strings.TrimSpace(pattern) == "" {
-		l.problem(key, fmt.Sprintf("%q is no pattern", pattern), `* stands for any text, ? for one character, [ab] for a or b; write \[ for a bracket`)
+		l.problem(key, l.quote(key, pattern)+" is no pattern", `* stands for any text, ? for one character, [ab] for a or b; write \[ for a bracket`)
 	}
 }

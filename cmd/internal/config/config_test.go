@@ -150,7 +150,7 @@ func TestProblems(t *testing.T) {
 		"anchor": {"delivery: &d {workers: 3}",
 			`impactsync.yaml:8:11: delivery: a mapping (key: value) is wanted here, not this (anchors, aliases and tags are not supported: write the value out)`},
 		"schedule": {`schedule: "0 25 * * *"`,
-			`impactsync.yaml:8:11: schedule: no cron schedule: end of range (25) above maximum (23): 25 (five fields such as "0 */2 * * *", or @every 2h)`},
+			`impactsync.yaml:8:11: schedule: "0 25 * * *" is no cron schedule (five fields such as "0 */2 * * *", or @every 2h)`},
 		"time zone": {`timeZone: Mars/Base`,
 			`impactsync.yaml:8:11: timeZone: no such time zone (an IANA name such as Europe/Berlin)`},
 		"currency": {`defaultCurrency: usd`,
@@ -200,17 +200,17 @@ func TestProblemsOfSources(t *testing.T) {
 		"no kind":        {"  - {name: b, url: file:///b/}", "sources[1].kind: is missing"},
 		"odd kind":       {"  - {name: b, kind: event, url: file:///b/}", `sources[1].kind: "event" is none of events, audiences`},
 		"no url":         {"  - {name: b, kind: events}", "sources[1].url: is missing"},
-		"http url":       {"  - {name: b, kind: events, url: \"https://x/\"}", `sources[1].url: "https" is none of file://, s3://, gs:// or azblob://`},
+		"http url":       {"  - {name: b, kind: events, url: \"https://x/\"}", `sources[1].url: its scheme is none of file://, s3://, gs:// or azblob://`},
 		"relative file":  {"  - {name: b, kind: events, url: file://b/c}", "sources[1].url: no folder"},
 		"no bucket":      {"  - {name: b, kind: events, url: s3:///b}", "sources[1].url: names no bucket"},
 		"bad glob":       {"  - {name: b, kind: events, url: file:///b, traits: {include: [\"[\"]}}", `sources[1].traits.include[0]: "[" is no pattern`},
 		"key of events":  {"  - {name: b, kind: audiences, url: file:///b, startAt: 2026-01-01T00:00:00Z}", "sources[1].startAt: does not go with kind: audiences"},
 		"key of lists":   {"  - {name: b, kind: events, url: file:///b, audiences: {a.csv: {}}}", "sources[1].audiences: does not go with kind: events"},
-		"one key, twice": {lists + "      a.csv: {name: Big Spender}\n      b.csv: {name: Big-Spender}", `the names "Big Spender" and "Big-Spender" both give the trait key "big_spender"`},
+		"one key, twice": {lists + "      a.csv: {name: Big Spender}\n      b.csv: {name: Big-Spender}", `the names "Big Spender" and "Big-Spender" give one trait key, "big_spender"`},
 		"two lists":      {lists + "      a.csv: {key: vip, list: full}\n      b.csv: {key: vip, list: full}", `a second full list for the trait key "vip"`},
 		"list, changes":  {lists + "      a.csv: {key: vip, list: full}\n      b.csv: {key: vip, list: changes}", `the trait key "vip" is fed by a list and by changes`},
 		"parameter":      {lists + "      a.csv: {key: customer_ID}", `the trait key "customer_ID" is the name of an impact.com parameter`},
-		"no key":         {lists + "      a.csv: {name: \"!!!\"}", `no trait key can be made of the name "!!!"`},
+		"no key":         {lists + "      a.csv: {name: \"!!!\"}", `no trait key can be made of "!!!"`},
 		"key with space": {lists + "      a.csv: {key: big spender}", `"big spender" is no trait key`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -220,13 +220,25 @@ func TestProblemsOfSources(t *testing.T) {
 	}
 }
 
-func TestTraitFedTwiceNeedsAnAuthority(t *testing.T) {
+func TestTraitFedTwiceIsWarnedOf(t *testing.T) {
 	t.Parallel()
 	text := strings.Replace(good, "url: file:///logs/", `url: file:///logs/, traits: {include: ["v*"], exclude: [vipers]}`, 1) +
-		"  - {name: exports, kind: audiences, url: file:///lists/, audiences: {vip.csv: {key: %s}}}\n"
-	require.Contains(t, problems(t, fmt.Sprintf(text, "vip")).Error(), "say who is right with authority")
-	load(t, fmt.Sprintf(text, "vip, authority: list"))
-	load(t, fmt.Sprintf(text, "vipers"))
+		"  - {name: exports, kind: audiences, url: file:///lists/, audiences: {vip.csv: {list: full, key: %s}}}\n"
+	require.Contains(t, load(t, fmt.Sprintf(text, "vip")).Warnings[0].String(), "impactsync.yaml:8:80: sources[1].audiences[\"vip.csv\"]: the trait key \"vip\" may be fed")
+	require.Empty(t, load(t, fmt.Sprintf(text, "vip, authority: list")).Warnings)
+	require.Empty(t, load(t, fmt.Sprintf(text, "vipers")).Warnings)
+}
+
+// TestContract loads the file that the keys were agreed on with.
+func TestContract(t *testing.T) {
+	t.Parallel()
+	data := strings.Replace(string(slurp(t, "testdata/contract.yaml")), "apiKeyFile:", "apiKey:", 1)
+	c := load(t, strings.Replace(data, "${IMPACT_ACCOUNT_SID}", "${SID}", 1))
+	require.Equal(t, map[string]string{"User Registered": "101"}, c.Destination.EventTypeIDs)
+	require.Equal(t, []string{"vip", "order_*"}, c.Sources[0].Traits.Include)
+	require.Equal(t, 26*time.Hour, c.Sources[0].MaxAge)
+	require.Equal(t, time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), c.Sources[0].StartAt)
+	require.Equal(t, "membership", c.Sources[1].Audiences[0].Value)
 }
 
 func TestAllProblemsAtOnce(t *testing.T) {
@@ -290,6 +302,32 @@ func TestSecretFromFile(t *testing.T) {
 	require.Contains(t, problems(t, strings.Replace(good, "apiKey: s3cret", "apiKey: a\n  apiKeyFile: /b", 1)).Error(), "both set")
 }
 
+func TestEnvironmentStaysOutOfProblems(t *testing.T) {
+	t.Parallel()
+	got := problems(t, strings.Replace(good, "apiKey: s3cret", `apiKeyFile: "${BAD}"`, 1)+`  - name: "${BAD}"
+    kind: "${BAD}"
+    url: "${BAD}://x"
+    traits: {include: ["[${BAD}"]}
+  - name: "${BAD}"
+    kind: audiences
+    url: file:///x
+    audiences:
+      a: {key: "${BAD}", list: full}
+      b: {name: "${BAD}", list: full}
+      c: {key: "${BAD} ", list: "${BAD}"}
+schedule: "${BAD}"
+timeZone: "${BAD}"
+maxEventAge: "${BAD}"
+`).Error()
+	require.NotContains(t, got, "hunter2")
+	for _, want := range []string{
+		`read the Auth Token from "${BAD}": no such file`, `"${BAD}" is the name of sources[1] already`, `"${BAD}" is none of events, audiences`,
+		`"[${BAD}" is no pattern`, `a second full list for the trait key of the name "${BAD}"`, `"${BAD} " is no trait key`, `"${BAD}" is no cron schedule`,
+	} {
+		require.Contains(t, got, want)
+	}
+}
+
 func TestNoFile(t *testing.T) {
 	t.Parallel()
 	_, err := Load(filepath.Join(t.TempDir(), "impactsync.yaml"), env)
@@ -312,6 +350,8 @@ func TestExamples(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	f.Add(good)
 	f.Add(good + "delivery: {workers: ${WORKERS}}\n")
+	f.Add(strings.ReplaceAll(good, "s3cret", "${BAD}") + "schedule: ${BAD}\ntimeZone: ${BAD}\ndefaultCurrency: ${BAD}\n")
+	f.Add(good + "  - {name: ${BAD}, kind: audiences, url: \"${BAD}://x\", audiences: {a: {name: \"${BAD}\"}, b: {key: \"${BAD}\", name: b}}}\n")
 	f.Add("a: &a [*a]\n? {b: c}\n: |\n  d\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		if strings.Contains(text, "apiKeyFile") || strings.Contains(text, "hunter2") {

@@ -26,6 +26,7 @@ type decoder struct {
 	file     string
 	lookup   Lookup
 	places   map[string]*token.Position // by path: what the file sets, and where
+	raw      map[string]string          // by path: the file's own text of values that use the environment
 	problems Problems
 }
 

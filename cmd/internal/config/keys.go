@@ -16,19 +16,19 @@ type feed struct {
 // own, as far as the configuration alone can tell; the rest shows when the
 // files are listed.
 func (l loader) checkKeys() {
-	byKey := map[string]feed{}
+	first := map[string]feed{}
 	for i, s := range l.config.Sources {
 		for _, a := range s.Audiences {
 			f := feed{Audience: a, place: fmt.Sprintf("sources[%d].audiences[%q]", i, a.Pattern)}
-			if f.Key = traitKey(a); f.Key == "" && f.Name == "" {
+			f.Key = traitKey(a)
+			if !l.checkKey(f) {
 				continue
 			}
-			l.checkKey(f)
 			l.checkAuthority(f)
-			if other, twice := byKey[f.Key]; twice {
+			if other, twice := first[f.Key]; twice {
 				l.checkPair(f, other)
 			} else {
-				byKey[f.Key] = f
+				first[f.Key] = f
 			}
 		}
 	}
@@ -37,39 +37,54 @@ func (l loader) checkKeys() {
 var plainKey = regexp.MustCompile(`^[A-Za-z0-9_]{1,255}$`)
 
 // checkKey refuses a key that cannot be a parameter's name, or that impact.com
-// would take for a parameter of its own.
-func (l loader) checkKey(f feed) {
+// would take for a parameter of its own. It is false where there is no key.
+func (l loader) checkKey(f feed) bool {
 	switch {
-	case f.Key == "":
-		l.problem(f.place+".name", fmt.Sprintf("no trait key can be made of the name %q", f.Name), "set key: to the audience's key in Segment")
-	case !plainKey.MatchString(f.Key):
-		l.problem(f.place+".key", fmt.Sprintf("%q is no trait key: letters, digits and _ only", f.Key), "the audience's key in Segment, such as order_completed_last_30days")
+	case f.Key == "" && f.Name != "":
+		l.problem(f.place+".name", fmt.Sprintf("no trait key can be made of %s", l.quote(f.place+".name", f.Name)),
+			"set key: to the audience's key in Segment")
+	case f.Key != "" && !plainKey.MatchString(f.Key):
+		l.problem(f.place+".key", l.key(f)+" is no trait key: letters, digits and _ only",
+			"the audience's key in Segment, such as order_completed_last_30days")
 	case reserved(f.Key):
-		l.problem(f.place+".key", fmt.Sprintf("the trait key %q is the name of an impact.com parameter", f.Key), "choose another key")
+		l.problem(f.place+".key", fmt.Sprintf("the trait key %s is the name of an impact.com parameter", l.key(f)), "choose another key")
 	}
+	return f.Key != ""
+}
+
+// key shows a feed's key without what the environment made of it.
+func (l loader) key(f feed) string {
+	if raw := l.raw[f.place+".name"]; raw != "" && l.raw[f.place+".key"] == "" {
+		return "of the name " + l.quote(f.place+".name", f.Name)
+	}
+	return l.quote(f.place+".key", f.Key)
 }
 
 // checkPair looks at two patterns with one key.
 func (l loader) checkPair(f, other feed) {
 	switch {
 	case f.Name != "" && other.Name != "" && f.Name != other.Name:
-		l.problem(f.place, fmt.Sprintf("the names %q and %q both give the trait key %q", other.Name, f.Name, f.Key), "set key: on one of them")
-	case f.List != "changes" && other.List == f.List:
-		l.problem(f.place, fmt.Sprintf("a second full list for the trait key %q, after %s", f.Key, other.place), "keep one, or use one pattern with parts: true")
-	case f.List != other.List && f.Authority == "" && other.Authority == "":
-		l.problem(f.place, fmt.Sprintf("the trait key %q is fed by a list and by changes", f.Key), "say who is right with authority: list, changes or latest")
+		l.problem(f.place, fmt.Sprintf("the names %s and %s give one trait key, %s",
+			l.quote(other.place+".name", other.Name), l.quote(f.place+".name", f.Name), l.key(f)), "set key: on one of them")
+	case f.List == "full" && other.List == "full":
+		l.problem(f.place, fmt.Sprintf("a second full list for the trait key %s, after %s", l.key(f), other.place),
+			"keep one, or use one pattern with parts: true")
+	case f.List != "" && other.List != "" && f.List != other.List && f.Authority == "" && other.Authority == "":
+		l.problem(f.place, fmt.Sprintf("the trait key %s is fed by a list and by changes", l.key(f)), whoIsRight)
 	}
 }
 
-// checkAuthority looks for messages that feed the key of a full list, too.
+const whoIsRight = "say who is right with authority: list, changes or latest"
+
+// checkAuthority warns of messages that may feed the key of a full list, too;
+// whether they do shows when both are read.
 func (l loader) checkAuthority(f feed) {
-	if f.Authority != "" || f.List == "changes" {
+	if f.Authority != "" || f.List != "full" {
 		return
 	}
-	for _, s := range l.config.Sources {
+	for i, s := range l.config.Sources {
 		if s.Kind == KindEvents && s.Traits.take(f.Key) {
-			l.problem(f.place, fmt.Sprintf("the trait key %q is fed by this list and by the messages of source %q", f.Key, s.Name),
-				"say who is right with authority: list, changes or latest")
+			l.warn(f.place, fmt.Sprintf("the trait key %s may be fed by this list and by the messages of sources[%d]", l.key(f), i), whoIsRight)
 			return
 		}
 	}

@@ -3,9 +3,11 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -31,7 +33,7 @@ func Load(path string, getenv Lookup) (*Config, error) {
 // read is Load after the file was read.
 func read(data []byte, file, folder string, getenv Lookup) (*Config, error) {
 	c := &Config{}
-	d := &decoder{file: file, lookup: getenv, places: map[string]*token.Position{}}
+	d := &decoder{file: file, lookup: getenv, places: map[string]*token.Position{}, raw: map[string]string{}}
 	if !d.decode(data, c) {
 		return nil, d.problems
 	}
@@ -59,19 +61,35 @@ type loader struct {
 // isSet reports whether the file sets the key.
 func (l loader) isSet(key string) bool { return l.places[key] != nil }
 
-// problem notes a problem of a key, or of the nearest section around it that
-// the file has.
+// problem notes a problem of a key.
 func (l loader) problem(key, message, hint string) {
-	p := Problem{File: l.file, Key: key, Message: message, Hint: hint}
-	if pos := l.near(key); pos != nil {
-		p.Line, p.Column = pos.Line, pos.Column
-	}
 	for _, other := range l.problems {
 		if other.Key == key {
 			return // a value of the wrong type is not also missing
 		}
 	}
-	l.problems = append(l.problems, p)
+	l.problems = append(l.problems, l.about(key, message, hint))
+}
+
+// warn notes what works but should be mended.
+func (l loader) warn(key, message, hint string) {
+	l.config.Warnings = append(l.config.Warnings, l.about(key, message, hint))
+}
+
+// about places a problem at its key, or at the nearest section around it that
+// the file has.
+func (l loader) about(key, message, hint string) Problem {
+	p := Problem{File: l.file, Key: key, Message: message, Hint: hint}
+	if pos := l.near(key); pos != nil {
+		p.Line, p.Column = pos.Line, pos.Column
+	}
+	return p
+}
+
+// quote shows a key's value as it stands in the file: what the environment
+// made of it may be a secret in the wrong place.
+func (l loader) quote(key, value string) string {
+	return strconv.Quote(cmp.Or(l.raw[key], value))
 }
 
 func (l loader) near(key string) *token.Position {
@@ -161,7 +179,8 @@ func (l loader) paths() {
 	l.fromFolder(&c.Destination.APIKeyFile)
 	for i := range c.Sources {
 		if rest, ok := strings.CutPrefix(c.Sources[i].URL, "file://./"); ok {
-			c.Sources[i].URL = "file://" + filepath.ToSlash(l.folder) + "/" + rest
+			folder := url.URL{Path: filepath.ToSlash(l.folder)}
+			c.Sources[i].URL = "file://" + folder.EscapedPath() + "/" + rest
 		}
 	}
 }

@@ -25,6 +25,9 @@ func (d *decoder) scalar(p place, v reflect.Value) {
 		d.add(p, err.Error(), "set it, or write $${ for a plain ${")
 		return
 	}
+	if strings.Contains(raw, "${") {
+		d.raw[p.path] = raw
+	}
 	if !fits(p.node, v.Type(), strings.Contains(raw, "${")) {
 		d.wrong(p, wanted(v.Type()))
 		return
