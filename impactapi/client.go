@@ -148,17 +148,17 @@ func withDefaults(c Config) Config {
 func checkLimits(c Config) error {
 	var problems []error
 	if c.Version < 0 {
-		problems = append(problems, fmt.Errorf("Version is %d: give a version such as 14, or 0", c.Version))
+		problems = append(problems, fmt.Errorf("config: Version is %d: give a version such as 14, or 0", c.Version))
 	}
 	if c.Connections < 0 {
-		problems = append(problems, fmt.Errorf("Connections is %d: give a positive number", c.Connections))
+		problems = append(problems, fmt.Errorf("config: Connections is %d: give a positive number", c.Connections))
 	}
 	for _, d := range []struct {
 		name  string
 		value time.Duration
 	}{{"RequestTimeout", c.RequestTimeout}, {"MaxElapsed", c.MaxElapsed}, {"MaxWait", c.MaxWait}} {
 		if d.value < 0 {
-			problems = append(problems, fmt.Errorf("%s is %v: give a positive duration", d.name, d.value))
+			problems = append(problems, fmt.Errorf("config: %s is %v: give a positive duration", d.name, d.value))
 		}
 	}
 	return errors.Join(problems...)
@@ -167,11 +167,11 @@ func checkLimits(c Config) error {
 func checkCredentials(c Config) error {
 	switch {
 	case (c.AccountSID == "") != (c.AuthToken == ""):
-		return errors.New("AccountSID and AuthToken belong together: give both, or neither for page loads alone")
+		return errors.New("config: AccountSID and AuthToken belong together: give both, or neither for page loads alone")
 	case strings.TrimSpace(c.AccountSID) != c.AccountSID || strings.TrimSpace(c.AuthToken) != c.AuthToken:
-		return errors.New("AccountSID or AuthToken starts or ends with a blank: cut the line break off")
+		return errors.New("config: AccountSID or AuthToken starts or ends with a blank: cut the line break off")
 	case strings.ContainsAny(c.AccountSID, ":/?#% \r\n\t"):
-		return fmt.Errorf("AccountSID %q is none: take the one of 34 characters that starts with IR", c.AccountSID)
+		return fmt.Errorf("config: AccountSID %q is none: take the one of 34 characters that starts with IR", c.AccountSID)
 	}
 	return nil
 }
@@ -180,11 +180,11 @@ func parseBase(name, base string) (*url.URL, error) {
 	u, err := url.Parse(base)
 	switch {
 	case err != nil, u.Host == "", u.Scheme != "https" && u.Scheme != "http":
-		return nil, fmt.Errorf("%s is not an http or https URL: give one such as %s", name, DefaultAPIURL)
+		return nil, fmt.Errorf("config: %s is not an http or https URL: give one such as %s", name, DefaultAPIURL)
 	case u.User != nil, u.RawQuery != "", u.Fragment != "":
-		return nil, fmt.Errorf("%s has credentials, a query or a fragment: give scheme, host and path alone", name)
+		return nil, fmt.Errorf("config: %s has credentials, a query or a fragment: give scheme, host and path alone", name)
 	case u.Scheme == "http" && isImpact(u.Hostname()):
-		return nil, fmt.Errorf("%s %q is plain http: impact.com takes https only", name, base)
+		return nil, fmt.Errorf("config: %s %q is plain http: impact.com takes https only", name, base)
 	}
 	return u.JoinPath("/"), nil // JoinPath makes relative paths of a base without one
 }

@@ -29,14 +29,14 @@ func served(t *testing.T, handler http.HandlerFunc) *Client {
 	return c
 }
 
-func TestMethods(t *testing.T) {
+func TestSend(t *testing.T) {
 	t.Parallel()
 
 	t.Run("a page load goes out as a form without credentials", func(t *testing.T) {
 		t.Parallel()
 		c := served(t, func(w http.ResponseWriter, r *http.Request) {
 			form, _ := io.ReadAll(r.Body)
-			if r.Method != "POST" || r.URL.Path != "/PageLoad" || r.Header.Get("Authorization") != "" ||
+			if r.Method != http.MethodPost || r.URL.Path != "/PageLoad" || r.Header.Get("Authorization") != "" ||
 				r.Header.Get("Content-Type") != "application/x-www-form-urlencoded" || r.Header.Get("Accept") != "application/json" ||
 				r.Header.Get("IR-Version") != "14" || string(form) != validPageLoad().Encode() {
 				w.WriteHeader(http.StatusTeapot)
@@ -56,7 +56,7 @@ func TestMethods(t *testing.T) {
 		t.Parallel()
 		c := served(t, func(w http.ResponseWriter, r *http.Request) {
 			user, token, _ := r.BasicAuth()
-			if r.Method != "POST" || r.URL.Path != "/Advertisers/"+testSID+"/Conversions" || user != testSID || token != testToken {
+			if r.Method != http.MethodPost || r.URL.Path != "/Advertisers/"+testSID+"/Conversions" || user != testSID || token != testToken {
 				w.WriteHeader(http.StatusTeapot)
 				return
 			}
@@ -79,6 +79,11 @@ func TestMethods(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "/Advertisers/IR/APISubmissions/A-1", got.QueuedURI)
 	})
+
+}
+
+func TestLookups(t *testing.T) {
+	t.Parallel()
 
 	t.Run("the company, the campaigns and a submission are read", func(t *testing.T) {
 		t.Parallel()
@@ -104,6 +109,22 @@ func TestMethods(t *testing.T) {
 		require.Equal(t, []string{"CONTRACT_NOT_FOUND", "RESTRICTED_PROMOCODE"}, sub.Reasons)
 		require.Equal(t, 2020, sub.CompletedAt.Year())
 	})
+
+	t.Run("a submission elsewhere is not asked for", func(t *testing.T) {
+		t.Parallel()
+		c := served(t, answerWith(200, `{}`))
+		for _, uri := range []string{
+			"", "%zz", "https://evil.example/Advertisers/IRtestAccount/APISubmissions/A-1", "/Advertisers/IRother/APISubmissions/A-1",
+			"/Advertisers/IRtestAccount/APISubmissions/", "/Advertisers/IRtestAccount/APISubmissions/../Campaigns",
+		} {
+			_, err := c.Submission(t.Context(), uri)
+			require.ErrorContains(t, err, "queued URI", uri)
+		}
+	})
+}
+
+func TestEveryMethod(t *testing.T) {
+	t.Parallel()
 
 	t.Run("each method hands the answer's error on", func(t *testing.T) {
 		t.Parallel()
@@ -131,18 +152,6 @@ func TestMethods(t *testing.T) {
 			} else {
 				require.Error(t, call(t.Context()), name)
 			}
-		}
-	})
-
-	t.Run("a submission elsewhere is not asked for", func(t *testing.T) {
-		t.Parallel()
-		c := served(t, answerWith(200, `{}`))
-		for _, uri := range []string{
-			"", "%zz", "https://evil.example/Advertisers/IRtestAccount/APISubmissions/A-1", "/Advertisers/IRother/APISubmissions/A-1",
-			"/Advertisers/IRtestAccount/APISubmissions/", "/Advertisers/IRtestAccount/APISubmissions/../Campaigns",
-		} {
-			_, err := c.Submission(t.Context(), uri)
-			require.ErrorContains(t, err, "queued URI", uri)
 		}
 	})
 }

@@ -26,13 +26,14 @@ func (f FieldError) String() string {
 // SentState says how much of a request may have reached impact.com.
 type SentState uint8
 
+// The states of a request that failed.
 const (
-	// SentUnknown: the request may have arrived; no answer came. Time-outs,
+	// SentUnknown means that the request may have arrived; no answer came. Time-outs,
 	// resets and everything unclear. It is the zero value on purpose.
 	SentUnknown SentState = iota
-	// SentNothing: no connection was opened, so impact.com has seen nothing.
+	// SentNothing means that no connection was opened, so impact.com has seen nothing.
 	SentNothing
-	// SentAnswered: an HTTP answer came; its status says the rest.
+	// SentAnswered means that an HTTP answer came; its status says the rest.
 	SentAnswered
 )
 

@@ -8,6 +8,7 @@ import (
 // Endpoint names the two calls that take parameters; a set of bits.
 type Endpoint uint8
 
+// The documented endpoints; both bits together where both take a parameter.
 const (
 	// PageLoads is POST /PageLoad on the tracking host.
 	PageLoads Endpoint = 1 << iota
@@ -32,6 +33,7 @@ func (e Endpoint) String() string {
 // Type is the shape of a parameter's value.
 type Type uint8
 
+// The types of the documented parameters.
 const (
 	Text      Type = iota // any UTF-8 text
 	Integer               // digits only

@@ -12,6 +12,9 @@ func ContainsEmail(s string) bool {
 
 // findEmail returns where the first address starts and ends, or -1.
 func findEmail(s string) (start, end int) {
+	if strings.IndexByte(s, '@') < 0 && strings.IndexByte(s, '%') < 0 {
+		return -1, -1
+	}
 	for from := 0; ; {
 		at, width := findAt(s[from:])
 		if at < 0 {
@@ -83,12 +86,19 @@ func isTopLevel(label string) bool {
 // redact cuts e-mail addresses and token-like runs out of text that is about
 // to stand in an error or a log.
 func redact(s string) string {
+	var b strings.Builder
 	for {
 		start, end := findEmail(s)
 		if start < 0 {
 			break
 		}
-		s = s[:start] + "[address]" + s[end:]
+		b.WriteString(s[:start])
+		b.WriteString("[address]")
+		s = s[end:]
+	}
+	if b.Len() > 0 {
+		b.WriteString(s)
+		s = b.String()
 	}
 	return redactTokens(s)
 }

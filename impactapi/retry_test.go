@@ -33,13 +33,16 @@ var (
 	silently = func(_ http.ResponseWriter, r *http.Request) { time.Sleep(time.Minute) }
 )
 
-func TestRetries(t *testing.T) {
-	t.Parallel()
-	bubble := func(name string, f func(t *testing.T)) {
-		t.Run(name, func(t *testing.T) { t.Parallel(); synctest.Test(t, f) })
-	}
+// bubble runs a subtest in which time stands still until everybody waits.
+func bubble(t *testing.T, name string, f func(t *testing.T)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) { t.Parallel(); synctest.Test(t, f) })
+}
 
-	bubble("5xx is tried again after growing waits", func(t *testing.T) {
+func TestWaits(t *testing.T) {
+	t.Parallel()
+
+	bubble(t, "5xx is tried again after growing waits", func(t *testing.T) {
 		c := onWire(t, Config{}, script(busy, busy, busy, taken))
 		start := time.Now()
 		got, err := c.SendPageLoad(t.Context(), validPageLoad())
@@ -48,7 +51,7 @@ func TestRetries(t *testing.T) {
 		within(t, 1750*time.Millisecond, 3500*time.Millisecond, time.Since(start))
 	})
 
-	bubble("and no more often than MaxRetries", func(t *testing.T) {
+	bubble(t, "and no more often than MaxRetries", func(t *testing.T) {
 		c := onWire(t, Config{MaxRetries: 2}, script(busy, busy, busy, taken))
 		_, err := c.SendPageLoad(t.Context(), validPageLoad())
 		var e *Error
@@ -57,7 +60,7 @@ func TestRetries(t *testing.T) {
 		require.True(t, e.EarlierDoubt)
 	})
 
-	bubble("429 waits as long as the answer asks for", func(t *testing.T) {
+	bubble(t, "429 waits as long as the answer asks for", func(t *testing.T) {
 		c := onWire(t, Config{}, script(tooMany("Retry-After", "20"), taken))
 		start := time.Now()
 		_, err := c.SendPageLoad(t.Context(), validPageLoad())
@@ -65,7 +68,7 @@ func TestRetries(t *testing.T) {
 		within(t, 20*time.Second, 5*time.Second, time.Since(start))
 	})
 
-	bubble("a longer wait than MaxWait is the caller's", func(t *testing.T) {
+	bubble(t, "a longer wait than MaxWait is the caller's", func(t *testing.T) {
 		c := onWire(t, Config{}, script(tooMany("X-RateLimit-Limit", "1000", "X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "700")))
 		start := time.Now()
 		_, err := c.SendConversion(t.Context(), validConversion())
@@ -77,7 +80,7 @@ func TestRetries(t *testing.T) {
 		require.Zero(t, time.Since(start))
 	})
 
-	bubble("no retry starts after MaxElapsed", func(t *testing.T) {
+	bubble(t, "no retry starts after MaxElapsed", func(t *testing.T) {
 		c := onWire(t, Config{MaxRetries: 100, MaxElapsed: 5 * time.Second}, answerWith(500, ""))
 		start := time.Now()
 		_, err := c.SendPageLoad(t.Context(), validPageLoad())
@@ -85,7 +88,31 @@ func TestRetries(t *testing.T) {
 		require.Less(t, time.Since(start), 5*time.Second)
 	})
 
-	bubble("a kept connection that the server has closed meanwhile is no failure", func(t *testing.T) {
+	bubble(t, "a wait that would outlast the caller's deadline is not begun", func(t *testing.T) {
+		c := onWire(t, Config{}, script(tooMany("Retry-After", "20"), taken))
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		start := time.Now()
+		_, err := c.SendPageLoad(ctx, validPageLoad())
+		require.ErrorContains(t, err, "429")
+		require.Zero(t, time.Since(start))
+	})
+
+	bubble(t, "a cancelled caller gets the last answer at once", func(t *testing.T) {
+		c := onWire(t, Config{}, answerWith(503, "", "Retry-After", "20"))
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		start := time.Now()
+		_, err := c.SendPageLoad(ctx, validPageLoad())
+		require.ErrorContains(t, err, "503")
+		require.Equal(t, time.Second, time.Since(start))
+	})
+}
+
+func TestWhatIsRepeated(t *testing.T) {
+	t.Parallel()
+
+	bubble(t, "a kept connection that the server has closed meanwhile is no failure", func(t *testing.T) {
 		c := onWire(t, Config{MaxRetries: -1}, taken)
 		for range 3 {
 			_, err := c.SendPageLoad(t.Context(), validPageLoad())
@@ -94,7 +121,7 @@ func TestRetries(t *testing.T) {
 		}
 	})
 
-	bubble("4xx is not tried again", func(t *testing.T) {
+	bubble(t, "4xx is not tried again", func(t *testing.T) {
 		c := onWire(t, Config{}, script(refused, taken))
 		_, err := c.SendPageLoad(t.Context(), validPageLoad())
 		var e *Error
@@ -102,7 +129,7 @@ func TestRetries(t *testing.T) {
 		require.Equal(t, 1, e.Attempts)
 	})
 
-	bubble("a page load of unknown fate is not repeated", func(t *testing.T) {
+	bubble(t, "a page load of unknown fate is not repeated", func(t *testing.T) {
 		for _, fate := range []http.HandlerFunc{reset, silently} {
 			c := onWire(t, Config{}, script(fate, taken))
 			_, err := c.SendPageLoad(t.Context(), validPageLoad())
@@ -114,14 +141,14 @@ func TestRetries(t *testing.T) {
 		}
 	})
 
-	bubble("unless the config says so", func(t *testing.T) {
+	bubble(t, "unless the config says so", func(t *testing.T) {
 		c := onWire(t, Config{RetryUnknown: true}, script(reset, taken))
 		got, err := c.SendPageLoad(t.Context(), validPageLoad())
 		require.NoError(t, err)
 		require.Equal(t, 2, got.Attempts)
 	})
 
-	bubble("a conversion of unknown fate is, and a refusal then leaves doubt", func(t *testing.T) {
+	bubble(t, "a conversion of unknown fate is, and a refusal then leaves doubt", func(t *testing.T) {
 		c := onWire(t, Config{}, script(reset, refused))
 		_, err := c.SendConversion(t.Context(), validConversion())
 		var e *Error
@@ -131,27 +158,7 @@ func TestRetries(t *testing.T) {
 		require.True(t, Doubtful(err))
 	})
 
-	bubble("a wait that would outlast the caller's deadline is not begun", func(t *testing.T) {
-		c := onWire(t, Config{}, script(tooMany("Retry-After", "20"), taken))
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		defer cancel()
-		start := time.Now()
-		_, err := c.SendPageLoad(ctx, validPageLoad())
-		require.ErrorContains(t, err, "429")
-		require.Zero(t, time.Since(start))
-	})
-
-	bubble("a cancelled caller gets the last answer at once", func(t *testing.T) {
-		c := onWire(t, Config{}, answerWith(503, "", "Retry-After", "20"))
-		ctx, cancel := context.WithCancel(t.Context())
-		time.AfterFunc(time.Second, cancel)
-		start := time.Now()
-		_, err := c.SendPageLoad(ctx, validPageLoad())
-		require.ErrorContains(t, err, "503")
-		require.Equal(t, time.Second, time.Since(start))
-	})
-
-	bubble("a caller that was cancelled before has sent nothing", func(t *testing.T) {
+	bubble(t, "a caller that was cancelled before has sent nothing", func(t *testing.T) {
 		c := onWire(t, Config{}, taken)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()

@@ -22,10 +22,11 @@ type Fault struct {
 // Drop says when a connection is dropped.
 type Drop uint8
 
+// The moments at which a connection is dropped.
 const (
-	DropNever  Drop = iota
-	DropBefore      // before the request is taken; not logged
-	DropAfter       // after it is taken and logged with status 0
+	DropNever  Drop = iota // not at all
+	DropBefore             // before the request is taken; not logged
+	DropAfter              // after it is taken and logged with status 0
 )
 
 // fault asks the hook, then the rates.
@@ -73,7 +74,7 @@ func drop(w http.ResponseWriter) {
 		panic(http.ErrAbortHandler)
 	}
 	if tcp, ok := conn.(*net.TCPConn); ok {
-		tcp.SetLinger(0)
+		_ = tcp.SetLinger(0)
 	}
-	conn.Close()
+	_ = conn.Close()
 }

@@ -78,7 +78,7 @@ func (x *exchange) answer(w http.ResponseWriter) {
 	}
 	x.header["Content-Length"] = []string{strconv.Itoa(len(x.body))}
 	w.WriteHeader(x.status)
-	w.Write(x.body) // a client that has gone is no trouble of ours
+	_, _ = w.Write(x.body) // a client that has gone is no trouble of ours
 }
 
 func (x *exchange) replace(f Fault) {

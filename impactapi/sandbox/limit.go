@@ -43,7 +43,7 @@ func (l Limit) String() string {
 
 func (l Limit) check() error {
 	if l.Requests < 0 || l.Requests > 0 && l.Per < time.Second {
-		return fmt.Errorf("RateLimit is %d per %v: give a positive number per second or more", l.Requests, l.Per)
+		return fmt.Errorf("config: RateLimit is %d per %v: give a positive number per second or more", l.Requests, l.Per)
 	}
 	return nil
 }

@@ -83,18 +83,18 @@ func check(c Config) error {
 		value float64
 	}{{"ErrorRate", c.ErrorRate}, {"ResetBefore", c.ResetBefore}, {"ResetAfter", c.ResetAfter}} {
 		if !(share.value >= 0 && share.value <= 1) {
-			problems = append(problems, fmt.Errorf("%s is %v: give a share from 0 to 1", share.name, share.value))
+			problems = append(problems, fmt.Errorf("config: %s is %v: give a share from 0 to 1", share.name, share.value))
 		}
 	}
 	if c.Latency < 0 || c.SettleAfter < 0 {
-		problems = append(problems, errors.New("Latency or SettleAfter is negative: give a positive duration or 0"))
+		problems = append(problems, errors.New("config: Latency or SettleAfter is negative: give a positive duration or 0"))
 	}
 	if (c.AccountSID == "") != (c.AuthToken == "") {
-		problems = append(problems, errors.New("AccountSID and AuthToken belong together: give both or neither"))
+		problems = append(problems, errors.New("config: AccountSID and AuthToken belong together: give both or neither"))
 	}
 	for _, id := range c.Campaigns {
 		if !isNumber(id) {
-			problems = append(problems, fmt.Errorf("Campaigns has %q: give program ids, which are whole numbers", id))
+			problems = append(problems, fmt.Errorf("config: Campaigns has %q: give program ids, which are whole numbers", id))
 		}
 	}
 	if err := c.RateLimit.check(); err != nil {
@@ -128,8 +128,10 @@ func (s *Sandbox) Serve(ctx context.Context, listener net.Listener) error {
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	if err := server.Shutdown(grace); err != nil {
-		server.Close()
+		_ = server.Close()
 	}
-	<-done
+	if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve sandbox: %w", err)
+	}
 	return nil
 }
