@@ -63,10 +63,10 @@ func code(paths []string) string {
 }
 
 func limit(p impactapi.Parameter) string {
-	switch {
-	case p.Type == impactapi.Text:
+	switch p.Type {
+	case impactapi.Text:
 		return strconv.Itoa(p.MaxLen) + " characters"
-	case p.Type == impactapi.Integer:
+	case impactapi.Integer:
 		return strconv.Itoa(p.MaxLen) + " digits"
 	}
 	return p.Type.String()

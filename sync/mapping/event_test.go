@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -64,7 +63,7 @@ func value(t testing.TB, r Request, name string) string {
 func refusal(t testing.TB, err error) *Refusal {
 	t.Helper()
 	var r *Refusal
-	require.True(t, errors.As(err, &r), "%v", err)
+	require.ErrorAs(t, err, &r)
 	return r
 }
 

@@ -26,8 +26,6 @@ type products struct {
 // product it stands.
 type productStep struct {
 	step
-	slot  string // "_3" of ItemText_3
-	base  string
 	paths [][]string
 	names []string // of the first items
 }

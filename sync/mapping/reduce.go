@@ -90,7 +90,7 @@ func (m *Mapper) Reduce(msg *segment.Message) []byte {
 	identity := msg.Identity()
 	dst := make([]byte, 0, 1024)
 	dst = append(dst, `{"type":`...)
-	dst = segment.AppendString(dst, msg.Type)
+	dst = segment.AppendString(dst, m.keptType(msg))
 	dst = appendField(dst, "messageId", messageKey(msg))
 	dst = appendField(dst, "userId", identity.UserID)
 	dst = appendField(dst, "anonymousId", identity.AnonymousID)
@@ -107,6 +107,14 @@ func (m *Mapper) Reduce(msg *segment.Message) []byte {
 	dst = segment.AppendString(dst, hash)
 	dst = m.appendTraits(dst, msg.Root().Get("traits"))
 	return append(dst, "}}"...)
+}
+
+// keptType is the message's type; one that is not known may hold anything.
+func (m *Mapper) keptType(msg *segment.Message) string {
+	if m.Route(msg).Reason == "unknown_type" {
+		return "unknown"
+	}
+	return msg.Type
 }
 
 // appendTraits writes the traits that custom mappings read.

@@ -1,7 +1,7 @@
 package segment
 
 import (
-	"crypto/sha1" //nolint:gosec // impact.com takes SHA-1 of an address, nothing else on page loads
+	"crypto/sha1"
 	"encoding/hex"
 	"strings"
 	"unicode/utf8"
@@ -20,7 +20,7 @@ func HashEmail(s string) (string, bool) {
 	if !LooksLikeEmail(s) {
 		return "", false
 	}
-	sum := sha1.Sum([]byte(s)) //nolint:gosec // see the import
+	sum := sha1.Sum([]byte(s))
 	return hex.EncodeToString(sum[:]), true
 }
 
