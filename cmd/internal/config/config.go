@@ -104,7 +104,7 @@ type Source struct {
 	MaxAge time.Duration `yaml:"maxAge"`
 	// Longest line in bytes; a longer one is rejected. Default 1048576.
 	MaxLineBytes int `yaml:"maxLineBytes" range:"1024 1073741824"`
-	// What the files are, by a pattern on the file's name; the first match in the order of the file counts (kind audiences).
+	// What the files are, by a pattern on the file's name (path.Match); of several that match a plain name counts, else the longest pattern (kind audiences).
 	Audiences []Audience `yaml:"audiences"`
 }
 

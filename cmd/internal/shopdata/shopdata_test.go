@@ -159,7 +159,11 @@ func lines(t *testing.T, file string) []string {
 
 // without gives the lines of a that b does not have.
 func without(a, b []string) []string {
-	return slices.DeleteFunc(slices.Clone(a), func(line string) bool { return slices.Contains(b, line) })
+	in := map[string]bool{}
+	for _, line := range b {
+		in[line] = true
+	}
+	return slices.DeleteFunc(slices.Clone(a), func(line string) bool { return in[line] })
 }
 
 // contents gives the files below dir, unzipped, by name.

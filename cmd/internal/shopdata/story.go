@@ -162,7 +162,7 @@ func (st *story) broken(s *session) {
 		`<html><body>502 Bad Gateway</body></html>`,
 		`{"type":"page","messageId":"no-ids","properties":{"url":"https://shop.example/"}}`,
 		"{\"type\":\"page\",\"messageId\":\"bad-utf8\",\"anonymousId\":\"a\xff\xfe\"}",
-		`["an","array","as","a","line"]`,
+		`"just a text"`,
 	} {
 		st.logs.raw("web", s.received(), []byte(line))
 	}
