@@ -37,27 +37,32 @@ func (s *Splitter) takeElement() (Item, error) {
 			s.take(scan.seen)
 			scan.seen = 0
 		}
+		if !done && s.fill() {
+			continue
+		}
+		// A number ends at a position to resume from, whatever follows.
+		done = done || s.limit >= 0 && scan.atTop()
 		switch {
-		case done && scan.broken:
-			return s.breakArray()
-		case done:
-			item := Item{Line: s.line + 1, Flaw: FlawTooLong}
-			if !tooLong {
-				item.Data, item.Flaw = s.buf[s.r:s.r+scan.seen], FlawNone
-				s.take(scan.seen)
-			}
-			s.element = true
-			s.line++
-			return item, nil
-		case s.fill():
-		case s.err != io.EOF:
+		case !done && s.err != io.EOF:
 			return Item{}, s.err
+		case scan.broken:
+			return s.breakArray()
 		case tooLong:
-			return Item{Line: s.line + 1, Flaw: FlawTooLong}, nil
-		default:
+			return s.endElement(Item{Flaw: FlawTooLong})
+		case !done:
 			return Item{Line: s.line + 1, Flaw: FlawIncomplete}, nil
 		}
+		item := Item{Data: s.buf[s.r : s.r+scan.seen]}
+		s.take(scan.seen)
+		return s.endElement(item)
 	}
+}
+
+func (s *Splitter) endElement(item Item) (Item, error) {
+	s.element = true
+	s.line++
+	item.Line = s.line
+	return item, nil
 }
 
 // breakArray gives up the array and goes on with the next line.
@@ -113,6 +118,9 @@ func (v *valueScanner) over(p []byte) (n int, done bool) {
 	}
 	return len(p), false
 }
+
+// atTop reports whether what was seen may be a whole value.
+func (v *valueScanner) atTop() bool { return v.depth == 0 && !v.inString }
 
 // text follows a text to its closing quote.
 func (v *valueScanner) text(c byte) {

@@ -61,6 +61,9 @@ func (w *Window) Position() source.Position {
 	return p
 }
 
+// Lines is how many lines were taken.
+func (w *Window) Lines() int64 { return w.line }
+
 // Line takes the next line, without its line end. It is valid until the next
 // call. At the end it gives io.EOF; a last line need not have a line end.
 // After [ErrTooLong] the next call gives the line behind the long one.

@@ -1,0 +1,248 @@
+package audiences
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/sourcegraph/conc/iter"
+
+	"github.com/impactsync/impactsync/sync/segment"
+	"github.com/impactsync/impactsync/sync/source"
+	"github.com/impactsync/impactsync/sync/source/bucket"
+)
+
+const (
+	sniffBytes   = 64 << 10
+	sniffWorkers = 8
+)
+
+var errEmptyFile = errors.New("empty file: a list with nobody in it has a header line")
+
+// found is an object and what its configuration and its start tell.
+type found struct {
+	source.Object
+	pattern   string
+	audience  Audience
+	layout    layout
+	name, key string
+	unusable  error
+}
+
+// Inputs lists the files and reads the start of each, some at a time. Of
+// several files that are one key's full list the newest is given (with Parts:
+// all, as one input, or none if one of them cannot be used); every file of
+// changes is an input. Two names for one key are a [KeyClashError], and a
+// bucket without any object is [source.ErrEmpty].
+func (s *Source) Inputs(ctx context.Context, reject func(obj source.Object, line int64, reason string)) ([]source.Input, error) {
+	var all []found
+	s.missing = nil
+	for o, err := range s.bucket.Objects(ctx) {
+		if err != nil {
+			return nil, fmt.Errorf("source %q: %w", s.cfg.Name, err)
+		}
+		pattern, a := s.lookup(o.Name)
+		all = append(all, found{Object: o, pattern: pattern, audience: a})
+	}
+	s.missing = s.notFound(all)
+	if len(all) == 0 {
+		return nil, fmt.Errorf("source %q: %s: %w", s.cfg.Name, s.bucket.URL(), source.ErrEmpty)
+	}
+	sniffer := iter.Mapper[found, error]{MaxGoroutines: sniffWorkers}
+	if err := errors.Join(sniffer.Map(all, func(f *found) error { return s.sniff(ctx, f) })...); err != nil {
+		return nil, fmt.Errorf("source %q: %w", s.cfg.Name, err)
+	}
+	inputs, err := s.group(all)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range all {
+		if f.unusable != nil {
+			reject(f.Object, 0, f.unusable.Error())
+		}
+	}
+	return inputs, nil
+}
+
+// notFound gives the configured lists without an object. One that is there and
+// cannot be used is not missing.
+func (s *Source) notFound(all []found) []source.Input {
+	present := map[string]bool{}
+	for _, f := range all {
+		present[f.pattern] = true
+		_, key := f.audience.named(f.Name)
+		present["key "+key] = true
+	}
+	var missing []source.Input
+	for _, pattern := range s.patterns {
+		a := s.cfg.Audiences[pattern]
+		name, key := a.named(pattern)
+		if key == "" || a.List == "changes" || present[pattern] || present["key "+key] {
+			continue
+		}
+		class := segment.ClassAudience
+		if a.Value == "computed" {
+			class = segment.ClassComputed
+		}
+		missing = append(missing, source.Input{
+			Source: s.cfg.Name, Shape: source.ShapeList, Key: key, Name: name, Class: class, OnMissing: cmp.Or(a.OnMissing, "keep"),
+		})
+	}
+	return missing
+}
+
+// sniff reads an object's start. What is wrong with the object itself goes to
+// unusable; the error is for what is wrong with the bucket.
+func (s *Source) sniff(ctx context.Context, f *found) error {
+	if f.Size == 0 {
+		f.unusable = errEmptyFile
+		return nil
+	}
+	r, err := s.bucket.OpenStart(ctx, f.Object, sniffBytes)
+	if err == nil {
+		defer r.Close() //nolint:errcheck // nothing was written
+		_, f.layout, err = s.peekLayout(r, f.audience)
+	}
+	var unusable *unusableError
+	switch {
+	case errors.As(err, &unusable):
+		f.unusable = unusable.error
+	case errors.Is(err, bucket.ErrDamaged), errors.Is(err, source.ErrGone), errors.Is(err, source.ErrChanged):
+		f.unusable = err
+	case err != nil:
+		return err
+	default:
+		f.name, f.key = f.audience.named(f.Name)
+		if f.key == "" && f.needsKey() {
+			f.unusable = fmt.Errorf("no trait key can be made of the name %q: set key under audiences", f.name)
+		}
+	}
+	return nil
+}
+
+// needsKey reports whether the rows leave open which trait they are of.
+func (f *found) needsKey() bool { return f.layout.format != formatMessages && !f.layout.named }
+
+// peekLayout gives the layout, and a reader that still has the whole object.
+func (s *Source) peekLayout(r io.Reader, a Audience) (*bufio.Reader, layout, error) {
+	buffered := bufio.NewReaderSize(r, sniffBytes)
+	start, err := buffered.Peek(sniffBytes)
+	if len(start) == 0 && err != io.EOF {
+		return nil, layout{}, err
+	}
+	l, unusable := s.layoutOf(start, err != nil, a)
+	return buffered, l, unusable
+}
+
+// unusableError says what is wrong with an object itself.
+type unusableError struct{ error }
+
+// layoutOf tells what an object is from its start, and whole whether that is
+// all of it.
+func (s *Source) layoutOf(start []byte, whole bool, a Audience) (l layout, err error) {
+	if bytes.HasPrefix(start, []byte("\xff\xfe")) || bytes.HasPrefix(start, []byte("\xfe\xff")) {
+		return l, &unusableError{errors.New("UTF-16: save the file as UTF-8")}
+	}
+	header := trimHeader(start)
+	if len(header) == 0 {
+		return l, &unusableError{errEmptyFile}
+	}
+	if header[0] == '{' || header[0] == '[' {
+		l, err = s.jsonLayout(start, a)
+	} else if header, err = firstLine(header, whole); err == nil {
+		l, err = csvLayout(header, a)
+	}
+	if err != nil {
+		return l, &unusableError{err}
+	}
+	return l, nil
+}
+
+func trimHeader(start []byte) []byte {
+	return bytes.TrimSpace(bytes.TrimPrefix(start, []byte("\ufeff")))
+}
+
+func firstLine(start []byte, whole bool) ([]byte, error) {
+	line, _, ended := bytes.Cut(start, []byte("\n"))
+	if !ended && !whole {
+		return nil, errors.New("the first line is longer than 64 KiB: not a CSV")
+	}
+	return bytes.TrimSuffix(line, []byte("\r")), nil
+}
+
+// group makes inputs of the usable objects, the oldest first.
+func (s *Source) group(all []found) ([]source.Input, error) {
+	slices.SortStableFunc(all, func(a, b found) int {
+		return cmp.Or(a.ModTime.Compare(b.ModTime), strings.Compare(a.Name, b.Name))
+	})
+	keys := claims{}
+	lists := map[string][]*found{}
+	var inputs []source.Input
+	for i := range all {
+		f := &all[i]
+		if f.unusable == nil && f.needsKey() {
+			if err := keys.claim(s.cfg.Name, f.key, f.name, f.Name); err != nil {
+				return nil, err
+			}
+		}
+		switch {
+		case f.audience.Parts && f.layout.shape != source.ShapeChanges:
+			lists["parts "+f.pattern] = append(lists["parts "+f.pattern], f)
+		case f.unusable != nil:
+		case f.layout.shape == source.ShapeChanges:
+			inputs = append(inputs, s.input(f))
+		default:
+			lists[f.key] = append(lists[f.key], f)
+		}
+	}
+	for _, list := range lists {
+		if in, ok := s.listInput(list); ok {
+			inputs = append(inputs, in)
+		}
+	}
+	slices.SortStableFunc(inputs, func(a, b source.Input) int {
+		return cmp.Or(a.ListedAt.Compare(b.ListedAt), strings.Compare(a.Objects[0].Name, b.Objects[0].Name))
+	})
+	return inputs, nil
+}
+
+// listInput makes one input of a list's files, oldest first.
+func (s *Source) listInput(list []*found) (source.Input, bool) {
+	newest := list[len(list)-1]
+	in := s.input(newest)
+	if !newest.audience.Parts {
+		return in, true
+	}
+	in.Objects = nil
+	for _, f := range list {
+		switch {
+		case f.unusable != nil:
+			f.unusable = fmt.Errorf("%w (the whole list is left out, for this is a part of it)", f.unusable)
+			return in, false
+		case f.layout.class != newest.layout.class || f.key != newest.key:
+			f.unusable = fmt.Errorf("a part of a list, but of another kind or key than %q: the whole list is left out", newest.Name)
+			return in, false
+		}
+		in.Objects = append(in.Objects, f.Object)
+	}
+	slices.SortFunc(in.Objects, func(a, b source.Object) int { return strings.Compare(a.Name, b.Name) })
+	return in, true
+}
+
+func (s *Source) input(f *found) source.Input {
+	in := source.Input{
+		Source: s.cfg.Name, Shape: f.layout.shape, Class: f.layout.class,
+		Objects: []source.Object{f.Object}, ListedAt: f.ModTime,
+		OnMissing: cmp.Or(f.audience.OnMissing, "keep"),
+	}
+	if f.needsKey() {
+		in.Key, in.Name = f.key, f.name
+	}
+	return in
+}

@@ -1,0 +1,233 @@
+package audiences
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/impactsync/impactsync/sync/segment"
+	"github.com/impactsync/impactsync/sync/source"
+	"github.com/impactsync/impactsync/sync/source/bucket"
+)
+
+const (
+	batchRecords = 1000
+	batchBytes   = 4 << 20
+	junkAtStart  = 100 // bad rows at the beginning, and no good one
+)
+
+var errJunk = errors.New("none of the first 100 rows can be used: the rest was not read")
+
+// Read implements [source.Source].
+//
+// A row whose ids cannot be used is rejected, and reading goes on. A list with
+// a row that cannot be told apart from its neighbours (broken quotes, too long,
+// more or fewer columns than the header) ends in a [source.DamagedError], as
+// does one whose gzip stream is broken, and so its last batch is not Done.
+// Changes give what was whole, a batch that is Done, and then the error.
+func (s *Source) Read(ctx context.Context, in source.Input, from source.Position, fn func(source.Batch) error) error {
+	b := newBatch(in, fn)
+	defer b.release()
+	for _, o := range in.Objects {
+		if err := s.readObject(ctx, b, o, from); err != nil {
+			if b.stopped {
+				return err
+			}
+			return fmt.Errorf("source %q: %w", s.cfg.Name, err)
+		}
+	}
+	return b.flush(true)
+}
+
+func (s *Source) readObject(ctx context.Context, b *batch, o source.Object, from source.Position) error {
+	r, p, err := s.open(ctx, b, o, from)
+	if err != nil {
+		return err
+	}
+	defer r.Close() //nolint:errcheck // nothing was written
+	b.object, b.parser, b.good, b.bad = o.Name, p, p.Position().Offset > 0, 0
+	err = b.readAll(ctx)
+	if b.stopped || bucketError(err) != nil {
+		return err
+	}
+	// Damage in an object that is just being written is none.
+	if changed := r.Verify(ctx); changed != nil || err == nil {
+		return changed
+	}
+	if b.input.Shape == source.ShapeChanges {
+		if err := b.flush(true); err != nil {
+			b.stopped = true
+			return err
+		}
+	}
+	return &source.DamagedError{Object: o.Name, Line: p.Position().Line, Err: err}
+}
+
+// bucketError passes on what is wrong with the bucket, and nothing of what is
+// wrong with the object.
+func bucketError(err error) error {
+	var row *rowError
+	if errors.As(err, &row) || errors.Is(err, bucket.ErrDamaged) || errors.Is(err, errJunk) {
+		return nil
+	}
+	return err
+}
+
+// rowError says that a row could not be told from its neighbours.
+type rowError struct {
+	line int64
+	err  error
+}
+
+func (e *rowError) Error() string { return fmt.Sprintf("line %d: %v", e.line, e.err) }
+func (e *rowError) Unwrap() error { return e.err }
+
+// parser reads the rows of one object: of CSV or of JSON.
+type parser interface {
+	// next takes a row and adds its records to the batch. It gives io.EOF at
+	// the end. Without a batch it only moves on.
+	next(b *batch) error
+	Position() source.Position
+	resume(from source.Position) (same bool, err error)
+}
+
+// open opens an object at a position, or at its start if what stands before
+// the position has changed.
+func (s *Source) open(ctx context.Context, b *batch, o source.Object, from source.Position) (*bucket.Reader, parser, error) {
+	r, p, err := s.start(ctx, b, o)
+	if err != nil || from.Offset == 0 {
+		return r, p, err
+	}
+	same, err := p.resume(from)
+	if same && err == nil {
+		return r, p, nil
+	}
+	if err = errors.Join(bucketError(err), r.Close()); err != nil {
+		return nil, nil, err
+	}
+	return s.start(ctx, b, o)
+}
+
+// start opens an object and tells again what Inputs told: a layout is more
+// than an input can carry.
+func (s *Source) start(ctx context.Context, b *batch, o source.Object) (*bucket.Reader, parser, error) {
+	r, err := s.bucket.Open(ctx, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	_, a := s.lookup(o.Name)
+	buffered, l, err := s.peekLayout(r, a)
+	if err != nil {
+		var unusable *unusableError
+		if errors.As(err, &unusable) || errors.Is(err, bucket.ErrDamaged) {
+			err = &source.DamagedError{Object: o.Name, Err: err}
+		}
+		return nil, nil, errors.Join(err, r.Close())
+	}
+	if l.format != formatCSV {
+		return r, &jsonParser{Splitter: bucket.NewSplitter(buffered, s.cfg.MaxLine), messages: l.format == formatMessages, decoder: &s.decoder}, nil
+	}
+	window := bucket.NewWindow(buffered, s.cfg.MaxLine, b.input.Shape == source.ShapeChanges)
+	return r, &csvParser{layout: l, rows: rows{window: window, comma: l.comma, max: s.cfg.MaxLine}}, nil
+}
+
+// batch gathers records and hands them over.
+type batch struct {
+	input   source.Input
+	fn      func(source.Batch) error
+	object  string
+	parser  parser
+	stopped bool // by fn or the context
+
+	records  []source.Record
+	members  []source.Member
+	changes  []segment.TraitChange
+	messages []*segment.Message // to be released
+	bytes    int
+
+	ids  ids
+	good bool // a good row was seen
+	bad  int  // bad rows before it
+}
+
+func newBatch(in source.Input, fn func(source.Batch) error) *batch {
+	return &batch{
+		input: in, fn: fn,
+		records: make([]source.Record, 0, batchRecords),
+		members: make([]source.Member, 0, batchRecords),
+		changes: make([]segment.TraitChange, 0, batchRecords),
+	}
+}
+
+func (b *batch) readAll(ctx context.Context) error {
+	for {
+		if err := b.parser.next(b); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if !b.good && b.bad >= junkAtStart {
+			return errJunk
+		}
+		if len(b.records) < batchRecords && b.bytes < batchBytes {
+			continue
+		}
+		if ctx.Err() != nil {
+			b.stopped = true
+			return context.Cause(ctx)
+		}
+		if err := b.flush(false); err != nil {
+			b.stopped = true
+			return err
+		}
+	}
+}
+
+func (b *batch) reject(line int64, reason string) {
+	b.bad++
+	b.records = append(b.records, source.Record{Object: b.object, Line: line, Rejected: reason})
+}
+
+func (b *batch) skip(line int64, word string) {
+	b.good = true
+	b.records = append(b.records, source.Record{Object: b.object, Line: line, Skipped: word})
+}
+
+func (b *batch) addMember(line int64, m source.Member) {
+	b.good = true
+	b.members = append(b.members, m)
+	b.records = append(b.records, source.Record{Object: b.object, Line: line, Member: &b.members[len(b.members)-1]})
+}
+
+func (b *batch) addChange(line int64, c segment.TraitChange) {
+	b.good = true
+	b.changes = append(b.changes, c)
+	b.records = append(b.records, source.Record{Object: b.object, Line: line, Change: &b.changes[len(b.changes)-1]})
+}
+
+// flush hands the records over, and the position behind them.
+func (b *batch) flush(done bool) error {
+	if len(b.records) == 0 && !done {
+		return nil
+	}
+	position := source.Position{Done: done}
+	if b.parser != nil {
+		position = b.parser.Position()
+		position.Done = done
+	}
+	err := b.fn(source.Batch{Records: b.records, Position: position})
+	b.release()
+	return err
+}
+
+func (b *batch) release() {
+	for _, m := range b.messages {
+		m.Release()
+	}
+	clear(b.messages)
+	clear(b.records)
+	b.messages, b.records = b.messages[:0], b.records[:0]
+	b.members, b.changes = b.members[:0], b.changes[:0]
+	b.bytes = 0
+}
