@@ -106,8 +106,9 @@ func (l *List) Apply(ctx context.Context) (Verdict, error) {
 		if err := m.run(reader); err != nil {
 			return err
 		}
+		err = m.finish()
 		v = m.verdict
-		return m.finish()
+		return err
 	})
 	return v, err
 }
