@@ -152,7 +152,7 @@ func (c *Client) fields(body wireBody) []FieldError {
 	add := func(notices []notice, level string) {
 		for _, n := range notices {
 			all = append(all, FieldError{
-				Field:   c.clean(string(n.Field)),
+				Field:   c.name(string(n.Field)),
 				Level:   strings.ToUpper(c.clean(cmp.Or(string(n.Level), level))),
 				Message: c.clean(string(n.Message)),
 			})
@@ -171,6 +171,27 @@ func (c *Client) excerpt(text []byte) string { return c.clean(string(text)) }
 // clean makes foreign text fit to be logged: printable, one line, short, no
 // credentials, no addresses. It cuts last, or a cut address would escape.
 func (c *Client) clean(s string) string {
+	return cut(redactTokens(c.name(s)), maxExcerpt)
+}
+
+// name is clean for parameter names: callers compare them, so they stay whole
+// and may look like a token.
+func (c *Client) name(s string) string {
+	s = oneLine(s)
+	for _, secret := range []string{c.config.AuthToken, c.config.AccountSID} {
+		if secret != "" {
+			s = strings.ReplaceAll(s, secret, "[token]")
+		}
+	}
+	return redactEmails(s)
+}
+
+func cut(s string, characters int) string {
+	runes := []rune(s)
+	return string(runes[:min(len(runes), characters)])
+}
+
+func oneLine(s string) string {
 	s = strings.ToValidUTF8(s, "")
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) {
@@ -181,13 +202,5 @@ func (c *Client) clean(s string) string {
 		}
 		return r
 	}, s)
-	s = strings.Join(strings.Fields(s), " ")
-	for _, secret := range []string{c.config.AuthToken, c.config.AccountSID} {
-		if secret != "" {
-			s = strings.ReplaceAll(s, secret, "[token]")
-		}
-	}
-	s = redact(s)
-	runes := []rune(s)
-	return string(runes[:min(len(runes), maxExcerpt)])
+	return strings.Join(strings.Fields(s), " ")
 }

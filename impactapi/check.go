@@ -44,7 +44,7 @@ func (c *check) value(p *Param) {
 		return
 	}
 	if ContainsEmail(p.Value) || ContainsEmail(p.Name) {
-		c.fail(redact(p.Name), "holds an e-mail address in clear; send its SHA-1 as CustomerEmail")
+		c.fail(redactEmails(p.Name), "holds an e-mail address in clear; send its SHA-1 as CustomerEmail")
 		return
 	}
 	known, item := find(c.endpoint, p.Name)

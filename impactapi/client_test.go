@@ -21,7 +21,7 @@ func served(t *testing.T, handler http.HandlerFunc) *Client {
 	t.Helper()
 	server := httptest.NewServer(http.StripPrefix("/base", handler))
 	c, err := New(Config{
-		AccountSID: testSID, AuthToken: testToken, Version: 14, MaxRetries: -1, RequestTimeout: time.Second,
+		AccountSID: testSID, AuthToken: testToken, Version: 14, MaxRetries: -1,
 		TrackingURL: server.URL + "/base", APIURL: server.URL + "/base/",
 	})
 	require.NoError(t, err)
@@ -216,9 +216,10 @@ func TestNew(t *testing.T) {
 // What left the machine decides what may be done next.
 func TestSent(t *testing.T) {
 	t.Parallel()
-	send := func(t *testing.T, url string, transport http.RoundTripper) *Error {
+	send := func(t *testing.T, url string, config Config) *Error {
 		t.Helper()
-		c, err := New(Config{TrackingURL: url, MaxRetries: -1, RequestTimeout: 200 * time.Millisecond, Transport: transport})
+		config.TrackingURL, config.MaxRetries = url, -1
+		c, err := New(config)
 		require.NoError(t, err)
 		defer c.Close()
 		_, err = c.SendPageLoad(t.Context(), validPageLoad())
@@ -234,14 +235,14 @@ func TestSent(t *testing.T) {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		require.NoError(t, err)
 		require.NoError(t, listener.Close())
-		e := send(t, "http://"+listener.Addr().String(), nil)
+		e := send(t, "http://"+listener.Addr().String(), Config{})
 		require.Equal(t, SentNothing, e.Sent)
 		require.False(t, Doubtful(e))
 	})
 
 	t.Run("no such host", func(t *testing.T) {
 		t.Parallel()
-		require.Equal(t, SentNothing, send(t, "http://no-such-host.invalid", nil).Sent)
+		require.Equal(t, SentNothing, send(t, "http://no-such-host.invalid", Config{}).Sent)
 	})
 
 	t.Run("a certificate that nobody signed", func(t *testing.T) {
@@ -250,7 +251,7 @@ func TestSent(t *testing.T) {
 		server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo)
 		server.StartTLS()
 		defer server.Close()
-		e := send(t, server.URL, nil)
+		e := send(t, server.URL, Config{})
 		require.Equal(t, SentNothing, e.Sent)
 		require.ErrorContains(t, e, "certificate")
 	})
@@ -259,7 +260,7 @@ func TestSent(t *testing.T) {
 		t.Parallel()
 		server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
 		defer server.Close()
-		e := send(t, server.URL, nil)
+		e := send(t, server.URL, Config{})
 		require.Equal(t, SentUnknown, e.Sent)
 		require.True(t, Doubtful(e))
 	})
@@ -271,14 +272,14 @@ func TestSent(t *testing.T) {
 			<-r.Context().Done()
 		}))
 		defer server.Close()
-		e := send(t, server.URL, nil)
+		e := send(t, server.URL, Config{RequestTimeout: 200 * time.Millisecond})
 		require.Equal(t, SentUnknown, e.Sent)
 		require.ErrorIs(t, e, errRequestTimeout)
 	})
 
 	t.Run("a transport that does not tell is not believed", func(t *testing.T) {
 		t.Parallel()
-		require.Equal(t, SentUnknown, send(t, "http://example.invalid", mute{}).Sent)
+		require.Equal(t, SentUnknown, send(t, "http://example.invalid", Config{Transport: mute{}}).Sent)
 	})
 }
 

@@ -28,6 +28,8 @@ func TestAnswers(t *testing.T) {
 			`<Message>Not a numeric value</Message></Error></Errors></ImpactRadiusResponse>`, "Validation Failed", field},
 		{"texts for errors", 400, `{"errors":["no","way"]}`, "",
 			[]FieldError{{Level: "ERROR", Message: "no"}, {Level: "ERROR", Message: "way"}}},
+		{"a long trait key", 400, `{"errors":[{"field":"order_completed_last_30days","message":"order_completed_last_30days is new"}]}`, "",
+			[]FieldError{{Field: "order_completed_last_30days", Level: "ERROR", Message: "order_completed_last_30days is new"}}},
 		{"odd types", 400, `{"Message":["a"],"errors":{"a":1}}`, `{"Message":["a"],"errors":{"a":1}}`, nil},
 		{"a web page", 502, "<html>\n<body>Bad\tgateway\x00 of jane@example.com and Zq8hT2kLw0PzR7vN5xYc3mB1</body>",
 			"<html> <body>Bad gateway of [address] and [token]</body>", nil},

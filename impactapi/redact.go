@@ -83,9 +83,9 @@ func isTopLevel(label string) bool {
 	return len(label) >= 2 && !isDigit(label[0])
 }
 
-// redact cuts e-mail addresses and token-like runs out of text that is about
-// to stand in an error or a log.
-func redact(s string) string {
+// redactEmails cuts e-mail addresses out of text that is about to stand in an
+// error or a log.
+func redactEmails(s string) string {
 	var b strings.Builder
 	for {
 		start, end := findEmail(s)
@@ -96,17 +96,18 @@ func redact(s string) string {
 		b.WriteString("[address]")
 		s = s[end:]
 	}
-	if b.Len() > 0 {
-		b.WriteString(s)
-		s = b.String()
+	if b.Len() == 0 {
+		return s
 	}
-	return redactTokens(s)
+	b.WriteString(s)
+	return b.String()
 }
 
 // tokenLength is the least length at which a run of letters and digits mixed
 // looks like a credential; impact.com's have 32 and more.
 const tokenLength = 24
 
+// redactTokens cuts out what looks like a credential.
 func redactTokens(s string) string {
 	var b strings.Builder
 	start, kept := 0, 0
@@ -128,8 +129,10 @@ func redactTokens(s string) string {
 	return b.String()
 }
 
+// isTokenByte leaves _ out: snake_cased trait keys are long, have digits, and
+// must stay readable.
 func isTokenByte(c byte) bool {
-	return isLetter(c) || isDigit(c) || strings.IndexByte("-_~+=", c) >= 0
+	return isLetter(c) || isDigit(c) || strings.IndexByte("-~+=", c) >= 0
 }
 
 func looksSecret(s string) bool {
