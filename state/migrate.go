@@ -18,7 +18,16 @@ var migrations embed.FS
 // compares the binding.
 func (d *DB) prepareSchema(ctx context.Context, o Options) error {
 	if o.ReadOnly {
-		return d.checkSchema(ctx, o)
+		if err := d.checkSchema(ctx, o); err != nil || o.Binding == nil {
+			return err
+		}
+		return d.view(ctx, func(v *view) error {
+			var have Binding
+			if err := v.get(selectBinding, nil, have.dest()...); err != nil || have.ShardCount == 0 {
+				return err
+			}
+			return have.compare(o.Binding.whole(), d.path)
+		})
 	}
 	if err := d.refuseForeign(ctx); err != nil {
 		return err
@@ -87,12 +96,10 @@ func (d *DB) bind(ctx context.Context, b *Binding) error {
 	if b == nil {
 		return nil
 	}
-	want := *b
-	want.ShardCount = max(want.ShardCount, 1)
+	want := b.whole()
 	return d.update(ctx, func(t *tx) error {
 		var have Binding
-		found, err := t.get(`SELECT account_sid, campaign_id, official, hosts, shard_index, shard_count FROM store`, nil,
-			&have.AccountSID, &have.CampaignID, &have.Official, &have.Hosts, &have.ShardIndex, &have.ShardCount)
+		found, err := t.get(selectBinding, nil, have.dest()...)
 		if err != nil {
 			return err
 		}
@@ -103,6 +110,18 @@ func (d *DB) bind(ctx context.Context, b *Binding) error {
 		}
 		return have.compare(want, d.path)
 	})
+}
+
+const selectBinding = `SELECT account_sid, campaign_id, official, hosts, shard_index, shard_count FROM store`
+
+func (b *Binding) dest() []any {
+	return []any{&b.AccountSID, &b.CampaignID, &b.Official, &b.Hosts, &b.ShardIndex, &b.ShardCount}
+}
+
+// whole is the binding with its defaults.
+func (b Binding) whole() Binding {
+	b.ShardCount = max(b.ShardCount, 1)
+	return b
 }
 
 // compare names both sides of a mismatch. The hosts' text may differ (another

@@ -19,19 +19,36 @@ import (
 // back as [Problems], all of them at once. Relative paths in the file
 // (state.path, apiKeyFile, file://./ URLs) are taken from the file's folder.
 func Load(path string, getenv Lookup) (*Config, error) {
-	data, err := os.ReadFile(path)
+	data, folder, err := open(path)
 	if err != nil {
-		return nil, fmt.Errorf("read the configuration: %w (name another file with --config)", err)
-	}
-	folder, err := filepath.Abs(filepath.Dir(path))
-	if err != nil {
-		return nil, fmt.Errorf("find the folder of %q: %w", path, err)
+		return nil, err
 	}
 	return read(data, path, folder, getenv)
 }
 
+// open gives the file's text and its folder.
+func open(path string) (data []byte, folder string, err error) {
+	if data, err = os.ReadFile(path); err != nil {
+		return nil, "", fmt.Errorf("read the configuration: %w (name another file with --config)", err)
+	}
+	if folder, err = filepath.Abs(filepath.Dir(path)); err != nil {
+		return nil, "", fmt.Errorf("find the folder of %q: %w", path, err)
+	}
+	return data, folder, nil
+}
+
 // read is Load after the file was read.
 func read(data []byte, file, folder string, getenv Lookup) (*Config, error) {
+	c, problems := decode(data, file, folder, getenv)
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	return c, nil
+}
+
+// decode gives what the file says and what is wrong with it, in the file's
+// order; nil for a file that is not YAML.
+func decode(data []byte, file, folder string, getenv Lookup) (*Config, Problems) {
 	c := &Config{}
 	d := &decoder{file: file, lookup: getenv, places: map[string]*token.Position{}, raw: map[string]string{}}
 	if !d.decode(data, c) {
@@ -42,13 +59,10 @@ func read(data []byte, file, folder string, getenv Lookup) (*Config, error) {
 	l.paths()
 	l.secret()
 	l.check()
-	if len(d.problems) == 0 {
-		return c, nil
-	}
 	slices.SortStableFunc(d.problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
-	return nil, d.problems
+	return c, d.problems
 }
 
 // loader completes and checks a decoded configuration.

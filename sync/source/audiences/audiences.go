@@ -199,6 +199,13 @@ func (s *Source) Close() error { return s.bucket.Close() }
 // or key only.
 func (s *Source) Missing() []source.Input { return s.missing }
 
+// Pattern gives the pattern of the configuration that an object goes by, or
+// nothing.
+func (s *Source) Pattern(object string) string {
+	pattern, _ := s.lookup(object)
+	return pattern
+}
+
 // lookup gives the configuration of an object.
 func (s *Source) lookup(object string) (pattern string, a Audience) {
 	plain := strings.TrimSuffix(object, ".gz")
