@@ -219,14 +219,14 @@ func (s *Source) listInput(list []*found) (source.Input, bool) {
 	if !newest.audience.Parts {
 		return in, true
 	}
+	if i := slices.IndexFunc(list, func(f *found) bool { return f.unusable != nil }); i >= 0 {
+		list[i].unusable = fmt.Errorf("%w (the whole list is left out, for this is a part of it)", list[i].unusable)
+		return in, false
+	}
 	in.Objects = nil
 	for _, f := range list {
-		switch {
-		case f.unusable != nil:
-			f.unusable = fmt.Errorf("%w (the whole list is left out, for this is a part of it)", f.unusable)
-			return in, false
-		case f.layout.class != newest.layout.class || f.key != newest.key:
-			f.unusable = fmt.Errorf("a part of a list, but of another kind or key than %q: the whole list is left out", newest.Name)
+		if f.layout.class != newest.layout.class {
+			f.unusable = fmt.Errorf("a part of a list, but of another kind than %q: the whole list is left out", newest.Name)
 			return in, false
 		}
 		in.Objects = append(in.Objects, f.Object)

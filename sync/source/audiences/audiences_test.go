@@ -1,0 +1,464 @@
+package audiences
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/impactsync/impactsync/sync/segment"
+	"github.com/impactsync/impactsync/sync/source"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var newYear = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// setup makes a folder of files, each an hour newer than the one before it in
+// the order of names, and opens it.
+func setup(t *testing.T, files map[string]string, audiences map[string]Audience) *Source {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range files {
+		write(t, dir, name, content, newYear)
+	}
+	return open(t, dir, audiences)
+}
+
+func write(t *testing.T, dir, name, content string, at time.Time) {
+	t.Helper()
+	file := filepath.Join(dir, name)
+	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
+	require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
+	require.NoError(t, os.Chtimes(file, at, at))
+}
+
+func open(t *testing.T, dir string, audiences map[string]Audience) *Source {
+	t.Helper()
+	s, err := New(context.Background(), Config{Name: "exports", URL: "file://" + dir, Audiences: audiences})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
+}
+
+// inputs gives the inputs, and the rejected objects as "name: reason".
+func inputs(t *testing.T, s *Source) (ins []source.Input, rejected []string) {
+	t.Helper()
+	ins, err := s.Inputs(context.Background(), func(o source.Object, _ int64, reason string) {
+		rejected = append(rejected, o.Name+": "+reason)
+	})
+	require.NoError(t, err)
+	return ins, rejected
+}
+
+// one gives the only input.
+func one(t *testing.T, s *Source) source.Input {
+	t.Helper()
+	ins, rejected := inputs(t, s)
+	require.Empty(t, rejected)
+	require.Len(t, ins, 1)
+	return ins[0]
+}
+
+// read gives each record as one line of text, and whether the last batch was
+// Done.
+func read(s *Source, in source.Input, from source.Position) (records []string, last source.Position, err error) {
+	err = s.Read(context.Background(), in, from, func(b source.Batch) error {
+		for _, r := range b.Records {
+			records = append(records, show1(r))
+		}
+		last = b.Position
+		return nil
+	})
+	return records, last, err
+}
+
+func show1(r source.Record) string {
+	who := func(i segment.Identity) string {
+		mail := ""
+		if i.EmailSHA1 != "" {
+			mail = i.EmailSHA1[:6]
+		}
+		return i.UserID + "/" + i.AnonymousID + "/" + mail
+	}
+	switch {
+	case r.Member != nil && r.Member.Cleared:
+		return fmt.Sprintf("%d %s cleared", r.Line, who(r.Member.Identity))
+	case r.Member != nil:
+		return fmt.Sprintf("%d %s=%s", r.Line, who(r.Member.Identity), r.Member.Value)
+	case r.Change != nil:
+		return fmt.Sprintf("%d %s %s=%s", r.Line, who(r.Change.Identity), r.Change.Key, r.Change.Value)
+	case r.Rejected != "":
+		return fmt.Sprintf("%d rejected: %s", r.Line, r.Rejected)
+	}
+	return fmt.Sprintf("%d skipped: %s", r.Line, r.Skipped)
+}
+
+// A short SHA-1: of luke@force.com.
+const luke = "3139bd"
+
+func TestReadsEveryShapeByItsHeader(t *testing.T) {
+	t.Parallel()
+	hash := "BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD"
+	for name, tt := range map[string]struct {
+		content  string
+		audience Audience
+		shape    source.Shape
+		class    segment.Class
+		want     []string
+	}{
+		"a CSV of user ids": {
+			"user_id\nu1\nu2\n", Audience{}, source.ShapeList, segment.ClassAudience,
+			[]string{"2 u1//=true", "3 u2//=true"},
+		},
+		"all simple columns, in any order and case": {
+			"\ufeff Email ,USER_ID,Anonymous_Id\r\nluke@force.com,u1,a1\r\n,,a2\r\n\r\nLuke@Force.com,,\r\n", Audience{},
+			source.ShapeList, segment.ClassAudience,
+			[]string{"2 u1/a1/" + luke + "=true", "3 /a2/=true", "5 //" + luke + "=true"},
+		},
+		"values are of a computed trait": {
+			"user_id,value\nu1,34.5\nu2,\n", Audience{}, source.ShapeList, segment.ClassComputed,
+			[]string{"2 u1//=34.5", "3 u2// cleared"},
+		},
+		"values of a membership": {
+			"user_id,value\nu1,true\nu2,false\nu3,\nu4,perhaps\n", Audience{Value: "membership"}, source.ShapeList, segment.ClassAudience,
+			[]string{"2 u1//=true", "3 skipped: not_member", "4 skipped: not_member",
+				`5 rejected: "perhaps" is neither true nor false: set value: computed if it is not a membership`},
+		},
+		"rows of changes, as configured": {
+			"user_id,value\nu1,true\nu2,false\n", Audience{Value: "membership", List: "changes", Key: "vip"}, source.ShapeChanges, segment.ClassAudience,
+			[]string{"2 u1// vip=true", "3 u2// vip=false"},
+		},
+		"an unformatted download": {
+			"key,external_ids\np1,\"{\"\"anonymous_id\"\":[\"\"a1\"\",\"\"a2\"\"],\"\"email\"\":[\"\"luke@force.com\"\"]}\"\n" +
+				"p2,\"{\"\"user_id\"\":[\"\"u1\"\",\"\"u2\"\"],\"\"anonymous_id\"\":[\"\"a1\"\"]}\"\np3,{}\n",
+			Audience{}, source.ShapeList, segment.ClassAudience,
+			[]string{"2 /a1/" + luke + "=true", "2 /a2/" + luke + "=true", "3 u1/a1/=true", "3 u2/a1/=true",
+				"4 rejected: no usable user id, anonymous id or e-mail address"},
+		},
+		"a formatted download": {
+			"key,user_id,user_id_1,anonymous_id,email,email_1\np1,u1,u2,a1,luke@force.com,x@y.test\np2,,,,luke@force.com,\n",
+			Audience{}, source.ShapeList, segment.ClassAudience,
+			[]string{"2 u1/a1/" + luke + "=true", "2 u2/a1/" + luke + "=true", "3 //" + luke + "=true"},
+		},
+		"repeated rows of a computed trait": {
+			"key,value,external_ids,email\np1,34,\"{\"\"user_id\"\":[\"\"u1\"\"]}\",luke@force.com\np1,34,\"{\"\"user_id\"\":[\"\"u1\"\"]}\",x@y.test\n",
+			Audience{}, source.ShapeList, segment.ClassComputed,
+			[]string{"2 u1//" + luke + "=34", "3 u1//d51ed0=34"},
+		},
+		"only SHA-256 of addresses": {
+			"email\n" + hash + "\n", Audience{}, source.ShapeList, segment.ClassAudience,
+			[]string{"2 rejected: only the SHA-256 of an e-mail address, which cannot be addressed: impact.com takes SHA-1 on page loads"},
+		},
+		"a computed trait's download": {
+			"key,value,external_ids\np1,34,\"{\"\"user_id\"\":[\"\"u1\"\"]}\"\n", Audience{}, source.ShapeList, segment.ClassComputed,
+			[]string{"2 u1//=34"},
+		},
+		"typographic quotes in the JSON": {
+			"key,external_ids\np1,\"{\"\"email\"\": [“luke@force.com”]}\"\n", Audience{}, source.ShapeList, segment.ClassAudience,
+			[]string{"2 rejected: typographic quotes in the JSON: write plain ones, or let Segment write the file again"},
+		},
+		"AWS S3 (Actions)": {
+			"event_name|event_type|user_id|anonymous_id|email|timestamp|message_id|audience_name|audience_id|audience_space_id|audience_action\n" +
+				`"Audience Entered"|"track"|"u1"|""|"luke@force.com"|"2026-01-02T03:04:05.123456789Z"|"m1"|"vip"|"aud_1"|"spa_1"|"true"` + "\n" +
+				`""|"identify"|"u2"|"a2"|""|""|"m2"|"vip"|"aud_1"|"spa_1"|"false"` + "\n" +
+				`"Order Completed"|"track"|"u2"|"a2"|""|""|"m3"|""|""|""|""`,
+			Audience{}, source.ShapeChanges, segment.ClassAudience,
+			[]string{"2 u1//" + luke + " vip=true", "3 u2/a2/ vip=false", "4 skipped: not_audience"},
+		},
+		"AWS S3 CSV": {
+			"audience_name,audience_id,audience_action,email,user_id,anonymous_id,timestamp,message_id,space_id,integrations_object,properties_or_traits\n" +
+				`"vip","aud_1","false","","u1","","2026-01-02T03:04:05Z","m1","spa_1","{}","{""vip"":false}"`,
+			Audience{}, source.ShapeChanges, segment.ClassAudience,
+			[]string{"2 u1// vip=false"},
+		},
+		"JSON lines": {
+			"{\"user_id\":\"u1\",\"email\":\"luke@force.com\"}\n{\"userId\":7,\"anonymousId\":\"a1\"}\n{\"user_id\":null}\n{\"user_id\":“u”}\n",
+			Audience{}, source.ShapeList, segment.ClassAudience,
+			[]string{"1 u1//" + luke + "=true", "2 7/a1/=true", "3 rejected: no usable user id, anonymous id or e-mail address",
+				"4 rejected: typographic quotes in the JSON: write plain ones, or let Segment write the file again"},
+		},
+		"a JSON array of computed values": {
+			`[{"user_id":"u1","value":1.5}, {"external_ids":{"user_id":["u2"]},"value":"gold"}, {"user_id":"u3","value":null}]`,
+			Audience{}, source.ShapeList, segment.ClassComputed,
+			[]string{"1 u1//=1.5", "2 u2//=gold", "3 u3// cleared"},
+		},
+		"an empty JSON array": {"[]\n", Audience{}, source.ShapeList, segment.ClassAudience, nil},
+		"only a header":       {"user_id", Audience{}, source.ShapeList, segment.ClassAudience, nil},
+		"raw messages": {
+			`{"type":"identify","userId":"u1","messageId":"m1","traits":{"vip":true},"context":{"personas":{"computation_class":"audience","computation_key":"vip"}}}` + "\n" +
+				`{"type":"page","userId":"u1","messageId":"m2"}` + "\n",
+			Audience{}, source.ShapeChanges, segment.ClassAudience,
+			[]string{"1 u1// vip=true", "2 skipped: not_audience"},
+		},
+		"ids that stand for nobody": {
+			"user_id,anonymous_id\nnull,a1\n-1,\n000,anonymous\nu\xff,\n", Audience{}, source.ShapeList, segment.ClassAudience,
+			[]string{"2 /a1/=true", "3 rejected: no usable user id, anonymous id or e-mail address",
+				"4 rejected: no usable user id, anonymous id or e-mail address", "5 rejected: not valid UTF-8"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			zipped := new(bytes.Buffer)
+			w := gzip.NewWriter(zipped)
+			_, err := w.Write([]byte(tt.content))
+			require.NoError(t, err)
+			require.NoError(t, w.Close())
+			for how, content := range map[string]string{"plain": tt.content, "gzip": zipped.String()} {
+				s := setup(t, map[string]string{"Order Completed Last 30days.csv": content}, map[string]Audience{"*.csv": tt.audience})
+				in := one(t, s)
+				require.Equal(t, tt.shape, in.Shape, how)
+				require.Equal(t, tt.class, in.Class, how)
+				records, last, err := read(s, in, source.Position{})
+				require.NoError(t, err, how)
+				require.Equal(t, tt.want, records, how)
+				require.True(t, last.Done, how)
+			}
+		})
+	}
+}
+
+func TestChangesCarryWhatTheRowSays(t *testing.T) {
+	t.Parallel()
+	s := setup(t, map[string]string{"vip.csv": "user_id,timestamp,message_id,audience_name,audience_id,space_id,audience_action\n" +
+		"u1,2026-01-02T03:04:05.123456789Z,m1,vip,aud_1,spa_1,true\nu2,,m2,vip,aud_1,spa_1,true\n"}, nil)
+	var got []segment.TraitChange
+	require.NoError(t, s.Read(context.Background(), one(t, s), source.Position{}, func(b source.Batch) error {
+		for _, r := range b.Records {
+			got = append(got, *r.Change)
+		}
+		return nil
+	}))
+	require.Equal(t, segment.TraitChange{
+		Identity: segment.Identity{UserID: "u1"}, Key: "vip", Class: segment.ClassAudience, ComputationID: "aud_1", SpaceID: "spa_1",
+		State: segment.ValueSet, Value: "true", At: time.Date(2026, 1, 2, 3, 4, 5, 123456789, time.UTC), MessageID: "m1",
+	}, got[0])
+	require.True(t, newYear.Equal(got[1].At), "without a time the file's counts")
+}
+
+func TestObjectsThatAreNoList(t *testing.T) {
+	t.Parallel()
+	s := setup(t, map[string]string{
+		"dup.csv":     "user_id,email,User_ID\nu1,,u2\n",
+		"empty.csv":   "",
+		"noid.csv":    "name,luke@force.com\nx,y\n",
+		"utf16.csv":   "\xff\xfeu\x00",
+		"latin1.csv":  "user_id,Gr\xf6\xdfe\n",
+		"events.csv":  "event_name,user_id,message_id\nx,u1,m1\n",
+		"!!!.csv":     "user_id\nu1\n",
+		"junk.bin":    "\x00\x01\x02\x03",
+		"cut.csv.gz":  "\x1f\x8b\x08\x00",
+		"spaces.csv":  " \n\n",
+		"badjson.txt": "{\"user_id\":“u1”}\n",
+	}, nil)
+	ins, rejected := inputs(t, s)
+	require.Empty(t, ins)
+	require.ElementsMatch(t, []string{
+		`dup.csv: the header has the column "user_id" twice`,
+		`empty.csv: empty file: a list with nobody in it has a header line`,
+		`spaces.csv: empty file: a list with nobody in it has a header line`,
+		`utf16.csv: UTF-16: save the file as UTF-8`,
+		`latin1.csv: the header is not valid UTF-8: save the file as UTF-8`,
+		`events.csv: rows of AWS S3 (Actions), by the column "event_name", without audience_action: add that column in Segment, or set list under audiences`,
+		`!!!.csv: no trait key can be made of the name "!!!": set key under audiences`,
+		`junk.bin: no column with an id: want user_id, anonymous_id, email or external_ids, the header is "\x00\x01\x02\x03"`,
+		`cut.csv.gz: damaged gzip: it ends in the middle: was the upload cut off?`,
+		`badjson.txt: no JSON object that can be read at its beginning`,
+	}, dropPrefix(rejected, "noid.csv"))
+	for _, r := range rejected {
+		require.NotContains(t, r, "force.com", "an address of a file without a header")
+	}
+}
+
+func dropPrefix(list []string, prefix string) []string {
+	var kept []string
+	for _, s := range list {
+		if !strings.HasPrefix(s, prefix) {
+			kept = append(kept, s)
+		}
+	}
+	return kept
+}
+
+func TestAListThatCannotBeReadToItsEndIsAnError(t *testing.T) {
+	t.Parallel()
+	zipped := new(bytes.Buffer)
+	w := gzip.NewWriter(zipped)
+	for i := range 5000 {
+		_, err := fmt.Fprintf(w, "u%d\n", i*7919)
+		require.NoError(t, err)
+	}
+	require.NoError(t, w.Close())
+	for name, content := range map[string]string{
+		"a quote in a plain field":  "user_id,email\nu1,\nu\"2,\n",
+		"a quote without an end":    "user_id,email\nu1,\n\"u2,\nu3,\n",
+		"too few columns":           "user_id,email\nu1,\nu2\n",
+		"a row longer than allowed": "user_id,email\nu1,\n\"" + strings.Repeat("x\n", 1<<20),
+		"a line longer than that":   "user_id,email\nu1,\n" + strings.Repeat("x", 2<<20) + "\nu3,\n",
+		"a truncated gzip":          "user_id\n" + zipped.String()[:0],
+		"JSON cut off":              "{\"user_id\":\"u1\"}\n{\"user_",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if name == "a truncated gzip" {
+				all := new(bytes.Buffer)
+				w := gzip.NewWriter(all)
+				_, _ = w.Write([]byte("user_id\n"))
+				for i := range 5000 {
+					_, _ = fmt.Fprintf(w, "u%d\n", i*7919)
+				}
+				require.NoError(t, w.Close())
+				content = all.String()[:all.Len()-100]
+			}
+			s := setup(t, map[string]string{"vip.csv": content}, nil)
+			in := one(t, s)
+			_, last, err := read(s, in, source.Position{})
+			var damaged *source.DamagedError
+			require.ErrorAs(t, err, &damaged)
+			require.Equal(t, "vip.csv", damaged.Object)
+			require.False(t, last.Done)
+		})
+	}
+}
+
+func TestAListOfJunkIsGivenUp(t *testing.T) {
+	t.Parallel()
+	s := setup(t, map[string]string{"vip.csv": "user_id\n" + strings.Repeat("null\n", 1000)}, nil)
+	records, _, err := read(s, one(t, s), source.Position{})
+	require.ErrorIs(t, err, errJunk)
+	require.LessOrEqual(t, len(records), 100)
+}
+
+func TestTheNewestFileIsTheList(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, dir, "mon/VIP.csv", "user_id\nu1\n", newYear)
+	write(t, dir, "tue/VIP.csv.gz", "user_id\nu2\n", newYear.Add(time.Hour))
+	s := open(t, dir, nil)
+	in := one(t, s)
+	require.Equal(t, "VIP", in.Name)
+	require.Equal(t, "vip", in.Key)
+	require.True(t, newYear.Add(time.Hour).Equal(in.ListedAt))
+	records, _, err := read(s, in, source.Position{})
+	require.NoError(t, err)
+	require.Equal(t, []string{"2 u2//=true"}, records)
+}
+
+func TestParts(t *testing.T) {
+	t.Parallel()
+	parts := map[string]Audience{"vip-*": {Name: "VIP", Parts: true}}
+	t.Run("are one list", func(t *testing.T) {
+		t.Parallel()
+		s := setup(t, map[string]string{"vip-1.csv": "user_id\nu1\n", "vip-2.csv": "email,user_id\n,u2\n"}, parts)
+		in := one(t, s)
+		require.Len(t, in.Objects, 2)
+		records, last, err := read(s, in, source.Position{})
+		require.NoError(t, err)
+		require.Equal(t, []string{"2 u1//=true", "2 u2//=true"}, records)
+		require.True(t, last.Done)
+	})
+	t.Run("one that is bad spoils the list", func(t *testing.T) {
+		t.Parallel()
+		s := setup(t, map[string]string{"vip-1.csv": "user_id\nu1\n", "vip-2.csv": ""}, parts)
+		ins, rejected := inputs(t, s)
+		require.Empty(t, ins)
+		require.Len(t, rejected, 1)
+		require.Contains(t, rejected[0], "the whole list is left out")
+	})
+}
+
+func TestTwoNamesForOneKey(t *testing.T) {
+	t.Parallel()
+	s := setup(t, map[string]string{"Big Spender.csv": "user_id\nu1\n", "big-spender.csv": "user_id\nu2\n"}, nil)
+	_, err := s.Inputs(context.Background(), nil)
+	var clash *KeyClashError
+	require.ErrorAs(t, err, &clash)
+	require.Equal(t, "big_spender", clash.Key)
+	require.ElementsMatch(t, []string{"Big Spender", "big-spender"}, clash.Names[:])
+
+	_, err = New(context.Background(), Config{Name: "x", URL: "file:///", Audiences: map[string]Audience{
+		"a*.csv": {Name: "VIP"}, "b*.csv": {Name: "v.i.p", Key: "vip"},
+	}})
+	require.ErrorAs(t, err, &clash)
+}
+
+func TestMissing(t *testing.T) {
+	t.Parallel()
+	s := setup(t, map[string]string{"gold.csv": ""}, map[string]Audience{
+		"vip.csv":    {OnMissing: "exit"},
+		"gold*.csv":  {Name: "Gold", OnMissing: "exit"},
+		"delta*.csv": {Name: "Delta", List: "changes"},
+		"ltv*.csv":   {Key: "ltv", Value: "computed"},
+	})
+	_, rejected := inputs(t, s)
+	require.Len(t, rejected, 1)
+	require.ElementsMatch(t, []source.Input{
+		{Source: "exports", Shape: source.ShapeList, Key: "vip", Name: "vip", Class: segment.ClassAudience, OnMissing: "exit"},
+		{Source: "exports", Shape: source.ShapeList, Key: "ltv", Name: "ltv", Class: segment.ClassComputed, OnMissing: "keep"},
+	}, s.Missing())
+}
+
+func TestConfigurationErrorsAreToldTogether(t *testing.T) {
+	t.Parallel()
+	_, err := New(context.Background(), Config{Name: "x", URL: "file:///", Audiences: map[string]Audience{
+		"[":     {},
+		"a.csv": {List: "all", Value: "yes", OnMissing: "no"},
+		"b*":    {OnMissing: "exit"},
+		"c*":    {Parts: true},
+		"!.csv": {},
+	}})
+	require.Error(t, err)
+	for _, want := range []string{`"["`, `list: "all"`, `value: "yes"`, `onMissing: "no"`, "onMissing: exit needs", "parts: one list", `no trait key can be made of "!.csv"`} {
+		require.ErrorContains(t, err, want)
+	}
+}
+
+func TestChangesAreReadOn(t *testing.T) {
+	t.Parallel()
+	const header = "user_id,audience_name,audience_action\n"
+	s := setup(t, map[string]string{"d.csv": header + "u1,vip,true"}, nil)
+	dir := strings.TrimPrefix(s.bucket.URL(), "file://")
+	_, first, err := read(s, one(t, s), source.Position{})
+	require.NoError(t, err)
+	require.True(t, first.Done)
+
+	write(t, dir, "d.csv", header+"u1,vip,true\nu2,vip,true\n", newYear.Add(time.Hour))
+	records, second, err := read(s, one(t, s), first)
+	require.NoError(t, err)
+	require.Equal(t, []string{"3 u2// vip=true"}, records)
+
+	write(t, dir, "d.csv", header+"u9,vip,true\nu2,vip,true\nu3,vip,true\n", newYear.Add(2*time.Hour))
+	records, _, err = read(s, one(t, s), second)
+	require.NoError(t, err)
+	require.Len(t, records, 3, "a rewritten object is read from its start")
+}
+
+func TestDamagedChangesGiveWhatWasWhole(t *testing.T) {
+	t.Parallel()
+	s := setup(t, map[string]string{"d.csv": "user_id,audience_name,audience_action\nu1,vip,true\nu2,vip\n\"u3,vip,true\n"}, nil)
+	records, last, err := read(s, one(t, s), source.Position{})
+	var damaged *source.DamagedError
+	require.ErrorAs(t, err, &damaged)
+	require.Equal(t, []string{"2 u1// vip=true", "3 rejected: 2 columns where the header has 3"}, records)
+	require.True(t, last.Done)
+}
+
+func TestAnErrorOfTheCallerEndsTheReading(t *testing.T) {
+	t.Parallel()
+	s := setup(t, map[string]string{"vip.csv": "user_id\n" + strings.Repeat("u1\n", 5000)}, nil)
+	calls := 0
+	err := s.Read(context.Background(), one(t, s), source.Position{}, func(source.Batch) error {
+		calls++
+		return os.ErrDeadlineExceeded
+	})
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	require.Equal(t, 1, calls)
+}
