@@ -35,6 +35,7 @@ const (
 	srcAttr       = "https://integrations.impact.com/impact-brand/docs/attribution-data"
 	srcOrder      = "https://integrations.impact.com/impact-brand/docs/order-level-data"
 	srcItem       = "https://integrations.impact.com/impact-brand/docs/item-level-data"
+	srcSegment    = "https://github.com/segmentio/segment-docs/blob/747b35d8f5f1889b041f2101185d562d7c4c016e/src/connections/destinations/catalog/impact/index.md"
 	srcStatus     = "https://help.impact.com/brand/what-would-you-like-to-learn-about/platform-features/tracking/set-up-tracking/configure-customer-status-mapping"
 )
 

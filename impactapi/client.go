@@ -60,8 +60,12 @@ type Config struct {
 
 	// RetryUnknown repeats page loads too when it is unknown whether the first
 	// arrived. impact.com cannot tell a repeated page load from a second visit;
-	// conversions, told apart by OrderId, are always repeated.
+	// conversions, told apart by OrderId, are repeated without it.
 	RetryUnknown bool
+
+	// NeverRetryUnknown does not repeat conversions either when it is unknown
+	// whether the first arrived.
+	NeverRetryUnknown bool
 }
 
 // String names the account and the hosts, never the token.
@@ -147,6 +151,9 @@ func withDefaults(c Config) Config {
 
 func checkLimits(c Config) error {
 	var problems []error
+	if c.RetryUnknown && c.NeverRetryUnknown {
+		problems = append(problems, errors.New("config: RetryUnknown and NeverRetryUnknown exclude each other"))
+	}
 	if c.Version < 0 {
 		problems = append(problems, fmt.Errorf("config: Version is %d: give a version such as 14, or 0", c.Version))
 	}

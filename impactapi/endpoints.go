@@ -64,7 +64,8 @@ func (c *Client) SendPageLoad(ctx context.Context, p Params) (*PageLoadResult, e
 // It is retried within the call on 408, 429, 5xx and network errors, also when
 // it is unknown whether the request arrived: impact.com drops a second
 // conversion of the same event type and OrderId within the event type's own
-// window, whose length is not documented.
+// window, whose length is not documented. Config.NeverRetryUnknown turns that
+// off.
 //
 // https://integrations.impact.com/brand-api-reference/reference/conversions/conversions
 func (c *Client) SendConversion(ctx context.Context, p Params) (*ConversionResult, error) {
@@ -99,7 +100,7 @@ func (c *Client) account(ctx context.Context, method, resource string, form Para
 	k := &call{
 		method: method, path: "/Advertisers/{AccountSID}/" + resource,
 		url: c.api.JoinPath("Advertisers", c.config.AccountSID, resource), headers: c.signed,
-		form: form, repeatable: true, limit: maxList,
+		form: form, repeatable: method == http.MethodGet || !c.config.NeverRetryUnknown, limit: maxList,
 	}
 	if method == http.MethodPost {
 		k.headers, k.limit = c.signedForm, maxBody

@@ -158,6 +158,14 @@ func TestWhatIsRepeated(t *testing.T) {
 		require.True(t, Doubtful(err))
 	})
 
+	bubble(t, "but not when the config forbids it", func(t *testing.T) {
+		c := onWire(t, Config{NeverRetryUnknown: true}, script(reset, taken))
+		_, err := c.SendConversion(t.Context(), validConversion())
+		var e *Error
+		require.ErrorAs(t, err, &e)
+		require.Equal(t, 1, e.Attempts)
+	})
+
 	bubble(t, "a caller that was cancelled before has sent nothing", func(t *testing.T) {
 		c := onWire(t, Config{}, taken)
 		ctx, cancel := context.WithCancel(t.Context())

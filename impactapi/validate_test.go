@@ -3,7 +3,6 @@ package impactapi
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -143,32 +142,6 @@ func TestValidateConversion(t *testing.T) {
 		}
 		require.NotContains(t, err.Error(), "jane")
 	})
-}
-
-func TestTypedRequests(t *testing.T) {
-	t.Parallel()
-	at := time.Date(2026, 11, 1, 12, 0, 0, 0, time.FixedZone("", 3600))
-
-	page := PageLoad{
-		CampaignID: "1000", EventDate: at, PageURL: "https://example.com/",
-		Visitor: Visitor{ClickID: "c:1"}, TrackingConsent: new(false), Extra: Params{{"vip", "true"}},
-	}.Params()
-	require.NoError(t, ValidatePageLoad(page))
-	require.Equal(t, "CampaignId=1000&EventDate=2026-11-01T12%3A00%3A00%2B01%3A00&PageUrl=https%3A%2F%2Fexample.com%2F"+
-		"&ClickId=c%3A1&TrackingConsent=false&vip=true", page.Encode())
-
-	sale := Conversion{
-		CampaignID: "1000", EventDate: at, OrderID: "o-1", EventTypeCode: "sale", Visitor: Visitor{CustomerID: "c-1"},
-		Order: Order{Currency: "USD", Discount: Cents(250)},
-		Items: []Item{{SKU: "45790-32", Quantity: 1, Price: Cents(1900)}, {SKU: "46493-32", SubTotal: "6"}},
-		Text:  map[int]string{2: "b", 1: "a"}, Dates: map[int]time.Time{1: at},
-	}.Params()
-	require.NoError(t, ValidateConversion(sale))
-	require.Equal(t, "CampaignId=1000&EventTypeCode=sale&EventDate=2026-11-01T12%3A00%3A00%2B01%3A00&OrderId=o-1&CustomerId=c-1"+
-		"&CurrencyCode=USD&OrderDiscount=2.50&ItemSku1=45790-32&ItemQuantity1=1&ItemPrice1=19.00&ItemSku2=46493-32&ItemSubTotal2=6"+
-		"&Text1=a&Text2=b&Date1=2026-11-01T12%3A00%3A00%2B01%3A00", sale.Encode())
-
-	require.Equal(t, Amount("-0.05"), Cents(-5))
 }
 
 func TestContainsEmail(t *testing.T) {

@@ -18,7 +18,7 @@
 // # What it does not know
 //
 // impact.com documents neither the length of its OrderId window (here:
-// forever), nor what an unknown parameter of a page load does (here: nothing,
+// for as long as the sandbox runs), nor what an unknown parameter of a page load does (here: nothing,
 // or a warning with Config.WarnUnknown), nor how long a submission takes
 // (Config.SettleAfter). It attributes nothing and pays nobody.
 //
