@@ -166,6 +166,14 @@ func TestWhatIsRepeated(t *testing.T) {
 		require.Equal(t, 1, e.Attempts)
 	})
 
+	bubble(t, "and not when impact.com chooses the order id", func(t *testing.T) {
+		c := onWire(t, Config{}, script(reset, taken))
+		p := validConversion()
+		p.Set("OrderId", GeneratedOrderID)
+		_, err := c.SendConversion(t.Context(), p)
+		require.True(t, Doubtful(err))
+	})
+
 	bubble(t, "a caller that was cancelled before has sent nothing", func(t *testing.T) {
 		c := onWire(t, Config{}, taken)
 		ctx, cancel := context.WithCancel(t.Context())

@@ -36,6 +36,9 @@ func (o *orders) add(id string, x *exchange) {
 		order:    first(x.form, "OrderId", "Oid"),
 		campaign: first(x.form, "CampaignId"),
 	}}
+	if sub.key.order == impactapi.GeneratedOrderID {
+		sub.key.order = id
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.seen == nil {
