@@ -202,9 +202,11 @@ const attributed = ` AND (d.kind <> 'conversion' OR d.created_at < ?4 OR NOT EXI
 	WHERE o.profile_id = d.profile_id AND o.status IN (1, 2, 3, 5) AND o.kind = 'page_load' AND o.event_at <= d.event_at))`
 
 // The first of these goes along deliveries_due, the second along
-// deliveries_next: an OR of both would sort the whole queue.
+// deliveries_next: an OR of both would sort the whole queue. SQLite uses a
+// partial index only where its condition stands in the query word for word,
+// hence the "status > 0".
 const (
-	duePending = selectDue + `WHERE d.kind = ?1 AND d.status = 1 AND d.has_click = ?2 AND ?3 > 0` + attributed + ` ORDER BY d.event_at`
+	duePending = selectDue + `WHERE d.kind = ?1 AND d.status = 1 AND d.status > 0 AND d.has_click = ?2 AND ?3 > 0` + attributed + ` ORDER BY d.event_at`
 	dueAgain   = selectDue + `WHERE d.status IN (3, 5) AND d.next_attempt_at <= ?3 AND d.kind = ?1 AND d.has_click = ?2` + attributed + ` ORDER BY d.next_attempt_at`
 )
 
@@ -326,9 +328,9 @@ func (c *claiming) peopleDue(exits bool, n int) ([]dueTrait, error) {
 	if err != nil || len(due) >= n {
 		return due, err
 	}
-	query, args := `SELECT trait_id, profile_id FROM trait_values WHERE status = 1 AND is_exit = ?1 ORDER BY wanted_at`, []any{exits}
+	query, args := `SELECT trait_id, profile_id FROM trait_values WHERE status = 1 AND status > 0 AND is_exit = ?1 ORDER BY wanted_at`, []any{exits}
 	if only != 0 {
-		query, args = `SELECT trait_id, profile_id FROM trait_values WHERE status = 1 AND is_exit = ?1 AND trait_id = ?2 ORDER BY wanted_at`, []any{exits, only}
+		query, args = `SELECT trait_id, profile_id FROM trait_values WHERE status = 1 AND status > 0 AND is_exit = ?1 AND trait_id = ?2 ORDER BY wanted_at`, []any{exits, only}
 	}
 	return due, c.some(query, args, collect)
 }

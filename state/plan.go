@@ -35,7 +35,7 @@ func (d *DB) Plan(ctx context.Context) (p Plan, err error) {
 			return err
 		}
 		p.PageLoads, p.Conversions, p.TraitValues = s.PageLoads.Open(), s.Conversions.Open(), s.Traits.Open()
-		if err := v.get(`SELECT count(DISTINCT profile_id) FROM trait_values WHERE status IN (1, 2, 3, 5)`, nil, &p.TraitUpdates); err != nil {
+		if err := v.get(`SELECT count(DISTINCT profile_id) FROM trait_values WHERE status IN (1, 2, 3, 5) AND status > 0`, nil, &p.TraitUpdates); err != nil {
 			return err
 		}
 		if err := v.unlisted(&s); err != nil {

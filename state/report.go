@@ -181,8 +181,8 @@ func (v *view) counters(s *Status) error {
 func (v *view) oldest(s *Status) error {
 	var at sql.NullInt64
 	err := v.get(`SELECT min(at) FROM (
-		SELECT min(created_at) AS at FROM deliveries WHERE status IN (1, 2, 3, 5)
-		UNION ALL SELECT (SELECT min(wanted_at) FROM trait_values WHERE status = st AND is_exit = ex)
+		SELECT min(created_at) AS at FROM deliveries WHERE status IN (1, 2, 3, 5) AND status > 0
+		UNION ALL SELECT (SELECT min(wanted_at) FROM trait_values WHERE status = st AND status > 0 AND is_exit = ex)
 		FROM (SELECT 1 AS st UNION ALL VALUES (2), (3), (5)), (SELECT 0 AS ex UNION ALL VALUES (1)))`, nil, &at)
 	s.Oldest = timePtr(at)
 	return err

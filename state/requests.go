@@ -46,13 +46,13 @@ func (t *tx) releaseApproved(traitID int64) error {
 	for {
 		var a approval
 		found, err := t.get(`SELECT a.id, a.trait_id, a.exits - a.used FROM approvals a WHERE a.used < a.exits AND a.expires_at > ?1 AND (?2 = 0 OR a.trait_id = ?2)
-			AND EXISTS (SELECT 1 FROM trait_values v WHERE v.status = 6 AND v.is_exit = 1 AND v.trait_id = a.trait_id) ORDER BY a.id LIMIT 1`,
+			AND EXISTS (SELECT 1 FROM trait_values v WHERE v.status = 6 AND v.status > 0 AND v.is_exit = 1 AND v.trait_id = a.trait_id) ORDER BY a.id LIMIT 1`,
 			[]any{t.now, traitID}, &a.id, &a.trait, &a.left)
 		if err != nil || !found {
 			return err
 		}
 		const most = 10_000 // rows in memory at a time
-		rows, err := t.traitRowsWhere(`v.status = 6 AND v.is_exit = 1 AND v.trait_id = ? LIMIT ?`, a.trait, min(a.left, most))
+		rows, err := t.traitRowsWhere(`v.status = 6 AND v.status > 0 AND v.is_exit = 1 AND v.trait_id = ? LIMIT ?`, a.trait, min(a.left, most))
 		if err != nil {
 			return err
 		}
@@ -242,7 +242,7 @@ func (d *DB) DropRefused(ctx context.Context, f Filter) (int64, error) {
 	}, `UPDATE deliveries SET status = 0, payload = NULL, outcome = 'dropped', delivered_at = ?4 WHERE id IN (`+refusedEvents+`)`, statusSettled)
 }
 
-const refusedEvents = `SELECT id FROM deliveries WHERE status = 4 AND kind = ?1 AND (?2 = '' OR class = ?2) AND (?3 = 0 OR refused_at < ?3) AND ?4 > 0`
+const refusedEvents = `SELECT id FROM deliveries WHERE status = 4 AND status > 0 AND kind = ?1 AND (?2 = '' OR class = ?2) AND (?3 = 0 OR refused_at < ?3) AND ?4 > 0`
 
 func (d *DB) eachRefused(ctx context.Context, f Filter, value func(*tx, traitRow) error, events string, to int) (n int64, err error) {
 	return n, d.update(ctx, func(t *tx) error {
@@ -250,7 +250,7 @@ func (d *DB) eachRefused(ctx context.Context, f Filter, value func(*tx, traitRow
 		if err := t.loadTraits(); err != nil {
 			return err
 		}
-		rows, err := t.traitRowsWhere(`v.status = 4 AND EXISTS (SELECT 1 FROM trait_faults f JOIN traits t ON t.id = f.trait_id
+		rows, err := t.traitRowsWhere(`v.status = 4 AND v.status > 0 AND EXISTS (SELECT 1 FROM trait_faults f JOIN traits t ON t.id = f.trait_id
 			WHERE f.trait_id = v.trait_id AND f.profile_id = v.profile_id AND (?1 = '' OR f.class = ?1) AND (?2 = '' OR t.key = ?2) AND (?3 = 0 OR f.at < ?3))`,
 			f.Class, f.Trait, unix(f.Before))
 		if err != nil {

@@ -61,7 +61,7 @@ const diedError = "the process ended before the answer came"
 // recover makes unknown what a dead process left in flight. There is at most
 // what it had claimed and not settled.
 func (t *tx) recover(info RunInfo) error {
-	rows, err := t.traitRowsWhere(`v.status = 2`)
+	rows, err := t.traitRowsWhere(`v.status = 2 AND v.status > 0`)
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func (t *tx) recover(info RunInfo) error {
 		t.ran["dropped"] = before
 		n, err := t.exec(`UPDATE deliveries SET status = ?1, attempt = NULL, next_attempt_at = ?2, last_error = ?3,
 			outcome = nullif(?4, ''), payload = CASE WHEN ?1 = 0 THEN NULL ELSE payload END, delivered_at = CASE WHEN ?1 = 0 THEN ?2 END
-			WHERE kind = ?5 AND status = 2`, to, t.now, diedError, outcome, kind)
+			WHERE kind = ?5 AND status = 2 AND status > 0`, to, t.now, diedError, outcome, kind)
 		if err != nil {
 			return err
 		}
@@ -119,7 +119,7 @@ func (t *tx) traitRowsWhere(condition string, args ...any) ([]traitRow, error) {
 // releaseRefused makes due again what was refused under another mapping or
 // configuration.
 func (t *tx) releaseRefused(fingerprint string) error {
-	rows, err := t.traitRowsWhere(`v.status = 4 AND EXISTS (SELECT 1 FROM trait_faults f
+	rows, err := t.traitRowsWhere(`v.status = 4 AND v.status > 0 AND EXISTS (SELECT 1 FROM trait_faults f
 		WHERE f.trait_id = v.trait_id AND f.profile_id = v.profile_id AND f.fingerprint IS NOT ?)`, fingerprint)
 	if err != nil {
 		return err
@@ -130,7 +130,7 @@ func (t *tx) releaseRefused(fingerprint string) error {
 		}
 	}
 	for kind, scope := range map[Kind]int64{PageLoad: scopePageLoads, Conversion: scopeConversions} {
-		n, err := t.exec(`UPDATE deliveries SET status = 1, class = NULL, refused_at = NULL WHERE kind = ? AND status = 4 AND fingerprint IS NOT ?`, kind, fingerprint)
+		n, err := t.exec(`UPDATE deliveries SET status = 1, class = NULL, refused_at = NULL WHERE kind = ? AND status = 4 AND status > 0 AND fingerprint IS NOT ?`, kind, fingerprint)
 		if err != nil {
 			return err
 		}

@@ -32,6 +32,7 @@ type Outcome struct {
 	Result      Result
 	Next        time.Time // of RetryLater and Unknown: not before
 	Class       string    // of Refused
+	Doubt       bool      // of all but Delivered: an earlier request of this attempt may have arrived
 	Error       string    // without secrets and addresses
 	RefusedKeys []string  // of a trait update: only these were refused, the rest goes again
 	Fingerprint string    // of mapping and configuration, with Refused
@@ -148,7 +149,9 @@ func (t *tx) settleValue(o *Outcome, v *ClaimedValue) error {
 		t.countRun("unknown", 1)
 		return t.failed(old, next, o, v)
 	}
-	next.doubt, next.sent = v.prior.doubt, v.prior.sent // this attempt told impact.com nothing
+	if !o.Doubt { // this attempt told impact.com nothing
+		next.doubt, next.sent = v.prior.doubt, v.prior.sent
+	}
 	switch {
 	case o.Result == Unsent, o.Result == Refused && len(o.RefusedKeys) > 0 && !slices.Contains(o.RefusedKeys, v.Key):
 		next.status = v.prior.status
@@ -208,7 +211,7 @@ func (t *tx) settleEvent(o *Outcome, want Want) error {
 			o.Result == Unknown, t.now, null(o.QueuedURI), outcome, p.id)
 		return err
 	case o.Result == Unsent:
-		_, err := t.exec(`UPDATE deliveries SET status = ?, doubt = ?, attempt = NULL, attempts = attempts - 1 WHERE id = ?`, to, p.doubt, p.id)
+		_, err := t.exec(`UPDATE deliveries SET status = ?, doubt = ?, attempt = NULL, attempts = attempts - 1 WHERE id = ?`, to, p.doubt || o.Doubt, p.id)
 		return err
 	}
 	var next, refused any
@@ -218,7 +221,7 @@ func (t *tx) settleEvent(o *Outcome, want Want) error {
 		next = unix(o.Next)
 	}
 	_, err := t.exec(`UPDATE deliveries SET status = ?, doubt = ?, attempt = NULL, next_attempt_at = ?, last_error = ?, class = ?, refused_at = ?, fingerprint = ? WHERE id = ?`,
-		to, p.doubt || o.Result == Unknown, next, o.Error, null(o.Class), refused, null(o.Fingerprint), p.id)
+		to, p.doubt || o.Doubt || o.Result == Unknown, next, o.Error, null(o.Class), refused, null(o.Fingerprint), p.id)
 	return err
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/impactsync/impactsync/state"
 	impactsync "github.com/impactsync/impactsync/sync"
 	"github.com/impactsync/impactsync/sync/mapping"
+	"github.com/impactsync/impactsync/sync/source"
 	"github.com/impactsync/impactsync/sync/source/audiences"
 	"github.com/impactsync/impactsync/sync/source/events"
 )
@@ -81,14 +82,9 @@ func (w *world) engine(db *state.DB) *impactsync.Engine {
 	w.t.Cleanup(client.Close)
 	m, err := mapping.New(w.mapping)
 	require.NoError(w.t, err)
-	ev, err := events.New(w.t.Context(), events.Config{Name: "web", URL: "file://" + w.dir + "/events", Include: []string{"*"}, HonourIntegrations: true})
-	require.NoError(w.t, err)
-	au, err := audiences.New(w.t.Context(), audiences.Config{Name: "exports", URL: "file://" + w.dir + "/audiences"})
-	require.NoError(w.t, err)
-	w.t.Cleanup(func() { _ = ev.Close(); _ = au.Close() })
 	c := impactsync.Config{
 		State: db, Client: client, Mapper: m, Log: slog.New(slog.DiscardHandler),
-		Feeds: []impactsync.Feed{{Source: ev}, {Source: au}}, Workers: 4, Coalesce: true, MaxEventAge: 720 * time.Hour,
+		Feeds: w.feeds(), Workers: 4, Coalesce: true, MaxEventAge: 720 * time.Hour,
 		Guard: func(string) state.Guard { return state.Guard{Percent: 30, AtLeast: 100} },
 	}
 	if w.change != nil {
@@ -97,6 +93,26 @@ func (w *world) engine(db *state.DB) *impactsync.Engine {
 	e, err := impactsync.New(c)
 	require.NoError(w.t, err)
 	return e
+}
+
+// feeds are the folders that hold something: an empty one is an error.
+func (w *world) feeds() []impactsync.Feed {
+	w.t.Helper()
+	var feeds []impactsync.Feed
+	add := func(folder string, s source.Source, err error) {
+		require.NoError(w.t, err)
+		w.t.Cleanup(func() { _ = s.Close() })
+		entries, err := os.ReadDir(filepath.Join(w.dir, folder))
+		require.NoError(w.t, err)
+		if len(entries) > 0 {
+			feeds = append(feeds, impactsync.Feed{Source: s})
+		}
+	}
+	ev, err := events.New(w.t.Context(), events.Config{Name: "web", URL: "file://" + w.dir + "/events", Include: []string{"*"}, HonourIntegrations: true})
+	add("events", ev, err)
+	au, err := audiences.New(w.t.Context(), audiences.Config{Name: "exports", URL: "file://" + w.dir + "/audiences"})
+	add("audiences", au, err)
+	return feeds
 }
 
 // run makes one pass as a process would: it opens the state and closes it.

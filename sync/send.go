@@ -143,14 +143,14 @@ func (d *dispatch) failed(o state.Outcome, err error) state.Outcome {
 		o.Result, o.Next = state.Unknown, d.backoff(o.Claim.Attempts)
 		return o
 	}
-	o.Requests = api.Attempts
+	o.Requests, o.Doubt = api.Attempts, impactapi.Doubtful(err)
 	switch {
-	case api.Status == http.StatusUnauthorized, api.Status == http.StatusForbidden, api.Status == http.StatusNotFound, api.Status == http.StatusMethodNotAllowed:
+	case concernsAll(api):
 		o.Result = state.Unsent // not this delivery's fault: nothing is marked refused
 		d.stop(api)
 	case impactapi.Retryable(err):
 		o.Result = state.RetryLater
-		if impactapi.Doubtful(err) {
+		if o.Doubt {
 			o.Result = state.Unknown
 		}
 		o.Next = d.backoff(o.Claim.Attempts)
@@ -164,6 +164,16 @@ func (d *dispatch) failed(o state.Outcome, err error) state.Outcome {
 		o.Result, o.Class, o.RefusedKeys = state.Refused, refusalClass(api), refusedKeys(o.Claim, api.Fields)
 	}
 	return o
+}
+
+// concernsAll reports whether every other request would be answered so: the
+// credentials or their scope, or a server that is not impact.com's.
+func concernsAll(api *impactapi.Error) bool {
+	switch api.Status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed:
+		return true
+	}
+	return api.Status > 0 && api.Status < http.StatusBadRequest
 }
 
 // stop ends the run for a reason that every other request shares.

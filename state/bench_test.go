@@ -1,0 +1,103 @@
+package state_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/impactsync/impactsync/state"
+)
+
+const benchMembers = 200_000
+
+func benchState(b *testing.B) (*state.DB, *time.Time) {
+	b.Helper()
+	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	db, err := state.Open(context.Background(), state.Options{
+		Path: filepath.Join(b.TempDir(), "state.db"), Create: true, Binding: &binding, Now: func() time.Time { return now },
+	})
+	require.NoError(b, err)
+	b.Cleanup(func() { _ = db.Close() })
+	_, err = db.BeginRun(context.Background(), state.RunInfo{Kind: "run", Fingerprint: "f"})
+	require.NoError(b, err)
+	return db, &now
+}
+
+// benchList applies a list of n members of which the first "from" are missing.
+func benchList(b *testing.B, db *state.DB, at time.Time, from, to int) state.Verdict {
+	b.Helper()
+	l, err := db.NewList(context.Background(), state.ListInfo{Trait: audience("vip"), Source: "exports", ListedAt: at})
+	require.NoError(b, err)
+	defer l.Close() //nolint:errcheck // nothing to lose
+	for i := from; i < to; i++ {
+		require.NoError(b, l.Add(user(fmt.Sprintf("user-%019d", i)), "true", false))
+	}
+	v, err := l.Apply(context.Background())
+	require.NoError(b, err)
+	return v
+}
+
+func reportPer(b *testing.B, n int) {
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/member")
+}
+
+// BenchmarkList measures a first load, the same list again, and one with 5 %
+// other members; adopted in between, so that nothing is due.
+func BenchmarkList(b *testing.B) {
+	for _, bm := range []struct {
+		name   string
+		before func(b *testing.B, db *state.DB, at time.Time)
+		from   int
+	}{
+		{"first", func(*testing.B, *state.DB, time.Time) {}, 0},
+		{"unchanged", load, 0},
+		{"5 percent", load, benchMembers / 20},
+	} {
+		b.Run(bm.name, func(b *testing.B) {
+			for range b.N {
+				b.StopTimer()
+				db, now := benchState(b)
+				bm.before(b, db, *now)
+				b.StartTimer()
+				benchList(b, db, now.Add(time.Minute), bm.from, bm.from+benchMembers)
+				b.StopTimer()
+				info, err := os.Stat(db.Path())
+				require.NoError(b, err)
+				b.ReportMetric(float64(info.Size())/benchMembers, "bytes/member")
+				b.StartTimer()
+			}
+			reportPer(b, benchMembers)
+		})
+	}
+}
+
+func load(b *testing.B, db *state.DB, at time.Time) {
+	b.Helper()
+	benchList(b, db, at, 0, benchMembers)
+	_, err := db.Adopt(context.Background(), "vip")
+	require.NoError(b, err)
+}
+
+// BenchmarkTurn measures claims and outcomes, durable, in groups of 500.
+func BenchmarkTurn(b *testing.B) {
+	db, now := benchState(b)
+	const group = 500
+	benchList(b, db, now.Add(time.Minute), 0, b.N+group)
+	b.ReportAllocs()
+	b.ResetTimer()
+	var outcomes []state.Outcome
+	for done := 0; done < b.N; {
+		claims, err := db.Turn(context.Background(), outcomes, state.Want{PageLoads: group, Coalesce: true})
+		require.NoError(b, err)
+		outcomes = outcomes[:0]
+		for _, c := range claims {
+			outcomes = append(outcomes, state.Outcome{Claim: c, Result: state.Delivered, Requests: 1})
+		}
+		done += len(claims)
+	}
+}
