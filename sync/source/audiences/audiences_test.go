@@ -462,3 +462,23 @@ func TestAnErrorOfTheCallerEndsTheReading(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 	require.Equal(t, 1, calls)
 }
+
+func BenchmarkRead(b *testing.B) {
+	const rows = 1_000_000
+	dir := b.TempDir()
+	var list strings.Builder
+	list.WriteString("user_id\n")
+	for i := range rows {
+		fmt.Fprintf(&list, "user-%09d\n", i)
+	}
+	require.NoError(b, os.WriteFile(filepath.Join(dir, "vip.csv"), []byte(list.String()), 0o600))
+	s, err := New(context.Background(), Config{URL: "file://" + dir})
+	require.NoError(b, err)
+	ins, err := s.Inputs(context.Background(), nil)
+	require.NoError(b, err)
+	b.SetBytes(int64(list.Len()))
+	for b.Loop() {
+		require.NoError(b, s.Read(context.Background(), ins[0], source.Position{}, func(source.Batch) error { return nil }))
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/rows, "ns/row")
+}

@@ -1,0 +1,260 @@
+package source_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"gocloud.dev/blob"
+	"gocloud.dev/blob/memblob"
+
+	"github.com/impactsync/impactsync/sync/source"
+	"github.com/impactsync/impactsync/sync/source/audiences"
+	"github.com/impactsync/impactsync/sync/source/events"
+)
+
+// place is a bucket to test with.
+type place struct {
+	url string
+	b   *blob.Bucket
+}
+
+func (p place) put(t *testing.T, name, content string) {
+	t.Helper()
+	opts := &blob.WriterOptions{}
+	if strings.HasSuffix(name, ".gz") {
+		opts.ContentEncoding = "gzip"
+	}
+	require.NoError(t, p.b.WriteAll(context.Background(), name, []byte(content), opts))
+}
+
+// memories are the buckets behind mem-test:// URLs, by host.
+var memories sync.Map
+
+type memoryOpener struct{}
+
+func (memoryOpener) OpenBucketURL(_ context.Context, u *url.URL) (*blob.Bucket, error) {
+	b, ok := memories.Load(u.Host)
+	if !ok {
+		return nil, errors.New("no such memory")
+	}
+	return b.(*blob.Bucket), nil
+}
+
+func init() { blob.DefaultURLMux().RegisterBucket("mem-test", memoryOpener{}) }
+
+func inMemory(t *testing.T) place {
+	t.Helper()
+	name := strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(t.Name()))
+	b := memblob.OpenBucket(nil)
+	memories.Store(name, b)
+	return place{"mem-test://" + name, b}
+}
+
+func inFolder(t *testing.T) place {
+	t.Helper()
+	dir := "file://" + t.TempDir()
+	b, err := blob.OpenBucket(context.Background(), dir+"?metadata=skip&no_tmp_dir=1")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, b.Close()) })
+	return place{dir, b}
+}
+
+// kinds are the kinds of source, each with an object that it reads: one that
+// gives records, many enough for several batches.
+var kinds = map[string]struct {
+	open    func(url string) (source.Source, error)
+	content string
+	records int
+}{
+	"events": {
+		func(url string) (source.Source, error) {
+			return events.New(context.Background(), events.Config{Name: "s", URL: url})
+		},
+		strings.Repeat(`{"type":"page","userId":"u1","messageId":"m1"}`+"\n", 2500), 2500,
+	},
+	"a list": {
+		func(url string) (source.Source, error) {
+			return audiences.New(context.Background(), audiences.Config{Name: "s", URL: url})
+		},
+		"user_id\n" + strings.Repeat("u1\n", 2500), 2500,
+	},
+	"changes": {
+		func(url string) (source.Source, error) {
+			return audiences.New(context.Background(), audiences.Config{Name: "s", URL: url})
+		},
+		"user_id,audience_name,audience_action\n" + strings.Repeat("u1,vip,true\n", 2500), 2500,
+	},
+}
+
+func TestSources(t *testing.T) {
+	t.Parallel()
+	for name, where := range map[string]func(*testing.T) place{"in a folder": inFolder, "in memory": inMemory} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			conform(t, where)
+		})
+	}
+}
+
+// conform checks that every kind keeps the promises of source.Source.
+func conform(t *testing.T, where func(*testing.T) place) {
+	for kind, k := range kinds {
+		start := func(t *testing.T) (place, source.Source, source.Input) {
+			p := where(t)
+			p.put(t, "vip.gz", zip(t, k.content))
+			p.put(t, "sub/dummy-object.txt", "x")
+			s, err := k.open(p.url)
+			require.NoError(t, err)
+			t.Cleanup(func() { _ = s.Close() })
+			ins, err := s.Inputs(context.Background(), func(o source.Object, _ int64, reason string) { t.Errorf("%s: %s", o.Name, reason) })
+			require.NoError(t, err)
+			require.Len(t, ins, 1)
+			return p, s, ins[0]
+		}
+		t.Run(kind+" are read in batches to the end", func(t *testing.T) {
+			_, s, in := start(t)
+			records := 0
+			var positions []source.Position
+			require.NoError(t, s.Read(context.Background(), in, source.Position{}, func(b source.Batch) error {
+				require.LessOrEqual(t, len(b.Records), 1000)
+				for _, r := range b.Records {
+					require.True(t, r.Message != nil || r.Member != nil || r.Change != nil)
+					require.Equal(t, "vip.gz", r.Object)
+				}
+				records += len(b.Records)
+				positions = append(positions, b.Position)
+				return nil
+			}))
+			require.Equal(t, k.records, records)
+			for i, p := range positions {
+				require.Equal(t, i == len(positions)-1, p.Done)
+			}
+			if in.Shape == source.ShapeList {
+				return
+			}
+			rest := 0
+			require.NoError(t, s.Read(context.Background(), in, positions[0], func(b source.Batch) error {
+				rest += len(b.Records)
+				return nil
+			}))
+			require.Equal(t, k.records-1000, rest)
+		})
+		t.Run(kind+" end with the caller's error", func(t *testing.T) {
+			_, s, in := start(t)
+			calls := 0
+			err := s.Read(context.Background(), in, source.Position{}, func(source.Batch) error {
+				calls++
+				return os.ErrPermission
+			})
+			require.ErrorIs(t, err, os.ErrPermission)
+			require.Equal(t, 1, calls)
+		})
+		t.Run(kind+" vanish", func(t *testing.T) {
+			p, s, in := start(t)
+			require.NoError(t, p.b.Delete(context.Background(), "vip.gz"))
+			require.ErrorIs(t, s.Read(context.Background(), in, source.Position{}, nil), source.ErrGone)
+		})
+		t.Run(kind+" change", func(t *testing.T) {
+			p, s, in := start(t)
+			p.put(t, "vip.gz", zip(t, k.content+k.content))
+			require.ErrorIs(t, s.Read(context.Background(), in, source.Position{}, nil), source.ErrChanged)
+		})
+		t.Run(kind+" stop with the context", func(t *testing.T) {
+			_, s, in := start(t)
+			ctx, cancel := context.WithCancel(context.Background())
+			err := s.Read(ctx, in, source.Position{}, func(source.Batch) error {
+				cancel()
+				return nil
+			})
+			require.ErrorIs(t, err, context.Canceled)
+		})
+	}
+}
+
+func zip(t *testing.T, content string) string {
+	t.Helper()
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, err := w.Write([]byte(content))
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	return b.String()
+}
+
+// TestSourcesOverS3 runs against a real S3 server, versitygw
+// (https://github.com/versity/versitygw): the program at
+// IMPACTSYNC_VERSITYGW, or in the PATH.
+func TestSourcesOverS3(t *testing.T) {
+	endpoint := startS3(t)
+	t.Setenv("AWS_ACCESS_KEY_ID", "tester")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "tester-secret")
+	query := "region=us-east-1&use_path_style=true&endpoint=" + url.QueryEscape(endpoint)
+	count := 0
+	conform(t, func(t *testing.T) place {
+		count++
+		folder := "segment-logs/" + strings.Repeat("x", count)
+		b, err := blob.OpenBucket(context.Background(), "s3://bucket?"+query+"&prefix="+folder+"/")
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, b.Close()) })
+		return place{"s3://bucket/" + folder + "?" + query, b}
+	})
+	t.Run("a bucket that is not there is named, without its parameters", func(t *testing.T) {
+		s, err := events.New(context.Background(), events.Config{Name: "web", URL: "s3://nothing/x/?" + query})
+		require.NoError(t, err)
+		defer s.Close() //nolint:errcheck // a test
+		_, err = s.Inputs(context.Background(), nil)
+		require.ErrorContains(t, err, `source "web": s3://nothing/x/: list: not found`)
+		require.NotContains(t, err.Error(), "use_path_style")
+	})
+}
+
+// startS3 starts a server with an empty bucket, and stops it with the test.
+func startS3(t *testing.T) (endpoint string) {
+	t.Helper()
+	program := os.Getenv("IMPACTSYNC_VERSITYGW")
+	if program == "" {
+		found, err := exec.LookPath("versitygw")
+		if err != nil {
+			t.Skip("no S3 server: set IMPACTSYNC_VERSITYGW to a versitygw, or put it in the PATH (go install github.com/versity/versitygw/cmd/versitygw@v1.8.0)")
+		}
+		program = found
+	}
+	root := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(root, "bucket"), 0o755))
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	address := free.Addr().String()
+	require.NoError(t, free.Close())
+
+	var log bytes.Buffer
+	server := exec.Command(program, "--access", "tester", "--secret", "tester-secret", "--port", address, "posix", root)
+	server.Stdout, server.Stderr = &log, &log
+	require.NoError(t, server.Start())
+	t.Cleanup(func() {
+		_ = server.Process.Kill()
+		_ = server.Wait()
+		if t.Failed() {
+			t.Log(log.String())
+		}
+	})
+	require.Eventually(t, func() bool {
+		c, err := net.Dial("tcp", address)
+		if err == nil {
+			_ = c.Close()
+		}
+		return err == nil
+	}, 20*time.Second, 50*time.Millisecond)
+	return "http://" + address
+}
