@@ -1,0 +1,142 @@
+// Package house holds the tests of the project as a whole: who may import
+// whom, and which package owns which dependency.
+package house
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const module = "github.com/impactsync/impactsync"
+
+// rooms says which rooms of the house each one may see. "..." at the end
+// stands for everything below. A package without a row fails the test.
+var rooms = map[string][]string{
+	"impactapi":              {},
+	"impactapi/sandbox":      {"impactapi"},
+	"state":                  {},
+	"sync/segment":           {},
+	"sync/mapping":           {"sync/segment", "impactapi"},
+	"sync/source":            {"sync/segment"},
+	"sync/source/bucket":     {"sync/source", "sync/segment"},
+	"sync/source/events":     {"sync/source", "sync/source/bucket", "sync/segment"},
+	"sync/source/audiences":  {"sync/source", "sync/source/bucket", "sync/segment"},
+	"sync/daemon":            {},
+	"sync":                   {"state", "impactapi", "sync/segment", "sync/mapping", "sync/source"},
+	"cmd/internal/config":    {"impactapi", "sync/segment", "sync/mapping"},
+	"cmd/internal/shopdata":  {},
+	"cmd/internal/progress":  {"sync"},
+	"cmd/internal/telemetry": {"state", "sync"},
+	"cmd/internal/house":     {},
+	"cmd/shopgen":            {"cmd/internal/shopdata"},
+	"cmd/impactsync":         {"..."},
+}
+
+// owners names the one room that may import a heavy dependency.
+var owners = map[string][]string{
+	"github.com/valyala/fastjson":         {"sync/segment"},
+	"gocloud.dev":                         {"sync/source/bucket"},
+	"github.com/klauspost/compress":       {"sync/source/bucket"},
+	"github.com/mattn/go-sqlite3":         {"state"},
+	"github.com/pressly/goose":            {"state"},
+	"github.com/gofrs/flock":              {"state"},
+	"github.com/cenkalti/backoff":         {"impactapi"},
+	"github.com/robfig/cron":              {"sync/daemon", "cmd/internal/config"}, // config checks the schedule's text
+	"github.com/spf13/cobra":              {"cmd/impactsync"},
+	"github.com/goccy/go-yaml":            {"cmd/internal/config"},
+	"github.com/vbauerster/mpb":           {"cmd/internal/progress"},
+	"github.com/prometheus/client_golang": {"cmd/internal/telemetry"},
+}
+
+// tops are the only folders that hold Go code. k8s is a module of its own.
+var tops = []string{"cmd", "impactapi", "k8s", "state", "sync"}
+
+func TestImports(t *testing.T) {
+	t.Parallel()
+	for pkg, imports := range readImports(t) {
+		may, known := rooms[pkg]
+		require.True(t, known, "package %s has no row in rooms: say what it may import", pkg)
+		for _, imp := range imports {
+			if inner, ours := strings.CutPrefix(imp, module+"/"); ours {
+				require.True(t, slices.Contains(may, inner) || slices.Contains(may, "..."), "%s may not import %s", pkg, inner)
+			}
+			for dep, owner := range owners {
+				if imp == dep || strings.HasPrefix(imp, dep+"/") {
+					require.Contains(t, owner, pkg, "%s imports %s", pkg, imp)
+				}
+			}
+		}
+	}
+}
+
+func TestEveryRoomExists(t *testing.T) {
+	t.Parallel()
+	found := readImports(t)
+	for pkg := range rooms {
+		if pkg != "cmd/internal/house" {
+			_, exists := found[pkg]
+			require.True(t, exists, "rooms has a row for %s, which is gone", pkg)
+		}
+	}
+}
+
+// readImports gives what the production code of each package imports.
+func readImports(t *testing.T) map[string][]string {
+	t.Helper()
+	root := filepath.Join("..", "..", "..")
+	found := map[string][]string{}
+	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, name)
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			return skip(name, rel, d)
+		}
+		if !strings.HasSuffix(rel, ".go") {
+			return nil
+		}
+		require.Contains(t, tops, strings.SplitN(filepath.ToSlash(rel), "/", 2)[0], "Go code stands only in these folders")
+		if strings.HasSuffix(rel, "_test.go") {
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		pkg := path.Dir(filepath.ToSlash(rel))
+		found[pkg] = append(found[pkg], "C")
+		for _, i := range file.Imports {
+			found[pkg] = append(found[pkg], strings.Trim(i.Path.Value, `"`))
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	return found
+}
+
+// skip leaves out what is not part of this module.
+func skip(name, rel string, d fs.DirEntry) error {
+	if rel == "." {
+		return nil
+	}
+	if strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" {
+		return fs.SkipDir
+	}
+	if _, err := os.Stat(filepath.Join(name, "go.mod")); err == nil {
+		return fs.SkipDir
+	}
+	return nil
+}
