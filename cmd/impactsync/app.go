@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/impactsync/impactsync/cmd/internal/telemetry"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// app is what all commands share: the streams and the flags of every command.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	terminal       bool // stderr is one
+	log            *slog.Logger
+
+	config  string // --config
+	json    bool   // --json
+	started bool   // a command took over from the parsing of the command line
+}
+
+// run is the program: it gives the exit code.
+func run(args []string) int {
+	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, terminal: term.IsTerminal(int(os.Stderr.Fd()))}
+	a.log = telemetry.Logger(a.stderr, a.terminal)
+	root := a.command()
+	root.SetArgs(args)
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	err := root.ExecuteContext(context.Background())
+	if err != nil && !a.started {
+		err = &failure{code: usageExit, err: err, hint: "impactsync --help lists commands and flags"}
+	}
+	return a.fail(err)
+}
+
+// command builds the tree of commands.
+func (a *app) command() *cobra.Command {
+	program, _ := build()
+	root := &cobra.Command{
+		Use:   "impactsync",
+		Short: "Tell impact.com what changed in Segment, and only that",
+		Long: `impactsync reads audiences, computed traits and messages that Segment wrote to a
+bucket, keeps what impact.com was told in one SQLite file, and sends impact.com
+exactly what changed.`,
+		Version:           program,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		PersistentPreRun:  func(*cobra.Command, []string) { a.started = true },
+	}
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.PersistentFlags().StringVar(&a.config, "config", "impactsync.yaml", "the configuration file")
+	root.PersistentFlags().BoolVar(&a.json, "json", false, "results and errors as JSON")
+	root.AddCommand(
+		a.runCommand(), a.planCommand(), a.statusCommand(), a.explainCommand(),
+		a.refusedCommand(), a.rejectedCommand(), a.approveCommand(), a.adoptCommand(), a.resyncCommand(),
+		a.forgetCommand(), a.doctorCommand(), a.daemonCommand(), a.sandboxCommand(), a.keyCommand(),
+		a.configCommand(), a.stateCommand(), a.versionCommand(),
+	)
+	return group(root)
+}
+
+// group makes a command that only has subcommands refuse other words, which
+// cobra would answer with the help and exit 0.
+func group(c *cobra.Command) *cobra.Command {
+	c.Args = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return fmt.Errorf("%s needs a command", c.CommandPath())
+		}
+		text := fmt.Sprintf("there is no command %q of %s", args[0], c.CommandPath())
+		if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+			text += fmt.Sprintf("; did you mean %q?", near[0])
+		}
+		return fmt.Errorf("%s", text)
+	}
+	c.SuggestionsMinimumDistance = 2
+	c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+	return c
+}

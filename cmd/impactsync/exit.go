@@ -1,0 +1,129 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/impactsync/impactsync/cmd/internal/config"
+	"github.com/impactsync/impactsync/state"
+	impactsync "github.com/impactsync/impactsync/sync"
+	"github.com/impactsync/impactsync/sync/source"
+)
+
+const usageExit = impactsync.ExitUsage
+
+// failure is an error that knows its exit code and what to do about it. With
+// code 0 it is a success that has something to say, as --exit-zero-on makes one.
+type failure struct {
+	code int
+	err  error
+	hint string
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+// usage is an error of the command line or of the configuration.
+func usage(hint, format string, args ...any) error {
+	return &failure{code: usageExit, err: fmt.Errorf(format, args...), hint: hint}
+}
+
+// exitCode is an error's exit code.
+func exitCode(err error) int {
+	var f *failure
+	if errors.As(err, &f) {
+		return f.code
+	}
+	return impactsync.ExitCode(err)
+}
+
+// fail prints an error and what to do about it, and gives its exit code.
+func (a *app) fail(err error) int {
+	if err == nil {
+		return impactsync.ExitOK
+	}
+	code, hint := exitCode(err), hintFor(err)
+	if a.json {
+		out := struct {
+			Error    string `json:"error"`
+			Hint     string `json:"hint,omitempty"`
+			ExitCode int    `json:"exit_code"`
+		}{err.Error(), hint, code}
+		_ = json.NewEncoder(a.stderr).Encode(out) // nobody is left to tell
+		return code
+	}
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintln(a.stderr, "impactsync:", strings.TrimRight(line, "\n"))
+	}
+	if hint != "" {
+		fmt.Fprintln(a.stderr, "impactsync: hint:", hint)
+	}
+	return code
+}
+
+// hints say what to do, by the kind of error; the first that applies counts.
+var hints = []struct {
+	is   error
+	hint string
+}{
+	{state.ErrBound, "give each destination a state file of its own (state.path); a trial must not make production look delivered"},
+	{state.ErrNewer, "use the version of impactsync that wrote the state, or a newer one"},
+	{state.ErrUnusable, "look with impactsync doctor and state check; state restore FILE puts a backup back"},
+	{impactsync.ErrCredentials, "impactsync doctor checks the credentials; nothing was marked refused and everything stays pending"},
+	{state.ErrLocked, "wait for that run to end; one run at a time holds the state (impactsync status shows it)"},
+	{state.ErrMissing, "nothing was run with this state.path yet; impactsync plan shows what a first run would send"},
+	{state.ErrFull, "free some space or enlarge the volume, then run again; nothing is lost"},
+	{state.ErrAuthority, "set authority: list, changes or latest for the key, under audiences in the configuration"},
+	{impactsync.ErrConfig, "nothing was changed; mend the configuration, then: impactsync plan"},
+	{impactsync.ErrBreaker, "nothing is lost; impactsync doctor tells whether impact.com answers, then run again"},
+	{impactsync.ErrInterrupted, "nothing is lost; run again and it goes on from here"},
+	{impactsync.ErrTerminated, "nothing is lost; run again and it goes on from here"},
+	{source.ErrEmpty, "look at the source's url; impactsync doctor lists what it finds"},
+}
+
+func hintFor(err error) string {
+	var f *failure
+	if errors.As(err, &f) && f.hint != "" {
+		return f.hint
+	}
+	var problems config.Problems
+	if errors.As(err, &problems) {
+		return "impactsync config schema describes every key; then: impactsync config check"
+	}
+	for _, h := range hints {
+		if errors.Is(err, h.is) {
+			return h.hint
+		}
+	}
+	return ""
+}
+
+// exits is the section on exit codes of a command's help.
+func exits(codes ...string) string {
+	return "\n\nEXIT STATUS\n  " + strings.Join(append([]string{"0   " + codes[0]}, codes[1:]...), "\n  ")
+}
+
+// Lines of exit sections that many commands share.
+const (
+	exitUsageLine = "64  usage or configuration"
+	exitStateLine = "12  the state is damaged, unreadable, newer than this program, or bound to another destination"
+	exitLockLine  = "10  another run holds the state"
+	exitFailLine  = "1   failed; nothing is lost"
+)
+
+const runExits = `
+
+EXIT STATUS
+  0   nothing pending, in flight, doubtful or awaiting a retry is left
+  1   failed; nothing lost, run again
+  3   finished, but something was refused or rejected in this run, or a source is stale
+  4   stopped in good order with work still due (deadline, rate limit, SIGTERM)
+  5   finished, but the guard holds changes back
+  10  another run holds the state
+  11  impact.com refused the credentials
+  12  the state is damaged, unreadable, newer than this program, or bound to another destination
+  64  usage or configuration
+  130 interrupted by SIGINT
+Where several apply the first of 130, 12, 11, 10, 64, 1, 4, 5, 3 counts.`

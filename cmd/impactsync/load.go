@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/impactsync/impactsync/cmd/internal/config"
+	"github.com/impactsync/impactsync/cmd/internal/telemetry"
+	"github.com/impactsync/impactsync/state"
+)
+
+// load reads the configuration for a command that acts on it.
+func (a *app) load() (*config.Config, error) {
+	c, err := config.Load(a.config, os.LookupEnv)
+	if err != nil {
+		return nil, badConfig(err)
+	}
+	for _, w := range c.Warnings {
+		a.log.Warn("configuration", "problem", w.String())
+	}
+	return c, nil
+}
+
+// look reads it for a command that only wants to know where the state is.
+func (a *app) look() (*config.Config, error) {
+	c, err := config.Look(a.config, os.LookupEnv)
+	if err != nil {
+		return nil, badConfig(err)
+	}
+	return c, nil
+}
+
+func badConfig(err error) error {
+	f := &failure{code: usageExit, err: err}
+	if errors.Is(err, fs.ErrNotExist) {
+		f.hint = "write one (examples/minimal.yaml is the least that works), or name another with --config"
+	}
+	return f
+}
+
+// viewed runs fn on a read-only state: no lock, no credentials, nothing changed.
+func (a *app) viewed(ctx context.Context, fn func(*state.DB) error) error {
+	c, err := a.look()
+	if err != nil {
+		return err
+	}
+	db, err := state.Open(ctx, state.Options{Path: c.State.Path, ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	return errors.Join(fn(db), db.Close())
+}
+
+// changed runs fn on a state that it may write to, beside a run if there is one.
+func (a *app) changed(ctx context.Context, fn func(*state.DB) error) error {
+	c, err := a.look()
+	if err != nil {
+		return err
+	}
+	db, err := state.Open(ctx, state.Options{Path: c.State.Path})
+	if err != nil {
+		return err
+	}
+	return errors.Join(fn(db), db.Close())
+}
+
+// locked is changed with the state held against runs.
+func (a *app) locked(ctx context.Context, fn func(*state.DB) error) error {
+	c, err := a.look()
+	if err != nil {
+		return err
+	}
+	return a.holding(c, func() error { return a.changed(ctx, fn) })
+}
+
+// holding runs fn while it holds the lock on the configuration's state.
+func (a *app) holding(c *config.Config, fn func() error) error {
+	lock, err := state.Acquire(c.State.Path, time.Now())
+	if err != nil {
+		return err
+	}
+	return errors.Join(fn(), lock.Release())
+}
+
+// logTo sends logs through the bars while there are some, so that the two do
+// not write over each other.
+func (a *app) logTo(w io.Writer) (undo func()) {
+	old := a.log
+	a.log = telemetry.Logger(w, a.terminal)
+	return func() { a.log = old }
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/impactsync/impactsync/cmd/internal/config"
+	"github.com/impactsync/impactsync/cmd/internal/progress"
+	"github.com/impactsync/impactsync/state"
+	impactsync "github.com/impactsync/impactsync/sync"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) planCommand() *cobra.Command {
+	var n narrow
+	c := &cobra.Command{
+		Use:   "plan",
+		Short: "Show what run would send, and change nothing",
+		Long: `Read the sources as run would and show what it would send: per trait who joins and
+leaves, per host how many calls and how long they take, a sample, and the event
+names and trait keys that the configuration does not mention.
+
+Nothing is sent and nothing is written: the work is done on a private copy of the
+state in the temporary folder (TMPDIR), removed afterwards. It needs as much room
+there as the state has, and what a run would add. A run may go on meanwhile.` +
+			exits("shown", exitFailLine, exitStateLine, exitUsageLine, "130 interrupted by SIGINT"),
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.plan(c.Context(), n) },
+	}
+	n.flags(c)
+	return c
+}
+
+func (a *app) plan(ctx context.Context, n narrow) error {
+	c, err := a.load()
+	if err != nil {
+		return err
+	}
+	o, err := n.options(c)
+	if err != nil {
+		return err
+	}
+	ctx, stop := withSignals(ctx)
+	defer stop()
+	var report impactsync.PlanReport
+	err = a.onCopy(ctx, c, func(db *state.DB) error {
+		report, err = a.planOn(ctx, c, db, o)
+		return err
+	})
+	if err != nil && len(report.Counts) == 0 {
+		return err
+	}
+	return errors.Join(err, a.result(report, func(w io.Writer) { writePlan(w, report) }))
+}
+
+func (a *app) planOn(ctx context.Context, c *config.Config, db *state.DB, o impactsync.Options) (r impactsync.PlanReport, err error) {
+	w, err := wire(ctx, c)
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, w.close()) }()
+	bars := progress.New(a.stderr, a.terminal)
+	defer bars.Close()
+	defer a.logTo(bars)()
+	e, err := a.engine(w, db, bars.Progress())
+	if err != nil {
+		return r, err
+	}
+	return e.Plan(ctx, o)
+}
+
+// onCopy runs fn on a copy of the state, or on an empty one where there is none.
+func (a *app) onCopy(ctx context.Context, c *config.Config, fn func(*state.DB) error) (err error) {
+	dir, err := os.MkdirTemp("", "impactsync-plan-")
+	if err != nil {
+		return fmt.Errorf("copy the state: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	copied := filepath.Join(dir, "state.db")
+	if err := copyState(ctx, c, copied); err != nil {
+		return err
+	}
+	db, err := state.Open(ctx, state.Options{Path: copied, Create: true, Binding: binding(c)})
+	if err != nil {
+		return err
+	}
+	return errors.Join(fn(db), db.Close())
+}
+
+func copyState(ctx context.Context, c *config.Config, to string) error {
+	db, err := state.Open(ctx, state.Options{Path: c.State.Path, ReadOnly: true, Binding: binding(c)})
+	if errors.Is(err, state.ErrMissing) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(db.Backup(ctx, to), db.Close())
+}
+
+func writePlan(w io.Writer, r impactsync.PlanReport) {
+	if len(r.Traits) > 0 {
+		table(w, func(w io.Writer) {
+			row(w, "TRAIT", "JOINS OR VALUES", "EXITS", "UNCHANGED", "HELD", "REFUSED", "")
+			for _, t := range r.Traits {
+				row(w, t.Key, t.Joins, t.Exits, t.Unchanged, t.Held, t.Refused, t.Guard)
+			}
+		})
+		fmt.Fprintln(w)
+	}
+	table(w, func(w io.Writer) {
+		row(w, "HOST", "CALLS", "TAKES AT LEAST", "")
+		row(w, "tracking", r.TrackingCalls, took(r.Seconds.TrackingHost), fmt.Sprintf("%s, %s of events", count(r.TrackingCalls-r.PageLoads, "trait update"), count(r.PageLoads, "page load")))
+		row(w, "api", r.APICalls, took(r.Seconds.APIHost), count(r.Conversions, "conversion"))
+	})
+	if len(r.Sample.Rows) > 0 {
+		fmt.Fprintln(w, "\nA sample of what would be sent:")
+		writePage(w, r.Sample)
+	}
+	writeUnlisted(w, r.Unlisted)
+	for _, line := range asides(impactsync.Report{Counts: r.Counts, Stale: r.Stale, Missing: r.Missing}) {
+		fmt.Fprintln(w, line)
+	}
+	if n := r.Counts["rejected"]; n > 0 {
+		fmt.Fprintf(w, "%s of the input cannot be used; a run keeps them under impactsync rejected list\n", count(n, "line"))
+	}
+	fmt.Fprintln(w, "\nNothing was sent, and nothing was changed.")
+}
+
+func writeUnlisted(w io.Writer, all []state.UnlistedStatus) {
+	if len(all) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "\nSeen, but not in the configuration (events: actionEventNames and its like; traits: traits.include):")
+	table(w, func(w io.Writer) {
+		for _, u := range all {
+			row(w, "  "+u.Kind, plain(u.Name), u.Count)
+		}
+	})
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"path"
+	"strings"
+
+	"github.com/impactsync/impactsync/cmd/internal/config"
+	"github.com/impactsync/impactsync/state"
+	"github.com/impactsync/impactsync/sync/segment"
+	"github.com/impactsync/impactsync/sync/source"
+	"github.com/impactsync/impactsync/sync/source/audiences"
+)
+
+// rules answers for a trait key what the configuration says by file pattern:
+// its guard and its authority.
+type rules struct {
+	general config.Guard
+	seen    map[string]config.Audience // by key, from the files as they were listed
+	named   map[string]config.Audience // by key, where the configuration tells it
+	loose   []config.Audience          // entries whose key only a file's name tells
+}
+
+func newRules(c *config.Config) *rules {
+	r := &rules{general: c.Guard, seen: map[string]config.Audience{}, named: map[string]config.Audience{}}
+	for _, s := range c.Sources {
+		for _, a := range s.Audiences {
+			key := a.Key
+			if key == "" {
+				key = segment.TraitKey(a.Name)
+			}
+			if key == "" {
+				r.loose = append(r.loose, a)
+				continue
+			}
+			// Of a list and changes for one key, the entry that says who is right counts.
+			if other, twice := r.named[key]; !twice || other.Authority == "" {
+				r.named[key] = a
+			}
+		}
+	}
+	return r
+}
+
+func (r *rules) find(key string) (config.Audience, bool) {
+	if a, ok := r.named[key]; ok {
+		return a, true
+	}
+	if a, ok := r.seen[key]; ok {
+		return a, true
+	}
+	for _, a := range r.loose {
+		stem, _, _ := strings.Cut(path.Base(a.Pattern), ".")
+		if ok, _ := path.Match(stem, key); ok {
+			return a, true
+		}
+	}
+	return config.Audience{}, false
+}
+
+func (r *rules) authority(key string) state.Authority {
+	a, _ := r.find(key)
+	return state.Authority(a.Authority)
+}
+
+func (r *rules) guard(key string) state.Guard {
+	most := r.general.MaxExits
+	if a, ok := r.find(key); ok {
+		most = a.Guard.MaxExits
+	}
+	// The state takes 0 for no limit by share; in the configuration it lets nobody leave.
+	const next = 1e-9
+	return state.Guard{Percent: max(most.Percent, next), AtLeast: most.AtLeast}
+}
+
+// listed is a source of lists that notes which entry of the configuration the
+// key of each file goes by.
+type listed struct {
+	*audiences.Source
+	rules   *rules
+	entries []config.Audience
+}
+
+// Inputs implements [source.Source].
+func (l *listed) Inputs(ctx context.Context, reject func(source.Object, int64, string)) ([]source.Input, error) {
+	all, err := l.Source.Inputs(ctx, reject)
+	for _, in := range all {
+		if in.Key == "" || len(in.Objects) == 0 {
+			continue
+		}
+		pattern := l.Pattern(in.Objects[0].Name)
+		for _, a := range l.entries {
+			if a.Pattern == pattern {
+				l.rules.seen[in.Key] = a
+			}
+		}
+	}
+	return all, err
+}

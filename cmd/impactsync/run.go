@@ -1,0 +1,251 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/impactsync/impactsync/cmd/internal/config"
+	"github.com/impactsync/impactsync/cmd/internal/progress"
+	"github.com/impactsync/impactsync/state"
+	impactsync "github.com/impactsync/impactsync/sync"
+	"github.com/spf13/cobra"
+)
+
+// narrow are the flags that make a run smaller.
+type narrow struct {
+	sources  []string
+	audience string
+	limit    int
+	deadline time.Duration
+}
+
+func (n *narrow) flags(c *cobra.Command) {
+	f := c.Flags()
+	f.StringSliceVar(&n.sources, "source", nil, "read only this source (repeatable)")
+	f.StringVar(&n.audience, "audience", "", "send only this trait `key`'s changes")
+	f.IntVar(&n.limit, "limit", 0, "send for at most so many people: a canary")
+}
+
+// options checks the flags against the configuration.
+func (n *narrow) options(c *config.Config) (impactsync.Options, error) {
+	o := impactsync.Options{Sources: n.sources, Trait: n.audience, People: n.limit}
+	if n.limit < 0 || n.deadline < 0 {
+		return o, usage("", "--limit and --deadline must not be negative")
+	}
+	var names []string
+	for _, s := range c.Sources {
+		names = append(names, s.Name)
+	}
+	for _, s := range n.sources {
+		if !slices.Contains(names, s) {
+			return o, usage("", "--source %q: the configuration has %s", s, strings.Join(names, ", "))
+		}
+	}
+	if n.deadline > 0 {
+		o.Deadline = time.Now().Add(n.deadline)
+	}
+	return o, nil
+}
+
+func (a *app) runCommand() *cobra.Command {
+	var n narrow
+	var dry bool
+	var zero []int
+	c := &cobra.Command{
+		Use:   "run",
+		Short: "One pass: read the sources and send impact.com what changed",
+		Long: `Read every source, note what is wanted, and send impact.com what differs from what
+it was told. Nothing is sent before everything is read. What fails for a while is
+tried again, within this run while its deadline allows, else by the next one.
+
+SIGINT and SIGTERM stop in good order: what is under way is answered and settled.
+A second signal kills; even then nothing is lost.` + runExits,
+		Example: `  impactsync run
+  impactsync run --deadline 30m --exit-zero-on 4
+  impactsync run --audience vip --limit 10      ten people first`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := checkZero(zero); err != nil {
+				return err
+			}
+			if dry {
+				return a.plan(c.Context(), n)
+			}
+			ctx, stop := withSignals(c.Context())
+			defer stop()
+			report, err := a.run(ctx, n)
+			if report.Run != 0 {
+				err = errors.Join(err, a.result(report, func(w io.Writer) { writeReport(w, report) }))
+			}
+			return forgiven(outcome(report, err), zero)
+		},
+	}
+	n.flags(c)
+	c.Flags().DurationVar(&n.deadline, "deadline", 0, "stop in good order after so long, such as 30m")
+	c.Flags().BoolVar(&dry, "dry-run", false, "as impactsync plan: show what would be sent, and change nothing")
+	c.Flags().IntSliceVar(&zero, "exit-zero-on", nil, "exit 0 instead of these codes, of 3, 4 and 5")
+	return c
+}
+
+// checkZero keeps breakage from being called a success.
+func checkZero(codes []int) error {
+	for _, code := range codes {
+		if code != impactsync.ExitRefused && code != impactsync.ExitUnfinished && code != impactsync.ExitHeld {
+			return usage("", "--exit-zero-on %d: only 3, 4 and 5 can be taken for a success", code)
+		}
+	}
+	return nil
+}
+
+// forgiven makes an outcome a success where the user said so. It is still told.
+func forgiven(err error, zero []int) error {
+	if code := exitCode(err); err != nil && slices.Contains(zero, code) {
+		return &failure{err: err, hint: hintFor(err)}
+	}
+	return err
+}
+
+// outcome makes the report's exit code an error, with what to do about it.
+func outcome(r impactsync.Report, err error) error {
+	if r.Run == 0 || r.ExitCode == impactsync.ExitOK && err == nil {
+		return err
+	}
+	f := &failure{code: r.ExitCode, err: err}
+	if err != nil {
+		f.hint = hintFor(err)
+		f.code = firstOf(r.ExitCode, exitCode(err))
+		return f
+	}
+	f.err = errors.New(r.Note)
+	f.hint = map[int]string{
+		impactsync.ExitRefused:     "impactsync refused list, rejected list and status tell what, where and why",
+		impactsync.ExitUnfinished:  "nothing is lost; the next run goes on from here",
+		impactsync.ExitHeld:        "impactsync status tells which and why; mend the list, or: impactsync approve KEY --exits N",
+		impactsync.ExitInterrupted: "nothing is lost; the next run goes on from here",
+	}[r.ExitCode]
+	return f
+}
+
+// firstOf is the code that counts where two apply.
+func firstOf(a, b int) int {
+	for _, code := range []int{130, 12, 11, 10, 64, 1, 4, 5, 3} {
+		if a == code || b == code {
+			return code
+		}
+	}
+	return 0
+}
+
+// run makes one pass with the configuration as it is now.
+func (a *app) run(ctx context.Context, n narrow) (impactsync.Report, error) {
+	c, err := a.load()
+	if err != nil {
+		return impactsync.Report{}, err
+	}
+	o, err := n.options(c)
+	if err != nil {
+		return impactsync.Report{}, err
+	}
+	return a.pass(ctx, c, o)
+}
+
+// pass holds the state, and runs the engine on it.
+func (a *app) pass(ctx context.Context, c *config.Config, o impactsync.Options) (report impactsync.Report, err error) {
+	w, err := wire(ctx, c)
+	if err != nil {
+		return report, err
+	}
+	defer func() { err = errors.Join(err, w.close()) }()
+	err = a.holding(c, func() error {
+		db, err := state.Open(ctx, state.Options{Path: c.State.Path, Create: true, Binding: binding(c)})
+		if err != nil {
+			return err
+		}
+		bars := progress.New(a.stderr, a.terminal)
+		quiet := a.logTo(bars)
+		defer quiet()
+		e, err := a.engine(w, db, bars.Progress())
+		if err == nil {
+			report, err = e.Run(ctx, o)
+		}
+		bars.Close()
+		return errors.Join(err, db.Close())
+	})
+	return report, err
+}
+
+func writeReport(w io.Writer, r impactsync.Report) {
+	n := r.Counts
+	if r.Adopted > 0 || n["adopted"] > 0 {
+		fmt.Fprintf(w, "run %d: %s adopted as delivered, nothing sent (%s)\n", r.Run, count(r.Adopted, "value"), took(r.Seconds))
+		return
+	}
+	fmt.Fprintf(w, "run %d: %s found, %d delivered, %d refused, %d rejected, %d held, %d still due (%s)\n",
+		r.Run, count(n["found"], "change"), n["delivered"], n["refused"], n["rejected"], r.Held(), r.Open(), took(r.Seconds))
+	for _, line := range asides(r) {
+		fmt.Fprintln(w, " ", line)
+	}
+}
+
+// asides are the counters that matter, where they are not zero.
+func asides(r impactsync.Report) (lines []string) {
+	n := r.Counts
+	add := func(name, words string) {
+		if n[name] > 0 {
+			lines = append(lines, fmt.Sprintf("%d %s", n[name], words))
+		}
+	}
+	add("unknown", "sent without an answer; they count as unknown and are due again")
+	add("recovered", "left in flight by a run that died")
+	if waits := r.Traits.Refused + r.PageLoads.Refused + r.Conversions.Refused; waits > 0 {
+		lines = append(lines, fmt.Sprintf("%d refused in all", waits))
+	}
+	add("too_old", "messages older than maxEventAge")
+	add("duplicate_message", "messages seen before")
+	add("duplicate_order", "orders seen before")
+	add("late", "trait changes older than what is known")
+	add("stale_list", "lists not newer than the last")
+	add("no_consent", "messages without consent")
+	add("integrations", "messages not meant for impact.com (integrations)")
+	add("before_start", "messages before startAt")
+	add("trait_not_included", "changes of traits that no pattern of traits.include takes")
+	add("unusable_value", "trait changes without a usable value")
+	add("cleared", "values cleared: nothing to send")
+	add("dropped", "given up, as delivery.unknown says")
+	add("unsteady_object", "objects that changed while they were read; the next run reads them again")
+	if n["not_sent"] > 0 {
+		lines = append(lines, fmt.Sprintf("%d messages of kinds that are not sent: %s", n["not_sent"], reasons(n)))
+	}
+	for _, s := range r.Stale {
+		lines = append(lines, fmt.Sprintf("source %q: its newest input is older than maxAge", s))
+	}
+	for _, key := range r.Missing {
+		lines = append(lines, fmt.Sprintf("no file for the list of %s", key))
+	}
+	return lines
+}
+
+// reasons lists why messages were not sent, most frequent first.
+func reasons(counts map[string]int64) string {
+	var names []string
+	for name := range counts {
+		if strings.HasPrefix(name, "not_sent_") {
+			names = append(names, name)
+		}
+	}
+	slices.SortFunc(names, func(x, y string) int {
+		if counts[x] != counts[y] {
+			return int(counts[y] - counts[x])
+		}
+		return strings.Compare(x, y)
+	})
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%d %s", counts[name], strings.ReplaceAll(strings.TrimPrefix(name, "not_sent_"), "_", " "))
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/impactsync/impactsync/impactapi/sandbox"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) sandboxCommand() *cobra.Command {
+	var (
+		config        sandbox.Config
+		listen, limit string
+	)
+	c := &cobra.Command{
+		Use:   "sandbox",
+		Short: "A local impact.com to try things on",
+		Long: `Stand in for impact.com, which has no test system: page loads, conversions,
+submissions, company information and campaigns, held to impact.com's documents,
+both hosts on one port, with a log of all calls and faults on demand. It needs no
+configuration file.
+
+It prints "listening on http://ADDRESS" on stdout when it is ready, and ends with
+SIGINT or SIGTERM.` + exits("stopped by a signal", "1   the address or the log cannot be used", exitUsageLine),
+		Example: `  impactsync sandbox --listen 127.0.0.1:8090 --log calls.ndjson
+  impactsync sandbox --error-rate 0.01 --reset-after 0.01 --rate-limit 1000/h --seed 1`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			var err error
+			if config.RateLimit, err = sandbox.ParseLimit(limit); err != nil {
+				return usage("", "--rate-limit: %w", err)
+			}
+			for name, rate := range map[string]float64{"error-rate": config.ErrorRate, "reset-before": config.ResetBefore, "reset-after": config.ResetAfter} {
+				if rate < 0 || rate > 1 {
+					return usage("", "--%s must be between 0 and 1", name)
+				}
+			}
+			return a.sandbox(c, config, listen)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&listen, "listen", "127.0.0.1:8090", "address and port; port 0 picks one")
+	f.StringVar(&config.LogFile, "log", "", "append each request taken to this `file`, a JSON line each")
+	f.DurationVar(&config.Latency, "latency", 0, "time between taking a request and answering it, such as 30ms")
+	f.Float64Var(&config.ErrorRate, "error-rate", 0, "share of requests answered with 503 and not taken, 0 to 1")
+	f.Float64Var(&config.ResetBefore, "reset-before", 0, "share whose connection is dropped unseen")
+	f.Float64Var(&config.ResetAfter, "reset-after", 0, "share taken, then dropped before the answer")
+	f.StringVar(&limit, "rate-limit", "", "limit of the API host, such as 1000/h; none by default")
+	f.StringVar(&config.AccountSID, "account-sid", "", "the only account taken; any by default")
+	f.StringVar(&config.AuthToken, "auth-token", "", "the only auth token taken; any by default")
+	f.StringSliceVar(&config.Campaigns, "campaign", nil, "programs of the account (repeatable); any by default")
+	f.Uint64Var(&config.Seed, "seed", 1, "which requests are spoiled")
+	return c
+}
+
+func (a *app) sandbox(c *cobra.Command, config sandbox.Config, listen string) error {
+	s, err := sandbox.New(config)
+	if err != nil {
+		return fmt.Errorf("start the sandbox: %w", err)
+	}
+	ctx, stop := withSignals(c.Context())
+	defer stop()
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", listen)
+	if err != nil {
+		return errors.Join(fmt.Errorf("start the sandbox: %w", err), s.Close())
+	}
+	fmt.Fprintf(a.stdout, "listening on http://%s\n", l.Addr())
+	a.log.Info("sandbox", "address", l.Addr().String(), "log", config.LogFile, "latency", config.Latency.Round(time.Millisecond).String())
+	return errors.Join(s.Serve(ctx, l), s.Close())
+}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// Set by the linker (-X main.version=...); else the build's own information tells.
+var version, revision string
+
+// build gives the program's version and the revision that it was made from.
+func build() (name, rev string) {
+	name, rev = version, revision
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return name, rev
+	}
+	if name == "" {
+		name = info.Main.Version
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && rev == "" {
+			rev = s.Value
+		}
+	}
+	return name, rev
+}
+
+func (a *app) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print version, revision and what it was built with",
+		Long:  "Print version, revision and what this program was built with." + exits("printed", exitUsageLine),
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			name, rev := build()
+			v := map[string]string{"version": name, "revision": rev, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH}
+			return a.result(v, func(w io.Writer) {
+				fmt.Fprintf(w, "impactsync %s\nrevision %s\n%s %s\n", name, rev, v["go"], v["platform"])
+			})
+		},
+	}
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/impactsync/impactsync/cmd/internal/config"
+	"github.com/impactsync/impactsync/impactapi"
+	"github.com/impactsync/impactsync/state"
+	impactsync "github.com/impactsync/impactsync/sync"
+	"github.com/impactsync/impactsync/sync/mapping"
+	"github.com/impactsync/impactsync/sync/source/audiences"
+	"github.com/impactsync/impactsync/sync/source/events"
+)
+
+// wiring is everything that the configuration stands for, but for the state.
+type wiring struct {
+	config *config.Config
+	mapper *mapping.Mapper
+	client *impactapi.Client
+	feeds  []impactsync.Feed
+	rules  *rules
+}
+
+// wire builds it. What is wrong is a matter of the configuration: nothing was
+// changed yet.
+func wire(ctx context.Context, c *config.Config) (*wiring, error) {
+	w := &wiring{config: c, rules: newRules(c)}
+	var err error
+	if w.mapper, err = mapping.New(settings(c)); err != nil {
+		return nil, &failure{code: usageExit, err: fmt.Errorf("destination: %w", err)}
+	}
+	if w.client, err = newClient(c); err != nil {
+		return nil, &failure{code: usageExit, err: fmt.Errorf("destination: %w", err)}
+	}
+	for _, s := range c.Sources {
+		feed, err := w.open(ctx, s)
+		if err != nil {
+			return nil, &failure{code: usageExit, err: errors.Join(err, w.close())}
+		}
+		w.feeds = append(w.feeds, feed)
+	}
+	return w, nil
+}
+
+func (w *wiring) close() error {
+	var errs []error
+	for _, f := range w.feeds {
+		errs = append(errs, f.Close())
+	}
+	w.client.Close()
+	return errors.Join(errs...)
+}
+
+func (w *wiring) open(ctx context.Context, s config.Source) (impactsync.Feed, error) {
+	feed := impactsync.Feed{MaxAge: s.MaxAge}
+	if s.Kind == config.KindEvents {
+		src, err := events.New(ctx, events.Config{
+			Name: s.Name, URL: s.URL, Include: s.Traits.Include, Exclude: s.Traits.Exclude,
+			HonourIntegrations: s.HonourIntegrations, StartAt: s.StartAt, MaxLine: s.MaxLineBytes,
+		})
+		feed.Source = src
+		return feed, err
+	}
+	patterns := make(map[string]audiences.Audience, len(s.Audiences))
+	for _, a := range s.Audiences {
+		patterns[a.Pattern] = audiences.Audience{Name: a.Name, Key: a.Key, List: a.List, Value: a.Value, Parts: a.Parts, OnMissing: a.OnMissing}
+	}
+	src, err := audiences.New(ctx, audiences.Config{Name: s.Name, URL: s.URL, Audiences: patterns, MaxLine: s.MaxLineBytes})
+	feed.Source = &listed{Source: src, rules: w.rules, entries: s.Audiences}
+	return feed, err
+}
+
+func newClient(c *config.Config) (*impactapi.Client, error) {
+	d := c.Destination
+	name, _ := build()
+	return impactapi.New(impactapi.Config{
+		AccountSID: d.AccountSID, AuthToken: string(d.APIKey), TrackingURL: d.TrackingURL, APIURL: d.APIURL,
+		UserAgent:   "impactsync/" + cmp.Or(name, "dev") + " (+https://github.com/impactsync/impactsync)",
+		Connections: c.Delivery.Workers, RequestTimeout: c.Delivery.RequestTimeout,
+	})
+}
+
+func settings(c *config.Config) mapping.Settings {
+	d := c.Destination
+	return mapping.Settings{
+		CampaignID: d.CampaignID, EventTypeID: d.EventTypeID, EventTypeIDs: d.EventTypeIDs, IOSAppID: d.IOSAppID, AndroidAppID: d.AndroidAppID,
+		ActionEventNames: d.ActionEventNames, InstallEventNames: d.InstallEventNames, PageLoadEventNames: d.PageLoadEventNames,
+		EnablePageEvents: d.EnablePageEvents, EnableScreenEvents: d.EnableScreenEvents, EnableIdentifyEvents: d.EnableIdentifyEvents,
+		CustomParameterMapping: d.CustomParameterMapping, CustomMappingForProducts: d.CustomMappingForProducts,
+		PageURL: d.PageURL, DefaultCurrency: c.DefaultCurrency,
+	}
+}
+
+// engine builds the engine on a state.
+func (a *app) engine(w *wiring, db *state.DB, p impactsync.Progress) (*impactsync.Engine, error) {
+	c, d := w.config, w.config.Delivery
+	name, _ := build()
+	return impactsync.New(impactsync.Config{
+		State: db, Client: w.client, Mapper: w.mapper, Feeds: w.feeds, Log: a.log, Progress: p, Version: name,
+		Guard: w.rules.guard, Authority: w.rules.authority,
+		MaxEventAge: c.MaxEventAge, RequiredCategories: c.Consent.RequiredCategories,
+		Workers: d.Workers, Coalesce: d.Coalesce, AttributionWait: d.AttributionWait,
+		PageLoadsPerSecond: d.PageLoadsPerSecond, ConversionsPerHour: d.ConversionsPerHour,
+		Unknown: map[state.Kind]state.Policy{
+			state.PageLoad: state.Policy(d.Unknown.PageLoads), state.Conversion: state.Policy(d.Unknown.Conversions),
+		},
+	})
+}
+
+// binding is the destination that a state made with this configuration vouches for.
+func binding(c *config.Config) *state.Binding {
+	d := c.Destination
+	return &state.Binding{
+		AccountSID: d.AccountSID, CampaignID: d.CampaignID,
+		Official: official(d.TrackingURL) && official(d.APIURL), Hosts: d.TrackingURL + " and " + d.APIURL,
+	}
+}
+
+// official reports whether a base is on a host of impact.com's own.
+func official(base string) bool {
+	u, err := url.Parse(base)
+	return err == nil && (u.Hostname() == "impact.com" || strings.HasSuffix(u.Hostname(), ".impact.com"))
+}
