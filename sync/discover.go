@@ -48,7 +48,7 @@ func (p *pass) discover(ctx context.Context) ([]inputs, error) {
 
 // cannotRead notes a source that could not be read: the others go on.
 func (p *pass) cannotRead(f Feed, err error) {
-	p.unread = append(p.unread, fmt.Errorf("source %q: %w", f.Name(), err))
+	p.unread = append(p.unread, err)
 	if _, lists := f.Source.(missing); !lists {
 		p.eventsGap = true
 	}
@@ -64,9 +64,8 @@ func (p *pass) list(ctx context.Context, f Feed) (inputs, error) {
 		rejected = append(rejected, state.Rejected{Source: f.Name(), Object: obj.Name, Line: line, Reason: reason})
 	})
 	if err != nil {
-		var clash interface{ Names() (string, string) }
-		if errors.As(err, &clash) {
-			err = fmt.Errorf("%w: source %q: %w", ErrConfig, f.Name(), err)
+		if errors.Is(err, source.ErrConfig) {
+			err = fmt.Errorf("%w: %w", ErrConfig, err)
 		}
 		return inputs{}, err
 	}

@@ -44,6 +44,7 @@ type Config struct {
 	PageLoadsPerSecond float64
 	ConversionsPerHour int
 	Unknown            map[state.Kind]state.Policy
+	FirstRetry         time.Duration // wait before a failed delivery is tried again; it triples each time, to an hour; 0 means 5 s
 }
 
 // Options narrow one run.
@@ -68,6 +69,9 @@ func New(c Config) (*Engine, error) {
 	}
 	if c.Workers <= 0 {
 		c.Workers = 16
+	}
+	if c.FirstRetry <= 0 {
+		c.FirstRetry = 5 * time.Second
 	}
 	if c.Guard == nil {
 		c.Guard = func(string) state.Guard { return state.Guard{} }

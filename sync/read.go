@@ -7,6 +7,7 @@ import (
 
 	"github.com/impactsync/impactsync/state"
 	"github.com/impactsync/impactsync/sync/source"
+	"github.com/sourcegraph/conc"
 )
 
 // read takes in everything: messages first, since they say which anonymous
@@ -107,11 +108,53 @@ func (p *pass) readObject(ctx context.Context, f Feed, in source.Input) error {
 	from := source.Position{Offset: known.Offset, Line: known.Line, Hash: known.Hash}
 	at := from
 	r := &reader{pass: p, feed: f, input: in}
+	s := p.startStoring(ctx)
 	err = f.Read(ctx, in, from, func(b source.Batch) error {
 		at = b.Position
-		return stored(p.State.Store(ctx, r.batch(b, position(f.Name(), obj, b.Position))))
+		return s.put(r.batch(b, position(f.Name(), obj, b.Position)))
 	})
+	if failed := s.end(); failed != nil {
+		err = failed
+	}
 	return p.objectEnd(ctx, f, obj, at, err)
+}
+
+// storing stores batches, in order, while the next one is being read.
+type storing struct {
+	batches chan state.Batch
+	worker  conc.WaitGroup
+	failed  chan struct{} // closed when err is set and the worker has ended
+	err     error
+}
+
+func (p *pass) startStoring(ctx context.Context) *storing {
+	s := &storing{batches: make(chan state.Batch, 1), failed: make(chan struct{})}
+	s.worker.Go(func() {
+		for b := range s.batches {
+			if s.err = stored(p.State.Store(ctx, b)); s.err != nil {
+				close(s.failed)
+				return
+			}
+		}
+	})
+	return s
+}
+
+// put hands a batch over; it waits while two are still to be stored.
+func (s *storing) put(b state.Batch) error {
+	select {
+	case s.batches <- b:
+		return nil
+	case <-s.failed:
+		return s.err
+	}
+}
+
+// end waits until everything is stored.
+func (s *storing) end() error {
+	close(s.batches)
+	s.worker.Wait()
+	return s.err
 }
 
 // objectEnd keeps why an object was not read to its end.

@@ -214,10 +214,10 @@ func refusedKeys(c state.Claim, fields []impactapi.FieldError) []string {
 	return keys
 }
 
-// backoff is the second clock of retries: it outlives the process. 5 s, then
-// three times as long each time, an hour at most, and a fifth of jitter.
+// backoff is the second clock of retries: it outlives the process. Three times
+// as long each time, an hour at most, and a fifth of jitter.
 func (d *dispatch) backoff(attempts int) time.Time {
-	wait := 5 * time.Second
+	wait := d.FirstRetry
 	for range min(attempts, 10) {
 		wait = min(3*wait, time.Hour)
 	}

@@ -104,6 +104,9 @@ type Source interface {
 // Errors that the engine tells apart. A list that ends in any error is
 // never compared; a log keeps the batches it gave.
 var (
+	// ErrConfig says that the inputs contradict the configuration: a run must
+	// stop before any change. Inputs gives it.
+	ErrConfig = errors.New("the configuration does not fit the input")
 	// ErrGone says that the object vanished between listing and reading.
 	ErrGone = errors.New("the object vanished while it was read")
 	// ErrChanged says that size or time changed while it was read.

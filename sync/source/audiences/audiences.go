@@ -72,6 +72,9 @@ func (e *KeyClashError) Error() string {
 		e.Source, e.Names[0], e.From[0], e.Names[1], e.From[1], e.Key)
 }
 
+// Is makes the error a source.ErrConfig.
+func (e *KeyClashError) Is(target error) bool { return target == source.ErrConfig }
+
 // New opens the bucket. It tells all that is wrong with the audiences at once;
 // two names for one key are a [KeyClashError].
 func New(ctx context.Context, cfg Config) (*Source, error) {

@@ -1,0 +1,215 @@
+package sync_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/impactsync/impactsync/impactapi"
+	"github.com/impactsync/impactsync/impactapi/sandbox"
+	"github.com/impactsync/impactsync/state"
+	impactsync "github.com/impactsync/impactsync/sync"
+)
+
+func quickRetries(c *impactsync.Config) { c.FirstRetry = time.Millisecond }
+
+func members(from, to int) []string {
+	lines := []string{"user_id"}
+	for i := from; i < to; i++ {
+		lines = append(lines, fmt.Sprintf("u%d", i))
+	}
+	return lines
+}
+
+// holds is what impact.com holds of everybody, from its own call log.
+func (w *world) holds() map[string]string {
+	held := map[string]string{}
+	for _, c := range w.sandbox.Calls() {
+		if c.Status == http.StatusOK || c.Status == 0 {
+			who, _ := c.Form.Get("CustomerId")
+			held[who], _ = c.Form.Get("vip")
+		}
+	}
+	return held
+}
+
+func TestFaults(t *testing.T) {
+	t.Parallel()
+
+	t.Run("an unsteady server gets everything in the end", func(t *testing.T) {
+		t.Parallel()
+		w := setup(t, sandbox.Config{ErrorRate: 0.1, ResetBefore: 0.1, ResetAfter: 0.1, Seed: 7})
+		w.change = quickRetries
+		w.list("VIP.csv", members(0, 200)...)
+		r, err := w.run(impactsync.Options{})
+		require.NoError(t, err)
+		require.Equal(t, impactsync.ExitOK, r.ExitCode, "%+v", r)
+		w.list("VIP.csv", members(20, 220)...)
+		r, err = w.run(impactsync.Options{})
+		require.NoError(t, err)
+		require.Equal(t, impactsync.ExitOK, r.ExitCode, "%+v", r)
+		held := w.holds()
+		for i := range 220 {
+			require.Equal(t, fmt.Sprint(i >= 20), held[fmt.Sprintf("u%d", i)], "u%d", i)
+		}
+		require.Positive(t, r.Counts["unknown"])
+	})
+
+	for status, want := range map[int]struct {
+		err  error
+		code int
+	}{
+		http.StatusUnauthorized: {impactsync.ErrCredentials, impactsync.ExitCredentials},
+		http.StatusForbidden:    {impactsync.ErrCredentials, impactsync.ExitCredentials},
+		http.StatusNotFound:     {nil, impactsync.ExitFailed},
+	} {
+		t.Run(fmt.Sprintf("status %d stops the run and refuses nothing", status), func(t *testing.T) {
+			t.Parallel()
+			w := setup(t, sandbox.Config{Fault: func(*http.Request, impactapi.Params) sandbox.Fault { return sandbox.Fault{Status: status} }})
+			w.list("VIP.csv", members(0, 500)...)
+			r, err := w.run(impactsync.Options{})
+			require.Error(t, err)
+			if want.err != nil {
+				require.ErrorIs(t, err, want.err)
+			}
+			require.Equal(t, want.code, r.ExitCode)
+			require.Equal(t, state.Counts{Pending: 500}, r.Traits)
+			require.Less(t, len(w.sandbox.Calls()), 20, "the others are not tried")
+		})
+	}
+
+	t.Run("a server that never recovers trips the breaker", func(t *testing.T) {
+		t.Parallel()
+		w := setup(t, sandbox.Config{ErrorRate: 1})
+		w.list("VIP.csv", members(0, 1000)...)
+		r, err := w.run(impactsync.Options{})
+		require.ErrorIs(t, err, impactsync.ErrBreaker)
+		require.Equal(t, impactsync.ExitFailed, r.ExitCode)
+		require.EqualValues(t, 1000, r.Open(), "everything stays due")
+	})
+
+	t.Run("a refusal keeps impact.com's own words and is not repeated", func(t *testing.T) {
+		t.Parallel()
+		w := setup(t, sandbox.Config{Fault: func(_ *http.Request, form impactapi.Params) sandbox.Fault {
+			if who, _ := form.Get("CustomerId"); who == "u1" {
+				return sandbox.Fault{Status: 400, Body: `{"errors":[{"field":"vip","level":"ERROR","message":"not today"}]}`}
+			}
+			return sandbox.Fault{}
+		}})
+		w.list("VIP.csv", members(0, 3)...)
+		r, err := w.run(impactsync.Options{})
+		require.NoError(t, err)
+		require.Equal(t, impactsync.ExitRefused, r.ExitCode)
+		db := w.open()
+		refused, err := db.Refused(context.Background(), state.Filter{})
+		require.NoError(t, err)
+		require.Len(t, refused.Rows, 1)
+		require.Contains(t, refused.Rows[0][6], "not today")
+		require.NoError(t, db.Close())
+		_, err = w.run(impactsync.Options{})
+		require.NoError(t, err)
+		require.Len(t, w.sandbox.Calls(), 3)
+	})
+
+	t.Run("a stop gives back what has not begun", func(t *testing.T) {
+		t.Parallel()
+		for cause, code := range map[error]int{impactsync.ErrTerminated: impactsync.ExitUnfinished, impactsync.ErrInterrupted: impactsync.ExitInterrupted} {
+			stop := make(chan struct{}, 1000)
+			w := setup(t, sandbox.Config{Latency: 20 * time.Millisecond, Fault: func(*http.Request, impactapi.Params) sandbox.Fault {
+				stop <- struct{}{}
+				return sandbox.Fault{}
+			}})
+			w.list("VIP.csv", members(0, 800)...)
+			db := w.open()
+			ctx, cancel := context.WithCancelCause(t.Context())
+			go func() {
+				<-stop
+				cancel(cause)
+			}()
+			r, err := w.engine(db).Run(ctx, impactsync.Options{})
+			require.True(t, err == nil || errors.Is(err, cause), "%v", err)
+			require.Equal(t, code, r.ExitCode, "%+v", r)
+			require.Zero(t, r.Traits.Unknown+r.Traits.InFlight, "requests under way ended")
+			require.EqualValues(t, 800, r.Traits.Pending+r.Counts["delivered"])
+			require.NoError(t, db.Close())
+		}
+	})
+
+	t.Run("a canary sends to so many people and no more", func(t *testing.T) {
+		t.Parallel()
+		w := setup(t, sandbox.Config{})
+		w.list("VIP.csv", members(0, 100)...)
+		w.list("Gold.csv", members(0, 100)...)
+		r, err := w.run(impactsync.Options{People: 10})
+		require.NoError(t, err)
+		require.Equal(t, impactsync.ExitUnfinished, r.ExitCode)
+		require.Len(t, w.sandbox.Calls(), 10, "ten people, both traits of each in one call")
+	})
+
+	t.Run("one trait alone", func(t *testing.T) {
+		t.Parallel()
+		w := setup(t, sandbox.Config{})
+		w.list("VIP.csv", members(0, 5)...)
+		w.list("Gold.csv", members(0, 5)...)
+		_, err := w.run(impactsync.Options{Trait: "gold"})
+		require.NoError(t, err)
+		for _, line := range w.told(0) {
+			require.Contains(t, line, "gold=true")
+			require.NotContains(t, line, "vip")
+		}
+	})
+}
+
+func TestBadInput(t *testing.T) {
+	t.Parallel()
+
+	t.Run("two full lists of one trait stop the run before any change", func(t *testing.T) {
+		t.Parallel()
+		w := setup(t, sandbox.Config{})
+		w.list("VIP.csv", members(0, 5)...)
+		w.list("v.i.p.ndjson", `{"user_id":"u1"}`)
+		w.list("Vip.ndjson", `{"user_id":"u1"}`)
+		r, err := w.run(impactsync.Options{})
+		require.Error(t, err)
+		require.Equal(t, impactsync.ExitUsage, r.ExitCode, "%v", err)
+		require.Empty(t, w.sandbox.Calls())
+	})
+
+	t.Run("a truncated list is never compared", func(t *testing.T) {
+		t.Parallel()
+		w := setup(t, sandbox.Config{})
+		w.list("VIP.csv", members(0, 5)...)
+		_, err := w.run(impactsync.Options{})
+		require.NoError(t, err)
+		w.list("VIP.csv", "user_id", "u0", `"u1`)
+		r, err := w.run(impactsync.Options{})
+		require.NoError(t, err)
+		require.Equal(t, impactsync.ExitRefused, r.ExitCode, "%+v", r)
+		require.Len(t, w.sandbox.Calls(), 5, "nobody has left")
+		r, err = w.run(impactsync.Options{})
+		require.NoError(t, err)
+		require.Equal(t, impactsync.ExitOK, r.ExitCode, "a known bad file is not an alarm for ever")
+	})
+
+	t.Run("an unreadable source does not stop the others", func(t *testing.T) {
+		t.Parallel()
+		if os.Geteuid() == 0 {
+			t.Skip("root reads everything")
+		}
+		w := setup(t, sandbox.Config{})
+		w.list("VIP.csv", members(0, 5)...)
+		w.log("a.ndjson", `{"type":"page"}`)
+		require.NoError(t, os.Chmod(filepath.Join(w.dir, "events"), 0))
+		r, err := w.run(impactsync.Options{})
+		require.Error(t, err)
+		require.Equal(t, impactsync.ExitFailed, r.ExitCode)
+		require.Len(t, w.sandbox.Calls(), 5)
+	})
+}
