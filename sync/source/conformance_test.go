@@ -213,7 +213,7 @@ func TestSourcesOverS3(t *testing.T) {
 	t.Run("a bucket that is not there is named, without its parameters", func(t *testing.T) {
 		s, err := events.New(context.Background(), events.Config{Name: "web", URL: "s3://nothing/x/?" + query})
 		require.NoError(t, err)
-		defer s.Close() //nolint:errcheck // a test
+		defer s.Close()
 		_, err = s.Inputs(context.Background(), nil)
 		require.ErrorContains(t, err, `source "web": s3://nothing/x/: list: not found`)
 		require.NotContains(t, err.Error(), "use_path_style")

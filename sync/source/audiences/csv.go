@@ -1,6 +1,7 @@
 package audiences
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"unicode/utf8"
@@ -30,7 +31,7 @@ func (p *csvParser) next(b *batch) error {
 			return err
 		}
 	}
-	if err := p.rows.next(); err == io.EOF || b == nil {
+	if err := p.rows.next(); errors.Is(err, io.EOF) || b == nil {
 		return err
 	} else if err != nil {
 		return p.explain(err)

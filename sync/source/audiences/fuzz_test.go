@@ -32,7 +32,7 @@ func FuzzRows(f *testing.F) {
 			record, wantErr := want.Read()
 			err := got.next()
 			if wantErr != nil {
-				require.Equal(t, wantErr == io.EOF, err == io.EOF)
+				require.Equal(t, errors.Is(wantErr, io.EOF), errors.Is(err, io.EOF))
 				require.Equal(t, errors.Is(wantErr, csv.ErrBareQuote), errors.Is(err, csv.ErrBareQuote), "%v, %v", wantErr, err)
 				require.Equal(t, errors.Is(wantErr, csv.ErrQuote), errors.Is(err, csv.ErrQuote), "%v, %v", wantErr, err)
 				return

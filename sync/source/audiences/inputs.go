@@ -106,7 +106,7 @@ func (s *Source) sniff(ctx context.Context, f *found) error {
 	}
 	r, err := s.bucket.OpenStart(ctx, f.Object, sniffBytes)
 	if err == nil {
-		defer r.Close() //nolint:errcheck // nothing was written
+		defer r.Close()
 		_, f.layout, err = s.peekLayout(r, f.audience)
 	}
 	var unusable *unusableError
@@ -133,7 +133,7 @@ func (f *found) needsKey() bool { return f.layout.format != formatMessages && !f
 func (s *Source) peekLayout(r io.Reader, a Audience) (*bufio.Reader, layout, error) {
 	buffered := bufio.NewReaderSize(r, sniffBytes)
 	start, err := buffered.Peek(sniffBytes)
-	if len(start) == 0 && err != io.EOF {
+	if len(start) == 0 && !errors.Is(err, io.EOF) {
 		return nil, layout{}, err
 	}
 	l, unusable := s.layoutOf(start, err != nil, a)

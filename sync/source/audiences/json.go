@@ -61,10 +61,10 @@ func (s *Source) jsonLayout(start []byte, a Audience) (layout, error) {
 	split := bucket.NewSplitter(bytes.NewReader(start), s.cfg.MaxLine)
 	for records := 0; ; records++ {
 		item, err := split.Next()
-		if err == io.EOF && records == 0 && a.Value != "computed" {
+		if errors.Is(err, io.EOF) && records == 0 && a.Value != "computed" {
 			return l, nil // an array without elements
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return l, errors.New("no JSON object that can be read at its beginning")
 		}
 		if err != nil {

@@ -45,7 +45,7 @@ func (s *Source) readObject(ctx context.Context, b *batch, o source.Object, from
 	if err != nil {
 		return err
 	}
-	defer r.Close() //nolint:errcheck // nothing was written
+	defer r.Close()
 	b.object, b.parser, b.good, b.bad = o.Name, p, p.Position().Offset > 0, 0
 	err = b.readAll(ctx)
 	if b.stopped || bucketError(err) != nil {
@@ -162,7 +162,7 @@ func newBatch(in source.Input, fn func(source.Batch) error) *batch {
 
 func (b *batch) readAll(ctx context.Context) error {
 	for {
-		if err := b.parser.next(b); err == io.EOF {
+		if err := b.parser.next(b); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return err

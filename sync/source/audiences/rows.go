@@ -34,7 +34,7 @@ func isSyntax(err error) bool {
 func (r *rows) next() error {
 	for {
 		line, err := r.readLine()
-		if err != io.EOF {
+		if !errors.Is(err, io.EOF) {
 			r.line = r.window.Lines()
 		}
 		if err != nil {
@@ -48,7 +48,7 @@ func (r *rows) next() error {
 
 func (r *rows) readLine() ([]byte, error) {
 	line, err := r.window.Line()
-	if err == bucket.ErrTooLong {
+	if errors.Is(err, bucket.ErrTooLong) {
 		err = errRowTooLong
 	}
 	return line, err
@@ -137,7 +137,7 @@ func (r *rows) continued() ([]byte, error) {
 		return nil, csv.ErrQuote
 	}
 	line, err := r.readLine()
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		err = csv.ErrQuote
 	}
 	return line, err

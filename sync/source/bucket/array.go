@@ -1,6 +1,9 @@
 package bucket
 
-import "io"
+import (
+	"errors"
+	"io"
+)
 
 // nextElement takes the next element of an array, or its end.
 func (s *Splitter) nextElement() (Item, error) {
@@ -11,7 +14,7 @@ func (s *Splitter) nextElement() (Item, error) {
 		c, err = s.skipSpace(s.spanning)
 	}
 	switch {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return Item{Line: s.line + 1, Flaw: FlawIncomplete}, nil
 	case err != nil:
 		return Item{}, err
@@ -43,7 +46,7 @@ func (s *Splitter) takeElement() (Item, error) {
 		// A number ends at a position to resume from, whatever follows.
 		done = done || s.limit >= 0 && scan.atTop()
 		switch {
-		case !done && s.err != io.EOF:
+		case !done && !errors.Is(s.err, io.EOF):
 			return Item{}, s.err
 		case scan.broken:
 			return s.breakArray()
@@ -68,7 +71,7 @@ func (s *Splitter) endElement(item Item) (Item, error) {
 // breakArray gives up the array and goes on with the next line.
 func (s *Splitter) breakArray() (Item, error) {
 	s.array, s.spanning = false, false
-	if _, err := s.Line(); err != nil && err != ErrTooLong {
+	if _, err := s.Line(); err != nil && !errors.Is(err, ErrTooLong) {
 		return Item{}, err
 	}
 	return Item{Line: s.line, Flaw: FlawBroken}, nil

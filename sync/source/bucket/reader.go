@@ -88,22 +88,26 @@ func (r *Reader) detect() error {
 }
 
 // noted remembers an error of the bucket, so that it is not taken for one of
-// the gzip stream: a lost connection is no damage.
+// the gzip stream, nor for the end: a lost connection is neither.
 type noted struct{ *Reader }
 
 func (n noted) Read(p []byte) (int, error) {
 	count, err := n.blob.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		n.readErr = err
+	if err == nil || err == io.EOF { //nolint:errorlint // a wrapped EOF is a lost connection, not the end
+		return count, err
 	}
-	return count, err
+	n.readErr = err
+	if errors.Is(err, io.EOF) {
+		n.readErr = fmt.Errorf("the connection was lost: %s", err.Error())
+	}
+	return count, n.readErr
 }
 
 // Read implements io.Reader. Its error wraps [ErrDamaged] for a broken gzip
 // stream.
 func (r *Reader) Read(p []byte) (int, error) {
 	n, err := r.decoded.Read(p)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = r.explain(err)
 	}
 	return n, err

@@ -3,6 +3,7 @@ package bucket
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 
 	"github.com/impactsync/impactsync/sync/source"
@@ -87,7 +88,7 @@ func (s *Splitter) Resume(from source.Position) (same bool, err error) {
 func (s *Splitter) start() error {
 	for s.w-s.r < 3 && s.fill() {
 	}
-	if s.err != nil && s.err != io.EOF {
+	if s.err != nil && !errors.Is(s.err, io.EOF) {
 		return s.err
 	}
 	if bytes.HasPrefix(s.buf[s.r:s.w], []byte("\ufeff")) {
@@ -111,7 +112,7 @@ func (s *Splitter) nextLine() (Item, error) {
 	}
 	s.spanning = false
 	line, size, err := s.peekLine()
-	if err == ErrTooLong {
+	if errors.Is(err, ErrTooLong) {
 		return Item{Line: s.line, Flaw: FlawTooLong}, nil
 	}
 	if err != nil {

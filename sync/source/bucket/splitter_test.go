@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -24,7 +25,7 @@ func drain(t *testing.T, s *Splitter) (items []string, positions []source.Positi
 	t.Helper()
 	for {
 		item, err := s.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return items, append(positions, s.Position())
 		}
 		require.NoError(t, err)

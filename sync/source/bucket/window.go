@@ -93,7 +93,7 @@ func (w *Window) peekLine() (line []byte, size int, err error) {
 		if w.fill() {
 			continue
 		}
-		if scanned > 0 && w.err == io.EOF {
+		if scanned > 0 && errors.Is(w.err, io.EOF) {
 			return unread, scanned, nil
 		}
 		return nil, 0, w.err
@@ -125,7 +125,7 @@ func (w *Window) dropLine() error {
 		if w.fill() {
 			continue
 		}
-		if w.err != io.EOF {
+		if !errors.Is(w.err, io.EOF) {
 			return w.err
 		}
 		w.endLine(false)
@@ -198,14 +198,14 @@ func (w *Window) Resume(from source.Position, step func() error) (same bool, err
 	for err == nil && w.offset < from.Offset {
 		err = step()
 	}
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return false, err
 	}
 	if at := w.Position(); at.Offset != from.Offset || !bytes.Equal(at.Hash, from.Hash) {
 		return false, nil
 	}
 	w.limit = -1
-	if w.err == io.EOF {
+	if errors.Is(w.err, io.EOF) {
 		w.err = nil
 	}
 	return true, nil

@@ -40,7 +40,7 @@ func (s *Source) Read(ctx context.Context, in source.Input, from source.Position
 	if err != nil {
 		return fmt.Errorf("source %q: %w", s.cfg.Name, err)
 	}
-	defer reader.Close() //nolint:errcheck // nothing was written
+	defer reader.Close()
 
 	b := &batch{source: s, object: object.Name, split: split, fn: fn, good: split.Position().Offset > 0}
 	defer b.release()
@@ -117,7 +117,7 @@ func (b *batch) readAll(ctx context.Context) error {
 	b.changes = make([]segment.TraitChange, 0, batchRecords)
 	for {
 		item, err := b.split.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
