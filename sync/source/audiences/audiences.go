@@ -75,6 +75,9 @@ func (e *KeyClashError) Error() string {
 // Is makes the error a source.ErrConfig.
 func (e *KeyClashError) Is(target error) bool { return target == source.ErrConfig }
 
+// Unwrap makes it a [source.ErrConfig].
+func (e *KeyClashError) Unwrap() error { return source.ErrConfig }
+
 // New opens the bucket. It tells all that is wrong with the audiences at once;
 // two names for one key are a [KeyClashError].
 func New(ctx context.Context, cfg Config) (*Source, error) {

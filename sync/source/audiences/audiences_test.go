@@ -129,7 +129,7 @@ func TestReadsEveryShapeByItsHeader(t *testing.T) {
 			[]string{"2 u1//=34.5", "3 u2// cleared"},
 		},
 		"values of a membership": {
-			"user_id,value\nu1,true\nu2,false\nu3,\nu4,perhaps\n", Audience{Value: "membership"}, source.ShapeList, segment.ClassAudience,
+			"user_id,value\nu1,TRUE\nu2,false\nu3,\nu4,perhaps\n", Audience{Value: "membership"}, source.ShapeList, segment.ClassAudience,
 			[]string{"2 u1//=true", "3 skipped: not_member", "4 skipped: not_member",
 				`5 rejected: "perhaps" is neither true nor false: set value: computed if it is not a membership`},
 		},
@@ -292,6 +292,8 @@ func TestAListThatCannotBeReadToItsEndIsAnError(t *testing.T) {
 	t.Parallel()
 	zipped := new(bytes.Buffer)
 	w := gzip.NewWriter(zipped)
+	_, err := fmt.Fprintln(w, "user_id")
+	require.NoError(t, err)
 	for i := range 5000 {
 		_, err := fmt.Fprintf(w, "u%d\n", i*7919)
 		require.NoError(t, err)
@@ -303,27 +305,20 @@ func TestAListThatCannotBeReadToItsEndIsAnError(t *testing.T) {
 		"too few columns":           "user_id,email\nu1,\nu2\n",
 		"a row longer than allowed": "user_id,email\nu1,\n\"" + strings.Repeat("x\n", 1<<20),
 		"a line longer than that":   "user_id,email\nu1,\n" + strings.Repeat("x", 2<<20) + "\nu3,\n",
-		"a truncated gzip":          "user_id\n" + zipped.String()[:0],
-		"JSON cut off":              "{\"user_id\":\"u1\"}\n{\"user_",
+		"a truncated gzip":          zipped.String()[:zipped.Len()-100],
+		"JSON cut off":              "{\"user_id\":\"u1\"}\n\n{\"user_",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if name == "a truncated gzip" {
-				all := new(bytes.Buffer)
-				w := gzip.NewWriter(all)
-				_, _ = w.Write([]byte("user_id\n"))
-				for i := range 5000 {
-					_, _ = fmt.Fprintf(w, "u%d\n", i*7919)
-				}
-				require.NoError(t, w.Close())
-				content = all.String()[:all.Len()-100]
-			}
 			s := setup(t, map[string]string{"vip.csv": content}, nil)
 			in := one(t, s)
 			_, last, err := read(s, in, source.Position{})
 			var damaged *source.DamagedError
 			require.ErrorAs(t, err, &damaged)
 			require.Equal(t, "vip.csv", damaged.Object)
+			if name != "a truncated gzip" {
+				require.EqualValues(t, 2, damaged.Line, "the last whole line")
+			}
 			require.False(t, last.Done)
 		})
 	}
@@ -381,6 +376,7 @@ func TestTwoNamesForOneKey(t *testing.T) {
 	_, err := s.Inputs(context.Background(), nil)
 	var clash *KeyClashError
 	require.ErrorAs(t, err, &clash)
+	require.ErrorIs(t, err, source.ErrConfig)
 	require.Equal(t, "big_spender", clash.Key)
 	require.ElementsMatch(t, []string{"Big Spender", "big-spender"}, clash.Names[:])
 

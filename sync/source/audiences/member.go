@@ -2,6 +2,7 @@ package audiences
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
@@ -36,8 +37,8 @@ func (b *batch) add(r row) {
 		member.Value, member.Cleared = segment.Redact(r.value), r.null || r.value == ""
 	case !r.hasText:
 		member.Value = "true"
-	case r.value == "true" || r.value == "false":
-		member.Value = r.value
+	case strings.EqualFold(r.value, "true"), strings.EqualFold(r.value, "false"): // a spreadsheet writes TRUE
+		member.Value = strings.ToLower(r.value)
 	case r.value == "" && b.input.Shape == source.ShapeChanges:
 		b.skip(r.line, SkipNotAudience)
 		return

@@ -61,7 +61,11 @@ func (s *Source) readObject(ctx context.Context, b *batch, o source.Object, from
 			return err
 		}
 	}
-	return &source.DamagedError{Object: o.Name, Line: p.Position().Line, Err: err}
+	damaged := &source.DamagedError{Object: o.Name, Line: p.Position().Line, Err: err}
+	if row := (*rowError)(nil); errors.As(err, &row) {
+		damaged.Line, damaged.Err = row.line-1, row.err
+	}
+	return damaged
 }
 
 // bucketError passes on what is wrong with the bucket, and nothing of what is
