@@ -15,7 +15,7 @@ import (
 
 // load reads the configuration for a command that acts on it.
 func (a *app) load() (*config.Config, error) {
-	c, err := config.Load(a.config, os.LookupEnv)
+	c, err := config.Load(a.config, osLookup)
 	if err != nil {
 		return nil, badConfig(err)
 	}
@@ -27,7 +27,7 @@ func (a *app) load() (*config.Config, error) {
 
 // look reads it for a command that only wants to know where the state is.
 func (a *app) look() (*config.Config, error) {
-	c, err := config.Look(a.config, os.LookupEnv)
+	c, err := config.Look(a.config, osLookup)
 	if err != nil {
 		return nil, badConfig(err)
 	}
@@ -93,3 +93,6 @@ func (a *app) logTo(w io.Writer) (undo func()) {
 	a.log = telemetry.Logger(w, a.terminal)
 	return func() { a.log = old }
 }
+
+// osLookup is the environment.
+var osLookup config.Lookup = os.LookupEnv

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/impactsync/impactsync/cmd/internal/config"
+	"github.com/impactsync/impactsync/sync/mapping"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) configCommand() *cobra.Command {
+	c := group(&cobra.Command{
+		Use:   "config",
+		Short: "The configuration: its schema, and a check of yours",
+		Long:  "Print the schema of the configuration file, or check one." + exits("done", exitUsageLine),
+	})
+	c.AddCommand(
+		&cobra.Command{
+			Use:   "schema",
+			Short: "Print the JSON schema of the configuration file",
+			Long:  "Print the JSON schema (draft 2020-12) of the configuration file, for editors and for checks before a roll-out." + exits("printed", exitUsageLine),
+			Args:  cobra.NoArgs,
+			RunE: func(*cobra.Command, []string) error {
+				schema, err := config.Schema()
+				if err == nil {
+					_, err = a.stdout.Write(schema)
+				}
+				return err
+			},
+		},
+		&cobra.Command{
+			Use:   "check",
+			Short: "Check the configuration file",
+			Long: `Check the configuration file: keys, types, secrets, names and settings, all problems
+at once with line and column. It reaches no network; impactsync doctor does.` + exits("it can be used; there may be warnings", "64  it cannot"),
+			Args: cobra.NoArgs,
+			RunE: func(*cobra.Command, []string) error { return a.checkConfig() },
+		},
+	)
+	return c
+}
+
+func (a *app) checkConfig() error {
+	c, err := config.Load(a.config, osLookup)
+	if err != nil {
+		return badConfig(err)
+	}
+	if _, err := mapping.New(settings(c)); err != nil {
+		return badConfig(fmt.Errorf("%s: destination: %w", a.config, err))
+	}
+	v := struct {
+		OK       bool     `json:"ok"`
+		Warnings []string `json:"warnings,omitempty"`
+	}{OK: true}
+	for _, w := range c.Warnings {
+		v.Warnings = append(v.Warnings, w.String())
+	}
+	return a.result(v, func(w io.Writer) {
+		for _, text := range v.Warnings {
+			fmt.Fprintln(w, "warning:", text)
+		}
+		fmt.Fprintf(w, "%s: ok\n", a.config)
+	})
+}

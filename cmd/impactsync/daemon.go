@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/impactsync/impactsync/cmd/internal/telemetry"
+	"github.com/impactsync/impactsync/sync/daemon"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) daemonCommand() *cobra.Command {
+	var listen string
+	var n narrow
+	c := &cobra.Command{
+		Use:   "daemon",
+		Short: "Run on the configuration's schedule",
+		Long: `Run on the schedule of the configuration (schedule, timeZone), one run at a time: a
+tick that comes while a run goes on is skipped. Each run reads the configuration
+anew, so that new credentials count; schedule and time zone hold until a restart. The
+state is held during a run only.
+
+/healthz answers 200 while the daemon keeps to its schedule; /metrics is for
+Prometheus. Runs end as they would by themselves: their exit codes are in the log, in
+the metrics and in impactsync status.
+
+SIGTERM and SIGINT stop in good order: what is under way is answered and settled.` +
+			exits("stopped by a signal", "1   the address cannot be used", exitUsageLine),
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.daemon(c.Context(), listen, n) },
+	}
+	c.Flags().StringVar(&listen, "listen", "127.0.0.1:9090", "address and port of /healthz and /metrics; port 0 picks one")
+	c.Flags().DurationVar(&n.deadline, "deadline", 0, "stop each run in good order after so long, such as 100m")
+	return c
+}
+
+func (a *app) daemon(ctx context.Context, listen string, n narrow) error {
+	cfg, err := a.load()
+	if err != nil {
+		return err
+	}
+	zone, err := time.LoadLocation(cfg.TimeZone)
+	if err != nil {
+		return usage("an IANA name such as Europe/Berlin", "timeZone: %w", err)
+	}
+	metrics := telemetry.NewMetrics(build())
+	d, err := daemon.New(daemon.Config{
+		Schedule: cfg.Schedule, Location: zone, Log: a.log,
+		Run: func(ctx context.Context) error { return a.scheduled(ctx, n, metrics) },
+	})
+	if err != nil {
+		return &failure{code: usageExit, err: err}
+	}
+	ctx, stop := withSignals(ctx)
+	defer stop()
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", listen)
+	if err != nil {
+		return fmt.Errorf("start the daemon: %w", err)
+	}
+	wait := a.serve(l, handler(metrics))
+	d.Run(ctx)
+	return wait()
+}
+
+// scheduled is one run of the daemon.
+func (a *app) scheduled(ctx context.Context, n narrow, metrics *telemetry.Metrics) error {
+	report, err := a.run(ctx, n)
+	err = outcome(report, err)
+	code := exitCode(err)
+	metrics.Ran(report, code, time.Now())
+	counts := report.Counts
+	a.log.Info("run ended", "run", report.Run, "exit_code", code, "found", counts["found"], "delivered", counts["delivered"],
+		"refused", counts["refused"], "rejected", counts["rejected"], "held", report.Held(), "due", report.Open(), "seconds", report.Seconds, "hint", hintFor(err))
+	return err
+}
+
+func handler(metrics *telemetry.Metrics) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.Handle("GET /metrics", metrics.Handler())
+	return mux
+}
+
+// serve answers on the listener until the function that it gives is called.
+func (a *app) serve(l net.Listener, h http.Handler) (stop func() error) {
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(l) }()
+	a.log.Info("listening", "url", "http://"+l.Addr().String())
+	return func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		err := server.Shutdown(ctx)
+		if served := <-ended; !errors.Is(served, http.ErrServerClosed) {
+			err = errors.Join(err, served)
+		}
+		return err
+	}
+}

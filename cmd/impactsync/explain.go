@@ -1,0 +1,122 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/impactsync/impactsync/state"
+	"github.com/impactsync/impactsync/sync/segment"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) explainCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "explain USER",
+		Short: "Everything known of one person",
+		Long: `Show everything known of the person with this user id, else with this anonymous id
+or e-mail address (or its SHA-1): per trait what is wanted, what impact.com was
+told, whether that is in doubt, and why it will or will not be sent; every event;
+and every attempt that did not end well.
+
+It only reads: no lock, no credentials, and a run may go on meanwhile.` +
+			exits("shown", "1   nobody of this id is known, or there is no state yet", exitStateLine, exitUsageLine),
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.viewed(c.Context(), func(db *state.DB) error {
+				e, err := db.Explain(c.Context(), idOf(args[0]))
+				if errors.Is(err, state.ErrNotFound) {
+					return &failure{code: 1, err: err, hint: "ids are byte-exact; only people with a trait, an event or two ids are kept"}
+				}
+				if err != nil {
+					return err
+				}
+				return a.result(e, func(w io.Writer) { writeExplanation(w, e) })
+			})
+		},
+	}
+}
+
+// idOf is an id as the state knows it: addresses are kept as their SHA-1 only.
+func idOf(text string) string {
+	if segment.LooksLikeEmail(text) {
+		if sum, ok := segment.HashEmail(text); ok {
+			return sum
+		}
+	}
+	return text
+}
+
+func writeExplanation(w io.Writer, e state.Explanation) {
+	table(w, func(w io.Writer) {
+		line := func(what, value string) {
+			if value != "" {
+				row(w, what, plain(value))
+			}
+		}
+		line("user id", e.UserID)
+		line("anonymous id", e.AnonymousID)
+		line("e-mail SHA-1", e.EmailSHA1)
+		line("last click id", e.ClickID)
+		line("absorbed into", e.AbsorbedInto)
+		line("absorbed ids", strings.Join(e.Anonymous, ", "))
+	})
+	for _, t := range e.Traits {
+		fmt.Fprintf(w, "\n%s: wanted %s, delivered %s; %s\n", t.Key, valueText(t.Wanted), valueText(t.Delivered), why(t))
+		table(w, func(w io.Writer) {
+			row(w, "  changed", t.ChangedAt, plain(t.Origin))
+			if t.DeliveredAt != "" {
+				row(w, "  delivered", t.DeliveredAt)
+			}
+		})
+	}
+	writeEvents(w, e)
+}
+
+func writeEvents(w io.Writer, e state.Explanation) {
+	if len(e.Events) > 0 {
+		fmt.Fprintln(w, "\nEvents, newest first:")
+		table(w, func(w io.Writer) {
+			for _, v := range e.Events {
+				row(w, "  "+v.At, v.Kind, plain(v.Event), v.Status, plain(orDash(v.OrderID)), fmt.Sprintf("%s:%d", plain(v.Object), v.Line), plain(v.LastError))
+			}
+		})
+	}
+	if len(e.Attempts) > 0 {
+		fmt.Fprintln(w, "\nAttempts that did not end well, newest first:")
+		table(w, func(w io.Writer) {
+			for _, t := range e.Attempts {
+				row(w, "  "+t.At, fmt.Sprintf("run %d", t.Run), plain(t.Detail), t.Outcome, plain(t.Error))
+			}
+		})
+	}
+}
+
+func valueText(v *string) string {
+	if v == nil {
+		return "nothing"
+	}
+	return plain(*v)
+}
+
+// why says whether a trait value will be sent.
+func why(t state.PersonTrait) string {
+	doubt := ""
+	if t.Doubt {
+		doubt = "; something was sent and the answer never came"
+	}
+	switch t.Status {
+	case "settled":
+		return "nothing to send" + doubt
+	case "pending":
+		return "the next run sends it" + doubt
+	case "in flight":
+		return "a run sends it now"
+	case "refused":
+		return fmt.Sprintf("refused (%s): %s; sent again when the value, the mapping or the configuration changes", t.Class, plain(t.LastError))
+	case "held":
+		return "held back by the guard"
+	}
+	return fmt.Sprintf("%s, tried again after %s: %s%s", t.Status, orDash(t.NextAttempt), plain(t.LastError), doubt)
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/dustin/go-humanize"
+	"github.com/impactsync/impactsync/state"
+	impactsync "github.com/impactsync/impactsync/sync"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) stateCommand() *cobra.Command {
+	c := group(&cobra.Command{
+		Use:   "state",
+		Short: "The state file: check, back up, restore, compact",
+		Long:  "Look after the state file." + exits("done", exitFailLine, exitLockLine, exitStateLine, exitUsageLine),
+	})
+	c.AddCommand(a.stateCheck(), a.stateBackup(), a.stateRestore(), a.stateCompact())
+	return c
+}
+
+func (a *app) stateCheck() *cobra.Command {
+	return &cobra.Command{
+		Use:   "check",
+		Short: "Look for damage, and count everything afresh",
+		Long: `Look for damage in the state file: SQLite's own integrity check, rows without an
+owner, statuses that contradict their values, and counters that do not add up. It
+reads the whole file and changes nothing.` + exits("the state is sound", "1   there is no state yet", "12  problems, listed on stdout", exitUsageLine),
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.viewed(c.Context(), func(db *state.DB) error {
+				problems, err := db.Check(c.Context())
+				if err != nil {
+					return err
+				}
+				return errors.Join(a.result(checked{len(problems) == 0, problems}, func(w io.Writer) {
+					for _, p := range problems {
+						fmt.Fprintln(w, p)
+					}
+					if len(problems) == 0 {
+						fmt.Fprintf(w, "%s: sound\n", db.Path())
+					}
+				}), damaged(db.Path(), problems))
+			})
+		},
+	}
+}
+
+type checked struct {
+	OK       bool     `json:"ok"`
+	Problems []string `json:"problems,omitempty"`
+}
+
+func damaged(path string, problems []string) error {
+	if len(problems) == 0 {
+		return nil
+	}
+	return &failure{code: impactsync.ExitState, err: fmt.Errorf("%s: %s", path, count(int64(len(problems)), "problem")),
+		hint: "keep a copy of the file and report this; impactsync state restore FILE puts a backup back"}
+}
+
+func (a *app) stateBackup() *cobra.Command {
+	return &cobra.Command{
+		Use:   "backup FILE",
+		Short: "Copy the state to a new file, while a run may go on",
+		Long: `Copy the state to a new file, complete in itself and with mode 0600. A run may go on
+meanwhile. An existing file is not overwritten.` + exits("copied", exitFailLine, exitStateLine, exitUsageLine),
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.viewed(c.Context(), func(db *state.DB) error {
+				if err := db.Backup(c.Context(), args[0]); err != nil {
+					return err
+				}
+				size := sizeOf(args[0])
+				return a.result(map[string]any{"file": args[0], "bytes": size}, func(w io.Writer) {
+					fmt.Fprintf(w, "%s: %s\n", args[0], humanize.IBytes(uint64(size)))
+				})
+			})
+		},
+	}
+}
+
+func sizeOf(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+func (a *app) stateRestore() *cobra.Command {
+	return &cobra.Command{
+		Use:   "restore FILE",
+		Short: "Put a backup in the place of the state",
+		Long: `Put a backup in the place of the state file, after a check of it. What is there now is
+kept beside it as PATH.before-restore.
+
+Nobody can say what impact.com was told after the backup was made. So every value that
+it was ever told is set in doubt, and the next run says all of it again: members as
+true, those who left as an explicit false. Events since then are read again; a repeated
+conversion is dropped by impact.com within its own window, a repeated page load is not.` +
+			exits("restored", exitFailLine, exitLockLine, "12  the backup is damaged, not a state, or newer than this program", exitUsageLine),
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			cfg, err := a.look()
+			if err != nil {
+				return err
+			}
+			return a.holding(cfg, func() error { return a.restore(c.Context(), cfg.State.Path, args[0]) })
+		},
+	}
+}
+
+func (a *app) restore(ctx context.Context, path, backup string) error {
+	if err := state.Restore(ctx, path, backup); err != nil {
+		return err
+	}
+	db, err := state.Open(ctx, state.Options{Path: path})
+	if err != nil {
+		return err
+	}
+	n, err := db.DoubtAll(ctx)
+	if err := errors.Join(err, db.Close()); err != nil {
+		return err
+	}
+	return a.result(map[string]int64{"due": n}, func(w io.Writer) {
+		fmt.Fprintf(w, `Restored %s; what was there before is kept as %[1]s.before-restore.
+%[2]s in doubt: the next run says them again, because nobody can say what impact.com was told since the backup.
+Events since the backup are read and sent again: repeated conversions are dropped by impact.com within its own window, repeated page loads are not.
+Look first: impactsync plan
+`, path, count(n, "value"))
+	})
+}
+
+func (a *app) stateCompact() *cobra.Command {
+	return &cobra.Command{
+		Use:   "compact",
+		Short: "Give free pages back to the disk",
+		Long: `Rewrite the state file without its free pages. It needs as much free disk as the file
+has, for a while.` + exits("done", "1   failed, such as for a full disk; nothing is lost", exitLockLine, exitStateLine, exitUsageLine),
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.locked(c.Context(), func(db *state.DB) error {
+				before := sizeOf(db.Path())
+				if err := db.Compact(c.Context()); err != nil {
+					return err
+				}
+				after := sizeOf(db.Path())
+				return a.result(map[string]int64{"bytes_before": before, "bytes": after}, func(w io.Writer) {
+					fmt.Fprintf(w, "%s: %s, was %s\n", db.Path(), humanize.IBytes(uint64(after)), humanize.IBytes(uint64(before)))
+				})
+			})
+		},
+	}
+}

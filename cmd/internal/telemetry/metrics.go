@@ -1,0 +1,86 @@
+package telemetry
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/impactsync/impactsync/state"
+	impactsync "github.com/impactsync/impactsync/sync"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Metrics are the daemon's numbers for Prometheus, in a registry of their own.
+type Metrics struct {
+	registry *prometheus.Registry
+	runs     *prometheus.CounterVec
+	changes  *prometheus.CounterVec
+	due      *prometheus.GaugeVec
+	exit     prometheus.Gauge
+	seconds  prometheus.Gauge
+	ended    prometheus.Gauge
+	good     prometheus.Gauge
+}
+
+// NewMetrics makes them; nothing was run yet.
+func NewMetrics(version, revision string) *Metrics {
+	gauge := func(name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "impactsync", Name: name, Help: help})
+	}
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		runs: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: "impactsync", Name: "runs_total", Help: "Runs since the start, by exit code.",
+		}, []string{"exit_code"}),
+		changes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: "impactsync", Name: "changes_total", Help: "What runs counted since the start: found, delivered, refused, rejected and so on.",
+		}, []string{"what"}),
+		due: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Namespace: "impactsync", Name: "due", Help: "What is due after the last run, by kind and status.",
+		}, []string{"kind", "status"}),
+		exit:    gauge("last_run_exit_code", "Exit code of the last run."),
+		seconds: gauge("last_run_duration_seconds", "How long the last run took."),
+		ended:   gauge("last_run_timestamp_seconds", "When the last run ended, in Unix time."),
+		good:    gauge("last_success_timestamp_seconds", "When a run last ended with exit code 0, in Unix time."),
+	}
+	about := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "impactsync", Name: "build_info", Help: "Always 1."}, []string{"version", "revision"})
+	about.WithLabelValues(version, revision).Set(1)
+	m.registry.MustRegister(m.runs, m.changes, m.due, m.exit, m.seconds, m.ended, m.good, about,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// changes that are counted; a fixed set keeps the number of series small.
+var counted = []string{"found", "delivered", "refused", "rejected", "unknown", "superseded", "absorbed", "dropped", "requests", "too_old", "duplicate_message", "not_sent"}
+
+// Ran notes the end of a run. The report may be empty, where a run could not
+// even begin.
+func (m *Metrics) Ran(r impactsync.Report, exitCode int, ended time.Time) {
+	m.runs.WithLabelValues(strconv.Itoa(exitCode)).Inc()
+	m.exit.Set(float64(exitCode))
+	m.seconds.Set(r.Seconds)
+	m.ended.Set(float64(ended.Unix()))
+	if exitCode == impactsync.ExitOK {
+		m.good.Set(float64(ended.Unix()))
+	}
+	if r.Run == 0 {
+		return
+	}
+	for _, what := range counted {
+		m.changes.WithLabelValues(what).Add(float64(r.Counts[what]))
+	}
+	for kind, c := range map[string]state.Counts{"trait": r.Traits, "page_load": r.PageLoads, "conversion": r.Conversions} {
+		for status, n := range map[string]int64{
+			"pending": c.Pending, "in_flight": c.InFlight, "retry_later": c.RetryLater, "refused": c.Refused, "unknown": c.Unknown, "held": c.Held,
+		} {
+			m.due.WithLabelValues(kind, status).Set(float64(n))
+		}
+	}
+}
+
+// Handler serves them.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}

@@ -1,0 +1,95 @@
+// Package daemon runs a function on a schedule: robfig/cron around a
+// func(ctx) error. A tick that comes while the function still runs is skipped,
+// a panic of it is logged and the schedule goes on, and the end of the context
+// stops all of it in good order.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/robfig/cron/v3"
+)
+
+// Config says what to run and when. Schedule, Run and Log are required.
+type Config struct {
+	// Schedule is five cron fields or a descriptor such as @hourly or @every 2h.
+	Schedule string
+	// Location is the zone that the schedule is read in; nil means UTC. A time
+	// that a change of clocks leaves out is skipped that day
+	// (https://pkg.go.dev/github.com/robfig/cron/v3#hdr-Time_zones).
+	Location *time.Location
+	// Run is called once per tick. Its context ends with the one of [Daemon.Run],
+	// by the same cause. Its error is logged.
+	Run func(context.Context) error
+	Log *slog.Logger
+}
+
+// Daemon is a function with its schedule.
+type Daemon struct {
+	Config
+	schedule cron.Schedule
+}
+
+// New checks the schedule.
+func New(c Config) (*Daemon, error) {
+	if c.Run == nil || c.Log == nil {
+		return nil, errors.New("daemon: Run and Log are required")
+	}
+	if c.Location == nil {
+		c.Location = time.UTC
+	}
+	schedule, err := cron.ParseStandard(c.Schedule)
+	if err != nil {
+		return nil, fmt.Errorf("schedule %q: %w", c.Schedule, err)
+	}
+	return &Daemon{Config: c, schedule: schedule}, nil
+}
+
+// Next is the first tick after a time.
+func (d *Daemon) Next(after time.Time) time.Time { return d.schedule.Next(after.In(d.Location)) }
+
+// Run keeps to the schedule until the context ends, and then waits for a call
+// that is under way. It is called once.
+func (d *Daemon) Run(ctx context.Context) {
+	log := logger{d.Log}
+	// Recover stands inside: SkipIfStillRunning gives its turn back only when the
+	// job returns, so that a panic through it would end the schedule for good.
+	c := cron.New(cron.WithLocation(d.Location), cron.WithLogger(log), cron.WithChain(cron.SkipIfStillRunning(log), cron.Recover(log)))
+	c.Schedule(d.schedule, cron.FuncJob(func() { d.tick(ctx) }))
+	d.Log.Info("waiting for the schedule", "schedule", d.Schedule, "zone", d.Location.String(), "next", d.Next(time.Now()))
+	c.Start()
+	<-ctx.Done()
+	d.Log.Info("stopping", "why", context.Cause(ctx).Error())
+	<-c.Stop().Done()
+}
+
+func (d *Daemon) tick(ctx context.Context) {
+	if ctx.Err() != nil {
+		return
+	}
+	if err := d.Config.Run(ctx); err != nil {
+		d.Log.Error("the run did not end well", "error", err)
+	}
+	d.Log.Info("waiting for the schedule", "next", d.Next(time.Now()))
+}
+
+// logger gives cron's words to slog. Its own notes on waking up are for nobody.
+type logger struct{ log *slog.Logger }
+
+// Info implements [cron.Logger].
+func (l logger) Info(msg string, keysAndValues ...any) {
+	if msg == "skip" {
+		l.log.Warn("a tick is skipped: the run before it still goes on")
+		return
+	}
+	l.log.Debug(msg, keysAndValues...)
+}
+
+// Error implements [cron.Logger].
+func (l logger) Error(err error, msg string, keysAndValues ...any) {
+	l.log.Error(msg, append([]any{"error", err}, keysAndValues...)...)
+}
