@@ -33,9 +33,9 @@ func benchList(b *testing.B, db *state.DB, at time.Time, from, to int) state.Ver
 	b.Helper()
 	l, err := db.NewList(context.Background(), state.ListInfo{Trait: audience("vip"), Source: "exports", ListedAt: at})
 	require.NoError(b, err)
-	defer l.Close() //nolint:errcheck // nothing to lose
+	defer l.Close()
 	for i := from; i < to; i++ {
-		require.NoError(b, l.Add(user(fmt.Sprintf("user-%019d", i)), "true", false))
+		require.NoError(b, l.Add(context.Background(), user(fmt.Sprintf("user-%019d", i)), "true", false))
 	}
 	v, err := l.Apply(context.Background())
 	require.NoError(b, err)

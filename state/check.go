@@ -154,7 +154,7 @@ func setAside(path string) error {
 }
 
 func syncFolder(dir string) error {
-	f, err := os.Open(dir) //nolint:gosec // the folder of the configured state file
+	f, err := os.Open(dir)
 	if err != nil {
 		return err
 	}

@@ -157,7 +157,7 @@ func prepareFile(o Options) error {
 	if err != nil {
 		return fmt.Errorf("%w: it must be writable: %w", ErrUnusable, err)
 	}
-	defer f.Close() //nolint:errcheck // only opened to learn whether it can be
+	defer f.Close()
 	if info.Mode().Perm()&0o077 != 0 {
 		if err := f.Chmod(0o600); err != nil {
 			return fmt.Errorf("%w: narrow its mode to 0600: %w", ErrUnusable, err)

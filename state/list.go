@@ -69,9 +69,9 @@ func (d *DB) NewList(ctx context.Context, info ListInfo) (*List, error) {
 
 // Add takes one member. It is cheap until the buffers are full (16 KiB each),
 // then it writes to a file.
-func (l *List) Add(p Person, value string, cleared bool) error {
+func (l *List) Add(ctx context.Context, p Person, value string, cleared bool) error {
 	if p.UserID == "" && p.AnonymousID != "" {
-		user, err := l.d.userOf(p)
+		user, err := l.d.userOf(ctx, p)
 		if err != nil {
 			return err
 		}
@@ -95,7 +95,7 @@ func (l *List) Apply(ctx context.Context) (Verdict, error) {
 	if err != nil {
 		return Verdict{}, err
 	}
-	defer reader.Close() //nolint:errcheck // only read from
+	defer reader.Close()
 	var v Verdict
 	err = l.d.update(ctx, func(t *tx) error {
 		m, err := newMerge(ctx, t, l)

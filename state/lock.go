@@ -29,7 +29,7 @@ func Acquire(statePath string, now time.Time) (*Lock, error) {
 		return nil, fmt.Errorf("%w: lock %s: %w", ErrUnusable, path, err)
 	}
 	if !got {
-		holder, _ := os.ReadFile(path) //nolint:gosec // our own file; the text is only shown
+		holder, _ := os.ReadFile(path)
 		return nil, fmt.Errorf("%w: %s, held by %s", ErrLocked, statePath, describe(holder))
 	}
 	host, _ := os.Hostname()

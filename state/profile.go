@@ -1,6 +1,7 @@
 package state
 
 import (
+	"context"
 	"crypto/sha256"
 	"database/sql"
 	"encoding/binary"
@@ -38,7 +39,7 @@ func (p Person) key() string {
 // state file, which is what shards need.
 func (p Person) ProfileID() int64 {
 	sum := sha256.Sum256([]byte(p.key()))
-	return int64(binary.BigEndian.Uint64(sum[:8]) >> 1) //nolint:gosec // 63 bits
+	return int64(binary.BigEndian.Uint64(sum[:8]) >> 1)
 }
 
 // sameKey reports whether a stored profile is this person.
@@ -182,9 +183,9 @@ func (t *tx) absorb(anon Person, user, seenAt int64) error {
 
 // userOf gives the user that an anonymous id was absorbed into, or the person
 // as it came.
-func (d *DB) userOf(p Person) (Person, error) {
+func (d *DB) userOf(ctx context.Context, p Person) (Person, error) {
 	user := p
-	err := d.readers.QueryRow(`SELECT coalesce(u.user_id, ''), coalesce(u.anonymous_id, ''), coalesce(u.email_sha1, '')
+	err := d.readers.QueryRowContext(ctx, `SELECT coalesce(u.user_id, ''), coalesce(u.anonymous_id, ''), coalesce(u.email_sha1, '')
 		FROM profiles a JOIN profiles u ON u.id = a.absorbed_into WHERE a.id = ? AND a.anonymous_id = ?`,
 		p.ProfileID(), p.AnonymousID).Scan(&user.UserID, &user.AnonymousID, &user.EmailSHA1)
 	if errors.Is(err, sql.ErrNoRows) {

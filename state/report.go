@@ -129,7 +129,7 @@ func (d *DB) view(ctx context.Context, fn func(*view) error) error {
 	if err != nil {
 		return classify(d.path, fmt.Errorf("read the state: %w", err))
 	}
-	defer tx.Rollback() //nolint:errcheck // nothing was written
+	defer tx.Rollback()
 	return classify(d.path, fn(&view{ctx: ctx, tx: tx}))
 }
 
@@ -271,11 +271,10 @@ func (d *DB) TraitsOf(ctx context.Context, profile int64) (map[string]string, er
 	})
 }
 
-// List is a page of a view, for tables on a terminal: the names of the columns
-// and the rows as text.
+// Table is a page of a view: the names of the columns and the rows as text.
 type Table struct {
-	Columns []string
-	Rows    [][]string
+	Columns []string   `json:"columns"`
+	Rows    [][]string `json:"rows"`
 }
 
 // Refused lists refused deliveries, newest first.

@@ -76,8 +76,8 @@ func (s *spill) add(m member) error {
 }
 
 func (m *member) append(b []byte) []byte {
-	b = binary.BigEndian.AppendUint64(b, uint64(m.id)) //nolint:gosec // never negative
-	b = binary.AppendUvarint(b, uint64(m.seq))         //nolint:gosec // never negative
+	b = binary.BigEndian.AppendUint64(b, uint64(m.id))
+	b = binary.AppendUvarint(b, uint64(m.seq))
 	for _, s := range [...]string{m.person.UserID, m.person.AnonymousID, m.person.EmailSHA1, m.value} {
 		b = binary.AppendUvarint(b, uint64(len(s)))
 		b = append(b, s...)
@@ -145,9 +145,12 @@ func decodeMember(raw string) (m member, rest string, err error) {
 	if len(raw) < 8 {
 		return m, "", errSpill
 	}
-	m.id = int64(binary.BigEndian.Uint64([]byte(raw[:8]))) //nolint:gosec // was written from an int64
+	m.id = int64(binary.BigEndian.Uint64([]byte(raw[:8])))
 	seq, raw, err := uvarint(raw[8:])
-	m.seq = int64(seq) //nolint:gosec // was written from an int64
+	if err != nil {
+		return m, "", err
+	}
+	m.seq = int64(seq)
 	for _, s := range [...]*string{&m.person.UserID, &m.person.AnonymousID, &m.person.EmailSHA1, &m.value} {
 		var n uint64
 		if n, raw, err = uvarint(raw); err != nil || uint64(len(raw)) < n {

@@ -68,9 +68,9 @@ func (b *bench) list(key string, guard state.Guard, members ...string) state.Ver
 	b.now = b.now.Add(time.Minute)
 	l, err := b.db.NewList(context.Background(), state.ListInfo{Trait: audience(key), Source: "exports", ListedAt: b.now, Guard: guard})
 	require.NoError(b.t, err)
-	defer l.Close() //nolint:errcheck // nothing to lose
+	defer l.Close()
 	for _, m := range members {
-		require.NoError(b.t, l.Add(user(m), "true", false))
+		require.NoError(b.t, l.Add(context.Background(), user(m), "true", false))
 	}
 	v, err := l.Apply(context.Background())
 	require.NoError(b.t, err)
@@ -362,7 +362,7 @@ func TestLists(t *testing.T) {
 		b.now = b.now.Add(time.Minute)
 		l, err := b.db.NewList(context.Background(), state.ListInfo{Trait: audience("vip"), Source: "exports", ListedAt: b.now})
 		require.NoError(t, err)
-		require.NoError(t, l.Add(user("u9"), "true", false))
+		require.NoError(t, l.Add(context.Background(), user("u9"), "true", false))
 		require.NoError(t, l.Close())
 		b.reopen()
 		require.Empty(t, b.send())
@@ -390,7 +390,7 @@ func TestLists(t *testing.T) {
 			state.Item{Person: user("new"), Change: &state.Change{Trait: vip, Value: "true", At: listed.Add(time.Minute)}})
 		l, err := b.db.NewList(context.Background(), state.ListInfo{Trait: vip, Source: "exports", ListedAt: listed})
 		require.NoError(t, err)
-		require.NoError(t, l.Add(user("listed"), "true", false))
+		require.NoError(t, l.Add(context.Background(), user("listed"), "true", false))
 		_, err = l.Apply(context.Background())
 		require.NoError(t, err)
 		require.NoError(t, l.Close())
@@ -404,7 +404,7 @@ func TestLists(t *testing.T) {
 		b.store(state.Item{Person: state.Person{UserID: "u1", AnonymousID: "a1"}, SeenAt: b.now})
 		l, err := b.db.NewList(context.Background(), state.ListInfo{Trait: audience("vip"), Source: "exports", ListedAt: b.now})
 		require.NoError(t, err)
-		require.NoError(t, l.Add(state.Person{AnonymousID: "a1"}, "true", false))
+		require.NoError(t, l.Add(context.Background(), state.Person{AnonymousID: "a1"}, "true", false))
 		_, err = l.Apply(context.Background())
 		require.NoError(t, err)
 		require.NoError(t, l.Close())

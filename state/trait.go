@@ -305,7 +305,7 @@ func (t *tx) feed(tr *trait, source string, list bool) error {
 		return nil
 	}
 	*have = source
-	_, err := t.exec(`UPDATE traits SET `+column+` = ? WHERE id = ?`, source, tr.id) //nolint:gosec // one of two constants
+	_, err := t.exec(`UPDATE traits SET `+column+` = ? WHERE id = ?`, source, tr.id)
 	return err
 }
 

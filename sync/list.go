@@ -24,7 +24,7 @@ func (p *pass) readList(ctx context.Context, f Feed, in source.Input) error {
 	if err != nil {
 		return stored(err)
 	}
-	defer list.Close() //nolint:errcheck // its files have no name any more
+	defer list.Close()
 	r := &reader{pass: p, feed: f, input: in}
 	err = f.Read(ctx, in, source.Position{}, func(b source.Batch) error { return r.members(ctx, list, b) })
 	if err != nil {
@@ -77,7 +77,7 @@ func (r *reader) members(ctx context.Context, list *state.List, b source.Batch) 
 			r.rejected++
 			r.reject(rec, rec.Rejected)
 		case rec.Member != nil:
-			if err := list.Add(state.Person(rec.Member.Identity), rec.Member.Value, rec.Member.Cleared); err != nil {
+			if err := list.Add(ctx, state.Person(rec.Member.Identity), rec.Member.Value, rec.Member.Cleared); err != nil {
 				return stored(err)
 			}
 		}
@@ -147,7 +147,7 @@ func (p *pass) applyVanished(ctx context.Context, f Feed, in source.Input) error
 	if err != nil {
 		return err
 	}
-	defer list.Close() //nolint:errcheck // its files have no name any more
+	defer list.Close()
 	v, err := list.Apply(ctx)
 	if err != nil {
 		return fmt.Errorf("apply the vanished list of %s: %w", in.Key, err)

@@ -221,6 +221,6 @@ func (d *dispatch) backoff(attempts int) time.Time {
 	for range min(attempts, 10) {
 		wait = min(3*wait, time.Hour)
 	}
-	jitter := 0.8 + 0.4*rand.Float64() //nolint:gosec // spreads load, guards nothing
+	jitter := 0.8 + 0.4*rand.Float64()
 	return d.now().Add(time.Duration(float64(wait) * jitter))
 }
