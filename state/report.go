@@ -290,9 +290,18 @@ func (d *DB) Rejected(ctx context.Context, f Filter) (Table, error) {
 		WHERE (?1 = '' OR source = ?1) ORDER BY id DESC LIMIT ?2`, f.Source, limit(f))
 }
 
-// SampleDue lists some of what is pending.
-func (d *DB) SampleDue(ctx context.Context, most int) (Table, error) {
-	return d.table(ctx, `SELECT kind, user_id, anonymous_id, detail, status FROM pending_deliveries LIMIT ?`, most)
+// SampleDue lists some of what is pending, of each kind.
+func (d *DB) SampleDue(ctx context.Context, most int) (all Table, err error) {
+	for _, kind := range []Kind{TraitUpdate, PageLoad, Conversion} {
+		t, err := d.table(ctx, `SELECT kind, user_id, anonymous_id, detail, status FROM pending_deliveries WHERE kind = ? LIMIT ?`, kind, most)
+		if err != nil {
+			return all, err
+		}
+		if len(t.Rows) > 0 {
+			all.Columns, all.Rows = t.Columns, append(all.Rows, t.Rows...)
+		}
+	}
+	return all, nil
 }
 
 func limit(f Filter) int {

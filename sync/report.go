@@ -88,8 +88,8 @@ type PlanReport struct {
 	Stale         []string         `json:"stale_sources,omitempty"`
 }
 
-// sampleSize is how many deliveries a plan shows.
-const sampleSize = 10
+// sampleSize is how many deliveries of each kind a plan shows.
+const sampleSize = 5
 
 func (p *pass) plan(ctx context.Context) (r PlanReport, err error) {
 	if r.Plan, err = p.State.Plan(ctx); err != nil {

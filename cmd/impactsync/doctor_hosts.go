@@ -19,7 +19,7 @@ const exitCredentialsLine = "11  impact.com refused the credentials"
 func (d *doctor) checkHosts(ctx context.Context) {
 	dest := d.config.Destination
 	d.checkHost(ctx, "tracking host", dest.TrackingURL)
-	d.checkHost(ctx, "API host", dest.APIURL)
+	d.checkClock(d.checkHost(ctx, "API host", dest.APIURL), dest.APIURL)
 	client, err := newClient(d.config)
 	if err != nil {
 		d.bad("destination", "impactsync config check", err, usageExit)
@@ -33,28 +33,32 @@ func (d *doctor) checkHosts(ctx context.Context) {
 // mostSkew is how wrong a clock may be before events and dates suffer.
 const mostSkew = 30 * time.Second
 
-// checkHost takes any answer for a sign of life, and its Date for the time.
-func (d *doctor) checkHost(ctx context.Context, check, base string) {
+// checkHost takes any answer for a sign of life, and gives its Date.
+func (d *doctor) checkHost(ctx context.Context, check, base string) (date string) {
 	ctx, cancel := context.WithTimeout(ctx, d.config.Delivery.RequestTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodHead, base, http.NoBody)
 	if err != nil {
 		d.bad(check, "mend its base in the configuration", err, usageExit)
-		return
+		return ""
 	}
 	noRedirects := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	res, err := noRedirects.Do(req)
 	if err != nil {
 		d.bad(check, "name resolution, firewall, proxy (HTTPS_PROXY) and certificates", err, impactsync.ExitFailed)
-		return
+		return ""
 	}
 	_ = res.Body.Close() // a HEAD has none
 	d.ok(check, "%s answers", base)
-	date, err := http.ParseTime(res.Header.Get("Date"))
+	return res.Header.Get("Date")
+}
+
+func (d *doctor) checkClock(date, base string) {
+	at, err := http.ParseTime(date)
 	if err != nil {
-		return
+		return // no answer, or a proxy's
 	}
-	if skew := time.Since(date).Round(time.Second); skew.Abs() > mostSkew {
+	if skew := time.Since(at).Round(time.Second); skew.Abs() > mostSkew {
 		d.warn("clock", "set this machine's clock; changes and events are ordered by time", "%s off from %s", skew.Abs(), base)
 	} else {
 		d.ok("clock", "as %s has it, within %s", base, mostSkew)

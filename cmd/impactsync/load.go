@@ -3,13 +3,11 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"time"
 
 	"github.com/impactsync/impactsync/cmd/internal/config"
-	"github.com/impactsync/impactsync/cmd/internal/telemetry"
 	"github.com/impactsync/impactsync/state"
 )
 
@@ -84,14 +82,6 @@ func (a *app) holding(c *config.Config, fn func() error) error {
 		return err
 	}
 	return errors.Join(fn(), lock.Release())
-}
-
-// logTo sends logs through the bars while there are some, so that the two do
-// not write over each other.
-func (a *app) logTo(w io.Writer) (undo func()) {
-	old := a.log
-	a.log = telemetry.Logger(w, a.terminal)
-	return func() { a.log = old }
 }
 
 // osLookup is the environment.

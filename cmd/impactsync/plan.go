@@ -65,8 +65,7 @@ func (a *app) planOn(ctx context.Context, c *config.Config, db *state.DB, o impa
 	defer func() { err = errors.Join(err, w.close()) }()
 	bars := progress.New(a.stderr, a.terminal)
 	defer bars.Close()
-	defer a.logTo(bars)()
-	e, err := a.engine(w, db, bars.Progress())
+	e, err := a.engine(w, db, bars)
 	if err != nil {
 		return r, err
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/impactsync/impactsync/cmd/internal/config"
 	"github.com/impactsync/impactsync/cmd/internal/progress"
 	"github.com/impactsync/impactsync/state"
@@ -167,9 +168,7 @@ func (a *app) pass(ctx context.Context, c *config.Config, o impactsync.Options) 
 			return err
 		}
 		bars := progress.New(a.stderr, a.terminal)
-		quiet := a.logTo(bars)
-		defer quiet()
-		e, err := a.engine(w, db, bars.Progress())
+		e, err := a.engine(w, db, bars)
 		if err == nil {
 			report, err = e.Run(ctx, o)
 		}
@@ -185,8 +184,9 @@ func writeReport(w io.Writer, r impactsync.Report) {
 		fmt.Fprintf(w, "run %d: %s adopted as delivered, nothing sent (%s)\n", r.Run, count(r.Adopted, "value"), took(r.Seconds))
 		return
 	}
-	fmt.Fprintf(w, "run %d: %s found, %d delivered, %d refused, %d rejected, %d held, %d still due (%s)\n",
-		r.Run, count(n["found"], "change"), n["delivered"], n["refused"], n["rejected"], r.Held(), r.Open(), took(r.Seconds))
+	c := humanize.Comma
+	fmt.Fprintf(w, "run %d: %s found, %s delivered, %s refused, %s rejected, %s held, %s still due (%s)\n",
+		r.Run, count(n["found"], "change"), c(n["delivered"]), c(n["refused"]), c(n["rejected"]), c(r.Held()), c(r.Open()), took(r.Seconds))
 	for _, line := range asides(r) {
 		fmt.Fprintln(w, " ", line)
 	}
@@ -197,13 +197,13 @@ func asides(r impactsync.Report) (lines []string) {
 	n := r.Counts
 	add := func(name, words string) {
 		if n[name] > 0 {
-			lines = append(lines, fmt.Sprintf("%d %s", n[name], words))
+			lines = append(lines, words+": "+humanize.Comma(n[name]))
 		}
 	}
-	add("unknown", "sent without an answer; they count as unknown and are due again")
+	add("unknown", "sent without an answer, due again as unknown")
 	add("recovered", "left in flight by a run that died")
 	if waits := r.Traits.Refused + r.PageLoads.Refused + r.Conversions.Refused; waits > 0 {
-		lines = append(lines, fmt.Sprintf("%d refused in all", waits))
+		lines = append(lines, "refused in all: "+humanize.Comma(waits))
 	}
 	add("too_old", "messages older than maxEventAge")
 	add("duplicate_message", "messages seen before")
@@ -215,11 +215,11 @@ func asides(r impactsync.Report) (lines []string) {
 	add("before_start", "messages before startAt")
 	add("trait_not_included", "changes of traits that no pattern of traits.include takes")
 	add("unusable_value", "trait changes without a usable value")
-	add("cleared", "values cleared: nothing to send")
+	add("cleared", "values cleared, nothing to send")
 	add("dropped", "given up, as delivery.unknown says")
-	add("unsteady_object", "objects that changed while they were read; the next run reads them again")
+	add("unsteady_object", "objects that changed while they were read, read again by the next run")
 	if n["not_sent"] > 0 {
-		lines = append(lines, fmt.Sprintf("%d messages of kinds that are not sent: %s", n["not_sent"], reasons(n)))
+		lines = append(lines, fmt.Sprintf("messages that are not sent: %s (%s)", humanize.Comma(n["not_sent"]), reasons(n)))
 	}
 	for _, s := range r.Stale {
 		lines = append(lines, fmt.Sprintf("source %q: its newest input is older than maxAge", s))

@@ -124,7 +124,7 @@ again as a stranger. Delete the person in Segment first, and ask impact.com.` +
 				}
 				return a.result(map[string]int64{"removed_rows": n}, func(w io.Writer) {
 					fmt.Fprintf(w, `Removed: %s of this person.
-Not removed: what impact.com holds, backups of the state, and the input. Who is still on a list comes back with the next run.
+Not removed: what impact.com holds, backups of the state, and the input. Who is on a list or in messages that are read again comes back as a stranger.
 The bytes stay in the file's free pages until: impactsync state compact
 `, count(n, "row"))
 				})

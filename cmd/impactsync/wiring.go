@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/impactsync/impactsync/cmd/internal/config"
+	"github.com/impactsync/impactsync/cmd/internal/progress"
+	"github.com/impactsync/impactsync/cmd/internal/telemetry"
 	"github.com/impactsync/impactsync/impactapi"
 	"github.com/impactsync/impactsync/state"
 	impactsync "github.com/impactsync/impactsync/sync"
@@ -97,11 +99,12 @@ func settings(c *config.Config) mapping.Settings {
 }
 
 // engine builds the engine on a state.
-func (a *app) engine(w *wiring, db *state.DB, p impactsync.Progress) (*impactsync.Engine, error) {
+func (a *app) engine(w *wiring, db *state.DB, bars *progress.Bars) (*impactsync.Engine, error) {
 	c, d := w.config, w.config.Delivery
 	name, _ := build()
 	return impactsync.New(impactsync.Config{
-		State: db, Client: w.client, Mapper: w.mapper, Feeds: w.feeds, Log: a.log, Progress: p, Version: name,
+		State: db, Client: w.client, Mapper: w.mapper, Feeds: w.feeds, Version: name,
+		Log: telemetry.Logger(bars, a.terminal), Progress: bars.Progress(), // the two share the terminal
 		Guard: w.rules.guard, Authority: w.rules.authority,
 		MaxEventAge: c.MaxEventAge, RequiredCategories: c.Consent.RequiredCategories,
 		Workers: d.Workers, Coalesce: d.Coalesce, AttributionWait: d.AttributionWait,

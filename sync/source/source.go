@@ -58,7 +58,8 @@ type Input struct {
 }
 
 // Record is one line or row. Exactly one of Message, Change, Member, Rejected
-// and Skipped is set; but a Message that is a trait change has Change set too.
+// and Skipped is set; but a Message that is a trait change has Change set too,
+// and so has a change that is skipped for its key.
 // It is valid until the callback that got it returns.
 type Record struct {
 	Object   string

@@ -72,6 +72,8 @@ func (f *folder) read(from source.Position) (records []string, last source.Posit
 
 func text(r source.Record) string {
 	switch {
+	case r.Change != nil && r.Skipped != "":
+		return fmt.Sprintf("%d skipped: %s %s", r.Line, r.Skipped, r.Change.Key)
 	case r.Change != nil:
 		return fmt.Sprintf("%d:%s %s=%s", r.Line, r.Message.MessageID, r.Change.Key, r.Change.Value)
 	case r.Message != nil:
@@ -122,8 +124,8 @@ func TestSkipsWhatIsNotWanted(t *testing.T) {
 		cfg  Config
 		want []string
 	}{
-		"traits by default":     {Config{}, []string{"1:m1", "2:m2", "3 skipped: trait_not_included"}},
-		"an excluded trait":     {Config{Include: []string{"*"}, Exclude: []string{"vip"}}, []string{"1:m1", "2:m2", "3 skipped: trait_not_included"}},
+		"traits by default":     {Config{}, []string{"1:m1", "2:m2", "3 skipped: trait_not_included vip"}},
+		"an excluded trait":     {Config{Include: []string{"*"}, Exclude: []string{"vip"}}, []string{"1:m1", "2:m2", "3 skipped: trait_not_included vip"}},
 		"what is not for us":    {Config{HonourIntegrations: true, Include: []string{"*"}}, []string{"1:m1", "2 skipped: integrations", "3:m3 vip=true"}},
 		"what is from before":   {Config{StartAt: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Include: []string{"*"}}, []string{"1:m1", "2 skipped: before_start", "3:m3 vip=true"}},
 		"nothing that is asked": {Config{Include: []string{"vip"}}, []string{"1:m1", "2:m2", "3:m3 vip=true"}},

@@ -170,6 +170,8 @@ func (b *batch) decode(line []byte, record *source.Record) {
 	}
 	record.Skipped = b.source.skip(m, change)
 	switch {
+	case record.Skipped == SkipTrait:
+		record.Change = change // for its key, which people want to see
 	case record.Skipped != "":
 	case namesNobody(m):
 		record.Rejected = "no usable user id, anonymous id or e-mail address"

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/impactsync/impactsync/state"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// The scripts run the program itself, in a process of its own.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"impactsync": main})
+}
+
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("EXAMPLES", absolute("../../examples"))
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"sandbox": startSandbox, "exits": wantExit, "calls": countCalls, "hold": hold, "age": age, "shop": shop,
+		},
+	})
+}
+
+func absolute(path string) string {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		panic(err)
+	}
+	return abs
+}
+
+// startSandbox: sandbox [flags] starts one for the rest of the script. URL is
+// its address, calls.ndjson its log.
+func startSandbox(ts *testscript.TestScript, _ bool, args []string) {
+	args = append([]string{"sandbox", "--listen", "127.0.0.1:0", "--log", ts.MkAbs("calls.ndjson")}, args...)
+	path := program(ts)
+	c := exec.Command(path, args...)
+	c.Dir = ts.MkAbs(".")
+	out, err := c.StdoutPipe()
+	ts.Check(err)
+	ts.Check(c.Start())
+	ts.Defer(func() {
+		_ = c.Process.Signal(os.Interrupt)
+		_ = c.Wait()
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	ts.Check(err)
+	url, ok := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
+	if !ok {
+		ts.Fatalf("the sandbox said %q", line)
+	}
+	ts.Setenv("URL", url)
+}
+
+func program(ts *testscript.TestScript) string {
+	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
+		if path := filepath.Join(dir, "impactsync"); exists(path) {
+			return path
+		}
+	}
+	ts.Fatalf("impactsync is not in PATH")
+	return ""
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// wantExit: exits CODE ARGS... runs the program and wants this exit code.
+func wantExit(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	var exit *exec.ExitError
+	if err := ts.Exec("impactsync", args[1:]...); errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// countCalls: calls N TEXT wants N lines of the call log that hold the text.
+func countCalls(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	data, err := os.ReadFile(ts.MkAbs("calls.ndjson"))
+	ts.Check(err)
+	got := 0
+	for line := range strings.Lines(string(data)) {
+		if strings.Contains(line, strings.Join(args[1:], " ")) {
+			got++
+		}
+	}
+	if got != want {
+		ts.Fatalf("%d calls, want %d, in:\n%s", got, want, data)
+	}
+}
+
+// hold: hold FILE holds a state's lock to the end of the script, as a run does.
+func hold(ts *testscript.TestScript, _ bool, args []string) {
+	lock, err := state.Acquire(ts.MkAbs(args[0]), time.Now())
+	ts.Check(err)
+	ts.Defer(func() { _ = lock.Release() })
+}
+
+// age: age FILE DURATION makes a file look older.
+func age(ts *testscript.TestScript, _ bool, args []string) {
+	d, err := time.ParseDuration(args[1])
+	ts.Check(err)
+	at := time.Now().Add(-d)
+	ts.Check(os.Chtimes(ts.MkAbs(args[0]), at, at))
+}
+
+// shop: shop N lays a step of the bundled sample out, as the demo does.
+func shop(ts *testscript.TestScript, _ bool, args []string) {
+	config, err := os.ReadFile(filepath.Join(ts.Getenv("EXAMPLES"), "shop", "impactsync.yaml"))
+	ts.Check(err)
+	text := strings.ReplaceAll(string(config), "http://127.0.0.1:8090", ts.Getenv("URL"))
+	ts.Check(os.WriteFile(ts.MkAbs("impactsync.yaml"), []byte(text), 0o600))
+	ts.Check(ts.Exec("cp", "-R", filepath.Join(ts.Getenv("EXAMPLES"), "shop", "step"+args[0])+"/.", ts.MkAbs(".")))
+}
