@@ -113,6 +113,51 @@ func ask(t *testing.T, db *sql.DB, query string) string {
 	return strings.Join(lines, "\n")
 }
 
+// TestLinks follows every link from paper to paper: the file is there, and has
+// the heading.
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	papers, err := filepath.Glob("../docs/*.md")
+	require.NoError(t, err)
+	papers = append(papers, "../README.md", "../CHANGELOG.md", "../CONTRIBUTING.md")
+	for _, paper := range papers {
+		text, err := os.ReadFile(paper)
+		require.NoError(t, err)
+		for _, link := range linkTarget.FindAllStringSubmatch(string(text), -1) {
+			name, anchor, _ := strings.Cut(link[1], "#")
+			if strings.Contains(name, "://") {
+				continue
+			}
+			target := paper
+			if name != "" {
+				target = filepath.Join(filepath.Dir(paper), name)
+			}
+			require.FileExists(t, target, "%s links to %s", paper, link[1])
+			if anchor != "" {
+				require.Contains(t, anchors(t, target), anchor, "%s links to %s", paper, link[1])
+			}
+		}
+	}
+}
+
+var (
+	linkTarget = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	headingOf  = regexp.MustCompile(`(?m)^#+ (.+)$`)
+	notAnchor  = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+)
+
+// anchors gives the anchors of a paper's headings, as GitHub makes them.
+func anchors(t *testing.T, paper string) []string {
+	t.Helper()
+	text, err := os.ReadFile(paper)
+	require.NoError(t, err)
+	var all []string
+	for _, h := range headingOf.FindAllStringSubmatch(string(text), -1) {
+		all = append(all, strings.ReplaceAll(notAnchor.ReplaceAllString(strings.ToLower(h[1]), ""), " ", "-"))
+	}
+	return all
+}
+
 // shop is a shop in whose state something of everything has happened.
 type shop struct {
 	t   *testing.T
