@@ -27,7 +27,7 @@ type Bars struct {
 func New(out io.Writer, terminal bool) *Bars {
 	b := &Bars{out: out}
 	if terminal {
-		b.all = mpb.New(mpb.WithOutput(out), mpb.WithWidth(40), mpb.WithRefreshRate(150*time.Millisecond))
+		b.all = mpb.New(mpb.WithOutput(out), mpb.WithWidth(40), mpb.WithAutoRefresh(), mpb.WithRefreshRate(150*time.Millisecond))
 	}
 	return b
 }
@@ -43,7 +43,9 @@ func (b *Bars) Progress() impactsync.Progress {
 // Write prints above the bars.
 func (b *Bars) Write(p []byte) (int, error) {
 	if b.all != nil {
-		return b.all.Write(p)
+		if n, err := b.all.Write(p); err == nil {
+			return n, nil
+		} // closed: the terminal is free again
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -61,7 +63,7 @@ func (b *Bars) Close() {
 func (b *Bars) start(phase, what string, total int64, unit string) {
 	b.done()
 	b.last = time.Now()
-	counters, rate := decor.CountersNoUnit("% d / % d"), decor.EwmaSpeed(0, "% .0f "+unit+"/s", 30)
+	counters, rate := decor.CountersNoUnit("%d / %d"), decor.EwmaSpeed(0, "%.0f "+unit+"/s", 30)
 	if unit == "bytes" {
 		counters, rate = decor.CountersKibiByte("% .1f / % .1f"), decor.EwmaSpeed(decor.SizeB1024(0), "% .1f", 30)
 	}
