@@ -24,21 +24,42 @@ func (p Person) IsZero() bool { return p == Person{} }
 // key is the profile's key with its kind in front, since a user id and an
 // anonymous id of the same text are two people.
 func (p Person) key() string {
+	kind, key := p.kindAndKey()
+	return string(kind) + key
+}
+
+func (p Person) kindAndKey() (kind byte, key string) {
 	switch {
 	case p.UserID != "":
-		return "u" + p.UserID
+		return 'u', p.UserID
 	case p.AnonymousID != "":
-		return "a" + p.AnonymousID
+		return 'a', p.AnonymousID
 	default:
-		return "e" + p.EmailSHA1
+		return 'e', p.EmailSHA1
 	}
+}
+
+// hasRiders reports whether there is more than the key.
+func (p Person) hasRiders() bool {
+	return p.UserID != "" && (p.AnonymousID != "" || p.EmailSHA1 != "") || p.AnonymousID != "" && p.EmailSHA1 != ""
+}
+
+// hash is the SHA-256 of the key. Buf is scratch space and comes back.
+func (p Person) hash(buf []byte) ([sha256.Size]byte, []byte) {
+	kind, key := p.kindAndKey()
+	buf = append(append(buf[:0], kind), key...)
+	return sha256.Sum256(buf), buf
 }
 
 // ProfileID is the number under which the state keeps a person, barring a
 // clash: the first 63 bits of the SHA-256 of the key. It is the same in every
 // state file, which is what shards need.
 func (p Person) ProfileID() int64 {
-	sum := sha256.Sum256([]byte(p.key()))
+	sum, _ := p.hash(nil)
+	return profileID(sum)
+}
+
+func profileID(sum [sha256.Size]byte) int64 {
 	return int64(binary.BigEndian.Uint64(sum[:8]) >> 1)
 }
 

@@ -22,7 +22,6 @@ const (
 // member is one line of a list.
 type member struct {
 	id      int64
-	seq     int64 // place in the list: of two lines of one person the later counts
 	person  Person
 	value   string
 	cleared bool
@@ -55,7 +54,7 @@ func tempFile(dir string) (*os.File, error) {
 	return f, nil
 }
 
-func (s *spill) add(m member) error {
+func (s *spill) add(m *member) error {
 	p := s.parts[m.id>>(63-spillBits)]
 	if p == nil {
 		f, err := tempFile(s.dir)
@@ -65,7 +64,6 @@ func (s *spill) add(m member) error {
 		p = &spillPart{file: f, w: bufio.NewWriterSize(f, spillBuffer)}
 		s.parts[m.id>>(63-spillBits)] = p
 	}
-	m.seq = s.count
 	s.count++
 	p.rows++
 	s.buf = m.append(s.buf[:0])
@@ -77,7 +75,6 @@ func (s *spill) add(m member) error {
 
 func (m *member) append(b []byte) []byte {
 	b = binary.BigEndian.AppendUint64(b, uint64(m.id))
-	b = binary.AppendUvarint(b, uint64(m.seq))
 	for _, s := range [...]string{m.person.UserID, m.person.AnonymousID, m.person.EmailSHA1, m.value} {
 		b = binary.AppendUvarint(b, uint64(len(s)))
 		b = append(b, s...)
@@ -109,16 +106,21 @@ func (s *spill) part(i int) ([]member, error) {
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(members, func(a, b member) int {
-		return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.seq, b.seq))
-	})
-	return lastOfEach(members), nil
+	return sortMembers(members), nil
 }
 
-func lastOfEach(ms []member) []member {
-	out := ms[:0]
-	for i, m := range ms {
-		if n := len(out); n > 0 && i > 0 && out[n-1].id == m.id && out[n-1].person.sameKey(m.person) {
+// sortMembers sorts by id, and of several lines of one person keeps the last.
+func sortMembers(members []member) []member {
+	// Numbers are cheaper to move than members.
+	order := make([]struct{ id, at int64 }, len(members))
+	for i := range members {
+		order[i].id, order[i].at = members[i].id, int64(i)
+	}
+	slices.SortFunc(order, func(a, b struct{ id, at int64 }) int { return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.at, b.at)) })
+	out := make([]member, 0, len(members))
+	for _, o := range order {
+		m := members[o.at]
+		if n := len(out); n > 0 && out[n-1].id == m.id && out[n-1].person.sameKey(m.person) {
 			out[n-1] = m
 			continue
 		}
@@ -146,11 +148,7 @@ func decodeMember(raw string) (m member, rest string, err error) {
 		return m, "", errSpill
 	}
 	m.id = int64(binary.BigEndian.Uint64([]byte(raw[:8])))
-	seq, raw, err := uvarint(raw[8:])
-	if err != nil {
-		return m, "", err
-	}
-	m.seq = int64(seq)
+	raw = raw[8:]
 	for _, s := range [...]*string{&m.person.UserID, &m.person.AnonymousID, &m.person.EmailSHA1, &m.value} {
 		var n uint64
 		if n, raw, err = uvarint(raw); err != nil || uint64(len(raw)) < n {

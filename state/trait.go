@@ -40,6 +40,7 @@ type trait struct {
 	listSource    string
 	changesSource string
 	authority     Authority
+	hasDigest     bool // of its last list, which the state still agrees with
 }
 
 // Statuses of trait values and deliveries. Every due row has exactly one.
@@ -76,6 +77,8 @@ type traitRow struct {
 }
 
 const traitColumns = `status, is_exit, doubt, wanted, wanted_at, delivered, delivered_at, sent, attempt, origin, received_at, message_id`
+
+const prefixed = `v.status, v.is_exit, v.doubt, v.wanted, v.wanted_at, v.delivered, v.delivered_at, v.sent, v.attempt, v.origin, v.received_at, v.message_id`
 
 func (r *traitRow) dest() []any {
 	return []any{&r.status, &r.isExit, &r.doubt, &r.wanted, &r.wantedAt, &r.delivered, &r.deliveredAt, &r.sent, &r.attempt, &r.origin, &r.receivedAt, &r.messageID}
@@ -152,6 +155,11 @@ func (r *traitRow) isDelivered() bool {
 
 // put stores a row in place of old and moves the counters.
 func (t *tx) put(old, r traitRow) error {
+	if old.wanted != r.wanted {
+		if err := t.dropDigest(r.trait); err != nil {
+			return err
+		}
+	}
 	r.isExit = r.trait.class == Audience && r.status != statusSettled && r.toSend() == falseText
 	t.countRow(old, r)
 	if old.exists && (old.status == statusRefused || old.status == statusRetryLater || old.status == statusUnknown) && r.status != old.status {
@@ -167,6 +175,16 @@ func (t *tx) put(old, r traitRow) error {
 	_, err := t.exec(`UPDATE trait_values SET status = ?, is_exit = ?, doubt = ?, wanted = ?, wanted_at = ?, delivered = ?, delivered_at = ?,
 		sent = ?, attempt = ?, origin = ?, received_at = ?, message_id = ? WHERE trait_id = ? AND profile_id = ?`,
 		r.status, r.isExit, r.doubt, r.wanted, r.wantedAt, r.delivered, r.deliveredAt, r.sent, r.attempt, r.origin, r.receivedAt, r.messageID, r.trait.id, r.profile)
+	return err
+}
+
+// dropDigest forgets a trait's last list: something else moved what is wanted.
+func (t *tx) dropDigest(tr *trait) error {
+	if !tr.hasDigest || t.digested == tr {
+		return nil
+	}
+	tr.hasDigest = false
+	_, err := t.exec(`UPDATE traits SET list_digest = NULL WHERE id = ?`, tr.id)
 	return err
 }
 
@@ -186,16 +204,22 @@ func (t *tx) countRow(old, r traitRow) {
 	if old.exists {
 		t.count(id, "wanted", -one(old.isWanted()))
 		t.count(id, "delivered", -one(old.isDelivered()))
+		t.count(id, "told", -one(old.told()))
 		t.count(id, statusNames[old.status], -1)
 	}
 	t.count(id, "wanted", one(r.isWanted()))
 	t.count(id, "delivered", one(r.isDelivered()))
+	t.count(id, "told", one(r.told()))
 	t.count(id, statusNames[r.status], 1)
 }
 
 func (t *tx) deleteTraitRow(r traitRow) error {
 	t.count(r.trait.id, "wanted", -one(r.isWanted()))
 	t.count(r.trait.id, "delivered", -one(r.isDelivered()))
+	t.count(r.trait.id, "told", -one(r.told()))
+	if err := t.dropDigest(r.trait); err != nil {
+		return err
+	}
 	t.count(r.trait.id, statusNames[r.status], -1)
 	if err := t.clearFault(r.trait.id, r.profile, false); err != nil {
 		return err
@@ -232,9 +256,9 @@ func (t *tx) loadTraits() error {
 		return nil
 	}
 	traits := map[string]*trait{}
-	err := t.each(`SELECT id, key, class, coalesce(list_source, ''), coalesce(changes_source, ''), authority FROM traits`, nil, func(rows *sql.Rows) error {
+	err := t.each(`SELECT id, key, class, coalesce(list_source, ''), coalesce(changes_source, ''), authority, list_digest IS NOT NULL FROM traits`, nil, func(rows *sql.Rows) error {
 		tr := &trait{}
-		if err := rows.Scan(&tr.id, &tr.key, &tr.class, &tr.listSource, &tr.changesSource, &tr.authority); err != nil {
+		if err := rows.Scan(&tr.id, &tr.key, &tr.class, &tr.listSource, &tr.changesSource, &tr.authority, &tr.hasDigest); err != nil {
 			return err
 		}
 		traits[tr.key] = tr

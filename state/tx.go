@@ -17,7 +17,8 @@ type tx struct {
 	moved map[counter]int64
 	ran   map[string]int64 // counters of the run
 
-	absorbed int // anonymous profiles absorbed in this transaction
+	absorbed int    // anonymous profiles absorbed in this transaction
+	digested *trait // whose digest was made in this transaction
 }
 
 type counter struct {

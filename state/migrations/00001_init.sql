@@ -77,6 +77,7 @@ CREATE TABLE traits (
   generation     INTEGER,                   -- the last applied list
   last_change_at INTEGER,
   last_list_at   INTEGER,
+  list_digest    BLOB,                      -- of the last list, while nothing else has moved the trait
   created_at     INTEGER NOT NULL
 );
 

@@ -1,0 +1,142 @@
+package state
+
+import (
+	"database/sql"
+	"fmt"
+	"strings"
+)
+
+// joins stores members who have no row of the trait yet, many in one statement
+// where nothing else is to be known of them.
+type joins struct {
+	*merge
+	kinds [len(keyLetters)]struct {
+		column string
+		wait   []*member
+	}
+}
+
+// joinChunk is how many people one statement stores.
+const joinChunk = 50
+
+const keyLetters = "uae" // as kindAndKey gives them
+
+var keyColumns = [len(keyLetters)]string{"user_id", "anonymous_id", "email_sha1"}
+
+func (j *joins) add(mem *member) error {
+	if mem.person.hasRiders() || mem.cleared {
+		return j.slow(mem)
+	}
+	letter, _ := mem.person.kindAndKey()
+	kind := strings.IndexByte(keyLetters, letter)
+	k := &j.kinds[kind]
+	k.wait = append(k.wait, mem)
+	if len(k.wait) < joinChunk {
+		return nil
+	}
+	return j.store(kind)
+}
+
+// flush stores what waits, at the end of a range.
+func (j *joins) flush() error {
+	for kind := range j.kinds {
+		if err := j.store(kind); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *joins) store(kind int) error {
+	wait := j.kinds[kind].wait
+	if len(wait) == 0 {
+		return nil
+	}
+	j.kinds[kind].wait = wait[:0]
+	args := make([]any, 0, 2*len(wait))
+	for _, m := range wait {
+		_, key := m.person.kindAndKey()
+		args = append(args, m.id, key)
+	}
+	fresh, err := j.exec(valuesOf("INSERT INTO profiles (id, "+keyColumns[kind]+") VALUES ", "(?, ?)", len(wait))+" ON CONFLICT DO NOTHING", args...)
+	if err != nil {
+		return err
+	}
+	if int(fresh) == len(wait) {
+		return j.storeRows(wait)
+	}
+	known, err := j.known(kind, wait)
+	if err != nil {
+		return err
+	}
+	rest := wait[:0:0]
+	for _, m := range wait {
+		if known[m.id] == m.person.key() {
+			rest = append(rest, m)
+			continue
+		}
+		if err := j.slow(m); err != nil { // the number is another's, or the person is a user by now
+			return err
+		}
+	}
+	return j.storeRows(rest)
+}
+
+// known gives the keys of stored people who are nobody else's.
+func (j *joins) known(kind int, wait []*member) (map[int64]string, error) {
+	args := make([]any, 0, len(wait))
+	for _, m := range wait {
+		args = append(args, m.id)
+	}
+	var text sql.NullString
+	// The column may belong to a user, whose key it is not; absorbed people are left out.
+	query := valuesOf(`SELECT group_concat(id || char(0) || CASE WHEN user_id IS NOT NULL THEN 'u' WHEN anonymous_id IS NOT NULL THEN 'a' ELSE 'e' END || `+
+		keyColumns[kind]+`, char(0)) FROM profiles WHERE absorbed_into IS NULL AND `+keyColumns[kind]+` IS NOT NULL AND id IN (`, "?", len(wait)) + `)`
+	if _, err := j.get(query, args, &text); err != nil || !text.Valid {
+		return nil, err
+	}
+	known := make(map[int64]string, len(wait))
+	u := unpacker{rest: text.String, more: true}
+	for u.more {
+		id := u.number(u.text())
+		known[id] = u.text()
+	}
+	if u.bad {
+		return nil, fmt.Errorf("%w: profiles cannot be read", ErrUnusable)
+	}
+	return known, nil
+}
+
+// storeRows stores rows of people who have none of this trait.
+func (j *joins) storeRows(wait []*member) error {
+	if len(wait) == 0 {
+		return nil
+	}
+	args := make([]any, 0, 3+2*len(wait))
+	args = append(args, j.trait.id, j.at, -j.list.gen)
+	for _, m := range wait {
+		args = append(args, m.id, m.value)
+	}
+	var q strings.Builder
+	q.WriteString(`INSERT INTO trait_values (trait_id, profile_id, status, wanted, wanted_at, origin) VALUES `)
+	for i := range wait {
+		if i > 0 {
+			q.WriteByte(',')
+		}
+		fmt.Fprintf(&q, "(?1, ?%d, 1, ?%d, ?2, ?3)", 4+2*i, 5+2*i)
+	}
+	if _, err := j.exec(q.String(), args...); err != nil {
+		return err
+	}
+	n := int64(len(wait))
+	j.verdict.Joins += n
+	j.countRun("found", n)
+	j.count(j.trait.id, "wanted", n)
+	j.count(j.trait.id, statusNames[statusPending], n)
+	return nil
+}
+
+// valuesOf repeats an item n times behind a statement's start.
+func valuesOf(start, item string, n int) string {
+	return start + strings.Repeat(item+", ", n-1) + item
+}

@@ -1,0 +1,424 @@
+package state
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+)
+
+// merge walks the sorted list and the trait's rows side by side, one range of
+// profile ids after the other. A range's rows come in one piece of text: for
+// millions of rows the way from SQLite to Go costs more than the rows.
+type merge struct {
+	*tx
+	ctx     context.Context
+	list    *List
+	trait   *trait
+	at      int64
+	verdict Verdict
+	kept    int64 // people of whom a newer message said otherwise
+	exits   *idSpool
+	joins   joins
+	last    []byte // digest of the last list, where it still stands
+}
+
+func newMerge(ctx context.Context, t *tx, l *List) (*merge, error) {
+	tr, err := t.trait(l.info.Trait)
+	if err != nil {
+		return nil, err
+	}
+	exits, err := newIDSpool(l.spill.dir)
+	if err != nil {
+		return nil, err
+	}
+	m := &merge{tx: t, ctx: ctx, list: l, trait: tr, at: unix(l.info.ListedAt), exits: exits}
+	m.joins.merge = m
+	_, err = t.get(`SELECT coalesce(list_digest, ''), coalesce((SELECT value FROM counters WHERE scope = id AND name = 'told'), 0) FROM traits WHERE id = ?`,
+		[]any{tr.id}, &m.last, &m.verdict.Told)
+	return m, err
+}
+
+func (m *merge) close() {
+	_ = m.exits.file.Close() // has no name any more
+}
+
+// ranged reports whether the list, or what is known, is large enough for ranges.
+func (m *merge) ranged() (bool, error) {
+	var rows int64
+	_, err := m.get(`SELECT coalesce(sum(value), 0) FROM counters WHERE scope = ? AND name NOT IN ('wanted', 'delivered', 'told')`, []any{m.trait.id}, &rows)
+	return max(rows, m.list.Len()) >= digestFrom, err
+}
+
+func (m *merge) run() error {
+	ranged, err := m.ranged()
+	if err != nil {
+		return err
+	}
+	if !ranged {
+		m.last = nil
+		return m.whole()
+	}
+	for i := range spillParts {
+		if err := m.ctx.Err(); err != nil {
+			return context.Cause(m.ctx)
+		}
+		if err := m.part(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// whole merges a small list in one go.
+func (m *merge) whole() error {
+	var all []member
+	for i := range spillParts {
+		part, err := m.list.spill.part(i)
+		if err != nil {
+			return err
+		}
+		all = append(all, part...)
+	}
+	return m.idRange(0, 1<<63-1, all)
+}
+
+// part merges one spill file, which covers several ranges.
+func (m *merge) part(i int) error {
+	const each = digestRanges / spillParts
+	var members []member
+	read := false
+	for r := i * each; r < (i+1)*each; r++ {
+		if !m.list.digest.differs(m.last, r) {
+			n := int64(m.list.digest[r].count)
+			m.verdict.Members += n
+			m.verdict.Unchanged += n
+			continue
+		}
+		if !read {
+			var err error
+			if members, err = m.list.spill.part(i); err != nil {
+				return err
+			}
+			read = true
+		}
+		from, to := int64(r)<<(63-digestBits), int64(r+1)<<(63-digestBits)-1
+		lo := sort.Search(len(members), func(j int) bool { return members[j].id >= from })
+		hi := lo + sort.Search(len(members)-lo, func(j int) bool { return members[lo+j].id > to })
+		if err := m.idRange(from, to, members[lo:hi]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// idRange merges the members and the rows with ids in a range.
+func (m *merge) idRange(from, to int64, members []member) error {
+	rows, err := m.rows(from, to)
+	if err != nil {
+		return err
+	}
+	m.verdict.Members += int64(len(members))
+	for len(members) > 0 || len(rows) > 0 {
+		switch {
+		case len(rows) == 0 || len(members) > 0 && members[0].id < rows[0].profile:
+			err = m.joins.add(&members[0])
+			members = members[1:]
+		case len(members) == 0 || members[0].id > rows[0].profile:
+			err = m.absent(&rows[0])
+			rows = rows[1:]
+		case !rows[0].is(members[0].person):
+			// Two people, one number: the row's own person may still come, or is absent.
+			err = m.clash(&members, &rows)
+		default:
+			err = m.same(&rows[0], &members[0])
+			members, rows = members[1:], rows[1:]
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return m.joins.flush()
+}
+
+// clash takes the members that share a row's number. There is one in a
+// lifetime, if that.
+func (m *merge) clash(members *[]member, rows *[]packedRow) error {
+	row := &(*rows)[0]
+	seen := false
+	for len(*members) > 0 && (*members)[0].id == row.profile {
+		mem := &(*members)[0]
+		*members = (*members)[1:]
+		if row.is(mem.person) {
+			seen = true
+			if err := m.same(row, mem); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := m.slow(mem); err != nil {
+			return err
+		}
+	}
+	*rows = (*rows)[1:]
+	if seen {
+		return nil
+	}
+	return m.absent(row)
+}
+
+// packedRow is what a merge needs of a row of the trait.
+type packedRow struct {
+	profile   int64
+	told      bool
+	wanted    string
+	hasWanted bool
+	newer     bool // than the list
+	kind      byte // of the key: u, a or e
+	key       string
+	anonymous string
+	email     string
+}
+
+// is reports whether the row is this person's.
+func (r *packedRow) is(p Person) bool {
+	kind, key := p.kindAndKey()
+	return r.kind == kind && r.key == key
+}
+
+// packed makes one text of all rows, with NUL between the fields, which no id
+// has. A row of the ordinary kind, a user who was told what the list says, is
+// its number and the user id. Any other begins with "!" and has more fields.
+const packed = `SELECT group_concat(CASE
+	WHEN v.wanted = 'true' AND v.delivered = 'true' AND v.wanted_at <= ?4 AND p.user_id IS NOT NULL AND ?6 = 0 THEN v.profile_id || ?7 || p.user_id
+	ELSE '!' || v.profile_id || ?7 || ((v.doubt = 1 OR v.delivered IS NOT NULL AND (?5 OR v.delivered = 'true')) + 2 * (v.wanted IS NOT NULL) + 4 * (v.wanted_at > ?4))
+		|| ?7 || coalesce(v.wanted, '') || ?7 || CASE WHEN p.user_id IS NOT NULL THEN 'u' WHEN p.anonymous_id IS NOT NULL THEN 'a' ELSE 'e' END
+		|| coalesce(p.user_id, p.anonymous_id, p.email_sha1) || ?7 || coalesce(p.anonymous_id, '') || ?7 || coalesce(p.email_sha1, '') END, ?7)
+	FROM trait_values v CROSS JOIN profiles p ON p.id = v.profile_id
+	WHERE v.trait_id = ?1 AND v.profile_id BETWEEN ?2 AND ?3`
+
+func (m *merge) rows(from, to int64) ([]packedRow, error) {
+	var text sql.NullString
+	_, err := m.get(packed, []any{m.trait.id, from, to, m.at, m.trait.class == Computed, m.list.riders, "\x00"}, &text)
+	if err != nil || !text.Valid {
+		return nil, err
+	}
+	rows := make([]packedRow, 0, len(text.String)/40)
+	u := unpacker{rest: text.String, more: true}
+	for u.more {
+		rows = append(rows, u.row())
+	}
+	if u.bad || !slices.IsSortedFunc(rows, func(a, b packedRow) int { return cmp.Compare(a.profile, b.profile) }) {
+		return nil, fmt.Errorf("%w: the members of %q cannot be read", ErrUnusable, m.trait.key)
+	}
+	return rows, nil
+}
+
+// unpacker takes fields off a packed text.
+type unpacker struct {
+	rest string
+	more bool
+	bad  bool
+}
+
+func (u *unpacker) text() string {
+	field, rest, more := strings.Cut(u.rest, "\x00")
+	u.rest, u.more = rest, more
+	return field
+}
+
+func (u *unpacker) number(digits string) int64 {
+	n, err := strconv.ParseInt(digits, 10, 64)
+	u.bad = u.bad || err != nil
+	return n
+}
+
+func (u *unpacker) row() packedRow {
+	id := u.text()
+	if digits, other := strings.CutPrefix(id, "!"); other {
+		r := packedRow{profile: u.number(digits)}
+		bits := u.number(u.text())
+		r.told, r.hasWanted, r.newer = bits&1 != 0, bits&2 != 0, bits&4 != 0
+		r.wanted = u.text()
+		kind := u.text()
+		if kind == "" {
+			u.bad = true
+			return r
+		}
+		r.kind, r.key = kind[0], kind[1:]
+		r.anonymous, r.email = u.text(), u.text()
+		return r
+	}
+	return packedRow{profile: u.number(id), told: true, hasWanted: true, wanted: trueText, kind: 'u', key: u.text()}
+}
+
+// same is for a member who has a row already.
+func (m *merge) same(r *packedRow, mem *member) error {
+	if mem.person.UserID != "" && (mem.person.AnonymousID != "" && mem.person.AnonymousID != r.anonymous || mem.person.EmailSHA1 != "" && mem.person.EmailSHA1 != r.email) {
+		return m.slow(mem)
+	}
+	if m.absorbed == 0 && !r.newer && r.hasWanted != mem.cleared && r.wanted == mem.value {
+		m.verdict.Unchanged++
+		return nil
+	}
+	old, err := m.traitRow(m.trait, r.profile)
+	if err != nil {
+		return err
+	}
+	return m.want(old, mem)
+}
+
+// slow is for a member of whom more than the value may be new: an anonymous id
+// to absorb, a number that is taken.
+func (m *merge) slow(mem *member) error {
+	prof, err := m.resolve(mem.person, m.at)
+	if err != nil {
+		return err
+	}
+	old, err := m.traitRow(m.trait, prof.id)
+	if err != nil {
+		return err
+	}
+	return m.want(old, mem)
+}
+
+// keeps reports whether a newer message stands against the list.
+func (m *merge) keeps(wantedAt int64) bool {
+	return wantedAt > m.at && m.trait.authority == AuthorityLatest
+}
+
+// want moves wanted to what the list says of a member.
+func (m *merge) want(old traitRow, mem *member) error {
+	wanted := sql.NullString{String: mem.value, Valid: !mem.cleared}
+	if old.exists && m.keeps(old.wantedAt) {
+		m.kept++
+		m.verdict.Unchanged++
+		return nil
+	}
+	if old.exists && old.wanted == wanted {
+		m.verdict.Unchanged++
+		return nil
+	}
+	next := old
+	next.wanted, next.wantedAt = wanted, m.at
+	next.origin = sql.NullInt64{Int64: -m.list.gen, Valid: true}
+	next.receivedAt, next.messageID = sql.NullInt64{}, sql.NullString{}
+	next = next.moved()
+	m.verdict.Joins++
+	m.countMove(old, next)
+	if mem.cleared {
+		m.countRun("cleared", 1)
+	}
+	return m.put(old, next)
+}
+
+// absent is for a row whose person is not on the list. The exit of somebody
+// who was told waits for the guard's verdict on all of them.
+func (m *merge) absent(r *packedRow) error {
+	switch {
+	case r.newer && m.trait.authority == AuthorityLatest:
+		m.kept++
+		return nil
+	case r.told:
+		m.verdict.Exits++
+		return m.exits.add(r.profile)
+	case !r.hasWanted || m.trait.class == Audience && r.wanted != trueText:
+		return nil
+	}
+	// Never told: nothing to take back, and no business of the guard.
+	return m.exit(r.profile, statusPending)
+}
+
+// exit moves wanted to "not a member". A row that becomes due gets the status
+// given.
+func (m *merge) exit(id int64, due int) error {
+	old, err := m.traitRow(m.trait, id)
+	if err != nil || !old.exists {
+		return err // absorbed meanwhile
+	}
+	if old.status == statusRefused && !old.isWanted() {
+		return nil // the false itself was refused: the same again would be, too
+	}
+	next := old
+	next.wanted = sql.NullString{String: falseText, Valid: m.trait.class == Audience}
+	if !next.wanted.Valid {
+		next.wanted.String = ""
+	}
+	if next.wanted != old.wanted {
+		next.wantedAt = m.at
+		next.origin = sql.NullInt64{Int64: -m.list.gen, Valid: true}
+		next.receivedAt, next.messageID = sql.NullInt64{}, sql.NullString{}
+	}
+	next = next.moved()
+	if next.status == statusPending {
+		next.status = due
+	}
+	m.countMove(old, next)
+	if !next.wanted.Valid && old.wanted.Valid {
+		m.countRun("cleared", 1)
+	}
+	return m.put(old, next)
+}
+
+// finish writes the exits with the guard's verdict and the generation's end.
+func (m *merge) finish() error {
+	m.judge()
+	status, end := statusPending, "applied"
+	if m.verdict.Held {
+		status, end = statusHeld, "held"
+	}
+	if err := m.exits.each(func(id int64) error { return m.exit(id, status) }); err != nil {
+		return err
+	}
+	v, name := m.verdict, m.list.info.Trait.Name
+	_, err := m.exec(`UPDATE generations SET state = ?, members = ?, joins = ?, exits = ?, told = ?, unchanged = ?, verdict = ?, applied_at = ? WHERE id = ?`,
+		end, v.Members, v.Joins, v.Exits, v.Told, v.Unchanged, v.Reason, m.now, m.list.gen)
+	if err != nil {
+		return err
+	}
+	for _, o := range m.list.info.Objects {
+		if _, err := m.putObject(o); err != nil {
+			return err
+		}
+	}
+	_, err = m.exec(`UPDATE traits SET generation = ?1, last_list_at = ?2, name = CASE WHEN ?3 <> '' THEN ?3 ELSE name END,
+		last_change_at = CASE WHEN ?4 > 0 THEN max(coalesce(last_change_at, 0), ?2) ELSE last_change_at END WHERE id = ?5`,
+		m.list.gen, m.at, name, v.Joins+v.Exits, m.trait.id)
+	if err != nil {
+		return err
+	}
+	return errors.Join(m.keepDigest(), m.releaseApproved(m.trait.id))
+}
+
+// keepDigest remembers the list for the next one, if the state now says just
+// what the list does.
+func (m *merge) keepDigest() error {
+	m.trait.hasDigest = m.kept == 0 && !m.verdict.Held && m.list.Len() >= digestFrom
+	m.digested = m.trait
+	var keep []byte
+	if m.trait.hasDigest {
+		keep = m.list.digest.bytes()
+	}
+	_, err := m.exec(`UPDATE traits SET list_digest = ? WHERE id = ?`, keep, m.trait.id)
+	return err
+}
+
+// judge is the guard.
+func (m *merge) judge() {
+	g, v := m.list.info.Guard, &m.verdict
+	switch {
+	case m.trait.class != Audience || v.Exits == 0:
+	case v.Members == 0:
+		v.Held = true
+		v.Reason = fmt.Sprintf("the list is empty and would end all %d memberships", v.Exits)
+	case g.Percent > 0 && v.Exits >= int64(g.AtLeast) && float64(v.Exits)*100 > g.Percent*float64(v.Told):
+		v.Held = true
+		v.Reason = fmt.Sprintf("%d of %d people told true would leave (%d %%): more than %g %% and at least %d",
+			v.Exits, v.Told, v.Exits*100/max(v.Told, 1), g.Percent, g.AtLeast)
+	}
+}
