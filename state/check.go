@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/mattn/go-sqlite3"
 )
@@ -113,12 +114,12 @@ func (d *DB) copyTo(ctx context.Context, to string) (err error) {
 }
 
 // Restore puts a backup in the place of the state file, after a look at the
-// backup. What the old file held is kept beside it as PATH.before-restore. The
-// caller holds the lock.
-func Restore(ctx context.Context, path, backup string) error {
+// backup. The old file is kept beside it; its new path comes back, "" if there
+// was none. The caller holds the lock.
+func Restore(ctx context.Context, path, backup string, now time.Time) (old string, err error) {
 	b, err := Open(ctx, Options{Path: backup, ReadOnly: true})
 	if err != nil {
-		return fmt.Errorf("restore %s: %w", backup, err)
+		return "", fmt.Errorf("restore %s: %w", backup, err)
 	}
 	problems, err := b.Check(ctx)
 	if err == nil && len(problems) > 0 {
@@ -126,27 +127,30 @@ func Restore(ctx context.Context, path, backup string) error {
 	}
 	temp := path + ".restoring"
 	if err == nil {
-		err = b.Backup(ctx, temp)
+		// Left by a restore that was killed: the lock says that nobody is at it.
+		if err = os.Remove(temp); err == nil || errors.Is(err, fs.ErrNotExist) {
+			err = b.Backup(ctx, temp)
+		}
 	}
 	if err := errors.Join(err, b.Close()); err != nil {
-		return fmt.Errorf("restore %s: %w", backup, err)
+		return "", fmt.Errorf("restore %s: %w", backup, err)
 	}
-	if err := setAside(path); err != nil {
-		return errors.Join(fmt.Errorf("restore %s: %w", backup, err), os.Remove(temp))
+	old = path + now.UTC().Format(".before-restore-20060102T150405.000000000Z")
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		old = ""
+	} else if err := setAside(path, old); err != nil {
+		return "", errors.Join(fmt.Errorf("restore %s: %w", backup, err), os.Remove(temp))
 	}
 	if err := os.Rename(temp, path); err != nil {
-		return fmt.Errorf("restore %s: %w", backup, err)
+		return old, fmt.Errorf("restore %s: %w", backup, err)
 	}
-	return syncFolder(filepath.Dir(path))
+	return old, syncFolder(filepath.Dir(path))
 }
 
-func setAside(path string) error {
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
+func setAside(path, old string) error {
 	// A write-ahead log belongs to its own file: beside another it would damage it.
 	for _, suffix := range []string{"", "-wal", "-shm"} {
-		err := os.Rename(path+suffix, path+".before-restore"+suffix)
+		err := os.Rename(path+suffix, old+suffix)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}

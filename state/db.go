@@ -72,6 +72,7 @@ type DB struct {
 	traits  map[string]*trait // by key; reloaded after a rollback
 	ordered []*trait          // the same, by key
 	run     int64             // 0 outside a run
+	beat    int64             // the last heartbeat of the run
 	seq     int64             // attempts claimed by this process
 	open    map[int64]bool    // profiles with an attempt in flight
 	people  map[int64]bool    // profiles claimed in this run

@@ -3,7 +3,9 @@ package state
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -25,6 +27,9 @@ func Acquire(statePath string, now time.Time) (*Lock, error) {
 	path := statePath + ".lock"
 	l := &Lock{file: flock.New(path, flock.SetPermissions(0o600), flock.SetFlag(os.O_CREATE|os.O_RDWR))}
 	got, err := l.file.TryLock()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: there is no folder %s", ErrMissing, filepath.Dir(statePath))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: lock %s: %w", ErrUnusable, path, err)
 	}

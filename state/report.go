@@ -86,6 +86,15 @@ type Status struct {
 	Audiences   []AudienceStatus `json:"audiences"`
 	Sources     []SourceStatus   `json:"sources"`
 	Unlisted    []UnlistedStatus `json:"unlisted"`
+	Warnings    []Warning        `json:"warnings"`
+	Unusable    []UnusableInput  `json:"unusable_objects"`
+}
+
+// UnusableInput is an object that lies there and cannot be used to its end.
+type UnusableInput struct {
+	Source  string `json:"source"`
+	Object  string `json:"object"`
+	Problem string `json:"problem"`
 }
 
 // Status reads a summary. Its cost does not depend on the number of people.
@@ -101,6 +110,8 @@ func (d *DB) Status(ctx context.Context, runs int) (s Status, err error) {
 			func() error { return v.audiences(&s) },
 			func() error { return v.sources(&s) },
 			func() error { return v.unlisted(&s) },
+			func() error { return v.warnings(&s) },
+			func() error { return v.unusable(&s) },
 		} {
 			if err := step(); err != nil {
 				return err
@@ -224,6 +235,24 @@ func (v *view) unlisted(s *Status) error {
 		var u UnlistedStatus
 		err := rows.Scan(&u.Kind, &u.Name, &u.Count)
 		s.Unlisted = append(s.Unlisted, u)
+		return err
+	})
+}
+
+func (v *view) warnings(s *Status) error {
+	return v.each(`SELECT kind, field, level, message, count FROM warnings ORDER BY count DESC LIMIT 20`, nil, func(rows *sql.Rows) error {
+		var w Warning
+		err := rows.Scan(&w.Kind, &w.Field, &w.Level, &w.Message, &w.Count)
+		s.Warnings = append(s.Warnings, w)
+		return err
+	})
+}
+
+func (v *view) unusable(s *Status) error {
+	return v.each(`SELECT source, name, problem FROM objects WHERE problem IS NOT NULL ORDER BY read_at DESC LIMIT 20`, nil, func(rows *sql.Rows) error {
+		var u UnusableInput
+		err := rows.Scan(&u.Source, &u.Object, &u.Problem)
+		s.Unusable = append(s.Unusable, u)
 		return err
 	})
 }

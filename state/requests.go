@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -21,8 +22,12 @@ func (t *tx) traitByKey(key string) (*trait, error) {
 // approvalLife is how long an approval counts.
 const approvalLife = 24 * time.Hour
 
-// Approve lets up to n held exits of a trait through in the next runs. It
-// needs no lock. It gives how many are held now.
+// ErrNothingHeld says that there is nothing to approve.
+var ErrNothingHeld = errors.New("nothing is held")
+
+// Approve lets up to n held exits of a trait through in the next runs, for a
+// day. It needs no lock. It gives how many are held now; more than those cannot
+// be approved in advance.
 func (d *DB) Approve(ctx context.Context, key string, n int64) (held int64, err error) {
 	err = d.update(ctx, func(t *tx) error {
 		d.traits = nil // another process may have made the trait
@@ -33,7 +38,10 @@ func (d *DB) Approve(ctx context.Context, key string, n int64) (held int64, err 
 		if _, err := t.get(`SELECT coalesce(sum(value), 0) FROM counters WHERE scope = ? AND name = 'held'`, []any{tr.id}, &held); err != nil {
 			return err
 		}
-		_, err = t.exec(`INSERT INTO approvals (trait_id, exits, created_at, expires_at) VALUES (?, ?, ?, ?)`, tr.id, n, t.now, t.now+int64(approvalLife))
+		if held == 0 {
+			return fmt.Errorf("%w of %q", ErrNothingHeld, key)
+		}
+		_, err = t.exec(`INSERT INTO approvals (trait_id, exits, created_at, expires_at) VALUES (?, ?, ?, ?)`, tr.id, min(n, held), t.now, t.now+int64(approvalLife))
 		return err
 	})
 	return held, err

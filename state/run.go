@@ -168,14 +168,6 @@ func (t *tx) prune(keepEvents time.Duration) error {
 	return nil
 }
 
-// Heartbeat shows that the run is alive, and what it does.
-func (d *DB) Heartbeat(ctx context.Context, note string) error {
-	return d.update(ctx, func(t *tx) error {
-		_, err := t.exec(`UPDATE runs SET heartbeat_at = ?, note = ? WHERE run = ?`, t.now, note, d.run)
-		return err
-	})
-}
-
 // EndRun closes the run with its exit code.
 func (d *DB) EndRun(ctx context.Context, exitCode int, note string) error {
 	err := d.update(context.WithoutCancel(ctx), func(t *tx) error {

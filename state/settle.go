@@ -26,6 +26,15 @@ const (
 	Unsent
 )
 
+// Warning is a remark of impact.com's on a request that it took.
+type Warning struct {
+	Kind    Kind   `json:"kind"`
+	Field   string `json:"field"`
+	Level   string `json:"level"`
+	Message string `json:"message"`
+	Count   int64  `json:"count"`
+}
+
 // Outcome tells how a claim ended.
 type Outcome struct {
 	Claim       Claim
@@ -39,7 +48,7 @@ type Outcome struct {
 	QueuedURI   string    // of a delivered conversion
 	Requests    int       // HTTP requests made
 	Pause       time.Time // the host asked for quiet until then; not stored
-	Warnings    int       // counted
+	Warnings    []Warning // impact.com's remarks on a request that it took
 	Notes       []string  // counted by word, e.g. text_cut
 }
 
@@ -54,7 +63,11 @@ func ignoreEnough(err error) error {
 
 func (t *tx) settle(o *Outcome, want Want) error {
 	t.countRun("requests", int64(o.Requests))
-	t.countRun("warnings", int64(o.Warnings))
+	for i := range o.Warnings {
+		if err := t.noteWarning(o.Claim.Kind, &o.Warnings[i]); err != nil {
+			return err
+		}
+	}
 	for _, n := range o.Notes {
 		t.countRun(n, 1)
 	}
@@ -97,6 +110,17 @@ func (t *tx) noteRequests(o *Outcome) error {
 	}
 	_, err := t.exec(`INSERT INTO requests_sent (host, minute, count) VALUES (?, ?, ?) ON CONFLICT (host, minute) DO UPDATE SET count = count + excluded.count`,
 		o.Claim.Kind.Host(), t.now/int64(time.Minute), o.Requests)
+	return err
+}
+
+// mostWarnings bounds the different warnings that are kept.
+const mostWarnings = 1000
+
+func (t *tx) noteWarning(kind Kind, w *Warning) error {
+	t.countRun("warnings", 1)
+	_, err := t.exec(`INSERT INTO warnings (kind, field, level, message, count, seen_at)
+		SELECT ?1, ?2, ?3, ?4, 1, ?5 WHERE (SELECT count(*) FROM warnings) < ?6 OR EXISTS (SELECT 1 FROM warnings WHERE kind = ?1 AND field = ?2 AND level = ?3 AND message = ?4)
+		ON CONFLICT DO UPDATE SET count = count + 1, seen_at = excluded.seen_at`, kind, w.Field, w.Level, w.Message, t.now, mostWarnings)
 	return err
 }
 

@@ -608,7 +608,9 @@ func TestBackupAndRestore(t *testing.T) {
 	require.Len(t, b.send(), 1)
 	require.NoError(t, b.db.Close())
 	b.db = nil
-	require.NoError(t, state.Restore(ctx, b.path, backup))
+	old, err := state.Restore(ctx, b.path, backup, b.now)
+	require.NoError(t, err)
+	require.FileExists(t, old)
 	b.reopen()
 	n, err := b.db.DoubtAll(ctx)
 	require.NoError(t, err)

@@ -50,7 +50,7 @@ func (d *DB) update(ctx context.Context, fn func(*tx) error) error {
 	}
 	err := fn(t)
 	if err == nil {
-		err = t.flushCounters()
+		err = errors.Join(t.flushCounters(), t.heartbeat())
 	}
 	if err == nil {
 		_, err = t.exec("COMMIT")
@@ -174,6 +174,19 @@ func (t *tx) flushCounters() error {
 		}
 	}
 	return nil
+}
+
+// heartbeatEvery is how often a run shows that it is alive.
+const heartbeatEvery = 5 * time.Second
+
+// heartbeat rides on the transactions that there are anyway.
+func (t *tx) heartbeat() error {
+	if t.d.run == 0 || t.now-t.d.beat < int64(heartbeatEvery) {
+		return nil
+	}
+	t.d.beat = t.now
+	_, err := t.exec(`UPDATE runs SET heartbeat_at = ? WHERE run = ?`, t.now, t.d.run)
+	return err
 }
 
 func firstWords(q string) string {

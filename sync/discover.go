@@ -75,9 +75,17 @@ func (p *pass) list(ctx context.Context, f Feed) (inputs, error) {
 	return inputs{feed: f, all: all}, p.noteAge(ctx, f, all)
 }
 
-// isKnownBad reports whether an object was rejected before as it is now, so
-// that one bad file is not an alarm in each run for ever.
+// stale notes a source whose input is not what it should be.
+func (p *pass) stale(name string) {
+	if !slices.Contains(p.report.Stale, name) {
+		p.report.Stale = append(p.report.Stale, name)
+	}
+}
+
+// isKnownBad reports whether an object was rejected before as it is now. Its
+// rows in rejected_input are not repeated; the source counts as stale as long as it lies there.
 func (p *pass) isKnownBad(ctx context.Context, name string, obj source.Object) bool {
+	p.stale(name)
 	known, found, err := p.State.ObjectState(ctx, name, obj.Name)
 	if err == nil && found && unchanged(known, obj) {
 		return true
@@ -103,7 +111,7 @@ func (p *pass) noteAge(ctx context.Context, f Feed, all []source.Input) error {
 		}
 	}
 	if f.MaxAge > 0 && p.now().Sub(newest) > f.MaxAge {
-		p.report.Stale = append(p.report.Stale, f.Name())
+		p.stale(f.Name())
 		p.Log.Warn("the source's newest input is too old", "source", f.Name(), "newest", newest, "maxAge", f.MaxAge)
 	}
 	return p.State.NoteSource(ctx, f.Name(), newest, strings.Join(gone, "\n"))

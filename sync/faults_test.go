@@ -195,7 +195,8 @@ func TestBadInput(t *testing.T) {
 		require.Len(t, w.sandbox.Calls(), 5, "nobody has left")
 		r, err = w.run(impactsync.Options{})
 		require.NoError(t, err)
-		require.Equal(t, impactsync.ExitOK, r.ExitCode, "a known bad file is not an alarm for ever")
+		require.Equal(t, impactsync.ExitRefused, r.ExitCode, "the list is stale as long as the bad file lies there")
+		require.Zero(t, r.Counts["rejected"], "but it is not rejected again")
 	})
 
 	t.Run("an unreadable source does not stop the others", func(t *testing.T) {

@@ -64,6 +64,10 @@ func (p *pass) sameParts(ctx context.Context, f Feed, in source.Input) (bool, er
 		if !found || !unchanged(known, o) {
 			return false, nil
 		}
+		if known.Problem != "" {
+			p.stale(f.Name())
+			p.Log.Warn("a list still cannot be used", "source", f.Name(), "trait", in.Key, "why", known.Problem)
+		}
 	}
 	return len(in.Objects) > 0, nil
 }

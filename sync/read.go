@@ -13,6 +13,7 @@ import (
 // read takes in everything: messages first, since they say which anonymous
 // ids belong to which users, then changes, then full lists.
 func (p *pass) read(ctx context.Context, found []inputs) error {
+	found = onlyAdopted(found, p.options.Adopt)
 	for _, shape := range []source.Shape{source.ShapeLog, source.ShapeChanges, source.ShapeList} {
 		for _, in := range found {
 			if err := p.readShape(ctx, in, shape); err != nil {
@@ -26,6 +27,24 @@ func (p *pass) read(ctx context.Context, found []inputs) error {
 		}
 	}
 	return nil
+}
+
+// onlyAdopted leaves, of a trait that comes as a list, nothing but the list:
+// to adopt it, nothing else has to be read. A trait that comes in messages
+// needs all of them.
+func onlyAdopted(found []inputs, key string) []inputs {
+	var lists []inputs
+	for _, in := range found {
+		for _, one := range in.all {
+			if key != "" && one.Shape == source.ShapeList && one.Key == key {
+				lists = append(lists, inputs{feed: in.feed, all: []source.Input{one}})
+			}
+		}
+	}
+	if len(lists) > 0 {
+		return lists
+	}
+	return found
 }
 
 func (p *pass) readShape(ctx context.Context, in inputs, shape source.Shape) error {

@@ -100,7 +100,10 @@ func (d *dispatch) traitsOf(ctx context.Context, profile int64) func(string) (st
 }
 
 func delivered(o state.Outcome, attempts int, warnings []impactapi.FieldError) state.Outcome {
-	o.Result, o.Requests, o.Warnings = state.Delivered, attempts, len(warnings)
+	o.Result, o.Requests = state.Delivered, attempts
+	for _, w := range warnings {
+		o.Warnings = append(o.Warnings, state.Warning{Field: w.Field, Level: w.Level, Message: w.Message})
+	}
 	if keys := errorsOn(o.Claim, warnings); len(keys) > 0 {
 		// Taken as a page load, but a trait on it was not: said again it would be no better.
 		o.Result, o.RefusedKeys, o.Class = state.Refused, keys, "parameter"

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/impactsync/impactsync/state"
@@ -97,7 +98,7 @@ func (a *app) stateRestore() *cobra.Command {
 		Use:   "restore FILE",
 		Short: "Put a backup in the place of the state",
 		Long: `Put a backup in the place of the state file, after a check of it. What is there now is
-kept beside it as PATH.before-restore.
+kept beside it as PATH.before-restore-TIME.
 
 Nobody can say what impact.com was told after the backup was made. So every value that
 it was ever told is set in doubt, and the next run says all of it again: members as
@@ -116,7 +117,8 @@ conversion is dropped by impact.com within its own window, a repeated page load 
 }
 
 func (a *app) restore(ctx context.Context, path, backup string) error {
-	if err := state.Restore(ctx, path, backup); err != nil {
+	old, err := state.Restore(ctx, path, backup, time.Now())
+	if err != nil {
 		return err
 	}
 	db, err := state.Open(ctx, state.Options{Path: path})
@@ -127,9 +129,12 @@ func (a *app) restore(ctx context.Context, path, backup string) error {
 	if err := errors.Join(err, db.Close()); err != nil {
 		return err
 	}
-	return a.result(map[string]int64{"due": n}, func(w io.Writer) {
-		fmt.Fprintf(w, `Restored %s; what was there before is kept as %[1]s.before-restore.
-%[2]s in doubt: the next run says them again, because nobody can say what impact.com was told since the backup.
+	return a.result(map[string]any{"due": n, "replaced": old}, func(w io.Writer) {
+		if old != "" {
+			fmt.Fprintf(w, "What was there before is kept as %s.\n", old)
+		}
+		fmt.Fprintf(w, `Restored %s.
+%s in doubt: the next run says them again, because nobody can say what impact.com was told since the backup.
 Events since the backup are read and sent again: repeated conversions are dropped by impact.com within its own window, repeated page loads are not.
 Look first: impactsync plan
 `, path, count(n, "value"))

@@ -64,6 +64,8 @@ CREATE TABLE objects (
   UNIQUE (source, name)
 );
 
+CREATE INDEX objects_problem ON objects (read_at) WHERE problem IS NOT NULL;
+
 CREATE TABLE traits (
   id             INTEGER PRIMARY KEY,
   key            TEXT NOT NULL UNIQUE,      -- what impact.com sees; the identity
@@ -145,7 +147,7 @@ CREATE TABLE trait_faults (
   attempts        INTEGER NOT NULL DEFAULT 0,
   next_attempt_at INTEGER,
   last_error      TEXT,
-  class           TEXT,                     -- of a refusal: parameter, credentials, scope, program, other
+  class           TEXT,                     -- of a refusal: parameter, identifier, order, time, program, other
   value           TEXT,                     -- the refused value
   fingerprint     TEXT,                     -- of mapping and configuration then: another one tries again
   at              INTEGER NOT NULL,
@@ -238,6 +240,17 @@ CREATE TABLE unlisted (
   count   INTEGER NOT NULL,
   seen_at INTEGER NOT NULL,
   PRIMARY KEY (kind, name)
+) WITHOUT ROWID;
+
+-- What impact.com remarked on requests that it took.
+CREATE TABLE warnings (
+  kind    TEXT NOT NULL,                    -- page_load, conversion, trait_update
+  field   TEXT NOT NULL,
+  level   TEXT NOT NULL,
+  message TEXT NOT NULL,
+  count   INTEGER NOT NULL,
+  seen_at INTEGER NOT NULL,
+  PRIMARY KEY (kind, field, level, message)
 ) WITHOUT ROWID;
 
 -- Requests sent, by host and minute: what is left of an hour's quota survives the process.
@@ -354,6 +367,12 @@ SELECT g.id, t.key, g.source, g.objects, g.state, g.members, g.joins, g.exits, g
        strftime('%Y-%m-%dT%H:%M:%S', g.applied_at / 1000000000, 'unixepoch') || printf('.%03dZ', g.applied_at / 1000000 % 1000) AS applied_at,
        g.run
   FROM generations g JOIN traits t ON t.id = g.trait_id;
+
+-- What impact.com remarked on requests that it took, most frequent first.
+CREATE VIEW answer_warnings AS
+SELECT kind, field, level, message, count,
+       strftime('%Y-%m-%dT%H:%M:%S', seen_at / 1000000000, 'unixepoch') || printf('.%03dZ', seen_at / 1000000 % 1000) AS last_seen_at
+  FROM warnings ORDER BY count DESC;
 
 -- Conversions that impact.com took; its verdict is at queued_uri.
 CREATE VIEW delivered_conversions AS
