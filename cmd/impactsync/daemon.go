@@ -62,7 +62,7 @@ func (a *app) daemon(ctx context.Context, listen string, n narrow) error {
 	if err != nil {
 		return fmt.Errorf("start the daemon: %w", err)
 	}
-	wait := a.serve(l, handler(metrics))
+	wait := a.serve(ctx, l, handler(metrics))
 	d.Run(ctx)
 	return wait()
 }
@@ -87,13 +87,13 @@ func handler(metrics *telemetry.Metrics) http.Handler {
 }
 
 // serve answers on the listener until the function that it gives is called.
-func (a *app) serve(l net.Listener, h http.Handler) (stop func() error) {
+func (a *app) serve(ctx context.Context, l net.Listener, h http.Handler) (stop func() error) {
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(l) }()
 	a.log.Info("listening", "url", "http://"+l.Addr().String())
 	return func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
 		err := server.Shutdown(ctx)
 		if served := <-ended; !errors.Is(served, http.ErrServerClosed) {

@@ -25,7 +25,7 @@ func (d *doctor) checkState(ctx context.Context) {
 		d.bad("state", hintFor(err), err, impactsync.ExitCode(err))
 		return
 	}
-	defer db.Close() //nolint:errcheck // it was only read
+	defer db.Close()
 	d.ok("state", "%s: %s, of this destination", path, humanize.IBytes(uint64(sizeOf(path))))
 	s, err := db.Status(ctx, 1)
 	if err != nil {

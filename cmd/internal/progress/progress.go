@@ -20,16 +20,44 @@ type Bars struct {
 	bar  *mpb.Bar
 	last time.Time
 
-	mu sync.Mutex // of writes without a terminal
+	closing chan struct{}
+	drawer  sync.WaitGroup
+
+	mu sync.Mutex // of writes without bars
 }
 
 // New makes bars on a terminal, usually stderr. Close them.
 func New(out io.Writer, terminal bool) *Bars {
-	b := &Bars{out: out}
+	b := &Bars{out: out, closing: make(chan struct{})}
 	if terminal {
-		b.all = mpb.New(mpb.WithOutput(out), mpb.WithWidth(40), mpb.WithAutoRefresh(), mpb.WithRefreshRate(150*time.Millisecond))
+		redraw, over := make(chan any), make(chan any)
+		b.all = mpb.New(mpb.WithOutput(out), mpb.WithWidth(40), mpb.WithManualRefresh(redraw), mpb.WithShutdownNotifier(over))
+		b.drawer.Go(func() { b.draw(redraw, over) })
 	}
 	return b
+}
+
+// draw redraws the bars by our own clock: mpb's ends without a last time, and
+// the lines written since the one before would be lost.
+func (b *Bars) draw(redraw chan<- any, over <-chan any) {
+	clock := time.NewTicker(150 * time.Millisecond)
+	defer clock.Stop()
+	once := func() {
+		select {
+		case redraw <- time.Now():
+		case <-over:
+		}
+	}
+	for {
+		select {
+		case <-clock.C:
+			once()
+		case <-b.closing:
+			once()
+			once() // taken only when the first one is being drawn
+			return
+		}
+	}
 }
 
 // Progress is what an engine reports to.
@@ -52,10 +80,13 @@ func (b *Bars) Write(p []byte) (int, error) {
 	return b.out.Write(p)
 }
 
-// Close ends the bars and waits until the terminal is theirs no more.
+// Close ends the bars and waits until the terminal is theirs no more. It is
+// called once.
 func (b *Bars) Close() {
+	b.done()
+	close(b.closing)
+	b.drawer.Wait()
 	if b.all != nil {
-		b.done()
 		b.all.Shutdown()
 	}
 }

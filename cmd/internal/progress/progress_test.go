@@ -49,7 +49,10 @@ func TestBarsEndWithTheirPhases(t *testing.T) {
 	p.Start("send", "to impact.com", 0, "requests")
 	p.Done()
 	p.Add(1) // of no phase
+	fmt.Fprint(b, "the last line\n")
 	b.Close()
-	b.Close()
-	require.Contains(t, out.text.String(), "a log line")
+	fmt.Fprint(b, "afterwards\n")
+	require.Contains(t, out.text.String(), "a log line\n")
+	require.Contains(t, out.text.String(), "the last line\n")
+	require.Contains(t, out.text.String(), "afterwards\n")
 }

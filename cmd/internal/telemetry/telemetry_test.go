@@ -2,6 +2,7 @@ package telemetry_test
 
 import (
 	"bytes"
+	"net/http"
 	"net/http/httptest"
 	"testing"
 	"time"
@@ -31,7 +32,7 @@ func TestMetricsTellOfRuns(t *testing.T) {
 	m.Ran(report, impactsync.ExitOK, time.Unix(3000, 0))
 
 	res := httptest.NewRecorder()
-	m.Handler().ServeHTTP(res, httptest.NewRequest("GET", "/metrics", nil))
+	m.Handler().ServeHTTP(res, httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody))
 	text := res.Body.String()
 	for _, line := range []string{
 		`impactsync_build_info{revision="abc",version="v1"} 1`,
