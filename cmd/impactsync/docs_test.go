@@ -31,7 +31,9 @@ func TestCommandsAreDocumentedAsTheyAre(t *testing.T) {
 	}
 	got, err := os.ReadFile(file)
 	require.NoError(t, err)
-	require.Equal(t, want, string(got), "run: go test ./cmd/impactsync -run TestCommands -update")
+	if want != string(got) { // a difference of 600 lines helps nobody
+		t.Fatal("docs/commands.md is out of step; run: go test ./cmd/impactsync -run TestCommands -update")
+	}
 }
 
 func TestEveryCommandTellsItsExitCodes(t *testing.T) {
