@@ -30,7 +30,8 @@ type Plan struct {
 // Plan reads what is due. Its cost grows with what is due, not with what is known.
 func (d *DB) Plan(ctx context.Context) (p Plan, err error) {
 	return p, d.view(ctx, func(v *view) error {
-		var s Status
+		s := Status{Unlisted: []UnlistedStatus{}}
+		p.Traits = []PlanTrait{} // [] in JSON
 		if err := v.counters(&s); err != nil {
 			return err
 		}

@@ -63,7 +63,11 @@ func (d *doctor) checkQuota(ctx context.Context, db *state.DB) {
 		d.warn("quota", "runs wait or end with 4 until the hour is over", "%d of our own %d requests an hour used", used, most)
 		return
 	}
-	d.ok("quota", "%d requests to the API host in the last hour; conversionsPerHour is %d", used, most)
+	if most == 0 {
+		d.ok("quota", "%d requests to the API host in the last hour; no limit of our own", used)
+		return
+	}
+	d.ok("quota", "%d of our own %d requests an hour to the API host used", used, most)
 }
 
 // checkDisk wants room for the state to grow and for a copy of it.

@@ -173,9 +173,24 @@ func (a *app) pass(ctx context.Context, c *config.Config, o impactsync.Options) 
 			report, err = e.Run(ctx, o)
 		}
 		bars.Close()
+		if err == nil && o.Trait != "" {
+			err = a.knows(ctx, db, o.Trait)
+		}
 		return errors.Join(err, db.Close())
 	})
 	return report, err
+}
+
+// knows warns of a key that no input has: nothing could be sent for it.
+func (a *app) knows(ctx context.Context, db *state.DB, key string) error {
+	s, err := db.Status(context.WithoutCancel(ctx), 0)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(s.Audiences, func(t state.AudienceStatus) bool { return t.Key == key }) {
+		a.log.Warn("no input has this trait key; impactsync status lists the keys there are", "audience", key)
+	}
+	return nil
 }
 
 func writeReport(w io.Writer, r impactsync.Report) {
