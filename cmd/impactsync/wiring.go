@@ -84,6 +84,8 @@ func newClient(c *config.Config) (*impactapi.Client, error) {
 		AccountSID: d.AccountSID, AuthToken: string(d.APIKey), TrackingURL: d.TrackingURL, APIURL: d.APIURL,
 		UserAgent:   "impactsync/" + cmp.Or(name, "dev") + " (+https://github.com/impactsync/impactsync)",
 		Connections: c.Delivery.Workers, RequestTimeout: c.Delivery.RequestTimeout,
+		// Who drops or holds conversions of unknown fate does not want them repeated within the call either.
+		NeverRetryUnknown: state.Policy(c.Delivery.Unknown.Conversions) != state.Resend,
 	})
 }
 
