@@ -27,6 +27,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("EXAMPLES", absolute("../../examples"))
+			e.Setenv("GORACE", "atexit_sleep_ms=10") // else the race detector adds a second to each process
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
