@@ -67,16 +67,17 @@ type DB struct {
 	readers *sql.DB
 	now     func() time.Time
 
-	mu      sync.Mutex // held for a whole write transaction
-	stmts   map[string]*sql.Stmt
-	traits  map[string]*trait // by key; reloaded after a rollback
-	ordered []*trait          // the same, by key
-	run     int64             // 0 outside a run
-	beat    int64             // the last heartbeat of the run
-	seq     int64             // attempts claimed by this process
-	open    map[int64]bool    // profiles with an attempt in flight
-	people  map[int64]bool    // profiles claimed in this run
-	credit  [4]float64        // of the classes of the tracking host's queue
+	mu       sync.Mutex // held for a whole write transaction
+	stmts    map[string]*sql.Stmt
+	traits   map[string]*trait // by key; reloaded after a rollback
+	ordered  []*trait          // the same, by key
+	run      int64             // 0 outside a run
+	profiles known
+	beat     int64          // the last heartbeat of the run
+	seq      int64          // attempts claimed by this process
+	open     map[int64]bool // profiles with an attempt in flight
+	people   map[int64]bool // profiles claimed in this run
+	credit   [4]float64     // of the classes of the tracking host's queue
 }
 
 // Open opens or makes a state file, migrates an older schema and checks the

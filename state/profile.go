@@ -86,12 +86,22 @@ func (p *profile) dest() []any {
 // next one of the same shard (only the low 31 bits move).
 func nextID(id int64) int64 { return id&^0x7fffffff | (id+1)&0x7fffffff }
 
+// byID looks a profile up by number.
+func (t *tx) byID(id int64) (prof profile, found bool, err error) {
+	if prof, found = t.d.profiles.get(id); found {
+		return prof, true, nil
+	}
+	found, err = t.get(selectProfile, []any{id}, prof.dest()...)
+	if found {
+		t.d.profiles.put(prof)
+	}
+	return prof, found, err
+}
+
 // find looks a person up by key. Found or not, id is the number to use.
 func (t *tx) find(p Person) (prof profile, found bool, err error) {
 	for id := p.ProfileID(); ; id = nextID(id) {
-		prof = profile{}
-		found, err = t.get(selectProfile, []any{id}, prof.dest()...)
-		if err != nil {
+		if prof, found, err = t.byID(id); err != nil {
 			return prof, false, err
 		}
 		if !found {
@@ -117,7 +127,8 @@ func (t *tx) resolve(p Person, seenAt int64) (profile, error) {
 		}
 	}
 	if prof.absorbed != 0 {
-		if ok, err := t.get(selectProfile, []any{prof.absorbed}, prof.dest()...); err != nil || !ok {
+		var ok bool
+		if prof, ok, err = t.byID(prof.absorbed); err != nil || !ok {
 			return prof, errors.Join(err, missing(!ok, "the user that an anonymous id belongs to"))
 		}
 	}
@@ -126,7 +137,7 @@ func (t *tx) resolve(p Person, seenAt int64) (profile, error) {
 			return prof, err
 		}
 		// A click id or trait may have come over.
-		if _, err := t.get(selectProfile, []any{prof.id}, prof.dest()...); err != nil {
+		if prof, _, err = t.byID(prof.id); err != nil {
 			return prof, err
 		}
 	}
@@ -142,6 +153,7 @@ func missing(is bool, what string) error {
 
 func (t *tx) insertProfile(prof *profile, seenAt int64) error {
 	prof.seenAt = seenAt
+	t.d.profiles.put(*prof)
 	_, err := t.exec(`INSERT INTO profiles (id, user_id, anonymous_id, email_sha1, seen_at) VALUES (?, ?, ?, ?, ?)`,
 		prof.id, null(prof.person.UserID), null(prof.person.AnonymousID), null(prof.person.EmailSHA1), seenAt)
 	return err
@@ -165,6 +177,7 @@ func (t *tx) refresh(prof *profile, p Person, seenAt int64) error {
 		return nil
 	}
 	prof.person, prof.seenAt = next, seenAt
+	t.d.profiles.put(*prof)
 	_, err := t.exec(`UPDATE profiles SET anonymous_id = ?, email_sha1 = ?, seen_at = ? WHERE id = ?`,
 		null(next.AnonymousID), null(next.EmailSHA1), seenAt, prof.id)
 	return err
@@ -186,6 +199,7 @@ func (t *tx) absorb(anon Person, user, seenAt int64) error {
 			return err
 		}
 	}
+	t.d.profiles.drop(old.id)
 	if _, err := t.exec(`UPDATE profiles SET absorbed_into = ?, click_id = NULL, click_at = NULL WHERE id = ?`, user, old.id); err != nil {
 		return err
 	}
@@ -219,6 +233,7 @@ func (t *tx) moveClick(from profile, user int64) error {
 	if from.clickID == "" {
 		return nil
 	}
+	t.d.profiles.drop(user)
 	_, err := t.exec(`UPDATE profiles SET click_id = ?1, click_at = ?2 WHERE id = ?3 AND coalesce(click_at, 0) < ?2`,
 		from.clickID, from.clickAt, user)
 	return err

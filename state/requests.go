@@ -177,6 +177,7 @@ func (t *tx) forget(p Person) error {
 }
 
 func (t *tx) forgetProfile(id int64) (removed int64, err error) {
+	t.d.profiles.clear() // its anonymous ids too
 	for _, tr := range t.d.traits {
 		r, err := t.traitRow(tr, id)
 		if err != nil {

@@ -58,6 +58,7 @@ func (d *DB) update(ctx context.Context, fn func(*tx) error) error {
 	if err != nil {
 		_, _ = t.exec("ROLLBACK") // on a full disk SQLite has rolled back already
 		d.traits = nil
+		d.profiles.clear()
 		return classify(d.path, err)
 	}
 	return nil

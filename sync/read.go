@@ -147,10 +147,10 @@ type storing struct {
 }
 
 func (p *pass) startStoring(ctx context.Context) *storing {
-	s := &storing{batches: make(chan state.Batch, 1), failed: make(chan struct{})}
+	s := &storing{batches: make(chan state.Batch, commitBatches), failed: make(chan struct{})}
 	s.worker.Go(func() {
 		for b := range s.batches {
-			if s.err = stored(p.State.Store(ctx, b)); s.err != nil {
+			if s.err = stored(p.State.Store(ctx, s.waiting(b)...)); s.err != nil {
 				close(s.failed)
 				return
 			}
@@ -159,7 +159,28 @@ func (p *pass) startStoring(ctx context.Context) *storing {
 	return s
 }
 
-// put hands a batch over; it waits while two are still to be stored.
+// commitBatches is how many batches one commit takes at most: a commit waits
+// for the disk.
+const commitBatches = 8
+
+// waiting gives a batch and those that came in meanwhile.
+func (s *storing) waiting(b state.Batch) []state.Batch {
+	all := []state.Batch{b}
+	for len(all) < commitBatches {
+		select {
+		case next, ok := <-s.batches:
+			if !ok {
+				return all
+			}
+			all = append(all, next)
+		default:
+			return all
+		}
+	}
+	return all
+}
+
+// put hands a batch over; it waits while many are still to be stored.
 func (s *storing) put(b state.Batch) error {
 	select {
 	case s.batches <- b:
