@@ -112,6 +112,14 @@ func (j *joins) storeRows(wait []*member) error {
 	if len(wait) == 0 {
 		return nil
 	}
+	if j.absorbed > 0 { // somebody's row may have come over meanwhile
+		for _, m := range wait {
+			if err := j.slow(m); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	args := make([]any, 0, 3+2*len(wait))
 	args = append(args, j.trait.id, j.at, -j.list.gen)
 	for _, m := range wait {

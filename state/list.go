@@ -107,13 +107,18 @@ func (l *List) Close() error { return l.spill.close() }
 // the write-ahead log grows with the changes. Where the list is as the last one
 // was, its people are not even looked at.
 func (l *List) Apply(ctx context.Context) (v Verdict, err error) {
+	reader, err := l.d.readers.Conn(ctx)
+	if err != nil {
+		return v, err
+	}
+	defer reader.Close()
 	err = l.d.update(ctx, func(t *tx) error {
 		m, err := newMerge(ctx, t, l)
 		if err != nil {
 			return err
 		}
 		defer m.close()
-		if err := m.run(); err != nil {
+		if err := m.run(reader); err != nil {
 			return err
 		}
 		err = m.finish()

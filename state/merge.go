@@ -10,6 +10,8 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+
+	"github.com/sourcegraph/conc"
 )
 
 // merge walks the sorted list and the trait's rows side by side, one range of
@@ -48,81 +50,94 @@ func (m *merge) close() {
 	_ = m.exits.file.Close() // has no name any more
 }
 
-// ranged reports whether the list, or what is known, is large enough for ranges.
-func (m *merge) ranged() (bool, error) {
-	var rows int64
-	_, err := m.get(`SELECT coalesce(sum(value), 0) FROM counters WHERE scope = ? AND name NOT IN ('wanted', 'delivered', 'told')`, []any{m.trait.id}, &rows)
-	return max(rows, m.list.Len()) >= digestFrom, err
+// span is a run of profile ids that is merged in one go.
+type span struct {
+	from, to int64
+	first    int // the spill files it covers
+	last     int
 }
 
-func (m *merge) run() error {
-	ranged, err := m.ranged()
+// spans gives what has to be merged: one span for a small list, else the
+// ranges in which the list differs from the last one.
+func (m *merge) spans() ([]span, error) {
+	var rows, due int64
+	_, err := m.get(`SELECT coalesce(sum(value), 0), coalesce(sum(value) FILTER (WHERE name <> 'settled'), 0)
+		FROM counters WHERE scope = ? AND name NOT IN ('wanted', 'delivered', 'told')`, []any{m.trait.id}, &rows, &due)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if !ranged {
-		m.last = nil
-		return m.whole()
+	if max(rows, m.list.Len()) < digestFrom {
+		return []span{{to: 1<<63 - 1, last: spillParts - 1}}, nil
 	}
-	for i := range spillParts {
-		if err := m.ctx.Err(); err != nil {
-			return context.Cause(m.ctx)
-		}
-		if err := m.part(i); err != nil {
-			return err
-		}
+	if due > 0 {
+		m.last = nil // exits that are still due count for the guard: look at everybody
 	}
-	return nil
-}
-
-// whole merges a small list in one go.
-func (m *merge) whole() error {
-	var all []member
-	for i := range spillParts {
-		part, err := m.list.spill.part(i)
-		if err != nil {
-			return err
-		}
-		all = append(all, part...)
-	}
-	return m.idRange(0, 1<<63-1, all)
-}
-
-// part merges one spill file, which covers several ranges.
-func (m *merge) part(i int) error {
-	const each = digestRanges / spillParts
-	var members []member
-	read := false
-	for r := i * each; r < (i+1)*each; r++ {
+	var all []span
+	for r := range digestRanges {
 		if !m.list.digest.differs(m.last, r) {
 			n := int64(m.list.digest[r].count)
 			m.verdict.Members += n
 			m.verdict.Unchanged += n
 			continue
 		}
-		if !read {
-			var err error
-			if members, err = m.list.spill.part(i); err != nil {
-				return err
-			}
-			read = true
+		part := r / (digestRanges / spillParts)
+		all = append(all, span{int64(r) << (63 - digestBits), int64(r+1)<<(63-digestBits) - 1, part, part})
+	}
+	return all, nil
+}
+
+func (m *merge) run(reader *sql.Conn) error {
+	spans, err := m.spans()
+	if err != nil {
+		return err
+	}
+	known := m.readAhead(reader, spans)
+	defer known.stop()
+	members := membersOf{spill: &m.list.spill, first: -1}
+	for _, s := range spans {
+		if m.ctx.Err() != nil {
+			return context.Cause(m.ctx)
 		}
-		from, to := int64(r)<<(63-digestBits), int64(r+1)<<(63-digestBits)-1
-		lo := sort.Search(len(members), func(j int) bool { return members[j].id >= from })
-		hi := lo + sort.Search(len(members)-lo, func(j int) bool { return members[lo+j].id > to })
-		if err := m.idRange(from, to, members[lo:hi]); err != nil {
+		rows, err := known.next()
+		if err != nil {
+			return err
+		}
+		wanted, err := members.within(s)
+		if err != nil {
+			return err
+		}
+		if err := m.span(wanted, rows); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// idRange merges the members and the rows with ids in a range.
-func (m *merge) idRange(from, to int64, members []member) error {
-	rows, err := m.rows(from, to)
-	if err != nil {
-		return err
+// membersOf reads spilled members back, a file at a time.
+type membersOf struct {
+	spill       *spill
+	first, last int // the files that are in memory
+	members     []member
+}
+
+func (o *membersOf) within(s span) ([]member, error) {
+	if s.first != o.first || s.last != o.last {
+		o.first, o.last, o.members = s.first, s.last, nil
+		for i := s.first; i <= s.last; i++ {
+			part, err := o.spill.part(i)
+			if err != nil {
+				return nil, err
+			}
+			o.members = append(o.members, part...)
+		}
 	}
+	lo := sort.Search(len(o.members), func(j int) bool { return o.members[j].id >= s.from })
+	hi := lo + sort.Search(len(o.members)-lo, func(j int) bool { return o.members[lo+j].id > s.to })
+	return o.members[lo:hi], nil
+}
+
+// span merges members and rows of the same span.
+func (m *merge) span(members []member, rows []packedRow) (err error) {
 	m.verdict.Members += int64(len(members))
 	for len(members) > 0 || len(rows) > 0 {
 		switch {
@@ -202,11 +217,58 @@ const packed = `SELECT group_concat(CASE
 	FROM trait_values v CROSS JOIN profiles p ON p.id = v.profile_id
 	WHERE v.trait_id = ?1 AND v.profile_id BETWEEN ?2 AND ?3`
 
-func (m *merge) rows(from, to int64) ([]packedRow, error) {
+// readAhead reads the rows of each span while the one before it is merged. It
+// reads a snapshot from before the merge: who goes by its rows and not by the
+// table has to know that the merge may have absorbed somebody meanwhile.
+func (m *merge) readAhead(reader *sql.Conn, spans []span) *ahead {
+	a := &ahead{rows: make(chan spanRows, 2), quit: make(chan struct{})}
+	a.worker.Go(func() {
+		defer close(a.rows)
+		for _, s := range spans {
+			rows, err := m.rows(reader, s)
+			select {
+			case a.rows <- spanRows{rows, err}:
+			case <-a.quit:
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	})
+	return a
+}
+
+type spanRows struct {
+	rows []packedRow
+	err  error
+}
+
+type ahead struct {
+	rows   chan spanRows
+	quit   chan struct{}
+	worker conc.WaitGroup
+}
+
+func (a *ahead) next() ([]packedRow, error) {
+	s := <-a.rows
+	return s.rows, s.err
+}
+
+// stop ends the reading and waits for it.
+func (a *ahead) stop() {
+	close(a.quit)
+	a.worker.Wait()
+}
+
+func (m *merge) rows(reader *sql.Conn, s span) ([]packedRow, error) {
 	var text sql.NullString
-	_, err := m.get(packed, []any{m.trait.id, from, to, m.at, m.trait.class == Computed, m.list.riders, "\x00"}, &text)
-	if err != nil || !text.Valid {
-		return nil, err
+	err := reader.QueryRowContext(m.tx.ctx, packed, m.trait.id, s.from, s.to, m.at, m.trait.class == Computed, m.list.riders, "\x00").Scan(&text)
+	if err != nil {
+		return nil, fmt.Errorf("read the members of %q: %w", m.trait.key, err)
+	}
+	if !text.Valid {
+		return nil, nil
 	}
 	rows := make([]packedRow, 0, len(text.String)/40)
 	u := unpacker{rest: text.String, more: true}

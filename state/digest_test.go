@@ -1,0 +1,104 @@
+package state_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/impactsync/impactsync/state"
+)
+
+func crowd(from, to int) []string {
+	names := make([]string, 0, to-from)
+	for i := from; i < to; i++ {
+		names = append(names, fmt.Sprintf("u%05d", i))
+	}
+	return names
+}
+
+// sendAll delivers until nothing is due.
+func (b *bench) sendAll() (lines []string) {
+	b.t.Helper()
+	for {
+		some := b.send()
+		if len(some) == 0 {
+			return lines
+		}
+		lines = append(lines, some...)
+	}
+}
+
+// Lists of this size are compared range by range with the digest of the last one.
+func TestLargeLists(t *testing.T) {
+	t.Parallel()
+	const n = 12_000
+
+	t.Run("only what changed is found, list after list", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		require.Equal(t, state.Verdict{Members: n, Joins: n}, b.list("vip", state.Guard{}, crowd(0, n)...))
+		require.Len(t, b.sendAll(), n)
+		require.Equal(t, state.Verdict{Members: n, Unchanged: n, Told: n}, b.list("vip", state.Guard{}, crowd(0, n)...))
+		require.Equal(t, state.Verdict{Members: n, Joins: 5, Exits: 5, Told: n, Unchanged: n - 5}, b.list("vip", state.Guard{}, crowd(5, n+5)...))
+		b.sound()
+		require.Len(t, b.sendAll(), 10)
+		require.Equal(t, state.Verdict{Members: n, Unchanged: n, Told: n}, b.list("vip", state.Guard{}, crowd(5, n+5)...))
+		require.Empty(t, b.sendAll())
+		b.sound()
+	})
+
+	t.Run("exits that are still due count for the next list's verdict", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		guard := state.Guard{Percent: 30, AtLeast: 100}
+		b.list("vip", guard, crowd(0, n)...)
+		b.sendAll()
+		require.False(t, b.list("vip", guard, crowd(2400, n)...).Held, "20 %")
+		require.True(t, b.list("vip", guard, crowd(4800, n)...).Held, "40 % with those who have not been told yet")
+		b.sound()
+	})
+
+	t.Run("a person forgotten in between joins anew", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.list("vip", state.Guard{}, crowd(0, n)...)
+		b.sendAll()
+		_, err := b.db.Forget(context.Background(), user("u00007"))
+		require.NoError(t, err)
+		require.EqualValues(t, 1, b.list("vip", state.Guard{}, crowd(0, n)...).Joins)
+		require.Equal(t, []string{"u00007 vip=true"}, b.sendAll())
+		b.sound()
+	})
+
+	t.Run("the same people in a second audience", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.list("vip", state.Guard{}, crowd(0, n)...)
+		b.list("gold", state.Guard{}, crowd(0, n)...)
+		require.Len(t, b.sendAll(), n, "both in one call")
+		b.sound()
+	})
+
+	t.Run("a list of users and anonymous ids that turn out to be users", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.now = b.now.Add(1)
+		l, err := b.db.NewList(context.Background(), state.ListInfo{Trait: audience("vip"), Source: "exports", ListedAt: b.now})
+		require.NoError(t, err)
+		for i, name := range crowd(0, n) {
+			require.NoError(t, l.Add(context.Background(), state.Person{AnonymousID: "a" + name}, "true", false))
+			if i%2 == 0 {
+				require.NoError(t, l.Add(context.Background(), state.Person{UserID: name, AnonymousID: "a" + name}, "true", false))
+			}
+		}
+		_, err = l.Apply(context.Background())
+		require.NoError(t, err)
+		require.NoError(t, l.Close())
+		b.sound()
+		told := b.sendAll()
+		require.Len(t, told, n, "each person once, under the user id where there is one")
+		b.sound()
+	})
+}
