@@ -56,6 +56,9 @@ type Options struct {
 	Binding *Binding
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+	// Point is for tests that kill the process: it is told "before Turn
+	// commits" and "after Turn committed", and so on for every transaction.
+	Point func(name string)
 }
 
 // DB is an open state file. Its methods are safe for concurrent use; writes
@@ -66,6 +69,7 @@ type DB struct {
 	writer  *sql.Conn
 	readers *sql.DB
 	now     func() time.Time
+	at      func(point string) // of tests; nil otherwise
 
 	mu       sync.Mutex // held for a whole write transaction
 	stmts    map[string]*sql.Stmt
@@ -86,7 +90,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if err := prepareFile(o); err != nil {
 		return nil, err
 	}
-	d := &DB{path: o.Path, now: o.Now, stmts: map[string]*sql.Stmt{}, open: map[int64]bool{}, people: map[int64]bool{}}
+	d := &DB{path: o.Path, now: o.Now, at: o.Point, stmts: map[string]*sql.Stmt{}, open: map[int64]bool{}, people: map[int64]bool{}}
 	if d.now == nil {
 		d.now = time.Now
 	}

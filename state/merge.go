@@ -91,10 +91,15 @@ func (m *merge) run(reader *sql.Conn) error {
 	if err != nil {
 		return err
 	}
-	known := m.readAhead(reader, spans)
-	defer known.stop()
-	members := membersOf{spill: &m.list.spill, first: -1}
-	for _, s := range spans {
+	// Rows and members come from two goroutines, so that this one only compares and writes.
+	quit := make(chan struct{})
+	known := readAhead(spans, quit, func(s span) ([]packedRow, error) { return m.rows(reader, s) })
+	parts := membersOf{spill: &m.list.spill, first: -1}
+	listed := readAhead(spans, quit, parts.within)
+	defer known.worker.Wait()
+	defer listed.worker.Wait()
+	defer close(quit)
+	for range spans {
 		if m.ctx.Err() != nil {
 			return context.Cause(m.ctx)
 		}
@@ -102,15 +107,49 @@ func (m *merge) run(reader *sql.Conn) error {
 		if err != nil {
 			return err
 		}
-		wanted, err := members.within(s)
+		members, err := listed.next()
 		if err != nil {
 			return err
 		}
-		if err := m.span(wanted, rows); err != nil {
+		if err := m.span(members, rows); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// ahead does for each span what takes time while the one before is merged.
+type ahead[T any] struct {
+	results chan result[T]
+	worker  conc.WaitGroup
+}
+
+type result[T any] struct {
+	of  T
+	err error
+}
+
+func readAhead[T any](spans []span, quit <-chan struct{}, read func(span) (T, error)) *ahead[T] {
+	a := &ahead[T]{results: make(chan result[T], 2)}
+	a.worker.Go(func() {
+		for _, s := range spans {
+			of, err := read(s)
+			select {
+			case a.results <- result[T]{of, err}:
+			case <-quit:
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	})
+	return a
+}
+
+func (a *ahead[T]) next() (T, error) {
+	r := <-a.results
+	return r.of, r.err
 }
 
 // membersOf reads spilled members back, a file at a time.
@@ -217,50 +256,9 @@ const packed = `SELECT group_concat(CASE
 	FROM trait_values v CROSS JOIN profiles p ON p.id = v.profile_id
 	WHERE v.trait_id = ?1 AND v.profile_id BETWEEN ?2 AND ?3`
 
-// readAhead reads the rows of each span while the one before it is merged. It
-// reads a snapshot from before the merge: who goes by its rows and not by the
-// table has to know that the merge may have absorbed somebody meanwhile.
-func (m *merge) readAhead(reader *sql.Conn, spans []span) *ahead {
-	a := &ahead{rows: make(chan spanRows, 2), quit: make(chan struct{})}
-	a.worker.Go(func() {
-		defer close(a.rows)
-		for _, s := range spans {
-			rows, err := m.rows(reader, s)
-			select {
-			case a.rows <- spanRows{rows, err}:
-			case <-a.quit:
-				return
-			}
-			if err != nil {
-				return
-			}
-		}
-	})
-	return a
-}
-
-type spanRows struct {
-	rows []packedRow
-	err  error
-}
-
-type ahead struct {
-	rows   chan spanRows
-	quit   chan struct{}
-	worker conc.WaitGroup
-}
-
-func (a *ahead) next() ([]packedRow, error) {
-	s := <-a.rows
-	return s.rows, s.err
-}
-
-// stop ends the reading and waits for it.
-func (a *ahead) stop() {
-	close(a.quit)
-	a.worker.Wait()
-}
-
+// rows reads the rows of a span from a snapshot that stands before the merge:
+// who goes by them and not by the table has to know that the merge may have
+// absorbed somebody meanwhile.
 func (m *merge) rows(reader *sql.Conn, s span) ([]packedRow, error) {
 	var text sql.NullString
 	err := reader.QueryRowContext(m.tx.ctx, packed, m.trait.id, s.from, s.to, m.at, m.trait.class == Computed, m.list.riders, "\x00").Scan(&text)

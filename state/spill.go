@@ -116,7 +116,12 @@ func sortMembers(members []member) []member {
 	for i := range members {
 		order[i].id, order[i].at = members[i].id, int64(i)
 	}
-	slices.SortFunc(order, func(a, b struct{ id, at int64 }) int { return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.at, b.at)) })
+	slices.SortFunc(order, func(a, b struct{ id, at int64 }) int {
+		if a.id != b.id {
+			return cmp.Compare(a.id, b.id)
+		}
+		return cmp.Compare(a.at, b.at)
+	})
 	out := make([]member, 0, len(members))
 	for _, o := range order {
 		m := members[o.at]

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime"
+	"strings"
 	"time"
 )
 
@@ -53,6 +55,7 @@ func (d *DB) update(ctx context.Context, fn func(*tx) error) error {
 		err = errors.Join(t.flushCounters(), t.heartbeat())
 	}
 	if err == nil {
+		d.point("before %s commits")
 		_, err = t.exec("COMMIT")
 	}
 	if err != nil {
@@ -61,7 +64,20 @@ func (d *DB) update(ctx context.Context, fn func(*tx) error) error {
 		d.profiles.clear()
 		return classify(d.path, err)
 	}
+	d.point("after %s committed")
 	return nil
+}
+
+// point tells a test where the process is: format takes the name of the method
+// whose transaction this is, the caller of update.
+func (d *DB) point(format string) {
+	if d.at == nil {
+		return
+	}
+	const up = 2 // past this function and update
+	pc, _, _, _ := runtime.Caller(up)
+	name := runtime.FuncForPC(pc).Name()
+	d.at(fmt.Sprintf(format, name[strings.LastIndexByte(name, '.')+1:]))
 }
 
 // stmt prepares a statement once for the life of the file.

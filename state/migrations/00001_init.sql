@@ -182,12 +182,14 @@ CREATE TABLE deliveries (
   fingerprint     TEXT,
   delivered_at    INTEGER,
   queued_uri      TEXT,                     -- where impact.com shows its verdict on a conversion
+  look_at         INTEGER,                  -- that verdict is not to be looked up before; NULL: not at all
   outcome         TEXT                      -- of status 0: delivered, dropped, duplicate
 );
 CREATE INDEX deliveries_due ON deliveries (kind, status, has_click, event_at) WHERE status > 0;
 CREATE INDEX deliveries_profile ON deliveries (profile_id, status);
 CREATE INDEX deliveries_next ON deliveries (next_attempt_at) WHERE status IN (3, 5);
 CREATE INDEX deliveries_done ON deliveries (delivered_at) WHERE status = 0;
+CREATE INDEX deliveries_look ON deliveries (delivered_at, look_at) WHERE look_at IS NOT NULL;
 CREATE UNIQUE INDEX deliveries_order ON deliveries (event_type, order_id) WHERE order_id IS NOT NULL;
 
 -- Every event ever put into the outbox, for as long as it may come again.
@@ -253,9 +255,34 @@ CREATE TABLE warnings (
   PRIMARY KEY (kind, field, level, message)
 ) WITHOUT ROWID;
 
+-- What impact.com made of a conversion that it had taken, as far as it was looked up.
+CREATE TABLE verdicts (
+  delivery_id  INTEGER PRIMARY KEY REFERENCES deliveries (id) ON DELETE CASCADE,
+  looks        INTEGER NOT NULL,            -- how often it was looked up
+  looked_at    INTEGER NOT NULL,            -- the last time
+  status       TEXT NOT NULL,               -- impact.com's word: Queued, In Progress, Complete
+  completed_at INTEGER,
+  error_type   TEXT,                        -- impact.com's word, such as Validation
+  reasons      TEXT,                        -- impact.com's codes, with blanks between them
+  verdict      TEXT NOT NULL                -- our reading of them: waiting, counted, no_partner, no_credit, duplicate, fault, gone
+);
+CREATE INDEX verdicts_verdict ON verdicts (verdict);
+
+-- What each host said last of the requests that it takes, so that the next
+-- process sends none that must be refused.
+CREATE TABLE host_quotas (
+  host         TEXT PRIMARY KEY,            -- tracking, api
+  quota        INTEGER,                     -- requests per window; NULL: never told
+  remaining    INTEGER,                     -- of them, when seen
+  reset_at     INTEGER,                     -- when the window starts anew
+  paused_until INTEGER,                     -- it answered 429 and wants quiet until then
+  pace         REAL,                        -- requests per second that it bore since; NULL: no 429 so far
+  seen_at      INTEGER NOT NULL
+) WITHOUT ROWID;
+
 -- Requests sent, by host and minute: what is left of an hour's quota survives the process.
 CREATE TABLE requests_sent (
-  host   TEXT NOT NULL,
+  host   TEXT NOT NULL,                     -- tracking, api; api_lookups: those of api that asked for a verdict
   minute INTEGER NOT NULL,                  -- minutes since 1970
   count  INTEGER NOT NULL,
   PRIMARY KEY (host, minute)
@@ -381,3 +408,25 @@ SELECT d.event_type, d.order_id, d.message_id,
        strftime('%Y-%m-%dT%H:%M:%S', d.delivered_at / 1000000000, 'unixepoch') || printf('.%03dZ', d.delivered_at / 1000000 % 1000) AS delivered_at,
        d.queued_uri
   FROM deliveries d WHERE d.kind = 'conversion' AND d.status = 0 AND d.outcome = 'delivered';
+
+-- What impact.com made of conversions that it had taken, as far as that was looked up.
+-- verdict is our reading of error_type and reasons; impact.com does not say which codes are faults.
+CREATE VIEW conversion_verdicts AS
+SELECT d.event_type, d.order_id, d.message_id, p.user_id, p.anonymous_id,
+       strftime('%Y-%m-%dT%H:%M:%S', d.event_at / 1000000000, 'unixepoch') || printf('.%03dZ', d.event_at / 1000000 % 1000)         AS event_at,
+       strftime('%Y-%m-%dT%H:%M:%S', d.delivered_at / 1000000000, 'unixepoch') || printf('.%03dZ', d.delivered_at / 1000000 % 1000) AS delivered_at,
+       v.status, v.verdict, v.error_type, v.reasons,
+       strftime('%Y-%m-%dT%H:%M:%S', v.completed_at / 1000000000, 'unixepoch') || printf('.%03dZ', v.completed_at / 1000000 % 1000) AS completed_at,
+       strftime('%Y-%m-%dT%H:%M:%S', v.looked_at / 1000000000, 'unixepoch') || printf('.%03dZ', v.looked_at / 1000000 % 1000)       AS looked_at,
+       v.looks, d.queued_uri
+  FROM verdicts v JOIN deliveries d ON d.id = v.delivery_id LEFT JOIN profiles p ON p.id = d.profile_id;
+
+-- What was sent to each host in the last hour, and what it said of its limits.
+CREATE VIEW host_rates AS
+SELECT h.host, (SELECT coalesce(sum(r.count), 0) FROM requests_sent r WHERE r.host = h.host AND r.minute > unixepoch('now') / 60 - 60) AS sent_last_hour,
+       q.quota, q.remaining,
+       strftime('%Y-%m-%dT%H:%M:%S', q.reset_at / 1000000000, 'unixepoch') || printf('.%03dZ', q.reset_at / 1000000 % 1000)         AS reset_at,
+       strftime('%Y-%m-%dT%H:%M:%S', q.paused_until / 1000000000, 'unixepoch') || printf('.%03dZ', q.paused_until / 1000000 % 1000) AS paused_until,
+       q.pace AS pace_per_second,
+       strftime('%Y-%m-%dT%H:%M:%S', q.seen_at / 1000000000, 'unixepoch') || printf('.%03dZ', q.seen_at / 1000000 % 1000)           AS seen_at
+  FROM (SELECT 'api' AS host UNION ALL VALUES ('tracking')) h LEFT JOIN host_quotas q ON q.host = h.host;
