@@ -380,10 +380,31 @@ func (c *claiming) dueRows(p dueTrait) ([]traitRow, error) {
 		if err != nil {
 			return nil, err
 		}
-		// What waits for a retry of its own is not dragged along, but for the one that is asked for.
-		if r.exists && (r.status == statusPending || tr.id == p.trait && (r.status == statusRetryLater || r.status == statusUnknown)) {
+		take, err := c.takes(r, p)
+		if err != nil {
+			return nil, err
+		}
+		if take {
 			due = append(due, r)
 		}
 	}
 	return due, nil
+}
+
+// takes reports whether a row goes along with the one that brought its person
+// here. What waits for a retry of its own is not dragged along before its time
+// has come; then it is, so that a call that failed is repeated as one call.
+func (c *claiming) takes(r traitRow, p dueTrait) (bool, error) {
+	switch {
+	case !r.exists:
+		return false, nil
+	case r.status == statusPending:
+		return true, nil
+	case r.status != statusRetryLater && r.status != statusUnknown:
+		return false, nil
+	case r.trait.id == p.trait:
+		return true, nil
+	}
+	var one int
+	return c.get(`SELECT 1 FROM trait_faults WHERE trait_id = ? AND profile_id = ? AND next_attempt_at <= ?`, []any{r.trait.id, r.profile, c.now}, &one)
 }

@@ -133,12 +133,12 @@ func dsn(path string, reader bool) string {
 		"_synchronous":  {"FULL"},
 		"_foreign_keys": {"on"},
 		"_busy_timeout": {"60000"},
-		"_cache_size":   {"-32768"},
+		"_cache_size":   {"-16384"},
 		"mode":          {"rw"},
 	}
 	if reader {
 		q.Set("_query_only", "on")
-		q.Set("_cache_size", "-8192")
+		q.Set("_cache_size", "-4096")
 	}
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
 }
