@@ -45,6 +45,10 @@ type Config struct {
 	ConversionsPerHour int
 	Unknown            map[state.Kind]state.Policy
 	FirstRetry         time.Duration // wait before a failed delivery is tried again; it triples each time, to an hour; 0 means 5 s
+
+	// Point is for tests that kill the process: it is told "before a request",
+	// "after an answer" and "before settling". Workers call it concurrently.
+	Point func(name string)
 }
 
 // Options narrow one run.
@@ -78,6 +82,9 @@ func New(c Config) (*Engine, error) {
 	}
 	if c.Authority == nil {
 		c.Authority = func(string) state.Authority { return "" }
+	}
+	if c.Point == nil {
+		c.Point = func(string) {}
 	}
 	return &Engine{Config: c, now: time.Now}, nil
 }

@@ -24,7 +24,9 @@ func (d *dispatch) work(ctx, sending context.Context) {
 			d.outcomes <- state.Outcome{Claim: c, Result: state.Unsent}
 			continue
 		}
-		d.outcomes <- d.send(sending, &dec, c)
+		o := d.send(sending, &dec, c)
+		d.Point("after an answer")
+		d.outcomes <- o
 	}
 }
 
@@ -43,6 +45,7 @@ func (d *dispatch) send(ctx context.Context, dec *segment.Decoder, c state.Claim
 	for _, n := range req.Notes {
 		o.Notes = append(o.Notes, "note_"+n.Word)
 	}
+	d.Point("before a request")
 	if req.Kind == mapping.PageLoad {
 		res, err := d.Client.SendPageLoad(ctx, req.Params)
 		if err != nil {

@@ -155,6 +155,9 @@ func (a *app) run(ctx context.Context, n narrow) (impactsync.Report, error) {
 	return a.pass(ctx, c, o)
 }
 
+// point is nil but in tests, which kill the process at the places it names.
+var point func(name string)
+
 // pass holds the state, and runs the engine on it.
 func (a *app) pass(ctx context.Context, c *config.Config, o impactsync.Options) (report impactsync.Report, err error) {
 	w, err := wire(ctx, c)
@@ -163,7 +166,7 @@ func (a *app) pass(ctx context.Context, c *config.Config, o impactsync.Options) 
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
 	err = a.holding(c, func() error {
-		db, err := state.Open(ctx, state.Options{Path: c.State.Path, Create: true, Binding: binding(c)})
+		db, err := state.Open(ctx, state.Options{Path: c.State.Path, Create: true, Binding: binding(c), Point: point})
 		if err != nil {
 			return err
 		}

@@ -84,6 +84,7 @@ func newClient(c *config.Config) (*impactapi.Client, error) {
 		AccountSID: d.AccountSID, AuthToken: string(d.APIKey), TrackingURL: d.TrackingURL, APIURL: d.APIURL,
 		UserAgent:   "impactsync/" + cmp.Or(name, "dev") + " (+https://github.com/impactsync/impactsync)",
 		Connections: c.Delivery.Workers, RequestTimeout: c.Delivery.RequestTimeout,
+		ReturnThrottled: true, // the engine's limiter decides
 		// Who drops or holds conversions of unknown fate does not want them repeated within the call either.
 		NeverRetryUnknown: state.Policy(c.Delivery.Unknown.Conversions) != state.Resend,
 	})
@@ -114,6 +115,7 @@ func (a *app) engine(w *wiring, db *state.DB, bars *progress.Bars) (*impactsync.
 		Unknown: map[state.Kind]state.Policy{
 			state.PageLoad: state.Policy(d.Unknown.PageLoads), state.Conversion: state.Policy(d.Unknown.Conversions),
 		},
+		Point: point,
 	})
 }
 
