@@ -63,6 +63,11 @@ type Config struct {
 	// conversions, told apart by OrderId, are repeated without it.
 	RetryUnknown bool
 
+	// ReturnThrottled makes 429 end a call at once, for callers with a rate
+	// limiter of their own: a retry that the limiter does not know of would be
+	// one request too many.
+	ReturnThrottled bool
+
 	// NeverRetryUnknown does not repeat conversions either when it is unknown
 	// whether the first arrived.
 	NeverRetryUnknown bool

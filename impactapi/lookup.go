@@ -80,6 +80,7 @@ type Submission struct {
 	ErrorType   string    // Validation, Contract Error; blank for none
 	Reasons     []string  // such as CONV_DUPLICATE, CONTRACT_NOT_FOUND
 	Rate        Rate
+	Attempts    int // HTTP requests that it took
 }
 
 // Complete reports whether the verdict is final. A complete submission may
@@ -109,7 +110,7 @@ func (c *Client) Submission(ctx context.Context, queuedURI string) (*Submission,
 	return &Submission{
 		BatchID: string(wire.BatchID), OrderID: string(wire.OrderID), Type: string(wire.Type),
 		Status: string(wire.Status), CompletedAt: completed, ErrorType: string(wire.ErrorType),
-		Reasons: strings.Fields(string(wire.ErrorReason)), Rate: a.rate,
+		Reasons: strings.Fields(string(wire.ErrorReason)), Rate: a.rate, Attempts: a.attempts,
 	}, nil
 }
 

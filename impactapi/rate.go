@@ -14,7 +14,7 @@ import (
 // https://integrations.impact.com/brand-api-reference/readme/rate-limits
 type Rate struct {
 	Limit     int           // requests per window
-	Remaining int           // requests left in it
+	Remaining int           // requests left in it; -1 when only the limit was told
 	Reset     time.Duration // until the window starts anew; 0 when not told
 	Known     bool          // whether Limit or Remaining was told at all
 }
@@ -38,6 +38,9 @@ var (
 func parseRate(h http.Header, now time.Time) Rate {
 	limit, hasLimit := firstInt(h, limitHeaders)
 	remaining, hasRemaining := firstInt(h, remainingHeaders)
+	if hasLimit && !hasRemaining {
+		remaining = -1
+	}
 	reset, _ := resetWait(h, now)
 	return Rate{
 		Limit:     limit,

@@ -3,6 +3,7 @@ package impactapi
 import (
 	"context"
 	"math/rand/v2"
+	"net/http"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -60,6 +61,9 @@ func (c *Client) newRetries(k *call) *retries {
 // MaxWait is the caller's to plan.
 func (r *retries) next(e *Error) (time.Duration, bool) {
 	if r.attempts > r.config.MaxRetries || !e.retryable() || e.Sent == SentUnknown && !r.repeatable {
+		return 0, false
+	}
+	if e.Status == http.StatusTooManyRequests && r.config.ReturnThrottled {
 		return 0, false
 	}
 	wait := min(r.backoff.NextBackOff(), r.config.MaxWait)

@@ -68,6 +68,15 @@ func TestWaits(t *testing.T) {
 		within(t, 20*time.Second, 5*time.Second, time.Since(start))
 	})
 
+	bubble(t, "429 is the caller's with ReturnThrottled", func(t *testing.T) {
+		c := onWire(t, Config{ReturnThrottled: true}, script(tooMany("Retry-After", "2")))
+		_, err := c.SendPageLoad(t.Context(), validPageLoad())
+		var e *Error
+		require.ErrorAs(t, err, &e)
+		require.Equal(t, 1, e.Attempts)
+		require.Equal(t, 2*time.Second, e.RetryAfter)
+	})
+
 	bubble(t, "a longer wait than MaxWait is the caller's", func(t *testing.T) {
 		c := onWire(t, Config{}, script(tooMany("X-RateLimit-Limit", "1000", "X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "700")))
 		start := time.Now()

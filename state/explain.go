@@ -33,8 +33,13 @@ type PersonEvent struct {
 	DeliveredAt string `json:"delivered_at,omitempty"`
 	NextAttempt string `json:"next_attempt_at,omitempty"`
 	LastError   string `json:"last_error,omitempty"`
+	Class       string `json:"class,omitempty"` // of a refusal
 	Object      string `json:"object,omitempty"`
 	Line        int64  `json:"line,omitempty"`
+	QueuedURI   string `json:"queued_uri,omitempty"`
+	Verdict     string `json:"verdict,omitempty"` // our reading of impact.com's verdict on a conversion, as far as it was looked up
+	ErrorType   string `json:"error_type,omitempty"`
+	Reasons     string `json:"reasons,omitempty"`
 }
 
 // PersonAttempt is one attempt that did not end well.
@@ -137,11 +142,13 @@ func (v *view) traitsOf(id int64, e *Explanation) error {
 
 func (v *view) eventsOf(id int64, e *Explanation) error {
 	query := `SELECT d.kind, d.event, d.message_id, coalesce(d.order_id, ''), ` + isoText("d.event_at") + `, coalesce(d.outcome, ` + fmt.Sprintf(statusWords, "d.status") + `), d.attempts, ` +
-		isoText("d.delivered_at") + `, CASE WHEN d.status IN (3, 5) THEN ` + isoText("d.next_attempt_at") + ` ELSE '' END, coalesce(d.last_error, ''), coalesce(o.name, ''), coalesce(d.line, 0)
-		FROM deliveries d LEFT JOIN objects o ON o.id = d.origin WHERE d.profile_id = ? ORDER BY d.event_at DESC LIMIT 1000`
+		isoText("d.delivered_at") + `, CASE WHEN d.status IN (3, 5) THEN ` + isoText("d.next_attempt_at") + ` ELSE '' END, coalesce(d.last_error, ''), coalesce(o.name, ''), coalesce(d.line, 0),
+		coalesce(d.class, ''), coalesce(d.queued_uri, ''), coalesce(v.verdict, ''), coalesce(v.error_type, ''), coalesce(v.reasons, '')
+		FROM deliveries d LEFT JOIN objects o ON o.id = d.origin LEFT JOIN verdicts v ON v.delivery_id = d.id WHERE d.profile_id = ? ORDER BY d.event_at DESC LIMIT 1000`
 	return v.each(query, []any{id}, func(rows *sql.Rows) error {
 		var p PersonEvent
-		err := rows.Scan(&p.Kind, &p.Event, &p.MessageID, &p.OrderID, &p.At, &p.Status, &p.Attempts, &p.DeliveredAt, &p.NextAttempt, &p.LastError, &p.Object, &p.Line)
+		err := rows.Scan(&p.Kind, &p.Event, &p.MessageID, &p.OrderID, &p.At, &p.Status, &p.Attempts, &p.DeliveredAt, &p.NextAttempt, &p.LastError, &p.Object, &p.Line,
+			&p.Class, &p.QueuedURI, &p.Verdict, &p.ErrorType, &p.Reasons)
 		e.Events = append(e.Events, p)
 		return err
 	})

@@ -88,6 +88,8 @@ type Status struct {
 	Unlisted    []UnlistedStatus `json:"unlisted"`
 	Warnings    []Warning        `json:"warnings"`
 	Unusable    []UnusableInput  `json:"unusable_objects"`
+	Hosts       []HostStatus     `json:"hosts"`
+	Verdicts    []VerdictStatus  `json:"verdicts"`
 }
 
 // UnusableInput is an object that lies there and cannot be used to its end.
@@ -113,6 +115,8 @@ func (d *DB) Status(ctx context.Context, runs int) (s Status, err error) {
 			func() error { return v.unlisted(&s) },
 			func() error { return v.warnings(&s) },
 			func() error { return v.unusable(&s) },
+			func() error { return v.verdicts(&s) },
+			func() error { s.Hosts, err = v.hosts(d.now()); return err },
 		} {
 			if err := step(); err != nil {
 				return err
@@ -272,26 +276,29 @@ func (d *DB) RunCounts(ctx context.Context, run int64) (map[string]int64, error)
 	})
 }
 
-// NextAttempt is when the first delivery that waits for a retry may go, or the
-// zero time.
-func (d *DB) NextAttempt(ctx context.Context) (time.Time, error) {
+// NextAttempt is when the first delivery to a host that waits for a retry may
+// go, or the zero time.
+func (d *DB) NextAttempt(ctx context.Context, host string) (time.Time, error) {
+	query := `SELECT min(next_attempt_at) FROM deliveries WHERE status IN (3, 5) AND kind = 'conversion'`
+	if host == HostTracking {
+		query = `SELECT min(at) FROM (SELECT min(next_attempt_at) AS at FROM deliveries WHERE status IN (3, 5) AND kind = 'page_load'
+			UNION ALL SELECT min(next_attempt_at) FROM trait_faults WHERE next_attempt_at IS NOT NULL)`
+	}
 	var at sql.NullInt64
-	err := d.view(ctx, func(v *view) error {
-		return v.get(`SELECT min(at) FROM (SELECT min(next_attempt_at) AS at FROM deliveries WHERE status IN (3, 5)
-			UNION ALL SELECT min(next_attempt_at) FROM trait_faults WHERE next_attempt_at IS NOT NULL)`, nil, &at)
-	})
+	err := d.view(ctx, func(v *view) error { return v.get(query, nil, &at) })
 	if !at.Valid {
 		return time.Time{}, err
 	}
 	return time.Unix(0, at.Int64), err
 }
 
-// TraitsOf reads the delivered-or-wanted values of a person, for mappings that
-// send them on conversions.
+// TraitsOf reads the wanted values of a person, for mappings that send them on
+// conversions; where the guard holds the wanted one, the delivered one.
 func (d *DB) TraitsOf(ctx context.Context, profile int64) (map[string]string, error) {
 	values := map[string]string{}
 	return values, d.view(ctx, func(v *view) error {
-		return v.each(`SELECT t.key, v.wanted FROM traits t JOIN trait_values v ON v.trait_id = t.id AND v.profile_id = ? WHERE v.wanted IS NOT NULL`,
+		return v.each(`SELECT key, value FROM (SELECT t.key, CASE v.status WHEN 6 THEN v.delivered ELSE v.wanted END AS value
+			FROM traits t JOIN trait_values v ON v.trait_id = t.id AND v.profile_id = ?) WHERE value IS NOT NULL`,
 			[]any{profile}, func(rows *sql.Rows) error {
 				var key, value string
 				err := rows.Scan(&key, &value)

@@ -205,15 +205,6 @@ func (d *DB) NoteSource(ctx context.Context, name string, newest time.Time, miss
 	})
 }
 
-// Usage is the number of requests sent to a host in the last hour, to the
-// minute, in this and earlier processes.
-func (d *DB) Usage(ctx context.Context, host string) (int64, error) {
-	var n int64
-	err := d.readers.QueryRowContext(ctx, `SELECT coalesce(sum(count), 0) FROM requests_sent WHERE host = ? AND minute > ?`,
-		host, d.now().UnixNano()/int64(time.Minute)-60).Scan(&n)
-	return n, err
-}
-
 // Count adds to a counter of the run.
 func (d *DB) Count(ctx context.Context, name string, n int64) error {
 	return d.update(ctx, func(t *tx) error {

@@ -47,7 +47,7 @@ type Outcome struct {
 	Fingerprint string    // of mapping and configuration, with Refused
 	QueuedURI   string    // of a delivered conversion
 	Requests    int       // HTTP requests made
-	Pause       time.Time // the host asked for quiet until then; not stored
+	Throttled   bool      // the host answered 429
 	Warnings    []Warning // impact.com's remarks on a request that it took
 	Notes       []string  // counted by word, e.g. text_cut
 }
@@ -71,7 +71,7 @@ func (t *tx) settle(o *Outcome, want Want) error {
 	for _, n := range o.Notes {
 		t.countRun(n, 1)
 	}
-	if err := t.noteRequests(o); err != nil {
+	if err := t.noteRequests(o.Claim.Kind.Host(), o.Requests); err != nil {
 		return err
 	}
 	if o.Result == Refused || o.Result == RetryLater || o.Result == Unknown {
@@ -88,29 +88,6 @@ func (t *tx) settle(o *Outcome, want Want) error {
 		}
 	}
 	return nil
-}
-
-// Hosts, as requests_sent names them.
-const (
-	HostTracking = "tracking"
-	HostAPI      = "api"
-)
-
-// Host is where a delivery goes.
-func (k Kind) Host() string {
-	if k == Conversion {
-		return HostAPI
-	}
-	return HostTracking
-}
-
-func (t *tx) noteRequests(o *Outcome) error {
-	if o.Requests == 0 {
-		return nil
-	}
-	_, err := t.exec(`INSERT INTO requests_sent (host, minute, count) VALUES (?, ?, ?) ON CONFLICT (host, minute) DO UPDATE SET count = count + excluded.count`,
-		o.Claim.Kind.Host(), t.now/int64(time.Minute), o.Requests)
-	return err
 }
 
 // mostWarnings bounds the different warnings that are kept.
@@ -231,8 +208,12 @@ func (t *tx) settleEvent(o *Outcome, want Want) error {
 	t.count(scopeOf(p.kind), statusNames[to], 1)
 	switch {
 	case to == statusSettled:
-		_, err := t.exec(`UPDATE deliveries SET status = 0, payload = NULL, attempt = NULL, doubt = ?, delivered_at = ?, queued_uri = ?, outcome = ?, next_attempt_at = NULL, last_error = NULL WHERE id = ?`,
-			o.Result == Unknown, t.now, null(o.QueuedURI), outcome, p.id)
+		var lookAt any
+		if o.QueuedURI != "" {
+			lookAt = t.now + int64(firstLook)
+		}
+		_, err := t.exec(`UPDATE deliveries SET status = 0, payload = NULL, attempt = NULL, doubt = ?, delivered_at = ?, queued_uri = ?, look_at = ?, outcome = ?, next_attempt_at = NULL, last_error = NULL WHERE id = ?`,
+			o.Result == Unknown, t.now, null(o.QueuedURI), lookAt, outcome, p.id)
 		return err
 	case o.Result == Unsent:
 		_, err := t.exec(`UPDATE deliveries SET status = ?, doubt = ?, attempt = NULL, attempts = attempts - 1 WHERE id = ?`, to, p.doubt || o.Doubt, p.id)

@@ -27,7 +27,6 @@ type dispatch struct {
 	*pass
 	jobs     chan state.Claim
 	outcomes chan state.Outcome
-	limits   *limits
 	open     int  // claimed and not settled
 	full     bool // the last turn gave all that was asked for
 	lastSend time.Time
@@ -43,10 +42,6 @@ func (p *pass) deliver(ctx context.Context) error {
 		pass: p, jobs: make(chan state.Claim, p.Workers+groupSize), outcomes: make(chan state.Outcome, p.Workers+groupSize),
 		lastSend: p.now(),
 	}
-	var err error
-	if d.limits, err = newLimits(ctx, p); err != nil {
-		return err
-	}
 	due, err := p.due(ctx)
 	if err != nil {
 		return err
@@ -56,6 +51,11 @@ func (p *pass) deliver(ctx context.Context) error {
 	// The workers outlive the context a little: requests under way may end.
 	sending, giveUp := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer giveUp(nil)
+	if end := p.options.Deadline; !end.IsZero() {
+		var cancel context.CancelFunc
+		sending, cancel = context.WithDeadline(sending, end.Add(grace))
+		defer cancel()
+	}
 	var workers conc.WaitGroup
 	for range p.Workers {
 		workers.Go(func() { d.work(ctx, sending) })
@@ -63,7 +63,7 @@ func (p *pass) deliver(ctx context.Context) error {
 	err = d.loop(ctx, giveUp)
 	close(d.jobs)
 	workers.Wait()
-	return err
+	return errors.Join(err, p.limits.save(ctx))
 }
 
 func (p *pass) due(ctx context.Context) (int64, error) {
@@ -85,6 +85,9 @@ func (d *dispatch) loop(ctx context.Context, giveUp context.CancelCauseFunc) err
 		if d.stopped(ctx) == "" {
 			want = d.want()
 		}
+		if len(settled) > 0 {
+			d.Point("before settling")
+		}
 		claims, err := d.State.Turn(ctx, settled, want)
 		if err != nil {
 			giveUp(err)
@@ -93,7 +96,10 @@ func (d *dispatch) loop(ctx context.Context, giveUp context.CancelCauseFunc) err
 		d.open += len(claims) - len(settled)
 		d.progressOf(settled)
 		d.full = len(claims) > 0 && len(claims) == want.PageLoads+want.Conversions
-		d.limits.claimed(claims)
+		if err := d.keepLimits(ctx, claims); err != nil {
+			giveUp(err)
+			return err
+		}
 		for _, c := range claims {
 			d.jobs <- c
 		}
@@ -106,6 +112,19 @@ func (d *dispatch) loop(ctx context.Context, giveUp context.CancelCauseFunc) err
 		}
 		settled = d.collect(ctx, giveUp)
 	}
+}
+
+// keepLimits counts what was claimed, after what was settled is committed.
+func (d *dispatch) keepLimits(ctx context.Context, claims []state.Claim) error {
+	api := 0
+	for i := range claims {
+		if claims[i].Kind.Host() == state.HostAPI {
+			api++
+		}
+	}
+	d.limits.api.claimed(api)
+	d.limits.tracking.claimed(len(claims) - api)
+	return errors.Join(d.limits.api.recount(ctx), d.limits.api.save(ctx, time.Second), d.limits.tracking.save(ctx, time.Second))
 }
 
 func (d *dispatch) progressOf(settled []state.Outcome) {
@@ -137,11 +156,11 @@ func (d *dispatch) want() state.Want {
 	w := state.Want{
 		Trait: d.options.Trait, People: d.options.People, Coalesce: d.Coalesce, AttributionWait: d.AttributionWait, Kinds: d.Unknown,
 	}
-	w.Conversions = min(room, d.limits.conversions())
+	w.Conversions = min(room, d.limits.api.room())
 	if d.eventsGap {
 		w.Conversions = 0 // an unread log may hold the page load that a conversion belongs to
 	}
-	w.PageLoads = min(room, d.limits.pageLoads())
+	w.PageLoads = min(room, d.limits.tracking.room())
 	if w.PageLoads+w.Conversions > room { // halves, so that neither host starves the other
 		w.Conversions = min(w.Conversions, room/2)
 		w.PageLoads = room - w.Conversions
@@ -186,18 +205,15 @@ func (d *dispatch) note(o *state.Outcome) {
 	if o.Result != state.Unsent {
 		d.lastSend = d.now()
 	}
-	d.limits.settled(o)
-	if !o.Pause.IsZero() {
-		d.limits.pause(o.Claim.Kind.Host(), o.Pause)
-	}
-	switch o.Result {
-	case state.RetryLater, state.Unknown:
+	d.limits.of(o.Claim.Kind.Host()).settled(o.Requests)
+	switch {
+	case o.Throttled: // the host lives: it is no sign of a breakdown
+	case o.Result == state.RetryLater, o.Result == state.Unknown:
 		if d.failures++; d.failures >= breaker(d.Workers) {
 			d.stopWith(fmt.Errorf("%w (%d): the last one: %s; everything stays pending", ErrBreaker, d.failures, o.Error))
 		}
-	case state.Delivered, state.Refused:
+	case o.Result == state.Delivered, o.Result == state.Refused:
 		d.failures = 0
-	case state.Unsent:
 	}
 }
 
@@ -240,30 +256,61 @@ func (d *dispatch) idle(ctx context.Context) (more bool, err error) {
 		d.unfinished = why
 		return false, nil
 	}
-	sleep(ctx, min(max(next.Sub(d.now()), time.Millisecond), time.Second))
+	sleep(ctx, min(max(next.Sub(d.now()), 10*time.Millisecond), time.Second))
 	return true, nil
 }
 
 // nextChance is when something may be claimed again, or never in this run.
 func (d *dispatch) nextChance(ctx context.Context) (at time.Time, why string, err error) {
-	if wait := d.limits.trackingWait(); wait > 0 {
-		return d.now().Add(wait), "the rate limit of page loads", nil
-	}
-	if d.options.People > 0 || d.options.Trait != "" {
-		return time.Time{}, "", nil // a narrowed run does not wait for others
-	}
-	_, _, conversions, err := d.State.Due(ctx)
+	traits, pageLoads, conversions, err := d.State.Due(ctx)
 	if err != nil {
 		return time.Time{}, "", err
 	}
-	if wait := d.limits.apiWait(); wait > 0 && conversions.Pending > 0 && !d.eventsGap {
-		at, why = d.now().Add(wait), "the hourly quota of conversions"
+	if traits.Open()+pageLoads.Open() > 0 {
+		if at, why, err = d.chanceOf(ctx, state.HostTracking, traits.Pending+pageLoads.Pending); err != nil {
+			return time.Time{}, "", err
+		}
 	}
-	next, err := d.State.NextAttempt(ctx)
-	if err == nil && !next.IsZero() && (at.IsZero() || next.Before(at)) {
-		at, why = next, "retries later than this run"
+	if conversions.Open() > 0 && !d.eventsGap && !d.narrowed() {
+		next, reason, err := d.chanceOf(ctx, state.HostAPI, conversions.Pending)
+		if err != nil {
+			return time.Time{}, "", err
+		}
+		if !next.IsZero() && (at.IsZero() || next.Before(at)) {
+			at, why = next, reason
+		}
 	}
-	return at, why, err
+	return at, why, nil
+}
+
+// narrowed reports whether the run sends to some people or of one trait only.
+func (d *dispatch) narrowed() bool { return d.options.People > 0 || d.options.Trait != "" }
+
+// chanceOf is when a host may be sent something: when there is room for it, and
+// when it is due. A narrowed run does not wait for retries, which may be of others.
+func (d *dispatch) chanceOf(ctx context.Context, host string, pending int64) (at time.Time, why string, err error) {
+	wait, why := d.limits.of(host).wait()
+	room := d.now().Add(wait)
+	if wait > 0 && pending > 0 {
+		at = room
+	}
+	if d.narrowed() {
+		return at, why, nil
+	}
+	next, err := d.State.NextAttempt(ctx, host)
+	if err != nil || next.IsZero() {
+		return at, why, err
+	}
+	if next.Before(room) {
+		next = room
+	}
+	if at.IsZero() || next.Before(at) {
+		at = next
+	}
+	if wait == 0 {
+		why = "retries later than this run"
+	}
+	return at, why, nil
 }
 
 func sleep(ctx context.Context, wait time.Duration) {

@@ -43,6 +43,7 @@ type Config struct {
 	AttributionWait    time.Duration
 	PageLoadsPerSecond float64
 	ConversionsPerHour int
+	Verify             float64 // share of that which verdicts on conversions may be looked up with, 1 for all that is left; 0 means none
 	Unknown            map[state.Kind]state.Policy
 	FirstRetry         time.Duration // wait before a failed delivery is tried again; it triples each time, to an hour; 0 means 5 s
 
@@ -126,6 +127,7 @@ type pass struct {
 	eventsGap   bool    // one of them holds events
 	unfinished  string  // why work is left that could be sent later
 	interrupted bool
+	limits      limits
 }
 
 func (p *pass) run(ctx context.Context) error {
@@ -139,10 +141,13 @@ func (p *pass) run(ctx context.Context) error {
 	if p.options.Adopt != "" {
 		return p.adopt(ctx)
 	}
+	if p.limits, err = p.newLimits(ctx); err != nil {
+		return err
+	}
 	if err := p.deliver(ctx); err != nil {
 		return err
 	}
-	return errors.Join(p.unread...)
+	return errors.Join(append(p.unread, p.verify(ctx))...)
 }
 
 func (p *pass) adopt(ctx context.Context) error {

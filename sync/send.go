@@ -20,7 +20,7 @@ import (
 func (d *dispatch) work(ctx, sending context.Context) {
 	var dec segment.Decoder
 	for c := range d.jobs {
-		if ctx.Err() != nil || d.fatal() != nil {
+		if d.stopped(ctx) != "" || d.limits.of(c.Kind.Host()).quiet() {
 			d.outcomes <- state.Outcome{Claim: c, Result: state.Unsent}
 			continue
 		}
@@ -51,12 +51,14 @@ func (d *dispatch) send(ctx context.Context, dec *segment.Decoder, c state.Claim
 		if err != nil {
 			return d.failed(o, err)
 		}
+		d.limits.tracking.answered(res.Rate)
 		return delivered(o, res.Attempts, res.Warnings)
 	}
 	res, err := d.Client.SendConversion(ctx, req.Params)
 	if err != nil {
 		return d.failed(o, err)
 	}
+	d.limits.api.answered(res.Rate)
 	o.QueuedURI = res.QueuedURI
 	return delivered(o, res.Attempts, res.Warnings)
 }
@@ -150,21 +152,22 @@ func (d *dispatch) failed(o state.Outcome, err error) state.Outcome {
 		return o
 	}
 	o.Requests, o.Doubt = api.Attempts, impactapi.Doubtful(err)
+	limit := d.limits.of(o.Claim.Kind.Host())
+	limit.learnFrom(api)
 	switch {
 	case concernsAll(api):
 		o.Result = state.Unsent // not this delivery's fault: nothing is marked refused
-		d.stop(api)
+		d.stop(api, o.Claim.Kind)
 	case impactapi.Retryable(err):
 		o.Result = state.RetryLater
 		if o.Doubt {
 			o.Result = state.Unknown
 		}
 		o.Next = d.backoff(o.Claim.Attempts)
-		if at := d.now().Add(api.RetryAfter); at.After(o.Next) {
+		if o.Throttled = api.Status == http.StatusTooManyRequests; o.Throttled {
+			o.Next = limit.quietUntil()
+		} else if at := d.now().Add(api.RetryAfter); at.After(o.Next) {
 			o.Next = at
-		}
-		if api.Status == http.StatusTooManyRequests {
-			o.Pause = o.Next
 		}
 	default:
 		o.Result, o.Class, o.RefusedKeys = state.Refused, refusalClass(api), refusedKeys(o.Claim, api.Fields)
@@ -183,15 +186,25 @@ func concernsAll(api *impactapi.Error) bool {
 }
 
 // stop ends the run for a reason that every other request shares.
-func (d *dispatch) stop(api *impactapi.Error) {
-	err := fmt.Errorf("%w: check trackingURL and apiURL: a wrong base answers so", api)
-	if api.Status == http.StatusUnauthorized {
-		err = fmt.Errorf("%w: %w; check accountSid and apiKey", ErrCredentials, api)
-	}
-	if api.Status == http.StatusForbidden {
-		err = fmt.Errorf("%w: %w; the token's scopes must include Conversions (Settings, Technical, API)", ErrCredentials, api)
+func (d *dispatch) stop(api *impactapi.Error, kind state.Kind) {
+	err := fmt.Errorf("%w: check trackingURL and apiURL: a wrong base answers so; nothing was marked refused", api)
+	if api.Status == http.StatusUnauthorized || api.Status == http.StatusForbidden {
+		err = credentialsError(api)
+		if kind.Host() == state.HostTracking {
+			err = fmt.Errorf("%w: %w; page loads need no credentials: something in between refuses, a firewall or a proxy, or trackingURL is wrong", ErrCredentials, api)
+		}
 	}
 	d.stopWith(err)
+}
+
+// credentialsError says what is wrong with the credentials by a 401 or a 403
+// of the API host. impact.com does not publish the names of its scopes.
+func credentialsError(api *impactapi.Error) error {
+	what := "accountSid and apiKey do not belong together, or the token is gone"
+	if api.Status == http.StatusForbidden {
+		what = "the token may not do this: its scopes must include creating conversions (Settings, Technical, API), a read-only token cannot"
+	}
+	return fmt.Errorf("%w: %w; %s", ErrCredentials, api, what)
 }
 
 func refusalClass(api *impactapi.Error) string {

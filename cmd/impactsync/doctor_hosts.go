@@ -71,7 +71,7 @@ func (d *doctor) checkCredentials(ctx context.Context, client *impactapi.Client)
 	switch {
 	case err == nil:
 		d.ok("credentials", "account %s", cmp.Or(company.Name, d.config.Destination.AccountSID))
-		if company.Rate.Known {
+		if company.Rate.Known && company.Rate.Remaining >= 0 {
 			d.ok("quota", "impact.com says: %d of %d requests left", company.Rate.Remaining, company.Rate.Limit)
 		}
 	case errors.As(err, &api) && api.Status == http.StatusUnauthorized:

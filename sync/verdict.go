@@ -1,0 +1,194 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/impactsync/impactsync/impactapi"
+	"github.com/impactsync/impactsync/state"
+	"github.com/sourcegraph/conc/iter"
+)
+
+// Readings of impact.com's verdict on a conversion that it had queued, from
+// the harmless to the worst. impact.com lists its codes without saying which
+// of them are faults: what is no fault here is our inference from their names.
+const (
+	VerdictWaiting   = "waiting"    // not decided yet
+	VerdictCounted   = "counted"    // complete, without an error
+	VerdictNoPartner = "no_partner" // no partner drove this sale: the normal end of most orders
+	VerdictNoCredit  = "no_credit"  // a partner may have, but the program's own rules give no credit
+	VerdictDuplicate = "duplicate"  // somebody sent this OrderId before
+	VerdictFault     = "fault"      // what was sent, or the account's set-up, is wrong; codes that we do not know count here
+	VerdictNotFound  = "not_found"  // impact.com does not know the submission, or not any more
+)
+
+// readings of the reason codes. What is in none of them is a fault.
+//
+// https://integrations.impact.com/brand-api-reference/reference/submissions/api-submissions
+var readings = map[string]string{
+	"ACTION_REF_NOT_FOUND": VerdictNoPartner,
+	"CONTRACT_NOT_FOUND":   VerdictNoPartner,
+	"NO_VALID_ACTION_REF":  VerdictNoPartner,
+	"UNCLAIMED":            VerdictNoPartner,
+
+	"ACTIONTERMS_NOT_FOUND":      VerdictNoCredit,
+	"BLOCKED_BY_PROMOCODE":       VerdictNoCredit,
+	"CREDITING_RULE_MISMATCH":    VerdictNoCredit,
+	"MAX_RECURRENCES_REACHED":    VerdictNoCredit,
+	"OTHER_REF_PRIORITIZED":      VerdictNoCredit,
+	"OUTSIDE_ASSOCIATION_WINDOW": VerdictNoCredit,
+	"PARTNER_NOT_ACTIVE":         VerdictNoCredit,
+	"REFTYPE_NOT_ACCEPTED":       VerdictNoCredit,
+	"RESTRICTED_PROMOCODE":       VerdictNoCredit,
+
+	"CONV_DUPLICATE": VerdictDuplicate,
+}
+
+var severity = map[string]int{VerdictNoPartner: 1, VerdictNoCredit: 2, VerdictDuplicate: 3, VerdictFault: 4}
+
+// reading is the worst that the reasons of a submission say.
+func reading(s *impactapi.Submission) string {
+	if !s.Complete() {
+		return VerdictWaiting
+	}
+	worst := VerdictCounted
+	if len(s.Reasons) == 0 && s.ErrorType != "" {
+		worst = VerdictFault // an error without a code
+	}
+	for _, code := range s.Reasons {
+		r, known := readings[strings.ToUpper(code)]
+		if !known {
+			r = VerdictFault
+		}
+		if severity[r] > severity[worst] {
+			worst = r
+		}
+	}
+	return worst
+}
+
+// defaultQuota is impact.com's own: requests an hour.
+const defaultQuota = 1000
+
+// lookupBatch is how many look-ups are settled in one commit.
+const lookupBatch = 50
+
+// verify looks up what became of conversions, with what is left of the API
+// host's quota after every conversion that is due, and no more than a share of
+// it. It comes last, so that it delays nothing; what goes wrong with it is told
+// and ends it, but not the run, unless the credentials are at fault.
+func (p *pass) verify(ctx context.Context) error {
+	if p.Verify <= 0 || p.options.People > 0 || p.options.Trait != "" || p.interrupted {
+		return nil
+	}
+	for {
+		n, err := p.lookupRoom(ctx)
+		if err != nil || n == 0 {
+			return err
+		}
+		due, err := p.State.Lookups(ctx, n)
+		if err != nil {
+			return fmt.Errorf("choose conversions to look up: %w", err)
+		}
+		if len(due) == 0 {
+			return nil
+		}
+		if more, err := p.lookUp(ctx, due); err != nil || !more {
+			return err
+		}
+	}
+}
+
+// lookupRoom is how many look-ups may be made now.
+func (p *pass) lookupRoom(ctx context.Context) (int, error) {
+	if stop := p.options.Deadline; ctx.Err() != nil || !stop.IsZero() && !p.now().Before(stop) {
+		return 0, nil
+	}
+	_, _, conversions, err := p.State.Due(ctx)
+	if err != nil {
+		return 0, err
+	}
+	used, err := p.State.LookupsSent(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("count the look-ups of the last hour: %w", err)
+	}
+	hourly := p.ConversionsPerHour
+	if hourly == 0 {
+		hourly = defaultQuota
+	}
+	n := min(lookupBatch, p.limits.api.room()-int(conversions.Open()))
+	if p.Verify < 1 {
+		n = min(n, int(p.Verify*float64(hourly))-int(used))
+	}
+	return max(n, 0), nil
+}
+
+// lookUp makes some look-ups at a time and keeps what they found.
+func (p *pass) lookUp(ctx context.Context, due []state.Lookup) (more bool, err error) {
+	p.limits.api.claimed(len(due))
+	workers := iter.Mapper[state.Lookup, lookupResult]{MaxGoroutines: p.Workers}
+	results := workers.Map(due, func(l *state.Lookup) lookupResult { return p.lookUpOne(ctx, *l) })
+	found := make([]state.Finding, len(results))
+	more = true
+	for i, r := range results {
+		found[i] = r.Finding
+		p.limits.api.settled(r.Requests)
+		if r.err != nil && more {
+			more, err = false, p.lookupTrouble(r.err)
+		}
+	}
+	if noted := p.State.NoteVerdicts(ctx, found); noted != nil {
+		return false, errors.Join(err, fmt.Errorf("keep impact.com's verdicts: %w", noted))
+	}
+	return more, errors.Join(err, p.limits.api.recount(ctx), p.limits.api.save(ctx, 0))
+}
+
+type lookupResult struct {
+	state.Finding
+	err error
+}
+
+func (p *pass) lookUpOne(ctx context.Context, l state.Lookup) (r lookupResult) {
+	r.Lookup = l
+	if ctx.Err() != nil || p.limits.api.quiet() {
+		return r
+	}
+	s, err := p.Client.Submission(ctx, l.QueuedURI)
+	var api *impactapi.Error
+	switch {
+	case err == nil:
+		p.limits.api.answered(s.Rate)
+		r.Requests, r.Status, r.CompletedAt, r.ErrorType, r.Reasons = s.Attempts, s.Status, s.CompletedAt, s.ErrorType, s.Reasons
+		r.Verdict = reading(s)
+		r.Final = r.Verdict != VerdictWaiting
+		if r.Status == "" {
+			r.err = fmt.Errorf("the submission of order %q has no status", l.OrderID)
+		}
+	case !errors.As(err, &api):
+		r.Status, r.Verdict, r.Final = "unusable QueuedUri", VerdictNotFound, true // it names another account or host
+	case api.Status == http.StatusNotFound:
+		p.limits.api.answered(api.Rate)
+		r.Requests, r.Status, r.Verdict, r.Final = api.Attempts, "404 Not Found", VerdictNotFound, true
+	default:
+		r.Requests, r.err = api.Attempts, err
+		p.limits.api.learnFrom(api)
+	}
+	return r
+}
+
+// lookupTrouble ends the look-ups of this run.
+func (p *pass) lookupTrouble(err error) error {
+	var api *impactapi.Error
+	if errors.As(err, &api) && api.Status == http.StatusUnauthorized {
+		return credentialsError(api)
+	}
+	hint := "the next run goes on"
+	if api != nil && api.Status == http.StatusForbidden {
+		hint = "the token's scopes lack reading API submissions (Settings, Technical, API): allow it, or set conversions.verify: off"
+	}
+	p.Log.Warn("impact.com's verdicts on conversions cannot be looked up; deliveries are not concerned", "error", err, "hint", hint)
+	return nil
+}
