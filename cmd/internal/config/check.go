@@ -21,6 +21,7 @@ var (
 func (l loader) check() {
 	l.checkDestination()
 	l.checkSources()
+	l.checkPrivacy()
 	c := l.config
 	if c.MaxEventAge <= 0 {
 		l.problem("maxEventAge", "must be more than 0s", "leave it out for 720h")
@@ -69,6 +70,18 @@ func (l loader) checkDestination() {
 	l.checkHost("destination.trackingURL", d.TrackingURL)
 	l.checkHost("destination.apiURL", d.APIURL)
 	l.checkPageURL(d.PageURL)
+}
+
+func (l loader) checkPrivacy() {
+	p := l.config.Privacy
+	const shortest = 32 // hex digits of 128 bits
+	if p.HashKey != "" && len(p.HashKey) < shortest {
+		l.problem("privacy.hashKey", fmt.Sprintf("must have %d characters or more", shortest), "make one with: openssl rand -hex 32")
+	}
+	if p.SuppressionList != "" {
+		l.checkBucket("privacy.suppressionList", p.SuppressionList)
+	}
+	l.checkHost("privacy.segmentURL", p.SegmentURL)
 }
 
 func (l loader) checkMapping(key string, mapping map[string]string) {

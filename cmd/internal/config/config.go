@@ -25,6 +25,8 @@ type Config struct {
 	Guard Guard `yaml:"guard"`
 	// Whom not to send, by Segment's consent rules.
 	Consent Consent `yaml:"consent"`
+	// Whom to keep out of the state, and whose data not to use any more.
+	Privacy Privacy `yaml:"privacy"`
 	// ISO 4217 code used where a message carries money without a currency. Default USD.
 	DefaultCurrency string `yaml:"defaultCurrency"`
 	// When the daemon runs: five cron fields or @every. Default "0 */2 * * *".
@@ -190,4 +192,28 @@ type MaxExits struct {
 type Consent struct {
 	// All of these must be true in context.consent.categoryPreferences, where a message has it. Default none.
 	RequiredCategories []string `yaml:"requiredCategories"`
+}
+
+// What becomes of suppressed people whom impact.com may hold as members.
+const (
+	SuppressedSendFalse = "sendFalse"
+	SuppressedNothing   = "nothing"
+)
+
+// Privacy says how people are kept out who asked for it.
+type Privacy struct {
+	// Secret of 32 characters or more by which forgotten people are recognised (HMAC-SHA-256). Without one they can come back.
+	HashKey Secret `yaml:"hashKey"`
+	// A file that holds the hash key and nothing else.
+	HashKeyFile string `yaml:"hashKeyFile"`
+	// Suppressed people: sendFalse tells impact.com a last false for each audience it may hold as true, nothing tells it nothing. Default sendFalse.
+	Suppressed string `yaml:"suppressed" oneof:"sendFalse nothing"`
+	// A folder of files that list suppressed user ids (CSV, NDJSON or one a line): file://, s3://, gs:// or azblob://. Default none.
+	SuppressionList string `yaml:"suppressionList"`
+	// Token of Segment's Public API, to read its suppressions in each run. Default none.
+	SegmentToken Secret `yaml:"segmentToken"`
+	// A file that holds that token and nothing else.
+	SegmentTokenFile string `yaml:"segmentTokenFile"`
+	// Base of Segment's Public API; https://eu1.api.segmentapis.com for workspaces in the EU. Default https://api.segmentapis.com.
+	SegmentURL string `yaml:"segmentURL"`
 }

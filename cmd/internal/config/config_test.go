@@ -334,11 +334,43 @@ func TestNoFile(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
+func TestPrivacy(t *testing.T) {
+	t.Parallel()
+	c := load(t, good)
+	require.Equal(t, Privacy{Suppressed: "sendFalse", SegmentURL: "https://api.segmentapis.com"}, c.Privacy)
+
+	file := filepath.Join(t.TempDir(), "key")
+	require.NoError(t, os.WriteFile(file, []byte("0123456789abcdef0123456789abcdef\n"), 0o600))
+	c = load(t, good+"privacy: {hashKeyFile: "+file+", suppressed: nothing, suppressionList: file://./suppressed/, segmentToken: \"${TOKEN}\"}\n")
+	require.Equal(t, Secret("0123456789abcdef0123456789abcdef"), c.Privacy.HashKey)
+	require.Equal(t, Secret("tok"), c.Privacy.SegmentToken)
+	require.Equal(t, "file:///etc/impactsync/suppressed/", c.Privacy.SuppressionList)
+	require.NotContains(t, fmt.Sprintf("%+v", c), "0123456789abcdef")
+
+	for text, want := range map[string]string{
+		"{hashKey: short-hunter2}":                     "32 characters",
+		"{hashKeyFile: /no/such}":                      "read the hash key",
+		"{suppressed: hunter2x}":                       "none of sendFalse, nothing",
+		"{suppressionList: ftp://x/hunter2}":           "its scheme",
+		"{segmentURL: http://hunter2.example}":         "must be https",
+		"{segmentToken: hunter2, segmentTokenFile: x}": "both set",
+	} {
+		got := problems(t, good+"privacy: "+text+"\n").Error()
+		require.Contains(t, got, want)
+		if text != "{suppressed: hunter2x}" {
+			require.NotContains(t, got, "hunter2")
+		}
+	}
+}
+
 func TestExamples(t *testing.T) {
 	t.Parallel()
 	anything := func(string) (string, bool) { return "1", true }
 	for _, file := range examples(t) {
-		data := strings.Replace(string(slurp(t, file)), "apiKeyFile:", "apiKey:", 1) // no such file here
+		data := string(slurp(t, file))
+		for _, key := range []string{"apiKey", "hashKey", "segmentToken"} {
+			data = strings.Replace(data, key+"File:", key+":", 1) // no such file here
+		}
 		folder, err := filepath.Abs(filepath.Dir(file))
 		require.NoError(t, err)
 		_, err = read([]byte(data), file, folder, anything)
@@ -354,7 +386,7 @@ func FuzzRead(f *testing.F) {
 	f.Add(good + "  - {name: ${BAD}, kind: audiences, url: \"${BAD}://x\", audiences: {a: {name: \"${BAD}\"}, b: {key: \"${BAD}\", name: b}}}\n")
 	f.Add("a: &a [*a]\n? {b: c}\n: |\n  d\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		if strings.Contains(text, "apiKeyFile") || strings.Contains(text, "hunter2") {
+		if strings.Contains(text, "File") || strings.Contains(text, "hunter2") {
 			t.Skip()
 		}
 		c, err := read([]byte(text), "f.yaml", "/", env)

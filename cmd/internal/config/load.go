@@ -57,7 +57,7 @@ func decode(data []byte, file, folder string, getenv Lookup) (*Config, Problems)
 	l := loader{decoder: d, config: c, folder: folder}
 	l.defaults()
 	l.paths()
-	l.secret()
+	l.secrets()
 	l.check()
 	slices.SortStableFunc(d.problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
@@ -120,6 +120,7 @@ func (l loader) near(key string) *token.Position {
 const (
 	defaultTrackingURL = "https://trkapi.impact.com"
 	defaultAPIURL      = "https://api.impact.com"
+	defaultSegmentURL  = "https://api.segmentapis.com"
 	defaultStatePath   = "/var/lib/impactsync/state.db"
 	defaultSchedule    = "0 */2 * * *"
 )
@@ -134,6 +135,8 @@ func (l loader) defaults() {
 	d.APIURL = cmp.Or(d.APIURL, defaultAPIURL)
 	c.State.Path = cmp.Or(c.State.Path, defaultStatePath)
 	orUnset(l, "maxEventAge", &c.MaxEventAge, 720*time.Hour)
+	c.Privacy.Suppressed = cmp.Or(c.Privacy.Suppressed, SuppressedSendFalse)
+	c.Privacy.SegmentURL = cmp.Or(c.Privacy.SegmentURL, defaultSegmentURL)
 	c.DefaultCurrency = cmp.Or(c.DefaultCurrency, "USD")
 	c.Schedule = cmp.Or(c.Schedule, defaultSchedule)
 	c.TimeZone = cmp.Or(c.TimeZone, "UTC")
@@ -191,11 +194,18 @@ func (l loader) paths() {
 	c := l.config
 	l.fromFolder(&c.State.Path)
 	l.fromFolder(&c.Destination.APIKeyFile)
+	l.fromFolder(&c.Privacy.HashKeyFile)
+	l.fromFolder(&c.Privacy.SegmentTokenFile)
+	l.urlFromFolder(&c.Privacy.SuppressionList)
 	for i := range c.Sources {
-		if rest, ok := strings.CutPrefix(c.Sources[i].URL, "file://./"); ok {
-			folder := url.URL{Path: filepath.ToSlash(l.folder)}
-			c.Sources[i].URL = "file://" + folder.EscapedPath() + "/" + rest
-		}
+		l.urlFromFolder(&c.Sources[i].URL)
+	}
+}
+
+func (l loader) urlFromFolder(text *string) {
+	if rest, ok := strings.CutPrefix(*text, "file://./"); ok {
+		folder := url.URL{Path: filepath.ToSlash(l.folder)}
+		*text = "file://" + folder.EscapedPath() + "/" + rest
 	}
 }
 

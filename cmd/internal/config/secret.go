@@ -10,28 +10,46 @@ import (
 	"strings"
 )
 
-// secret fills APIKey from apiKeyFile and trims it: a variable or a file made
+// secretOf is a secret that stands in the file itself or in a file of its own.
+type secretOf struct {
+	value *Secret
+	file  *string
+	key   string // of the value; the other one is the same with File
+	what  string
+}
+
+func (l loader) secrets() {
+	d, p := &l.config.Destination, &l.config.Privacy
+	for _, s := range []secretOf{
+		{&d.APIKey, &d.APIKeyFile, "destination.apiKey", "the Auth Token"},
+		{&p.HashKey, &p.HashKeyFile, "privacy.hashKey", "the hash key"},
+		{&p.SegmentToken, &p.SegmentTokenFile, "privacy.segmentToken", "the token of Segment's Public API"},
+	} {
+		l.secret(s)
+	}
+}
+
+// secret fills a secret from its file and trims it: a variable or a file made
 // with echo ends in a line break.
-func (l loader) secret() {
-	d := &l.config.Destination
-	d.APIKey = Secret(strings.TrimSpace(string(d.APIKey)))
-	if d.APIKeyFile == "" {
+func (l loader) secret(s secretOf) {
+	*s.value = Secret(strings.TrimSpace(string(*s.value)))
+	if *s.file == "" {
 		return
 	}
-	const key = "destination.apiKeyFile"
-	if l.isSet("destination.apiKey") {
-		l.problem(key, "apiKey and apiKeyFile are both set", "keep one of them")
+	key := s.key + "File"
+	_, name, _ := strings.Cut(s.key, ".")
+	if l.isSet(s.key) {
+		l.problem(key, fmt.Sprintf("%s and %sFile are both set", name, name), "keep one of them")
 		return
 	}
-	token, mode, err := readSecret(d.APIKeyFile)
+	text, mode, err := readSecret(*s.file)
 	if err != nil {
-		l.problem(key, fmt.Sprintf("read the Auth Token from %s: %v", l.quote(key, d.APIKeyFile), err),
-			"the file holds impact.com's Auth Token and nothing else")
+		l.problem(key, fmt.Sprintf("read %s from %s: %v", s.what, l.quote(key, *s.file), err), "the file holds "+s.what+" and nothing else")
 		return
 	}
-	d.APIKey = Secret(token)
+	*s.value = Secret(text)
 	if mode.Perm()&0o004 != 0 {
-		l.warn(key, fmt.Sprintf("everybody on this machine can read %s", l.quote(key, d.APIKeyFile)),
+		l.warn(key, fmt.Sprintf("everybody on this machine can read %s", l.quote(key, *s.file)),
 			"chmod 600, or defaultMode 0400 of a Kubernetes volume")
 	}
 }

@@ -1,0 +1,172 @@
+package suppressions
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// API reads the suppressed users of a workspace from Segment's Public API, GET
+// /suppressions (https://docs.segmentapis.com/tag/Deletion-and-Suppression).
+// Its zero Client and Wait are good.
+type API struct {
+	Base   string // https://api.segmentapis.com, or https://eu1.api.segmentapis.com
+	Token  string
+	Client *http.Client
+	Wait   time.Duration // before the first repeat of a call that failed for a while; it doubles; 0 means 1 s
+}
+
+// What is asked for, and where it ends.
+const (
+	pageSize   = 200
+	pageTries  = 5
+	mostPages  = 100_000
+	pageBytes  = 16 << 20
+	longestLag = time.Minute // that an answer may make us wait
+)
+
+type page struct {
+	Data struct {
+		Suppressed []subject `json:"suppressed"`
+		Pagination struct {
+			Next *string `json:"next"`
+		} `json:"pagination"`
+	} `json:"data"`
+}
+
+// Each calls fn with each suppressed user id, page by page. A call that is
+// turned away for a while (429, 5xx) is repeated up to four times. No error
+// holds the token.
+func (a *API) Each(ctx context.Context, fn func(userID string) error) error {
+	seen := map[string]bool{}
+	for cursor := ""; ; {
+		p, err := a.page(ctx, cursor)
+		if err != nil {
+			return fmt.Errorf("read Segment's suppressions: %w", err)
+		}
+		for i := range p.Data.Suppressed {
+			s := &p.Data.Suppressed[i]
+			if len(s.IDs) == 0 {
+				continue
+			}
+			if err := s.each(fn); err != nil {
+				return err
+			}
+		}
+		next := p.Data.Pagination.Next
+		if next == nil || *next == "" {
+			return nil
+		}
+		if seen[*next] || len(seen) >= mostPages {
+			return errors.New("read Segment's suppressions: the pages do not end")
+		}
+		cursor = *next
+		seen[cursor] = true
+	}
+}
+
+// again is an answer that is worth another try.
+type again struct {
+	err   error
+	after time.Duration
+}
+
+func (e *again) Error() string { return e.err.Error() }
+func (e *again) Unwrap() error { return e.err }
+
+func (a *API) page(ctx context.Context, cursor string) (page, error) {
+	wait := cmp.Or(a.Wait, time.Second)
+	for try := 1; ; try++ {
+		p, err := a.get(ctx, cursor)
+		var later *again
+		if err == nil || !errors.As(err, &later) || try == pageTries {
+			return p, err
+		}
+		timer := time.NewTimer(min(max(wait, later.after), longestLag))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return p, context.Cause(ctx)
+		}
+		wait *= 2
+	}
+}
+
+func (a *API) get(ctx context.Context, cursor string) (p page, err error) {
+	query := url.Values{"pagination.count": {strconv.Itoa(pageSize)}}
+	if cursor != "" {
+		query.Set("pagination.cursor", cursor)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, time.Minute, errors.New("no answer within a minute"))
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(a.Base, "/")+"/suppressions?"+query.Encode(), http.NoBody)
+	if err != nil {
+		return p, errors.New("privacy.segmentURL is no address")
+	}
+	req.Header.Set("Authorization", "Bearer "+a.Token)
+	req.Header.Set("Accept", "application/vnd.segment.v1+json")
+	res, err := a.client().Do(req)
+	if err != nil {
+		return p, &again{err: bare(err)}
+	}
+	defer res.Body.Close()
+	if err := check(res); err != nil {
+		return p, err
+	}
+	body, err := io.ReadAll(io.LimitReader(res.Body, pageBytes+1))
+	switch {
+	case err != nil:
+		return p, &again{err: bare(err)}
+	case len(body) > pageBytes:
+		return p, errors.New("an answer is longer than 16 MiB")
+	}
+	if json.Unmarshal(body, &p) != nil {
+		return p, errors.New("the answer is not the JSON that is documented")
+	}
+	if p.Data.Suppressed == nil {
+		return p, errors.New("the answer has no data.suppressed")
+	}
+	return p, nil
+}
+
+// client follows no redirects: the token is for one host.
+func (a *API) client() *http.Client {
+	c := http.Client{}
+	if a.Client != nil {
+		c = *a.Client
+	}
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &c
+}
+
+// bare is a transport's error without the address and its query.
+func bare(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
+func check(res *http.Response) error {
+	err := fmt.Errorf("%s answers %d", res.Request.URL.Host, res.StatusCode)
+	switch {
+	case res.StatusCode == http.StatusOK:
+		return nil
+	case res.StatusCode == http.StatusUnauthorized, res.StatusCode == http.StatusForbidden:
+		return fmt.Errorf("%w: privacy.segmentToken is not the token of a workspace owner, or the workspace is in another region (privacy.segmentURL)", err)
+	case res.StatusCode == http.StatusTooManyRequests, res.StatusCode >= http.StatusInternalServerError:
+		seconds, _ := strconv.Atoi(res.Header.Get("Retry-After"))
+		return &again{err: err, after: time.Duration(min(max(seconds, 0), 3600)) * time.Second}
+	}
+	return err
+}
