@@ -101,7 +101,7 @@ func (e *Engine) Run(ctx context.Context, o Options) (Report, error) {
 	run, err := e.State.BeginRun(ctx, state.RunInfo{
 		Kind: kind, Version: e.Version, Fingerprint: e.Mapper.Fingerprint(), Unknown: e.Unknown, KeepEvents: e.keepEvents(),
 	})
-	if err != nil {
+	if err = Cause(ctx, err); err != nil {
 		return Report{ExitCode: ExitCode(err)}, fmt.Errorf("begin the run: %w", err)
 	}
 	p := &pass{Engine: e, options: o, report: Report{Run: run, Started: e.now()}}

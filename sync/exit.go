@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/impactsync/impactsync/state"
 )
@@ -36,6 +37,17 @@ var (
 	// ErrBreaker: too many requests failed in a row. Everything stays pending.
 	ErrBreaker = errors.New("too many requests failed in a row")
 )
+
+// Cause adds to an error why the context ended, where that is all that the
+// error knows: a run that is asked to stop in the middle of a query has not
+// failed.
+func Cause(ctx context.Context, err error) error {
+	cause := context.Cause(ctx)
+	if cause == nil || !errors.Is(err, context.Canceled) || errors.Is(err, cause) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", cause, err)
+}
 
 // ExitCode gives an error's exit code, the first of 130, 12, 11, 10, 64, 1
 // that applies; 0 for nil.

@@ -33,6 +33,7 @@ func (r *Report) Held() int64 { return r.Traits.Held + r.PageLoads.Held + r.Conv
 
 // finish counts, chooses the exit code and ends the run in the history.
 func (p *pass) finish(ctx context.Context, err error) (Report, error) {
+	err = Cause(ctx, err)
 	ctx = context.WithoutCancel(ctx)
 	r := &p.report
 	r.Seconds = p.now().Sub(r.Started).Seconds()

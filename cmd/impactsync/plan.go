@@ -51,6 +51,7 @@ func (a *app) plan(ctx context.Context, n narrow) error {
 		report, err = a.planOn(ctx, c, db, o)
 		return err
 	})
+	err = impactsync.Cause(ctx, err)
 	if err != nil && len(report.Counts) == 0 {
 		return err
 	}

@@ -181,7 +181,7 @@ func (a *app) pass(ctx context.Context, c *config.Config, o impactsync.Options) 
 		}
 		return errors.Join(err, db.Close())
 	})
-	return report, err
+	return report, impactsync.Cause(ctx, err)
 }
 
 // knows warns of a key that no input has: nothing could be sent for it.
