@@ -31,8 +31,8 @@ func TestParseRate(t *testing.T) {
 		"partner documents": {headerOf("X-RateLimit-Limit-hour", "500", "X-RateLimit-Remaining-hour", "7", "RateLimit-Reset", "700"),
 			Rate{Limit: 500, Remaining: 7, Reset: 700 * time.Second, Known: true}},
 		"a limit alone": {headerOf("X-RateLimit-Limit", "1000"), Rate{Limit: 1000, Remaining: -1, Known: true}},
-		"nonsense": {headerOf("X-RateLimit-Limit", "many", "X-RateLimit-Remaining", "-3", "X-RateLimit-Reset", "NaN"), Rate{}},
-		"past":     {headerOf("X-RateLimit-Reset", "1487331000"), Rate{}},
+		"nonsense":      {headerOf("X-RateLimit-Limit", "many", "X-RateLimit-Remaining", "-3", "X-RateLimit-Reset", "NaN"), Rate{}},
+		"past":          {headerOf("X-RateLimit-Reset", "1487331000"), Rate{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -77,10 +77,7 @@ func (p *pass) exit(err error) (code int, note string) {
 // PlanReport says what a run would send.
 type PlanReport struct {
 	state.Plan
-	Seconds struct {
-		TrackingHost float64 `json:"tracking_host"`
-		APIHost      float64 `json:"api_host"`
-	} `json:"seconds"` // at the configured rates
+	Seconds       Seconds          `json:"seconds"` // at the known rates
 	TrackingCalls int64            `json:"tracking_calls"`
 	APICalls      int64            `json:"api_calls"`
 	Counts        map[string]int64 `json:"counts"`
@@ -108,12 +105,11 @@ func (p *pass) plan(ctx context.Context) (r PlanReport, err error) {
 		updates = r.TraitUpdates
 	}
 	r.TrackingCalls, r.APICalls = updates+r.PageLoads, r.Conversions
-	if p.PageLoadsPerSecond > 0 {
-		r.Seconds.TrackingHost = float64(r.TrackingCalls) / p.PageLoadsPerSecond
+	hosts, err := p.State.Hosts(ctx)
+	if err != nil {
+		return r, fmt.Errorf("read the rates: %w", err)
 	}
-	if p.ConversionsPerHour > 0 && r.APICalls > int64(p.ConversionsPerHour) {
-		// The first hour's quota goes at once, the rest as minutes drop out of the hour.
-		r.Seconds.APIHost = float64(r.APICalls-int64(p.ConversionsPerHour)) / float64(p.ConversionsPerHour) * time.Hour.Seconds()
-	}
+	rates := Rates{PageLoadsPerSecond: p.PageLoadsPerSecond, ConversionsPerHour: p.ConversionsPerHour, Hosts: hosts}
+	r.Seconds = rates.Take(r.TrackingCalls, r.APICalls, p.now())
 	return r, nil
 }

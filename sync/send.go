@@ -207,6 +207,13 @@ func credentialsError(api *impactapi.Error) error {
 	return fmt.Errorf("%w: %w; %s", ErrCredentials, api, what)
 }
 
+// RefusalClasses are the classes of refusals: three of the mapping's, then
+// those of impact.com's answers. Credentials and scopes are none: they stop the
+// run and refuse nothing.
+var RefusalClasses = []string{"identifier", "order", "time", "parameter", "program", "other"}
+
+// refusalClass reads an answer that a retry does not cure. impact.com's errors
+// have no stable codes, only fields and texts.
 func refusalClass(api *impactapi.Error) string {
 	for _, f := range api.Fields {
 		if strings.EqualFold(f.Field, "CampaignId") {

@@ -79,7 +79,7 @@ func writeEvents(w io.Writer, e state.Explanation) {
 		fmt.Fprintln(w, "\nEvents, newest first:")
 		table(w, func(w io.Writer) {
 			for _, v := range e.Events {
-				row(w, "  "+v.At, v.Kind, plain(v.Event), v.Status, plain(orDash(v.OrderID)), fmt.Sprintf("%s:%d", plain(v.Object), v.Line), plain(v.LastError))
+				row(w, "  "+v.At, v.Kind, plain(v.Event), v.Status, plain(orDash(v.OrderID)), fmt.Sprintf("%s:%d", plain(v.Object), v.Line), plain(whyEvent(v)))
 			}
 		})
 	}
@@ -91,6 +91,19 @@ func writeEvents(w io.Writer, e state.Explanation) {
 			}
 		})
 	}
+}
+
+// whyEvent says what went wrong with an event, or what impact.com made of it.
+func whyEvent(v state.PersonEvent) string {
+	switch {
+	case v.Verdict != "":
+		return strings.TrimSpace(fmt.Sprintf("verdict %s: %s %s", v.Verdict, v.ErrorType, v.Reasons))
+	case v.QueuedURI != "":
+		return "queued at impact.com, its verdict was not looked up: " + v.QueuedURI
+	case v.Status == "refused":
+		return fmt.Sprintf("refused (%s): %s", v.Class, v.LastError)
+	}
+	return v.LastError
 }
 
 func valueText(v *string) string {

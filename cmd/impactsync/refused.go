@@ -4,9 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/impactsync/impactsync/state"
+	impactsync "github.com/impactsync/impactsync/sync"
 	"github.com/spf13/cobra"
 )
 
@@ -25,6 +28,18 @@ func (o *choice) state() state.Filter {
 	return f
 }
 
+// known refuses a class that there is not, which would look like "nothing".
+func (o *choice) known() error {
+	class := o.filter.Class
+	switch {
+	case class == "" || slices.Contains(impactsync.RefusalClasses, class):
+		return nil
+	case class == "credentials" || class == "scope":
+		return usage("mend the credentials, then: impactsync run", "--class %s: credentials and scopes stop a run (exit 11) and mark nothing refused", class)
+	}
+	return usage("", "--class %q is none of %s", class, strings.Join(impactsync.RefusalClasses, ", "))
+}
+
 // chosen keeps a forgotten flag from giving everything up.
 func (o *choice) chosen() error {
 	f := o.filter
@@ -40,9 +55,10 @@ func (o *choice) age(c *cobra.Command) {
 
 func (o *choice) refused(c *cobra.Command) *cobra.Command {
 	c.Args = cobra.NoArgs
-	c.Flags().StringVar(&o.filter.Class, "class", "", "only this class: identifier, order, time, parameter, program or other")
+	c.Flags().StringVar(&o.filter.Class, "class", "", "only this class: "+strings.Join(impactsync.RefusalClasses, ", "))
 	c.Flags().StringVar(&o.filter.Trait, "audience", "", "only this trait `key`")
 	o.age(c)
+	c.PreRunE = func(*cobra.Command, []string) error { return o.known() }
 	return c
 }
 

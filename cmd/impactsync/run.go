@@ -223,6 +223,8 @@ func asides(r impactsync.Report) (lines []string) {
 	if waits := r.Traits.Refused + r.PageLoads.Refused + r.Conversions.Refused; waits > 0 {
 		lines = append(lines, "refused in all: "+humanize.Comma(waits))
 	}
+	add("looked_up", "conversions whose verdict was looked up")
+	add("verdict_fault", "of them faults (impactsync status tells the reasons)")
 	add("too_old", "messages older than maxEventAge")
 	add("duplicate_message", "messages seen before")
 	add("duplicate_order", "orders seen before")

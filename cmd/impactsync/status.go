@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/impactsync/impactsync/state"
+	impactsync "github.com/impactsync/impactsync/sync"
 	"github.com/spf13/cobra"
 )
 
@@ -16,26 +18,44 @@ func (a *app) statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Last runs, what is due, and how stale the sources are",
 		Long: `Show the last runs, what is pending, refused, held and unknown, the age of the
-oldest undelivered change, each trait and source, and event names and trait keys
-that the configuration does not mention, most frequent first.
+oldest undelivered change, how long sending it all takes at the known rates, each
+trait and source, what impact.com made of conversions, and event names and trait
+keys that the configuration does not mention, most frequent first.
 
 It only reads: no lock, no credentials, and a run may go on meanwhile.` + exits("shown", "1   there is no state yet", exitStateLine, exitUsageLine),
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.viewed(c.Context(), func(db *state.DB) error {
-				s, err := db.Status(c.Context(), runs)
-				if err != nil {
-					return err
-				}
-				return a.result(s, func(w io.Writer) { writeStatus(w, s, time.Now()) })
-			})
+			return a.status(c.Context(), runs)
 		},
 	}
 	c.Flags().IntVar(&runs, "runs", 5, "how many of the last runs to show")
 	return c
 }
 
-func writeStatus(w io.Writer, s state.Status, now time.Time) {
+// statusReport is the state's status and how long its backlog takes.
+type statusReport struct {
+	state.Status
+	Seconds impactsync.Seconds `json:"seconds"` // to send what is due, at the known rates
+}
+
+func (a *app) status(ctx context.Context, runs int) error {
+	c, err := a.look()
+	if err != nil {
+		return err
+	}
+	return a.viewed(ctx, func(db *state.DB) error {
+		s := statusReport{}
+		if s.Status, err = db.Status(ctx, runs); err != nil {
+			return err
+		}
+		now := time.Now()
+		rates := impactsync.Rates{PageLoadsPerSecond: c.Delivery.PageLoadsPerSecond, ConversionsPerHour: c.Delivery.ConversionsPerHour, Hosts: s.Hosts}
+		s.Seconds = rates.Take(s.Traits.Open()+s.PageLoads.Open(), s.Conversions.Open(), now)
+		return a.result(s, func(w io.Writer) { writeStatus(w, s, now) })
+	})
+}
+
+func writeStatus(w io.Writer, s statusReport, now time.Time) {
 	table(w, func(w io.Writer) {
 		row(w, "RUN", "KIND", "STARTED", "ENDED", "EXIT", "FOUND", "DELIVERED", "REFUSED", "REJECTED", "HELD", "PENDING", "NOTE")
 		for _, r := range s.Runs {
@@ -55,7 +75,9 @@ func writeStatus(w io.Writer, s state.Status, now time.Time) {
 	if s.Oldest != nil {
 		fmt.Fprintf(w, "The oldest undelivered change is of %s (%s).\n", humanize.RelTime(*s.Oldest, now, "ago", "from now"), s.Oldest.Format(time.RFC3339))
 	}
+	writeHosts(w, s, now)
 	writeAudiences(w, s.Audiences)
+	writeVerdicts(w, s.Verdicts)
 	writeSources(w, s.Sources, now)
 	writeUnlisted(w, s.Unlisted)
 }
@@ -72,6 +94,53 @@ func exitText(r state.RunStatus) string {
 		return "-"
 	}
 	return fmt.Sprint(*r.ExitCode)
+}
+
+func writeHosts(w io.Writer, s statusReport, now time.Time) {
+	fmt.Fprintln(w)
+	table(w, func(w io.Writer) {
+		row(w, "HOST", "SENT LAST HOUR", "QUOTA", "DUE TAKES AT MOST", "")
+		for _, h := range s.Hosts {
+			left, takes := "not told", s.Seconds.TrackingHost
+			if h.Host == state.HostAPI {
+				takes = s.Seconds.APIHost
+			}
+			if h.Remaining != nil {
+				left = fmt.Sprintf("%d of %d left until %s", *h.Remaining, h.Quota, h.ResetAt.UTC().Format(time.TimeOnly))
+			}
+			paused := ""
+			if h.PausedUntil != nil {
+				paused = "impact.com asked for quiet (429), " + humanize.RelTime(*h.PausedUntil, now, "ago", "from now")
+			}
+			row(w, h.Host, h.SentLastHour, left, took(takes), paused)
+		}
+	})
+}
+
+func writeVerdicts(w io.Writer, all []state.VerdictStatus) {
+	if len(all) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "\nWhat impact.com made of conversions, as far as that was looked up (conversions.verify):")
+	table(w, func(w io.Writer) {
+		row(w, "VERDICT", "CONVERSIONS", "ERROR TYPE", "REASONS", "")
+		for _, v := range all {
+			row(w, v.Verdict, v.Count, plain(orDash(v.ErrorType)), plain(orDash(v.Reasons)), verdictText(v.Verdict))
+		}
+	})
+}
+
+// verdictText says what a verdict means; which codes are no fault is our reading.
+func verdictText(verdict string) string {
+	return map[string]string{
+		impactsync.VerdictWaiting:   "impact.com has not decided yet",
+		impactsync.VerdictCounted:   "complete, without an error",
+		impactsync.VerdictNoPartner: "no partner drove the sale, as we read the codes; no fault",
+		impactsync.VerdictNoCredit:  "the program's rules give no credit, as we read the codes; no fault",
+		impactsync.VerdictDuplicate: "this OrderId was sent before, by us or by somebody else",
+		impactsync.VerdictFault:     "look into it: what was sent, or the account's set-up, is wrong",
+		impactsync.VerdictNotFound:  "impact.com does not know the submission (it keeps them for 90 days)",
+	}[verdict]
 }
 
 func writeAudiences(w io.Writer, all []state.AudienceStatus) {

@@ -32,6 +32,9 @@ func (l loader) check() {
 	if c.Delivery.AttributionWait < 0 {
 		l.problem("delivery.attributionWait", "must not be negative", "0s means not to wait")
 	}
+	if _, ok := parseShare(c.Conversions.Verify); !ok {
+		l.problem("conversions.verify", l.quote("conversions.verify", c.Conversions.Verify)+" is no share", "off, all, or a share of 0% to 100%, such as 1%")
+	}
 	if !currency.MatchString(c.DefaultCurrency) {
 		l.problem("defaultCurrency", "must be three capital letters", "an ISO 4217 code such as USD")
 	}

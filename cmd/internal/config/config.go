@@ -6,7 +6,11 @@
 // after a problem, so that one look shows all of them.
 package config
 
-import "time"
+import (
+	"strconv"
+	"strings"
+	"time"
+)
 
 // Config is the configuration with every default filled in. A zero number or
 // duration is what the file says, never "not set".
@@ -19,6 +23,8 @@ type Config struct {
 	State State `yaml:"state"`
 	// How requests are sent.
 	Delivery Delivery `yaml:"delivery"`
+	// What to do about conversions after impact.com took them.
+	Conversions Conversions `yaml:"conversions"`
 	// Events older than this are counted as too old and never sent. Default 720h.
 	MaxEventAge time.Duration `yaml:"maxEventAge"`
 	// Stops mass exits that look like a broken list.
@@ -171,6 +177,36 @@ type Unknown struct {
 	PageLoads string `yaml:"pageLoads" oneof:"resend drop hold"`
 	// Conversions; impact.com drops a repeated OrderId for a while. Default resend.
 	Conversions string `yaml:"conversions" oneof:"resend drop hold"`
+}
+
+// Conversions says what is done about conversions after impact.com took them.
+type Conversions struct {
+	// Share of conversionsPerHour that looking up impact.com's verdicts may take, after all deliveries: off, all (what is left), or a share such as 1%. Default 1%.
+	Verify string `yaml:"verify"`
+}
+
+// Words for Conversions.Verify.
+const (
+	verifyOff = "off"
+	verifyAll = "all"
+)
+
+// VerifyShare is Verify as a number: 0 for off, 1 for all.
+func (c Conversions) VerifyShare() float64 {
+	share, _ := parseShare(c.Verify) // checked when it was loaded
+	return share
+}
+
+func parseShare(text string) (share float64, ok bool) {
+	switch text {
+	case verifyOff:
+		return 0, true
+	case verifyAll:
+		return 1, true
+	}
+	number, found := strings.CutSuffix(text, "%")
+	percent, err := strconv.ParseFloat(number, 64)
+	return percent / 100, found && err == nil && percent >= 0 && percent <= 100
 }
 
 // Guard limits how many people may leave a trait in one list.

@@ -79,6 +79,13 @@ guard: {maxExits: {percent: 0}}
 	require.False(t, d.Coalesce)
 }
 
+func TestShareOfLookUps(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]float64{"": 0.01, "conversions: {verify: off}\n": 0, "conversions: {verify: all}\n": 1, "conversions: {verify: 2.5%}\n": 0.025, "conversions: {verify: 0%}\n": 0} {
+		require.InDelta(t, want, load(t, good+text).Conversions.VerifyShare(), 1e-9, text)
+	}
+}
+
 func TestAudiencesKeepTheirOrderAndTakeTheGuard(t *testing.T) {
 	t.Parallel()
 	c := load(t, good+`  - name: exports
@@ -153,6 +160,8 @@ func TestProblems(t *testing.T) {
 			`impactsync.yaml:8:11: schedule: "0 25 * * *" is no cron schedule (five fields such as "0 */2 * * *", or @every 2h)`},
 		"time zone": {`timeZone: Mars/Base`,
 			`impactsync.yaml:8:11: timeZone: no such time zone (an IANA name such as Europe/Berlin)`},
+		"share": {"conversions: {verify: 5}",
+			`impactsync.yaml:8:23: conversions.verify: "5" is no share (off, all, or a share of 0% to 100%, such as 1%)`},
 		"currency": {`defaultCurrency: usd`,
 			`impactsync.yaml:8:18: defaultCurrency: must be three capital letters (an ISO 4217 code such as USD)`},
 	} {

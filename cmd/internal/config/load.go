@@ -142,6 +142,7 @@ func (l loader) defaults() {
 	c.TimeZone = cmp.Or(c.TimeZone, "UTC")
 	l.guard("guard", &c.Guard, Guard{MaxExits{Percent: 30, AtLeast: 100}})
 	l.deliveryDefaults()
+	c.Conversions.Verify = cmp.Or(c.Conversions.Verify, "1%")
 	for i := range c.Sources {
 		l.sourceDefaults(fmt.Sprintf("sources[%d]", i), &c.Sources[i])
 	}
