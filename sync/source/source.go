@@ -83,6 +83,7 @@ type Member struct {
 type Batch struct {
 	Records  []Record
 	Position Position
+	Taken    int64 // bytes that came from the bucket since the batch before, for progress
 }
 
 // Source is one configured place to read from.

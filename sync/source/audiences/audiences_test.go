@@ -262,14 +262,14 @@ func TestObjectsThatAreNoList(t *testing.T) {
 	ins, rejected := inputs(t, s)
 	require.Empty(t, ins)
 	require.ElementsMatch(t, []string{
-		`dup.csv: the header has the column "user_id" twice`,
+		"dup.csv: columns 1 and 3 of the header have one name",
 		`empty.csv: empty file: a list with nobody in it has a header line`,
 		`spaces.csv: empty file: a list with nobody in it has a header line`,
 		`utf16.csv: UTF-16: save the file as UTF-8`,
 		`latin1.csv: the header is not valid UTF-8: save the file as UTF-8`,
 		`events.csv: rows of AWS S3 (Actions), by the column "event_name", without audience_action: add that column in Segment, or set list under audiences`,
 		`!!!.csv: no trait key can be made of the name "!!!": set key under audiences`,
-		`junk.bin: no column with an id: want user_id, anonymous_id, email or external_ids, the header is "\x00\x01\x02\x03"`,
+		"junk.bin: no column with an id: none of the 1 columns is user_id, anonymous_id, email or external_ids; is the header line missing?",
 		`cut.csv.gz: damaged gzip: it ends in the middle: was the upload cut off?`,
 		`badjson.txt: no JSON object that can be read at its beginning`,
 	}, dropPrefix(rejected, "noid.csv"))

@@ -1,7 +1,6 @@
 package audiences
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -69,12 +68,12 @@ func csvLayout(header []byte, a Audience) (layout, error) {
 		}
 	}
 	if most < 0 {
-		return best, fmt.Errorf("the header cannot be read as CSV: %q", show(header))
+		return best, errors.New("the first line cannot be read as a CSV header")
 	}
-	if name := duplicate(names); name != "" {
-		return best, fmt.Errorf("the header has the column %q twice", name)
+	if first, again := duplicate(names); again > 0 {
+		return best, fmt.Errorf("columns %d and %d of the header have one name", first+1, again+1)
 	}
-	return best.decide(names, header, a)
+	return best.decide(names, a)
 }
 
 func splitHeader(header []byte, comma byte) ([]string, error) {
@@ -122,20 +121,20 @@ func columns(names []string) (l layout, known int) {
 	return l, known
 }
 
-func duplicate(names []string) string {
+func duplicate(names []string) (first, again int) {
 	for i, name := range names {
-		if name != "" && slices.Contains(names[:i], name) {
-			return name
+		if at := slices.Index(names[:i], name); name != "" && at >= 0 {
+			return at, i
 		}
 	}
-	return ""
+	return 0, 0
 }
 
 // decide settles shape and class, or says why the file is of no use.
-func (l layout) decide(names []string, header []byte, a Audience) (layout, error) {
+func (l layout) decide(names []string, a Audience) (layout, error) {
 	delta := l.shape == source.ShapeChanges
 	if l.external < 0 && len(l.users)+len(l.anons)+len(l.emails) == 0 {
-		return l, fmt.Errorf("no column with an id: want user_id, anonymous_id, email or external_ids, the header is %q", show(header))
+		return l, fmt.Errorf("no column with an id: none of the %d columns is user_id, anonymous_id, email or external_ids; is the header line missing?", len(names))
 	}
 	if !delta && a.List == "" {
 		// To take such rows for a full list would let everybody else leave.
@@ -162,14 +161,4 @@ func shapeOf(a Audience, changes bool) source.Shape {
 		return source.ShapeChanges
 	}
 	return source.ShapeList
-}
-
-// show shortens a header for people. A file without one shows its first row
-// here, so addresses are taken out.
-func show(header []byte) string {
-	text := segment.Redact(string(bytes.ToValidUTF8(header, []byte("?"))))
-	if len(text) > shownHeader {
-		text = strings.ToValidUTF8(text[:shownHeader], "") + "..."
-	}
-	return text
 }

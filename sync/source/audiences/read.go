@@ -46,6 +46,8 @@ func (s *Source) readObject(ctx context.Context, b *batch, o source.Object, from
 		return err
 	}
 	defer r.Close()
+	defer func() { b.taken += r.Taken() }() // what the last rows of a part took
+	b.reader = r
 	b.object, b.parser, b.good, b.bad = o.Name, p, p.Position().Offset > 0, 0
 	err = b.readAll(ctx)
 	if b.stopped || bucketError(err) != nil {
@@ -142,7 +144,9 @@ type batch struct {
 	fn      func(source.Batch) error
 	object  string
 	parser  parser
-	stopped bool // by fn or the context
+	reader  *bucket.Reader
+	taken   int64 // bytes of earlier parts that no batch has told of
+	stopped bool  // by fn or the context
 
 	records  []source.Record
 	members  []source.Member
@@ -220,7 +224,12 @@ func (b *batch) flush(done bool) error {
 		position = b.parser.Position()
 		position.Done = done
 	}
-	err := b.fn(source.Batch{Records: b.records, Position: position})
+	taken := b.taken
+	if b.reader != nil {
+		taken += b.reader.Taken()
+	}
+	b.taken = 0
+	err := b.fn(source.Batch{Records: b.records, Position: position, Taken: taken})
 	b.release()
 	return err
 }

@@ -1,7 +1,10 @@
 package bucket
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
+	"fmt"
 	"io"
 	"net/url"
 	"os"
@@ -139,4 +142,35 @@ func TestALinkAsTheFolder(t *testing.T) {
 	require.NoError(t, os.Symlink("real", filepath.Join(dir, "link")))
 	_, names := list(t, open(t, "file://"+dir+"/link"))
 	require.Equal(t, []string{"vip.csv"}, names)
+}
+
+// What the standard library gives of a cut-off gzip stream, we give too.
+func TestTruncatedGzipKeepsWhatIsWhole(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	var whole bytes.Buffer
+	z := gzip.NewWriter(&whole)
+	for i := range 300 {
+		_, err := fmt.Fprintf(z, `{"type":"track","event":"Order %d","userId":"u%d"}`+"\n", i*i, i)
+		require.NoError(t, err)
+	}
+	require.NoError(t, z.Close())
+	for _, cut := range []int{60, 300, 900, whole.Len() - 9} {
+		name := fmt.Sprintf("%d.gz", cut)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), whole.Bytes()[:cut], 0o600))
+		std, err := gzip.NewReader(bytes.NewReader(whole.Bytes()[:cut]))
+		require.NoError(t, err)
+		want, err := io.ReadAll(std)
+		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+
+		b := open(t, "file://"+dir)
+		info, err := os.Stat(filepath.Join(dir, name))
+		require.NoError(t, err)
+		r, err := b.Open(t.Context(), source.Object{Name: name, Size: info.Size(), ModTime: info.ModTime()})
+		require.NoError(t, err)
+		got, err := io.ReadAll(r)
+		require.ErrorIs(t, err, ErrDamaged)
+		require.Equal(t, len(want), len(got), "cut at %d", cut)
+		require.NoError(t, r.Close())
+	}
 }

@@ -3,6 +3,7 @@ package bucket
 import (
 	"bufio"
 	"bytes"
+	stdgzip "compress/gzip"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -32,6 +33,19 @@ type Reader struct {
 	blob    *blob.Reader
 	decoded io.Reader
 	readErr error // of the bucket, in contrast to the gzip stream's
+	taken   int64 // bytes that came from the bucket and nobody has asked about
+
+	zipped bool
+	given  int64 // decoded bytes that the caller got
+	slow   bool  // the standard gzip reader is at it
+}
+
+// Taken gives the bytes that came from the bucket since it was last asked, as
+// the object is stored: for progress.
+func (r *Reader) Taken() int64 {
+	n := r.taken
+	r.taken = 0
+	return n
 }
 
 // Open opens an object for reading from its start. Whether it is gzip (one or
@@ -79,11 +93,35 @@ func (r *Reader) detect() error {
 	if !bytes.Equal(magic, []byte{0x1f, 0x8b}) {
 		return nil
 	}
-	unzip, err := gzip.NewReader(buffered)
+	r.zipped = true
+	if r.slow {
+		r.decoded, err = stdgzip.NewReader(buffered)
+	} else {
+		r.decoded, err = gzip.NewReader(buffered)
+	}
 	if err != nil {
 		return r.explain(err)
 	}
-	r.decoded = unzip
+	return nil
+}
+
+// slowly reads a broken gzip stream once more with the standard library, which
+// gives everything before the break; the fast reader holds back its last block.
+func (r *Reader) slowly() error {
+	raw, err := r.b.blob.NewReader(context.Background(), r.object.Name, nil)
+	if err != nil {
+		return r.b.explain(fmt.Sprintf("open %q", r.object.Name), err)
+	}
+	if err := r.blob.Close(); err != nil {
+		return errors.Join(err, raw.Close())
+	}
+	r.blob, r.slow = raw, true
+	if err := r.detect(); err != nil {
+		return err
+	}
+	if _, err := io.CopyN(io.Discard, r.decoded, r.given); err != nil {
+		return r.explain(err)
+	}
 	return nil
 }
 
@@ -93,6 +131,7 @@ type noted struct{ *Reader }
 
 func (n noted) Read(p []byte) (int, error) {
 	count, err := n.blob.Read(p)
+	n.taken += int64(count)
 	if err == nil || err == io.EOF { //nolint:errorlint // a wrapped EOF is a lost connection, not the end
 		return count, err
 	}
@@ -107,10 +146,14 @@ func (n noted) Read(p []byte) (int, error) {
 // stream.
 func (r *Reader) Read(p []byte) (int, error) {
 	n, err := r.decoded.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		err = r.explain(err)
+	r.given += int64(n)
+	if err == nil || errors.Is(err, io.EOF) {
+		return n, err
 	}
-	return n, err
+	if r.zipped && !r.slow && r.readErr == nil {
+		return n, r.slowly()
+	}
+	return n, r.explain(err)
 }
 
 func (r *Reader) explain(err error) error {

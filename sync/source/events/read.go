@@ -42,7 +42,7 @@ func (s *Source) Read(ctx context.Context, in source.Input, from source.Position
 	}
 	defer reader.Close()
 
-	b := &batch{source: s, object: object.Name, split: split, fn: fn, good: split.Position().Offset > 0}
+	b := &batch{source: s, object: object.Name, reader: reader, split: split, fn: fn, good: split.Position().Offset > 0}
 	defer b.release()
 	err = b.readAll(ctx)
 	damaged := errors.Is(err, bucket.ErrDamaged) || errors.Is(err, errJunk)
@@ -99,6 +99,7 @@ func (s *Source) open(ctx context.Context, o source.Object, from source.Position
 type batch struct {
 	source  *Source
 	object  string
+	reader  *bucket.Reader
 	split   *bucket.Splitter
 	fn      func(source.Batch) error
 	stopped bool // by fn or the context
@@ -191,7 +192,7 @@ func (b *batch) flush(done bool) error {
 	}
 	position := b.split.Position()
 	position.Done = done
-	err := b.fn(source.Batch{Records: b.records, Position: position})
+	err := b.fn(source.Batch{Records: b.records, Position: position, Taken: b.reader.Taken()})
 	b.release()
 	return err
 }
