@@ -56,7 +56,9 @@ func TestDefaults(t *testing.T) {
 		Workers: 16, Coalesce: true, RequestTimeout: 10 * time.Second, AttributionWait: 6 * time.Hour,
 		PageLoadsPerSecond: 100, ConversionsPerHour: 900, Unknown: Unknown{PageLoads: "resend", Conversions: "resend"},
 	}, c.Delivery)
-	require.Equal(t, Guard{MaxExits{Percent: 30, AtLeast: 100}}, c.Guard)
+	require.Equal(t, Guards{
+		MaxExits: MaxExits{30, 100}, MaxJoins: MaxJoins{false, 100, 100}, FirstSync: "pass", Conversions: MaxConversions{Percent: 300, AtLeast: 100},
+	}, c.Guard)
 	require.Equal(t, 720*time.Hour, c.MaxEventAge)
 	require.Equal(t, "/var/lib/impactsync/state.db", c.State.Path)
 	require.Equal(t, "0 */2 * * *", c.Schedule)
@@ -71,7 +73,7 @@ func TestZeroIsNotAbsent(t *testing.T) {
 	c := load(t, good+`delivery: {coalesce: false, attributionWait: 0s, pageLoadsPerSecond: 0, conversionsPerHour: 0}
 guard: {maxExits: {percent: 0}}
 `)
-	require.Equal(t, Guard{MaxExits{Percent: 0, AtLeast: 100}}, c.Guard)
+	require.Equal(t, MaxExits{Percent: 0, AtLeast: 100}, c.Guard.MaxExits)
 	d := c.Delivery
 	require.Zero(t, d.AttributionWait)
 	require.Zero(t, d.PageLoadsPerSecond)
@@ -92,15 +94,15 @@ func TestAudiencesKeepTheirOrderAndTakeTheGuard(t *testing.T) {
     kind: audiences
     url: file://./audiences/
     audiences:
-      "z-*.csv": {name: Order Completed Last 30days, list: full, guard: {maxExits: {percent: 5}}}
+      "z-*.csv": {name: Order Completed Last 30days, list: full, guard: {maxExits: {percent: 5}, maxJoins: {percent: 200, atLeast: 100}, firstSync: hold}}
       "a-*.csv": {key: vip, parts: true}
-guard: {maxExits: {atLeast: 7}}
+guard: {maxExits: {atLeast: 7}, maxJoins: {percent: 50, atLeast: 9}}
 `)
 	s := c.Sources[1]
 	require.Equal(t, "file:///etc/impactsync/audiences/", s.URL)
 	require.Equal(t, []Audience{
-		{Pattern: "z-*.csv", Name: "Order Completed Last 30days", List: "full", OnMissing: "keep", Guard: Guard{MaxExits{5, 7}}},
-		{Pattern: "a-*.csv", Key: "vip", Parts: true, OnMissing: "keep", Guard: Guard{MaxExits{30, 7}}},
+		{Pattern: "z-*.csv", Name: "Order Completed Last 30days", List: "full", OnMissing: "keep", Guard: Guard{MaxExits{5, 7}, MaxJoins{true, 200, 100}, "hold"}},
+		{Pattern: "a-*.csv", Key: "vip", Parts: true, OnMissing: "keep", Guard: Guard{MaxExits{30, 7}, MaxJoins{true, 50, 9}, "pass"}},
 	}, s.Audiences)
 }
 

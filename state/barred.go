@@ -1,0 +1,156 @@
+package state
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"fmt"
+	"maps"
+)
+
+// ErrHashKey says that the state keeps forgotten people out by a key that the
+// file was not opened with: going on would take them in again.
+var ErrHashKey = errors.New("the hash key does not fit the state")
+
+// barred is who must not be taken in: the hashes of their ids. It is never
+// changed, only replaced.
+type barred struct {
+	key []byte
+	ids map[[16]byte]bool
+}
+
+// hashID is the keyed hash of an id. The kind of the id is not in it: an id
+// that was a user's is none of a visitor's either.
+func hashID(key []byte, id string) (h [16]byte) {
+	m := hmac.New(sha256.New, key)
+	m.Write([]byte(id))
+	copy(h[:], m.Sum(nil))
+	return h
+}
+
+func (b *barred) has(id string) bool { return id != "" && b.ids[hashID(b.key, id)] }
+
+// filter reports whether a person is barred by the id they are addressed by.
+// Other barred ids are taken off: stripped says so.
+func (b *barred) filter(p *Person) (out, stripped bool) {
+	if b == nil || len(b.ids) == 0 {
+		return false, false
+	}
+	if _, key := p.kindAndKey(); b.has(key) {
+		return true, false
+	}
+	for _, rider := range []*string{&p.AnonymousID, &p.EmailSHA1} {
+		if b.has(*rider) {
+			*rider, stripped = "", true
+		}
+	}
+	return false, stripped
+}
+
+// bar keeps ids out from now on, each with the id its person was named by.
+func (t *tx) bar(ids map[string]string) error {
+	key := t.d.hashKey
+	if len(key) == 0 || len(ids) == 0 {
+		return nil
+	}
+	insert := func(id, name string) error {
+		hash, person := hashID(key, id), hashID(key, name)
+		_, err := t.exec(`INSERT INTO forgotten (hash, person, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, hash[:], person[:], t.now)
+		return err
+	}
+	// The hash of nothing tells, later, whether the key is still the same.
+	if err := insert("", ""); err != nil {
+		return err
+	}
+	for id, name := range ids {
+		if id == "" {
+			continue
+		}
+		if err := insert(id, name); err != nil {
+			return err
+		}
+	}
+	return t.loadBarred()
+}
+
+// loadBarred reads who is barred; 40 bytes of memory for each id.
+func (t *tx) loadBarred() error {
+	if len(t.d.hashKey) == 0 {
+		return nil
+	}
+	b := &barred{key: t.d.hashKey, ids: map[[16]byte]bool{}}
+	err := t.each(`SELECT hash FROM forgotten`, nil, func(rows *sql.Rows) error {
+		var h sql.RawBytes
+		if err := rows.Scan(&h); err != nil {
+			return err
+		}
+		if len(h) != 16 {
+			return fmt.Errorf("%w: a hash of the forgotten has %d bytes", ErrUnusable, len(h))
+		}
+		b.ids[[16]byte(h)] = true
+		return nil
+	})
+	if old := t.d.barred.Load(); err == nil && (old == nil || !maps.Equal(old.ids, b.ids)) {
+		t.d.barred.Store(b)
+	}
+	return err
+}
+
+// checkHashKey refuses to go on without the key that keeps people out.
+func (t *tx) checkHashKey() error {
+	var barring, same bool
+	own := hashID(t.d.hashKey, "")
+	if _, err := t.get(`SELECT count(*) > 0, coalesce(sum(hash = ?), 0) > 0 FROM forgotten`, []any{own[:]}, &barring, &same); err != nil {
+		return err
+	}
+	switch {
+	case !barring || same && len(t.d.hashKey) > 0:
+		return nil
+	case len(t.d.hashKey) == 0:
+		return fmt.Errorf("%w: the state keeps forgotten people out, and no hash key is configured", ErrHashKey)
+	}
+	return fmt.Errorf("%w: the state keeps forgotten people out by another hash key than the configured one", ErrHashKey)
+}
+
+// Readmit lets a forgotten person in again, by any id they had. It gives how
+// many ids are let in; nothing comes back by itself.
+func (d *DB) Readmit(ctx context.Context, id string) (n int64, err error) {
+	return n, d.update(ctx, func(t *tx) error {
+		if err := t.checkHashKey(); err != nil {
+			return err
+		}
+		hash := hashID(d.hashKey, id)
+		n, err = t.exec(`DELETE FROM forgotten WHERE person IN (SELECT person FROM forgotten WHERE hash = ?)`, hash[:])
+		if err != nil {
+			return err
+		}
+		if n == 0 || id == "" {
+			return fmt.Errorf("%w: nobody with this id is kept out", ErrNotFound)
+		}
+		return t.loadBarred()
+	})
+}
+
+// refreshed notices that another process has written: what is remembered of
+// the file in memory is then read again.
+func (t *tx) refreshed() error {
+	var version int64
+	if _, err := t.get(`PRAGMA data_version`, nil, &version); err != nil {
+		return err
+	}
+	if version == t.d.version {
+		return nil
+	}
+	t.d.version = version
+	t.d.traits = nil
+	t.d.profiles.clear()
+	if t.d.barred.Load() == nil && len(t.d.hashKey) == 0 {
+		return nil
+	}
+	return t.loadBarred()
+}
+
+// KeepsOut reports whether forgotten people are kept out of this file.
+func (d *DB) KeepsOut() bool { return len(d.hashKey) > 0 }
