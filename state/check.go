@@ -117,6 +117,7 @@ func (d *DB) copyTo(ctx context.Context, to string) (err error) {
 // backup. The old file is kept beside it; its new path comes back, "" if there
 // was none. The caller holds the lock.
 func Restore(ctx context.Context, path, backup string, now time.Time) (old string, err error) {
+	path = resolve(path)
 	b, err := Open(ctx, Options{Path: backup, ReadOnly: true})
 	if err != nil {
 		return "", fmt.Errorf("restore %s: %w", backup, err)

@@ -24,7 +24,7 @@ type Lock struct {
 // Acquire takes the lock beside the state file, or gives [ErrLocked] with who
 // holds it since when. It does not wait.
 func Acquire(statePath string, now time.Time) (*Lock, error) {
-	path := statePath + ".lock"
+	path := resolve(statePath) + ".lock"
 	l := &Lock{file: flock.New(path, flock.SetPermissions(0o600), flock.SetFlag(os.O_CREATE|os.O_RDWR))}
 	got, err := l.file.TryLock()
 	if errors.Is(err, fs.ErrNotExist) {
@@ -34,8 +34,7 @@ func Acquire(statePath string, now time.Time) (*Lock, error) {
 		return nil, fmt.Errorf("%w: lock %s: %w", ErrUnusable, path, err)
 	}
 	if !got {
-		holder, _ := os.ReadFile(path)
-		return nil, fmt.Errorf("%w: %s, held by %s", ErrLocked, statePath, describe(holder))
+		return nil, fmt.Errorf("%w: %s, held by %s", ErrLocked, statePath, holder(path))
 	}
 	host, _ := os.Hostname()
 	owner := fmt.Sprintf("process %d on %s since %s\n", os.Getpid(), host, now.UTC().Format(time.RFC3339))
@@ -44,13 +43,34 @@ func Acquire(statePath string, now time.Time) (*Lock, error) {
 	return l, nil
 }
 
-func describe(holder []byte) string {
-	if s := strings.TrimSpace(string(holder)); s != "" && len(s) < 300 {
-		return s
+// holder reads who holds the lock. Whoever got it just now may not have written
+// it down yet, over the name of one that was killed, so it gets a moment.
+func holder(path string) string {
+	for range 10 {
+		<-time.After(50 * time.Millisecond)
+		text, err := os.ReadFile(path)
+		if s := strings.TrimSpace(string(text)); err == nil && s != "" && len(s) < 300 {
+			return s
+		}
 	}
 	return "an unknown process"
 }
 
-// Release gives the lock back. The file stays: removing it would let two
+// resolve gives the one path of a file: two names for it, one of them a link,
+// must not make two locks.
+func resolve(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	if folder, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+		return filepath.Join(folder, filepath.Base(path))
+	}
+	return path
+}
+
+// Release gives the lock back. The file stays, empty: removing it would let two
 // processes lock two files of one name.
-func (l *Lock) Release() error { return l.file.Unlock() }
+func (l *Lock) Release() error {
+	_ = os.Truncate(l.file.Path(), 0) // nobody holds it any more
+	return l.file.Unlock()
+}

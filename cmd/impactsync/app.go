@@ -21,6 +21,7 @@ type app struct {
 
 	config  string // --config
 	json    bool   // --json
+	network bool   // --allow-network-filesystem
 	started bool   // a command took over from the parsing of the command line
 }
 
@@ -58,6 +59,7 @@ exactly what changed.`,
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.PersistentFlags().StringVar(&a.config, "config", "impactsync.yaml", "the configuration file")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "results and errors as JSON")
+	root.PersistentFlags().BoolVar(&a.network, "allow-network-filesystem", false, "take a state file on NFS, SMB, FUSE or the like, at your own risk")
 	root.AddCommand(
 		a.runCommand(), a.planCommand(), a.statusCommand(), a.explainCommand(),
 		a.refusedCommand(), a.rejectedCommand(), a.approveCommand(), a.adoptCommand(), a.resyncCommand(),

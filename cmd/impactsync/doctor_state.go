@@ -16,6 +16,9 @@ import (
 func (d *doctor) checkState(ctx context.Context) {
 	path := d.config.State.Path
 	d.checkDisk(path)
+	if err := d.local(d.config); err != nil {
+		d.bad("state", hintFor(err), err, impactsync.ExitCode(err))
+	}
 	db, err := state.Open(ctx, state.Options{Path: path, ReadOnly: true, Binding: binding(d.config)})
 	switch {
 	case errors.Is(err, state.ErrMissing):

@@ -59,6 +59,9 @@ func (a *app) changed(ctx context.Context, fn func(*state.DB) error) error {
 	if err != nil {
 		return err
 	}
+	if err := a.local(c); err != nil {
+		return err
+	}
 	db, err := state.Open(ctx, state.Options{Path: c.State.Path})
 	if err != nil {
 		return err
@@ -77,11 +80,26 @@ func (a *app) locked(ctx context.Context, fn func(*state.DB) error) error {
 
 // holding runs fn while it holds the lock on the configuration's state.
 func (a *app) holding(c *config.Config, fn func() error) error {
+	if err := a.local(c); err != nil {
+		return err
+	}
 	lock, err := state.Acquire(c.State.Path, time.Now())
 	if err != nil {
 		return err
 	}
 	return errors.Join(fn(), lock.Release())
+}
+
+// fileSystem is the check of where the state lies; tests put another in its place.
+var fileSystem = state.CheckFileSystem
+
+// local refuses a state on a network file system, unless a flag says that it
+// is wanted there.
+func (a *app) local(c *config.Config) error {
+	if a.network {
+		return nil
+	}
+	return fileSystem(c.State.Path)
 }
 
 // osLookup is the environment.

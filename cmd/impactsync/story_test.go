@@ -163,16 +163,16 @@ func (s *story) log(at time.Time) {
 		page := fmt.Sprintf("%sp/%d-%d", storyHome, s.step, i)
 		add("page", map[string]any{"userId": who, "context": map[string]any{"page": map[string]any{"url": page}}})
 		s.due.events[page] = true
-		switch {
-		case i%4 == 0:
+		switch i % 4 {
+		case 0:
 			member := s.rng.IntN(2) == 0
 			add("identify", map[string]any{"userId": who, "traits": map[string]any{"web": member}, "context": engage("web", "audience")})
 			s.wanted[who+" web"] = fmt.Sprint(member)
-		case i%4 == 1:
+		case 1:
 			tier := fmt.Sprintf("t%d", s.rng.IntN(5))
 			add("identify", map[string]any{"userId": who, "traits": map[string]any{"tier": tier}, "context": engage("tier", "computed_trait")})
 			s.wanted[who+" tier"] = tier
-		case i%4 == 2:
+		case 2:
 			order := fmt.Sprintf("o%d-%d", s.step, i)
 			add("track", map[string]any{"userId": who, "event": "Order Completed", "properties": map[string]any{"order_id": order, "revenue": 12.5, "currency": "USD"}})
 			s.due.events[order] = true

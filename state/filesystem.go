@@ -1,0 +1,59 @@
+package state
+
+import (
+	"fmt"
+	"path/filepath"
+	"runtime"
+
+	sys "golang.org/x/sys/unix"
+)
+
+// ErrNetwork says that the state would lie on a network file system. SQLite's
+// write-ahead log wants all of its processes on one host
+// (https://www.sqlite.org/wal.html), and locks there may hold for one host only.
+var ErrNetwork = fmt.Errorf("%w: it lies on a network file system", ErrUnusable)
+
+// networks are the file systems that are refused, by the number that statfs(2)
+// gives. FUSE is among them because nothing tells sshfs, s3fs or gcsfuse from a
+// local one.
+var networks = map[uint32]string{
+	0x6969:     "NFS",
+	0xff534d42: "CIFS",
+	0xfe534d42: "SMB2",
+	0x517b:     "SMB",
+	0x65735546: "FUSE, as sshfs, s3fs and gcsfuse are",
+	0x01021997: "9P",
+	0x00c36400: "Ceph",
+	0x5346414f: "AFS",
+	0x6b414653: "AFS",
+	0x0bd00bd0: "Lustre",
+	0x47504653: "GPFS",
+	0x786f4256: "a VirtualBox shared folder",
+	0xbacbacbc: "a VMware shared folder",
+}
+
+// statfs gives the number of the file system of a folder; tests put another in
+// its place.
+var statfs = func(folder string) (uint32, error) {
+	var fs sys.Statfs_t
+	err := sys.Statfs(folder, &fs)
+	return uint32(fs.Type), err
+}
+
+// CheckFileSystem gives [ErrNetwork], with the kind of file system, for a state
+// file whose folder is on one. It knows those of Linux; what cannot be asked is
+// not refused.
+func CheckFileSystem(path string) error {
+	if runtime.GOOS != "linux" {
+		return nil
+	}
+	folder := filepath.Dir(resolve(path))
+	number, err := statfs(folder)
+	if err != nil {
+		return nil //nolint:nilerr // opening the file says what is the matter
+	}
+	if kind, network := networks[number]; network {
+		return fmt.Errorf("%w: %s is on %s", ErrNetwork, folder, kind)
+	}
+	return nil
+}
