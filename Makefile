@@ -47,3 +47,6 @@ deps: ## download the modules
 
 clean: ## remove what was built, and the demo
 	rm -rf bin demo dist
+
+bench: build ## Time the program against its peers, side by side (minutes; BENCH="-only diff" for one row).
+	go run ./cmd/bench -bin bin/impactsync $(BENCH)

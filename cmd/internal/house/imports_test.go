@@ -39,6 +39,7 @@ var rooms = map[string][]string{
 	"cmd/internal/telemetry":   {"state", "sync"},
 	"cmd/internal/house":       {},
 	"cmd/shopgen":              {"cmd/internal/shopdata"},
+	"cmd/bench":                {"cmd/internal/shopdata"},
 	"cmd/impactsync":           {"..."},
 }
 
