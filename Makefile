@@ -8,7 +8,7 @@ export CGO_ENABLED = 1
 export GOFLAGS += -buildvcs=false
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo sample test race lint fuzz k8s ci deps clean
+.PHONY: help build demo sample test race lint fuzz k8s ci deps clean bench
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
