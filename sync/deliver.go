@@ -27,6 +27,7 @@ type dispatch struct {
 	*pass
 	jobs     chan state.Claim
 	outcomes chan state.Outcome
+	lead     lead
 	open     int  // claimed and not settled
 	full     bool // the last turn gave all that was asked for
 	lastSend time.Time
@@ -111,7 +112,28 @@ func (d *dispatch) loop(ctx context.Context, giveUp context.CancelCauseFunc) err
 			continue
 		}
 		settled = d.collect(ctx, giveUp)
+		d.lead.note(d.now(), len(settled))
 	}
+}
+
+// lead is how far claims run ahead of answers. What is claimed beyond the requests
+// under way is in doubt if the process dies, although it was never sent: no
+// more of it than a quarter of a second's worth, and no more than a group.
+type lead struct {
+	perSecond float64
+	noted     time.Time
+}
+
+func (l *lead) note(now time.Time, settled int) {
+	const weight = 0.3 // of the newest
+	if spent := now.Sub(l.noted).Seconds(); !l.noted.IsZero() && spent > 0 {
+		l.perSecond += weight * (float64(settled)/spent - l.perSecond)
+	}
+	l.noted = now
+}
+
+func (l *lead) ahead(workers int) int {
+	return min(max(int(l.perSecond/4), workers), groupSize)
 }
 
 // keepLimits counts what was claimed, after what was settled is committed.
@@ -152,7 +174,7 @@ func (d *dispatch) stopped(ctx context.Context) string {
 
 // want is the room for new claims: workers and rates allowing.
 func (d *dispatch) want() state.Want {
-	room := d.Workers + groupSize - d.open
+	room := max(d.Workers+d.lead.ahead(d.Workers)-d.open, 0)
 	w := state.Want{
 		Trait: d.options.Trait, People: d.options.People, Coalesce: d.Coalesce, AttributionWait: d.AttributionWait, Kinds: d.Unknown,
 	}
