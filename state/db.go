@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mattn/go-sqlite3"
@@ -54,6 +55,10 @@ type Options struct {
 	// Binding is written into a new file and compared with an old one. Nil
 	// skips the comparison (for commands that only look).
 	Binding *Binding
+	// HashKey is the secret by which forgotten people are recognised, kept
+	// outside the file. Without one nobody is kept out, and a file that keeps
+	// somebody out is refused by runs ([ErrHashKey]).
+	HashKey []byte
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Point is for tests that kill the process: it is told "before Turn
@@ -76,12 +81,16 @@ type DB struct {
 	traits   map[string]*trait // by key; reloaded after a rollback
 	ordered  []*trait          // the same, by key
 	run      int64             // 0 outside a run
+	version  int64             // of the file, as SQLite counts other processes' writes
+	hashKey  []byte
+	barred   atomic.Pointer[barred]
 	profiles known
 	beat     int64          // the last heartbeat of the run
 	seq      int64          // attempts claimed by this process
 	open     map[int64]bool // profiles with an attempt in flight
 	people   map[int64]bool // profiles claimed in this run
 	credit   [4]float64     // of the classes of the tracking host's queue
+	guards   Guards         // of the run
 }
 
 // Open opens or makes a state file, migrates an older schema and checks the
@@ -90,7 +99,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if err := prepareFile(o); err != nil {
 		return nil, err
 	}
-	d := &DB{path: o.Path, now: o.Now, at: o.Point, stmts: map[string]*sql.Stmt{}, open: map[int64]bool{}, people: map[int64]bool{}}
+	d := &DB{path: o.Path, now: o.Now, at: o.Point, hashKey: o.HashKey, stmts: map[string]*sql.Stmt{}, open: map[int64]bool{}, people: map[int64]bool{}}
 	if d.now == nil {
 		d.now = time.Now
 	}

@@ -52,7 +52,7 @@ func TestLargeLists(t *testing.T) {
 	t.Run("exits that are still due count for the next list's verdict", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
-		guard := state.Guard{Percent: 30, AtLeast: 100}
+		guard := state.Guard{Exits: &state.Limit{Percent: 30, AtLeast: 100}}
 		b.list("vip", guard, crowd(0, n)...)
 		b.sendAll()
 		require.False(t, b.list("vip", guard, crowd(2400, n)...).Held, "20 %")

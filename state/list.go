@@ -14,17 +14,9 @@ import (
 type ListInfo struct {
 	Trait    TraitInfo
 	Source   string
-	Objects  []Object  // its parts; their positions move when the list is applied
-	ListedAt time.Time // of the newest part
-	Guard    Guard
-}
-
-// Guard says how many exits of one trait are too many to be believed. They are
-// held when there are at least AtLeast and more than Percent of those told
-// true; an empty list that would end every membership is always held.
-type Guard struct {
-	Percent float64 // 0 means no limit by share
-	AtLeast int
+	Objects  []Object           // its parts; their positions move when the list is applied
+	ListedAt time.Time          // of the newest part
+	Progress func(people int64) // called as Apply goes on; may be nil
 }
 
 // Verdict is what became of a list.
@@ -36,6 +28,8 @@ type Verdict struct {
 	Unchanged int64
 	Held      bool
 	Reason    string // the guard's words
+
+	exits, joins string // the same, of each direction
 }
 
 // ErrIgnoredList says that a list has nothing to say: it is not newer than the
@@ -51,7 +45,8 @@ type List struct {
 	spill spill
 
 	digest digest
-	riders bool // some line has more than the person's key
+	barred *barred // as it was when the list began
+	riders bool    // some line has more than the person's key
 	buf    []byte
 }
 
@@ -63,6 +58,7 @@ func (d *DB) NewList(ctx context.Context, info ListInfo) (*List, error) {
 	var ignored error
 	err := d.update(ctx, func(t *tx) (err error) {
 		ignored, err = l.begin(t)
+		l.barred = d.barred.Load()
 		return err
 	})
 	if err := errors.Join(err, ignored); err != nil {
@@ -80,6 +76,9 @@ func (l *List) Add(ctx context.Context, p Person, value string, cleared bool) er
 			return err
 		}
 		p = user
+	}
+	if out, _ := l.barred.filter(&p); out {
+		return nil
 	}
 	for _, s := range [...]string{p.UserID, p.AnonymousID, p.EmailSHA1, value} {
 		if strings.IndexByte(s, 0) >= 0 { // the merge puts it between fields

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -41,6 +40,10 @@ func newMerge(ctx context.Context, t *tx, l *List) (*merge, error) {
 	}
 	m := &merge{tx: t, ctx: ctx, list: l, trait: tr, at: unix(l.info.ListedAt), exits: exits}
 	m.joins.merge = m
+	if now := t.d.barred.Load(); now != l.barred {
+		l.spill.barred = now
+		m.kept++ // the digest is not of what is merged
+	}
 	_, err = t.get(`SELECT coalesce(list_digest, ''), coalesce((SELECT value FROM counters WHERE scope = id AND name = 'told'), 0) FROM traits WHERE id = ?`,
 		[]any{tr.id}, &m.last, &m.verdict.Told)
 	return m, err
@@ -113,6 +116,9 @@ func (m *merge) run(reader *sql.Conn) error {
 		}
 		if err := m.span(members, rows); err != nil {
 			return err
+		}
+		if m.list.info.Progress != nil {
+			m.list.info.Progress(int64(len(members)))
 		}
 	}
 	return nil
@@ -427,13 +433,15 @@ func (m *merge) exit(id int64, due int) error {
 
 // finish writes the exits with the guard's verdict and the generation's end.
 func (m *merge) finish() error {
-	m.judge()
-	status, end := statusPending, "applied"
-	if m.verdict.Held {
-		status, end = statusHeld, "held"
-	}
-	if err := m.exits.each(func(id int64) error { return m.exit(id, status) }); err != nil {
+	if err := m.judge(); err != nil {
 		return err
+	}
+	if err := m.writeExits(); err != nil {
+		return err
+	}
+	end := "applied"
+	if m.verdict.Held {
+		end = "held"
 	}
 	v, name := m.verdict, m.list.info.Trait.Name
 	_, err := m.exec(`UPDATE generations SET state = ?, members = ?, joins = ?, exits = ?, told = ?, unchanged = ?, verdict = ?, applied_at = ? WHERE id = ?`,
@@ -452,7 +460,7 @@ func (m *merge) finish() error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(m.keepDigest(), m.releaseApproved(m.trait.id))
+	return m.keepDigest()
 }
 
 // keepDigest remembers the list for the next one, if the state now says just
@@ -466,19 +474,4 @@ func (m *merge) keepDigest() error {
 	}
 	_, err := m.exec(`UPDATE traits SET list_digest = ? WHERE id = ?`, keep, m.trait.id)
 	return err
-}
-
-// judge is the guard.
-func (m *merge) judge() {
-	g, v := m.list.info.Guard, &m.verdict
-	switch {
-	case m.trait.class != Audience || v.Exits == 0:
-	case v.Members == 0:
-		v.Held = true
-		v.Reason = fmt.Sprintf("the list is empty and would end all %d memberships", v.Exits)
-	case g.Percent > 0 && v.Exits >= int64(g.AtLeast) && float64(v.Exits)*100 > g.Percent*float64(v.Told):
-		v.Held = true
-		v.Reason = fmt.Sprintf("%d of %d people told true would leave (%d %%): more than %g %% and at least %d",
-			v.Exits, v.Told, v.Exits*100/max(v.Told, 1), g.Percent, g.AtLeast)
-	}
 }

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,6 +40,9 @@ func TestModel(t *testing.T) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			t.Parallel()
 			m := &model{bench: setup(t), rng: rand.New(rand.NewPCG(uint64(seed), 1)), wanted: map[string]bool{}, holds: map[string]string{}, tried: map[string]bool{}}
+			for _, key := range modelKeys {
+				m.guards[key] = m.guard()
+			}
 			for range 60 {
 				m.now = m.now.Add(time.Duration(1+m.rng.IntN(200)) * time.Second)
 				m.step()
@@ -52,7 +56,7 @@ func TestModel(t *testing.T) {
 }
 
 func (m *model) step() {
-	switch n := m.rng.IntN(12); {
+	switch n := m.rng.IntN(14); {
 	case n < 4:
 		m.message()
 	case n < 6 && len(m.open) == 0:
@@ -61,6 +65,8 @@ func (m *model) step() {
 		m.take()
 	case n < 11:
 		m.answer()
+	case n < 13:
+		m.letThrough(int64(1 + m.rng.IntN(4)))
 	default:
 		m.kill()
 	}
@@ -73,7 +79,9 @@ func (m *model) message() {
 	}
 	u := modelUsers[m.rng.IntN(len(modelUsers))]
 	value := m.rng.IntN(2) == 0
-	m.change(user(u), "web", fmt.Sprint(value), m.now)
+	web := audience("web")
+	web.ComputationID = []string{"aud_1", "aud_1", "aud_1", "aud_2", ""}[m.rng.IntN(5)]
+	m.store(state.Item{Person: user(u), SeenAt: m.now, Change: &state.Change{Trait: web, Value: fmt.Sprint(value), At: m.now}})
 	m.wanted[u+"|web"] = value
 	if m.rng.IntN(3) == 0 {
 		m.change(user(u), "web", fmt.Sprint(!value), m.now.Add(-time.Hour*1000))
@@ -89,11 +97,53 @@ func (m *model) fullList() {
 			members = append(members, u)
 		}
 	}
-	if len(members) == 0 { // the guard would hold it
-		members = modelUsers[:1]
-		m.wanted[members[0]+"|"+key] = true
+	m.list(key, m.guards[key], members...)
+}
+
+// guard is any guard, or none.
+func (m *model) guard() (g state.Guard) {
+	if m.rng.IntN(2) == 0 {
+		g.Exits = limit(float64(m.rng.IntN(60)), m.rng.Int64N(4))
 	}
-	m.list(key, state.Guard{}, members...)
+	if m.rng.IntN(2) == 0 {
+		g.Joins = limit(float64(m.rng.IntN(60)), m.rng.Int64N(4))
+	}
+	g.FirstSync = m.rng.IntN(2) == 0
+	return g
+}
+
+// letThrough approves some of what is held, and looks that no more is let go.
+func (m *model) letThrough(most int64) {
+	if len(m.open) > 0 {
+		return
+	}
+	m.judge()
+	sets := m.held()
+	if len(sets) == 0 {
+		return
+	}
+	s := sets[m.rng.IntN(len(sets))]
+	if s.Direction == state.NewComputation {
+		_, id, _ := strings.Cut(s.Command, "--computation ")
+		got, err := m.db.Approve(context.Background(), state.Approval{Key: s.Key, Direction: s.Direction, Computation: id})
+		require.NoError(m.t, err)
+		require.Equal(m.t, s.Held, got.Held)
+		m.judge()
+		m.sound()
+		return
+	}
+	got := m.approve(s.Key, s.Direction, most)
+	require.Equal(m.t, s.Held, got.Held)
+	require.LessOrEqual(m.t, got.Granted, min(most, s.Held))
+	m.judge()
+	left := int64(0)
+	for _, now := range m.held() {
+		if now.Key == s.Key && now.Direction == s.Direction {
+			left = now.Held
+		}
+	}
+	require.Equal(m.t, s.Held-got.Granted, left)
+	m.sound()
 }
 
 func (m *model) take() {
@@ -154,6 +204,12 @@ func (m *model) drain() {
 	_, err := m.db.BeginRun(context.Background(), state.RunInfo{Kind: "run", Fingerprint: "mended"})
 	require.NoError(m.t, err)
 	m.now = m.now.Add(100 * time.Hour)
+	for range 100 {
+		if m.judge(); len(m.held()) == 0 {
+			break
+		}
+		m.letThrough(1000)
+	}
 	for range 100 {
 		claims := m.claim()
 		if len(claims) == 0 {

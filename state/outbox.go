@@ -46,7 +46,7 @@ func (s *storing) event(it *Item, profile int64) error {
 	return s.flush()
 }
 
-const deliveryColumns = `(kind, status, has_click, profile_id, message_id, event, event_at, created_at, payload, origin, line, event_type, order_id)`
+const deliveryColumns = `(kind, status, has_click, profile_id, message_id, event, event_at, created_at, payload, origin, line, event_type, order_id, amount, currency)`
 
 func (s *storing) conversion(p pageLoad) error {
 	e := p.item.Event
@@ -58,8 +58,16 @@ func (s *storing) conversion(p pageLoad) error {
 		s.countRun("duplicate_message", 1)
 		return nil
 	}
-	added, err := s.exec(`INSERT INTO deliveries `+deliveryColumns+` VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-		e.Kind, p.item.ClickID != "", p.profile, e.MessageID, e.Name, nanos(e.At), s.now, string(e.Payload), s.origin, p.item.Line, null(e.EventType), null(e.OrderID))
+	status := statusPending
+	if s.d.guards.Conversions.on() {
+		status = statusHeld // until the guard's verdict
+	}
+	var amount any
+	if e.Currency != "" {
+		amount = e.Amount
+	}
+	added, err := s.exec(`INSERT INTO deliveries `+deliveryColumns+` VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+		e.Kind, status, p.item.ClickID != "", p.profile, e.MessageID, e.Name, nanos(e.At), s.now, string(e.Payload), s.origin, p.item.Line, null(e.EventType), null(e.OrderID), amount, null(e.Currency))
 	if err != nil {
 		return err
 	}
@@ -68,7 +76,7 @@ func (s *storing) conversion(p pageLoad) error {
 		return nil
 	}
 	s.countRun("found", 1)
-	s.count(scopeConversions, statusNames[statusPending], 1)
+	s.count(scopeConversions, statusNames[status], 1)
 	return nil
 }
 
@@ -130,7 +138,7 @@ func (s *storing) pageLoads(fresh []pageLoad) error {
 		return err
 	}
 	if _, err := s.exec(numbered(`INSERT INTO deliveries `+deliveryColumns+` VALUES `, len(fresh), 3, 7,
-		`('page_load', 1, ?%d, ?%d, ?%d, ?%d, ?%d, ?1, ?%d, ?2, ?%d, NULL, NULL)`), rows...); err != nil {
+		`('page_load', 1, ?%d, ?%d, ?%d, ?%d, ?%d, ?1, ?%d, ?2, ?%d, NULL, NULL, NULL, NULL)`), rows...); err != nil {
 		return err
 	}
 	n := int64(len(fresh))

@@ -24,6 +24,7 @@ type Plan struct {
 	TraitValues  int64            `json:"trait_values"`  // calls, when each goes alone
 	PageLoads    int64            `json:"page_loads"`
 	Conversions  int64            `json:"conversions"`
+	Held         []HeldSet        `json:"held"`
 	Unlisted     []UnlistedStatus `json:"unlisted"`
 }
 
@@ -43,6 +44,9 @@ func (d *DB) Plan(ctx context.Context) (p Plan, err error) {
 			return err
 		}
 		p.Unlisted = s.Unlisted
+		if p.Held, err = v.held(); err != nil {
+			return err
+		}
 		return v.planTraits(&p)
 	})
 }
@@ -51,12 +55,12 @@ func (v *view) planTraits(p *Plan) error {
 	return v.each(`SELECT t.key, t.class,
 		coalesce(sum(d.n) FILTER (WHERE d.is_exit = 0 AND d.status IN (1, 2, 3, 5)), 0), coalesce(sum(d.n) FILTER (WHERE d.is_exit = 1 AND d.status IN (1, 2, 3, 5)), 0),
 		coalesce((SELECT value FROM counters WHERE scope = t.id AND name = 'settled'), 0),
-		coalesce(sum(d.n) FILTER (WHERE d.status = 6), 0), coalesce(sum(d.n) FILTER (WHERE d.status = 4), 0),
-		coalesce((SELECT g.verdict FROM generations g WHERE g.id = t.generation AND g.state = 'held'), '')
+		coalesce(sum(d.n) FILTER (WHERE d.status = 6), 0), coalesce(sum(d.n) FILTER (WHERE d.status = 4), 0)
 		FROM traits t LEFT JOIN (SELECT trait_id, status, is_exit, count(*) AS n FROM trait_values WHERE status > 0 GROUP BY 1, 2, 3) d ON d.trait_id = t.id
 		GROUP BY t.id ORDER BY t.key`, nil, func(rows *sql.Rows) error {
 		var t PlanTrait
-		err := rows.Scan(&t.Key, &t.Class, &t.Joins, &t.Exits, &t.Unchanged, &t.Held, &t.Refused, &t.Guard)
+		err := rows.Scan(&t.Key, &t.Class, &t.Joins, &t.Exits, &t.Unchanged, &t.Held, &t.Refused)
+		t.Guard = wordsOn(p.Held, t.Key)
 		p.Traits = append(p.Traits, t)
 		return err
 	})

@@ -279,7 +279,11 @@ func (t *tx) absorbTrait(from traitRow, user int64) error {
 	if err := t.deleteTraitRow(from); err != nil {
 		return err
 	}
-	return t.put(to, next.moved())
+	next = next.moved()
+	if next.status == statusPending && (to.status == statusHeld || from.status == statusHeld) {
+		next.status = statusHeld // who a row belongs to is no verdict
+	}
+	return t.put(to, next)
 }
 
 func cmpNull(a, b sql.NullString) sql.NullString {

@@ -264,7 +264,7 @@ func (s shop) engine(db *state.DB, url string) *impactsync.Engine {
 	e, err := impactsync.New(impactsync.Config{
 		State: db, Client: client, Mapper: m, Log: slog.New(slog.DiscardHandler), Version: "test",
 		Feeds: []impactsync.Feed{{Source: web}, {Source: exports}}, Workers: 4, Coalesce: true, MaxEventAge: 720 * time.Hour,
-		Guard: func(string) state.Guard { return state.Guard{Percent: 30, AtLeast: 100} },
+		Guards: state.Guards{Trait: func(string) state.Guard { return state.Guard{Exits: &state.Limit{Percent: 30, AtLeast: 100}} }},
 	})
 	require.NoError(s.t, err)
 	return e

@@ -40,7 +40,7 @@ type AudienceStatus struct {
 	Pending   int64  `json:"pending"`
 	Held      int64  `json:"held"`
 	Refused   int64  `json:"refused"`
-	Guard     string `json:"guard,omitempty"`
+	Guard     string `json:"guard,omitempty"` // its words, where it holds something
 	LastList  string `json:"last_list_at,omitempty"`
 }
 
@@ -85,6 +85,7 @@ type Status struct {
 	Oldest      *time.Time       `json:"oldest_undelivered_at,omitempty"`
 	Audiences   []AudienceStatus `json:"audiences"`
 	Sources     []SourceStatus   `json:"sources"`
+	Held        []HeldSet        `json:"held"`
 	Unlisted    []UnlistedStatus `json:"unlisted"`
 	Warnings    []Warning        `json:"warnings"`
 	Unusable    []UnusableInput  `json:"unusable_objects"`
@@ -99,7 +100,8 @@ type UnusableInput struct {
 	Problem string `json:"problem"`
 }
 
-// Status reads a summary. Its cost does not depend on the number of people.
+// Status reads a summary. Its cost does not depend on the number of people, but
+// for those whose changes are held.
 func (d *DB) Status(ctx context.Context, runs int) (s Status, err error) {
 	s = Status{Runs: []RunStatus{}, Audiences: []AudienceStatus{}, Sources: []SourceStatus{}, Unlisted: []UnlistedStatus{}} // [] in JSON
 	err = d.view(ctx, func(v *view) error {
@@ -110,6 +112,7 @@ func (d *DB) Status(ctx context.Context, runs int) (s Status, err error) {
 			func() error { return v.runs(&s, runs) },
 			func() error { return v.counters(&s) },
 			func() error { return v.oldest(&s) },
+			func() error { s.Held, err = v.held(); return err },
 			func() error { return v.audiences(&s) },
 			func() error { return v.sources(&s) },
 			func() error { return v.unlisted(&s) },
@@ -213,11 +216,11 @@ func timePtr(at sql.NullInt64) *time.Time {
 }
 
 func (v *view) audiences(s *Status) error {
-	return v.each(`SELECT a.key, a.name, a.class, a.source, a.members_wanted, a.members_delivered, a.pending, a.held, a.refused, coalesce(a.last_list_at, ''),
-		coalesce((SELECT g.verdict FROM generations g JOIN traits t ON t.id = g.trait_id AND t.key = a.key WHERE g.id = t.generation AND g.state = 'held'), '')
+	return v.each(`SELECT a.key, a.name, a.class, a.source, a.members_wanted, a.members_delivered, a.pending, a.held, a.refused, coalesce(a.last_list_at, '')
 		FROM audiences a ORDER BY a.key`, nil, func(rows *sql.Rows) error {
 		var a AudienceStatus
-		err := rows.Scan(&a.Key, &a.Name, &a.Class, &a.Source, &a.Wanted, &a.Delivered, &a.Pending, &a.Held, &a.Refused, &a.LastList, &a.Guard)
+		err := rows.Scan(&a.Key, &a.Name, &a.Class, &a.Source, &a.Wanted, &a.Delivered, &a.Pending, &a.Held, &a.Refused, &a.LastList)
+		a.Guard = wordsOn(s.Held, a.Key)
 		s.Audiences = append(s.Audiences, a)
 		return err
 	})

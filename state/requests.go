@@ -2,7 +2,6 @@ package state
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -17,63 +16,6 @@ func (t *tx) traitByKey(key string) (*trait, error) {
 		return nil, fmt.Errorf("%w: no trait %q in the state (see the view audiences)", ErrNotFound, key)
 	}
 	return tr, nil
-}
-
-// approvalLife is how long an approval counts.
-const approvalLife = 24 * time.Hour
-
-// ErrNothingHeld says that there is nothing to approve.
-var ErrNothingHeld = errors.New("nothing is held")
-
-// Approve lets up to n held exits of a trait through in the next runs, for a
-// day. It needs no lock. It gives how many are held now; more than those cannot
-// be approved in advance.
-func (d *DB) Approve(ctx context.Context, key string, n int64) (held int64, err error) {
-	err = d.update(ctx, func(t *tx) error {
-		d.traits = nil // another process may have made the trait
-		tr, err := t.traitByKey(key)
-		if err != nil {
-			return err
-		}
-		if _, err := t.get(`SELECT coalesce(sum(value), 0) FROM counters WHERE scope = ? AND name = 'held'`, []any{tr.id}, &held); err != nil {
-			return err
-		}
-		if held == 0 {
-			return fmt.Errorf("%w of %q", ErrNothingHeld, key)
-		}
-		_, err = t.exec(`INSERT INTO approvals (trait_id, exits, created_at, expires_at) VALUES (?, ?, ?, ?)`, tr.id, min(n, held), t.now, t.now+int64(approvalLife))
-		return err
-	})
-	return held, err
-}
-
-// releaseApproved makes held exits due as far as approvals go, of one trait or
-// (0) of all.
-func (t *tx) releaseApproved(traitID int64) error {
-	type approval struct{ id, trait, left int64 }
-	for {
-		var a approval
-		found, err := t.get(`SELECT a.id, a.trait_id, a.exits - a.used FROM approvals a WHERE a.used < a.exits AND a.expires_at > ?1 AND (?2 = 0 OR a.trait_id = ?2)
-			AND EXISTS (SELECT 1 FROM trait_values v WHERE v.status = 6 AND v.status > 0 AND v.is_exit = 1 AND v.trait_id = a.trait_id) ORDER BY a.id LIMIT 1`,
-			[]any{t.now, traitID}, &a.id, &a.trait, &a.left)
-		if err != nil || !found {
-			return err
-		}
-		const most = 10_000 // rows in memory at a time
-		rows, err := t.traitRowsWhere(`v.status = 6 AND v.status > 0 AND v.is_exit = 1 AND v.trait_id = ? LIMIT ?`, a.trait, min(a.left, most))
-		if err != nil {
-			return err
-		}
-		for _, old := range rows {
-			if err := t.put(old, old.moved()); err != nil {
-				return err
-			}
-		}
-		t.countRun("approved", int64(len(rows)))
-		if _, err := t.exec(`UPDATE approvals SET used = used + ? WHERE id = ?`, len(rows), a.id); err != nil {
-			return err
-		}
-	}
 }
 
 // Adopt takes what is wanted of a trait as delivered: somebody else has told
@@ -138,90 +80,6 @@ func (t *tx) recount(tr *trait) error {
 	}
 	_, err := t.exec(`INSERT INTO counters (scope, name, value) SELECT ?1, name, value FROM (`+countersOf+`)`, tr.id, tr.class)
 	return err
-}
-
-// Forget removes a person: the profile, its anonymous ids, its trait values
-// and its deliveries. It gives how many rows went. What impact.com holds of
-// the person stays there.
-func (d *DB) Forget(ctx context.Context, p Person) (removed int64, err error) {
-	return removed, d.update(ctx, func(t *tx) error {
-		if err := t.loadTraits(); err != nil {
-			return err
-		}
-		prof, found, err := t.find(p)
-		if err != nil {
-			return err
-		}
-		if prof.absorbed != 0 {
-			prof.id = prof.absorbed
-		}
-		removed, err = t.forgetProfile(prof.id)
-		if err == nil && !found && removed == 0 {
-			return fmt.Errorf("%w: nobody with this id in the state", ErrNotFound)
-		}
-		return err
-	})
-}
-
-func (t *tx) forget(p Person) error {
-	prof, _, err := t.find(p)
-	if err != nil {
-		return err
-	}
-	if prof.absorbed != 0 {
-		prof.id = prof.absorbed
-	}
-	_, err = t.forgetProfile(prof.id)
-	t.countRun("people_forgotten", 1)
-	return err
-}
-
-func (t *tx) forgetProfile(id int64) (removed int64, err error) {
-	t.d.profiles.clear() // its anonymous ids too
-	for _, tr := range t.d.traits {
-		r, err := t.traitRow(tr, id)
-		if err != nil {
-			return removed, err
-		}
-		if !r.exists {
-			continue
-		}
-		t.countRun("forgotten", one(r.status != statusSettled))
-		if err := t.deleteTraitRow(r); err != nil {
-			return removed, err
-		}
-		removed++
-	}
-	n, err := t.forgetDeliveries(id)
-	if err != nil {
-		return removed, err
-	}
-	removed += n
-	for _, q := range []string{`DELETE FROM attempts WHERE profile_id = ?`, `DELETE FROM profiles WHERE absorbed_into = ?`, `DELETE FROM profiles WHERE id = ?`} {
-		n, err := t.exec(q, id)
-		if err != nil {
-			return removed, err
-		}
-		removed += n
-	}
-	return removed, nil
-}
-
-func (t *tx) forgetDeliveries(id int64) (removed int64, err error) {
-	for kind, scope := range map[Kind]int64{PageLoad: scopePageLoads, Conversion: scopeConversions} {
-		for status := statusSettled; status <= statusHeld; status++ {
-			n, err := t.exec(`DELETE FROM deliveries WHERE profile_id = ? AND kind = ? AND status = ?`, id, kind, status)
-			if err != nil {
-				return removed, err
-			}
-			if status != statusSettled {
-				t.countRun("forgotten", n)
-			}
-			t.count(scope, statusNames[status], -n)
-			removed += n
-		}
-	}
-	return removed, nil
 }
 
 // Filter chooses among refused deliveries or rejected input. Empty fields

@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -15,6 +16,7 @@ type RunInfo struct {
 	Fingerprint string          // of mapping and configuration: what another one refused is tried again
 	Unknown     map[Kind]Policy // for events whose answer never came
 	KeepEvents  time.Duration   // how long an event's key is remembered
+	Guards      Guards
 }
 
 // BeginRun opens a run: it ends one that died, turns what that left in flight
@@ -22,7 +24,7 @@ type RunInfo struct {
 // what is too old to matter. It gives the run's number.
 func (d *DB) BeginRun(ctx context.Context, info RunInfo) (run int64, err error) {
 	err = d.update(ctx, func(t *tx) error {
-		if err := t.loadTraits(); err != nil {
+		if err := errors.Join(t.loadTraits(), t.checkHashKey()); err != nil {
 			return err
 		}
 		if _, err := t.exec(`UPDATE runs SET ended_at = heartbeat_at, note = 'the process ended without a word' WHERE ended_at IS NULL`); err != nil {
@@ -41,9 +43,6 @@ func (d *DB) BeginRun(ctx context.Context, info RunInfo) (run int64, err error) 
 		if err := t.releaseRefused(info.Fingerprint); err != nil {
 			return err
 		}
-		if err := t.releaseApproved(0); err != nil {
-			return err
-		}
 		return t.prune(info.KeepEvents)
 	})
 	if err != nil {
@@ -52,6 +51,7 @@ func (d *DB) BeginRun(ctx context.Context, info RunInfo) (run int64, err error) 
 	}
 	clear(d.open)
 	clear(d.people)
+	d.guards = info.Guards
 	d.credit = [4]float64{}
 	return run, nil
 }
@@ -157,6 +157,7 @@ func (t *tx) prune(keepEvents time.Duration) error {
 		{`DELETE FROM event_keys WHERE seen_at < ?`, keys},
 		{`DELETE FROM requests_sent WHERE minute < ?`, t.now/int64(time.Minute) - 24*60},
 		{`DELETE FROM approvals WHERE expires_at < ?`, t.now},
+		{`DELETE FROM guard_verdicts WHERE at < ? AND id NOT IN (SELECT max(id) FROM guard_verdicts GROUP BY scope, direction)`, history},
 	} {
 		if keepEvents <= 0 {
 			break
@@ -191,7 +192,7 @@ func (d *DB) ObjectState(ctx context.Context, source, name string) (o Object, fo
 	if mod != 0 {
 		o.ModTime = time.Unix(0, mod)
 	}
-	return o, found, err
+	return o, found, classify(d.path, err)
 }
 
 // NoteSource records how new a source's newest input is and which configured
@@ -199,7 +200,7 @@ func (d *DB) ObjectState(ctx context.Context, source, name string) (o Object, fo
 func (d *DB) NoteSource(ctx context.Context, name string, newest time.Time, missing string) error {
 	return d.update(ctx, func(t *tx) error {
 		_, err := t.exec(`INSERT INTO sources (name, newest_at, read_at, missing) VALUES (?, ?, ?, ?)
-			ON CONFLICT (name) DO UPDATE SET newest_at = max(coalesce(newest_at, 0), coalesce(excluded.newest_at, 0)), read_at = excluded.read_at, missing = excluded.missing`,
+			ON CONFLICT (name) DO UPDATE SET newest_at = nullif(max(coalesce(newest_at, 0), coalesce(excluded.newest_at, 0)), 0), read_at = excluded.read_at, missing = excluded.missing`,
 			name, nanos(newest), t.now, missing)
 		return err
 	})

@@ -20,13 +20,16 @@ type bench struct {
 	db   *state.DB
 	now  time.Time
 	run  int64
+
+	guards map[string]state.Guard
+	sales  state.ConversionGuard
 }
 
 var binding = state.Binding{AccountSID: "IRsid", CampaignID: "1", Hosts: "loopback"}
 
 func setup(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{t: t, path: filepath.Join(t.TempDir(), "state.db"), now: time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)}
+	b := &bench{t: t, path: filepath.Join(t.TempDir(), "state.db"), now: time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC), guards: map[string]state.Guard{}}
 	b.reopen()
 	t.Cleanup(func() {
 		if b.db != nil {
@@ -45,8 +48,20 @@ func (b *bench) reopen() {
 	db, err := state.Open(context.Background(), state.Options{Path: b.path, Create: true, Binding: &binding, Now: func() time.Time { return b.now }})
 	require.NoError(b.t, err)
 	b.db = db
-	b.run, err = db.BeginRun(context.Background(), state.RunInfo{Kind: "run", Fingerprint: "f", KeepEvents: 1000 * time.Hour})
+	b.run, err = db.BeginRun(context.Background(), state.RunInfo{Kind: "run", Fingerprint: "f", KeepEvents: 1000 * time.Hour, Guards: b.limits()})
 	require.NoError(b.t, err)
+}
+
+func (b *bench) limits() state.Guards {
+	return state.Guards{Trait: func(key string) state.Guard { return b.guards[key] }, Conversions: b.sales}
+}
+
+// judge is the end of the reading.
+func (b *bench) judge() []state.Ruling {
+	b.t.Helper()
+	held, err := b.db.Judge(context.Background())
+	require.NoError(b.t, err)
+	return held
 }
 
 func user(id string) state.Person { return state.Person{UserID: id} }
@@ -66,7 +81,8 @@ func (b *bench) store(items ...state.Item) {
 func (b *bench) list(key string, guard state.Guard, members ...string) state.Verdict {
 	b.t.Helper()
 	b.now = b.now.Add(time.Minute)
-	l, err := b.db.NewList(context.Background(), state.ListInfo{Trait: audience(key), Source: "exports", ListedAt: b.now, Guard: guard})
+	b.guards[key] = guard
+	l, err := b.db.NewList(context.Background(), state.ListInfo{Trait: audience(key), Source: "exports", ListedAt: b.now})
 	require.NoError(b.t, err)
 	defer l.Close()
 	for _, m := range members {
@@ -75,6 +91,13 @@ func (b *bench) list(key string, guard state.Guard, members ...string) state.Ver
 	v, err := l.Apply(context.Background())
 	require.NoError(b.t, err)
 	return v
+}
+
+func (b *bench) approve(key string, d state.Direction, most int64) state.Approved {
+	b.t.Helper()
+	got, err := b.db.Approve(context.Background(), state.Approval{Key: key, Direction: d, Most: most})
+	require.NoError(b.t, err)
+	return got
 }
 
 var everything = state.Want{PageLoads: 1000, Conversions: 1000, Coalesce: true}
@@ -310,18 +333,18 @@ func TestLists(t *testing.T) {
 	t.Run("the guard holds a mass exit, and an approval lets that much through", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
-		guard := state.Guard{Percent: 30, AtLeast: 2}
+		guard := state.Guard{Exits: &state.Limit{Percent: 30, AtLeast: 2}}
 		b.list("vip", guard, "u1", "u2", "u3", "u4")
 		b.send()
 		v := b.list("vip", guard, "u1")
 		require.True(t, v.Held)
 		require.Empty(t, b.send())
-		held, err := b.db.Approve(context.Background(), "vip", 2)
-		require.NoError(t, err)
-		require.EqualValues(t, 3, held)
+		require.Equal(t, state.Approved{Held: 3, Granted: 2}, b.approve("vip", state.Exits, 2))
 		b.reopen()
+		b.judge()
 		require.Len(t, b.send(), 2)
 		b.reopen()
+		b.judge()
 		require.Empty(t, b.send(), "no more than was approved")
 		b.sound()
 	})
@@ -329,7 +352,7 @@ func TestLists(t *testing.T) {
 	t.Run("the next list decides anew", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
-		guard := state.Guard{Percent: 30, AtLeast: 2}
+		guard := state.Guard{Exits: &state.Limit{Percent: 30, AtLeast: 2}}
 		b.list("vip", guard, "u1", "u2", "u3", "u4")
 		b.send()
 		require.True(t, b.list("vip", guard, "u1").Held)
@@ -341,9 +364,9 @@ func TestLists(t *testing.T) {
 	t.Run("an emptied list is held", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
-		b.list("vip", state.Guard{Percent: 30, AtLeast: 100}, "u1")
+		b.list("vip", state.Guard{Exits: &state.Limit{Percent: 30, AtLeast: 100}}, "u1")
 		b.send()
-		require.True(t, b.list("vip", state.Guard{Percent: 30, AtLeast: 100}).Held)
+		require.True(t, b.list("vip", state.Guard{Exits: &state.Limit{Percent: 30, AtLeast: 100}}).Held)
 	})
 
 	t.Run("a list that is not newer is ignored", func(t *testing.T) {

@@ -50,6 +50,8 @@ type Event struct {
 	Name      string
 	EventType string // with OrderID: the conversion's own key; both empty where unknown
 	OrderID   string
+	Amount    int64  // of a conversion's money, in hundredths; for the guard
+	Currency  string // "" without money
 	At        time.Time
 	Payload   []byte // JSON
 }
@@ -118,6 +120,11 @@ func (t *tx) store(b *Batch) error {
 	}
 	if err := s.flush(); err != nil {
 		return err
+	}
+	if s.forgetting != nil {
+		if err := s.forgetting.finish(); err != nil {
+			return err
+		}
 	}
 	if err := s.touchTraits(); err != nil {
 		return err
@@ -194,15 +201,28 @@ type storing struct {
 	origin  int64
 	changed map[*trait]int64
 	pages   []pageLoad // wait to be stored together
+	guards  map[*trait]Guard
+
+	forgetting *forgetting // of delete messages; nil before the first
 }
 
 func (s *storing) item(it *Item) error {
+	if out, stripped := s.d.barred.Load().filter(&it.Person); out || stripped && it.Event != nil {
+		s.countRun("kept_out", 1)
+		return nil
+	}
 	switch {
 	case it.Forget:
 		if err := s.flush(); err != nil {
 			return err
 		}
-		return s.forget(it.Person)
+		if s.forgetting == nil {
+			s.forgetting = newForgetting(s.tx)
+		}
+		if err := s.forgetting.person(it.Person); err != nil {
+			return err
+		}
+		return s.bar(s.forgetting.ids) // the next line may be of the same person
 	case it.Change != nil:
 		return s.change(it)
 	}
@@ -276,23 +296,36 @@ func (s *storing) change(it *Item) error {
 		return nil
 	}
 	s.changed[tr] = max(s.changed[tr], at)
-	return s.move(old, next, c.Cleared)
+	return s.move(old, next, c)
 }
 
 // move stores a row whose wanted value may have moved. A newer message of the
 // same value moves the order, not the value's time.
-func (s *storing) move(old, next traitRow, cleared bool) error {
+//
+// A row that becomes due waits for the guard, or for its computation's approval.
+func (s *storing) move(old, next traitRow, c *Change) error {
 	if old.exists && old.wanted == next.wanted {
 		next.status = old.status
 		s.countRun("unchanged", 1)
 		return s.put(old, next)
 	}
-	if cleared {
+	if c.Cleared {
 		s.countRun("cleared", 1)
 	}
+	known, err := s.knows(next.trait, &c.Trait)
+	if err != nil {
+		return err
+	}
 	next = next.moved()
+	due := next.status == statusPending
+	if due && (!known || s.guardOf(next.trait).awaits(&next)) {
+		next.status = statusHeld
+	}
 	s.countMove(old, next)
-	return s.put(old, next)
+	if err := s.put(old, next); err != nil || known || !due {
+		return err
+	}
+	return s.holdFor(next, &c.Trait)
 }
 
 func (s *storing) touchTraits() error {

@@ -40,7 +40,8 @@ type trait struct {
 	listSource    string
 	changesSource string
 	authority     Authority
-	hasDigest     bool // of its last list, which the state still agrees with
+	hasDigest     bool                 // of its last list, which the state still agrees with
+	computations  map[computation]bool // seen; true: approved
 }
 
 // Statuses of trait values and deliveries. Every due row has exactly one.
@@ -162,7 +163,7 @@ func (t *tx) put(old, r traitRow) error {
 	}
 	r.isExit = r.trait.class == Audience && r.status != statusSettled && r.toSend() == falseText
 	t.countRow(old, r)
-	if old.exists && (old.status == statusRefused || old.status == statusRetryLater || old.status == statusUnknown) && r.status != old.status {
+	if old.exists && old.hasFault() && (r.status != old.status || old.status == statusHeld && old.wanted != r.wanted) {
 		if err := t.clearFault(r.trait.id, r.profile, r.status == statusInFlight); err != nil {
 			return err
 		}
@@ -176,6 +177,11 @@ func (t *tx) put(old, r traitRow) error {
 		sent = ?, attempt = ?, origin = ?, received_at = ?, message_id = ? WHERE trait_id = ? AND profile_id = ?`,
 		r.status, r.isExit, r.doubt, r.wanted, r.wantedAt, r.delivered, r.deliveredAt, r.sent, r.attempt, r.origin, r.receivedAt, r.messageID, r.trait.id, r.profile)
 	return err
+}
+
+// hasFault reports whether there may be a row of trait_faults.
+func (r *traitRow) hasFault() bool {
+	return r.status == statusRefused || r.status == statusRetryLater || r.status == statusUnknown || r.status == statusHeld
 }
 
 // dropDigest forgets a trait's last list: something else moved what is wanted.
@@ -257,7 +263,7 @@ func (t *tx) loadTraits() error {
 	}
 	traits := map[string]*trait{}
 	err := t.each(`SELECT id, key, class, coalesce(list_source, ''), coalesce(changes_source, ''), authority, list_digest IS NOT NULL FROM traits`, nil, func(rows *sql.Rows) error {
-		tr := &trait{}
+		tr := &trait{computations: map[computation]bool{}}
 		if err := rows.Scan(&tr.id, &tr.key, &tr.class, &tr.listSource, &tr.changesSource, &tr.authority, &tr.hasDigest); err != nil {
 			return err
 		}
@@ -269,7 +275,14 @@ func (t *tx) loadTraits() error {
 	}
 	t.d.traits = traits
 	t.d.order()
-	return nil
+	return t.each(`SELECT t.key, c.space_id, c.computation_id, c.approved_at IS NOT NULL FROM computations c JOIN traits t ON t.id = c.trait_id`, nil, func(rows *sql.Rows) error {
+		var key string
+		var c computation
+		var approved bool
+		err := rows.Scan(&key, &c.space, &c.id, &approved)
+		traits[key].computations[c] = approved
+		return err
+	})
 }
 
 func (d *DB) order() {
@@ -293,12 +306,12 @@ func (t *tx) trait(info TraitInfo) (*trait, error) {
 	}
 	tr, ok := t.d.traits[info.Key]
 	if !ok {
-		id, err := t.insert(`INSERT INTO traits (key, name, class, space_id, computation_id, authority, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-			info.Key, info.Name, info.Class, info.SpaceID, info.ComputationID, info.Authority, t.now)
+		id, err := t.insert(`INSERT INTO traits (key, name, class, authority, created_at) VALUES (?, ?, ?, ?, ?)`,
+			info.Key, info.Name, info.Class, info.Authority, t.now)
 		if err != nil {
 			return nil, err
 		}
-		tr = &trait{id: id, key: info.Key, class: info.Class, authority: info.Authority}
+		tr = &trait{id: id, key: info.Key, class: info.Class, authority: info.Authority, computations: map[computation]bool{}}
 		t.d.traits[info.Key] = tr
 		t.d.order()
 		return tr, nil

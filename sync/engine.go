@@ -31,12 +31,16 @@ type Config struct {
 	Progress Progress
 	Version  string
 
-	// Guard and Authority answer for a trait key; nil means no guard and no authority.
-	Guard     func(key string) state.Guard
+	// Guards are the limits of the guard.
+	Guards state.Guards
+	// Authority answers for a trait key; nil means none.
 	Authority func(key string) state.Authority
 
 	MaxEventAge        time.Duration // older events are counted, not sent
 	RequiredCategories []string      // of consent
+
+	Suppressions    []Suppressions // who must not be used any more; read in each run
+	SuppressedFalse bool           // tell impact.com a last false of what it may hold as true of them
 
 	Workers            int // requests at a time; 0 means 16
 	Coalesce           bool
@@ -78,9 +82,6 @@ func New(c Config) (*Engine, error) {
 	if c.FirstRetry <= 0 {
 		c.FirstRetry = 5 * time.Second
 	}
-	if c.Guard == nil {
-		c.Guard = func(string) state.Guard { return state.Guard{} }
-	}
 	if c.Authority == nil {
 		c.Authority = func(string) state.Authority { return "" }
 	}
@@ -99,7 +100,7 @@ func (e *Engine) Run(ctx context.Context, o Options) (Report, error) {
 		kind = "adopt"
 	}
 	run, err := e.State.BeginRun(ctx, state.RunInfo{
-		Kind: kind, Version: e.Version, Fingerprint: e.Mapper.Fingerprint(), Unknown: e.Unknown, KeepEvents: e.keepEvents(),
+		Kind: kind, Version: e.Version, Fingerprint: e.Mapper.Fingerprint(), Unknown: e.Unknown, KeepEvents: e.keepEvents(), Guards: e.Guards,
 	})
 	if err = Cause(ctx, err); err != nil {
 		return Report{ExitCode: ExitCode(err)}, fmt.Errorf("begin the run: %w", err)
@@ -138,6 +139,9 @@ func (p *pass) run(ctx context.Context) error {
 	if err := p.read(ctx, found); err != nil {
 		return err
 	}
+	if err := p.suppress(ctx); err != nil {
+		return err
+	}
 	if p.options.Adopt != "" {
 		return p.adopt(ctx)
 	}
@@ -165,7 +169,7 @@ func (p *pass) adopt(ctx context.Context) error {
 // Plan reads the inputs as a run would, into a state that the caller throws
 // away afterwards, and sends nothing. The engine's State must be such a copy.
 func (e *Engine) Plan(ctx context.Context, o Options) (PlanReport, error) {
-	run, err := e.State.BeginRun(ctx, state.RunInfo{Kind: "plan", Version: e.Version, Fingerprint: e.Mapper.Fingerprint(), Unknown: e.Unknown, KeepEvents: e.keepEvents()})
+	run, err := e.State.BeginRun(ctx, state.RunInfo{Kind: "plan", Version: e.Version, Fingerprint: e.Mapper.Fingerprint(), Unknown: e.Unknown, KeepEvents: e.keepEvents(), Guards: e.Guards})
 	if err != nil {
 		return PlanReport{}, fmt.Errorf("begin the plan: %w", err)
 	}
@@ -174,7 +178,7 @@ func (e *Engine) Plan(ctx context.Context, o Options) (PlanReport, error) {
 	if err != nil {
 		return PlanReport{}, err
 	}
-	if err := p.read(ctx, found); err != nil {
+	if err := errors.Join(p.read(ctx, found), p.suppress(ctx)); err != nil {
 		return PlanReport{}, err
 	}
 	r, err := p.plan(ctx)

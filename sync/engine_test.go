@@ -85,7 +85,7 @@ func (w *world) engine(db *state.DB) *impactsync.Engine {
 	c := impactsync.Config{
 		State: db, Client: client, Mapper: m, Log: slog.New(slog.DiscardHandler),
 		Feeds: w.feeds(), Workers: 4, Coalesce: true, MaxEventAge: 720 * time.Hour,
-		Guard: func(string) state.Guard { return state.Guard{Percent: 30, AtLeast: 100} },
+		Guards: state.Guards{Trait: func(string) state.Guard { return state.Guard{Exits: &state.Limit{Percent: 30, AtLeast: 100}} }},
 	}
 	if w.change != nil {
 		w.change(&c)

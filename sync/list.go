@@ -26,6 +26,7 @@ func (p *pass) readList(ctx context.Context, f Feed, in source.Input) error {
 	}
 	defer list.Close()
 	r := &reader{pass: p, feed: f, input: in}
+	p.Progress.start("read", in.Key, size(in), "bytes")
 	err = f.Read(ctx, in, source.Position{}, func(b source.Batch) error { return r.members(ctx, list, b) })
 	if err != nil {
 		return p.badList(ctx, f, in, err)
@@ -46,7 +47,7 @@ func (p *pass) readList(ctx context.Context, f Feed, in source.Input) error {
 func (p *pass) listInfo(f Feed, in source.Input) state.ListInfo {
 	info := state.ListInfo{
 		Trait:  state.TraitInfo{Key: in.Key, Name: in.Name, Class: traitClass(in.Class), Authority: p.Authority(in.Key)},
-		Source: f.Name(), ListedAt: in.ListedAt, Guard: p.Guard(in.Key),
+		Source: f.Name(), ListedAt: in.ListedAt, Progress: p.Progress.add,
 	}
 	for _, o := range in.Objects {
 		info.Objects = append(info.Objects, position(f.Name(), o, source.Position{Done: true}))
@@ -65,7 +66,7 @@ func (p *pass) sameParts(ctx context.Context, f Feed, in source.Input) (bool, er
 			return false, nil
 		}
 		if known.Problem != "" {
-			p.stale(f.Name())
+			p.stale(f.Name(), fmt.Sprintf("the list of %s still cannot be used: %s", in.Key, known.Problem))
 			p.Log.Warn("a list still cannot be used", "source", f.Name(), "trait", in.Key, "why", known.Problem)
 		}
 	}
@@ -73,6 +74,7 @@ func (p *pass) sameParts(ctx context.Context, f Feed, in source.Input) (bool, er
 }
 
 func (r *reader) members(ctx context.Context, list *state.List, b source.Batch) error {
+	r.Progress.add(b.Taken)
 	r.out = state.Batch{Counts: map[string]int64{}}
 	for i := range b.Records {
 		rec := &b.Records[i]
@@ -163,6 +165,6 @@ func (p *pass) applyVanished(ctx context.Context, f Feed, in source.Input) error
 func (p *pass) logVerdict(in source.Input, v state.Verdict) {
 	p.Log.Info("list applied", "trait", in.Key, "members", v.Members, "joins", v.Joins, "exits", v.Exits, "unchanged", v.Unchanged)
 	if v.Held {
-		p.Log.Warn("the guard holds exits back; look at the list, then: impactsync approve "+in.Key+" --exits N", "trait", in.Key, "why", v.Reason)
+		p.Log.Warn("the guard holds changes of a list back; look at it, then: impactsync status tells how to approve them", "trait", in.Key, "why", v.Reason)
 	}
 }

@@ -26,6 +26,18 @@ func (p *pass) read(ctx context.Context, found []inputs) error {
 			return err
 		}
 	}
+	return p.judge(ctx)
+}
+
+// judge has the guard look at what came as messages, before anything is sent.
+func (p *pass) judge(ctx context.Context) error {
+	held, err := p.State.Judge(ctx)
+	if err != nil {
+		return fmt.Errorf("judge what was read: %w", err)
+	}
+	for _, h := range held {
+		p.Log.Warn("the guard holds changes back; impactsync status tells how to approve them", "trait", h.Key, "direction", h.Direction, "why", h.Reason)
+	}
 	return nil
 }
 
@@ -48,31 +60,31 @@ func onlyAdopted(found []inputs, key string) []inputs {
 }
 
 func (p *pass) readShape(ctx context.Context, in inputs, shape source.Shape) error {
+	var some []source.Input
 	total := int64(0)
 	for _, one := range in.all {
 		if one.Shape == shape {
-			for _, o := range one.Objects {
-				total += o.Size
-			}
+			some = append(some, one)
+			total += size(one)
 		}
 	}
-	if total == 0 && shape != source.ShapeList {
-		return nil
+	if len(some) > 0 && shape != source.ShapeList { // each list has bars of its own
+		p.Progress.start("read", in.feed.Name(), total, "bytes")
+		defer p.Progress.done()
 	}
-	p.Progress.start("read", in.feed.Name(), total, "bytes")
-	defer p.Progress.done()
-	for _, one := range in.all {
-		if one.Shape != shape {
-			continue
-		}
+	for _, one := range some {
 		if err := p.input(ctx, in.feed, one); err != nil {
 			return err
 		}
-		for _, o := range one.Objects {
-			p.Progress.add(o.Size)
-		}
 	}
 	return nil
+}
+
+func size(in source.Input) (total int64) {
+	for _, o := range in.Objects {
+		total += o.Size
+	}
+	return total
 }
 
 // input reads one input. What is wrong with this one alone is noted, and the
@@ -122,6 +134,7 @@ func (p *pass) readObject(ctx context.Context, f Feed, in source.Input) error {
 		return stored(err)
 	}
 	if found && unchanged(known, obj) && (known.Done || known.Problem != "") {
+		p.Progress.add(obj.Size)
 		return nil
 	}
 	from := source.Position{Offset: known.Offset, Line: known.Line, Hash: known.Hash}
@@ -130,6 +143,7 @@ func (p *pass) readObject(ctx context.Context, f Feed, in source.Input) error {
 	s := p.startStoring(ctx)
 	err = f.Read(ctx, in, from, func(b source.Batch) error {
 		at = b.Position
+		p.Progress.add(b.Taken)
 		return s.put(r.batch(b, position(f.Name(), obj, b.Position)))
 	})
 	if failed := s.end(); failed != nil {

@@ -38,7 +38,7 @@ func (r *reader) record(rec *source.Record) {
 		if rec.Change != nil && rec.Skipped == "trait_not_included" {
 			r.out.Unlisted[state.Unlisted{Kind: "trait", Name: rec.Change.Key}]++
 		}
-	case rec.Message != nil && !rec.Message.ConsentGiven(r.RequiredCategories):
+	case rec.Message != nil && rec.Message.Type != "delete" && !rec.Message.ConsentGiven(r.RequiredCategories):
 		r.out.Counts["no_consent"]++
 	case rec.Change != nil:
 		r.change(rec)
@@ -125,6 +125,7 @@ func (r *reader) event(m *segment.Message, at time.Time) *state.Event {
 		if eventType, order, ok := r.Mapper.OrderKey(m); ok {
 			e.EventType, e.OrderID = eventType, order
 		}
+		e.Amount, e.Currency = r.Mapper.Money(m)
 	}
 	if e.MessageID == "" {
 		e.MessageID = "line " + strconv.FormatInt(int64(len(r.out.Items)), 10)

@@ -84,7 +84,7 @@ func (a *app) onCopy(ctx context.Context, c *config.Config, fn func(*state.DB) e
 	if err := copyState(ctx, c, copied); err != nil {
 		return err
 	}
-	db, err := state.Open(ctx, state.Options{Path: copied, Create: true, Binding: binding(c)})
+	db, err := state.Open(ctx, state.Options{Path: copied, Create: true, Binding: binding(c), HashKey: []byte(c.Privacy.HashKey)})
 	if err != nil {
 		return err
 	}
@@ -121,6 +121,7 @@ func writePlan(w io.Writer, r impactsync.PlanReport) {
 		fmt.Fprintln(w, "\nA sample of what would be sent:")
 		writePage(w, r.Sample)
 	}
+	writeHeld(w, r.Held)
 	writeUnlisted(w, r.Unlisted)
 	for _, line := range asides(impactsync.Report{Counts: r.Counts, Stale: r.Stale, Missing: r.Missing}) {
 		fmt.Fprintln(w, line)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"math"
 	"path"
 	"strings"
 
@@ -15,7 +16,7 @@ import (
 // rules answers for a trait key what the configuration says by file pattern:
 // its guard and its authority.
 type rules struct {
-	general config.Guard
+	general config.Guards
 	seen    map[string]config.Audience // by key, from the files as they were listed
 	named   map[string]config.Audience // by key, where the configuration tells it
 	loose   []config.Audience          // entries whose key only a file's name tells
@@ -64,13 +65,27 @@ func (r *rules) authority(key string) state.Authority {
 }
 
 func (r *rules) guard(key string) state.Guard {
-	most := r.general.MaxExits
+	g := r.general.Guard()
 	if a, ok := r.find(key); ok {
-		most = a.Guard.MaxExits
+		g = a.Guard
 	}
-	// The state takes 0 for no limit by share; in the configuration it lets nobody leave.
-	const next = 1e-9
-	return state.Guard{Percent: max(most.Percent, next), AtLeast: most.AtLeast}
+	most := state.Guard{Exits: &state.Limit{Percent: g.MaxExits.Percent, AtLeast: g.MaxExits.AtLeast}, FirstSync: g.FirstSync == "hold"}
+	if g.MaxJoins.On {
+		most.Joins = &state.Limit{Percent: g.MaxJoins.Percent, AtLeast: g.MaxJoins.AtLeast}
+	}
+	return most
+}
+
+func (r *rules) guards() state.Guards {
+	c := r.general.Conversions
+	g := state.Guards{Trait: r.guard, Conversions: state.ConversionGuard{FirstSync: r.general.FirstSync == "hold"}}
+	if c.On {
+		g.Conversions.Count = &state.Limit{Percent: c.Percent, AtLeast: c.AtLeast}
+		if c.Money > 0 {
+			g.Conversions.Money = &state.Limit{Percent: c.Percent, AtLeast: int64(math.Round(c.Money * 100))}
+		}
+	}
+	return g
 }
 
 // listed is a source of lists that notes which entry of the configuration the

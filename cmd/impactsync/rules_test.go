@@ -16,7 +16,7 @@ func guard(percent float64) config.Guard {
 
 func TestRulesAnswerByKey(t *testing.T) {
 	t.Parallel()
-	r := newRules(&config.Config{Guard: guard(30), Sources: []config.Source{{Audiences: []config.Audience{
+	r := newRules(&config.Config{Guard: config.Guards{MaxExits: guard(30).MaxExits}, Sources: []config.Source{{Audiences: []config.Audience{
 		{Pattern: "a.csv", Key: "vip", Authority: "list", Guard: guard(1)},
 		{Pattern: "delta-*.csv", Key: "vip", Guard: guard(30)},
 		{Pattern: "b.csv", Name: "Big Spenders", Guard: guard(2)},
@@ -26,17 +26,27 @@ func TestRulesAnswerByKey(t *testing.T) {
 	r.seen["odd_name"] = config.Audience{Guard: guard(4)}
 
 	for key, want := range map[string]float64{"vip": 1, "big_spenders": 2, "shop_a": 3, "odd_name": 4, "else": 30} {
-		require.Equal(t, state.Guard{Percent: want, AtLeast: 10}, r.guard(key), key)
+		require.Equal(t, state.Guard{Exits: &state.Limit{Percent: want, AtLeast: 10}}, r.guard(key), key)
 	}
 	require.Equal(t, state.Authority("list"), r.authority("vip"))
 	require.Equal(t, state.Authority("latest"), r.authority("shop_a"))
 	require.Empty(t, r.authority("else"))
 }
 
-func TestAGuardOfZeroPercentLetsNobodyLeave(t *testing.T) {
+func TestOnlyWhatIsConfiguredLimitsJoinsAndConversions(t *testing.T) {
 	t.Parallel()
-	r := newRules(&config.Config{Guard: guard(0)})
-	require.Positive(t, r.guard("vip").Percent)
+	g := newRules(&config.Config{Guard: config.Guards{MaxJoins: config.MaxJoins{Percent: 5}, Conversions: config.MaxConversions{Percent: 5}}}).guards()
+	require.Nil(t, g.Trait("vip").Joins)
+	require.Equal(t, state.ConversionGuard{}, g.Conversions)
+
+	g = newRules(&config.Config{Guard: config.Guards{
+		MaxJoins: config.MaxJoins{On: true, Percent: 5, AtLeast: 7}, FirstSync: "hold",
+		Conversions: config.MaxConversions{On: true, Percent: 200, AtLeast: 3, Money: 1234.56},
+	}}).guards()
+	require.Equal(t, state.Guard{Exits: &state.Limit{}, Joins: &state.Limit{Percent: 5, AtLeast: 7}, FirstSync: true}, g.Trait("vip"))
+	require.Equal(t, state.ConversionGuard{
+		Count: &state.Limit{Percent: 200, AtLeast: 3}, Money: &state.Limit{Percent: 200, AtLeast: 123456}, FirstSync: true,
+	}, g.Conversions)
 }
 
 func TestOfSeveralExitCodesTheDocumentedOneCounts(t *testing.T) {

@@ -126,7 +126,7 @@ func outcome(r impactsync.Report, err error) error {
 	f.hint = map[int]string{
 		impactsync.ExitRefused:     "impactsync refused list, rejected list and status tell what, where and why",
 		impactsync.ExitUnfinished:  "nothing is lost; the next run goes on from here",
-		impactsync.ExitHeld:        "impactsync status tells which and why; mend the list, or: impactsync approve KEY --exits N",
+		impactsync.ExitHeld:        "impactsync status tells which and why; mend the input, or: impactsync approve",
 		impactsync.ExitInterrupted: "nothing is lost; the next run goes on from here",
 	}[r.ExitCode]
 	return f
@@ -166,7 +166,7 @@ func (a *app) pass(ctx context.Context, c *config.Config, o impactsync.Options) 
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
 	err = a.holding(c, func() error {
-		db, err := state.Open(ctx, state.Options{Path: c.State.Path, Create: true, Binding: binding(c), Point: point})
+		db, err := state.Open(ctx, state.Options{Path: c.State.Path, Create: true, Binding: binding(c), HashKey: []byte(c.Privacy.HashKey), Point: point})
 		if err != nil {
 			return err
 		}
@@ -230,6 +230,8 @@ func asides(r impactsync.Report) (lines []string) {
 	add("duplicate_order", "orders seen before")
 	add("late", "trait changes older than what is known")
 	add("stale_list", "lists not newer than the last")
+	add("kept_out", "lines of forgotten people, left out")
+	add("people_forgotten", "people removed who asked for it (delete messages)")
 	add("no_consent", "messages without consent")
 	add("integrations", "messages not meant for impact.com (integrations)")
 	add("before_start", "messages before startAt")
@@ -242,7 +244,7 @@ func asides(r impactsync.Report) (lines []string) {
 		lines = append(lines, fmt.Sprintf("messages that are not sent: %s (%s)", humanize.Comma(n["not_sent"]), reasons(n)))
 	}
 	for _, s := range r.Stale {
-		lines = append(lines, fmt.Sprintf("source %q: its newest input is older than maxAge", s))
+		lines = append(lines, fmt.Sprintf("source %q: %s", s.Source, s.Why))
 	}
 	for _, key := range r.Missing {
 		lines = append(lines, fmt.Sprintf("no file for the list of %s", key))

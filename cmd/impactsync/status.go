@@ -77,6 +77,7 @@ func writeStatus(w io.Writer, s statusReport, now time.Time) {
 	}
 	writeHosts(w, s, now)
 	writeAudiences(w, s.Audiences)
+	writeHeld(w, s.Held)
 	writeVerdicts(w, s.Verdicts)
 	writeSources(w, s.Sources, now)
 	writeUnlisted(w, s.Unlisted)
@@ -154,6 +155,20 @@ func writeAudiences(w io.Writer, all []state.AudienceStatus) {
 			row(w, t.Key, t.Class, t.Source, t.Wanted, t.Delivered, t.Pending, t.Held, t.Refused, orDash(t.LastList), t.Guard)
 		}
 	})
+}
+
+func writeHeld(w io.Writer, all []state.HeldSet) {
+	for _, h := range all {
+		of := "conversions"
+		if h.Key != "" {
+			of = fmt.Sprintf("%s of %s", h.Direction, h.Key)
+		}
+		fmt.Fprintf(w, "\nThe guard holds %s %s since %s: %s.\n", humanize.Comma(h.Held), of, h.HeldAt, plain(h.Reason))
+		for _, line := range h.Sample {
+			fmt.Fprintln(w, "  "+plain(line))
+		}
+		fmt.Fprintf(w, "If that is right: impactsync %s\n", plain(h.Command))
+	}
 }
 
 func writeSources(w io.Writer, all []state.SourceStatus, now time.Time) {

@@ -17,6 +17,7 @@ import (
 	"github.com/impactsync/impactsync/sync/mapping"
 	"github.com/impactsync/impactsync/sync/source/audiences"
 	"github.com/impactsync/impactsync/sync/source/events"
+	"github.com/impactsync/impactsync/sync/source/suppressions"
 )
 
 // wiring is everything that the configuration stands for, but for the state.
@@ -26,6 +27,9 @@ type wiring struct {
 	client *impactapi.Client
 	feeds  []impactsync.Feed
 	rules  *rules
+
+	suppressed []impactsync.Suppressions
+	files      *suppressions.Files // one of them; nil if there is none
 }
 
 // wire builds it. What is wrong is a matter of the configuration: nothing was
@@ -46,6 +50,9 @@ func wire(ctx context.Context, c *config.Config) (*wiring, error) {
 		}
 		w.feeds = append(w.feeds, feed)
 	}
+	if err := w.suppressions(ctx, c.Privacy); err != nil {
+		return nil, &failure{code: usageExit, err: errors.Join(err, w.close())}
+	}
 	return w, nil
 }
 
@@ -53,6 +60,9 @@ func (w *wiring) close() error {
 	var errs []error
 	for _, f := range w.feeds {
 		errs = append(errs, f.Close())
+	}
+	if w.files != nil {
+		errs = append(errs, w.files.Close())
 	}
 	w.client.Close()
 	return errors.Join(errs...)
@@ -108,8 +118,9 @@ func (a *app) engine(w *wiring, db *state.DB, bars *progress.Bars) (*impactsync.
 	return impactsync.New(impactsync.Config{
 		State: db, Client: w.client, Mapper: w.mapper, Feeds: w.feeds, Version: name,
 		Log: telemetry.Logger(bars, a.terminal), Progress: bars.Progress(), // the two share the terminal
-		Guard: w.rules.guard, Authority: w.rules.authority,
+		Guards: w.rules.guards(), Authority: w.rules.authority,
 		MaxEventAge: c.MaxEventAge, RequiredCategories: c.Consent.RequiredCategories,
+		Suppressions: w.suppressed, SuppressedFalse: c.Privacy.Suppressed == config.SuppressedSendFalse,
 		Workers: d.Workers, Coalesce: d.Coalesce, AttributionWait: d.AttributionWait,
 		PageLoadsPerSecond: d.PageLoadsPerSecond, ConversionsPerHour: d.ConversionsPerHour, Verify: c.Conversions.VerifyShare(),
 		Unknown: map[state.Kind]state.Policy{

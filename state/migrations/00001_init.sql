@@ -147,7 +147,7 @@ CREATE TABLE trait_faults (
   attempts        INTEGER NOT NULL DEFAULT 0,
   next_attempt_at INTEGER,
   last_error      TEXT,
-  class           TEXT,                     -- of a refusal: parameter, identifier, order, time, program, other
+  class           TEXT,                     -- of a held row: exits, joins, computation, NULL before the verdict; of a refusal: parameter, identifier, order, time, program, other
   value           TEXT,                     -- the refused value
   fingerprint     TEXT,                     -- of mapping and configuration then: another one tries again
   at              INTEGER NOT NULL,
@@ -167,6 +167,8 @@ CREATE TABLE deliveries (
   event           TEXT NOT NULL,            -- page, screen, identify or the track event's name
   event_type      TEXT,                     -- with order_id: a conversion's key
   order_id        TEXT,
+  amount          INTEGER,                  -- of a conversion's money, in hundredths; NULL without money
+  currency        TEXT,
   event_at        INTEGER NOT NULL,
   created_at      INTEGER NOT NULL,
   payload         TEXT,
@@ -189,6 +191,7 @@ CREATE INDEX deliveries_due ON deliveries (kind, status, has_click, event_at) WH
 CREATE INDEX deliveries_profile ON deliveries (profile_id, status);
 CREATE INDEX deliveries_next ON deliveries (next_attempt_at) WHERE status IN (3, 5);
 CREATE INDEX deliveries_done ON deliveries (delivered_at) WHERE status = 0;
+CREATE INDEX deliveries_sold ON deliveries (delivered_at) WHERE kind = 'conversion' AND status = 0;
 CREATE INDEX deliveries_look ON deliveries (delivered_at, look_at) WHERE look_at IS NOT NULL;
 CREATE UNIQUE INDEX deliveries_order ON deliveries (event_type, order_id) WHERE order_id IS NOT NULL;
 
@@ -225,15 +228,44 @@ CREATE TABLE rejected (
 );
 CREATE INDEX rejected_object ON rejected (source, object, line);
 
--- Held exits that somebody let through. Written without the lock.
+-- The guard's verdicts on sets of due rows: of one scope, in one direction. Of
+-- lists only those that held something.
+CREATE TABLE guard_verdicts (
+  id        INTEGER PRIMARY KEY,
+  scope     INTEGER NOT NULL,               -- as in counters
+  direction TEXT NOT NULL CHECK (direction IN ('exits', 'joins', 'conversions')),
+  unit      TEXT NOT NULL DEFAULT '',       -- '': rows; else the currency of an amount, in hundredths
+  run       INTEGER NOT NULL,
+  at        INTEGER NOT NULL,
+  fresh     INTEGER NOT NULL,               -- how many were judged, beside what is held already
+  base      INTEGER NOT NULL,               -- compared with: people told true, or a daily average
+  held      INTEGER NOT NULL,               -- 0: let through
+  exempt    INTEGER NOT NULL DEFAULT 0,     -- 1: a first sync
+  reason    TEXT NOT NULL DEFAULT ''        -- the guard's words
+);
+CREATE INDEX guard_verdicts_scope ON guard_verdicts (scope, direction, unit, id);
+
+-- Held rows that somebody let through. Written without the lock.
 CREATE TABLE approvals (
   id         INTEGER PRIMARY KEY,
-  trait_id   INTEGER NOT NULL REFERENCES traits (id) ON DELETE CASCADE,
-  exits      INTEGER NOT NULL,
+  scope      INTEGER NOT NULL,              -- as in counters
+  direction  TEXT NOT NULL CHECK (direction IN ('exits', 'joins', 'conversions')),
+  amount     INTEGER NOT NULL,
   used       INTEGER NOT NULL DEFAULT 0,
   created_at INTEGER NOT NULL,
   expires_at INTEGER NOT NULL
 );
+
+-- What Segment computes each trait by, as its messages say. Changes from one
+-- that is not approved are held.
+CREATE TABLE computations (
+  trait_id       INTEGER NOT NULL REFERENCES traits (id) ON DELETE CASCADE,
+  space_id       TEXT NOT NULL,
+  computation_id TEXT NOT NULL,
+  seen_at        INTEGER NOT NULL,
+  approved_at    INTEGER,                   -- the first one is, when it is seen
+  PRIMARY KEY (trait_id, space_id, computation_id)
+) WITHOUT ROWID;
 
 -- Track events that no setting names, and trait keys that no source includes.
 CREATE TABLE unlisted (
@@ -242,6 +274,14 @@ CREATE TABLE unlisted (
   count   INTEGER NOT NULL,
   seen_at INTEGER NOT NULL,
   PRIMARY KEY (kind, name)
+) WITHOUT ROWID;
+
+-- Who must not be taken in again: HMAC-SHA-256 (first 16 bytes) of each id the person
+-- had, by a key that is not in this file. The hash of the empty text tells the key.
+CREATE TABLE forgotten (
+  hash   BLOB PRIMARY KEY,
+  person BLOB NOT NULL,                     -- the hash that the person was named by
+  at     INTEGER NOT NULL
 ) WITHOUT ROWID;
 
 -- What impact.com remarked on requests that it took.
@@ -318,7 +358,7 @@ CREATE VIEW profile_traits AS
 SELECT p.user_id, p.anonymous_id, t.key AS trait_key, v.wanted, v.delivered, v.doubt,
        strftime('%Y-%m-%dT%H:%M:%S', v.wanted_at / 1000000000, 'unixepoch') || printf('.%03dZ', v.wanted_at / 1000000 % 1000)       AS changed_at,
        strftime('%Y-%m-%dT%H:%M:%S', v.delivered_at / 1000000000, 'unixepoch') || printf('.%03dZ', v.delivered_at / 1000000 % 1000) AS delivered_at,
-       f.last_error,
+       coalesce(f.last_error, (SELECT reason FROM guard_verdicts g WHERE g.scope = v.trait_id AND g.direction = f.class AND g.held = 1 ORDER BY g.id DESC LIMIT 1)) AS last_error,
        CASE v.status WHEN 0 THEN 'settled' WHEN 1 THEN 'pending' WHEN 2 THEN 'in flight' WHEN 3 THEN 'retry later'
                      WHEN 4 THEN 'refused' WHEN 5 THEN 'unknown' ELSE 'held' END AS status,
        p.email_sha1, v.message_id, v.profile_id
@@ -334,7 +374,7 @@ SELECT 'e' || d.id AS id, d.kind, d.payload ->> '$.userId' AS user_id, d.payload
        strftime('%Y-%m-%dT%H:%M:%S', d.created_at / 1000000000, 'unixepoch') || printf('.%03dZ', d.created_at / 1000000 % 1000) AS created_at,
        d.attempts,
        strftime('%Y-%m-%dT%H:%M:%S', d.next_attempt_at / 1000000000, 'unixepoch') || printf('.%03dZ', d.next_attempt_at / 1000000 % 1000) AS next_attempt_at,
-       d.last_error,
+       coalesce(d.last_error, CASE d.class WHEN 'conversions' THEN (SELECT reason FROM guard_verdicts g WHERE g.scope = -1 AND g.held = 1 ORDER BY g.id DESC LIMIT 1) END) AS last_error,
        CASE d.status WHEN 1 THEN 'pending' WHEN 2 THEN 'in flight' WHEN 3 THEN 'retry later' WHEN 5 THEN 'unknown' ELSE 'held' END AS status
   FROM deliveries d WHERE d.status > 0 AND d.status <> 4
 UNION ALL
@@ -343,7 +383,7 @@ SELECT 't' || v.trait_id || '-' || v.profile_id, 'trait_update', p.user_id, p.an
        strftime('%Y-%m-%dT%H:%M:%S', v.wanted_at / 1000000000, 'unixepoch') || printf('.%03dZ', v.wanted_at / 1000000 % 1000),
        coalesce(f.attempts, 0),
        strftime('%Y-%m-%dT%H:%M:%S', f.next_attempt_at / 1000000000, 'unixepoch') || printf('.%03dZ', f.next_attempt_at / 1000000 % 1000),
-       f.last_error,
+       coalesce(f.last_error, (SELECT reason FROM guard_verdicts g WHERE g.scope = v.trait_id AND g.direction = f.class AND g.held = 1 ORDER BY g.id DESC LIMIT 1)),
        CASE v.status WHEN 1 THEN 'pending' WHEN 2 THEN 'in flight' WHEN 3 THEN 'retry later' WHEN 5 THEN 'unknown' ELSE 'held' END
   FROM trait_values v
   JOIN profiles p ON p.id = v.profile_id
@@ -394,6 +434,22 @@ SELECT g.id, t.key, g.source, g.objects, g.state, g.members, g.joins, g.exits, g
        strftime('%Y-%m-%dT%H:%M:%S', g.applied_at / 1000000000, 'unixepoch') || printf('.%03dZ', g.applied_at / 1000000 % 1000) AS applied_at,
        g.run
   FROM generations g JOIN traits t ON t.id = g.trait_id;
+
+-- What the guard holds, with its words and the command that lets it through.
+CREATE VIEW held_changes AS
+SELECT t.key AS trait_key, h.direction, h.held, coalesce(h.reason, g.reason) AS reason,
+       strftime('%Y-%m-%dT%H:%M:%S', coalesce(h.since, g.at) / 1000000000, 'unixepoch') || printf('.%03dZ', coalesce(h.since, g.at) / 1000000 % 1000) AS held_at,
+       'approve ' || CASE h.direction WHEN 'conversions' THEN '--conversions ' || h.held
+         WHEN 'computation' THEN t.key || ' --computation ' || h.computation ELSE t.key || ' --' || h.direction || ' ' || h.held END AS command
+  FROM (SELECT v.trait_id AS scope, f.class AS direction, CASE f.class WHEN 'computation' THEN f.value END AS computation, count(*) AS held,
+               max(f.last_error) AS reason, CASE f.class WHEN 'computation' THEN min(f.at) END AS since
+          FROM trait_values v JOIN trait_faults f ON f.trait_id = v.trait_id AND f.profile_id = v.profile_id
+         WHERE v.status = 6 AND v.status > 0 GROUP BY 1, 2, 3
+        UNION ALL
+        SELECT -1, 'conversions', NULL, count(*), NULL, NULL FROM deliveries
+         WHERE kind = 'conversion' AND status = 6 AND status > 0 AND class = 'conversions' HAVING count(*) > 0) h
+  LEFT JOIN guard_verdicts g ON g.id = (SELECT max(id) FROM guard_verdicts w WHERE w.scope = h.scope AND w.direction = h.direction AND w.held = 1)
+  LEFT JOIN traits t ON t.id = h.scope;
 
 -- What impact.com remarked on requests that it took, most frequent first.
 CREATE VIEW answer_warnings AS

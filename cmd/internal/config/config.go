@@ -27,8 +27,8 @@ type Config struct {
 	Conversions Conversions `yaml:"conversions"`
 	// Events older than this are counted as too old and never sent. Default 720h.
 	MaxEventAge time.Duration `yaml:"maxEventAge"`
-	// Stops mass exits that look like a broken list.
-	Guard Guard `yaml:"guard"`
+	// Holds back what looks like broken input until somebody approves it.
+	Guard Guards `yaml:"guard"`
 	// Whom not to send, by Segment's consent rules.
 	Consent Consent `yaml:"consent"`
 	// Whom to keep out of the state, and whose data not to use any more.
@@ -209,11 +209,31 @@ func parseShare(text string) (share float64, ok bool) {
 	return percent / 100, found && err == nil && percent >= 0 && percent <= 100
 }
 
-// Guard limits how many people may leave a trait in one list.
+// Guard limits how many people may leave or join an audience in one list, or
+// within 24 hours by messages.
 type Guard struct {
-	// Exits are held when both limits are reached.
+	// Exits are held when both limits are exceeded.
 	MaxExits MaxExits `yaml:"maxExits"`
+	// Joins are held when both limits are exceeded. Default: no limit.
+	MaxJoins MaxJoins `yaml:"maxJoins"`
+	// A first sync: pass lets it through, hold judges it by maxJoins and conversions as any other. Default pass.
+	FirstSync string `yaml:"firstSync" oneof:"pass hold"`
 }
+
+// Guards is the general guard, and that of conversions.
+type Guards struct {
+	// Exits are held when both limits are exceeded.
+	MaxExits MaxExits `yaml:"maxExits"`
+	// Joins are held when both limits are exceeded. Default: no limit.
+	MaxJoins MaxJoins `yaml:"maxJoins"`
+	// A first sync: pass lets it through, hold judges it by maxJoins and conversions as any other. Default pass.
+	FirstSync string `yaml:"firstSync" oneof:"pass hold"`
+	// New conversions are held, all of them, when there are too many or they are worth too much. Default: no limit.
+	Conversions MaxConversions `yaml:"conversions"`
+}
+
+// Guard is the general guard of a trait.
+func (g Guards) Guard() Guard { return Guard{g.MaxExits, g.MaxJoins, g.FirstSync} }
 
 // MaxExits are the guard's limits: exits are held when there are at least
 // AtLeast of them and they are more than Percent of those who were told true.
@@ -221,7 +241,30 @@ type MaxExits struct {
 	// Percent of those told true. Default 30.
 	Percent float64 `yaml:"percent" range:"0 100"`
 	// Fewer exits than this always pass. Default 100.
-	AtLeast int `yaml:"atLeast" range:"0 1000000000"`
+	AtLeast int64 `yaml:"atLeast" range:"0 1000000000"`
+}
+
+// MaxJoins are limits as [MaxExits] are, on joins.
+type MaxJoins struct {
+	// On is true where the file has this section.
+	On bool `yaml:"-"`
+	// Percent of those told true. Default 100.
+	Percent float64 `yaml:"percent" range:"0 1000000"`
+	// Fewer joins than this always pass. Default 100.
+	AtLeast int64 `yaml:"atLeast" range:"0 1000000000"`
+}
+
+// MaxConversions are limits on the conversions of 24 hours, compared with the
+// daily average of those delivered in the last 14 days.
+type MaxConversions struct {
+	// On is true where the file has this section.
+	On bool `yaml:"-"`
+	// Percent of the daily average, of their number or of the money in one currency. Default 300.
+	Percent float64 `yaml:"percent" range:"0 1000000"`
+	// Fewer conversions than this always pass. Default 100.
+	AtLeast int64 `yaml:"atLeast" range:"0 1000000000"`
+	// Less money than this, in one currency, always passes. Default 0: money is not judged.
+	Money float64 `yaml:"money" range:"0 1000000000000"`
 }
 
 // Consent lists the consent categories that a message needs.

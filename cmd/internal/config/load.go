@@ -140,7 +140,7 @@ func (l loader) defaults() {
 	c.DefaultCurrency = cmp.Or(c.DefaultCurrency, "USD")
 	c.Schedule = cmp.Or(c.Schedule, defaultSchedule)
 	c.TimeZone = cmp.Or(c.TimeZone, "UTC")
-	l.guard("guard", &c.Guard, Guard{MaxExits{Percent: 30, AtLeast: 100}})
+	l.guards(&c.Guard)
 	l.deliveryDefaults()
 	c.Conversions.Verify = cmp.Or(c.Conversions.Verify, "1%")
 	for i := range c.Sources {
@@ -166,13 +166,27 @@ func (l loader) sourceDefaults(key string, s *Source) {
 	for i := range s.Audiences {
 		a := &s.Audiences[i]
 		a.OnMissing = cmp.Or(a.OnMissing, "keep")
-		l.guard(fmt.Sprintf("%s.audiences[%q].guard", key, a.Pattern), &a.Guard, l.config.Guard)
+		l.guard(fmt.Sprintf("%s.audiences[%q].guard", key, a.Pattern), &a.Guard, l.config.Guard.Guard())
 	}
 }
 
 func (l loader) guard(key string, g *Guard, otherwise Guard) {
 	orUnset(l, key+".maxExits.percent", &g.MaxExits.Percent, otherwise.MaxExits.Percent)
 	orUnset(l, key+".maxExits.atLeast", &g.MaxExits.AtLeast, otherwise.MaxExits.AtLeast)
+	g.MaxJoins.On = otherwise.MaxJoins.On || l.isSet(key+".maxJoins")
+	orUnset(l, key+".maxJoins.percent", &g.MaxJoins.Percent, otherwise.MaxJoins.Percent)
+	orUnset(l, key+".maxJoins.atLeast", &g.MaxJoins.AtLeast, otherwise.MaxJoins.AtLeast)
+	g.FirstSync = cmp.Or(g.FirstSync, otherwise.FirstSync)
+}
+
+func (l loader) guards(g *Guards) {
+	const key = "guard"
+	general := g.Guard()
+	l.guard(key, &general, Guard{MaxExits{30, 100}, MaxJoins{Percent: 100, AtLeast: 100}, "pass"})
+	g.MaxExits, g.MaxJoins, g.FirstSync = general.MaxExits, general.MaxJoins, general.FirstSync
+	g.Conversions.On = l.isSet(key + ".conversions")
+	orUnset(l, key+".conversions.percent", &g.Conversions.Percent, 300)
+	orUnset(l, key+".conversions.atLeast", &g.Conversions.AtLeast, 100)
 }
 
 // orUnset gives v its default where the file does not set the key: for values

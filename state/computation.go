@@ -1,0 +1,82 @@
+package state
+
+import "fmt"
+
+// computation is what Segment computes a trait by. An audience that is deleted
+// and made again under its old name keeps its key and gets a new one, and may
+// mean other people.
+type computation struct{ space, id string }
+
+func (c computation) fits(other computation) bool {
+	return (c.space == "" || other.space == "" || c.space == other.space) && (c.id == "" || other.id == "" || c.id == other.id)
+}
+
+// knows reports whether changes of a computation go the usual way. The first
+// one of a trait does; another one has to be approved.
+func (t *tx) knows(tr *trait, info *TraitInfo) (bool, error) {
+	c := computation{info.SpaceID, info.ComputationID}
+	if approved, seen := tr.computations[c]; seen || c == (computation{}) {
+		return approved || c == (computation{}), nil
+	}
+	first := true
+	for other, approved := range tr.computations {
+		if approved && c.fits(other) {
+			tr.computations[c] = true
+			return true, nil
+		}
+		first = first && !approved
+	}
+	tr.computations[c] = first
+	if first {
+		if _, err := t.exec(`UPDATE traits SET space_id = ?, computation_id = ? WHERE id = ?`, c.space, c.id, tr.id); err != nil {
+			return false, err
+		}
+	}
+	var approvedAt any
+	if first {
+		approvedAt = t.now
+	}
+	_, err := t.exec(`INSERT INTO computations (trait_id, space_id, computation_id, seen_at, approved_at) VALUES (?, ?, ?, ?, ?)`, tr.id, c.space, c.id, t.now, approvedAt)
+	return first, err
+}
+
+// holdFor holds a row because its computation is not approved.
+func (t *tx) holdFor(r traitRow, info *TraitInfo) error {
+	c := computation{info.SpaceID, info.ComputationID}
+	_, err := t.exec(`INSERT OR REPLACE INTO trait_faults (trait_id, profile_id, class, value, last_error, at) VALUES (?, ?, 'computation', ?, ?, ?)`,
+		r.trait.id, r.profile, c.name(), c.against(), t.now)
+	return err
+}
+
+// name is what an approval calls a computation by.
+func (c computation) name() string {
+	if c.id == "" {
+		return c.space
+	}
+	return c.id
+}
+
+func (c computation) against() string {
+	return fmt.Sprintf("computation %q of space %q is new under this key", c.id, c.space)
+}
+
+// approveComputation takes the changes of a computation as those of any other;
+// the rows that it held wait for a verdict.
+func (t *tx) approveComputation(traitID int64, a Approval) (res Approved, err error) {
+	known, err := t.exec(`UPDATE computations SET approved_at = ?1 WHERE trait_id = ?2 AND (computation_id = ?3 OR computation_id = '' AND space_id = ?3)`,
+		t.now, traitID, a.Computation)
+	if err != nil {
+		return res, err
+	}
+	if known == 0 {
+		return res, fmt.Errorf("%w: no new computation %q of %q", ErrNothingHeld, a.Computation, a.Key)
+	}
+	if _, err := t.exec(`UPDATE traits SET (space_id, computation_id) = (SELECT space_id, computation_id FROM computations
+		WHERE trait_id = ?1 AND approved_at = ?2 ORDER BY seen_at DESC LIMIT 1) WHERE id = ?1`, traitID, t.now); err != nil {
+		return res, err
+	}
+	t.d.traits = nil
+	res.Held, err = t.exec(`DELETE FROM trait_faults WHERE trait_id = ? AND class = 'computation' AND value = ?`, traitID, a.Computation)
+	res.Granted = res.Held
+	return res, err
+}

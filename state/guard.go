@@ -1,0 +1,273 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+)
+
+// Guards are the limits of a run. The zero value lets everything through but
+// a list that ends every membership, and a computation that is new under a
+// known key.
+type Guards struct {
+	// Trait answers for a trait key; nil means no limits. Once the reading has begun, it is asked from other goroutines.
+	Trait func(key string) Guard
+	// Conversions limits the outbox.
+	Conversions ConversionGuard
+}
+
+// Guard says which changes of one audience are too many to be believed. The
+// changes of a list are judged when it is applied; those that come as messages
+// by [DB.Judge], together with what was let through in the last 24 hours.
+type Guard struct {
+	Exits     *Limit // people told true who leave; nil means no limit
+	Joins     *Limit // people who join; nil means no limit
+	FirstSync bool   // judge joins even while nobody is told true
+}
+
+// Limit is exceeded by at least AtLeast changes that are more than Percent of
+// what they are compared with.
+type Limit struct {
+	Percent float64
+	AtLeast int64
+}
+
+func (l *Limit) exceeded(n, base int64) bool {
+	return l != nil && n >= l.AtLeast && float64(n)*100 > l.Percent*float64(base)
+}
+
+// ConversionGuard says which conversions are too many to be believed: new ones,
+// with what was let through in the last 24 hours, against the daily average of
+// those delivered in the last 14 days.
+type ConversionGuard struct {
+	Count     *Limit // nil means no limit
+	Money     *Limit // in hundredths, each currency by itself; nil means no limit
+	FirstSync bool   // judge them even before one was delivered
+}
+
+func (g ConversionGuard) on() bool { return g.Count != nil || g.Money != nil }
+
+// Direction says which way a set of due rows goes, and with that who judges it.
+type Direction string
+
+// The guard holds sets of these.
+const (
+	Exits           Direction = "exits"
+	Joins           Direction = "joins"
+	ConversionBatch Direction = "conversions"
+	NewComputation  Direction = "computation"
+)
+
+// guardWindow is how long what was let through counts for the next verdict.
+const guardWindow = 24 * time.Hour
+
+// question is what the guard is asked of one set of due rows: those of one
+// scope that go in one direction.
+type question struct {
+	scope     int64
+	direction Direction
+	unit      string // "": rows are counted; else the currency, in hundredths
+	limit     *Limit
+	fresh     int64 // not judged before
+	standing  int64 // held by earlier verdicts
+	base      int64 // what they are compared with
+	exempt    bool  // a first sync
+	words     func(n, base int64) string
+}
+
+// ask gives the guard's words against a set, "" if it may go. What was let
+// through within the window counts, against the base at the window's start; a
+// first sync that was let through starts the window anew.
+func (t *tx) ask(q *question) (against string, err error) {
+	var passed int64
+	var base, first sql.NullInt64
+	// Beside min(id), a plain column is that row's: https://sqlite.org/lang_select.html#bareagg
+	if _, err := t.get(`SELECT coalesce(sum(fresh) FILTER (WHERE held = 0), 0), base, min(id) FROM guard_verdicts
+		WHERE scope = ?1 AND direction = ?2 AND unit = ?3 AND at > ?4
+		AND id > coalesce((SELECT max(id) FROM guard_verdicts WHERE scope = ?1 AND direction = ?2 AND unit = ?3 AND exempt = 1), 0)`,
+		[]any{q.scope, q.direction, q.unit, t.now - int64(guardWindow)}, &passed, &base, &first); err != nil {
+		return "", err
+	}
+	if base.Valid {
+		q.base = base.Int64
+	}
+	n := q.fresh + q.standing + passed
+	if q.exempt || !q.limit.exceeded(n, q.base) {
+		return "", nil
+	}
+	return q.words(n, q.base), nil
+}
+
+// noteVerdict keeps a verdict: for the next ones, and for people.
+func (t *tx) noteVerdict(q *question, against string) error {
+	_, err := t.exec(`INSERT INTO guard_verdicts (scope, direction, unit, run, at, fresh, base, held, exempt, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		q.scope, q.direction, q.unit, t.d.run, t.now, q.fresh, q.base, against != "", q.exempt, against)
+	return err
+}
+
+func percentWords(n, base int64, l *Limit) string {
+	return fmt.Sprintf("%s: more than %g %% and at least %d", share(n, base), l.Percent, l.AtLeast)
+}
+
+// share is in brackets, or "" where there is nothing to compare with.
+func share(n, base int64) string {
+	if base <= 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%d %%)", n*100/base)
+}
+
+// guardOf is a trait's guard; values of computed traits have none.
+func (d *DB) guardOf(tr *trait) Guard {
+	if d.guards.Trait == nil || tr.class != Audience {
+		return Guard{}
+	}
+	return d.guards.Trait(tr.key)
+}
+
+// guardOf remembers the answers for a batch.
+func (s *storing) guardOf(tr *trait) Guard {
+	g, ok := s.guards[tr]
+	if !ok {
+		g = s.d.guardOf(tr)
+		if s.guards == nil {
+			s.guards = map[*trait]Guard{}
+		}
+		s.guards[tr] = g
+	}
+	return g
+}
+
+// awaits reports whether a row that a message made due waits for the guard's
+// verdict: it is born held, so that a crash lets nothing through unjudged.
+func (g Guard) awaits(r *traitRow) bool {
+	if r.toSend() == falseText {
+		return g.Exits != nil
+	}
+	return g.Joins != nil
+}
+
+// Ruling is a verdict that holds a set back.
+type Ruling struct {
+	Key       string // of a trait; "" for conversions
+	Direction Direction
+	Reason    string // the guard's words
+}
+
+// Judge gives the guard's verdict on everything that came as messages and was
+// not judged yet, and then lets through what was approved. Nothing that waits
+// for a verdict can be claimed before. Call it when all inputs are read. It
+// gives the verdicts that hold something back. Its cost grows with what is held.
+func (d *DB) Judge(ctx context.Context) (held []Ruling, err error) {
+	err = d.update(ctx, func(t *tx) error {
+		if err := t.loadTraits(); err != nil {
+			return err
+		}
+		if held, err = t.judgeTraits(); err != nil {
+			return err
+		}
+		ruling, err := t.judgeConversions()
+		if err != nil {
+			return err
+		}
+		held = append(held, ruling...)
+		return t.releaseApproved()
+	})
+	return held, err
+}
+
+// waiting is the part of a trait's rows, in one direction, that waits for a
+// verdict or was held by one.
+type waiting struct {
+	trait           int64
+	exits           bool
+	fresh, standing int64
+}
+
+func (t *tx) judgeTraits() (held []Ruling, err error) {
+	var all []waiting
+	err = t.each(`SELECT v.trait_id, v.is_exit, count(*) FILTER (WHERE f.class IS NULL), count(*) FILTER (WHERE f.class IS NOT NULL)
+		FROM trait_values v LEFT JOIN trait_faults f ON f.trait_id = v.trait_id AND f.profile_id = v.profile_id
+		WHERE v.status = 6 AND v.status > 0 AND f.class IS NOT 'computation' GROUP BY 1, 2`, nil, func(rows *sql.Rows) error {
+		var w waiting
+		err := rows.Scan(&w.trait, &w.exits, &w.fresh, &w.standing)
+		if w.fresh > 0 {
+			all = append(all, w)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, tr := range t.d.ordered {
+		for _, w := range all {
+			if w.trait != tr.id {
+				continue
+			}
+			q, err := t.questionOf(tr, w)
+			if err != nil {
+				return nil, err
+			}
+			against, err := t.rule(q)
+			if err != nil {
+				return nil, err
+			}
+			if against != "" {
+				held = append(held, Ruling{tr.key, q.direction, against})
+			}
+		}
+	}
+	return held, nil
+}
+
+func (t *tx) questionOf(tr *trait, w waiting) (*question, error) {
+	g := t.d.guardOf(tr)
+	q := &question{scope: tr.id, direction: Exits, limit: g.Exits, fresh: w.fresh, standing: w.standing}
+	if !w.exits {
+		q.direction, q.limit = Joins, g.Joins
+	}
+	if _, err := t.get(`SELECT value FROM counters WHERE scope = ? AND name = 'told'`, []any{tr.id}, &q.base); err != nil {
+		return nil, err
+	}
+	q.exempt = !w.exits && q.base == 0 && !g.FirstSync
+	q.words = func(n, base int64) string {
+		if w.exits {
+			return fmt.Sprintf("%d of %d people told true would leave within 24 hours%s", n, base, percentWords(n, base, q.limit))
+		}
+		return fmt.Sprintf("%d people would join %d told true within 24 hours%s", n, base, percentWords(n, base, q.limit))
+	}
+	return q, nil
+}
+
+// rule asks, and makes the fresh rows of a trait pending or held.
+func (t *tx) rule(q *question) (against string, err error) {
+	if against, err = t.ask(q); err != nil {
+		return "", err
+	}
+	if against != "" {
+		err = t.markHeld(q.scope, q.direction)
+	} else {
+		err = t.releaseFresh(q)
+	}
+	if err != nil {
+		return "", err
+	}
+	return against, t.noteVerdict(q, against)
+}
+
+// markHeld says of held rows that nobody marked yet which verdict holds them.
+func (t *tx) markHeld(traitID int64, d Direction) error {
+	_, err := t.exec(`INSERT INTO trait_faults (trait_id, profile_id, class, at)
+		SELECT trait_id, profile_id, ?2, ?3 FROM trait_values WHERE status = 6 AND status > 0 AND is_exit = ?4 AND trait_id = ?1 ON CONFLICT DO NOTHING`,
+		traitID, d, t.now, d == Exits)
+	return err
+}
+
+func (t *tx) releaseFresh(q *question) error {
+	n, err := t.exec(`UPDATE trait_values AS v SET status = 1 WHERE v.status = 6 AND v.status > 0 AND v.is_exit = ?2 AND v.trait_id = ?1
+		AND NOT EXISTS (SELECT 1 FROM trait_faults f WHERE f.trait_id = ?1 AND f.profile_id = v.profile_id AND f.class IS NOT NULL)`, q.scope, q.direction == Exits)
+	t.count(q.scope, statusNames[statusHeld], -n)
+	t.count(q.scope, statusNames[statusPending], n)
+	return err
+}

@@ -1,0 +1,99 @@
+package state
+
+import "fmt"
+
+// judge is the guard's verdict on a list: on its exits before they are
+// written, and on the joins that it has made due.
+func (m *merge) judge() error {
+	if m.trait.class != Audience {
+		return nil
+	}
+	g, v := m.d.guardOf(m.trait), &m.verdict
+	exits := &question{scope: m.trait.id, direction: Exits, fresh: v.Exits, base: v.Told}
+	switch {
+	case v.Exits > 0 && v.Members == 0:
+		v.exits = fmt.Sprintf("the list is empty and would end all %d memberships", v.Exits)
+	case g.Exits.exceeded(v.Exits, v.Told):
+		v.exits = fmt.Sprintf("%d of %d people told true would leave%s", v.Exits, v.Told, percentWords(v.Exits, v.Told, g.Exits))
+	}
+	if v.exits != "" {
+		if err := m.noteVerdict(exits, v.exits); err != nil {
+			return err
+		}
+	}
+	if err := m.judgeJoins(g); err != nil {
+		return err
+	}
+	v.Held, v.Reason = v.exits != "" || v.joins != "", v.exits
+	if v.joins != "" {
+		v.Reason = joinWords(v.exits, v.joins)
+	}
+	return nil
+}
+
+func joinWords(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + "; " + b
+}
+
+// writeExits makes the exits due, or held.
+func (m *merge) writeExits() error {
+	status := statusPending
+	if m.verdict.exits != "" {
+		status = statusHeld
+	}
+	if err := m.exits.each(func(id int64) error { return m.exit(id, status) }); err != nil || status == statusPending {
+		return err
+	}
+	return m.markHeld(m.trait.id, Exits)
+}
+
+// The joins of this list, and those of earlier lists that the guard holds and
+// this list says again.
+const (
+	newJoins  = ` FROM trait_values WHERE status = 1 AND status > 0 AND is_exit = 0 AND trait_id = ?1 AND origin = ?2`
+	heldJoins = ` FROM trait_values WHERE status = 6 AND status > 0 AND is_exit = 0 AND trait_id = ?1 AND origin < 0`
+)
+
+// judgeJoins decides anew on all of them.
+func (m *merge) judgeJoins(g Guard) error {
+	var fresh, standing int64
+	_, err := m.get(`SELECT count(*)`+heldJoins, []any{m.trait.id}, &standing)
+	if err != nil || g.Joins == nil && standing == 0 {
+		return err
+	}
+	if _, err := m.get(`SELECT count(*)`+newJoins, []any{m.trait.id, -m.list.gen}, &fresh); err != nil {
+		return err
+	}
+	q := &question{scope: m.trait.id, direction: Joins, fresh: fresh + standing, base: m.verdict.Told}
+	if first := q.base == 0 && !g.FirstSync; first || !g.Joins.exceeded(q.fresh, q.base) {
+		return m.releaseJoins()
+	}
+	m.verdict.joins = fmt.Sprintf("%d people would join %d told true%s", q.fresh, q.base, percentWords(q.fresh, q.base, g.Joins))
+	if err := m.holdJoins(); err != nil {
+		return err
+	}
+	return m.noteVerdict(q, m.verdict.joins)
+}
+
+func (m *merge) holdJoins() error {
+	n, err := m.exec(`UPDATE trait_values SET status = 6 WHERE trait_id = ?1 AND profile_id IN (SELECT profile_id`+newJoins+`)`, m.trait.id, -m.list.gen)
+	if err != nil {
+		return err
+	}
+	m.count(m.trait.id, statusNames[statusPending], -n)
+	m.count(m.trait.id, statusNames[statusHeld], n)
+	return m.markHeld(m.trait.id, Joins)
+}
+
+func (m *merge) releaseJoins() error {
+	if _, err := m.exec(`DELETE FROM trait_faults WHERE trait_id = ?1 AND profile_id IN (SELECT profile_id`+heldJoins+`)`, m.trait.id); err != nil {
+		return err
+	}
+	n, err := m.exec(`UPDATE trait_values SET status = 1 WHERE trait_id = ?1 AND profile_id IN (SELECT profile_id`+heldJoins+`)`, m.trait.id)
+	m.count(m.trait.id, statusNames[statusHeld], -n)
+	m.count(m.trait.id, statusNames[statusPending], n)
+	return err
+}

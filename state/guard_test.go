@@ -1,0 +1,479 @@
+package state_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/impactsync/impactsync/state"
+)
+
+func limit(percent float64, atLeast int64) *state.Limit {
+	return &state.Limit{Percent: percent, AtLeast: atLeast}
+}
+
+// say stores a message of each person from..to-1.
+func (b *bench) say(key, value string, from, to int) {
+	b.t.Helper()
+	b.sayBy(state.TraitInfo{Key: key, Class: state.Audience}, value, from, to)
+}
+
+func (b *bench) sayBy(trait state.TraitInfo, value string, from, to int) {
+	b.t.Helper()
+	b.now = b.now.Add(time.Minute)
+	var items []state.Item
+	for i := from; i < to; i++ {
+		items = append(items, state.Item{Person: user(fmt.Sprintf("u%d", i)), SeenAt: b.now, Change: &state.Change{Trait: trait, Value: value, At: b.now}})
+	}
+	b.store(items...)
+}
+
+func (b *bench) held() []state.HeldSet {
+	b.t.Helper()
+	s, err := b.db.Status(context.Background(), 0)
+	require.NoError(b.t, err)
+	return s.Held
+}
+
+func TestChangeStreamsAreJudged(t *testing.T) {
+	t.Parallel()
+	guarded := func(t *testing.T) *bench {
+		b := setup(t)
+		b.say("vip", "true", 0, 100)
+		b.judge()
+		require.Len(t, b.send(), 100)
+		b.guards["vip"] = state.Guard{Exits: limit(30, 10)}
+		return b
+	}
+
+	t.Run("nothing that the guard has not seen can be sent, not even after a kill", func(t *testing.T) {
+		t.Parallel()
+		b := guarded(t)
+		b.say("vip", "false", 0, 5)
+		require.Empty(t, b.send())
+		b.reopen()
+		require.Empty(t, b.send())
+		b.judge()
+		require.Len(t, b.send(), 5)
+		b.sound()
+	})
+
+	t.Run("a mass exit is held, survives a restart, and shows with its words and a sample", func(t *testing.T) {
+		t.Parallel()
+		b := guarded(t)
+		b.say("vip", "false", 0, 40)
+		b.say("gold", "true", 0, 3)
+		require.Equal(t, []state.Ruling{{Key: "vip", Direction: state.Exits, Reason: "40 of 100 people told true would leave within 24 hours (40 %): more than 30 % and at least 10"}}, b.judge())
+		require.Len(t, b.send(), 3, "the other audiences go on")
+		b.reopen()
+		require.Empty(t, b.judge(), "it was judged")
+		require.Empty(t, b.send())
+		held := b.held()
+		require.Len(t, held, 1)
+		require.Len(t, held[0].Sample, 5)
+		require.Contains(t, held[0].Sample[0], "vip=false")
+		require.Equal(t, "approve vip --exits 40", held[0].Command)
+		require.Contains(t, held[0].Reason, "40 of 100")
+		plan, err := b.db.Plan(context.Background())
+		require.NoError(t, err)
+		require.Equal(t, held, plan.Held)
+		b.sound()
+	})
+
+	t.Run("many small runs within 24 hours are as one", func(t *testing.T) {
+		t.Parallel()
+		b := guarded(t)
+		for i := range 3 {
+			b.say("vip", "false", i*10, i*10+10)
+			require.Empty(t, b.judge())
+			require.Len(t, b.send(), 10)
+		}
+		b.say("vip", "false", 30, 31)
+		require.Equal(t, "31 of 100 people told true would leave within 24 hours (31 %): more than 30 % and at least 10", b.judge()[0].Reason)
+		require.Empty(t, b.send())
+
+		b.now = b.now.Add(25 * time.Hour)
+		b.say("vip", "false", 31, 32)
+		require.Empty(t, b.judge())
+		require.Equal(t, []string{"u31 vip=false"}, b.send(), "what was held before waits for an approval")
+		b.sound()
+	})
+
+	t.Run("an approval lets that much through and no more", func(t *testing.T) {
+		t.Parallel()
+		b := guarded(t)
+		b.say("vip", "false", 0, 40)
+		b.judge()
+		require.Equal(t, state.Approved{Held: 40, Granted: 35}, b.approve("vip", state.Exits, 35))
+		require.Equal(t, state.Approved{Held: 40, Granted: 5}, b.approve("vip", state.Exits, 1000), "capped")
+		require.Equal(t, state.Approved{Held: 40}, b.approve("vip", state.Exits, 1))
+		b.reopen()
+		b.judge()
+		require.Len(t, b.send(), 40)
+		b.sound()
+	})
+
+	t.Run("what was approved and not sent yet is not held again, and the rest stays", func(t *testing.T) {
+		t.Parallel()
+		b := guarded(t)
+		b.say("vip", "false", 0, 40)
+		b.judge()
+		b.approve("vip", state.Exits, 35)
+		b.judge()
+		b.reopen()
+		b.now = b.now.Add(48 * time.Hour)
+		b.say("vip", "false", 40, 41)
+		b.judge()
+		require.Len(t, b.send(), 36)
+		require.EqualValues(t, 5, b.held()[0].Held)
+		b.sound()
+	})
+
+	t.Run("an approval is over after a day", func(t *testing.T) {
+		t.Parallel()
+		b := guarded(t)
+		b.say("vip", "false", 0, 40)
+		b.judge()
+		b.approve("vip", state.Exits, 40)
+		b.now = b.now.Add(25 * time.Hour)
+		b.judge()
+		require.Empty(t, b.send())
+	})
+
+	t.Run("who comes back is not held any more", func(t *testing.T) {
+		t.Parallel()
+		b := guarded(t)
+		b.say("vip", "false", 0, 40)
+		b.judge()
+		b.say("vip", "true", 0, 40)
+		require.Empty(t, b.judge())
+		require.Empty(t, b.held())
+		require.Empty(t, b.send())
+		b.sound()
+	})
+
+	t.Run("joins have a limit of their own, but for the first sync", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.guards["vip"] = state.Guard{Joins: limit(50, 5)}
+		b.say("vip", "true", 0, 20)
+		require.Empty(t, b.judge(), "a first sync")
+		require.Len(t, b.send(), 20)
+		b.say("vip", "true", 20, 30)
+		require.Empty(t, b.judge())
+		b.say("vip", "true", 30, 31)
+		require.Equal(t, "11 people would join 20 told true within 24 hours (55 %): more than 50 % and at least 5", b.judge()[0].Reason)
+		require.Len(t, b.send(), 10)
+		require.Equal(t, "approve vip --joins 1", b.held()[0].Command)
+		b.approve("vip", state.Joins, 1)
+		b.judge()
+		require.Len(t, b.send(), 1)
+		b.sound()
+	})
+
+	t.Run("a first sync is held where the guard says so", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.guards["vip"] = state.Guard{Joins: limit(50, 5), FirstSync: true}
+		b.say("vip", "true", 0, 20)
+		require.Len(t, b.judge(), 1)
+		require.Empty(t, b.send())
+	})
+
+	t.Run("a resync is no change of anybody's", func(t *testing.T) {
+		t.Parallel()
+		b := guarded(t)
+		b.guards["vip"] = state.Guard{Exits: limit(0, 0), Joins: limit(0, 0), FirstSync: true}
+		_, err := b.db.Resync(context.Background(), "vip")
+		require.NoError(t, err)
+		require.Empty(t, b.judge())
+		require.Len(t, b.send(), 100)
+	})
+
+	t.Run("a person that turns out to be another one is judged as well", func(t *testing.T) {
+		t.Parallel()
+		b := guarded(t)
+		b.say("vip", "false", 0, 40)
+		b.judge()
+		b.change(state.Person{AnonymousID: "a"}, "vip", "true", b.now.Add(-time.Hour))
+		b.change(state.Person{UserID: "u1", AnonymousID: "a"}, "gold", "true", b.now)
+		b.judge()
+		require.Equal(t, []string{"u1 gold=true"}, b.send())
+		b.sound()
+	})
+
+	t.Run("a conversion does not tell what is held", func(t *testing.T) {
+		t.Parallel()
+		b := guarded(t)
+		b.say("vip", "false", 0, 40)
+		b.judge()
+		values, err := b.db.TraitsOf(context.Background(), user("u1").ProfileID())
+		require.NoError(t, err)
+		require.Equal(t, map[string]string{"vip": "true"}, values)
+	})
+}
+
+func TestListsAreJudgedInBothDirections(t *testing.T) {
+	t.Parallel()
+
+	t.Run("joins are held, the next list decides anew, and an approval lets so many through", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		guard := state.Guard{Joins: limit(50, 5), Exits: limit(30, 100)}
+		require.False(t, b.list("vip", guard, crowd(0, 20)...).Held, "a first sync")
+		b.send()
+		v := b.list("vip", guard, crowd(1, 40)...)
+		require.True(t, v.Held)
+		require.Equal(t, "20 people would join 20 told true (100 %): more than 50 % and at least 5", v.Reason)
+		b.judge()
+		require.Len(t, b.send(), 1, "the exit goes")
+
+		require.True(t, b.list("vip", guard, crowd(1, 35)...).Held)
+		require.EqualValues(t, 15, b.held()[0].Held)
+		b.sound()
+		b.approve("vip", state.Joins, 4)
+		b.judge()
+		require.Len(t, b.send(), 4)
+		require.EqualValues(t, 11, b.held()[0].Held)
+
+		require.False(t, b.list("vip", guard, crowd(1, 26)...).Held)
+		require.Empty(t, b.held())
+		b.sound()
+	})
+
+	t.Run("an emptied list is held without any limit, until it is approved", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.list("vip", state.Guard{}, crowd(0, 3)...)
+		b.send()
+		v := b.list("vip", state.Guard{})
+		require.Equal(t, "the list is empty and would end all 3 memberships", v.Reason)
+		require.Equal(t, v.Reason, b.held()[0].Reason)
+		b.judge()
+		require.Empty(t, b.send())
+		b.approve("vip", state.Exits, 3)
+		b.judge()
+		require.Len(t, b.send(), 3)
+		b.sound()
+	})
+
+	t.Run("an approval is not used up by a run that holds the same again", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		guard := state.Guard{Exits: limit(30, 2)}
+		b.list("vip", guard, crowd(0, 10)...)
+		b.send()
+		b.list("vip", guard, crowd(0, 5)...)
+		b.approve("vip", state.Exits, 5)
+		b.reopen()
+		require.True(t, b.list("vip", guard, crowd(0, 4)...).Held)
+		b.judge()
+		require.Len(t, b.send(), 5)
+		require.EqualValues(t, 1, b.held()[0].Held)
+		b.sound()
+	})
+
+	t.Run("limits of zero let nobody go", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.list("vip", state.Guard{}, crowd(0, 1000)...)
+		b.send()
+		require.True(t, b.list("vip", state.Guard{Exits: limit(0, 0)}, crowd(1, 1000)...).Held)
+	})
+
+	t.Run("nothing to approve is an error", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.list("vip", state.Guard{}, "u1")
+		for _, d := range []state.Direction{state.Exits, state.Joins, state.ConversionBatch, state.NewComputation} {
+			_, err := b.db.Approve(context.Background(), state.Approval{Key: "vip", Direction: d, Most: 1, Computation: "x"})
+			require.ErrorIs(t, err, state.ErrNothingHeld, d)
+		}
+		_, err := b.db.Approve(context.Background(), state.Approval{Key: "nobody", Direction: state.Exits, Most: 1})
+		require.ErrorIs(t, err, state.ErrNotFound)
+	})
+}
+
+func TestANewComputationUnderAKnownKeyIsHeld(t *testing.T) {
+	t.Parallel()
+	first := state.TraitInfo{Key: "vip", Class: state.Audience, SpaceID: "spa_1", ComputationID: "aud_1"}
+	second := first
+	second.ComputationID = "aud_2"
+
+	t.Run("until it is approved, and then it is judged as any other", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.sayBy(first, "true", 0, 10)
+		b.judge()
+		require.Len(t, b.send(), 10)
+		b.guards["vip"] = state.Guard{Exits: limit(30, 5)}
+		b.sayBy(second, "true", 10, 12)
+		b.sayBy(second, "false", 0, 6)
+		b.sayBy(first, "true", 20, 21)
+		b.judge()
+		require.Equal(t, []string{"u20 vip=true"}, b.send(), "the known one goes on")
+		held := b.held()
+		require.Len(t, held, 1)
+		require.EqualValues(t, 8, held[0].Held)
+		require.Equal(t, `computation "aud_2" of space "spa_1" is new under this key`, held[0].Reason)
+		require.Equal(t, "approve vip --computation aud_2", held[0].Command)
+
+		b.reopen()
+		b.sayBy(second, "true", 12, 13)
+		b.judge()
+		require.Empty(t, b.send())
+		got, err := b.db.Approve(context.Background(), state.Approval{Key: "vip", Direction: state.NewComputation, Computation: "aud_2"})
+		require.NoError(t, err)
+		require.EqualValues(t, 9, got.Held)
+		require.Len(t, b.judge(), 1, "its exits are too many")
+		require.ElementsMatch(t, []string{"u10 vip=true", "u11 vip=true", "u12 vip=true"}, b.send())
+		b.sayBy(second, "true", 13, 14)
+		b.judge()
+		require.Len(t, b.send(), 1)
+		b.sound()
+	})
+
+	t.Run("so is another space; a message that names neither is taken", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.sayBy(first, "true", 0, 1)
+		b.sayBy(state.TraitInfo{Key: "vip", Class: state.Audience}, "true", 1, 2)
+		b.sayBy(state.TraitInfo{Key: "vip", Class: state.Audience, SpaceID: "spa_2"}, "true", 2, 3)
+		b.judge()
+		require.Len(t, b.send(), 2)
+		require.Equal(t, "approve vip --computation spa_2", b.held()[0].Command)
+		_, err := b.db.Approve(context.Background(), state.Approval{Key: "vip", Direction: state.NewComputation, Computation: "spa_2"})
+		require.NoError(t, err)
+		b.judge()
+		require.Len(t, b.send(), 1)
+		b.sound()
+	})
+
+	t.Run("of a computed trait, too", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		points := state.TraitInfo{Key: "points", Class: state.Computed, ComputationID: "trt_1"}
+		b.sayBy(points, "1", 0, 1)
+		points.ComputationID = "trt_2"
+		b.sayBy(points, "2", 1, 2)
+		b.judge()
+		require.Equal(t, []string{"u0 points=1"}, b.send())
+		_, err := b.db.Approve(context.Background(), state.Approval{Key: "points", Direction: state.NewComputation, Computation: "trt_2"})
+		require.NoError(t, err)
+		b.judge()
+		require.Equal(t, []string{"u1 points=2"}, b.send())
+		b.sound()
+	})
+}
+
+// order stores n conversions of a number of hundredths each.
+func (b *bench) orders(n int, amount int64, currency string) {
+	b.t.Helper()
+	var items []state.Item
+	for i := range n {
+		id := fmt.Sprintf("o%d-%d", b.now.UnixNano(), i)
+		items = append(items, state.Item{Person: user("u"), SeenAt: b.now, Event: &state.Event{
+			Key: id, MessageID: id, Kind: state.Conversion, Name: "Order Completed", EventType: "1", OrderID: id, Amount: amount, Currency: currency, At: b.now, Payload: []byte("{}"),
+		}})
+	}
+	b.store(items...)
+	b.now = b.now.Add(time.Minute)
+}
+
+// sell delivers everything, one conversion of a person at a time.
+func (b *bench) sell() (sent int) {
+	b.t.Helper()
+	for {
+		got := len(b.send())
+		if got == 0 {
+			return sent
+		}
+		sent += got
+	}
+}
+
+func TestConversionsAreJudged(t *testing.T) {
+	t.Parallel()
+	shop := func(t *testing.T) *bench {
+		b := setup(t)
+		b.sales = state.ConversionGuard{Count: limit(200, 5), Money: limit(200, 100_00)}
+		b.reopen()
+		for day := range 4 {
+			b.orders(10, 1000, "USD")
+			require.Empty(t, b.judge(), "day %d", day)
+			require.Equal(t, 10, b.sell())
+			b.now = b.now.Add(25 * time.Hour)
+		}
+		return b
+	}
+
+	t.Run("too many are held as a batch, and an approval lets the oldest through", func(t *testing.T) {
+		t.Parallel()
+		b := shop(t)
+		b.orders(17, 100, "USD")
+		require.Equal(t, []state.Ruling{{Direction: state.ConversionBatch, Reason: "17 conversions within 24 hours, 8 a day on average (212 %): more than 200 % and at least 5"}}, b.judge())
+		require.Zero(t, b.sell())
+		b.reopen()
+		b.judge()
+		require.Zero(t, b.sell())
+		held := b.held()
+		require.Len(t, held, 1)
+		require.Equal(t, "approve --conversions 17", held[0].Command)
+		require.Contains(t, held[0].Sample[0], "1.00 USD")
+		require.Equal(t, state.Approved{Held: 17, Granted: 6}, b.approve("", state.ConversionBatch, 6))
+		b.judge()
+		require.Equal(t, 6, b.sell())
+		b.sound()
+	})
+
+	t.Run("too much money is held, though they are few", func(t *testing.T) {
+		t.Parallel()
+		b := shop(t)
+		b.orders(1, 500_00, "EUR")
+		require.Equal(t, "conversions of 500.00 EUR within 24 hours, 0.00 a day on average: more than 200 % and at least 100.00", b.judge()[0].Reason)
+		b.orders(1, 300_00, "USD")
+		require.Contains(t, b.judge()[0].Reason, "conversions of 300.00 USD within 24 hours, 80.00 a day on average (375 %)")
+		require.Zero(t, b.sell())
+		b.sound()
+	})
+
+	t.Run("a usual day goes, in any number of runs, and not much more", func(t *testing.T) {
+		t.Parallel()
+		b := shop(t)
+		for range 4 {
+			b.orders(4, 100, "USD")
+			require.Empty(t, b.judge())
+			require.Equal(t, 4, b.sell())
+		}
+		b.orders(4, 100, "USD")
+		require.Len(t, b.judge(), 1)
+		require.Zero(t, b.sell())
+	})
+
+	t.Run("a first sync is held where the guard says so", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.sales = state.ConversionGuard{Count: limit(200, 5), FirstSync: true}
+		b.reopen()
+		b.orders(5, 0, "")
+		require.Len(t, b.judge(), 1)
+	})
+
+	t.Run("what a policy holds is no business of the guard", func(t *testing.T) {
+		t.Parallel()
+		b := shop(t)
+		b.orders(1, 100, "USD")
+		b.judge()
+		claims := b.claim()
+		_, err := b.db.Turn(context.Background(), []state.Outcome{{Claim: claims[0], Result: state.Unknown, Error: "test"}},
+			state.Want{Kinds: map[state.Kind]state.Policy{state.Conversion: state.Hold}})
+		require.NoError(t, err)
+		b.judge()
+		require.Zero(t, b.sell())
+		require.Empty(t, b.held())
+		b.sound()
+	})
+}

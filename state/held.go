@@ -1,0 +1,64 @@
+package state
+
+import "database/sql"
+
+// HeldSet is what the guard holds back of one trait, or of the conversions, in
+// one direction.
+type HeldSet struct {
+	Key       string    `json:"key,omitempty"` // "" for conversions
+	Direction Direction `json:"direction"`
+	Held      int64     `json:"held"`
+	Reason    string    `json:"reason"`
+	HeldAt    string    `json:"held_at"`
+	Command   string    `json:"command"` // that lets all of it through
+	Sample    []string  `json:"sample"`  // user ids, else anonymous ids; of conversions the orders
+}
+
+// heldSample is how many of a held set are shown.
+const heldSample = 5
+
+// held reads what the guard holds. Its cost grows with that.
+func (v *view) held() ([]HeldSet, error) {
+	sets := []HeldSet{}
+	err := v.each(`SELECT coalesce(trait_key, ''), direction, held, coalesce(reason, ''), coalesce(held_at, ''), command FROM held_changes ORDER BY 1, 2`, nil, func(rows *sql.Rows) error {
+		s := HeldSet{Sample: []string{}}
+		err := rows.Scan(&s.Key, &s.Direction, &s.Held, &s.Reason, &s.HeldAt, &s.Command)
+		sets = append(sets, s)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i := range sets {
+		if err := v.heldSample(&sets[i]); err != nil {
+			return nil, err
+		}
+	}
+	return sets, nil
+}
+
+func (v *view) heldSample(s *HeldSet) error {
+	query, args := `SELECT coalesce(p.user_id, p.anonymous_id, p.email_sha1, '') || ' ' || t.key || '=' || coalesce(v.wanted, 'false')
+		FROM trait_values v JOIN traits t ON t.id = v.trait_id AND t.key = ?1 JOIN profiles p ON p.id = v.profile_id
+		JOIN trait_faults f ON f.trait_id = v.trait_id AND f.profile_id = v.profile_id AND f.class = ?2
+		WHERE v.status = 6 AND v.status > 0 LIMIT ?3`, []any{s.Key, s.Direction, heldSample}
+	if s.Direction == ConversionBatch {
+		query, args = `SELECT event || coalesce(' ' || order_id, '') || coalesce(printf(' %.2f ', amount / 100.0) || currency, '')`+standingConversions+` LIMIT ?`, []any{heldSample}
+	}
+	return v.each(query, args, func(rows *sql.Rows) error {
+		var line string
+		err := rows.Scan(&line)
+		s.Sample = append(s.Sample, line)
+		return err
+	})
+}
+
+// wordsOn gives the guard's words on a trait.
+func wordsOn(sets []HeldSet, key string) (words string) {
+	for _, s := range sets {
+		if s.Key == key {
+			words = joinWords(words, s.Reason)
+		}
+	}
+	return words
+}
