@@ -74,6 +74,9 @@ func (t *tx) settle(o *Outcome, want Want) error {
 	if err := t.noteRequests(o.Claim.Kind.Host(), o.Requests); err != nil {
 		return err
 	}
+	if gone, err := t.forgotten(&o.Claim); err != nil || gone {
+		return err
+	}
 	if o.Result == Refused || o.Result == RetryLater || o.Result == Unknown {
 		if err := t.noteAttempt(o); err != nil {
 			return err

@@ -34,6 +34,8 @@ type spill struct {
 	parts [spillParts]*spillPart
 	count int64
 	buf   []byte
+
+	barred *barred // of those who were forgotten while the list was read; nil if nobody was
 }
 
 type spillPart struct {
@@ -105,6 +107,12 @@ func (s *spill) part(i int) ([]member, error) {
 	members, err := decodeMembers(string(raw), p.rows)
 	if err != nil {
 		return nil, err
+	}
+	if s.barred != nil {
+		members = slices.DeleteFunc(members, func(m member) bool {
+			out, _ := s.barred.filter(&m.person)
+			return out
+		})
 	}
 	return sortMembers(members), nil
 }

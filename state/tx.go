@@ -50,7 +50,10 @@ func (d *DB) update(ctx context.Context, fn func(*tx) error) error {
 	if _, err := t.exec("BEGIN IMMEDIATE"); err != nil {
 		return classify(d.path, fmt.Errorf("begin: %w", err))
 	}
-	err := fn(t)
+	err := t.refreshed()
+	if err == nil {
+		err = fn(t)
+	}
 	if err == nil {
 		err = errors.Join(t.flushCounters(), t.heartbeat())
 	}

@@ -73,6 +73,7 @@ var hints = []struct {
 	{state.ErrNetwork, "put the state on a local disk or a block volume; --allow-network-filesystem overrides, where one host alone uses it and its locks and shared memory hold"},
 	{state.ErrUnusable, "look with impactsync doctor and state check; state restore FILE puts a backup back"},
 	{impactsync.ErrCredentials, "impactsync doctor checks the credentials; nothing was marked refused and everything stays pending"},
+	{state.ErrHashKey, "put the hash key back (privacy.hashKey or hashKeyFile): without it forgotten people would come back"},
 	{state.ErrLocked, "wait for that run to end; one run at a time holds the state (impactsync status shows it)"},
 	{state.ErrMissing, "nothing was run with this state.path yet; impactsync plan shows what a first run would send"},
 	{state.ErrFull, "free some space or enlarge the volume, then run again; nothing is lost"},

@@ -119,6 +119,8 @@ func (s *Source) dayBeforeStart(name string) bool {
 func (s *Source) skip(m *segment.Message, change *segment.TraitChange) string {
 	at := m.EffectiveTime()
 	switch {
+	case m.Type == "delete":
+		return "" // whoever asks to be deleted is, whatever else the message says
 	case change != nil && !s.included(change.Key):
 		return SkipTrait
 	case !at.IsZero() && at.Before(s.cfg.StartAt):
