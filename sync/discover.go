@@ -58,7 +58,7 @@ func (p *pass) cannotRead(f Feed, err error) {
 func (p *pass) list(ctx context.Context, f Feed) (inputs, error) {
 	var rejected []state.Rejected
 	all, err := f.Inputs(ctx, func(obj source.Object, line int64, reason string) {
-		if p.isKnownBad(ctx, f.Name(), obj) {
+		if p.isKnownBad(ctx, f.Name(), obj, reason) {
 			return
 		}
 		rejected = append(rejected, state.Rejected{Source: f.Name(), Object: obj.Name, Line: line, Reason: reason})
@@ -75,23 +75,25 @@ func (p *pass) list(ctx context.Context, f Feed) (inputs, error) {
 	return inputs{feed: f, all: all}, p.noteAge(ctx, f, all)
 }
 
-// stale notes a source whose input is not what it should be.
-func (p *pass) stale(name string) {
-	if !slices.Contains(p.report.Stale, name) {
-		p.report.Stale = append(p.report.Stale, name)
+// stale notes a source whose input is not what it should be, and why.
+func (p *pass) stale(name, why string) {
+	s := StaleSource{Source: name, Why: why}
+	if !slices.Contains(p.report.Stale, s) {
+		p.report.Stale = append(p.report.Stale, s)
 	}
 }
 
 // isKnownBad reports whether an object was rejected before as it is now. Its
 // rows in rejected_input are not repeated; the source counts as stale as long as it lies there.
-func (p *pass) isKnownBad(ctx context.Context, name string, obj source.Object) bool {
-	p.stale(name)
+func (p *pass) isKnownBad(ctx context.Context, name string, obj source.Object, reason string) bool {
+	p.stale(name, fmt.Sprintf("%s cannot be used: %s", segment.Redact(obj.Name), reason))
+	p.Log.Warn("an object cannot be used", "source", name, "object", segment.Redact(obj.Name), "why", reason)
 	known, found, err := p.State.ObjectState(ctx, name, obj.Name)
 	if err == nil && found && unchanged(known, obj) {
 		return true
 	}
 	o := position(name, obj, source.Position{})
-	o.Problem = "rejected as a whole"
+	o.Problem = reason
 	return p.State.Store(ctx, state.Batch{Object: o}) != nil
 }
 
@@ -111,7 +113,7 @@ func (p *pass) noteAge(ctx context.Context, f Feed, all []source.Input) error {
 		}
 	}
 	if f.MaxAge > 0 && p.now().Sub(newest) > f.MaxAge {
-		p.stale(f.Name())
+		p.stale(f.Name(), fmt.Sprintf("its newest input is older than maxAge, %s", f.MaxAge))
 		p.Log.Warn("the source's newest input is too old", "source", f.Name(), "newest", newest, "maxAge", f.MaxAge)
 	}
 	return p.State.NoteSource(ctx, f.Name(), newest, strings.Join(gone, "\n"))

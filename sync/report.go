@@ -9,6 +9,12 @@ import (
 	"github.com/impactsync/impactsync/state"
 )
 
+// StaleSource is a source whose input is not what it should be.
+type StaleSource struct {
+	Source string `json:"source"`
+	Why    string `json:"why"`
+}
+
 // Report is what one run did.
 type Report struct {
 	Run         int64            `json:"run"`
@@ -21,7 +27,7 @@ type Report struct {
 	PageLoads   state.Counts     `json:"page_loads"`
 	Conversions state.Counts     `json:"conversions"`
 	Adopted     int64            `json:"adopted,omitempty"`
-	Stale       []string         `json:"stale_sources,omitempty"`
+	Stale       []StaleSource    `json:"stale_sources,omitempty"`
 	Missing     []string         `json:"missing_lists,omitempty"`
 }
 
@@ -72,44 +78,4 @@ func (p *pass) exit(err error) (code int, note string) {
 		return ExitRefused, fmt.Sprintf("%d refused, %d rejected, %d stale sources", r.Counts["refused"], r.Counts["rejected"], len(r.Stale))
 	}
 	return ExitOK, ""
-}
-
-// PlanReport says what a run would send.
-type PlanReport struct {
-	state.Plan
-	Seconds       Seconds          `json:"seconds"` // at the known rates
-	TrackingCalls int64            `json:"tracking_calls"`
-	APICalls      int64            `json:"api_calls"`
-	Counts        map[string]int64 `json:"counts"`
-	Sample        state.Table      `json:"sample"`
-	Missing       []string         `json:"missing_lists,omitempty"`
-	Stale         []string         `json:"stale_sources,omitempty"`
-}
-
-// sampleSize is how many deliveries of each kind a plan shows.
-const sampleSize = 5
-
-func (p *pass) plan(ctx context.Context) (r PlanReport, err error) {
-	if r.Plan, err = p.State.Plan(ctx); err != nil {
-		return r, fmt.Errorf("count what is due: %w", err)
-	}
-	if r.Sample, err = p.State.SampleDue(ctx, sampleSize); err != nil {
-		return r, fmt.Errorf("sample what is due: %w", err)
-	}
-	if r.Counts, err = p.State.RunCounts(ctx, p.report.Run); err != nil {
-		return r, err
-	}
-	r.Missing, r.Stale = p.report.Missing, p.report.Stale
-	updates := r.TraitValues
-	if p.Coalesce {
-		updates = r.TraitUpdates
-	}
-	r.TrackingCalls, r.APICalls = updates+r.PageLoads, r.Conversions
-	hosts, err := p.State.Hosts(ctx)
-	if err != nil {
-		return r, fmt.Errorf("read the rates: %w", err)
-	}
-	rates := Rates{PageLoadsPerSecond: p.PageLoadsPerSecond, ConversionsPerHour: p.ConversionsPerHour, Hosts: hosts}
-	r.Seconds = rates.Take(r.TrackingCalls, r.APICalls, p.now())
-	return r, nil
 }

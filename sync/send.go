@@ -70,33 +70,33 @@ func unsent(o state.Outcome, err error) state.Outcome {
 
 // request maps a claim. The payload is decoded here and not when it was read,
 // so that a mended mapping mends what was refused.
-func (d *dispatch) request(ctx context.Context, dec *segment.Decoder, c state.Claim) (mapping.Request, error) {
+func (p *pass) request(ctx context.Context, dec *segment.Decoder, c state.Claim) (mapping.Request, error) {
 	if c.Kind == state.TraitUpdate {
-		u := mapping.TraitUpdate{Identity: segment.Identity(c.Person), Now: d.now()}
+		u := mapping.TraitUpdate{Identity: segment.Identity(c.Person), Now: p.now()}
 		for _, v := range c.Values {
 			u.Values = append(u.Values, mapping.TraitValue{Key: v.Key, Value: v.Value})
 			if v.At.After(u.At) {
 				u.At = v.At
 			}
 		}
-		return d.Mapper.Trait(u)
+		return p.Mapper.Trait(u)
 	}
 	m, err := dec.Decode(c.Payload)
 	if err != nil {
 		return mapping.Request{}, &mapping.Refusal{Class: "parameter", Reason: "the stored message cannot be read: " + err.Error()}
 	}
 	defer m.Release()
-	return d.Mapper.Event(m, mapping.Person{ClickID: c.ClickID, Now: d.now(), Traits: d.traitsOf(ctx, c.Profile)})
+	return p.Mapper.Event(m, mapping.Person{ClickID: c.ClickID, Now: p.now(), Traits: p.traitsOf(ctx, c.Profile)})
 }
 
 // traitsOf reads a person's traits when a mapping asks for one.
-func (d *dispatch) traitsOf(ctx context.Context, profile int64) func(string) (string, bool) {
+func (p *pass) traitsOf(ctx context.Context, profile int64) func(string) (string, bool) {
 	var values map[string]string
 	return func(key string) (string, bool) {
 		if values == nil {
 			var err error
-			if values, err = d.State.TraitsOf(ctx, profile); err != nil {
-				d.Log.Warn("a person's traits cannot be read", "error", err)
+			if values, err = p.State.TraitsOf(ctx, profile); err != nil {
+				p.Log.Warn("a person's traits cannot be read", "error", err)
 			}
 		}
 		v, ok := values[key]

@@ -14,21 +14,40 @@ import (
 
 // result prints a result: v as JSON with --json, else what text writes.
 func (a *app) result(v any, text func(w io.Writer)) error {
+	out := &firstError{w: a.stdout}
 	if !a.json {
-		text(a.stdout)
-		return nil
+		text(out)
+		return out.err
 	}
-	e := json.NewEncoder(a.stdout)
+	e := json.NewEncoder(out)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
 	return e.Encode(v)
+}
+
+// firstError writes on until an error, which it keeps: a result that did not
+// arrive must not end in exit 0.
+type firstError struct {
+	w   io.Writer
+	err error
+}
+
+func (f *firstError) Write(p []byte) (int, error) {
+	if f.err != nil {
+		return 0, f.err
+	}
+	n, err := f.w.Write(p)
+	if err != nil {
+		f.err = fmt.Errorf("write the result: %w", err)
+	}
+	return n, f.err
 }
 
 // table aligns lines of tab-separated cells.
 func table(w io.Writer, fill func(w io.Writer)) {
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	fill(t)
-	_ = t.Flush() // writing to stdout; there is nobody to tell
+	_ = t.Flush() // result tells of an error
 }
 
 // row writes cells as a line of a table.

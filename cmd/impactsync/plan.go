@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/impactsync/impactsync/cmd/internal/config"
 	"github.com/impactsync/impactsync/cmd/internal/progress"
@@ -117,6 +119,9 @@ func writePlan(w io.Writer, r impactsync.PlanReport) {
 		row(w, "tracking", r.TrackingCalls, took(r.Seconds.TrackingHost), fmt.Sprintf("%s, %s of events", count(r.TrackingCalls-r.PageLoads, "trait update"), count(r.PageLoads, "page load")))
 		row(w, "api", r.APICalls, took(r.Seconds.APIHost), count(r.Conversions, "conversion"))
 	})
+	for _, reason := range slices.Sorted(maps.Keys(r.Refusals)) {
+		fmt.Fprintf(w, "  %s would be refused by our own rules: %s\n", count(r.Refusals[reason], "delivery"), reason)
+	}
 	if len(r.Sample.Rows) > 0 {
 		fmt.Fprintln(w, "\nA sample of what would be sent:")
 		writePage(w, r.Sample)

@@ -1,0 +1,89 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/impactsync/impactsync/state"
+	"github.com/impactsync/impactsync/sync/mapping"
+	"github.com/impactsync/impactsync/sync/segment"
+)
+
+// PlanReport says what a run would send.
+type PlanReport struct {
+	state.Plan
+	Seconds       Seconds          `json:"seconds"` // at the known rates
+	TrackingCalls int64            `json:"tracking_calls"`
+	APICalls      int64            `json:"api_calls"`
+	Refusals      map[string]int64 `json:"refusals"` // what our own rules would refuse, by reason: not among the calls
+	Counts        map[string]int64 `json:"counts"`
+	Sample        state.Table      `json:"sample"`
+	Missing       []string         `json:"missing_lists,omitempty"`
+	Stale         []StaleSource    `json:"stale_sources,omitempty"`
+}
+
+// sampleSize is how many deliveries of each kind a plan shows.
+const sampleSize = 5
+
+func (p *pass) plan(ctx context.Context) (r PlanReport, err error) {
+	if r.Plan, err = p.State.Plan(ctx); err != nil {
+		return r, fmt.Errorf("count what is due: %w", err)
+	}
+	if r.Sample, err = p.State.SampleDue(ctx, sampleSize); err != nil {
+		return r, fmt.Errorf("sample what is due: %w", err)
+	}
+	if r.Counts, err = p.State.RunCounts(ctx, p.report.Run); err != nil {
+		return r, err
+	}
+	r.Missing, r.Stale = p.report.Missing, p.report.Stale
+	updates := r.TraitValues
+	if p.Coalesce {
+		updates = r.TraitUpdates
+	}
+	r.TrackingCalls, r.APICalls = updates+r.PageLoads, r.Conversions
+	if err := p.refusals(ctx, &r); err != nil {
+		return r, fmt.Errorf("map what is due: %w", err)
+	}
+	hosts, err := p.State.Hosts(ctx)
+	if err != nil {
+		return r, fmt.Errorf("read the rates: %w", err)
+	}
+	rates := Rates{PageLoadsPerSecond: p.PageLoadsPerSecond, ConversionsPerHour: p.ConversionsPerHour, Hosts: hosts}
+	r.Seconds = rates.Take(r.TrackingCalls, r.APICalls, p.now())
+	return r, nil
+}
+
+// refusals maps everything that is due, as a run would, and takes what our own
+// rules refuse off the calls. It costs some microseconds an event.
+func (p *pass) refusals(ctx context.Context, r *PlanReport) error {
+	people, values, err := p.State.DueWithoutID(ctx)
+	if err != nil {
+		return err
+	}
+	r.Refusals = map[string]int64{}
+	if people > 0 {
+		calls := values
+		if p.Coalesce {
+			calls = people
+		}
+		r.Refusals["no identifier"] += calls
+		r.TrackingCalls -= calls
+	}
+	var dec segment.Decoder
+	return p.State.EachDue(ctx, func(e state.DueEvent) error {
+		c := state.Claim{Kind: e.Kind, At: e.At, Payload: e.Payload, ClickID: e.ClickID, Profile: e.Profile}
+		_, err := p.request(ctx, &dec, c)
+		var refusal *mapping.Refusal
+		if !errors.As(err, &refusal) {
+			return err
+		}
+		r.Refusals[refusal.Reason]++
+		if e.Kind == state.Conversion {
+			r.APICalls--
+		} else {
+			r.TrackingCalls--
+		}
+		return nil
+	})
+}
