@@ -30,6 +30,7 @@ type dispatch struct {
 	lead     lead
 	open     int  // claimed and not settled
 	full     bool // the last turn gave all that was asked for
+	asked    state.Want
 	lastSend time.Time
 	failures int // in a row
 
@@ -86,6 +87,7 @@ func (d *dispatch) loop(ctx context.Context, giveUp context.CancelCauseFunc) err
 		if d.stopped(ctx) == "" {
 			want = d.want()
 		}
+		d.asked = want
 		if len(settled) > 0 {
 			d.Point("before settling")
 		}
@@ -184,8 +186,8 @@ func (d *dispatch) want() state.Want {
 	}
 	w.PageLoads = min(room, d.limits.tracking.room())
 	if w.PageLoads+w.Conversions > room { // halves, so that neither host starves the other
-		w.Conversions = min(w.Conversions, room/2)
-		w.PageLoads = room - w.Conversions
+		w.Conversions = min(w.Conversions, max(room/2, room-w.PageLoads))
+		w.PageLoads = min(w.PageLoads, room-w.Conversions)
 	}
 	return w
 }
@@ -313,7 +315,11 @@ func (d *dispatch) narrowed() bool { return d.options.People > 0 || d.options.Tr
 func (d *dispatch) chanceOf(ctx context.Context, host string, pending int64) (at time.Time, why string, err error) {
 	wait, why := d.limits.of(host).wait()
 	room := d.now().Add(wait)
-	if wait > 0 && pending > 0 {
+	asked := d.asked.PageLoads
+	if host == state.HostAPI {
+		asked = d.asked.Conversions
+	}
+	if pending > 0 && (wait > 0 || asked == 0) { // there may be room since it was asked for
 		at = room
 	}
 	if d.narrowed() {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -95,6 +96,76 @@ func TestFaults(t *testing.T) {
 		require.EqualValues(t, 1000, r.Open(), "everything stays due")
 	})
 
+	t.Run("the breaker counts four failures per worker, and page loads tell nothing lost", func(t *testing.T) {
+		t.Parallel()
+		w := setup(t, sandbox.Config{ErrorRate: 1})
+		w.change = func(c *impactsync.Config) { c.Workers = 40 }
+		w.list("VIP.csv", members(0, 1000)...)
+		r, err := w.run(impactsync.Options{})
+		require.ErrorIs(t, err, impactsync.ErrBreaker)
+		require.ErrorContains(t, err, "everything stays pending")
+		require.GreaterOrEqual(t, len(w.sandbox.Calls()), 160)
+		require.Less(t, len(w.sandbox.Calls()), 160+600, "what was claimed is given back")
+		require.EqualValues(t, 1000, r.Open())
+		require.Zero(t, r.Traits.Refused+r.Traits.Held)
+	})
+
+	for path, want := range map[string]string{"/PageLoad": "page loads need no credentials", "/Conversions": "scopes must include creating conversions"} {
+		t.Run("403 on "+path+" says what is missing", func(t *testing.T) {
+			t.Parallel()
+			w := setup(t, sandbox.Config{Fault: func(r *http.Request, _ impactapi.Params) sandbox.Fault {
+				if strings.HasSuffix(r.URL.Path, path) {
+					return sandbox.Fault{Status: 403, Body: `{"status":403,"title":"Access Denied"}`}
+				}
+				return sandbox.Fault{}
+			}})
+			w.list("VIP.csv", members(0, 20)...)
+			w.log("a.ndjson", orders(0, 20)...)
+			r, err := w.run(impactsync.Options{})
+			require.ErrorIs(t, err, impactsync.ErrCredentials)
+			require.ErrorContains(t, err, want)
+			require.ErrorContains(t, err, "Access Denied")
+			require.Equal(t, impactsync.ExitCredentials, r.ExitCode)
+			require.Zero(t, r.Traits.Refused+r.Conversions.Refused)
+			require.Positive(t, r.Open())
+		})
+	}
+
+	t.Run("a refused payload goes again when its value or the mapping changes", func(t *testing.T) {
+		t.Parallel()
+		w := setup(t, sandbox.Config{Fault: func(_ *http.Request, form impactapi.Params) sandbox.Fault {
+			if v, ok := form.Get("vip"); ok && v == "true" {
+				return sandbox.Fault{Status: 400, Body: `{"errors":[{"field":"CampaignId","level":"ERROR","message":"unknown program"}]}`}
+			}
+			return sandbox.Fault{}
+		}})
+		w.list("VIP.csv", members(0, 2)...)
+		runs := func(calls int, refused int64) {
+			t.Helper()
+			r, err := w.run(impactsync.Options{})
+			require.NoError(t, err)
+			require.Equal(t, refused, r.Traits.Refused, "%+v", r)
+			require.Len(t, w.sandbox.Calls(), calls)
+		}
+		runs(2, 2)
+		runs(2, 2)
+		require.Equal(t, "program", w.refused().Rows[0][5])
+		require.Contains(t, w.refused().Rows[0][6], "CampaignId: unknown program")
+		w.mapping.CampaignID = "999"
+		runs(4, 2)
+		w.list("VIP.csv", members(1, 2)...)
+		runs(4, 1) // u0 left and was never told: there is nothing to say
+		db := w.open()
+		n, err := db.RetryRefused(context.Background(), state.Filter{Class: "parameter"})
+		require.NoError(t, err)
+		require.Zero(t, n, "of another class")
+		n, err = db.RetryRefused(context.Background(), state.Filter{Class: "program"})
+		require.NoError(t, err)
+		require.EqualValues(t, 1, n)
+		require.NoError(t, db.Close())
+		runs(5, 1)
+	})
+
 	t.Run("a refusal keeps impact.com's own words and is not repeated", func(t *testing.T) {
 		t.Parallel()
 		w := setup(t, sandbox.Config{Fault: func(_ *http.Request, form impactapi.Params) sandbox.Fault {
@@ -165,6 +236,15 @@ func TestFaults(t *testing.T) {
 			require.NotContains(t, line, "vip")
 		}
 	})
+}
+
+func (w *world) refused() state.Table {
+	w.t.Helper()
+	db := w.open()
+	defer func() { require.NoError(w.t, db.Close()) }()
+	t, err := db.Refused(context.Background(), state.Filter{})
+	require.NoError(w.t, err)
+	return t
 }
 
 func TestBadInput(t *testing.T) {

@@ -215,14 +215,17 @@ func (h *hostLimit) throttled(e *impactapi.Error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := h.now()
+	alone := !h.met // a question after the last quiet: it says nothing of the pace
 	h.learn(e.Rate, now)
 	h.met = false
 	wait := max(e.RetryAfter, h.calm)
 	if left, known := h.left(now); known && left == 0 {
 		wait = max(wait, h.quota.ResetAt.Sub(now)) // the quota's end says nothing of the pace
 	} else if !now.Before(h.quota.PausedUntil) { // one 429 of many at once
-		h.pace.throttled(now)
-		h.quota.Pace = h.pace.kept()
+		if !alone {
+			h.pace.throttled(now)
+			h.quota.Pace = h.pace.kept()
+		}
 		h.calm = min(2*h.calm, mostCalm)
 	}
 	if at := now.Add(wait); at.After(h.quota.PausedUntil) {

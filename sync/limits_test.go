@@ -68,7 +68,7 @@ func TestPace(t *testing.T) {
 			rates = append(rates, p.rate)
 			second(&p, &now)
 		}
-		require.Equal(t, []float64{50, 55, 60}, slices.Compact(rates)[:3])
+		require.Equal(t, []float64{50, 60, 70}, slices.Compact(rates)[:3])
 		require.InDelta(t, 100, p.rate, 0)
 		require.Zero(t, p.kept())
 	})

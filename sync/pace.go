@@ -12,8 +12,8 @@ import (
 const (
 	rampFrom  = 0.1
 	rampEvery = time.Second
-	growBy    = 0.05 // of the pace at which the last 429 came
-	slowest   = 0.1  // requests per second
+	growBy    = 0.1 // of the pace at which the last 429 came
+	slowest   = 0.1 // requests per second
 )
 
 // pace is a number of requests per second that grows and shrinks. The zero
@@ -34,7 +34,7 @@ func newPace(most, remembered float64, now time.Time) pace {
 	if remembered > 0 && (most == 0 || remembered < most) {
 		p.goal = remembered
 	}
-	p.step = growBy * 2 * p.goal
+	p.step = growBy * p.goal
 	p.set(min(max(rampFrom*most, 1), p.goal), now)
 	return p
 }

@@ -84,12 +84,18 @@ func (p *pass) verify(ctx context.Context) error {
 	if p.Verify <= 0 || p.options.People > 0 || p.options.Trait != "" || p.interrupted {
 		return nil
 	}
-	for {
-		n, err := p.lookupRoom(ctx)
+	if end := p.options.Deadline; !end.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, end)
+		defer cancel()
+	}
+	reading := context.WithoutCancel(ctx)
+	for ctx.Err() == nil {
+		n, err := p.lookupRoom(reading)
 		if err != nil || n == 0 {
 			return err
 		}
-		due, err := p.State.Lookups(ctx, n)
+		due, err := p.State.Lookups(reading, n)
 		if err != nil {
 			return fmt.Errorf("choose conversions to look up: %w", err)
 		}
@@ -100,13 +106,11 @@ func (p *pass) verify(ctx context.Context) error {
 			return err
 		}
 	}
+	return nil // the look-ups can wait
 }
 
 // lookupRoom is how many look-ups may be made now.
 func (p *pass) lookupRoom(ctx context.Context) (int, error) {
-	if stop := p.options.Deadline; ctx.Err() != nil || !stop.IsZero() && !p.now().Before(stop) {
-		return 0, nil
-	}
 	_, _, conversions, err := p.State.Due(ctx)
 	if err != nil {
 		return 0, err
