@@ -113,39 +113,64 @@ func (d *DB) copyTo(ctx context.Context, to string) (err error) {
 	})
 }
 
+// Restored tells what a restore did.
+type Restored struct {
+	Old    string // where the state that was there is kept; "" if there was none
+	Doubts int64  // values that the next run says again
+}
+
 // Restore puts a backup in the place of the state file, after a look at the
-// backup. The old file is kept beside it; its new path comes back, "" if there
-// was none. The caller holds the lock.
-func Restore(ctx context.Context, path, backup string, now time.Time) (old string, err error) {
+// backup, with doubt on everybody: nobody can say what was told since. The old
+// file is kept beside it. All of it happens or nothing. The caller holds the
+// lock.
+func Restore(ctx context.Context, path, backup string, now time.Time) (r Restored, err error) {
 	path = resolve(path)
-	b, err := Open(ctx, Options{Path: backup, ReadOnly: true})
-	if err != nil {
-		return "", fmt.Errorf("restore %s: %w", backup, err)
+	temp := path + ".restoring"
+	// Left by a restore that was killed: the lock says that nobody is at it.
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if err := os.Remove(temp + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return r, fmt.Errorf("restore %s: %w", backup, err)
+		}
 	}
-	problems, err := b.Check(ctx)
+	if r.Doubts, err = prepareRestore(ctx, temp, backup); err != nil {
+		return r, fmt.Errorf("restore %s: %w", backup, err)
+	}
+	r.Old = path + now.UTC().Format(".before-restore-20060102T150405.000000000Z")
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		r.Old = ""
+	} else if err := setAside(path, r.Old); err != nil {
+		return Restored{}, errors.Join(fmt.Errorf("restore %s: %w", backup, err), os.Remove(temp))
+	}
+	if err := os.Rename(temp, path); err != nil {
+		return r, fmt.Errorf("restore %s: %w", backup, err)
+	}
+	return r, syncFolder(filepath.Dir(path))
+}
+
+// prepareRestore makes a sound copy of the backup that vouches for nothing.
+func prepareRestore(ctx context.Context, temp, backup string) (doubts int64, err error) {
+	b, err := Open(ctx, Options{Path: backup, ReadOnly: true, Older: true})
+	if err != nil {
+		return 0, err
+	}
+	if err := errors.Join(b.Backup(ctx, temp), b.Close()); err != nil {
+		return 0, err
+	}
+	d, err := Open(ctx, Options{Path: temp}) // migrates an older one
+	if err != nil {
+		return 0, errors.Join(err, os.Remove(temp))
+	}
+	problems, err := d.Check(ctx)
 	if err == nil && len(problems) > 0 {
 		err = fmt.Errorf("%w: the backup is damaged: %v", ErrUnusable, problems)
 	}
-	temp := path + ".restoring"
 	if err == nil {
-		// Left by a restore that was killed: the lock says that nobody is at it.
-		if err = os.Remove(temp); err == nil || errors.Is(err, fs.ErrNotExist) {
-			err = b.Backup(ctx, temp)
-		}
+		doubts, err = d.DoubtAll(ctx)
 	}
-	if err := errors.Join(err, b.Close()); err != nil {
-		return "", fmt.Errorf("restore %s: %w", backup, err)
+	if err := errors.Join(err, d.Close()); err != nil { // closing moves the log into the file
+		return 0, errors.Join(err, os.Remove(temp))
 	}
-	old = path + now.UTC().Format(".before-restore-20060102T150405.000000000Z")
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		old = ""
-	} else if err := setAside(path, old); err != nil {
-		return "", errors.Join(fmt.Errorf("restore %s: %w", backup, err), os.Remove(temp))
-	}
-	if err := os.Rename(temp, path); err != nil {
-		return old, fmt.Errorf("restore %s: %w", backup, err)
-	}
-	return old, syncFolder(filepath.Dir(path))
+	return doubts, nil
 }
 
 func setAside(path, old string) error {
@@ -167,28 +192,39 @@ func syncFolder(dir string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-// DoubtAll sets doubt on everything that impact.com was ever told, of every
-// trait: after a restore nobody can say what was told since. It gives how many
-// rows are due by it.
+// DoubtAll sets doubt on every value of everybody that the state knows, told or
+// not: after a restore nobody can say what was told since. Refused and held ones
+// stay so; what becomes of them later is said even if it is a false. It gives
+// how many rows there are.
 func (d *DB) DoubtAll(ctx context.Context) (n int64, err error) {
-	var keys []string
-	err = d.view(ctx, func(v *view) error {
-		return v.each(`SELECT key FROM traits`, nil, func(rows *sql.Rows) error {
-			var k string
-			err := rows.Scan(&k)
-			keys = append(keys, k)
+	err = d.update(ctx, func(t *tx) error {
+		if err := t.loadTraits(); err != nil {
 			return err
-		})
-	})
-	for _, k := range keys {
-		if err != nil {
-			return n, err
 		}
-		var moved int64
-		moved, err = d.Resync(ctx, k)
-		n += moved
-	}
+		for _, tr := range d.ordered {
+			moved, err := t.doubt(tr)
+			if err != nil {
+				return fmt.Errorf("doubt %q: %w", tr.key, err)
+			}
+			n += moved
+		}
+		return nil
+	})
 	return n, err
+}
+
+func (t *tx) doubt(tr *trait) (int64, error) {
+	// A computed trait without a value has nothing that could be sent.
+	n, err := t.exec(`UPDATE trait_values SET doubt = 1, sent = coalesce(sent, delivered), attempt = NULL,
+		status = CASE WHEN status IN (4, 6) THEN status ELSE 1 END, is_exit = (?2 = 'audience' AND wanted IS NOT 'true')
+		WHERE trait_id = ?1 AND (?2 = 'audience' OR wanted IS NOT NULL)`, tr.id, tr.class)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := t.exec(`DELETE FROM trait_faults WHERE trait_id = ? AND class IS NULL`, tr.id); err != nil {
+		return 0, err
+	}
+	return n, t.recount(tr)
 }
 
 // Compact rewrites the file without its free pages and empties the write-ahead

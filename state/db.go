@@ -23,6 +23,9 @@ var (
 	ErrUnusable = errors.New("the state file cannot be used")
 	// ErrNewer: written by a newer version of this program.
 	ErrNewer = errors.New("the state file is newer than this program")
+	// ErrOlder: written by an older version, and opened for reading only. Opening
+	// it for writing brings it forward.
+	ErrOlder = fmt.Errorf("%w: its schema is older than this program's", ErrUnusable)
 	// ErrBound: made for another destination or shard.
 	ErrBound = errors.New("the state file belongs to another destination")
 	// ErrMissing: there is no state file, and the caller did not want a new one.
@@ -52,6 +55,9 @@ type Options struct {
 	Create bool
 	// ReadOnly opens a snapshot reader: nothing is migrated or written.
 	ReadOnly bool
+	// Older lets a reader open an older schema, too. [DB.Backup] is all that it
+	// is good for then.
+	Older bool
 	// Binding is written into a new file and compared with an old one. Nil
 	// skips the comparison (for commands that only look).
 	Binding *Binding
@@ -107,6 +113,10 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		_ = d.Close()
 		return nil, classify(o.Path, err)
 	}
+	if err := d.checkLog(ctx); err != nil {
+		_ = d.Close()
+		return nil, err
+	}
 	if err := d.prepareSchema(ctx, o); err != nil {
 		_ = d.Close()
 		return nil, classify(o.Path, err)
@@ -149,6 +159,15 @@ func dsn(path string, reader bool) string {
 		q.Set("_query_only", "on")
 		q.Set("_cache_size", "-4096")
 	}
+	return fileURI(path, q)
+}
+
+// fileOnly opens what is in the file itself, without its write-ahead log.
+func fileOnly(path string) string {
+	return fileURI(path, url.Values{"mode": {"ro"}, "immutable": {"1"}})
+}
+
+func fileURI(path string, q url.Values) string {
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
 }
 

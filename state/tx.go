@@ -55,7 +55,7 @@ func (d *DB) update(ctx context.Context, fn func(*tx) error) error {
 		err = fn(t)
 	}
 	if err == nil {
-		err = errors.Join(t.flushCounters(), t.heartbeat())
+		err = errors.Join(t.flushCounters(), t.heartbeat(), t.number())
 	}
 	if err == nil {
 		d.point("before %s commits")
@@ -206,6 +206,12 @@ func (t *tx) heartbeat() error {
 	}
 	t.d.beat = t.now
 	_, err := t.exec(`UPDATE runs SET heartbeat_at = ? WHERE run = ?`, t.now, t.d.run)
+	return err
+}
+
+// number counts the transaction, for [DB.checkLog].
+func (t *tx) number() error {
+	_, err := t.exec(`UPDATE store SET commits = commits + 1`)
 	return err
 }
 

@@ -117,27 +117,19 @@ conversion is dropped by impact.com within its own window, a repeated page load 
 }
 
 func (a *app) restore(ctx context.Context, path, backup string) error {
-	old, err := state.Restore(ctx, path, backup, time.Now())
+	r, err := state.Restore(ctx, path, backup, time.Now())
 	if err != nil {
 		return err
 	}
-	db, err := state.Open(ctx, state.Options{Path: path})
-	if err != nil {
-		return err
-	}
-	n, err := db.DoubtAll(ctx)
-	if err := errors.Join(err, db.Close()); err != nil {
-		return err
-	}
-	return a.result(map[string]any{"due": n, "replaced": old}, func(w io.Writer) {
-		if old != "" {
-			fmt.Fprintf(w, "What was there before is kept as %s.\n", old)
+	return a.result(map[string]any{"due": r.Doubts, "replaced": r.Old}, func(w io.Writer) {
+		if r.Old != "" {
+			fmt.Fprintf(w, "What was there before is kept as %s.\n", r.Old)
 		}
 		fmt.Fprintf(w, `Restored %s.
 %s in doubt: the next run says them again, because nobody can say what impact.com was told since the backup.
 Events since the backup are read and sent again: repeated conversions are dropped by impact.com within its own window, repeated page loads are not.
 Look first: impactsync plan
-`, path, count(n, "value"))
+`, path, count(r.Doubts, "value"))
 	})
 }
 

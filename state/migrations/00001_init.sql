@@ -10,7 +10,8 @@ CREATE TABLE store (
   official     INTEGER NOT NULL,            -- 1: impact.com's own hosts; 0: a sandbox or proxy
   hosts        TEXT NOT NULL,               -- the two bases, for the message when they differ
   shard_index  INTEGER NOT NULL DEFAULT 0,
-  shard_count  INTEGER NOT NULL DEFAULT 1
+  shard_count  INTEGER NOT NULL DEFAULT 1,
+  commits      INTEGER NOT NULL DEFAULT 0   -- transactions so far: shows a write-ahead log that lost what the file has
 );
 
 -- One pass of the job.
