@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/impactsync/impactsync/state"
+	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
 )
 
@@ -17,8 +19,11 @@ func (p *pass) readList(ctx context.Context, f Feed, in source.Input) error {
 		return stored(err)
 	}
 	list, err := p.State.NewList(ctx, p.listInfo(f, in))
+	if errors.Is(err, state.ErrStaleList) {
+		p.stale(f.Name(), fmt.Sprintf("%s is not newer than the last list of %s", objectNames(in), in.Key))
+	}
 	if errors.Is(err, state.ErrIgnoredList) {
-		p.Log.Info("a list is ignored", "source", f.Name(), "trait", in.Key, "objects", objectNames(in), "why", err)
+		p.Log.Warn("a list is ignored", "source", f.Name(), "trait", in.Key, "objects", objectNames(in), "why", err)
 		return nil
 	}
 	if err != nil {
@@ -35,6 +40,7 @@ func (p *pass) readList(ctx context.Context, f Feed, in source.Input) error {
 		return p.badList(ctx, f, in, &source.DamagedError{Object: objectNames(in), Err: errors.New("no row of it can be used")})
 	}
 	p.Progress.start("diff", in.Key, list.Len(), "people")
+	list.Unreadable(r.unreadable)
 	v, err := list.Apply(ctx)
 	p.Progress.done()
 	if err != nil {
@@ -46,13 +52,21 @@ func (p *pass) readList(ctx context.Context, f Feed, in source.Input) error {
 
 func (p *pass) listInfo(f Feed, in source.Input) state.ListInfo {
 	info := state.ListInfo{
-		Trait:  state.TraitInfo{Key: in.Key, Name: in.Name, Class: traitClass(in.Class), Authority: p.Authority(in.Key)},
-		Source: f.Name(), ListedAt: in.ListedAt, Progress: p.Progress.add,
+		Trait:  state.TraitInfo{Key: in.Key, Name: segment.Redact(in.Name), Class: traitClass(in.Class), Authority: p.Authority(in.Key)},
+		Source: f.Name(), ListedAt: earlier(in.ListedAt, p.now()), Progress: p.Progress.add,
 	}
 	for _, o := range in.Objects {
 		info.Objects = append(info.Objects, position(f.Name(), o, source.Position{Done: true}))
 	}
 	return info
+}
+
+// earlier keeps a file dated in the future from outranking every later list.
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // sameParts reports whether every part is as it was when it was last read.
@@ -81,6 +95,9 @@ func (r *reader) members(ctx context.Context, list *state.List, b source.Batch) 
 		switch {
 		case rec.Rejected != "":
 			r.rejected++
+			if rec.Unreadable {
+				r.unreadable++
+			}
 			r.reject(rec, rec.Rejected)
 		case rec.Member != nil:
 			if err := list.Add(ctx, state.Person(rec.Member.Identity), rec.Member.Value, rec.Member.Cleared); err != nil {

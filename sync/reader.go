@@ -17,7 +17,8 @@ type reader struct {
 	input source.Input
 	out   state.Batch
 
-	rejected int64
+	rejected   int64
+	unreadable int64
 }
 
 func (r *reader) batch(b source.Batch, at state.Object) state.Batch {
@@ -73,9 +74,9 @@ func (r *reader) change(rec *source.Record) {
 		Line: rec.Line, Person: state.Person(c.Identity), SeenAt: at,
 		Change: &state.Change{
 			Trait: state.TraitInfo{
-				Key: c.Key, Name: c.Name, Class: traitClass(c.Class), SpaceID: c.SpaceID, ComputationID: c.ComputationID, Authority: r.Authority(c.Key),
+				Key: c.Key, Name: segment.Redact(c.Name), Class: traitClass(c.Class), SpaceID: c.SpaceID, ComputationID: c.ComputationID, Authority: r.Authority(c.Key),
 			},
-			Value: c.Value, Cleared: c.State == segment.ValueCleared, At: at, ReceivedAt: c.ReceivedAt, MessageID: c.MessageID,
+			Value: c.Value, Cleared: c.State == segment.ValueCleared, At: at, ReceivedAt: c.ReceivedAt, MessageID: segment.Redact(c.MessageID),
 		},
 	})
 }
@@ -84,8 +85,8 @@ func (r *reader) message(rec *source.Record) {
 	m := rec.Message
 	who := m.Identity()
 	if m.Type == "delete" {
-		if m.UserID != "" {
-			r.out.Items = append(r.out.Items, state.Item{Line: rec.Line, Person: state.Person{UserID: m.UserID}, Forget: true})
+		if one := segment.NewIdentity(m.UserID, "", ""); !one.IsZero() {
+			r.out.Items = append(r.out.Items, state.Item{Line: rec.Line, Person: state.Person(one), Forget: true})
 		}
 		return
 	}
@@ -109,16 +110,16 @@ func (r *reader) event(m *segment.Message, at time.Time) *state.Event {
 		r.out.Counts["not_sent"]++
 		r.out.Counts["not_sent_"+route.Reason]++
 		if route.Reason == "unlisted_event" {
-			r.out.Unlisted[state.Unlisted{Kind: "event", Name: m.Event}]++
+			r.out.Unlisted[state.Unlisted{Kind: "event", Name: segment.Redact(m.Event)}]++
 		}
 		return nil
 	}
 	if at.IsZero() {
 		at = r.now()
 	}
-	e := &state.Event{Key: m.Key(), MessageID: m.MessageID, Kind: state.PageLoad, Name: m.Type, At: at, Payload: r.Mapper.Reduce(m)}
+	e := &state.Event{Key: m.Key(), MessageID: segment.Redact(m.MessageID), Kind: state.PageLoad, Name: m.Type, At: at, Payload: r.Mapper.Reduce(m)}
 	if m.Type == "track" {
-		e.Name = m.Event
+		e.Name = segment.Redact(m.Event)
 	}
 	if route.Kind != mapping.PageLoad {
 		e.Kind = state.Conversion

@@ -66,7 +66,7 @@ func (m *Message) Change() (TraitChange, bool) {
 
 func (m *Message) cloneText(p Path) string {
 	text, _ := m.Lookup(p).Text()
-	return strings.Clone(text)
+	return strings.Clone(Redact(text))
 }
 
 func classOf(class string) Class {
@@ -117,7 +117,7 @@ func (c *TraitChange) setComputed(v Value, known bool) {
 		return
 	}
 	text, ok := v.Text()
-	if _, number := v.Number(); !ok || number && !isDecimal(text) {
+	if _, number := v.Number(); !ok || number && !isDecimal(text) || strings.IndexByte(text, 0) >= 0 {
 		return
 	}
 	c.State, c.Value = ValueSet, strings.Clone(Redact(text))

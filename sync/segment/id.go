@@ -42,9 +42,9 @@ func usableValue(v *fastjson.Value, text string) bool {
 
 // NewIdentity puts together what an input says about a person. Ids that are
 // not usable are left out, and so is an anonymous id that Segment derived from
-// an address (eml_ and 40 hex digits): it is no device. An id that is itself
-// an address is kept as its hash only. email is an address in clear or its
-// SHA-1; anything else is ignored. Of several addresses the user id's counts,
+// an address (eml_ and 40 hex digits): it is no device. Of an id that is an
+// address, or holds one, only the hash of that is kept. email is an address in
+// clear or its SHA-1; anything else is ignored. Of several addresses the user id's counts,
 // then email, then the anonymous id's.
 func NewIdentity(userID, anonymousID, email string) Identity {
 	var id Identity
@@ -65,13 +65,20 @@ func NewIdentity(userID, anonymousID, email string) Identity {
 	return id
 }
 
-// takeEmail empties an id that is an address and gives the address's hash.
+// takeEmail empties an id that is an address, or holds one, and gives the
+// address's hash.
 func takeEmail(id *string) string {
-	if !LooksLikeEmail(*id) {
+	text := *id
+	if !HoldsEmail(text) {
 		return ""
 	}
-	hash, _ := HashEmail(*id)
 	*id = ""
+	start, end := findEmail(text)
+	for end == 0 { // percent-encoded, or HoldsEmail had not seen it
+		text = unescape(text)
+		start, end = findEmail(text)
+	}
+	hash, _ := HashEmail(text[start:end])
 	return hash
 }
 

@@ -27,7 +27,8 @@ const (
 
 // Object is one object of a bucket as it was listed.
 type Object struct {
-	Name    string
+	Name    string // as it is shown and stored: without e-mail addresses
+	Key     string // its name in the bucket, where that is another one
 	Size    int64
 	ETag    string // or, where a bucket has none, a text made of size and time
 	ModTime time.Time
@@ -68,6 +69,9 @@ type Record struct {
 	Change   *segment.TraitChange
 	Member   *Member
 	Rejected string // why the line cannot be used; never holds the line itself
+	// Unreadable says of a rejected row of a list that it does not even tell
+	// whom it is about: of such a list nobody can say who is not on it.
+	Unreadable bool
 	Skipped  string // why it is passed over on purpose: a word for the counters, e.g. "before_start"
 }
 

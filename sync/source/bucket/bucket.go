@@ -15,6 +15,8 @@ import (
 	_ "gocloud.dev/blob/gcsblob"   // gs://
 	_ "gocloud.dev/blob/s3blob"    // s3://
 	"gocloud.dev/gcerrors"
+
+	"github.com/impactsync/impactsync/sync/segment"
 )
 
 // Bucket gives the objects under one URL. It is safe for concurrent use.
@@ -144,8 +146,20 @@ func scrub(text string, u *url.URL) string {
 	return text
 }
 
+// unaddressed is an error with another text.
+type unaddressed struct {
+	error
+	text string
+}
+
+func (e *unaddressed) Error() string { return e.text }
+func (e *unaddressed) Unwrap() error { return e.error }
+
 // explain says what to do about an error of the driver.
 func (b *Bucket) explain(step string, err error) error {
+	if text := err.Error(); segment.HoldsEmail(text) { // the driver names the object
+		err = &unaddressed{err, segment.Redact(text)}
+	}
 	switch gcerrors.Code(err) {
 	case gcerrors.PermissionDenied:
 		return fmt.Errorf("%s: %s: not allowed: the job needs to list the bucket and read its objects (s3:ListBucket and s3:GetObject, and kms:Decrypt if it is encrypted): %w",

@@ -1,7 +1,9 @@
 package bucket
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -17,6 +19,7 @@ import (
 
 	"gocloud.dev/blob"
 
+	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
 )
 
@@ -36,13 +39,41 @@ func (b *Bucket) Objects(ctx context.Context) iter.Seq2[source.Object, error] {
 	}
 	return func(yield func(source.Object, error) bool) {
 		err := list(ctx, func(o source.Object) bool {
-			return isNoInput(o.Name) || yield(o, nil)
+			return isNoInput(o.Name) || yield(shown(o), nil)
 		})
 		if err != nil {
 			yield(source.Object{}, err)
 		}
 	}
 }
+
+// shown gives an object a name that holds no e-mail address, since names go
+// into logs and the state. Each part of the path with an address in it becomes
+// a word of its own; what tells the file's kind stays.
+func shown(o source.Object) source.Object {
+	if !segment.HoldsEmail(o.Name) {
+		return o
+	}
+	parts := strings.Split(o.Name, "/")
+	for i, part := range parts {
+		if !segment.HoldsEmail(part) {
+			continue
+		}
+		sum := sha256.Sum256([]byte(part))
+		kind := ""
+		for slices.Contains(kinds, strings.ToLower(path.Ext(part))) {
+			kind = path.Ext(part) + kind
+			part = strings.TrimSuffix(part, path.Ext(part))
+		}
+		parts[i] = "address-" + hex.EncodeToString(sum[:6]) + kind
+	}
+	o.Key, o.Name = o.Name, strings.Join(parts, "/")
+	return o
+}
+
+var kinds = []string{".csv", ".tsv", ".json", ".ndjson", ".jsonl", ".log", ".txt", ".gz"}
+
+func keyOf(o source.Object) string { return cmp.Or(o.Key, o.Name) }
 
 func isNoInput(name string) bool {
 	if strings.HasPrefix(name, ".") || strings.Contains(name, "/.") || strings.HasSuffix(name, "/") {

@@ -53,14 +53,14 @@ func (r *Reader) Taken() int64 {
 // Segment's files carry Content-Encoding: gzip, which some clients undo and
 // some do not.
 func (b *Bucket) Open(ctx context.Context, o source.Object) (*Reader, error) {
-	raw, err := b.blob.NewReader(ctx, o.Name, nil)
+	raw, err := b.blob.NewReader(ctx, keyOf(o), nil)
 	return b.newReader(raw, o, err)
 }
 
 // OpenStart opens an object to read only what its first bytes hold. size is
 // counted before decoding.
 func (b *Bucket) OpenStart(ctx context.Context, o source.Object, size int64) (*Reader, error) {
-	raw, err := b.blob.NewRangeReader(ctx, o.Name, 0, min(size, o.Size), nil)
+	raw, err := b.blob.NewRangeReader(ctx, keyOf(o), 0, min(size, o.Size), nil)
 	return b.newReader(raw, o, err)
 }
 
@@ -108,7 +108,7 @@ func (r *Reader) detect() error {
 // slowly reads a broken gzip stream once more with the standard library, which
 // gives everything before the break; the fast reader holds back its last block.
 func (r *Reader) slowly() error {
-	raw, err := r.b.blob.NewReader(context.Background(), r.object.Name, nil)
+	raw, err := r.b.blob.NewReader(context.Background(), keyOf(r.object), nil)
 	if err != nil {
 		return r.b.explain(fmt.Sprintf("open %q", r.object.Name), err)
 	}
@@ -171,7 +171,7 @@ func (r *Reader) explain(err error) error {
 // Verify looks whether the object is still the one that was listed. It costs
 // one request.
 func (r *Reader) Verify(ctx context.Context) error {
-	now, err := r.b.blob.Attributes(ctx, r.object.Name)
+	now, err := r.b.blob.Attributes(ctx, keyOf(r.object))
 	if gcerrors.Code(err) == gcerrors.NotFound {
 		return fmt.Errorf("%s: look at %q again: %w", r.b.name, r.object.Name, source.ErrGone)
 	}
