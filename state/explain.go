@@ -128,7 +128,7 @@ func (v *view) aliases(id int64, e *Explanation) error {
 
 func (v *view) traitsOf(id int64, e *Explanation) error {
 	query := `SELECT t.key, v.wanted, v.delivered, v.doubt, ` + fmt.Sprintf(statusWords, "v.status") + `, ` + isoText("v.wanted_at") + `, ` + isoText("v.delivered_at") + `, ` +
-		isoText("f.next_attempt_at") + `, coalesce(f.last_error, ''), coalesce(f.class, ''),
+		isoText("f.next_attempt_at") + `, coalesce(f.last_error, (SELECT reason FROM guard_verdicts g WHERE g.scope = v.trait_id AND g.direction = f.class AND g.held = 1 ORDER BY g.id DESC LIMIT 1), ''), coalesce(f.class, ''),
 		coalesce((SELECT o.source || ': ' || o.name FROM objects o WHERE o.id = v.origin), (SELECT g.source || ': list ' || replace(g.objects, char(10), ', ') FROM generations g WHERE g.id = -v.origin), '')
 		FROM traits t JOIN trait_values v ON v.trait_id = t.id AND v.profile_id = ?
 		LEFT JOIN trait_faults f ON f.trait_id = v.trait_id AND f.profile_id = v.profile_id ORDER BY t.key`

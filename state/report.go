@@ -330,10 +330,10 @@ func (d *DB) Rejected(ctx context.Context, f Filter) (Table, error) {
 		WHERE (?1 = '' OR source = ?1) ORDER BY id DESC LIMIT ?2`, f.Source, limit(f))
 }
 
-// SampleDue lists some of what is pending, of each kind.
+// SampleDue lists some of what would be sent, of each kind.
 func (d *DB) SampleDue(ctx context.Context, most int) (all Table, err error) {
 	for _, kind := range []Kind{TraitUpdate, PageLoad, Conversion} {
-		t, err := d.table(ctx, `SELECT kind, user_id, anonymous_id, detail, status FROM pending_deliveries WHERE kind = ? LIMIT ?`, kind, most)
+		t, err := d.table(ctx, `SELECT kind, user_id, anonymous_id, detail, status FROM pending_deliveries WHERE kind = ? AND status <> 'held' LIMIT ?`, kind, most)
 		if err != nil {
 			return all, err
 		}

@@ -47,14 +47,22 @@ A number counts for 24 hours, and for what is held now. The next run sends.` +
 	f.Int64Var(&n.joins, "joins", 0, "how many joins may go")
 	f.Int64Var(&n.conversions, "conversions", 0, "how many conversions may go")
 	f.StringVar(&n.computation, "computation", "", "the computation's id, or its space's where it has none")
-	c.MarkFlagsMutuallyExclusive("exits", "joins", "conversions", "computation")
 	return c
 }
 
+const approveHint = "impactsync status shows what is held, with the command for it"
+
 func (n approvals) approval(args []string) (state.Approval, error) {
-	const hint = "impactsync status shows what is held, with the command for it"
 	var what state.Approval
+	given := 0
+	for _, is := range []bool{n.exits != 0, n.joins != 0, n.conversions != 0, n.computation != ""} {
+		if is {
+			given++
+		}
+	}
 	switch {
+	case given > 1:
+		return what, usage(approveHint, "one of --exits, --joins, --conversions and --computation at a time")
 	case n.exits > 0:
 		what = state.Approval{Direction: state.Exits, Most: n.exits}
 	case n.joins > 0:
@@ -64,10 +72,10 @@ func (n approvals) approval(args []string) (state.Approval, error) {
 	case n.computation != "":
 		what = state.Approval{Direction: state.NewComputation, Computation: n.computation}
 	default:
-		return what, usage(hint, "one of --exits N, --joins N, --conversions N (more than 0) and --computation ID is required")
+		return what, usage(approveHint, "one of --exits N, --joins N, --conversions N (more than 0) and --computation ID is required")
 	}
 	if (len(args) == 0) != (what.Direction == state.ConversionBatch) {
-		return what, usage(hint, "a trait key goes with --exits, --joins and --computation, and none with --conversions")
+		return what, usage(approveHint, "a trait key goes with --exits, --joins and --computation, and none with --conversions")
 	}
 	if len(args) > 0 {
 		what.Key = args[0]
@@ -78,7 +86,7 @@ func (n approvals) approval(args []string) (state.Approval, error) {
 func (a *app) approve(ctx context.Context, db *state.DB, what state.Approval) error {
 	got, err := db.Approve(ctx, what)
 	if errors.Is(err, state.ErrNothingHeld) {
-		return &failure{code: 1, err: err, hint: "impactsync status shows what is held, with the command for it"}
+		return &failure{code: 1, err: err, hint: approveHint}
 	}
 	if err != nil {
 		return unknownKey(err)
@@ -96,7 +104,7 @@ func (a *app) approve(ctx context.Context, db *state.DB, what state.Approval) er
 		case state.ConversionBatch:
 			fmt.Fprintf(w, "%s approved for 24 hours; %d held now. The next run sends them.\n", count(v.Approved, "conversion"), v.Held)
 		default:
-			fmt.Fprintf(w, "%s: %s approved for 24 hours; %d held now. The next run sends them.\n", v.Key, count(v.Approved, string(what.Direction[:len(what.Direction)-1])), v.Held)
+			fmt.Fprintf(w, "%s: %s approved for 24 hours; %d held now. The next run sends them.\n", v.Key, count(v.Approved, oneOf[what.Direction]), v.Held)
 		}
 	})
 }

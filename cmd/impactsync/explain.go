@@ -38,12 +38,10 @@ It only reads: no lock, no credentials, and a run may go on meanwhile.` +
 	}
 }
 
-// idOf is an id as the state knows it: addresses are kept as their SHA-1 only.
+// idOf is an id as the state knows it: of addresses only the SHA-1 is kept.
 func idOf(text string) string {
-	if segment.LooksLikeEmail(text) {
-		if sum, ok := segment.HashEmail(text); ok {
-			return sum
-		}
+	if id := segment.NewIdentity(text, "", ""); id.UserID == "" && id.EmailSHA1 != "" {
+		return id.EmailSHA1
 	}
 	return text
 }
@@ -129,7 +127,7 @@ func why(t state.PersonTrait) string {
 	case "refused":
 		return fmt.Sprintf("refused (%s): %s; sent again when the value, the mapping or the configuration changes", t.Class, plain(t.LastError))
 	case "held":
-		return "held back by the guard"
+		return strings.TrimSuffix("held back by the guard: "+plain(t.LastError), ": ")
 	}
 	return fmt.Sprintf("%s, tried again after %s: %s%s", t.Status, orDash(t.NextAttempt), plain(t.LastError), doubt)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/impactsync/impactsync/cmd/internal/config"
@@ -66,12 +67,14 @@ func (r *rules) authority(key string) state.Authority {
 
 func (r *rules) guard(key string) state.Guard {
 	g := r.general.Guard()
-	if a, ok := r.find(key); ok {
+	if i := slices.IndexFunc(r.general.Keys, func(k config.KeyGuard) bool { return k.Key == key }); i >= 0 {
+		g = r.general.Keys[i].Guard()
+	} else if a, ok := r.find(key); ok {
 		g = a.Guard
 	}
-	most := state.Guard{Exits: &state.Limit{Percent: g.MaxExits.Percent, AtLeast: g.MaxExits.AtLeast}, FirstSync: g.FirstSync == "hold"}
+	most := state.Guard{Exits: &state.Limit{Percent: g.MaxExits.Percent, AtLeast: int64(g.MaxExits.AtLeast)}, FirstSync: g.FirstSync == "hold"}
 	if g.MaxJoins.On {
-		most.Joins = &state.Limit{Percent: g.MaxJoins.Percent, AtLeast: g.MaxJoins.AtLeast}
+		most.Joins = &state.Limit{Percent: g.MaxJoins.Percent, AtLeast: int64(g.MaxJoins.AtLeast)}
 	}
 	return most
 }
@@ -80,7 +83,7 @@ func (r *rules) guards() state.Guards {
 	c := r.general.Conversions
 	g := state.Guards{Trait: r.guard, Conversions: state.ConversionGuard{FirstSync: r.general.FirstSync == "hold"}}
 	if c.On {
-		g.Conversions.Count = &state.Limit{Percent: c.Percent, AtLeast: c.AtLeast}
+		g.Conversions.Count = &state.Limit{Percent: c.Percent, AtLeast: int64(c.AtLeast)}
 		if c.Money > 0 {
 			g.Conversions.Money = &state.Limit{Percent: c.Percent, AtLeast: int64(math.Round(c.Money * 100))}
 		}

@@ -16,7 +16,8 @@ func guard(percent float64) config.Guard {
 
 func TestRulesAnswerByKey(t *testing.T) {
 	t.Parallel()
-	r := newRules(&config.Config{Guard: config.Guards{MaxExits: guard(30).MaxExits}, Sources: []config.Source{{Audiences: []config.Audience{
+	own := config.KeyGuard{Key: "stream", MaxExits: guard(7).MaxExits}
+	r := newRules(&config.Config{Guard: config.Guards{MaxExits: guard(30).MaxExits, Keys: []config.KeyGuard{own}}, Sources: []config.Source{{Audiences: []config.Audience{
 		{Pattern: "a.csv", Key: "vip", Authority: "list", Guard: guard(1)},
 		{Pattern: "delta-*.csv", Key: "vip", Guard: guard(30)},
 		{Pattern: "b.csv", Name: "Big Spenders", Guard: guard(2)},
@@ -25,7 +26,7 @@ func TestRulesAnswerByKey(t *testing.T) {
 	}}}})
 	r.seen["odd_name"] = config.Audience{Guard: guard(4)}
 
-	for key, want := range map[string]float64{"vip": 1, "big_spenders": 2, "shop_a": 3, "odd_name": 4, "else": 30} {
+	for key, want := range map[string]float64{"vip": 1, "big_spenders": 2, "shop_a": 3, "odd_name": 4, "stream": 7, "else": 30} {
 		require.Equal(t, state.Guard{Exits: &state.Limit{Percent: want, AtLeast: 10}}, r.guard(key), key)
 	}
 	require.Equal(t, state.Authority("list"), r.authority("vip"))

@@ -157,13 +157,16 @@ func writeAudiences(w io.Writer, all []state.AudienceStatus) {
 	})
 }
 
+// oneOf names one row of a held set.
+var oneOf = map[state.Direction]string{state.Exits: "exit", state.Joins: "join", state.ConversionBatch: "conversion", state.NewComputation: "change"}
+
 func writeHeld(w io.Writer, all []state.HeldSet) {
 	for _, h := range all {
-		of := "conversions"
+		of := ""
 		if h.Key != "" {
-			of = fmt.Sprintf("%s of %s", h.Direction, h.Key)
+			of = " of " + h.Key
 		}
-		fmt.Fprintf(w, "\nThe guard holds %s %s since %s: %s.\n", humanize.Comma(h.Held), of, h.HeldAt, plain(h.Reason))
+		fmt.Fprintf(w, "\nThe guard holds %s%s since %s: %s.\n", count(h.Held, oneOf[h.Direction]), of, h.HeldAt, plain(h.Reason))
 		for _, line := range h.Sample {
 			fmt.Fprintln(w, "  "+plain(line))
 		}

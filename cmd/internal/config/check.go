@@ -22,6 +22,7 @@ func (l loader) check() {
 	l.checkDestination()
 	l.checkSources()
 	l.checkPrivacy()
+	l.checkGuard()
 	c := l.config
 	if c.MaxEventAge <= 0 {
 		l.problem("maxEventAge", "must be more than 0s", "leave it out for 720h")
@@ -43,6 +44,14 @@ func (l loader) check() {
 	}
 	if _, err := time.LoadLocation(c.TimeZone); err != nil {
 		l.problem("timeZone", "no such time zone", "an IANA name such as Europe/Berlin")
+	}
+}
+
+// checkGuard warns of first syncs that nothing could hold.
+func (l loader) checkGuard() {
+	g := l.config.Guard
+	if g.FirstSync == "hold" && !g.MaxJoins.On && !g.Conversions.On {
+		l.warn("guard.firstSync", "holds nothing by itself", "set guard.maxJoins or guard.conversions, too")
 	}
 }
 

@@ -230,7 +230,24 @@ type Guards struct {
 	FirstSync string `yaml:"firstSync" oneof:"pass hold"`
 	// New conversions are held, all of them, when there are too many or they are worth too much. Default: no limit.
 	Conversions MaxConversions `yaml:"conversions"`
+	// The guard of single trait keys, whatever feeds them; wins over the one under audiences.
+	Keys []KeyGuard `yaml:"keys"`
 }
+
+// KeyGuard is the guard of one trait key.
+type KeyGuard struct {
+	// The trait key.
+	Key string `yaml:"-" key:"true"`
+	// Exits are held when both limits are exceeded.
+	MaxExits MaxExits `yaml:"maxExits"`
+	// Joins are held when both limits are exceeded.
+	MaxJoins MaxJoins `yaml:"maxJoins"`
+	// pass or hold.
+	FirstSync string `yaml:"firstSync" oneof:"pass hold"`
+}
+
+// Guard is the guard without the key.
+func (k KeyGuard) Guard() Guard { return Guard{k.MaxExits, k.MaxJoins, k.FirstSync} }
 
 // Guard is the general guard of a trait.
 func (g Guards) Guard() Guard { return Guard{g.MaxExits, g.MaxJoins, g.FirstSync} }
@@ -241,7 +258,7 @@ type MaxExits struct {
 	// Percent of those told true. Default 30.
 	Percent float64 `yaml:"percent" range:"0 100"`
 	// Fewer exits than this always pass. Default 100.
-	AtLeast int64 `yaml:"atLeast" range:"0 1000000000"`
+	AtLeast int `yaml:"atLeast" range:"0 1000000000"`
 }
 
 // MaxJoins are limits as [MaxExits] are, on joins.
@@ -251,7 +268,7 @@ type MaxJoins struct {
 	// Percent of those told true. Default 100.
 	Percent float64 `yaml:"percent" range:"0 1000000"`
 	// Fewer joins than this always pass. Default 100.
-	AtLeast int64 `yaml:"atLeast" range:"0 1000000000"`
+	AtLeast int `yaml:"atLeast" range:"0 1000000000"`
 }
 
 // MaxConversions are limits on the conversions of 24 hours, compared with the
@@ -262,7 +279,7 @@ type MaxConversions struct {
 	// Percent of the daily average, of their number or of the money in one currency. Default 300.
 	Percent float64 `yaml:"percent" range:"0 1000000"`
 	// Fewer conversions than this always pass. Default 100.
-	AtLeast int64 `yaml:"atLeast" range:"0 1000000000"`
+	AtLeast int `yaml:"atLeast" range:"0 1000000000"`
 	// Less money than this, in one currency, always passes. Default 0: money is not judged.
 	Money float64 `yaml:"money" range:"0 1000000000000"`
 }

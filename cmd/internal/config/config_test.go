@@ -96,7 +96,10 @@ func TestAudiencesKeepTheirOrderAndTakeTheGuard(t *testing.T) {
     audiences:
       "z-*.csv": {name: Order Completed Last 30days, list: full, guard: {maxExits: {percent: 5}, maxJoins: {percent: 200, atLeast: 100}, firstSync: hold}}
       "a-*.csv": {key: vip, parts: true}
-guard: {maxExits: {atLeast: 7}, maxJoins: {percent: 50, atLeast: 9}}
+guard:
+  maxExits: {atLeast: 7}
+  maxJoins: {percent: 50, atLeast: 9}
+  keys: {gold: {maxExits: {percent: 3}}}
 `)
 	s := c.Sources[1]
 	require.Equal(t, "file:///etc/impactsync/audiences/", s.URL)
@@ -104,6 +107,13 @@ guard: {maxExits: {atLeast: 7}, maxJoins: {percent: 50, atLeast: 9}}
 		{Pattern: "z-*.csv", Name: "Order Completed Last 30days", List: "full", OnMissing: "keep", Guard: Guard{MaxExits{5, 7}, MaxJoins{true, 200, 100}, "hold"}},
 		{Pattern: "a-*.csv", Key: "vip", Parts: true, OnMissing: "keep", Guard: Guard{MaxExits{30, 7}, MaxJoins{true, 50, 9}, "pass"}},
 	}, s.Audiences)
+	require.Equal(t, []KeyGuard{{"gold", MaxExits{3, 7}, MaxJoins{true, 50, 9}, "pass"}}, c.Guard.Keys)
+}
+
+func TestAFirstSyncHeldByNothingIsAWarning(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, `impactsync.yaml:8:20: guard.firstSync: holds nothing by itself (set guard.maxJoins or guard.conversions, too)`,
+		load(t, good+"guard: {firstSync: hold}\n").Warnings[0].String())
 }
 
 func TestEnvironment(t *testing.T) {

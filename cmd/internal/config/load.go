@@ -187,6 +187,12 @@ func (l loader) guards(g *Guards) {
 	g.Conversions.On = l.isSet(key + ".conversions")
 	orUnset(l, key+".conversions.percent", &g.Conversions.Percent, 300)
 	orUnset(l, key+".conversions.atLeast", &g.Conversions.AtLeast, 100)
+	for i := range g.Keys {
+		k := &g.Keys[i]
+		own := k.Guard()
+		l.guard(fmt.Sprintf("%s.keys[%q]", key, k.Key), &own, g.Guard())
+		k.MaxExits, k.MaxJoins, k.FirstSync = own.MaxExits, own.MaxJoins, own.FirstSync
+	}
 }
 
 // orUnset gives v its default where the file does not set the key: for values

@@ -83,7 +83,7 @@ func assign(v reflect.Value, text string) error {
 		b, err := strconv.ParseBool(text)
 		v.SetBool(b)
 		return err
-	case t.Kind() == reflect.Int, t.Kind() == reflect.Int64:
+	case t.Kind() == reflect.Int:
 		n, err := strconv.ParseInt(text, 10, 64)
 		v.SetInt(n)
 		return err
@@ -138,7 +138,7 @@ func wanted(t reflect.Type) string {
 		return "a time"
 	case t.Kind() == reflect.Bool:
 		return "true or false"
-	case t.Kind() == reflect.Int, t.Kind() == reflect.Int64:
+	case t.Kind() == reflect.Int:
 		return "a whole number"
 	case t.Kind() == reflect.Float64:
 		return "a number"
