@@ -71,7 +71,7 @@ func heldBy(d Direction) string {
 		return `SELECT id` + standingConversions
 	}
 	return `SELECT v.profile_id FROM trait_values v JOIN trait_faults f ON f.trait_id = v.trait_id AND f.profile_id = v.profile_id AND f.class = ?2
-		WHERE v.status = 6 AND v.status > 0 AND v.trait_id = ?1`
+		WHERE v.status = 6 AND v.status > 0 AND +v.trait_id = ?1`
 }
 
 func heldArgs(scope int64, d Direction) []any {

@@ -102,7 +102,9 @@ func (d *DB) Turn(ctx context.Context, outcomes []Outcome, want Want) (claims []
 	}
 	for _, c := range claims {
 		d.open[c.Profile] = true
-		d.people[c.Profile] = true
+		if want.People > 0 {
+			d.people[c.Profile] = true
+		}
 	}
 	return claims, nil
 }

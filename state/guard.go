@@ -259,13 +259,13 @@ func (t *tx) rule(q *question) (against string, err error) {
 // markHeld says of held rows that nobody marked yet which verdict holds them.
 func (t *tx) markHeld(traitID int64, d Direction) error {
 	_, err := t.exec(`INSERT INTO trait_faults (trait_id, profile_id, class, at)
-		SELECT trait_id, profile_id, ?2, ?3 FROM trait_values WHERE status = 6 AND status > 0 AND is_exit = ?4 AND trait_id = ?1 ON CONFLICT DO NOTHING`,
+		SELECT trait_id, profile_id, ?2, ?3 FROM trait_values WHERE status = 6 AND status > 0 AND is_exit = ?4 AND +trait_id = ?1 ON CONFLICT DO NOTHING`,
 		traitID, d, t.now, d == Exits)
 	return err
 }
 
 func (t *tx) releaseFresh(q *question) error {
-	n, err := t.exec(`UPDATE trait_values AS v SET status = 1 WHERE v.status = 6 AND v.status > 0 AND v.is_exit = ?2 AND v.trait_id = ?1
+	n, err := t.exec(`UPDATE trait_values AS v SET status = 1 WHERE v.status = 6 AND v.status > 0 AND v.is_exit = ?2 AND +v.trait_id = ?1
 		AND NOT EXISTS (SELECT 1 FROM trait_faults f WHERE f.trait_id = ?1 AND f.profile_id = v.profile_id AND f.class IS NOT NULL)`, q.scope, q.direction == Exits)
 	t.count(q.scope, statusNames[statusHeld], -n)
 	t.count(q.scope, statusNames[statusPending], n)

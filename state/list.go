@@ -36,6 +36,9 @@ type Verdict struct {
 // last one of its trait, or messages alone are that trait's authority.
 var ErrIgnoredList = errors.New("the list is ignored")
 
+// ErrStaleList says that a list is not newer than the last one of its trait.
+var ErrStaleList = fmt.Errorf("%w: it is not newer than the last one", ErrIgnoredList)
+
 // List collects the members of a full list, in any order and in bounded
 // memory, and then applies them.
 type List struct {
@@ -44,16 +47,21 @@ type List struct {
 	gen   int64
 	spill spill
 
-	digest digest
-	barred *barred // as it was when the list began
-	riders bool    // some line has more than the person's key
-	buf    []byte
+	digest     digest
+	barred     *barred // as it was when the list began
+	unreadable int64
+	riders     bool // some line has more than the person's key
+	buf        []byte
 }
 
 // NewList starts a list: its generation is "applying" until [List.Apply]. The
 // error is [ErrIgnoredList] for a list that need not be read. Spill files go to
 // the system's temporary folder. Close the list in any case.
 func (d *DB) NewList(ctx context.Context, info ListInfo) (*List, error) {
+	// A file dated in the future must not outrank every list until then.
+	if now := d.now(); info.ListedAt.After(now) {
+		info.ListedAt = now
+	}
 	l := &List{d: d, info: info, spill: spill{dir: os.TempDir()}}
 	var ignored error
 	err := d.update(ctx, func(t *tx) (err error) {
@@ -93,6 +101,10 @@ func (l *List) Add(ctx context.Context, p Person, value string, cleared bool) er
 	l.riders = l.riders || p.hasRiders()
 	return l.spill.add(&m)
 }
+
+// Unreadable tells how many lines of the list did not say whom they are about.
+// If there are any, nobody can be said to have left: exits are held.
+func (l *List) Unreadable(n int64) { l.unreadable = n }
 
 // Len is the number of lines added.
 func (l *List) Len() int64 { return l.spill.count }
@@ -149,7 +161,7 @@ func (l *List) begin(t *tx) (ignored, err error) {
 	}
 	if unix(l.info.ListedAt) <= newest {
 		t.countRun("stale_list", 1)
-		return fmt.Errorf("%w: it is not newer than the last one of %q", ErrIgnoredList, tr.key), nil
+		return fmt.Errorf("%w of %q", ErrStaleList, tr.key), nil
 	}
 	l.gen, err = t.insert(`INSERT INTO generations (trait_id, run, source, objects, listed_at, state) VALUES (?, ?, ?, ?, ?, 'applying')`,
 		tr.id, t.d.run, l.info.Source, l.names(), unix(l.info.ListedAt))

@@ -239,6 +239,7 @@ type packedRow struct {
 	wanted    string
 	hasWanted bool
 	newer     bool // than the list
+	leaving   bool // an exit that was judged before is still to be sent
 	kind      byte // of the key: u, a or e
 	key       string
 	anonymous string
@@ -256,7 +257,7 @@ func (r *packedRow) is(p Person) bool {
 // its number and the user id. Any other begins with "!" and has more fields.
 const packed = `SELECT group_concat(CASE
 	WHEN v.wanted = 'true' AND v.delivered = 'true' AND v.wanted_at <= ?4 AND p.user_id IS NOT NULL AND ?6 = 0 THEN v.profile_id || ?7 || p.user_id
-	ELSE '!' || v.profile_id || ?7 || ((v.doubt = 1 OR v.delivered IS NOT NULL AND (?5 OR v.delivered = 'true')) + 2 * (v.wanted IS NOT NULL) + 4 * (v.wanted_at > ?4))
+	ELSE '!' || v.profile_id || ?7 || ((v.doubt = 1 OR v.delivered IS NOT NULL AND (?5 OR v.delivered = 'true')) + 2 * (v.wanted IS NOT NULL) + 4 * (v.wanted_at > ?4) + 8 * (v.is_exit = 1 AND v.status IN (1, 3, 5)))
 		|| ?7 || coalesce(v.wanted, '') || ?7 || CASE WHEN p.user_id IS NOT NULL THEN 'u' WHEN p.anonymous_id IS NOT NULL THEN 'a' ELSE 'e' END
 		|| coalesce(p.user_id, p.anonymous_id, p.email_sha1) || ?7 || coalesce(p.anonymous_id, '') || ?7 || coalesce(p.email_sha1, '') END, ?7)
 	FROM trait_values v CROSS JOIN profiles p ON p.id = v.profile_id
@@ -309,7 +310,7 @@ func (u *unpacker) row() packedRow {
 	if digits, other := strings.CutPrefix(id, "!"); other {
 		r := packedRow{profile: u.number(digits)}
 		bits := u.number(u.text())
-		r.told, r.hasWanted, r.newer = bits&1 != 0, bits&2 != 0, bits&4 != 0
+		r.told, r.hasWanted, r.newer, r.leaving = bits&1 != 0, bits&2 != 0, bits&4 != 0, bits&8 != 0
 		r.wanted = u.text()
 		kind := u.text()
 		if kind == "" {
@@ -328,7 +329,10 @@ func (m *merge) same(r *packedRow, mem *member) error {
 	if mem.person.UserID != "" && (mem.person.AnonymousID != "" && mem.person.AnonymousID != r.anonymous || mem.person.EmailSHA1 != "" && mem.person.EmailSHA1 != r.email) {
 		return m.slow(mem)
 	}
-	if m.absorbed == 0 && !r.newer && r.hasWanted != mem.cleared && r.wanted == mem.value {
+	if m.absorbed > 0 {
+		return m.slow(mem) // the row may be another's by now
+	}
+	if !r.newer && r.hasWanted != mem.cleared && r.wanted == mem.value {
 		m.verdict.Unchanged++
 		return nil
 	}
@@ -392,6 +396,9 @@ func (m *merge) absent(r *packedRow) error {
 		return nil
 	case r.told:
 		m.verdict.Exits++
+		if r.leaving {
+			return nil // it counts, but what was let through is not taken back
+		}
 		return m.exits.add(r.profile)
 	case !r.hasWanted || m.trait.class == Audience && r.wanted != trueText:
 		return nil

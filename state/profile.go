@@ -204,13 +204,14 @@ func (t *tx) absorb(anon Person, user, seenAt int64) error {
 		return err
 	}
 	t.absorbed++
-	if !found || old.absorbed != 0 {
-		return nil // nothing of its own, or another user has it already
+	if old.absorbed != 0 {
+		return nil // another user has what there was
 	}
-	if err := t.moveClick(old, user); err != nil {
+	// A visitor may have page loads without having a row of their own.
+	if _, err := t.exec(`UPDATE deliveries SET profile_id = ? WHERE profile_id = ? AND status > 0`, user, old.id); err != nil || !found {
 		return err
 	}
-	if _, err := t.exec(`UPDATE deliveries SET profile_id = ? WHERE profile_id = ? AND status > 0`, user, old.id); err != nil {
+	if err := t.moveClick(old, user); err != nil {
 		return err
 	}
 	return t.absorbTraits(old.id, user)
@@ -283,6 +284,7 @@ func (t *tx) absorbTrait(from traitRow, user int64) error {
 	if next.status == statusPending && (to.status == statusHeld || from.status == statusHeld) {
 		next.status = statusHeld // who a row belongs to is no verdict
 	}
+	t.countMove(to, next)
 	return t.put(to, next)
 }
 

@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"time"
 )
@@ -49,8 +50,8 @@ func (d *DB) Resync(ctx context.Context, key string) (n int64, err error) {
 			return err
 		}
 		// A computed trait without a value has nothing that could be sent again.
-		if n, err = t.exec(`UPDATE trait_values SET doubt = 1, sent = coalesce(sent, delivered), status = 1, is_exit = (?2 = 'audience' AND wanted IS NOT 'true')
-			WHERE trait_id = ?1 AND (delivered IS NOT NULL OR doubt = 1) AND status IN (0, 1, 3, 5) AND (?2 = 'audience' OR wanted IS NOT NULL)`, tr.id, tr.class); err != nil {
+		if n, err = t.exec(`UPDATE trait_values SET doubt = 1, sent = coalesce(sent, delivered), status = CASE WHEN status IN (4, 6) THEN status ELSE 1 END, is_exit = (?2 = 'audience' AND wanted IS NOT 'true')
+			WHERE trait_id = ?1 AND (delivered IS NOT NULL OR doubt = 1) AND status <> 2 AND (?2 = 'audience' OR wanted IS NOT NULL)`, tr.id, tr.class); err != nil {
 			return err
 		}
 		if _, err := t.exec(`DELETE FROM trait_faults WHERE trait_id = ?1 AND class IS NULL`, tr.id); err != nil {
@@ -103,7 +104,8 @@ func (d *DB) RetryRefused(ctx context.Context, f Filter) (int64, error) {
 func (d *DB) DropRefused(ctx context.Context, f Filter) (int64, error) {
 	return d.eachRefused(ctx, f, func(t *tx, r traitRow) error {
 		next := r
-		next.wanted, next.doubt, next.sent = r.delivered, false, r.sent
+		next.delivered = sql.NullString{String: r.toSend(), Valid: true} // as if it had been said
+		next.doubt, next.sent = false, sql.NullString{}
 		next.status = statusSettled
 		t.countRun("dropped", 1)
 		return t.put(r, next)

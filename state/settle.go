@@ -24,6 +24,8 @@ const (
 	Unknown
 	// Unsent: nothing was tried; it is as it was before the claim.
 	Unsent
+	// TooOld: an event that waited so long that it is given up unsent.
+	TooOld
 )
 
 // Warning is a remark of impact.com's on a request that it took.
@@ -43,13 +45,27 @@ type Outcome struct {
 	Class       string    // of Refused
 	Doubt       bool      // of all but Delivered: an earlier request of this attempt may have arrived
 	Error       string    // without secrets and addresses
-	RefusedKeys []string  // of a trait update: only these were refused, the rest goes again
+	RefusedKeys []string  // of a trait update: only these were refused; the rest was delivered, or goes again
 	Fingerprint string    // of mapping and configuration, with Refused
 	QueuedURI   string    // of a delivered conversion
 	Requests    int       // HTTP requests made
 	Throttled   bool      // the host answered 429
 	Warnings    []Warning // impact.com's remarks on a request that it took
 	Notes       []string  // counted by word, e.g. text_cut
+}
+
+// of is how a claim ended for one of its traits. Where impact.com named the
+// traits that it refused, the others were delivered with a 2xx, or not at all.
+func (o *Outcome) of(key string) Result {
+	switch {
+	case len(o.RefusedKeys) == 0:
+		return o.Result
+	case slices.Contains(o.RefusedKeys, key):
+		return Refused
+	case o.Result == Refused:
+		return Unsent
+	}
+	return o.Result
 }
 
 var errEnough = errors.New("enough")
@@ -77,7 +93,7 @@ func (t *tx) settle(o *Outcome, want Want) error {
 	if gone, err := t.forgotten(&o.Claim); err != nil || gone {
 		return err
 	}
-	if o.Result == Refused || o.Result == RetryLater || o.Result == Unknown {
+	if o.Result == Refused || o.Result == RetryLater || o.Result == Unknown || len(o.RefusedKeys) > 0 {
 		if err := t.noteAttempt(o); err != nil {
 			return err
 		}
@@ -131,6 +147,8 @@ func (r Result) String() string {
 		return "unknown"
 	case Unsent:
 		return "unsent"
+	case TooOld:
+		return "too old"
 	}
 	return fmt.Sprintf("result %d", int(r))
 }
@@ -142,7 +160,8 @@ func (t *tx) settleValue(o *Outcome, v *ClaimedValue) error {
 	}
 	next := old
 	next.attempt = sql.NullInt64{}
-	switch o.Result {
+	result := o.of(v.Key)
+	switch result {
 	case Delivered:
 		next.delivered, next.deliveredAt = old.sent, sql.NullInt64{Int64: t.now, Valid: true}
 		next.doubt, next.sent = false, sql.NullString{}
@@ -152,12 +171,13 @@ func (t *tx) settleValue(o *Outcome, v *ClaimedValue) error {
 		next.status = statusUnknown
 		t.countRun("unknown", 1)
 		return t.failed(old, next, o, v)
+	case Refused, RetryLater, Unsent:
 	}
 	if !o.Doubt { // this attempt told impact.com nothing
 		next.doubt, next.sent = v.prior.doubt, v.prior.sent
 	}
-	switch {
-	case o.Result == Unsent, o.Result == Refused && len(o.RefusedKeys) > 0 && !slices.Contains(o.RefusedKeys, v.Key):
+	switch result {
+	case Unsent:
 		next.status = v.prior.status
 		if err := t.put(old, next); err != nil {
 			return err
@@ -165,7 +185,7 @@ func (t *tx) settleValue(o *Outcome, v *ClaimedValue) error {
 		_, err := t.exec(`UPDATE trait_faults SET next_attempt_at = ? WHERE trait_id = ? AND profile_id = ? AND next_attempt_at IS NULL AND class IS NULL`,
 			t.now, old.trait.id, old.profile)
 		return err
-	case o.Result == Refused:
+	case Refused:
 		next.status = statusRefused
 		t.countRun("refused", 1)
 	default:
@@ -179,7 +199,7 @@ func (t *tx) failed(old, next traitRow, o *Outcome, v *ClaimedValue) error {
 		return err
 	}
 	var again any
-	if o.Result != Refused {
+	if next.status != statusRefused {
 		again = unix(o.Next)
 	}
 	_, err := t.exec(`INSERT INTO trait_faults (trait_id, profile_id, attempts, next_attempt_at, last_error, class, value, fingerprint, at) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?)
@@ -203,6 +223,10 @@ func (t *tx) settleEvent(o *Outcome, want Want) error {
 		to = statusRetryLater
 	case Unsent:
 		to = p.status
+	case TooOld:
+		outcome = "too_old"
+		t.countRun("too_old", 1)
+		t.countRun("dropped", 1)
 	case Unknown:
 		t.countRun("unknown", 1)
 		to, outcome = t.unknownEvent(want.Kinds[p.kind])

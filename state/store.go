@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -261,6 +262,10 @@ func (s *storing) seen(it *Item) (int64, error) {
 
 func (s *storing) change(it *Item) error {
 	c := it.Change
+	if strings.IndexByte(c.Value, 0) >= 0 { // the merge of lists puts it between fields
+		s.countRun("unusable_value", 1)
+		return nil
+	}
 	tr, err := s.trait(c.Trait)
 	if err != nil {
 		return err
@@ -291,12 +296,28 @@ func (s *storing) change(it *Item) error {
 	next.receivedAt = sql.NullInt64{Int64: unix(c.ReceivedAt), Valid: !c.ReceivedAt.IsZero()}
 	next.messageID = sql.NullString{String: c.MessageID, Valid: c.MessageID != ""}
 	next.origin = sql.NullInt64{Int64: s.origin, Valid: true}
+	if !old.exists && tr.authority == AuthorityLatest {
+		listed, err := s.listedAt(tr)
+		if err != nil {
+			return err
+		}
+		if at <= listed { // a newer list did not have this person
+			s.countRun("late", 1)
+			return nil
+		}
+	}
 	if old.exists && !next.newerThan(old.wantedAt, old.receivedAt, old.messageID) {
 		s.countRun("late", 1)
 		return nil
 	}
 	s.changed[tr] = max(s.changed[tr], at)
 	return s.move(old, next, c)
+}
+
+// listedAt is the time of a trait's last list, 0 without one.
+func (s *storing) listedAt(tr *trait) (at int64, err error) {
+	_, err = s.get(`SELECT coalesce(last_list_at, 0) FROM traits WHERE id = ?`, []any{tr.id}, &at)
+	return at, err
 }
 
 // move stores a row whose wanted value may have moved. A newer message of the

@@ -58,6 +58,15 @@ func (p *pass) deliver(ctx context.Context) error {
 		sending, cancel = context.WithDeadline(sending, end.Add(grace))
 		defer cancel()
 	}
+	// Once: a hanging server must not hold the process beyond the grace.
+	stop := context.AfterFunc(ctx, func() {
+		select {
+		case <-time.After(grace):
+			giveUp(context.Cause(ctx))
+		case <-sending.Done():
+		}
+	})
+	defer stop()
 	var workers conc.WaitGroup
 	for range p.Workers {
 		workers.Go(func() { d.work(ctx, sending) })
@@ -113,7 +122,7 @@ func (d *dispatch) loop(ctx context.Context, giveUp context.CancelCauseFunc) err
 			settled = nil
 			continue
 		}
-		settled = d.collect(ctx, giveUp)
+		settled = d.collect()
 		d.lead.note(d.now(), len(settled))
 	}
 }
@@ -193,11 +202,10 @@ func (d *dispatch) want() state.Want {
 }
 
 // collect waits for outcomes: a group is full, old enough, or all there is.
-func (d *dispatch) collect(ctx context.Context, giveUp context.CancelCauseFunc) []state.Outcome {
+func (d *dispatch) collect() []state.Outcome {
 	var group []state.Outcome
 	timer := time.NewTimer(tick)
 	defer timer.Stop()
-	done := ctx.Done()
 	for len(group) < groupSize && len(group) < d.open {
 		select {
 		case o := <-d.outcomes:
@@ -211,11 +219,6 @@ func (d *dispatch) collect(ctx context.Context, giveUp context.CancelCauseFunc) 
 			}
 		case <-timer.C:
 			return group
-		case <-done:
-			done = nil
-			cause := context.Cause(ctx)
-			grace := time.AfterFunc(grace, func() { giveUp(cause) })
-			defer grace.Stop()
 		}
 	}
 	return group

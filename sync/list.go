@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/impactsync/impactsync/state"
 	"github.com/impactsync/impactsync/sync/segment"
@@ -53,20 +52,12 @@ func (p *pass) readList(ctx context.Context, f Feed, in source.Input) error {
 func (p *pass) listInfo(f Feed, in source.Input) state.ListInfo {
 	info := state.ListInfo{
 		Trait:  state.TraitInfo{Key: in.Key, Name: segment.Redact(in.Name), Class: traitClass(in.Class), Authority: p.Authority(in.Key)},
-		Source: f.Name(), ListedAt: earlier(in.ListedAt, p.now()), Progress: p.Progress.add,
+		Source: f.Name(), ListedAt: in.ListedAt, Progress: p.Progress.add,
 	}
 	for _, o := range in.Objects {
 		info.Objects = append(info.Objects, position(f.Name(), o, source.Position{Done: true}))
 	}
 	return info
-}
-
-// earlier keeps a file dated in the future from outranking every later list.
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
 }
 
 // sameParts reports whether every part is as it was when it was last read.

@@ -75,10 +75,14 @@ func (p *pass) refusals(ctx context.Context, r *PlanReport) error {
 		c := state.Claim{Kind: e.Kind, At: e.At, Payload: e.Payload, ClickID: e.ClickID, Profile: e.Profile}
 		_, err := p.request(ctx, &dec, c)
 		var refusal *mapping.Refusal
-		if !errors.As(err, &refusal) {
+		switch {
+		case errors.As(err, &refusal):
+			r.Refusals[refusal.Reason]++
+		case errors.Is(err, errTooOld):
+			r.Refusals[err.Error()]++
+		default:
 			return err
 		}
-		r.Refusals[refusal.Reason]++
 		if e.Kind == state.Conversion {
 			r.APICalls--
 		} else {

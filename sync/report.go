@@ -59,10 +59,10 @@ func (p *pass) finish(ctx context.Context, err error) (Report, error) {
 func (p *pass) exit(err error) (code int, note string) {
 	r := &p.report
 	switch {
-	case err != nil && ExitCode(err) != ExitUnfinished:
-		return ExitCode(err), err.Error()
 	case p.interrupted:
 		return ExitInterrupted, p.unfinished
+	case err != nil && ExitCode(err) != ExitUnfinished:
+		return ExitCode(err), err.Error()
 	case err != nil:
 		return ExitUnfinished, err.Error()
 	case p.options.Adopt != "":

@@ -36,6 +36,10 @@ func (d *dispatch) send(ctx context.Context, dec *segment.Decoder, c state.Claim
 	req, err := d.request(ctx, dec, c)
 	if err != nil {
 		var refusal *mapping.Refusal
+		if errors.Is(err, errTooOld) {
+			o.Result = state.TooOld
+			return o
+		}
 		if !errors.As(err, &refusal) {
 			return unsent(o, err)
 		}
@@ -63,6 +67,9 @@ func (d *dispatch) send(ctx context.Context, dec *segment.Decoder, c state.Claim
 	return delivered(o, res.Attempts, res.Warnings)
 }
 
+// errTooOld says that an event aged past maxEventAge in the outbox.
+var errTooOld = errors.New("older than maxEventAge")
+
 func unsent(o state.Outcome, err error) state.Outcome {
 	o.Result, o.Error = state.Unsent, err.Error()
 	return o
@@ -86,6 +93,9 @@ func (p *pass) request(ctx context.Context, dec *segment.Decoder, c state.Claim)
 		return mapping.Request{}, &mapping.Refusal{Class: "parameter", Reason: "the stored message cannot be read: " + err.Error()}
 	}
 	defer m.Release()
+	if p.MaxEventAge > 0 && p.now().Sub(c.At) > p.MaxEventAge {
+		return mapping.Request{}, errTooOld
+	}
 	return p.Mapper.Event(m, mapping.Person{ClickID: c.ClickID, Now: p.now(), Traits: p.traitsOf(ctx, c.Profile)})
 }
 
@@ -111,7 +121,7 @@ func delivered(o state.Outcome, attempts int, warnings []impactapi.FieldError) s
 	}
 	if keys := errorsOn(o.Claim, warnings); len(keys) > 0 {
 		// Taken as a page load, but a trait on it was not: said again it would be no better.
-		o.Result, o.RefusedKeys, o.Class = state.Refused, keys, "parameter"
+		o.RefusedKeys, o.Class = keys, "parameter"
 		o.Error = fieldText(warnings)
 	}
 	return o

@@ -92,3 +92,43 @@ func BenchmarkDecode(b *testing.B) {
 		m.Release()
 	}
 }
+
+// FuzzPath: a path that is taken says so again, and looking it up in any
+// message finds what its keys lead to.
+func FuzzPath(f *testing.F) {
+	for _, path := range []string{"userId", "properties.products.0.sku", "context.page.url", "traits.vip", "a..b", ".", "properties.-1", "properties.99999999999999999999"} {
+		f.Add(path, `{"userId":"u1","traits":{"vip":true},"properties":{"products":[{"sku":"s"}]}}`)
+	}
+	var d Decoder
+	f.Fuzz(func(t *testing.T, text, line string) {
+		path, err := ParsePath(text)
+		if err != nil {
+			return
+		}
+		require.Equal(t, text, path.String())
+		again, err := ParsePath(strings.Join(path.Keys(), "."))
+		require.NoError(t, err)
+		require.Equal(t, path, again)
+		m, err := d.Decode([]byte(line))
+		if err != nil {
+			return
+		}
+		defer m.Release()
+		want := m.Root()
+		for _, key := range path.Keys() {
+			want = want.Get(key)
+		}
+		require.Equal(t, want.Exists(), m.Lookup(path).Exists())
+	})
+}
+
+// FuzzIdentity: no id holds an address, and an identity stays as it is.
+func FuzzIdentity(f *testing.F) {
+	f.Add("user:jane@example.com", "a%40example.com", "Jane@Example.com ")
+	f.Add("u1", "eml_", "x")
+	f.Fuzz(func(t *testing.T, user, anonymous, email string) {
+		id := NewIdentity(user, anonymous, email)
+		require.False(t, HoldsEmail(id.UserID) || HoldsEmail(id.AnonymousID) || HoldsEmail(id.EmailSHA1), "%q", id)
+		require.Equal(t, id, NewIdentity(id.UserID, id.AnonymousID, id.EmailSHA1))
+	})
+}

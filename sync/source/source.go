@@ -72,7 +72,7 @@ type Record struct {
 	// Unreadable says of a rejected row of a list that it does not even tell
 	// whom it is about: of such a list nobody can say who is not on it.
 	Unreadable bool
-	Skipped  string // why it is passed over on purpose: a word for the counters, e.g. "before_start"
+	Skipped    string // why it is passed over on purpose: a word for the counters, e.g. "before_start"
 }
 
 // Member is one row of a list.

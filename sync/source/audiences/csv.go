@@ -76,7 +76,7 @@ func (p *csvParser) addRow(b *batch, line int64) {
 	for _, field := range p.rows.fields {
 		b.bytes += len(field)
 		if !utf8.Valid(field) {
-			b.reject(line, segment.ErrInvalidUTF8.Error())
+			b.unreadable(line, segment.ErrInvalidUTF8.Error())
 			return
 		}
 	}
@@ -91,7 +91,7 @@ func (p *csvParser) addRow(b *batch, line int64) {
 	// The columns of a formatted download say the same as external_ids do.
 	if l.external >= 0 && len(b.ids.users) == 0 {
 		if err := b.ids.addExternal(p.rows.fields[l.external]); err != nil {
-			b.reject(line, err.Error())
+			b.unreadable(line, err.Error())
 			return
 		}
 	}

@@ -27,7 +27,7 @@ func (p *jsonParser) next(b *batch) error {
 	case item.Flaw != bucket.FlawNone && b.input.Shape == source.ShapeList:
 		return &rowError{item.Line, errors.New(string(item.Flaw))}
 	case item.Flaw != bucket.FlawNone:
-		b.reject(item.Line, string(item.Flaw))
+		b.unreadable(item.Line, string(item.Flaw))
 	case p.messages:
 		p.addMessage(b, item)
 	default:
@@ -39,7 +39,7 @@ func (p *jsonParser) next(b *batch) error {
 func (p *jsonParser) addMessage(b *batch, item bucket.Item) {
 	m, err := p.decoder.Decode(item.Data)
 	if err != nil {
-		b.reject(item.Line, err.Error())
+		b.unreadable(item.Line, err.Error())
 		return
 	}
 	b.messages = append(b.messages, m)
@@ -56,7 +56,7 @@ func (p *jsonParser) addMessage(b *batch, item bucket.Item) {
 func addObject(b *batch, item bucket.Item) {
 	var o object
 	if err := o.parse(item.Data); err != nil {
-		b.reject(item.Line, err.Error())
+		b.unreadable(item.Line, err.Error())
 		return
 	}
 	b.ids.reset()
@@ -73,7 +73,7 @@ func addObject(b *batch, item bucket.Item) {
 	}
 	if len(b.ids.users) == 0 && string(o.ExternalIDs) != "null" {
 		if err := b.ids.addExternal(o.ExternalIDs); err != nil {
-			b.reject(item.Line, err.Error())
+			b.unreadable(item.Line, err.Error())
 			return
 		}
 	}

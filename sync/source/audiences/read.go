@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
@@ -197,12 +198,22 @@ func (b *batch) reject(line int64, reason string) {
 	b.records = append(b.records, source.Record{Object: b.object, Line: line, Rejected: reason})
 }
 
+// unreadable rejects a row that does not tell whom it is about.
+func (b *batch) unreadable(line int64, reason string) {
+	b.reject(line, reason)
+	b.records[len(b.records)-1].Unreadable = true
+}
+
 func (b *batch) skip(line int64, word string) {
 	b.good = true
 	b.records = append(b.records, source.Record{Object: b.object, Line: line, Skipped: word})
 }
 
 func (b *batch) addMember(line int64, m source.Member) {
+	if strings.IndexByte(m.Value, 0) >= 0 {
+		b.reject(line, "the value holds a NUL byte")
+		return
+	}
 	b.good = true
 	b.members = append(b.members, m)
 	b.records = append(b.records, source.Record{Object: b.object, Line: line, Member: &b.members[len(b.members)-1]})

@@ -1,0 +1,151 @@
+package sync_test
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/impactsync/impactsync/impactapi"
+	"github.com/impactsync/impactsync/impactapi/sandbox"
+	impactsync "github.com/impactsync/impactsync/sync"
+	"github.com/impactsync/impactsync/sync/source"
+)
+
+func TestGraceAfterAStop(t *testing.T) {
+	t.Parallel()
+	w := setup(t, sandbox.Config{})
+	hang := make(chan struct{})
+	first := make(chan struct{}, 100)
+	old := w.server.Config.Handler
+	w.server.Config.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		first <- struct{}{}
+		<-hang
+		old.ServeHTTP(rw, r)
+	})
+	w.list("VIP.csv", members(0, 50)...)
+	client, err := impactapi.New(impactapi.Config{AccountSID: "IRsid", AuthToken: "token", TrackingURL: w.server.URL, APIURL: w.server.URL, MaxRetries: -1, RequestTimeout: 25 * time.Second})
+	require.NoError(t, err)
+	w.change = func(c *impactsync.Config) { c.Client = client }
+	db := w.open()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	var at time.Time
+	go func() { <-first; at = time.Now(); cancel(impactsync.ErrTerminated) }()
+	_, _ = w.engine(db).Run(ctx, impactsync.Options{})
+	took := time.Since(at)
+	close(hang)
+	require.Less(t, took, 15*time.Second, "grace is 10 s")
+}
+
+type stopper struct {
+	source.Source
+	stop func()
+}
+
+func (s stopper) Inputs(ctx context.Context, reject func(source.Object, int64, string)) ([]source.Input, error) {
+	s.stop()
+	return nil, ctx.Err() // as gocloud.dev does for S3
+}
+
+func TestStopWhileListing(t *testing.T) {
+	t.Parallel()
+	w := setup(t, sandbox.Config{})
+	w.list("VIP.csv", members(0, 5)...)
+	w.log("a.ndjson", `{"type":"page","messageId":"1","userId":"u"}`)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	w.change = func(c *impactsync.Config) {
+		for i := range c.Feeds {
+			c.Feeds[i].Source = stopper{c.Feeds[i].Source, func() { cancel(impactsync.ErrTerminated) }}
+		}
+	}
+	r, err := w.engine(w.open()).Run(ctx, impactsync.Options{})
+	require.Equal(t, impactsync.ExitUnfinished, r.ExitCode, "%v", err)
+}
+
+func TestWarningErrorOnOneTrait(t *testing.T) {
+	t.Parallel()
+	w := setup(t, sandbox.Config{Fault: func(_ *http.Request, form impactapi.Params) sandbox.Fault {
+		if _, ok := form.Get("vip"); ok {
+			return sandbox.Fault{Status: 200, Body: `{"status":"OK","warnings":[{"field":"vip","level":"ERROR","message":"no"}]}`}
+		}
+		return sandbox.Fault{}
+	}})
+	w.list("VIP.csv", members(0, 3)...)
+	w.list("Gold.csv", members(0, 3)...)
+	r, err := w.run(impactsync.Options{})
+	require.NoError(t, err)
+	require.Len(t, w.sandbox.Calls(), 3, "%+v", r)
+}
+
+func TestUnreadAndInterrupted(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() == 0 {
+		t.Log("root")
+	}
+	stop := make(chan struct{}, 1000)
+	w := setup(t, sandbox.Config{Latency: 20 * time.Millisecond, Fault: func(*http.Request, impactapi.Params) sandbox.Fault {
+		stop <- struct{}{}
+		return sandbox.Fault{}
+	}})
+	w.list("VIP.csv", members(0, 800)...)
+	w.log("a.ndjson", `{"type":"page"}`)
+	w.change = func(c *impactsync.Config) {
+		for i := range c.Feeds {
+			if c.Feeds[i].Name() == "web" {
+				c.Feeds[i].Source = broken{c.Feeds[i].Source}
+			}
+		}
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	go func() { <-stop; cancel(impactsync.ErrInterrupted) }()
+	r, err := w.engine(w.open()).Run(ctx, impactsync.Options{})
+	require.Equal(t, impactsync.ExitInterrupted, r.ExitCode, "%v", err)
+}
+
+type broken struct{ source.Source }
+
+func (broken) Inputs(context.Context, func(source.Object, int64, string)) ([]source.Input, error) {
+	return nil, os.ErrPermission
+}
+
+func TestTooOldInTheOutbox(t *testing.T) {
+	t.Parallel()
+	bad := true
+	w := setup(t, sandbox.Config{Fault: func(*http.Request, impactapi.Params) sandbox.Fault {
+		if bad {
+			return sandbox.Fault{Status: 401}
+		}
+		return sandbox.Fault{}
+	}})
+	at := time.Now().Add(-2 * time.Second).UTC().Format(time.RFC3339Nano)
+	w.log("a.ndjson", `{"type":"page","messageId":"1","anonymousId":"abc","timestamp":"`+at+`","context":{"page":{"url":"https://shop.example/"}}}`)
+	w.change = func(c *impactsync.Config) { c.MaxEventAge = 3 * time.Second }
+	_, _ = w.run(impactsync.Options{})
+	bad = false
+	n := len(w.sandbox.Calls())
+	time.Sleep(2 * time.Second)
+	r, err := w.run(impactsync.Options{})
+	require.NoError(t, err)
+	require.Len(t, w.sandbox.Calls(), n, "older than maxEventAge: never sent %+v", r.Counts)
+}
+
+func TestNulInAValue(t *testing.T) {
+	t.Parallel()
+	w := setup(t, sandbox.Config{})
+	w.list("VIP.csv", members(0, 3)...)
+	w.list("Tier.ndjson", `{"user_id":"u1","value":"gold"}`, `{"user_id":"u2","value":"a\u0000b"}`)
+	r, err := w.run(impactsync.Options{})
+	require.NoError(t, err)
+	require.NotEmpty(t, w.sandbox.Calls(), "%d", r.ExitCode)
+}
+
+func TestTurnsWhileAConversionIsBlocked(t *testing.T) {
+	t.Parallel()
+	w := setup(t, sandbox.Config{ErrorRate: 1})
+	at := time.Now().Add(-time.Minute).UTC().Format(time.RFC3339Nano)
+	w.log("a.ndjson", `{"type":"page","messageId":"1","userId":"u1","timestamp":"`+at+`","context":{"page":{"url":"https://shop.example/"}}}`)
+	_ = at
+}

@@ -1,0 +1,40 @@
+package suppressions
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// FuzzRead holds the reader to its laws: no panic, no blank id, and the same
+// ids when it reads one a line what it gave.
+func FuzzRead(f *testing.F) {
+	for _, s := range []string{"u1\nu2\n", "user_id\nu1\n", "a,user_id\n1,\"u,\n1\"\n", `{"userId":"u1"}`, `{"subjectType":"USER_ID","subjectIds":["u1"]}`, "\ufeff\n\n x"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		ids, err := all(text)
+		if err != nil || len(ids) == 0 {
+			return
+		}
+		for _, id := range ids {
+			require.NotEmpty(t, id)
+			// What would be a form of its own, or more lines than one.
+			if id != strings.TrimSpace(id) || strings.ContainsAny(id, ",;\t\r\n{\ufeff") || isUserID(id) {
+				return
+			}
+		}
+		again, err := all(strings.Join(ids, "\n"))
+		require.NoError(t, err)
+		require.Equal(t, ids, again)
+	})
+}
+
+func all(text string) (ids []string, err error) {
+	err = read(strings.NewReader(text), func(id string) error {
+		ids = append(ids, id)
+		return nil
+	})
+	return ids, err
+}
