@@ -70,6 +70,7 @@ var hints = []struct {
 }{
 	{state.ErrBound, "give each destination a state file of its own (state.path); a trial must not make production look delivered"},
 	{state.ErrNewer, "use the version of impactsync that wrote the state, or a newer one"},
+	{state.ErrOlder, "impactsync state backup FILE, then impactsync state migrate; the next run brings it forward, too"},
 	{state.ErrNetwork, "put the state on a local disk or a block volume; --allow-network-filesystem overrides, where one host alone uses it and its locks and shared memory hold"},
 	{state.ErrUnusable, "look with impactsync doctor and state check; state restore FILE puts a backup back"},
 	{impactsync.ErrCredentials, "impactsync doctor checks the credentials; nothing was marked refused and everything stays pending"},

@@ -42,11 +42,17 @@ func badConfig(err error) error {
 
 // viewed runs fn on a read-only state: no lock, no credentials, nothing changed.
 func (a *app) viewed(ctx context.Context, fn func(*state.DB) error) error {
+	return a.reading(ctx, state.Options{ReadOnly: true}, fn)
+}
+
+// reading is viewed with options of one's own.
+func (a *app) reading(ctx context.Context, o state.Options, fn func(*state.DB) error) error {
 	c, err := a.look()
 	if err != nil {
 		return err
 	}
-	db, err := state.Open(ctx, state.Options{Path: c.State.Path, ReadOnly: true})
+	o.Path = c.State.Path
+	db, err := state.Open(ctx, o)
 	if err != nil {
 		return err
 	}

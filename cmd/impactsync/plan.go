@@ -94,7 +94,7 @@ func (a *app) onCopy(ctx context.Context, c *config.Config, fn func(*state.DB) e
 }
 
 func copyState(ctx context.Context, c *config.Config, to string) error {
-	db, err := state.Open(ctx, state.Options{Path: c.State.Path, ReadOnly: true, Binding: binding(c)})
+	db, err := state.Open(ctx, state.Options{Path: c.State.Path, ReadOnly: true, Older: true, Binding: binding(c)})
 	if errors.Is(err, state.ErrMissing) {
 		return nil
 	}

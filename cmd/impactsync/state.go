@@ -17,10 +17,10 @@ import (
 func (a *app) stateCommand() *cobra.Command {
 	c := group(&cobra.Command{
 		Use:   "state",
-		Short: "The state file: check, back up, restore, compact",
+		Short: "The state file: check, back up, restore, migrate, compact",
 		Long:  "Look after the state file." + exits("done", exitFailLine, exitLockLine, exitStateLine, exitUsageLine),
 	})
-	c.AddCommand(a.stateCheck(), a.stateBackup(), a.stateRestore(), a.stateCompact())
+	c.AddCommand(a.stateCheck(), a.stateBackup(), a.stateRestore(), a.stateMigrate(), a.stateCompact())
 	return c
 }
 
@@ -72,7 +72,7 @@ func (a *app) stateBackup() *cobra.Command {
 meanwhile. An existing file is not overwritten.` + exits("copied", exitFailLine, exitStateLine, exitUsageLine),
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.viewed(c.Context(), func(db *state.DB) error {
+			return a.reading(c.Context(), state.Options{ReadOnly: true, Older: true}, func(db *state.DB) error {
 				if err := db.Backup(c.Context(), args[0]); err != nil {
 					return err
 				}
@@ -131,6 +131,24 @@ Events since the backup are read and sent again: repeated conversions are droppe
 Look first: impactsync plan
 `, path, count(r.Doubts, "value"))
 	})
+}
+
+func (a *app) stateMigrate() *cobra.Command {
+	return &cobra.Command{
+		Use:   "migrate",
+		Short: "Bring the state to this program's schema, as the next run does",
+		Long: `Bring a state of an older version to this program's schema. The next run does so by
+itself; until then status and its like refuse the older state, while backup and plan
+take it. There is no way back but a backup.` + exits("it has this program's schema", exitFailLine, exitLockLine, exitStateLine, exitUsageLine),
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.locked(c.Context(), func(db *state.DB) error { // opening it is all
+				return a.result(map[string]any{"file": db.Path(), "ok": true}, func(w io.Writer) {
+					fmt.Fprintf(w, "%s: has this program's schema\n", db.Path())
+				})
+			})
+		},
+	}
 }
 
 func (a *app) stateCompact() *cobra.Command {

@@ -1,0 +1,140 @@
+package state_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/impactsync/impactsync/state"
+)
+
+// schemaFiles are the migrations up to a version. A released one is never
+// edited, so they make that version's file exactly.
+func schemaFiles(t *testing.T, upTo int) fstest.MapFS {
+	t.Helper()
+	names, err := fs.Glob(state.Schemas(), "migrations/*.sql")
+	require.NoError(t, err)
+	all := fstest.MapFS{}
+	for _, name := range names[:min(upTo, len(names))] {
+		data, err := fs.ReadFile(state.Schemas(), name)
+		require.NoError(t, err)
+		all[name] = &fstest.MapFile{Data: data}
+	}
+	return all
+}
+
+func options(path string) state.Options {
+	return state.Options{Path: path, Binding: &binding, Now: func() time.Time { return time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC) }}
+}
+
+// madeWith makes a state with the given migrations, and the rows that
+// testdata/schema-NNNN.sql of that version has.
+func madeWith(t *testing.T, version int, all fs.FS) string {
+	t.Helper()
+	defer state.SetSchemas(all)()
+	o := options(filepath.Join(t.TempDir(), "state.db"))
+	o.Create = true
+	db, err := state.Open(context.Background(), o)
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+	rows, err := os.ReadFile(fmt.Sprintf("testdata/schema-%04d.sql", version))
+	require.NoError(t, err, "each schema has a file of rows as its program wrote them")
+	raw, err := sql.Open("sqlite3", o.Path)
+	require.NoError(t, err)
+	defer raw.Close()
+	_, err = raw.ExecContext(context.Background(), string(rows))
+	require.NoError(t, err)
+	return o.Path
+}
+
+// TestUpgrade opens a state of every schema there ever was with the newest
+// program, and works on. Not parallel: the migrations are the package's.
+func TestUpgrade(t *testing.T) {
+	names, err := fs.Glob(state.Schemas(), "migrations/*.sql")
+	require.NoError(t, err)
+	for i := range names {
+		t.Run(names[i], func(t *testing.T) { worksOn(t, madeWith(t, i+1, schemaFiles(t, i+1))) })
+	}
+}
+
+// worksOn is what the newest program does with a state of the fixtures: u1 was
+// told and is a member, u2 is to be told, u3 has left, and a page load waits.
+func worksOn(t *testing.T, path string) {
+	t.Helper()
+	ctx := context.Background()
+	db, err := state.Open(ctx, options(path))
+	require.NoError(t, err)
+	defer db.Close()
+	_, err = db.BeginRun(ctx, state.RunInfo{Kind: "run", Fingerprint: "f"})
+	require.NoError(t, err)
+	problems, err := db.Check(ctx)
+	require.NoError(t, err)
+	require.Empty(t, problems)
+	claims, err := db.Turn(ctx, nil, everything)
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{"u2 vip=true", "u3 vip=false", "page"}, told(claims))
+	var out []state.Outcome
+	for _, c := range claims {
+		out = append(out, state.Outcome{Claim: c, Result: state.Delivered})
+	}
+	_, err = db.Turn(ctx, out, state.Want{})
+	require.NoError(t, err)
+	require.NoError(t, db.EndRun(ctx, 0, ""))
+	problems, err = db.Check(ctx)
+	require.NoError(t, err)
+	require.Empty(t, problems)
+	s, err := db.Status(ctx, 10)
+	require.NoError(t, err)
+	require.Equal(t, state.Counts{}, s.Traits)
+}
+
+// TestNextSchema plays the release of one more migration. Not parallel.
+func TestNextSchema(t *testing.T) {
+	ctx := context.Background()
+	names, err := fs.Glob(state.Schemas(), "migrations/*.sql")
+	require.NoError(t, err)
+	newest := len(names)
+	path := madeWith(t, newest, state.Schemas())
+	more := schemaFiles(t, newest)
+	more[fmt.Sprintf("migrations/%05d_next.sql", newest+1)] = &fstest.MapFile{Data: []byte("-- +goose Up\nALTER TABLE runs ADD COLUMN mood TEXT;\n")}
+	upgraded := state.SetSchemas(more)
+
+	// The newer program reads nothing of the older state, but it backs it up.
+	reading := state.Options{Path: path, ReadOnly: true, Binding: &binding}
+	_, err = state.Open(ctx, reading)
+	require.ErrorIs(t, err, state.ErrOlder)
+	require.ErrorIs(t, err, state.ErrUnusable, "exit 12")
+	reading.Older = true
+	db, err := state.Open(ctx, reading)
+	require.NoError(t, err)
+	backup := filepath.Join(t.TempDir(), "backup.db")
+	require.NoError(t, db.Backup(ctx, backup))
+	require.NoError(t, db.Close())
+
+	worksOn(t, path)
+
+	// The older program refuses what the newer one made, and leaves it alone.
+	upgraded()
+	for _, o := range []state.Options{options(path), reading} {
+		_, err = state.Open(ctx, o)
+		require.ErrorIs(t, err, state.ErrNewer)
+	}
+
+	// The backup made before the upgrade is the way back.
+	_, err = state.Restore(ctx, path, backup, time.Now())
+	require.NoError(t, err)
+	db, err = state.Open(ctx, options(path))
+	require.NoError(t, err)
+	problems, err := db.Check(ctx)
+	require.NoError(t, err)
+	require.Empty(t, problems)
+	require.NoError(t, db.Close())
+}
