@@ -142,7 +142,8 @@ func (v *view) traitsOf(id int64, e *Explanation) error {
 
 func (v *view) eventsOf(id int64, e *Explanation) error {
 	query := `SELECT d.kind, d.event, d.message_id, coalesce(d.order_id, ''), ` + isoText("d.event_at") + `, coalesce(d.outcome, ` + fmt.Sprintf(statusWords, "d.status") + `), d.attempts, ` +
-		isoText("d.delivered_at") + `, CASE WHEN d.status IN (3, 5) THEN ` + isoText("d.next_attempt_at") + ` ELSE '' END, coalesce(d.last_error, ''), coalesce(o.name, ''), coalesce(d.line, 0),
+		isoText("d.delivered_at") + `, CASE WHEN d.status IN (3, 5) THEN ` + isoText("d.next_attempt_at") + ` ELSE '' END,
+		coalesce(d.last_error, CASE d.class WHEN 'conversions' THEN (SELECT reason FROM guard_verdicts g WHERE g.scope = -1 AND g.held = 1 ORDER BY g.id DESC LIMIT 1) END, ''), coalesce(o.name, ''), coalesce(d.line, 0),
 		coalesce(d.class, ''), coalesce(d.queued_uri, ''), coalesce(v.verdict, ''), coalesce(v.error_type, ''), coalesce(v.reasons, '')
 		FROM deliveries d LEFT JOIN objects o ON o.id = d.origin LEFT JOIN verdicts v ON v.delivery_id = d.id WHERE d.profile_id = ? ORDER BY d.event_at DESC LIMIT 1000`
 	return v.each(query, []any{id}, func(rows *sql.Rows) error {
