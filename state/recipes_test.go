@@ -6,11 +6,13 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"text/tabwriter"
 	"time"
@@ -160,15 +162,17 @@ func anchors(t *testing.T, paper string) []string {
 
 // shop is a shop in whose state something of everything has happened.
 type shop struct {
-	t   *testing.T
-	dir string
+	t     *testing.T
+	dir   string
+	url   string
+	reset *atomic.Bool // impact.com drops every connection before it answers
 }
 
 // shopState makes three passes: yesterday's, in good order; one of today, after
 // which exits are held and refusals stand; and one whose answers never came.
 func shopState(t *testing.T) string {
 	t.Helper()
-	s := shop{t: t, dir: t.TempDir()}
+	s := openShop(t)
 	for _, d := range []string{"events", "audiences"} {
 		require.NoError(t, os.Mkdir(filepath.Join(s.dir, d), 0o700))
 	}
@@ -183,7 +187,7 @@ func shopState(t *testing.T) string {
 		`"type":"track","event":"Quiz Finished","messageId":"m4","userId":"u1"`,
 		`"type":"track","event":"Quiz Finished","messageId":"m5","userId":"u2"`,
 		`"type":"identify","messageId":"m6","userId":"u2","traits":{"beta_testers":true},"context":{"personas":{"computation_class":"audience","computation_key":"beta_testers"}}`)
-	s.pass(yesterday, sandbox.Config{}, time.Time{})
+	s.pass(yesterday, time.Time{})
 
 	now := time.Now().UTC()
 	s.list(now.Add(-time.Hour), "VIP.csv", "user_id,email", "u1,", "u2,", "u4,", ",ann@example.com", ",")
@@ -192,13 +196,34 @@ func shopState(t *testing.T) string {
 		`"type":"track","event":"Order Completed","messageId":"m7","userId":"u2","properties":{"order_id":"o-1002","revenue":10,"currency":"USD"}`,
 		`"type":"track","event":"Order Completed","messageId":"m8","userId":"u4","properties":{"revenue":10,"currency":"USD"}`,
 		`"type":"track","event":`)
-	s.pass(time.Time{}, sandbox.Config{}, time.Time{})
+	s.pass(time.Time{}, time.Time{})
 
 	s.list(now.Add(-time.Minute), "VIP.csv", "user_id", "u1", "u2", "u4", "u5")
 	s.log("c.ndjson", now.Add(-time.Minute),
 		`"type":"track","event":"Order Completed","messageId":"m9","userId":"u5","properties":{"order_id":"o-1003","revenue":10,"currency":"USD"}`)
-	s.pass(time.Time{}, sandbox.Config{ResetAfter: 1}, time.Now().Add(2*time.Second))
+	s.reset.Store(true)
+	s.pass(time.Time{}, time.Now().Add(2*time.Second))
 	return filepath.Join(s.dir, "state.db")
+}
+
+// openShop is a shop with an impact.com of its own.
+func openShop(t *testing.T) shop {
+	t.Helper()
+	s := shop{t: t, dir: t.TempDir(), reset: &atomic.Bool{}}
+	box, err := sandbox.New(sandbox.Config{AccountSID: "IRshop", AuthToken: "token", Fault: func(*http.Request, impactapi.Params) (f sandbox.Fault) {
+		if s.reset.Load() {
+			f.Drop = sandbox.DropAfter
+		}
+		return f
+	}})
+	require.NoError(t, err)
+	srv := httptest.NewServer(box.Handler())
+	s.url = srv.URL
+	t.Cleanup(func() {
+		srv.Close()
+		require.NoError(t, box.Close())
+	})
+	return s
 }
 
 func (s shop) list(at time.Time, name string, lines ...string) {
@@ -219,13 +244,8 @@ func (s shop) log(name string, at time.Time, messages ...string) {
 
 // pass is what one process does. The state's clock can be set; a deadline ends
 // it early.
-func (s shop) pass(clock time.Time, faults sandbox.Config, deadline time.Time) {
+func (s shop) pass(clock, deadline time.Time) {
 	s.t.Helper()
-	faults.AccountSID, faults.AuthToken = "IRshop", "token"
-	box, err := sandbox.New(faults)
-	require.NoError(s.t, err)
-	srv := httptest.NewServer(box.Handler())
-	defer srv.Close()
 	options := state.Options{
 		Path: filepath.Join(s.dir, "state.db"), Create: true,
 		Binding: &state.Binding{AccountSID: "IRshop", CampaignID: "23224", Hosts: "the sandbox"},
@@ -235,19 +255,18 @@ func (s shop) pass(clock time.Time, faults sandbox.Config, deadline time.Time) {
 	}
 	db, err := state.Open(s.t.Context(), options)
 	require.NoError(s.t, err)
-	_, err = s.engine(db, srv.URL).Run(s.t.Context(), impactsync.Options{Deadline: deadline})
+	_, err = s.engine(db).Run(s.t.Context(), impactsync.Options{Deadline: deadline})
 	require.NoError(s.t, err)
 	problems, err := db.Check(s.t.Context())
 	require.NoError(s.t, err)
 	require.Empty(s.t, problems)
 	require.NoError(s.t, db.Close())
-	require.NoError(s.t, box.Close())
 }
 
-func (s shop) engine(db *state.DB, url string) *impactsync.Engine {
+func (s shop) engine(db *state.DB) *impactsync.Engine {
 	s.t.Helper()
 	client, err := impactapi.New(impactapi.Config{
-		AccountSID: "IRshop", AuthToken: "token", TrackingURL: url, APIURL: url, MaxRetries: -1, RequestTimeout: 2 * time.Second,
+		AccountSID: "IRshop", AuthToken: "token", TrackingURL: s.url, APIURL: s.url, MaxRetries: -1, RequestTimeout: 2 * time.Second,
 	})
 	require.NoError(s.t, err)
 	s.t.Cleanup(client.Close)
@@ -263,7 +282,7 @@ func (s shop) engine(db *state.DB, url string) *impactsync.Engine {
 	s.t.Cleanup(func() { _ = exports.Close() })
 	e, err := impactsync.New(impactsync.Config{
 		State: db, Client: client, Mapper: m, Log: slog.New(slog.DiscardHandler), Version: "test",
-		Feeds: []impactsync.Feed{{Source: web}, {Source: exports}}, Workers: 4, Coalesce: true, MaxEventAge: 720 * time.Hour,
+		Feeds: []impactsync.Feed{{Source: web}, {Source: exports}}, Workers: 4, Coalesce: true, MaxEventAge: 720 * time.Hour, Verify: 1,
 		Guards: state.Guards{Trait: func(string) state.Guard { return state.Guard{Exits: &state.Limit{Percent: 30, AtLeast: 100}} }},
 	})
 	require.NoError(s.t, err)
