@@ -54,7 +54,7 @@ var checks = []struct{ what, query string }{
 			FROM trait_values GROUP BY 1, 2
 			UNION ALL SELECT v.trait_id, 'wanted', count(*) FROM trait_values v JOIN traits t ON t.id = v.trait_id WHERE v.wanted IS NOT NULL AND (t.class = 'computed' OR v.wanted = 'true') GROUP BY 1
 			UNION ALL SELECT v.trait_id, 'delivered', count(*) FROM trait_values v JOIN traits t ON t.id = v.trait_id WHERE v.delivered IS NOT NULL AND (t.class = 'computed' OR v.delivered = 'true') GROUP BY 1
-			UNION ALL SELECT v.trait_id, 'told', count(*) FROM trait_values v JOIN traits t ON t.id = v.trait_id WHERE v.doubt = 1 OR v.delivered IS NOT NULL AND (t.class = 'computed' OR v.delivered = 'true') GROUP BY 1
+			UNION ALL SELECT v.trait_id, 'told', count(*) FROM trait_values v JOIN traits t ON t.id = v.trait_id WHERE v.doubt = 1 AND v.sent IS NOT 'false' OR v.delivered IS NOT NULL AND (t.class = 'computed' OR v.delivered = 'true') GROUP BY 1
 		) r ON r.trait_id = t.id AND r.name = c.name WHERE c.value <> r.value LIMIT 10`},
 	{"counters of statuses nothing has", `SELECT t.key || ' ' || c.name || ': counted ' || c.value FROM counters c JOIN traits t ON t.id = c.scope
 		WHERE c.value <> 0 AND c.name NOT IN ('wanted', 'delivered', 'told') AND NOT EXISTS (SELECT 1 FROM trait_values v WHERE v.trait_id = t.id

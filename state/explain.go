@@ -86,7 +86,7 @@ func (d *DB) Explain(ctx context.Context, id string) (e Explanation, err error) 
 }
 
 func (v *view) person(p Person, e *Explanation) (known bool, err error) {
-	*e = Explanation{UserID: p.UserID, AnonymousID: p.AnonymousID, EmailSHA1: p.EmailSHA1}
+	*e = Explanation{UserID: p.UserID, AnonymousID: p.AnonymousID, EmailSHA1: p.EmailSHA1, Traits: []PersonTrait{}, Events: []PersonEvent{}, Attempts: []PersonAttempt{}}
 	id := p.ProfileID()
 	for { // past clashes
 		var prof profile

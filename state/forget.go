@@ -305,7 +305,7 @@ func (f *forgetting) lastFalse(id int64) (kept bool, err error) {
 			continue
 		}
 		next := old
-		next.wanted, next.wantedAt = sql.NullString{String: falseText, Valid: true}, f.now
+		next.wanted, next.wantedAt, next.orderedAt = sql.NullString{String: falseText, Valid: true}, f.now, sql.NullInt64{}
 		next.origin, next.receivedAt, next.messageID = sql.NullInt64{}, sql.NullInt64{}, sql.NullString{}
 		next = next.moved()
 		f.countMove(old, next)

@@ -256,8 +256,8 @@ func (r *packedRow) is(p Person) bool {
 // has. A row of the ordinary kind, a user who was told what the list says, is
 // its number and the user id. Any other begins with "!" and has more fields.
 const packed = `SELECT group_concat(CASE
-	WHEN v.wanted = 'true' AND v.delivered = 'true' AND v.wanted_at <= ?4 AND p.user_id IS NOT NULL AND ?6 = 0 THEN v.profile_id || ?7 || p.user_id
-	ELSE '!' || v.profile_id || ?7 || ((v.doubt = 1 OR v.delivered IS NOT NULL AND (?5 OR v.delivered = 'true')) + 2 * (v.wanted IS NOT NULL) + 4 * (v.wanted_at > ?4) + 8 * (v.is_exit = 1 AND v.status IN (1, 3, 5)))
+	WHEN v.wanted = 'true' AND v.delivered = 'true' AND coalesce(v.ordered_at, v.wanted_at) <= ?4 AND p.user_id IS NOT NULL AND ?6 = 0 THEN v.profile_id || ?7 || p.user_id
+	ELSE '!' || v.profile_id || ?7 || ((v.doubt = 1 AND v.sent IS NOT 'false' OR v.delivered IS NOT NULL AND (?5 OR v.delivered = 'true')) + 2 * (v.wanted IS NOT NULL) + 4 * (coalesce(v.ordered_at, v.wanted_at) > ?4) + 8 * (v.is_exit = 1 AND v.status IN (1, 3, 5)))
 		|| ?7 || coalesce(v.wanted, '') || ?7 || CASE WHEN p.user_id IS NOT NULL THEN 'u' WHEN p.anonymous_id IS NOT NULL THEN 'a' ELSE 'e' END
 		|| coalesce(p.user_id, p.anonymous_id, p.email_sha1) || ?7 || coalesce(p.anonymous_id, '') || ?7 || coalesce(p.email_sha1, '') END, ?7)
 	FROM trait_values v CROSS JOIN profiles p ON p.id = v.profile_id
@@ -358,14 +358,14 @@ func (m *merge) slow(mem *member) error {
 }
 
 // keeps reports whether a newer message stands against the list.
-func (m *merge) keeps(wantedAt int64) bool {
-	return wantedAt > m.at && m.trait.authority == AuthorityLatest
+func (m *merge) keeps(at int64) bool {
+	return at > m.at && m.trait.authority == AuthorityLatest
 }
 
 // want moves wanted to what the list says of a member.
 func (m *merge) want(old traitRow, mem *member) error {
 	wanted := sql.NullString{String: mem.value, Valid: !mem.cleared}
-	if old.exists && m.keeps(old.wantedAt) {
+	if old.exists && m.keeps(old.order()) {
 		m.kept++
 		m.verdict.Unchanged++
 		return nil
@@ -375,7 +375,7 @@ func (m *merge) want(old traitRow, mem *member) error {
 		return nil
 	}
 	next := old
-	next.wanted, next.wantedAt = wanted, m.at
+	next.wanted, next.wantedAt, next.orderedAt = wanted, m.at, sql.NullInt64{}
 	next.origin = sql.NullInt64{Int64: -m.list.gen, Valid: true}
 	next.receivedAt, next.messageID = sql.NullInt64{}, sql.NullString{}
 	next = next.moved()
@@ -423,7 +423,7 @@ func (m *merge) exit(id int64, due int) error {
 		next.wanted.String = ""
 	}
 	if next.wanted != old.wanted {
-		next.wantedAt = m.at
+		next.wantedAt, next.orderedAt = m.at, sql.NullInt64{}
 		next.origin = sql.NullInt64{Int64: -m.list.gen, Valid: true}
 		next.receivedAt, next.messageID = sql.NullInt64{}, sql.NullString{}
 	}

@@ -265,8 +265,8 @@ func (t *tx) absorbTrait(from traitRow, user int64) error {
 		return err
 	}
 	next := to
-	if !to.exists || from.newerThan(to.wantedAt, to.receivedAt, to.messageID) {
-		next.wanted, next.wantedAt, next.origin = from.wanted, from.wantedAt, from.origin
+	if !to.exists || from.newerThan(&to) {
+		next.wanted, next.wantedAt, next.orderedAt, next.origin = from.wanted, from.wantedAt, from.orderedAt, from.origin
 		next.receivedAt, next.messageID = from.receivedAt, from.messageID
 	}
 	if from.delivered.Valid || from.doubt {

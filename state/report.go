@@ -103,6 +103,7 @@ type UnusableInput struct {
 // Status reads a summary. Its cost does not depend on the number of people, but
 // for those whose changes are held.
 func (d *DB) Status(ctx context.Context, runs int) (s Status, err error) {
+	s.Warnings, s.Unusable = []Warning{}, []UnusableInput{}
 	s = Status{Runs: []RunStatus{}, Audiences: []AudienceStatus{}, Sources: []SourceStatus{}, Unlisted: []UnlistedStatus{}} // [] in JSON
 	err = d.view(ctx, func(v *view) error {
 		if err := v.get(`SELECT store_id FROM store`, nil, &s.StoreID); err != nil {

@@ -65,7 +65,7 @@ func (d *DB) Resync(ctx context.Context, key string) (n int64, err error) {
 const countersOf = `
 	SELECT 'wanted' AS name, count(*) AS value FROM trait_values WHERE trait_id = ?1 AND wanted IS NOT NULL AND (?2 = 'computed' OR wanted = 'true')
 	UNION ALL SELECT 'delivered', count(*) FROM trait_values WHERE trait_id = ?1 AND delivered IS NOT NULL AND (?2 = 'computed' OR delivered = 'true')
-	UNION ALL SELECT 'told', count(*) FROM trait_values WHERE trait_id = ?1 AND (doubt = 1 OR delivered IS NOT NULL AND (?2 = 'computed' OR delivered = 'true'))
+	UNION ALL SELECT 'told', count(*) FROM trait_values WHERE trait_id = ?1 AND (doubt = 1 AND sent IS NOT 'false' OR delivered IS NOT NULL AND (?2 = 'computed' OR delivered = 'true'))
 	UNION ALL SELECT s.name, (SELECT count(*) FROM trait_values v WHERE v.trait_id = ?1 AND v.status = s.id)
 	FROM (SELECT 0 AS id, 'settled' AS name UNION ALL VALUES (1, 'pending'), (2, 'in_flight'), (3, 'retry_later'), (4, 'refused'), (5, 'unknown'), (6, 'held')) s`
 

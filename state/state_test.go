@@ -183,6 +183,18 @@ func TestWantedAgainstDelivered(t *testing.T) {
 		require.Empty(t, b.send())
 	})
 
+	t.Run("a repeated value keeps its time, and still stands against late messages", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		first := b.now.Add(-3 * time.Hour)
+		b.change(user("u1"), "vip", "true", first)
+		b.change(user("u1"), "vip", "true", b.now.Add(-time.Hour))
+		b.change(user("u1"), "vip", "false", b.now.Add(-2*time.Hour))
+		claims := b.claim()
+		require.Equal(t, []string{"u1 vip=true"}, told(claims))
+		require.True(t, claims[0].Values[0].At.Equal(first), "the event date is when it became wanted")
+	})
+
 	t.Run("a message from the future does not win for ever", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)

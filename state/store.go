@@ -292,7 +292,7 @@ func (s *storing) change(it *Item) error {
 	}
 	next := old
 	next.wanted = sql.NullString{String: c.Value, Valid: !c.Cleared}
-	next.wantedAt = at
+	next.wantedAt, next.orderedAt = at, sql.NullInt64{}
 	next.receivedAt = sql.NullInt64{Int64: unix(c.ReceivedAt), Valid: !c.ReceivedAt.IsZero()}
 	next.messageID = sql.NullString{String: c.MessageID, Valid: c.MessageID != ""}
 	next.origin = sql.NullInt64{Int64: s.origin, Valid: true}
@@ -306,7 +306,7 @@ func (s *storing) change(it *Item) error {
 			return nil
 		}
 	}
-	if old.exists && !next.newerThan(old.wantedAt, old.receivedAt, old.messageID) {
+	if old.exists && !next.newerThan(&old) {
 		s.countRun("late", 1)
 		return nil
 	}
@@ -327,6 +327,7 @@ func (s *storing) listedAt(tr *trait) (at int64, err error) {
 func (s *storing) move(old, next traitRow, c *Change) error {
 	if old.exists && old.wanted == next.wanted {
 		next.status = old.status
+		next.wantedAt, next.orderedAt = old.wantedAt, sql.NullInt64{Int64: next.wantedAt, Valid: next.wantedAt > old.wantedAt}
 		s.countRun("unchanged", 1)
 		return s.put(old, next)
 	}

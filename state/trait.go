@@ -67,7 +67,8 @@ type traitRow struct {
 	isExit      bool
 	doubt       bool
 	wanted      sql.NullString
-	wantedAt    int64
+	wantedAt    int64         // when it became wanted
+	orderedAt   sql.NullInt64 // of the newest message that said the same
 	delivered   sql.NullString
 	deliveredAt sql.NullInt64
 	sent        sql.NullString
@@ -77,12 +78,12 @@ type traitRow struct {
 	messageID   sql.NullString
 }
 
-const traitColumns = `status, is_exit, doubt, wanted, wanted_at, delivered, delivered_at, sent, attempt, origin, received_at, message_id`
+const traitColumns = `status, is_exit, doubt, wanted, wanted_at, delivered, delivered_at, sent, attempt, origin, received_at, message_id, ordered_at`
 
-const prefixed = `v.status, v.is_exit, v.doubt, v.wanted, v.wanted_at, v.delivered, v.delivered_at, v.sent, v.attempt, v.origin, v.received_at, v.message_id`
+const prefixed = `v.status, v.is_exit, v.doubt, v.wanted, v.wanted_at, v.delivered, v.delivered_at, v.sent, v.attempt, v.origin, v.received_at, v.message_id, v.ordered_at`
 
 func (r *traitRow) dest() []any {
-	return []any{&r.status, &r.isExit, &r.doubt, &r.wanted, &r.wantedAt, &r.delivered, &r.deliveredAt, &r.sent, &r.attempt, &r.origin, &r.receivedAt, &r.messageID}
+	return []any{&r.status, &r.isExit, &r.doubt, &r.wanted, &r.wantedAt, &r.delivered, &r.deliveredAt, &r.sent, &r.attempt, &r.origin, &r.receivedAt, &r.messageID, &r.orderedAt}
 }
 
 func (t *tx) traitRow(tr *trait, profile int64) (traitRow, error) {
@@ -130,20 +131,24 @@ func (r traitRow) moved() traitRow {
 	return r
 }
 
+// order is the time by which a row stands against others.
+func (r *traitRow) order() int64 { return max(r.wantedAt, r.orderedAt.Int64) }
+
 // newerThan is the order of changes: effective time, then receipt, then
 // messageId.
-func (r *traitRow) newerThan(at int64, received sql.NullInt64, messageID sql.NullString) bool {
-	if r.wantedAt != at {
-		return r.wantedAt > at
+func (r *traitRow) newerThan(o *traitRow) bool {
+	if r.order() != o.order() {
+		return r.order() > o.order()
 	}
-	if r.receivedAt.Int64 != received.Int64 {
-		return r.receivedAt.Int64 > received.Int64
+	if r.receivedAt.Int64 != o.receivedAt.Int64 {
+		return r.receivedAt.Int64 > o.receivedAt.Int64
 	}
-	return r.messageID.String > messageID.String
+	return r.messageID.String > o.messageID.String
 }
 
+// told reports whether impact.com holds a true of this person, or may.
 func (r *traitRow) told() bool {
-	return r.doubt || (r.delivered.Valid && (r.trait.class == Computed || r.delivered.String == trueText))
+	return r.doubt && r.sent.String != falseText || (r.delivered.Valid && (r.trait.class == Computed || r.delivered.String == trueText))
 }
 
 func (r *traitRow) isWanted() bool {
@@ -169,13 +174,13 @@ func (t *tx) put(old, r traitRow) error {
 		}
 	}
 	if !old.exists {
-		_, err := t.exec(`INSERT INTO trait_values (trait_id, profile_id, `+traitColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			r.trait.id, r.profile, r.status, r.isExit, r.doubt, r.wanted, r.wantedAt, r.delivered, r.deliveredAt, r.sent, r.attempt, r.origin, r.receivedAt, r.messageID)
+		_, err := t.exec(`INSERT INTO trait_values (trait_id, profile_id, `+traitColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			r.trait.id, r.profile, r.status, r.isExit, r.doubt, r.wanted, r.wantedAt, r.delivered, r.deliveredAt, r.sent, r.attempt, r.origin, r.receivedAt, r.messageID, r.orderedAt)
 		return err
 	}
 	_, err := t.exec(`UPDATE trait_values SET status = ?, is_exit = ?, doubt = ?, wanted = ?, wanted_at = ?, delivered = ?, delivered_at = ?,
-		sent = ?, attempt = ?, origin = ?, received_at = ?, message_id = ? WHERE trait_id = ? AND profile_id = ?`,
-		r.status, r.isExit, r.doubt, r.wanted, r.wantedAt, r.delivered, r.deliveredAt, r.sent, r.attempt, r.origin, r.receivedAt, r.messageID, r.trait.id, r.profile)
+		sent = ?, attempt = ?, origin = ?, received_at = ?, message_id = ?, ordered_at = ? WHERE trait_id = ? AND profile_id = ?`,
+		r.status, r.isExit, r.doubt, r.wanted, r.wantedAt, r.delivered, r.deliveredAt, r.sent, r.attempt, r.origin, r.receivedAt, r.messageID, r.orderedAt, r.trait.id, r.profile)
 	return err
 }
 

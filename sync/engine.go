@@ -159,6 +159,9 @@ func (p *pass) adopt(ctx context.Context) error {
 		return err
 	}
 	n, err := p.State.Adopt(ctx, p.options.Adopt)
+	if errors.Is(err, state.ErrNotFound) {
+		err = fmt.Errorf("%w: %w", ErrConfig, err)
+	}
 	if err != nil {
 		return fmt.Errorf("adopt %s: %w", p.options.Adopt, err)
 	}

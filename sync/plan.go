@@ -36,6 +36,7 @@ func (p *pass) plan(ctx context.Context) (r PlanReport, err error) {
 	if r.Counts, err = p.State.RunCounts(ctx, p.report.Run); err != nil {
 		return r, err
 	}
+	delete(r.Counts, "recovered") // of a run that may well be alive: this is a copy of its state
 	r.Missing, r.Stale = p.report.Missing, p.report.Stale
 	updates := r.TraitValues
 	if p.Coalesce {

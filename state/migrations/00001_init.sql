@@ -137,6 +137,7 @@ CREATE TABLE trait_values (
   origin       INTEGER,                     -- objects.id it came from; negative: -generations.id
   received_at  INTEGER,                     -- second and third key of order among messages
   message_id   TEXT,
+  ordered_at   INTEGER,                     -- of the newest message that said the same, where later than wanted_at
   PRIMARY KEY (trait_id, profile_id)
 ) WITHOUT ROWID;
 CREATE INDEX trait_values_due ON trait_values (status, is_exit, wanted_at) WHERE status > 0;
