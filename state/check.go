@@ -59,6 +59,9 @@ var checks = []struct{ what, query string }{
 	{"counters of statuses nothing has", `SELECT t.key || ' ' || c.name || ': counted ' || c.value FROM counters c JOIN traits t ON t.id = c.scope
 		WHERE c.value <> 0 AND c.name NOT IN ('wanted', 'delivered', 'told') AND NOT EXISTS (SELECT 1 FROM trait_values v WHERE v.trait_id = t.id
 			AND v.status = CASE c.name WHEN 'settled' THEN 0 WHEN 'pending' THEN 1 WHEN 'in_flight' THEN 2 WHEN 'retry_later' THEN 3 WHEN 'refused' THEN 4 WHEN 'unknown' THEN 5 ELSE 6 END) LIMIT 10`},
+	{"what the guard holds", `SELECT f.class || ' of trait ' || f.trait_id || ' profile ' || f.profile_id FROM trait_faults f
+		LEFT JOIN trait_values v ON v.trait_id = f.trait_id AND v.profile_id = f.profile_id
+		WHERE f.class IN ('exits', 'joins', 'computation') AND (v.status IS NOT 6 OR f.class = 'exits' AND v.is_exit = 0 OR f.class = 'joins' AND v.is_exit = 1) LIMIT 10`},
 	{"counters of events", `SELECT c.name || ': counted ' || c.value || ', is ' || r.n FROM counters c JOIN (
 			SELECT s.scope, s.name, (SELECT count(*) FROM deliveries d WHERE d.kind = s.kind AND d.status = s.status) AS n FROM (
 				SELECT k.scope, k.kind, st.status, st.name FROM (SELECT 0 AS scope, 'page_load' AS kind UNION ALL VALUES (-1, 'conversion')) k,
@@ -201,7 +204,7 @@ func (d *DB) DoubtAll(ctx context.Context) (n int64, err error) {
 		if err := t.loadTraits(); err != nil {
 			return err
 		}
-		for _, tr := range d.ordered {
+		for _, tr := range d.ordered() {
 			moved, err := t.doubt(tr)
 			if err != nil {
 				return fmt.Errorf("doubt %q: %w", tr.key, err)
