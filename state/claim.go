@@ -373,15 +373,16 @@ func (c *claiming) traitUpdate(p dueTrait) error {
 }
 
 func (c *claiming) dueRows(p dueTrait) ([]traitRow, error) {
-	var due []traitRow
-	for _, tr := range c.d.ordered {
-		if tr.id != p.trait && (!c.want.Coalesce || c.want.Trait != "") {
-			continue
-		}
-		r, err := c.traitRow(tr, p.profile)
-		if err != nil {
-			return nil, err
-		}
+	if !c.want.Coalesce || c.want.Trait != "" {
+		r, err := c.traitRow(c.d.byID[p.trait], p.profile)
+		return []traitRow{r}, err
+	}
+	rows, err := c.rowsOf(p.profile)
+	if err != nil {
+		return nil, err
+	}
+	due := rows[:0]
+	for _, r := range rows {
 		take, err := c.takes(r, p)
 		if err != nil {
 			return nil, err

@@ -85,9 +85,9 @@ type DB struct {
 	mu       sync.Mutex // held for a whole write transaction
 	stmts    map[string]*sql.Stmt
 	traits   map[string]*trait // by key; reloaded after a rollback
-	ordered  []*trait          // the same, by key
-	run      int64             // 0 outside a run
-	version  int64             // of the file, as SQLite counts other processes' writes
+	byID     map[int64]*trait
+	run      int64 // 0 outside a run
+	version  int64 // of the file, as SQLite counts other processes' writes
 	hashKey  []byte
 	barred   atomic.Pointer[barred]
 	profiles known

@@ -200,7 +200,7 @@ func (t *tx) judgeTraits() (held []Ruling, err error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, tr := range t.d.ordered {
+	for _, tr := range t.d.ordered() {
 		for _, w := range all {
 			if w.trait != tr.id {
 				continue

@@ -241,15 +241,9 @@ func (t *tx) moveClick(from profile, user int64) error {
 }
 
 func (t *tx) absorbTraits(anon, user int64) error {
-	var rows []traitRow
-	for _, tr := range t.d.traits {
-		r, err := t.traitRow(tr, anon)
-		if err != nil {
-			return err
-		}
-		if r.exists {
-			rows = append(rows, r)
-		}
+	rows, err := t.rowsOf(anon)
+	if err != nil {
+		return err
 	}
 	for _, from := range rows {
 		if err := t.absorbTrait(from, user); err != nil {

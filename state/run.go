@@ -1,11 +1,13 @@
 package state
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -96,10 +98,6 @@ func (t *tx) recover(info RunInfo) error {
 
 // traitRowsWhere reads rows of trait_values (v); the condition is ours.
 func (t *tx) traitRowsWhere(condition string, args ...any) ([]traitRow, error) {
-	byID := map[int64]*trait{}
-	for _, tr := range t.d.traits {
-		byID[tr.id] = tr
-	}
 	var all []traitRow
 	err := t.each(`SELECT v.trait_id, v.profile_id, `+prefixed+` FROM trait_values v WHERE `+condition, args, func(rows *sql.Rows) error {
 		var id int64
@@ -107,13 +105,20 @@ func (t *tx) traitRowsWhere(condition string, args ...any) ([]traitRow, error) {
 		if err := rows.Scan(append([]any{&id, &r.profile}, r.dest()...)...); err != nil {
 			return err
 		}
-		if r.trait = byID[id]; r.trait == nil {
+		if r.trait = t.d.byID[id]; r.trait == nil {
 			return fmt.Errorf("%w: trait %d of a value", ErrUnusable, id)
 		}
 		all = append(all, r)
 		return nil
 	})
 	return all, err
+}
+
+// rowsOf reads every row of a person, by trait key.
+func (t *tx) rowsOf(profile int64) ([]traitRow, error) {
+	rows, err := t.traitRowsWhere(`v.trait_id IN (SELECT id FROM traits) AND v.profile_id = ?`, profile)
+	slices.SortFunc(rows, func(a, b traitRow) int { return cmp.Compare(a.trait.key, b.trait.key) })
+	return rows, err
 }
 
 // releaseRefused makes due again what was refused under another mapping or

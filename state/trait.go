@@ -279,7 +279,7 @@ func (t *tx) loadTraits() error {
 		return err
 	}
 	t.d.traits = traits
-	t.d.order()
+	t.d.index()
 	return t.each(`SELECT t.key, c.space_id, c.computation_id, c.approved_at IS NOT NULL FROM computations c JOIN traits t ON t.id = c.trait_id`, nil, func(rows *sql.Rows) error {
 		var key string
 		var c computation
@@ -290,8 +290,17 @@ func (t *tx) loadTraits() error {
 	})
 }
 
-func (d *DB) order() {
-	d.ordered = slices.SortedFunc(maps.Values(d.traits), func(a, b *trait) int { return cmp.Compare(a.key, b.key) })
+// index makes traits known by number, too.
+func (d *DB) index() {
+	d.byID = make(map[int64]*trait, len(d.traits))
+	for _, tr := range d.traits {
+		d.byID[tr.id] = tr
+	}
+}
+
+// ordered gives the traits by key. It costs a sort: not for hot paths.
+func (d *DB) ordered() []*trait {
+	return slices.SortedFunc(maps.Values(d.traits), func(a, b *trait) int { return cmp.Compare(a.key, b.key) })
 }
 
 // TraitInfo describes a trait as an input names it.
@@ -318,7 +327,7 @@ func (t *tx) trait(info TraitInfo) (*trait, error) {
 		}
 		tr = &trait{id: id, key: info.Key, class: info.Class, authority: info.Authority, computations: map[computation]bool{}}
 		t.d.traits[info.Key] = tr
-		t.d.order()
+		t.d.byID[tr.id] = tr
 		return tr, nil
 	}
 	if tr.class != info.Class {
