@@ -1,0 +1,126 @@
+package state
+
+import (
+	"database/sql"
+	"time"
+)
+
+func (c *claiming) traitUpdates(exits bool, n int) error {
+	people, err := c.peopleDue(exits, n)
+	if err != nil {
+		return err
+	}
+	for _, p := range people {
+		if err := c.traitUpdate(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type dueTrait struct{ trait, profile int64 }
+
+func (c *claiming) peopleDue(exits bool, n int) ([]dueTrait, error) {
+	only := int64(0)
+	if tr := c.d.traits[c.want.Trait]; tr != nil {
+		only = tr.id
+	} else if c.want.Trait != "" {
+		return nil, nil
+	}
+	var due []dueTrait
+	collect := func(rows *sql.Rows) (bool, error) {
+		var r dueTrait
+		if err := rows.Scan(&r.trait, &r.profile); err != nil {
+			return false, err
+		}
+		if (only == 0 || r.trait == only) && c.take(r.profile) {
+			due = append(due, r)
+		}
+		return len(due) < n, nil
+	}
+	err := c.some(`SELECT v.trait_id, v.profile_id FROM trait_faults f JOIN trait_values v ON v.trait_id = f.trait_id AND v.profile_id = f.profile_id
+		WHERE f.next_attempt_at <= ?1 AND v.status IN (3, 5) AND v.is_exit = ?2 ORDER BY f.next_attempt_at`, []any{c.now, exits}, collect)
+	if err != nil || len(due) >= n {
+		return due, err
+	}
+	query, args := `SELECT trait_id, profile_id FROM trait_values WHERE status = 1 AND status > 0 AND is_exit = ?1 ORDER BY wanted_at`, []any{exits}
+	if only != 0 {
+		query, args = `SELECT trait_id, profile_id FROM trait_values WHERE status = 1 AND status > 0 AND is_exit = ?1 AND trait_id = ?2 ORDER BY wanted_at`, []any{exits, only}
+	}
+	return due, c.some(query, args, collect)
+}
+
+// traitUpdate claims what is due of one person: everything, or the one trait
+// that brought them here.
+func (c *claiming) traitUpdate(p dueTrait) error {
+	rows, err := c.dueRows(p)
+	if err != nil || len(rows) == 0 {
+		return err
+	}
+	var prof profile
+	if _, err := c.get(selectProfile, []any{p.profile}, prof.dest()...); err != nil {
+		return err
+	}
+	c.d.seq++
+	claim := Claim{Kind: TraitUpdate, Attempt: c.d.seq, Profile: p.profile, Person: prof.person}
+	for _, old := range rows {
+		next := old
+		next.status, next.doubt = statusInFlight, true
+		next.sent = sql.NullString{String: old.toSend(), Valid: true}
+		next.attempt = sql.NullInt64{Int64: c.d.seq, Valid: true}
+		if err := c.put(old, next); err != nil {
+			return err
+		}
+		claim.Doubt = claim.Doubt || old.doubt
+		if old.status != statusPending {
+			if _, err := c.get(`SELECT attempts FROM trait_faults WHERE trait_id = ? AND profile_id = ?`, []any{old.trait.id, p.profile}, &claim.Attempts); err != nil {
+				return err
+			}
+		}
+		claim.Values = append(claim.Values, ClaimedValue{
+			Key: old.trait.key, Value: old.toSend(), At: time.Unix(0, old.wantedAt), Exit: old.trait.class == Audience && old.toSend() == falseText, prior: old,
+		})
+	}
+	c.claims = append(c.claims, claim)
+	return nil
+}
+
+func (c *claiming) dueRows(p dueTrait) ([]traitRow, error) {
+	if !c.want.Coalesce || c.want.Trait != "" {
+		r, err := c.traitRow(c.d.byID[p.trait], p.profile)
+		return []traitRow{r}, err
+	}
+	rows, err := c.rowsOf(p.profile)
+	if err != nil {
+		return nil, err
+	}
+	due := rows[:0]
+	for _, r := range rows {
+		take, err := c.takes(r, p)
+		if err != nil {
+			return nil, err
+		}
+		if take {
+			due = append(due, r)
+		}
+	}
+	return due, nil
+}
+
+// takes reports whether a row goes along with the one that brought its person
+// here. What waits for a retry of its own is not dragged along before its time
+// has come; then it is, so that a call that failed is repeated as one call.
+func (c *claiming) takes(r traitRow, p dueTrait) (bool, error) {
+	switch {
+	case !r.exists:
+		return false, nil
+	case r.status == statusPending:
+		return true, nil
+	case r.status != statusRetryLater && r.status != statusUnknown:
+		return false, nil
+	case r.trait.id == p.trait:
+		return true, nil
+	}
+	var one int
+	return c.get(`SELECT 1 FROM trait_faults WHERE trait_id = ? AND profile_id = ? AND next_attempt_at <= ?`, []any{r.trait.id, r.profile, c.now}, &one)
+}

@@ -1,0 +1,102 @@
+package state
+
+import (
+	"cmp"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// packedRow is what a merge needs of a row of the trait.
+type packedRow struct {
+	profile   int64
+	told      bool
+	wanted    string
+	hasWanted bool
+	newer     bool // than the list
+	leaving   bool // an exit that was judged before is still to be sent
+	kind      byte // of the key: u, a or e
+	key       string
+	anonymous string
+	email     string
+}
+
+// is reports whether the row is this person's.
+func (r *packedRow) is(p Person) bool {
+	kind, key := p.kindAndKey()
+	return r.kind == kind && r.key == key
+}
+
+// packed makes one text of all rows, with NUL between the fields, which no id
+// has. A row of the ordinary kind, a user who was told what the list says, is
+// its number and the user id. Any other begins with "!" and has more fields.
+const packed = `SELECT group_concat(CASE
+	WHEN v.wanted = 'true' AND v.delivered = 'true' AND coalesce(v.ordered_at, v.wanted_at) <= ?4 AND p.user_id IS NOT NULL AND ?6 = 0 THEN v.profile_id || ?7 || p.user_id
+	ELSE '!' || v.profile_id || ?7 || ((v.doubt = 1 AND v.sent IS NOT 'false' OR v.delivered IS NOT NULL AND (?5 OR v.delivered = 'true')) + 2 * (v.wanted IS NOT NULL) + 4 * (coalesce(v.ordered_at, v.wanted_at) > ?4) + 8 * (v.is_exit = 1 AND v.status IN (1, 3, 5)))
+		|| ?7 || coalesce(v.wanted, '') || ?7 || CASE WHEN p.user_id IS NOT NULL THEN 'u' WHEN p.anonymous_id IS NOT NULL THEN 'a' ELSE 'e' END
+		|| coalesce(p.user_id, p.anonymous_id, p.email_sha1) || ?7 || coalesce(p.anonymous_id, '') || ?7 || coalesce(p.email_sha1, '') END, ?7)
+	FROM trait_values v CROSS JOIN profiles p ON p.id = v.profile_id
+	WHERE v.trait_id = ?1 AND v.profile_id BETWEEN ?2 AND ?3`
+
+// rows reads the rows of a span from a snapshot that stands before the merge:
+// who goes by them and not by the table has to know that the merge may have
+// absorbed somebody meanwhile.
+func (m *merge) rows(reader *sql.Conn, s span) ([]packedRow, error) {
+	var text sql.NullString
+	err := reader.QueryRowContext(m.tx.ctx, packed, m.trait.id, s.from, s.to, m.at, m.trait.class == Computed, m.list.riders, "\x00").Scan(&text)
+	if err != nil {
+		return nil, fmt.Errorf("read the members of %q: %w", m.trait.key, err)
+	}
+	if !text.Valid {
+		return nil, nil
+	}
+	rows := make([]packedRow, 0, len(text.String)/40)
+	u := unpacker{rest: text.String, more: true}
+	for u.more {
+		rows = append(rows, u.row())
+	}
+	if u.bad || !slices.IsSortedFunc(rows, func(a, b packedRow) int { return cmp.Compare(a.profile, b.profile) }) {
+		return nil, fmt.Errorf("%w: the members of %q cannot be read", ErrUnusable, m.trait.key)
+	}
+	return rows, nil
+}
+
+// unpacker takes fields off a packed text.
+type unpacker struct {
+	rest string
+	more bool
+	bad  bool
+}
+
+func (u *unpacker) text() string {
+	field, rest, more := strings.Cut(u.rest, "\x00")
+	u.rest, u.more = rest, more
+	return field
+}
+
+func (u *unpacker) number(digits string) int64 {
+	n, err := strconv.ParseInt(digits, 10, 64)
+	u.bad = u.bad || err != nil
+	return n
+}
+
+func (u *unpacker) row() packedRow {
+	id := u.text()
+	if digits, other := strings.CutPrefix(id, "!"); other {
+		r := packedRow{profile: u.number(digits)}
+		bits := u.number(u.text())
+		r.told, r.hasWanted, r.newer, r.leaving = bits&1 != 0, bits&2 != 0, bits&4 != 0, bits&8 != 0
+		r.wanted = u.text()
+		kind := u.text()
+		if kind == "" {
+			u.bad = true
+			return r
+		}
+		r.kind, r.key = kind[0], kind[1:]
+		r.anonymous, r.email = u.text(), u.text()
+		return r
+	}
+	return packedRow{profile: u.number(id), told: true, hasWanted: true, wanted: trueText, kind: 'u', key: u.text()}
+}
