@@ -81,6 +81,9 @@ func (l loader) checkDestination() {
 	l.checkMapping("destination.customMappingForProducts", d.CustomMappingForProducts)
 	l.checkHost("destination.trackingURL", d.TrackingURL)
 	l.checkHost("destination.apiURL", d.APIURL)
+	if local(d.TrackingURL) != local(d.APIURL) {
+		l.warn("destination.trackingURL", "one of trackingURL and apiURL is a sandbox's, the other is not", "set both: page loads of a trial would reach impact.com")
+	}
 	l.checkPageURL(d.PageURL)
 }
 
@@ -116,6 +119,12 @@ func (l loader) checkHost(key, text string) {
 	case u.Scheme == "http" && !loopback(u.Hostname()):
 		l.problem(key, "must be https", "http is for loopback addresses only, such as the sandbox's")
 	}
+}
+
+// local reports whether a base is on this machine.
+func local(base string) bool {
+	u, err := url.Parse(base)
+	return err == nil && loopback(u.Hostname())
 }
 
 func loopback(host string) bool {
