@@ -113,6 +113,14 @@ func (h *hostLimit) room() int {
 	return max(n, 0)
 }
 
+// unasked reports whether one request alone may go, to find out what the host says.
+func (h *hostLimit) unasked() bool {
+	room := h.room()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return room == 1 && !h.met
+}
+
 // left is what the host said is left of its quota, in a window that is not over.
 func (h *hostLimit) left(now time.Time) (n int, known bool) {
 	if h.quota.Known && !now.Before(h.quota.ResetAt) {

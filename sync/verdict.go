@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -109,23 +110,27 @@ func (p *pass) verify(ctx context.Context) error {
 	return nil // the look-ups can wait
 }
 
-// lookupRoom is how many look-ups may be made now.
+// lookupRoom is how many look-ups may be made now. Conversions that come within
+// the hour must not wait for the quota that look-ups took: room for as many as
+// in the last hour, and for a tenth of the quota at least, is left.
 func (p *pass) lookupRoom(ctx context.Context) (int, error) {
 	_, _, conversions, err := p.State.Due(ctx)
 	if err != nil {
 		return 0, err
 	}
-	used, err := p.State.LookupsSent(ctx)
-	if err != nil {
+	lookups, errLookups := p.State.LookupsSent(ctx)
+	sent, errSent := p.State.Usage(ctx, state.HostAPI)
+	if err := errors.Join(errLookups, errSent); err != nil {
 		return 0, fmt.Errorf("count the look-ups of the last hour: %w", err)
 	}
-	hourly := p.ConversionsPerHour
-	if hourly == 0 {
-		hourly = defaultQuota
+	hourly := cmp.Or(p.ConversionsPerHour, defaultQuota)
+	reserve := max(int(sent-lookups), hourly/10)
+	n := min(lookupBatch, p.limits.api.room()-int(conversions.Open())-reserve)
+	if n < 1 && p.limits.api.unasked() && conversions.Open() == 0 {
+		n = 1 // one question tells how much room there is
 	}
-	n := min(lookupBatch, p.limits.api.room()-int(conversions.Open()))
 	if p.Verify < 1 {
-		n = min(n, int(p.Verify*float64(hourly))-int(used))
+		n = min(n, int(p.Verify*float64(hourly))-int(lookups))
 	}
 	return max(n, 0), nil
 }

@@ -100,7 +100,7 @@ func exitText(r state.RunStatus) string {
 func writeHosts(w io.Writer, s statusReport, now time.Time) {
 	fmt.Fprintln(w)
 	table(w, func(w io.Writer) {
-		row(w, "HOST", "SENT LAST HOUR", "QUOTA", "DUE TAKES AT MOST", "")
+		row(w, "HOST", "SENT LAST HOUR", "QUOTA", "DUE TAKES ABOUT", "")
 		for _, h := range s.Hosts {
 			left, takes := "not told", s.Seconds.TrackingHost
 			if h.Host == state.HostAPI {
