@@ -18,7 +18,7 @@ import (
 
 // timed runs a command and accepts the exit codes given besides 0.
 func (b *bench) timed(accept []int, name string, args ...string) (spent, error) {
-	cmd := exec.CommandContext(context.Background(), name, args...)
+	cmd := exec.CommandContext(context.Background(), name, args...) //nolint:gosec // our own commands
 	cmd.Dir = b.dir
 	var text strings.Builder
 	cmd.Stdout, cmd.Stderr = io.Discard, &text
@@ -119,7 +119,7 @@ func (b *bench) show(name, as string) error {
 
 // sandbox starts a server and gives its address and how to stop it.
 func (b *bench) sandbox(args ...string) (url string, stop func() error, err error) {
-	cmd := exec.CommandContext(context.Background(), b.bin, append([]string{"sandbox", "--listen", "127.0.0.1:0"}, args...)...)
+	cmd := exec.CommandContext(context.Background(), b.bin, append([]string{"sandbox", "--listen", "127.0.0.1:0"}, args...)...) //nolint:gosec // the program that is measured
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return "", nil, err

@@ -46,8 +46,6 @@ type layout struct {
 // (https://segment.com/docs/connections/destinations/catalog/actions-s3/).
 const delimiters = ",|\t;:"
 
-const shownHeader = 120
-
 // csvLayout reads a header line. Its delimiter is the one that gives the most
 // known columns.
 func csvLayout(header []byte, a Audience) (layout, error) {
