@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -113,7 +114,7 @@ func (t *tx) store(b *Batch) error {
 	if err != nil {
 		return err
 	}
-	s := &storing{tx: t, source: b.Object.Source, origin: origin, changed: map[*trait]int64{}}
+	s := &storing{tx: t, source: b.Object.Source, object: b.Object.Name, origin: origin, changed: map[*trait]int64{}}
 	for i := range b.Items {
 		if err := s.item(&b.Items[i]); err != nil {
 			return err
@@ -199,6 +200,7 @@ func (t *tx) putObject(o Object) (int64, error) {
 type storing struct {
 	*tx
 	source  string
+	object  string
 	origin  int64
 	changed map[*trait]int64
 	pages   []pageLoad // wait to be stored together
@@ -267,6 +269,9 @@ func (s *storing) change(it *Item) error {
 		return nil
 	}
 	tr, err := s.trait(c.Trait)
+	if errors.Is(err, ErrTooManyTraits) {
+		return s.reject([]Rejected{{Source: s.source, Object: s.object, Line: it.Line, Reason: err.Error()}})
+	}
 	if err != nil {
 		return err
 	}

@@ -313,6 +313,12 @@ type TraitInfo struct {
 	Authority     Authority // from the configuration; "" where it says nothing
 }
 
+// ErrTooManyTraits says that a trait key is one too many. Nobody has so many:
+// something else stands where a key should.
+var ErrTooManyTraits = errors.New("too many trait keys")
+
+const mostTraits = 10_000
+
 // trait finds or makes a trait.
 func (t *tx) trait(info TraitInfo) (*trait, error) {
 	if err := t.loadTraits(); err != nil {
@@ -320,6 +326,9 @@ func (t *tx) trait(info TraitInfo) (*trait, error) {
 	}
 	tr, ok := t.d.traits[info.Key]
 	if !ok {
+		if len(t.d.traits) >= mostTraits {
+			return nil, fmt.Errorf("%w: there are %d, and %q would be one more; narrow traits.include", ErrTooManyTraits, mostTraits, info.Key)
+		}
 		id, err := t.insert(`INSERT INTO traits (key, name, class, authority, created_at) VALUES (?, ?, ?, ?, ?)`,
 			info.Key, info.Name, info.Class, info.Authority, t.now)
 		if err != nil {
