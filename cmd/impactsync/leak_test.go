@@ -254,10 +254,14 @@ func TestNothingPlantedIsEverSeen(t *testing.T) {
 	calls, err := os.ReadFile(l.calls)
 	require.NoError(t, err)
 	for _, something := range []string{"vip", "/Conversions", `"Text2":`, `"status":200`, `"status":503`, `"status":0`} {
-		require.True(t, strings.Contains(string(calls), something), "no %s among the calls: the test tests nothing", something)
+		if !strings.Contains(string(calls), something) { // all of them would be too much to read
+			t.Fatalf("no %s among the calls: the test tests nothing", something)
+		}
 	}
 	for _, something := range []string{"refused", "unknown", "rejected", "damaged", "answers 404"} {
-		require.True(t, strings.Contains(l.said.String(), something), "no %s in the output: the test tests nothing", something)
+		if !strings.Contains(l.said.String(), something) {
+			t.Fatalf("no %s in the output: the test tests nothing", something)
+		}
 	}
 	found := l.found()
 	if len(found) > 40 {
