@@ -87,6 +87,7 @@ type DB struct {
 	traits   map[string]*trait // by key; reloaded after a rollback
 	byID     map[int64]*trait
 	run      int64 // 0 outside a run
+	latest   int64 // what the clock showed at most, in this and earlier runs
 	version  int64 // of the file, as SQLite counts other processes' writes
 	hashKey  []byte
 	barred   atomic.Pointer[barred]

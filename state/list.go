@@ -59,7 +59,7 @@ type List struct {
 // the system's temporary folder. Close the list in any case.
 func (d *DB) NewList(ctx context.Context, info ListInfo) (*List, error) {
 	// A file dated in the future must not outrank every list until then.
-	if now := d.now(); info.ListedAt.After(now) {
+	if now := d.clock(); info.ListedAt.After(now) {
 		info.ListedAt = now
 	}
 	l := &List{d: d, info: info, spill: spill{dir: os.TempDir()}}

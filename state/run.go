@@ -32,6 +32,9 @@ func (d *DB) BeginRun(ctx context.Context, info RunInfo) (run int64, err error) 
 		if _, err := t.exec(`UPDATE runs SET ended_at = heartbeat_at, note = 'the process ended without a word' WHERE ended_at IS NULL`); err != nil {
 			return err
 		}
+		if err := t.setClock(); err != nil {
+			return err
+		}
 		host, _ := os.Hostname()
 		run, err = t.insert(`INSERT INTO runs (kind, started_at, heartbeat_at, pid, host, version) VALUES (?, ?, ?, ?, ?, ?)`,
 			info.Kind, t.now, t.now, os.Getpid(), host, info.Version)
@@ -56,6 +59,36 @@ func (d *DB) BeginRun(ctx context.Context, info RunInfo) (run int64, err error) 
 	d.guards = info.Guards
 	d.credit = [4]float64{}
 	return run, nil
+}
+
+// longestWait is more than any retry waits, but for a clock that was ahead.
+const longestWait = 2 * time.Hour
+
+// setClock bears with a clock that was set back. What is new must not count as
+// older than what came before, and retries must not wait until the clock is
+// where it once was.
+func (t *tx) setClock() error {
+	if _, err := t.get(`SELECT coalesce(max(heartbeat_at), 0) FROM runs`, nil, &t.d.latest); err != nil {
+		return err
+	}
+	far := t.now + int64(longestWait)
+	for _, q := range [...]string{
+		`UPDATE trait_faults SET next_attempt_at = ?1 WHERE next_attempt_at > ?2`,
+		`UPDATE deliveries SET next_attempt_at = ?1 WHERE status IN (3, 5) AND next_attempt_at > ?2`,
+	} {
+		if _, err := t.exec(q, t.now, far); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clock is the time, but never one that an earlier run was past.
+func (d *DB) clock() time.Time {
+	if now := d.now(); now.UnixNano() > d.latest {
+		return now
+	}
+	return time.Unix(0, d.latest)
 }
 
 const diedError = "the process ended before the answer came"

@@ -282,7 +282,7 @@ func (s *storing) change(it *Item) error {
 		s.countRun("not_authority", 1)
 		return nil
 	}
-	at := earliest(s.now, c.At, c.ReceivedAt)
+	at := earliest(max(s.now, s.d.latest), c.At, c.ReceivedAt)
 	absorbed := s.absorbed
 	prof, err := s.resolve(it.Person, at)
 	if err != nil {

@@ -1,0 +1,6 @@
+package sync
+
+import "time"
+
+// SetNow gives an engine another clock.
+func (e *Engine) SetNow(now func() time.Time) { e.now = now }
