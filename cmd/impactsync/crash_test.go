@@ -155,7 +155,7 @@ func (s *story) inspect() (claimed int) {
 	s.t.Helper()
 	dir := s.t.TempDir()
 	for _, name := range []string{"state.db", "state.db-wal"} {
-		data, err := os.ReadFile(filepath.Join(s.dir, name))
+		data, err := os.ReadFile(filepath.Join(s.dir, "db", name))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -189,7 +189,7 @@ func (s *story) number(path, query string) (n int) {
 func (s *story) end() {
 	s.t.Helper()
 	require.Zero(s.t, s.inspect())
-	path := filepath.Join(s.dir, "state.db")
+	path := filepath.Join(s.dir, "db", "state.db")
 	require.Zero(s.t, s.number(path, `SELECT count(*) FROM trait_values WHERE status > 0`)+s.number(path, `SELECT count(*) FROM deliveries WHERE status > 0`))
 	require.Zero(s.t, s.number(path, `SELECT sum(CASE name WHEN 'found' THEN value ELSE -value END) FROM run_counters WHERE name IN ('found', 'delivered', 'superseded', 'absorbed', 'forgotten')`),
 		"found = delivered + superseded + absorbed + forgotten")

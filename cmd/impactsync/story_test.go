@@ -64,6 +64,7 @@ func newStory(t *testing.T, seed uint64, config sandbox.Config) *story {
 	t.Cleanup(func() { server.Close(); require.NoError(t, box.Close()) })
 	s.url = server.URL
 	s.write("impactsync.yaml", s.config(""))
+	require.NoError(t, os.Mkdir(filepath.Join(s.dir, "db"), 0o700))
 	return s
 }
 
@@ -94,7 +95,7 @@ func (s *story) config(more string) string {
 sources:
   - {name: web, kind: events, url: file://./events/, traits: {include: [web, tier]}}
   - {name: exports, kind: audiences, url: file://./lists/}
-state: {path: state.db}
+state: {path: db/state.db}
 delivery: {pageLoadsPerSecond: 0, conversionsPerHour: 0}
 ` + more
 }
