@@ -97,6 +97,7 @@ sources:
   - {name: exports, kind: audiences, url: file://./lists/}
 state: {path: db/state.db}
 delivery: {pageLoadsPerSecond: 0, conversionsPerHour: 0}
+guard: {maxExits: {atLeast: 1000000}} # the same few people leave again and again
 ` + more
 }
 
