@@ -122,13 +122,16 @@ type Restored struct {
 	Doubts int64  // values that the next run says again
 }
 
+// restoring ends the name of a file that a restore has not put in place yet.
+const restoring = ".restoring"
+
 // Restore puts a backup in the place of the state file, after a look at the
 // backup, with doubt on everybody: nobody can say what was told since. The old
 // file is kept beside it. All of it happens or nothing. The caller holds the
 // lock.
 func Restore(ctx context.Context, path, backup string, now time.Time) (r Restored, err error) {
 	path = resolve(path)
-	temp := path + ".restoring"
+	temp := path + restoring
 	// Left by a restore that was killed: the lock says that nobody is at it.
 	for _, suffix := range []string{"", "-wal", "-shm"} {
 		if err := os.Remove(temp + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -178,6 +178,9 @@ func prepareFile(o Options) error {
 	info, err := os.Stat(o.Path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && o.Create && !o.ReadOnly:
+		if _, err := os.Stat(resolve(o.Path) + restoring); err == nil {
+			return fmt.Errorf("%w: %s is missing because a restore was cut short; run impactsync state restore again", ErrUnusable, o.Path)
+		}
 		f, err := os.OpenFile(o.Path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 		if err != nil {
 			return fmt.Errorf("%w: create %s: %w", ErrUnusable, o.Path, err)

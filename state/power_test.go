@@ -180,3 +180,23 @@ func TestBackupWhileWriting(t *testing.T) {
 	stop(done)
 	require.Positive(t, <-written)
 }
+
+// A restore that was killed between taking the old file away and putting the
+// new one in its place must not leave room for an empty state.
+func TestRestoreCutShort(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	b := setup(t)
+	backup := filepath.Join(t.TempDir(), "backup.db")
+	require.NoError(t, b.db.Backup(ctx, backup))
+	require.NoError(t, b.db.Close())
+	b.db = nil
+	require.NoError(t, os.Rename(b.path, b.path+".before-restore"))
+	require.NoError(t, os.WriteFile(b.path+".restoring", nil, 0o600))
+	_, err := state.Open(ctx, state.Options{Path: b.path, Create: true, Binding: &binding})
+	require.ErrorIs(t, err, state.ErrUnusable)
+	require.ErrorContains(t, err, "state restore again")
+	_, err = state.Restore(ctx, b.path, backup, b.now)
+	require.NoError(t, err)
+	b.reopen()
+}
