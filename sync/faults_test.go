@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -165,6 +166,42 @@ func TestFaults(t *testing.T) {
 		require.NoError(t, db.Close())
 		runs(5, 1)
 	})
+
+	for name, fault := range map[string]sandbox.Fault{
+		"stalls":                         {Delay: 3 * time.Second},
+		"takes it and never answers":     {Drop: sandbox.DropAfter},
+		"answers garbage":                {Status: http.StatusOK, Body: "<html>welcome to the hotel's wifi</html>", Taken: false},
+		"answers 429 and asks to wait":   {Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"1"}}},
+		"answers with half a JSON value": {Status: http.StatusBadGateway, Body: `{"errors":[`},
+	} {
+		t.Run("a server that "+name+" for the first tries loses nothing", func(t *testing.T) {
+			t.Parallel()
+			var tries atomic.Int64
+			w := setup(t, sandbox.Config{Fault: func(*http.Request, impactapi.Params) sandbox.Fault {
+				if tries.Add(1) <= 5 {
+					return fault
+				}
+				return sandbox.Fault{}
+			}})
+			w.change = quickRetries
+			w.list("VIP.csv", members(0, 20)...)
+			for range 4 { // garbage stops a run: it may be a wrong base
+				r, err := w.run(impactsync.Options{})
+				if err == nil && r.ExitCode == impactsync.ExitOK {
+					break
+				}
+			}
+			held := w.holds()
+			for i := range 20 {
+				require.Equal(t, "true", held[fmt.Sprintf("u%d", i)], "u%d", i)
+			}
+			db := w.open()
+			traits, _, _, err := db.Due(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, state.Counts{}, traits)
+			require.NoError(t, db.Close())
+		})
+	}
 
 	t.Run("a refusal keeps impact.com's own words and is not repeated", func(t *testing.T) {
 		t.Parallel()

@@ -13,7 +13,8 @@ const (
 	rampFrom  = 0.1
 	rampEvery = time.Second
 	growBy    = 0.1 // of the pace at which the last 429 came
-	slowest   = 0.1 // requests per second
+	slowest   = 1.0 // requests per second
+	leastStep = 0.5 // or a host that refused its very first request would stay at the slowest
 )
 
 // pace is a number of requests per second that grows and shrinks. The zero
@@ -34,7 +35,7 @@ func newPace(most, remembered float64, now time.Time) pace {
 	if remembered > 0 && (most == 0 || remembered < most) {
 		p.goal = remembered
 	}
-	p.step = growBy * p.goal
+	p.step = max(growBy*p.goal, leastStep)
 	p.set(min(max(rampFrom*most, 1), p.goal), now)
 	return p
 }
@@ -104,7 +105,7 @@ func (p *pace) throttled(now time.Time) {
 	if bore == 0 {
 		bore = float64(p.borne) / max(now.Sub(p.turned).Seconds(), 1)
 	}
-	p.goal, p.step = max(bore/2, slowest), growBy*bore
+	p.goal, p.step = max(bore/2, slowest), max(growBy*bore, leastStep)
 	p.set(p.goal, now)
 }
 
