@@ -1,0 +1,118 @@
+package state_test
+
+import (
+	"context"
+	"database/sql"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/impactsync/impactsync/state"
+)
+
+func TestOpen(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+
+	t.Run("a file of mode 0600", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		info, err := os.Stat(b.path)
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	})
+
+	t.Run("not a SQLite file", func(t *testing.T) {
+		t.Parallel()
+		path := filepath.Join(t.TempDir(), "state.db")
+		require.NoError(t, os.WriteFile(path, []byte("this is not a database, it is a letter to my mother, and a rather long one"), 0o600))
+		_, err := state.Open(ctx, state.Options{Path: path, Create: true, Binding: &binding})
+		require.ErrorIs(t, err, state.ErrUnusable)
+		require.ErrorContains(t, err, "not a SQLite file")
+	})
+
+	t.Run("another program's database", func(t *testing.T) {
+		t.Parallel()
+		path := filepath.Join(t.TempDir(), "state.db")
+		db, err := sql.Open("sqlite3", path)
+		require.NoError(t, err)
+		_, err = db.Exec("CREATE TABLE bookmarks (url TEXT)")
+		require.NoError(t, err)
+		require.NoError(t, db.Close())
+		_, err = state.Open(ctx, state.Options{Path: path, Create: true, Binding: &binding})
+		require.ErrorIs(t, err, state.ErrUnusable)
+	})
+
+	t.Run("newer than the program", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		require.NoError(t, b.db.Close())
+		db, err := sql.Open("sqlite3", b.path)
+		require.NoError(t, err)
+		_, err = db.Exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)")
+		require.NoError(t, err)
+		require.NoError(t, db.Close())
+		_, err = state.Open(ctx, state.Options{Path: b.path, Binding: &binding})
+		require.ErrorIs(t, err, state.ErrNewer)
+		b.db = nil
+	})
+
+	t.Run("bound to another destination", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		for name, other := range map[string]state.Binding{
+			"account":  {AccountSID: "other", CampaignID: "1"},
+			"program":  {AccountSID: "IRsid", CampaignID: "2"},
+			"real one": {AccountSID: "IRsid", CampaignID: "1", Official: true},
+			"shard":    {AccountSID: "IRsid", CampaignID: "1", ShardIndex: 1, ShardCount: 2},
+		} {
+			_, err := state.Open(ctx, state.Options{Path: b.path, Binding: &other})
+			require.ErrorIs(t, err, state.ErrBound, name)
+		}
+	})
+
+	t.Run("missing, and not to be made", func(t *testing.T) {
+		t.Parallel()
+		_, err := state.Open(ctx, state.Options{Path: filepath.Join(t.TempDir(), "state.db"), ReadOnly: true})
+		require.ErrorIs(t, err, state.ErrMissing)
+	})
+
+	t.Run("a second lock names the holder", func(t *testing.T) {
+		t.Parallel()
+		path := filepath.Join(t.TempDir(), "state.db")
+		l, err := state.Acquire(path, time.Now())
+		require.NoError(t, err)
+		_, err = state.Acquire(path, time.Now())
+		require.ErrorIs(t, err, state.ErrLocked)
+		require.ErrorContains(t, err, "process")
+		require.NoError(t, l.Release())
+		l, err = state.Acquire(path, time.Now())
+		require.NoError(t, err)
+		require.NoError(t, l.Release())
+	})
+}
+
+func TestBackupAndRestore(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	b := setup(t)
+	b.change(user("u1"), "vip", "true", b.now)
+	require.Len(t, b.send(), 1)
+	backup := filepath.Join(t.TempDir(), "backup.db")
+	require.NoError(t, b.db.Backup(ctx, backup))
+	require.Error(t, b.db.Backup(ctx, backup), "a backup does not overwrite")
+	b.change(user("u2"), "vip", "true", b.now)
+	require.Len(t, b.send(), 1)
+	require.NoError(t, b.db.Close())
+	b.db = nil
+	r, err := state.Restore(ctx, b.path, backup, b.now)
+	require.NoError(t, err)
+	require.FileExists(t, r.Old)
+	require.EqualValues(t, 1, r.Doubts)
+	b.reopen()
+	require.Equal(t, []string{"u1 vip=true"}, b.send(), "what was told is said again")
+	b.sound()
+}
