@@ -8,7 +8,7 @@ export CGO_ENABLED = 1
 export GOFLAGS += -buildvcs=false
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo sample test race lint fuzz k8s ci deps clean bench
+.PHONY: help build demo sample test race lint fuzz k8s ci deps clean bench bench-peers
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,5 +48,10 @@ deps: ## download the modules
 clean: ## remove what was built, and the demo
 	rm -rf bin demo dist
 
-bench: build ## Time the program against its peers, side by side (minutes; BENCH="-only diff" for one row).
-	go run ./cmd/bench -bin bin/impactsync $(BENCH)
+bench: build bench-peers ## time the program against its peers, side by side (BENCH="-only diff" for one row)
+	PATH="$(CURDIR)/bin/tools:$$PATH" go run ./cmd/bench -bin bin/impactsync $(BENCH)
+
+# What cannot be had is left out, by name.
+bench-peers:
+	@bash .ci/packages jq wrk sqlite3 sort comm zcat || echo "make bench goes on without them"
+	@cd cmd/bench/duckdb && go build -o $(CURDIR)/bin/tools/duckdb-except . || echo "make bench goes on without DuckDB: it cannot be built"

@@ -1,0 +1,231 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// nowhere is a destination that is never called: a deadline in the past ends a
+// run before it sends.
+const (
+	nowhere = "http://127.0.0.1:9"
+	lists   = `  - {name: exports, kind: audiences, url: "file://./lists/"}`
+)
+
+// Exit codes of a run that was ended by its deadline, or that met lines it
+// rejects.
+var readingOnly = []int{3, 4}
+
+// changed is the percentage of other members in list b.
+const changed = 5
+
+// differing is how many changes list b makes: half of them leave, half are new.
+func (b *bench) differing() int { return 2 * (b.members * changed / 200) }
+
+// read gives a run that reads and sends nothing, and finds so many changes.
+func (b *bench) read(found int) func() (spent, error) {
+	return func() (spent, error) {
+		s, n, err := b.readAll()
+		if err == nil && n != found {
+			err = fmt.Errorf("it found %d changes instead of %d", n, found)
+		}
+		return s, err
+	}
+}
+
+// readAll reads, sends nothing, and says how many changes it found.
+func (b *bench) readAll() (spent, int, error) {
+	s, err := b.timed(readingOnly, b.bin, "run", "--deadline", "1ns", "--json")
+	if err != nil {
+		return s, 0, err
+	}
+	var report struct{ Counts map[string]int }
+	err = json.Unmarshal([]byte(s.out), &report)
+	return s, report.Counts["found"], err
+}
+
+// twoLists makes list a, and list b with some other members.
+func (b *bench) twoLists() error {
+	return errors.Join(b.list("a.csv", b.members, 0), b.list("b.csv", b.members, changed), b.config(nowhere, lists))
+}
+
+func (b *bench) first() ([]line, error) {
+	if err := b.twoLists(); err != nil {
+		return nil, err
+	}
+	peer := b.peer(`sqlite3 peer.db "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE list (user_id TEXT PRIMARY KEY) WITHOUT ROWID;
+		CREATE TABLE ours (trait INTEGER, user_id TEXT, wanted TEXT, wanted_at INTEGER, PRIMARY KEY (trait, user_id)) WITHOUT ROWID" ".mode csv" ".import --skip 1 a.csv list" \
+		"INSERT INTO ours SELECT 1, user_id, 'true', 1 FROM list"`, "sqlite3")
+	prepare := func() error {
+		return errors.Join(b.fresh(), b.remove("peer.db", "peer.db-wal", "peer.db-shm"), b.show("a.csv", "vip.csv"))
+	}
+	return b.compare(prepare, b.read(b.members), line{
+		work: "first load of a list", peer: "`sqlite3 .import` into a keyed table, `INSERT SELECT`",
+		unit: seconds, run: peer, must: []limit{ratioAtMost(0.5)},
+	})
+}
+
+// settled makes a state in which list a is what impact.com was told. It is made
+// once and copied after that.
+func (b *bench) settled() error {
+	if _, err := os.Stat(b.path("settled.db")); err == nil {
+		return errors.Join(b.fresh(), b.copyFile("settled.db", "state.db"))
+	}
+	if err := errors.Join(b.twoLists(), b.fresh(), b.show("a.csv", "vip.csv")); err != nil {
+		return err
+	}
+	if _, err := b.timed(nil, b.bin, "adopt", "vip"); err != nil {
+		return err
+	}
+	return b.copyFile("state.db", "settled.db")
+}
+
+// beforeDiff gives each round the same state, so that the work is the same.
+func (b *bench) beforeDiff() error {
+	return errors.Join(b.settled(), b.show("b.csv", "vip.csv"), b.remove("a.sorted", "b.sorted", "except.db", "except.db.wal"))
+}
+
+func (b *bench) diff() ([]line, error) {
+	return b.compare(b.beforeDiff, b.read(b.differing()), b.sortComm(), line{
+		work: fmt.Sprintf("%d %% other members, durable", changed), peer: "DuckDB, `EXCEPT` both ways, durable",
+		unit: seconds, run: b.duckdb(), must: []limit{ratioAtMost(0.7), cpuAtMost(0.5)},
+	})
+}
+
+func (b *bench) sortComm() line {
+	return line{
+		work: fmt.Sprintf("%d %% other members, durable", changed), peer: "`sort -S 64M` of both lists, `comm -3`", unit: seconds,
+		run:  b.peer(`export LC_ALL=C; sort -S 64M a.csv >a.sorted; sort -S 64M b.csv >b.sorted; comm -3 a.sorted b.sorted >/dev/null`, "sort", "comm"),
+		must: []limit{ratioAtMost(1.5), peakAtMost(128)},
+	}
+}
+
+// duckdb is a program of its own, cmd/bench/duckdb: it must find what we find.
+func (b *bench) duckdb() func() (spent, error) {
+	run := b.peer("duckdb-except a.csv b.csv except.db", "duckdb-except")
+	if run == nil {
+		return nil
+	}
+	return func() (spent, error) {
+		s, err := run()
+		if n := strings.TrimSpace(s.out); err == nil && n != strconv.Itoa(b.differing()) {
+			err = fmt.Errorf("DuckDB found %s changes instead of %d", n, b.differing())
+		}
+		return s, err
+	}
+}
+
+func (b *bench) unchanged() ([]line, error) {
+	if err := b.settled(); err != nil {
+		return nil, err
+	}
+	if _, err := b.shell("gzip -1 -k -f a.csv; rm lists/vip.csv"); err != nil {
+		return nil, err
+	}
+	l, err := b.compare(func() error { return b.show("a.csv.gz", "vip.csv.gz") }, b.read(0), line{
+		work: "the same list again, gzip", peer: "`zcat`, `wc -l`", unit: seconds,
+		run: b.peer("zcat a.csv.gz | wc -l", "zcat"), must: []limit{ratioAtMost(12)},
+	})
+	return l, errors.Join(err, b.remove("lists/vip.csv.gz"))
+}
+
+// nothing compares with a tenth of the state: it must not matter.
+func (b *bench) nothing() ([]line, error) {
+	small, err := b.sized(b.members / 10)
+	if err != nil {
+		return nil, err
+	}
+	ours, err := b.nothingNew()
+	if err != nil {
+		return nil, err
+	}
+	peer, err := small.nothingNew()
+	if err != nil {
+		return nil, err
+	}
+	l, err := b.compare(func() error { return nil }, ours, line{
+		work: "a run with nothing to do", peer: "the same, a tenth of the state", unit: seconds,
+		run: peer, must: []limit{ratioAtMost(1.2), peakAtMost(50)},
+	})
+	return l, errors.Join(err, os.RemoveAll(small.dir))
+}
+
+// nothingNew gives a run that finds nothing new, as a mean of ten: one is too short.
+func (b *bench) nothingNew() (func() (spent, error), error) {
+	if err := errors.Join(b.settled(), b.show("a.csv", "vip.csv")); err != nil {
+		return nil, err
+	}
+	run := b.read(0)
+	if _, err := run(); err != nil { // the list has been seen from here on
+		return nil, err
+	}
+	return func() (spent, error) {
+		const times = 10
+		var sum spent
+		for range times {
+			s, err := run()
+			if err != nil {
+				return s, err
+			}
+			sum.wall, sum.cpu, sum.memory = sum.wall+s.wall/times, sum.cpu+s.cpu/times, max(sum.memory, s.memory)
+		}
+		return sum, nil
+	}, nil
+}
+
+// sized is a bench of so many members, in a folder of its own.
+func (b *bench) sized(members int) (*bench, error) {
+	other := *b
+	other.members = members
+	other.dir = b.path(fmt.Sprintf("of-%d", members))
+	return &other, os.MkdirAll(other.dir, 0o750)
+}
+
+const idBytes = 24
+
+// size weighs the state with one audience, and what two more add.
+func (b *bench) size() ([]line, error) {
+	if err := errors.Join(b.settled(), b.show("a.csv", "vip.csv")); err != nil {
+		return nil, err
+	}
+	one, err := b.stateSize()
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range []string{"gold", "silver"} {
+		if err := b.show("a.csv", key+".csv"); err != nil {
+			return nil, err
+		}
+		if _, err := b.timed(nil, b.bin, "adopt", key); err != nil {
+			return nil, err
+		}
+	}
+	three, err := b.stateSize()
+	if err != nil {
+		return nil, err
+	}
+	member := float64(b.members)
+	return []line{
+		weighed("state a member, one audience, ids of 24 bytes", one/member, 5),
+		weighed("each further audience of the same people", (three-one)/2/member, 2),
+	}, b.remove("lists/gold.csv", "lists/silver.csv")
+}
+
+func (b *bench) stateSize() (float64, error) {
+	info, err := os.Stat(b.path("state.db"))
+	if err != nil {
+		return 0, err
+	}
+	return float64(info.Size()), nil
+}
+
+func weighed(work string, size, most float64) line {
+	return line{
+		work: work, peer: "the ids' own bytes", unit: bytes, must: []limit{ratioAtMost(most)},
+		ours: []spent{{size: size}}, theirs: []spent{{size: idBytes}},
+	}
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"time"
+
+	"github.com/impactsync/impactsync/cmd/internal/shopdata"
+)
+
+const logs = `  - {name: web, kind: events, url: "file://./logs/", traits: {include: ["*"]}}`
+
+// someChanges reads, sends nothing, and finds something.
+func (b *bench) someChanges() (spent, error) {
+	s, n, err := b.readAll()
+	if err == nil && n == 0 {
+		err = errors.New("it found nothing")
+	}
+	return s, err
+}
+
+func (b *bench) events() ([]line, error) {
+	shop := shopdata.Shop{Seed: 1, Base: lastDay(), People: b.messages / 10, Messages: b.messages}
+	if err := errors.Join(b.shopLogs(shop), b.config(nowhere, logs)); err != nil {
+		return nil, err
+	}
+	peer := b.peer("zcat logs/all.gz | jq -c .userId >/dev/null", "zcat", "jq")
+	if peer != nil {
+		// jq gives up at the sample's broken lines; both read the same good ones.
+		_, err := b.shell(`find logs -name '*.gz' -print0 | xargs -0 zcat | jq -cR 'fromjson? | select(type == "object")' >good.ndjson; rm -r logs; mkdir logs; gzip -6 -c good.ndjson >logs/all.gz`)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return b.compare(b.fresh, b.someChanges, line{
+		work: "event log: gunzip, decode, de-duplicate, route, outbox, durable", peer: "`zcat`, `jq -c .userId`",
+		unit: seconds, run: peer, must: []limit{ratioAtMost(0.5)},
+	})
+}
+
+// shopLogs makes the logs of a shop, without its lists.
+func (b *bench) shopLogs(shop shopdata.Shop) error {
+	if err := errors.Join(b.remove("logs"), shop.Write(b.path("shop"), 1)); err != nil {
+		return err
+	}
+	return errors.Join(os.Rename(b.path("shop/segment-logs"), b.path("logs")), b.remove("shop"))
+}
+
+// lastDay of the sample logs is yesterday: no message is of the future.
+func lastDay() time.Time { return time.Now().UTC().Truncate(24 * time.Hour).Add(-24 * time.Hour) }
+
+// What RudderStack's transform of the same kinds of events did in node, on a
+// like machine: known figures, not measured here.
+const (
+	nodeOrders = 12_000
+	nodePages  = 38_000
+)
+
+var iterations = regexp.MustCompile(`(?m)^Benchmark\w+\s+(\d+)\s`)
+
+// mapping times the benchmarks of sync/mapping, a line's text in, a request's
+// body out: by CPU time, since nothing else stands for one core on a machine
+// that is shared.
+func (b *bench) mapping() ([]line, error) {
+	test := b.path("mapping.test")
+	if out, err := exec.CommandContext(context.Background(), "go", "test", "-c", "-o", test, "./sync/mapping").CombinedOutput(); err != nil { //nolint:gosec // our own test
+		return nil, fmt.Errorf("build the benchmarks: %w: %s", err, tail(string(out)))
+	}
+	there := *b
+	there.dir = filepath.Join("sync", "mapping") // its test data is there
+	var all []line
+	for _, w := range []struct {
+		name, what string
+		node       float64
+	}{{"Order", "orders", nodeOrders}, {"Page", "page calls", nodePages}} {
+		l, err := there.compare(func() error { return nil }, there.benchmark(test, w.name), line{
+			work: "mapping alone, " + w.what + ", one core", peer: "RudderStack's transform in node, a known figure",
+			unit: perSecond, must: []limit{ratioAtLeast(6)}, run: known(w.node),
+		})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, l...)
+	}
+	return all, nil
+}
+
+func (b *bench) benchmark(test, name string) func() (spent, error) {
+	return func() (spent, error) {
+		s, err := b.timed(nil, test, "-test.run", "^$", "-test.bench", "^Benchmark"+name+"$", "-test.cpu", "1")
+		if err != nil {
+			return s, err
+		}
+		done := number(iterations, s.out)
+		if done == 0 {
+			return s, fmt.Errorf("the benchmark said %q", tail(s.out))
+		}
+		return spent{wall: s.cpu, done: done}, nil
+	}
+}
+
+func known(rate float64) func() (spent, error) {
+	return func() (spent, error) { return spent{wall: time.Second, done: rate}, nil }
+}
