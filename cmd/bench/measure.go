@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/dustin/go-humanize"
 )
 
 // spent is what one round cost.
@@ -19,24 +21,26 @@ type spent struct {
 
 // unit is what a line is about.
 type unit struct {
-	format string
-	of     func(spent) float64
+	number, name string // number is a format of humanize.FormatFloat
+	of           func(spent) float64
 }
 
 const perCPU = 10_000 // requests that a rate's CPU time is given for
 
 var (
-	seconds   = unit{"%.2f s", func(s spent) float64 { return s.wall.Seconds() }}
-	perSecond = unit{"%.0f a second", func(s spent) float64 { return s.done / s.wall.Seconds() }}
-	bytes     = unit{"%.1f bytes", func(s spent) float64 { return s.size }}
-	megabytes = unit{"%.0f MB", func(s spent) float64 { return float64(s.memory) / 1e6 }}
-	cpu       = unit{"%.2f s CPU", func(s spent) float64 {
+	seconds   = unit{"#,###.##", "s", func(s spent) float64 { return s.wall.Seconds() }}
+	perSecond = unit{"#,###.", "a second", func(s spent) float64 { return s.done / s.wall.Seconds() }}
+	bytes     = unit{"#,###.#", "bytes", func(s spent) float64 { return s.size }}
+	megabytes = unit{"#,###.", "MB", func(s spent) float64 { return float64(s.memory) / 1e6 }}
+	cpu       = unit{"#,###.##", "s CPU", func(s spent) float64 {
 		if s.done > 0 {
 			return s.cpu.Seconds() / s.done * perCPU
 		}
 		return s.cpu.Seconds()
 	}}
 )
+
+func (u unit) write(x float64) string { return humanize.FormatFloat(u.number, x) }
 
 // line is one line of the table: our work next to one peer's.
 type line struct {

@@ -5,6 +5,8 @@ import (
 	"io"
 	"math"
 	"strings"
+
+	"github.com/dustin/go-humanize"
 )
 
 const head = `| work | peer | ours | peer's | ratio | CPU ratio | must | met |
@@ -52,19 +54,18 @@ func (l line) figure(all []spent) string {
 		return "left out"
 	}
 	mid, low, high := spread(all, l.unit)
-	text := fmt.Sprintf(l.unit.format, mid)
+	text := l.unit.write(mid) + " " + l.unit.name
 	if low != high {
-		number, _, _ := strings.Cut(l.unit.format, " ")
-		text += fmt.Sprintf(" ("+number+" to "+number+")", low, high)
+		text += fmt.Sprintf(" (%s to %s)", l.unit.write(low), l.unit.write(high))
 	}
 	if used, _, _ := spread(all, cpu); used > 0 {
-		text += ", " + fmt.Sprintf(cpu.format, used)
+		text += ", " + cpu.write(used) + " " + cpu.name
 		if all[0].done > 0 {
-			text += fmt.Sprintf(" per %d", perCPU)
+			text += fmt.Sprintf(" per %s", humanize.Comma(perCPU))
 		}
 	}
-	if _, _, most := spread(all, megabytes); most > 0 && l.unit.format != megabytes.format {
-		text += ", " + fmt.Sprintf(megabytes.format, most)
+	if _, _, most := spread(all, megabytes); most > 0 && l.unit.name != megabytes.name {
+		text += ", " + megabytes.write(most) + " " + megabytes.name
 	}
 	return text
 }
