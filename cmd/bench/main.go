@@ -14,6 +14,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -41,6 +42,9 @@ func main() {
 	if only != "" {
 		b.only = strings.Split(only, ",")
 	}
+	// An interrupt ends the command that is being timed, and with it us; but not
+	// before the scratch folder is gone, which may be large.
+	signal.Notify(make(chan os.Signal, 1), os.Interrupt)
 	if err := b.run(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
