@@ -32,8 +32,8 @@ func main() {
 	fmt.Println(n)
 }
 
-// steps load each list once. To read both for each EXCEPT took as long, with one
-// and with five million members.
+// steps load each list once. To read both for each EXCEPT could not be told apart
+// from it on a busy machine, with one and with five million members.
 var steps = []string{
 	"CREATE TEMP TABLE older AS SELECT user_id FROM read_csv(getvariable('older'), header = true, columns = {'user_id': 'VARCHAR'})",
 	"CREATE TEMP TABLE newer AS SELECT user_id FROM read_csv(getvariable('newer'), header = true, columns = {'user_id': 'VARCHAR'})",
