@@ -14,10 +14,11 @@ import (
 	"github.com/impactsync/impactsync/sync/source"
 )
 
-// inputs is what one source holds.
+// inputs is what one source holds. Its logs are in the pass's listing.
 type inputs struct {
 	feed Feed
-	all  []source.Input
+	all  []source.Input // lists and changes, oldest first
+	logs bool
 }
 
 // missing is a source that knows configured lists without a file.
@@ -34,6 +35,10 @@ func (p *pass) discover(ctx context.Context) ([]inputs, error) {
 			continue
 		}
 		in, err := p.list(ctx, f)
+		var mine *storeError
+		if errors.As(err, &mine) {
+			return nil, mine.err
+		}
 		if err != nil {
 			if errors.Is(err, ErrConfig) || ctx.Err() != nil {
 				return nil, err
@@ -56,23 +61,41 @@ func (p *pass) cannotRead(f Feed, err error) {
 }
 
 func (p *pass) list(ctx context.Context, f Feed) (inputs, error) {
+	in := inputs{feed: f}
+	var newest time.Time
 	var rejected []state.Rejected
-	all, err := f.Inputs(ctx, func(obj source.Object, line int64, reason string) {
+	reject := func(obj source.Object, line int64, reason string) {
 		if p.isKnownBad(ctx, f.Name(), obj, reason) {
 			return
 		}
 		rejected = append(rejected, state.Rejected{Source: f.Name(), Object: obj.Name, Line: line, Reason: reason})
-	})
-	if err != nil {
+	}
+	for one, err := range f.Inputs(ctx, reject) {
 		if errors.Is(err, source.ErrConfig) {
 			err = fmt.Errorf("%w: %w", ErrConfig, err)
 		}
-		return inputs{}, err
+		if err != nil {
+			return inputs{}, err
+		}
+		for _, o := range one.Objects {
+			if o.ModTime.After(newest) {
+				newest = o.ModTime
+			}
+		}
+		if one.Shape != source.ShapeLog {
+			in.all = append(in.all, one)
+			continue
+		}
+		in.logs = true
+		o := one.Objects[0]
+		if err := p.listing.Add(state.Listed{Object: position(f.Name(), o, source.Position{}), Key: o.Key}); err != nil {
+			return inputs{}, stored(err)
+		}
 	}
 	if err := p.State.Reject(ctx, rejected); err != nil {
-		return inputs{}, err
+		return inputs{}, stored(err)
 	}
-	return inputs{feed: f, all: all}, p.noteAge(ctx, f, all)
+	return in, stored(p.noteAge(ctx, f, newest))
 }
 
 // stale notes a source whose input is not what it should be, and why.
@@ -97,15 +120,7 @@ func (p *pass) isKnownBad(ctx context.Context, name string, obj source.Object, r
 	return p.State.Store(ctx, state.Batch{Object: o}) != nil
 }
 
-func (p *pass) noteAge(ctx context.Context, f Feed, all []source.Input) error {
-	var newest time.Time
-	for _, in := range all {
-		for _, o := range in.Objects {
-			if o.ModTime.After(newest) {
-				newest = o.ModTime
-			}
-		}
-	}
+func (p *pass) noteAge(ctx context.Context, f Feed, newest time.Time) error {
 	var gone []string
 	if m, ok := f.Source.(missing); ok {
 		for _, in := range m.Missing() {

@@ -129,14 +129,11 @@ type pass struct {
 	unfinished  string  // why work is left that could be sent later
 	interrupted bool
 	limits      limits
+	listing     *state.Listing // of the logs that are to be read
 }
 
-func (p *pass) run(ctx context.Context) error {
-	found, err := p.discover(ctx)
-	if err != nil {
-		return err
-	}
-	if err := p.read(ctx, found); err != nil {
+func (p *pass) run(ctx context.Context) (err error) {
+	if err := p.takeIn(ctx); err != nil {
 		return err
 	}
 	if err := p.suppress(ctx); err != nil {
@@ -152,6 +149,16 @@ func (p *pass) run(ctx context.Context) error {
 		return err
 	}
 	return errors.Join(append(p.unread, p.verify(ctx))...)
+}
+
+func (p *pass) takeIn(ctx context.Context) (err error) {
+	p.listing = p.State.NewListing()
+	defer func() { err = errors.Join(err, p.listing.Close()) }()
+	found, err := p.discover(ctx)
+	if err != nil {
+		return err
+	}
+	return p.read(ctx, found)
 }
 
 func (p *pass) adopt(ctx context.Context) error {
@@ -177,11 +184,10 @@ func (e *Engine) Plan(ctx context.Context, o Options) (PlanReport, error) {
 		return PlanReport{}, fmt.Errorf("begin the plan: %w", err)
 	}
 	p := &pass{Engine: e, options: o, report: Report{Run: run, Started: e.now()}}
-	found, err := p.discover(ctx)
-	if err != nil {
+	if err := p.takeIn(ctx); err != nil {
 		return PlanReport{}, err
 	}
-	if err := errors.Join(p.read(ctx, found), p.suppress(ctx)); err != nil {
+	if err := p.suppress(ctx); err != nil {
 		return PlanReport{}, err
 	}
 	r, err := p.plan(ctx)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/impactsync/impactsync/state"
 	"github.com/impactsync/impactsync/sync/source"
@@ -60,6 +61,9 @@ func onlyAdopted(found []inputs, key string) []inputs {
 }
 
 func (p *pass) readShape(ctx context.Context, in inputs, shape source.Shape) error {
+	if shape == source.ShapeLog {
+		return p.readLogs(ctx, in)
+	}
 	var some []source.Input
 	total := int64(0)
 	for _, one := range in.all {
@@ -73,11 +77,38 @@ func (p *pass) readShape(ctx context.Context, in inputs, shape source.Shape) err
 		defer p.Progress.done()
 	}
 	for _, one := range some {
-		if err := p.input(ctx, in.feed, one); err != nil {
+		read := p.readChanges
+		if shape == source.ShapeList {
+			read = p.readList
+		}
+		if err := p.input(ctx, in.feed, func() error { return read(ctx, in.feed, one) }); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// readLogs reads what is listed of a source. Tiny objects share commits.
+func (p *pass) readLogs(ctx context.Context, in inputs) error {
+	left, err := p.listing.Left(in.feed.Name())
+	if err != nil || !in.logs || left.Objects == 0 {
+		return err
+	}
+	p.Progress.start("read", in.feed.Name(), left.Bytes, "bytes")
+	defer p.Progress.done()
+	s := p.startStoring(ctx)
+	for o, listErr := range p.listing.Objects(in.feed.Name()) {
+		if err = listErr; err == nil {
+			err = p.input(ctx, in.feed, func() error { return p.readLog(ctx, in.feed, o, s) })
+		}
+		if err != nil {
+			break
+		}
+	}
+	if failed := s.end(); err == nil && failed != nil {
+		err = p.input(ctx, in.feed, func() error { return failed })
+	}
+	return err
 }
 
 func size(in source.Input) (total int64) {
@@ -89,16 +120,11 @@ func size(in source.Input) (total int64) {
 
 // input reads one input. What is wrong with this one alone is noted, and the
 // others go on; only what concerns all of them is an error.
-func (p *pass) input(ctx context.Context, f Feed, in source.Input) error {
+func (p *pass) input(ctx context.Context, f Feed, read func() error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	var err error
-	if in.Shape == source.ShapeList {
-		err = p.readList(ctx, f, in)
-	} else {
-		err = p.readObject(ctx, f, in)
-	}
+	err := read()
 	var mine *storeError
 	switch {
 	case err == nil:
@@ -126,8 +152,8 @@ func stored(err error) error {
 	return &storeError{err}
 }
 
-// readObject reads a log or a changes file on from where it was left.
-func (p *pass) readObject(ctx context.Context, f Feed, in source.Input) error {
+// readChanges reads a changes file on from where it was left.
+func (p *pass) readChanges(ctx context.Context, f Feed, in source.Input) error {
 	obj := in.Objects[0]
 	known, found, err := p.State.ObjectState(ctx, f.Name(), obj.Name)
 	if err != nil {
@@ -137,34 +163,58 @@ func (p *pass) readObject(ctx context.Context, f Feed, in source.Input) error {
 		p.Progress.add(obj.Size)
 		return nil
 	}
-	from := source.Position{Offset: known.Offset, Line: known.Line, Hash: known.Hash}
-	at := from
-	r := &reader{pass: p, feed: f, input: in}
 	s := p.startStoring(ctx)
-	err = f.Read(ctx, in, from, func(b source.Batch) error {
+	err = p.readObject(ctx, f, in, source.Position{Offset: known.Offset, Line: known.Line, Hash: known.Hash}, s)
+	if failed := s.end(); failed != nil {
+		err = failed
+	}
+	return err
+}
+
+func (p *pass) readLog(ctx context.Context, f Feed, o state.Listed, s *storing) error {
+	obj := source.Object{Name: o.Name, Key: o.Key, Size: o.Size, ETag: o.ETag, ModTime: o.ModTime}
+	in := source.Input{Source: f.Name(), Shape: source.ShapeLog, Objects: []source.Object{obj}}
+	return p.readObject(ctx, f, in, source.Position{Offset: o.Offset, Line: o.Line, Hash: o.Hash}, s)
+}
+
+// readObject reads a log or a changes file on from a position.
+func (p *pass) readObject(ctx context.Context, f Feed, in source.Input, from source.Position, s *storing) error {
+	at, obj := from, in.Objects[0]
+	r := &reader{pass: p, feed: f, input: in}
+	err := f.Read(ctx, in, from, func(b source.Batch) error {
 		at = b.Position
 		p.Progress.add(b.Taken)
 		return s.put(r.batch(b, position(f.Name(), obj, b.Position)))
 	})
-	if failed := s.end(); failed != nil {
-		err = failed
-	}
-	return p.objectEnd(ctx, f, obj, at, err)
+	return p.objectEnd(ctx, f, obj, at, s, err)
 }
 
-// storing stores batches, in order, while the next one is being read.
+// storing stores batches, in order, while the next one is being read. Those of
+// many tiny objects share a commit.
 type storing struct {
-	batches chan state.Batch
-	worker  conc.WaitGroup
-	failed  chan struct{} // closed when err is set and the worker has ended
-	err     error
+	groups chan []state.Batch
+	worker conc.WaitGroup
+	failed chan struct{} // closed when err is set and the worker has ended
+	err    error
+
+	group []state.Batch // not handed over yet
+	rows  int           // in it
+	since time.Time     // of its first batch
 }
+
+const (
+	// commitGroups is how many groups one commit takes at most: a commit waits
+	// for the disk.
+	commitGroups = 8
+	groupRows    = 1000        // at which a group is handed over: one full batch, or several
+	groupTime    = time.Second // or then, where a bucket is slow
+)
 
 func (p *pass) startStoring(ctx context.Context) *storing {
-	s := &storing{batches: make(chan state.Batch, commitBatches), failed: make(chan struct{})}
+	s := &storing{groups: make(chan []state.Batch, commitGroups), failed: make(chan struct{})}
 	s.worker.Go(func() {
-		for b := range s.batches {
-			if s.err = stored(p.State.Store(ctx, s.waiting(b)...)); s.err != nil {
+		for g := range s.groups {
+			if s.err = stored(p.State.Store(ctx, s.waiting(g)...)); s.err != nil {
 				close(s.failed)
 				return
 			}
@@ -173,20 +223,15 @@ func (p *pass) startStoring(ctx context.Context) *storing {
 	return s
 }
 
-// commitBatches is how many batches one commit takes at most: a commit waits
-// for the disk.
-const commitBatches = 8
-
-// waiting gives a batch and those that came in meanwhile.
-func (s *storing) waiting(b state.Batch) []state.Batch {
-	all := []state.Batch{b}
-	for len(all) < commitBatches {
+// waiting gives a group and those that came in meanwhile.
+func (s *storing) waiting(all []state.Batch) []state.Batch {
+	for range commitGroups - 1 {
 		select {
-		case next, ok := <-s.batches:
+		case next, ok := <-s.groups:
 			if !ok {
 				return all
 			}
-			all = append(all, next)
+			all = append(all, next...)
 		default:
 			return all
 		}
@@ -194,10 +239,25 @@ func (s *storing) waiting(b state.Batch) []state.Batch {
 	return all
 }
 
-// put hands a batch over; it waits while many are still to be stored.
+// put hands a batch over, perhaps with others later; it waits while many are
+// still to be stored.
 func (s *storing) put(b state.Batch) error {
+	if len(s.group) == 0 {
+		s.since = time.Now()
+	}
+	s.group = append(s.group, b)
+	s.rows += 1 + len(b.Items) + len(b.Rejected)
+	if s.rows < groupRows && time.Since(s.since) < groupTime {
+		return nil
+	}
+	return s.hand()
+}
+
+func (s *storing) hand() error {
+	g := s.group
+	s.group, s.rows = nil, 0
 	select {
-	case s.batches <- b:
+	case s.groups <- g:
 		return nil
 	case <-s.failed:
 		return s.err
@@ -206,13 +266,16 @@ func (s *storing) put(b state.Batch) error {
 
 // end waits until everything is stored.
 func (s *storing) end() error {
-	close(s.batches)
+	if len(s.group) > 0 {
+		_ = s.hand() // its error is s.err
+	}
+	close(s.groups)
 	s.worker.Wait()
 	return s.err
 }
 
 // objectEnd keeps why an object was not read to its end.
-func (p *pass) objectEnd(ctx context.Context, f Feed, obj source.Object, at source.Position, err error) error {
+func (p *pass) objectEnd(ctx context.Context, f Feed, obj source.Object, at source.Position, s *storing, err error) error {
 	var damaged *source.DamagedError
 	switch {
 	case err == nil:
@@ -226,9 +289,9 @@ func (p *pass) objectEnd(ctx context.Context, f Feed, obj source.Object, at sour
 		o := position(f.Name(), obj, at)
 		o.Done, o.Problem = false, damaged.Error()
 		p.Log.Warn("an object is damaged; what was whole is kept", "source", f.Name(), "object", obj.Name, "error", damaged.Err)
-		return stored(p.State.Store(ctx, state.Batch{Object: o, Rejected: []state.Rejected{{
+		return s.put(state.Batch{Object: o, Rejected: []state.Rejected{{
 			Source: f.Name(), Object: obj.Name, Line: damaged.Line + 1, Reason: fmt.Sprintf("damaged after line %d: %v", damaged.Line, damaged.Err),
-		}}}))
+		}}})
 	}
 	return err
 }

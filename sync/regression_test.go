@@ -2,6 +2,7 @@ package sync_test
 
 import (
 	"context"
+	"iter"
 	"net/http"
 	"os"
 	"testing"
@@ -45,9 +46,9 @@ type stopper struct {
 	stop func()
 }
 
-func (s stopper) Inputs(ctx context.Context, reject func(source.Object, int64, string)) ([]source.Input, error) {
+func (s stopper) Inputs(ctx context.Context, reject func(source.Object, int64, string)) iter.Seq2[source.Input, error] {
 	s.stop()
-	return nil, ctx.Err() // as gocloud.dev does for S3
+	return func(yield func(source.Input, error) bool) { yield(source.Input{}, ctx.Err()) } // as gocloud.dev does for S3
 }
 
 func TestStopWhileListing(t *testing.T) {
@@ -107,8 +108,8 @@ func TestUnreadAndInterrupted(t *testing.T) {
 
 type broken struct{ source.Source }
 
-func (broken) Inputs(context.Context, func(source.Object, int64, string)) ([]source.Input, error) {
-	return nil, os.ErrPermission
+func (broken) Inputs(context.Context, func(source.Object, int64, string)) iter.Seq2[source.Input, error] {
+	return func(yield func(source.Input, error) bool) { yield(source.Input{}, os.ErrPermission) }
 }
 
 func TestTooOldInTheOutbox(t *testing.T) {

@@ -135,14 +135,13 @@ func (d *doctor) checkSources(ctx context.Context) {
 
 func (d *doctor) checkSource(ctx context.Context, check string, feed impactsync.Feed) {
 	rejected := 0
-	inputs, err := feed.Inputs(ctx, func(_ source.Object, _ int64, _ string) { rejected++ })
-	if err != nil {
-		d.bad(check, "the url, its permissions (list and read), and whether Segment writes there", err, impactsync.ExitFailed)
-		return
-	}
 	var newest time.Time
 	objects := 0
-	for _, in := range inputs {
+	for in, err := range feed.Inputs(ctx, func(_ source.Object, _ int64, _ string) { rejected++ }) {
+		if err != nil {
+			d.bad(check, "the url, its permissions (list and read), and whether Segment writes there", err, impactsync.ExitFailed)
+			return
+		}
 		for _, o := range in.Objects {
 			objects++
 			if o.ModTime.After(newest) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"iter"
 	"math"
 	"path"
 	"slices"
@@ -100,18 +101,25 @@ type listed struct {
 }
 
 // Inputs implements [source.Source].
-func (l *listed) Inputs(ctx context.Context, reject func(source.Object, int64, string)) ([]source.Input, error) {
-	all, err := l.Source.Inputs(ctx, reject)
-	for _, in := range all {
-		if in.Key == "" || len(in.Objects) == 0 {
-			continue
-		}
-		pattern := l.Pattern(in.Objects[0].Name)
-		for _, a := range l.entries {
-			if a.Pattern == pattern {
-				l.rules.seen[in.Key] = a
+func (l *listed) Inputs(ctx context.Context, reject func(source.Object, int64, string)) iter.Seq2[source.Input, error] {
+	return func(yield func(source.Input, error) bool) {
+		for in, err := range l.Source.Inputs(ctx, reject) {
+			l.note(in)
+			if !yield(in, err) {
+				return
 			}
 		}
 	}
-	return all, err
+}
+
+func (l *listed) note(in source.Input) {
+	if in.Key == "" || len(in.Objects) == 0 {
+		return
+	}
+	pattern := l.Pattern(in.Objects[0].Name)
+	for _, a := range l.entries {
+		if a.Pattern == pattern {
+			l.rules.seen[in.Key] = a
+		}
+	}
 }

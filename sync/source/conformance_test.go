@@ -118,8 +118,11 @@ func conform(t *testing.T, where func(*testing.T) place) {
 			s, err := k.open(p.url)
 			require.NoError(t, err)
 			t.Cleanup(func() { _ = s.Close() })
-			ins, err := s.Inputs(context.Background(), func(o source.Object, _ int64, reason string) { t.Errorf("%s: %s", o.Name, reason) })
-			require.NoError(t, err)
+			var ins []source.Input
+			for in, err := range s.Inputs(context.Background(), func(o source.Object, _ int64, reason string) { t.Errorf("%s: %s", o.Name, reason) }) {
+				require.NoError(t, err)
+				ins = append(ins, in)
+			}
 			require.Len(t, ins, 1)
 			return p, s, ins[0]
 		}
@@ -214,7 +217,8 @@ func TestSourcesOverS3(t *testing.T) {
 		s, err := events.New(context.Background(), events.Config{Name: "web", URL: "s3://nothing/x/?" + query})
 		require.NoError(t, err)
 		defer s.Close()
-		_, err = s.Inputs(context.Background(), nil)
+		for _, err = range s.Inputs(context.Background(), nil) {
+		}
 		require.ErrorContains(t, err, `source "web": s3://nothing/x/: list: not found`)
 		require.NotContains(t, err.Error(), "use_path_style")
 	})

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/impactsync/impactsync/sync/segment"
@@ -94,10 +95,12 @@ type Batch struct {
 type Source interface {
 	// Name is the source's name in the configuration.
 	Name() string
-	// Inputs lists what there is, oldest first, in bounded memory per input.
+	// Inputs lists what there is; an error ends it. Lists and changes come
+	// oldest first, and are few enough to be held in memory. Logs, of which
+	// there may be millions, come in any order.
 	// It may open objects to learn their shape. Objects that cannot be used at
 	// all go to reject with a reason.
-	Inputs(ctx context.Context, reject func(obj Object, line int64, reason string)) ([]Input, error)
+	Inputs(ctx context.Context, reject func(obj Object, line int64, reason string)) iter.Seq2[Input, error]
 	// Read reads an input from a position (lists: always from the zero one)
 	// and calls fn with each batch, in order, in the caller's goroutine. At
 	// the end of the object fn gets a last batch, perhaps without records,

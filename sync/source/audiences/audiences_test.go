@@ -52,10 +52,12 @@ func open(t *testing.T, dir string, audiences map[string]Audience) *Source {
 // inputs gives the inputs, and the rejected objects as "name: reason".
 func inputs(t *testing.T, s *Source) (ins []source.Input, rejected []string) {
 	t.Helper()
-	ins, err := s.Inputs(context.Background(), func(o source.Object, _ int64, reason string) {
+	for in, err := range s.Inputs(context.Background(), func(o source.Object, _ int64, reason string) {
 		rejected = append(rejected, o.Name+": "+reason)
-	})
-	require.NoError(t, err)
+	}) {
+		require.NoError(t, err)
+		ins = append(ins, in)
+	}
 	return ins, rejected
 }
 
@@ -373,7 +375,9 @@ func TestParts(t *testing.T) {
 func TestTwoNamesForOneKey(t *testing.T) {
 	t.Parallel()
 	s := setup(t, map[string]string{"Big Spender.csv": "user_id\nu1\n", "big-spender.csv": "user_id\nu2\n"}, nil)
-	_, err := s.Inputs(context.Background(), nil)
+	var err error
+	for _, err = range s.Inputs(context.Background(), nil) {
+	}
 	var clash *KeyClashError
 	require.ErrorAs(t, err, &clash)
 	require.ErrorIs(t, err, source.ErrConfig)
@@ -470,7 +474,7 @@ func BenchmarkRead(b *testing.B) {
 	require.NoError(b, os.WriteFile(filepath.Join(dir, "vip.csv"), []byte(list.String()), 0o600))
 	s, err := New(context.Background(), Config{URL: "file://" + dir})
 	require.NoError(b, err)
-	ins, err := s.Inputs(context.Background(), nil)
+	ins, err := s.inputs(context.Background(), nil)
 	require.NoError(b, err)
 	b.SetBytes(int64(list.Len()))
 	for b.Loop() {

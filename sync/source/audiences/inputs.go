@@ -8,10 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"strings"
 
-	"github.com/sourcegraph/conc/iter"
+	conciter "github.com/sourcegraph/conc/iter"
 
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
@@ -40,12 +41,35 @@ type found struct {
 // all, as one input, or none if one of them cannot be used); every file of
 // changes is an input. Two names for one key are a [KeyClashError], and a
 // bucket without any object is [source.ErrEmpty].
-func (s *Source) Inputs(ctx context.Context, reject func(obj source.Object, line int64, reason string)) ([]source.Input, error) {
+// Nor are more than [MostFiles] taken: that is [source.ErrConfig].
+func (s *Source) Inputs(ctx context.Context, reject func(obj source.Object, line int64, reason string)) iter.Seq2[source.Input, error] {
+	return func(yield func(source.Input, error) bool) {
+		inputs, err := s.inputs(ctx, reject)
+		for _, in := range inputs {
+			if !yield(in, nil) {
+				return
+			}
+		}
+		if err != nil {
+			yield(source.Input{}, err)
+		}
+	}
+}
+
+// MostFiles bounds the files of a source of lists, which are all looked into
+// in each run, and the memory for it: about 1 kB a file.
+const MostFiles = 100_000
+
+func (s *Source) inputs(ctx context.Context, reject func(obj source.Object, line int64, reason string)) ([]source.Input, error) {
 	var all []found
 	s.missing = nil
 	for o, err := range s.bucket.Objects(ctx) {
 		if err != nil {
 			return nil, fmt.Errorf("source %q: %w", s.cfg.Name, err)
+		}
+		if len(all) == MostFiles {
+			return nil, fmt.Errorf("source %q: %w: %s holds more than %d files; each is looked into in every run: move old ones out of this folder",
+				s.cfg.Name, source.ErrConfig, s.bucket.URL(), MostFiles)
 		}
 		pattern, a := s.lookup(o.Name)
 		all = append(all, found{Object: o, pattern: pattern, audience: a})
@@ -54,7 +78,7 @@ func (s *Source) Inputs(ctx context.Context, reject func(obj source.Object, line
 	if len(all) == 0 {
 		return nil, fmt.Errorf("source %q: %s: %w", s.cfg.Name, s.bucket.URL(), source.ErrEmpty)
 	}
-	sniffer := iter.Mapper[found, error]{MaxGoroutines: sniffWorkers}
+	sniffer := conciter.Mapper[found, error]{MaxGoroutines: sniffWorkers}
 	if err := errors.Join(sniffer.Map(all, func(f *found) error { return s.sniff(ctx, f) })...); err != nil {
 		return nil, fmt.Errorf("source %q: %w", s.cfg.Name, err)
 	}

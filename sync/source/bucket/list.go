@@ -14,6 +14,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,8 +24,8 @@ import (
 	"github.com/impactsync/impactsync/sync/source"
 )
 
-// Objects lists the objects in the order of their names. It leaves out what is
-// no input: the dummy-object.txt of Segment's Validate button
+// Objects lists the objects, each once, in an order that means nothing and in
+// memory that does not grow with them. It leaves out what is no input: the dummy-object.txt of Segment's Validate button
 // (https://segment.com/docs/connections/storage/catalog/aws-s3/), hidden files
 // and folders, markers of folders and of finished jobs, and half-written files
 // (*.tmp, *.part). Folders of file:// that are links are not followed; files
@@ -113,59 +114,91 @@ func fromListing(o *blob.ListObject) source.Object {
 }
 
 func sizeAndTime(size int64, at time.Time) string {
-	return fmt.Sprintf("%d-%d", size, at.UnixNano())
+	b := strconv.AppendInt(make([]byte, 0, 40), size, 10)
+	return string(strconv.AppendInt(append(b, '-'), at.UnixNano(), 10))
 }
 
 // local lists a folder itself: gocloud.dev's listing passes over folders that
 // it may not read, gives links their own size instead of their file's, and
 // loses names at the end of a page where a folder's name begins another's.
 func (b *Bucket) local(ctx context.Context, yield func(source.Object) bool) error {
-	var objects []source.Object
-	err := filepath.WalkDir(b.dir, func(file string, entry fs.DirEntry, err error) error {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
+	w := walk{ctx: ctx, root: b.dir, yield: yield}
+	if err := w.folder(""); err != nil && !errors.Is(err, errEnough) {
+		return fmt.Errorf("%s: list the folder: %w", b.name, err)
+	}
+	return nil
+}
+
+// walk goes through a folder and those in it.
+type walk struct {
+	ctx   context.Context //nolint:containedctx // for one walk
+	root  string
+	yield func(source.Object) bool
+}
+
+var errEnough = errors.New("the caller has enough")
+
+// folderPart is how many entries of a folder are held, and sorted, at a time.
+const folderPart = 16 << 10
+
+// folder lists one folder, of a path with / in it and at its end, or empty for
+// the root. What vanishes meanwhile is passed over; what may not be read is an
+// error, for a list in it would seem to be missing.
+func (w *walk) folder(name string) error {
+	f, err := os.Open(filepath.Join(w.root, filepath.FromSlash(name)))
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) && name != "" {
+			return nil
 		}
-		if err != nil || entry.IsDir() {
-			return enter(file, entry, err, file == b.dir)
-		}
-		info, err := os.Stat(file)
-		if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
+		return err
+	}
+	defer f.Close()
+	for {
+		entries, err := f.ReadDir(folderPart)
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		name, err := filepath.Rel(b.dir, file)
-		objects = append(objects, source.Object{
-			Name: filepath.ToSlash(name), Size: info.Size(), ModTime: info.ModTime(),
-			ETag: sizeAndTime(info.Size(), info.ModTime()),
-		})
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("%s: list the folder: %w", b.name, err)
-	}
-	slices.SortFunc(objects, func(x, y source.Object) int { return strings.Compare(x.Name, y.Name) })
-	for _, o := range objects {
-		if !yield(o) {
-			return nil
+		slices.SortFunc(entries, func(x, y fs.DirEntry) int { return strings.Compare(inPath(x), inPath(y)) })
+		for _, e := range entries {
+			if err := w.entry(name+e.Name(), e); err != nil {
+				return err
+			}
 		}
 	}
-	return nil
 }
 
-// enter decides whether a folder is walked into. What vanishes meanwhile is
-// passed over; what may not be read is an error, for a list in it would seem
-// to be missing.
-func enter(file string, entry fs.DirEntry, err error, isRoot bool) error {
-	base := filepath.Base(file)
-	switch {
-	case isRoot:
-		return err
-	case entry.IsDir() && (strings.HasPrefix(base, ".") || base == "lost+found"):
-		return fs.SkipDir
-	case errors.Is(err, fs.ErrNotExist):
+// inPath is a name as a path has it, for the order of a listing by path: the
+// state looks neighbours up faster than strangers.
+func inPath(e fs.DirEntry) string {
+	if e.IsDir() {
+		return e.Name() + "/"
+	}
+	return e.Name()
+}
+
+func (w *walk) entry(name string, e fs.DirEntry) error {
+	if w.ctx.Err() != nil {
+		return context.Cause(w.ctx)
+	}
+	if e.IsDir() {
+		if strings.HasPrefix(e.Name(), ".") || e.Name() == "lost+found" {
+			return nil
+		}
+		return w.folder(name + "/")
+	}
+	info, err := os.Stat(filepath.Join(w.root, filepath.FromSlash(name)))
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
 		return nil
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	o := source.Object{Name: name, Size: info.Size(), ModTime: info.ModTime(), ETag: sizeAndTime(info.Size(), info.ModTime())}
+	if !w.yield(o) {
+		return errEnough
+	}
+	return nil
 }

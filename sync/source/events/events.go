@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"path"
 	"slices"
 	"strconv"
@@ -76,29 +77,28 @@ func (s *Source) Name() string { return s.cfg.Name }
 // Close implements [source.Source].
 func (s *Source) Close() error { return s.bucket.Close() }
 
-// Inputs lists the objects, each an input, by the time they were written. It
-// opens none, so it rejects none. Objects in a folder of Segment's layout,
-// segment-logs/{source}/{day in milliseconds}/, are left out if all of their
-// day is before StartAt. A bucket without any object is [source.ErrEmpty].
-func (s *Source) Inputs(ctx context.Context, _ func(source.Object, int64, string)) ([]source.Input, error) {
-	var inputs []source.Input
-	empty := true
-	for o, err := range s.bucket.Objects(ctx) {
-		if err != nil {
-			return nil, fmt.Errorf("source %q: %w", s.cfg.Name, err)
+// Inputs lists the objects, each an input, in any order and in memory that does
+// not grow with them. It opens none, so it rejects none. Objects in a folder of
+// Segment's layout, segment-logs/{source}/{day in milliseconds}/, are left out
+// if all of their day is before StartAt. A bucket without any object is
+// [source.ErrEmpty].
+func (s *Source) Inputs(ctx context.Context, _ func(source.Object, int64, string)) iter.Seq2[source.Input, error] {
+	return func(yield func(source.Input, error) bool) {
+		empty := true
+		for o, err := range s.bucket.Objects(ctx) {
+			if err != nil {
+				yield(source.Input{}, fmt.Errorf("source %q: %w", s.cfg.Name, err))
+				return
+			}
+			empty = false
+			if !s.dayBeforeStart(o.Name) && !yield(source.Input{Source: s.cfg.Name, Shape: source.ShapeLog, Objects: []source.Object{o}}, nil) {
+				return
+			}
 		}
-		empty = false
-		if !s.dayBeforeStart(o.Name) {
-			inputs = append(inputs, source.Input{Source: s.cfg.Name, Shape: source.ShapeLog, Objects: []source.Object{o}})
+		if empty {
+			yield(source.Input{}, fmt.Errorf("source %q: %s: %w", s.cfg.Name, s.bucket.URL(), source.ErrEmpty))
 		}
 	}
-	if empty {
-		return nil, fmt.Errorf("source %q: %s: %w", s.cfg.Name, s.bucket.URL(), source.ErrEmpty)
-	}
-	slices.SortStableFunc(inputs, func(a, b source.Input) int {
-		return a.Objects[0].ModTime.Compare(b.Objects[0].ModTime)
-	})
-	return inputs, nil
 }
 
 // dayBeforeStart looks at the folder alone: the object's own time may be one of
