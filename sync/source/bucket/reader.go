@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
@@ -22,8 +23,12 @@ import (
 // middle; what came before it was right.
 var ErrDamaged = errors.New("damaged gzip")
 
-// bufferSize is what is read from a bucket at a time.
+// bufferSize is what is read from a bucket at a time. An object that is smaller
+// has a smaller buffer: there may be a million of them.
 const bufferSize = 256 << 10
+
+// unzippers are at rest: one takes 40 kB.
+var unzippers = sync.Pool{New: func() any { return new(gzip.Reader) }}
 
 // Reader reads the decoded bytes of one object in bounded memory. It is for
 // one goroutine.
@@ -38,6 +43,8 @@ type Reader struct {
 	zipped bool
 	given  int64 // decoded bytes that the caller got
 	slow   bool  // the standard gzip reader is at it
+
+	unzipper *gzip.Reader
 }
 
 // Taken gives the bytes that came from the bucket since it was last asked, as
@@ -84,7 +91,7 @@ func (b *Bucket) newReader(raw *blob.Reader, o source.Object, err error) (*Reade
 }
 
 func (r *Reader) detect() error {
-	buffered := bufio.NewReaderSize(noted{r}, bufferSize)
+	buffered := bufio.NewReaderSize(noted{r}, int(min(bufferSize, r.object.Size)))
 	magic, err := buffered.Peek(2)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return r.explain(err)
@@ -97,7 +104,8 @@ func (r *Reader) detect() error {
 	if r.slow {
 		r.decoded, err = stdgzip.NewReader(buffered)
 	} else {
-		r.decoded, err = gzip.NewReader(buffered)
+		z := unzippers.Get().(*gzip.Reader) //nolint:errcheck,forcetypeassert // nothing else is in there
+		r.decoded, r.unzipper, err = z, z, z.Reset(buffered)
 	}
 	if err != nil {
 		return r.explain(err)
@@ -187,7 +195,13 @@ func (r *Reader) Verify(ctx context.Context) error {
 }
 
 // Close ends the reading.
-func (r *Reader) Close() error { return r.blob.Close() }
+func (r *Reader) Close() error {
+	if r.unzipper != nil {
+		unzippers.Put(r.unzipper)
+		r.decoded, r.unzipper = nil, nil
+	}
+	return r.blob.Close()
+}
 
 func (r *Reader) changed() error {
 	return fmt.Errorf("%s: %q: %w", r.b.name, r.object.Name, source.ErrChanged)

@@ -44,7 +44,11 @@ func NewWindow(src io.Reader, maxLine int, withHash bool) *Window {
 	if maxLine <= 0 {
 		maxLine = DefaultMaxLine
 	}
-	w := &Window{src: src, buf: make([]byte, min(bufferSize, maxLine+1)), max: maxLine, limit: -1}
+	size := min(bufferSize, maxLine+1)
+	if r, ok := src.(*Reader); ok {
+		size = int(min(int64(size), 4096+8*r.object.Size)) // about what it is unzipped
+	}
+	w := &Window{src: src, buf: make([]byte, size), max: maxLine, limit: -1}
 	if withHash {
 		w.sum = sha256.New()
 	}

@@ -114,8 +114,6 @@ type batch struct {
 }
 
 func (b *batch) readAll(ctx context.Context) error {
-	b.records = make([]source.Record, 0, batchRecords)
-	b.changes = make([]segment.TraitChange, 0, batchRecords)
 	for {
 		item, err := b.split.Next()
 		if errors.Is(err, io.EOF) {
