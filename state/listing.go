@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"iter"
@@ -25,8 +26,11 @@ type Listing struct {
 	db   *DB
 	conn *sql.Conn
 	add  *sql.Stmt // of listedRows
-	wait []Listed
+	wait []Listed  // of one source
 	left map[string]Left
+
+	before int64           // rows from before are forgotten when their object is not listed; 0: none
+	seen   map[string]bits // rows whose object is listed, of sources with rows from before
 }
 
 // Left is what a listing holds of one source.
@@ -50,9 +54,15 @@ const (
 		RETURNING source, size`
 )
 
-// NewListing makes an empty listing. The caller closes it.
-func (d *DB) NewListing() *Listing {
-	return &Listing{db: d, left: map[string]Left{}}
+// NewListing makes an empty listing. The caller closes it. Keep is how long
+// [Listing.Forget] keeps what is known of an object that vanished; 0 means for
+// good.
+func (d *DB) NewListing(keep time.Duration) *Listing {
+	l := &Listing{db: d, left: map[string]Left{}, seen: map[string]bits{}}
+	if keep > 0 {
+		l.before = d.now().Add(-keep).UnixNano()
+	}
+	return l
 }
 
 // open makes the table, when there is something to list.
@@ -66,7 +76,7 @@ func (l *Listing) open() error {
 	}
 	l.conn = conn
 	// The sorter takes as much memory as main's cache may have.
-	for _, q := range []string{`PRAGMA main.cache_size = -4096`, listedTable} {
+	for _, q := range []string{`PRAGMA main.cache_size = -4096`, `PRAGMA foreign_keys = OFF`, listedTable} {
 		if _, err := conn.ExecContext(context.Background(), q); err != nil {
 			return err
 		}
@@ -77,6 +87,11 @@ func (l *Listing) open() error {
 
 // Add adds an object, unless there is nothing to read in it.
 func (l *Listing) Add(o Listed) error {
+	if len(l.wait) > 0 && l.wait[0].Source != o.Source {
+		if err := l.flush(); err != nil {
+			return err
+		}
+	}
 	l.wait = append(l.wait, o)
 	if len(l.wait) < listedRows {
 		return nil
@@ -93,6 +108,9 @@ func (l *Listing) flush() (err error) {
 		if err := l.open(); err != nil {
 			return fmt.Errorf("list objects: %w", err)
 		}
+	}
+	if err := l.look(); err != nil {
+		return fmt.Errorf("look objects up: %w", err)
 	}
 	if len(l.wait) == listedRows {
 		return l.taken(l.add.QueryContext(context.Background(), l.args()...))
@@ -176,13 +194,17 @@ func (l *Listing) each(source string, fn func(Listed) error) error {
 
 // Close drops the listing.
 func (l *Listing) Close() error {
-	var errs []error
+	if l.conn == nil {
+		return nil
+	}
+	var err error
 	if l.add != nil {
-		_, err := l.conn.ExecContext(context.Background(), `DROP TABLE temp.listed`)
-		errs = append(errs, l.add.Close(), err)
+		err = l.add.Close()
 	}
-	if l.conn != nil {
-		errs = append(errs, l.conn.Close())
+	// Nobody else is to get a connection with these pragmas.
+	_ = l.conn.Raw(func(any) error { return driver.ErrBadConn })
+	if closed := l.conn.Close(); !errors.Is(closed, sql.ErrConnDone) {
+		err = errors.Join(err, closed)
 	}
-	return errors.Join(errs...)
+	return err
 }

@@ -28,7 +28,7 @@ func TestListing(t *testing.T) {
 		return state.Object{Source: source, Name: name, ETag: "e", Size: 10, ModTime: day.AddDate(0, 0, days)}
 	}
 	list := func(t *testing.T, db *state.DB, objects ...state.Object) *state.Listing {
-		l := db.NewListing()
+		l := db.NewListing(0)
 		t.Cleanup(func() { require.NoError(t, l.Close()) })
 		for _, o := range objects {
 			require.NoError(t, l.Add(state.Listed{Object: o, Key: "key of " + o.Name}))
@@ -78,11 +78,62 @@ func TestListing(t *testing.T) {
 	})
 }
 
+func TestVanishedObjectsAreForgotten(t *testing.T) {
+	t.Parallel()
+	ctx, b := context.Background(), setup(t)
+	object := func(name string) state.Object {
+		return state.Object{Source: "web", Name: name, ETag: "e", Done: true, ModTime: b.now}
+	}
+	event := func(key string, kind state.Kind) []state.Item {
+		return []state.Item{{Person: state.Person{UserID: "u1"}, SeenAt: b.now, Event: &state.Event{Key: key, MessageID: key, Kind: kind, Name: "page", At: b.now, Payload: []byte("{}")}}}
+	}
+	for _, name := range []string{"gone", "waits", "there", "other"} {
+		batch := state.Batch{Object: object(name)}
+		switch name {
+		case "waits":
+			batch.Items = event("m1", state.PageLoad)
+		case "other":
+			batch.Object.Source = "app"
+		}
+		require.NoError(t, b.db.Store(ctx, batch))
+	}
+	known := func() (names []string) {
+		for _, name := range []string{"gone", "waits", "there", "last"} {
+			if _, found, err := b.db.ObjectState(ctx, "web", name); found {
+				require.NoError(t, err)
+				names = append(names, name)
+			}
+		}
+		return names
+	}
+	list := func(after time.Duration, names ...string) {
+		b.now = b.now.Add(after)
+		l := b.db.NewListing(24 * time.Hour)
+		for _, name := range names {
+			require.NoError(t, l.Add(state.Listed{Object: object(name)}))
+		}
+		require.NoError(t, l.Forget("web"))
+		require.NoError(t, l.Close())
+	}
+	list(23*time.Hour, "there")
+	require.Equal(t, []string{"gone", "waits", "there"}, known(), "not yet")
+	require.NoError(t, b.db.Store(ctx, state.Batch{Object: object("last")}))
+	list(2*time.Hour, "there", "new")
+	require.Equal(t, []string{"waits", "there", "last"}, known(), "what waits still says where it came from")
+	_, found, err := b.db.ObjectState(ctx, "app", "other")
+	require.NoError(t, err)
+	require.True(t, found, "of another source")
+	problems, err := b.db.Check(ctx)
+	require.NoError(t, err)
+	require.Empty(t, problems)
+	b.reopen()
+}
+
 // The listing is on disk: what an object costs in memory is nothing.
 func TestListingMemory(t *testing.T) {
 	const n = 50_000
 	db := setup(t).db
-	l := db.NewListing()
+	l := db.NewListing(0)
 	defer func() { require.NoError(t, l.Close()) }()
 	inUse := func() int64 {
 		var m runtime.MemStats

@@ -209,9 +209,11 @@ func (t *tx) heartbeat() error {
 	return err
 }
 
-// number counts the transaction, for [DB.checkLog].
+// countCommit counts the transaction, for [DB.checkLog].
+const countCommit = `UPDATE store SET commits = commits + 1`
+
 func (t *tx) number() error {
-	_, err := t.exec(`UPDATE store SET commits = commits + 1`)
+	_, err := t.exec(countCommit)
 	return err
 }
 

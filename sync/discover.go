@@ -95,6 +95,11 @@ func (p *pass) list(ctx context.Context, f Feed) (inputs, error) {
 	if err := p.State.Reject(ctx, rejected); err != nil {
 		return inputs{}, stored(err)
 	}
+	if in.logs { // of lists not every object is an input
+		if err := p.listing.Forget(f.Name()); err != nil {
+			return inputs{}, stored(fmt.Errorf("forget objects that vanished: %w", err))
+		}
+	}
 	return in, stored(p.noteAge(ctx, f, newest))
 }
 

@@ -152,7 +152,7 @@ func (p *pass) run(ctx context.Context) (err error) {
 }
 
 func (p *pass) takeIn(ctx context.Context) (err error) {
-	p.listing = p.State.NewListing()
+	p.listing = p.State.NewListing(p.keepEvents())
 	defer func() { err = errors.Join(err, p.listing.Close()) }()
 	found, err := p.discover(ctx)
 	if err != nil {
