@@ -2,6 +2,7 @@ package sync_test
 
 import (
 	"compress/gzip"
+	"database/sql"
 	"flag"
 	"fmt"
 	"io"
@@ -128,7 +129,21 @@ func TestHostile(t *testing.T) {
 		r, err := w.run(impactsync.Options{})
 		require.NoError(t, err)
 		require.EqualValues(t, n, r.Counts["rejected"])
+		require.Less(t, w.commits(), int64(20+n/100), "tiny objects share commits")
+		r, err = w.run(impactsync.Options{})
+		require.NoError(t, err)
+		require.Zero(t, r.Counts["rejected"], "what was read is passed over")
 	})
+}
+
+// commits is how many transactions the state has seen.
+func (w *world) commits() (n int64) {
+	w.t.Helper()
+	raw, err := sql.Open("sqlite3", filepath.Join(w.dir, "state.db"))
+	require.NoError(w.t, err)
+	defer raw.Close()
+	require.NoError(w.t, raw.QueryRowContext(w.t.Context(), `SELECT commits FROM store`).Scan(&n))
+	return n
 }
 
 func TestHostileTraitKeys(t *testing.T) {
