@@ -53,6 +53,7 @@ type Source struct {
 	patterns []string // most telling first
 	decoder  segment.Decoder
 	missing  []source.Input
+	most     int // files
 }
 
 var _ source.Source = (*Source)(nil)
@@ -81,7 +82,7 @@ func (e *KeyClashError) Unwrap() error { return source.ErrConfig }
 // New opens the bucket. It tells all that is wrong with the audiences at once;
 // two names for one key are a [KeyClashError].
 func New(ctx context.Context, cfg Config) (*Source, error) {
-	s := &Source{cfg: cfg}
+	s := &Source{cfg: cfg, most: MostFiles}
 	s.cfg.MaxLine = cmp.Or(cfg.MaxLine, bucket.DefaultMaxLine)
 	var errs []error
 	for pattern, a := range cfg.Audiences {

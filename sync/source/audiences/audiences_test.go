@@ -372,6 +372,18 @@ func TestParts(t *testing.T) {
 	})
 }
 
+func TestTooManyFiles(t *testing.T) {
+	t.Parallel()
+	s := setup(t, map[string]string{"a.csv": "user_id\n", "b.csv": "user_id\n", "c.csv": "user_id\n"}, nil)
+	s.most = 3
+	_, rejected := inputs(t, s)
+	require.Empty(t, rejected)
+	s.most = 2
+	_, err := s.inputs(context.Background(), nil)
+	require.ErrorIs(t, err, source.ErrConfig)
+	require.ErrorContains(t, err, "more than 2 files")
+}
+
 func TestTwoNamesForOneKey(t *testing.T) {
 	t.Parallel()
 	s := setup(t, map[string]string{"Big Spender.csv": "user_id\nu1\n", "big-spender.csv": "user_id\nu2\n"}, nil)

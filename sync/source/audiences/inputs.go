@@ -67,9 +67,9 @@ func (s *Source) inputs(ctx context.Context, reject func(obj source.Object, line
 		if err != nil {
 			return nil, fmt.Errorf("source %q: %w", s.cfg.Name, err)
 		}
-		if len(all) == MostFiles {
+		if len(all) == s.most {
 			return nil, fmt.Errorf("source %q: %w: %s holds more than %d files; each is looked into in every run: move old ones out of this folder",
-				s.cfg.Name, source.ErrConfig, s.bucket.URL(), MostFiles)
+				s.cfg.Name, source.ErrConfig, s.bucket.URL(), s.most)
 		}
 		pattern, a := s.lookup(o.Name)
 		all = append(all, found{Object: o, pattern: pattern, audience: a})

@@ -122,8 +122,8 @@ func sizeAndTime(size int64, at time.Time) string {
 // it may not read, gives links their own size instead of their file's, and
 // loses names at the end of a page where a folder's name begins another's.
 func (b *Bucket) local(ctx context.Context, yield func(source.Object) bool) error {
-	w := walk{ctx: ctx, root: b.dir, yield: yield}
-	if err := w.folder(""); err != nil && !errors.Is(err, errEnough) {
+	w := walk{root: b.dir, yield: yield}
+	if err := w.folder(ctx, ""); err != nil && !errors.Is(err, errEnough) {
 		return fmt.Errorf("%s: list the folder: %w", b.name, err)
 	}
 	return nil
@@ -131,7 +131,6 @@ func (b *Bucket) local(ctx context.Context, yield func(source.Object) bool) erro
 
 // walk goes through a folder and those in it.
 type walk struct {
-	ctx   context.Context //nolint:containedctx // for one walk
 	root  string
 	yield func(source.Object) bool
 }
@@ -144,7 +143,7 @@ const folderPart = 16 << 10
 // folder lists one folder, of a path with / in it and at its end, or empty for
 // the root. What vanishes meanwhile is passed over; what may not be read is an
 // error, for a list in it would seem to be missing.
-func (w *walk) folder(name string) error {
+func (w *walk) folder(ctx context.Context, name string) error {
 	f, err := os.Open(filepath.Join(w.root, filepath.FromSlash(name)))
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) && name != "" {
@@ -163,7 +162,7 @@ func (w *walk) folder(name string) error {
 		}
 		slices.SortFunc(entries, func(x, y fs.DirEntry) int { return strings.Compare(inPath(x), inPath(y)) })
 		for _, e := range entries {
-			if err := w.entry(name+e.Name(), e); err != nil {
+			if err := w.entry(ctx, name+e.Name(), e); err != nil {
 				return err
 			}
 		}
@@ -179,15 +178,15 @@ func inPath(e fs.DirEntry) string {
 	return e.Name()
 }
 
-func (w *walk) entry(name string, e fs.DirEntry) error {
-	if w.ctx.Err() != nil {
-		return context.Cause(w.ctx)
+func (w *walk) entry(ctx context.Context, name string, e fs.DirEntry) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
 	if e.IsDir() {
 		if strings.HasPrefix(e.Name(), ".") || e.Name() == "lost+found" {
 			return nil
 		}
-		return w.folder(name + "/")
+		return w.folder(ctx, name+"/")
 	}
 	info, err := os.Stat(filepath.Join(w.root, filepath.FromSlash(name)))
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
