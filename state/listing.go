@@ -20,8 +20,9 @@ type Listed struct {
 // Listing gathers what buckets hold that is still to be read, and sorts it. It
 // stands in a temporary table that only this process sees (TMPDIR says where),
 // of about 150 bytes an object on disk, in some megabytes of memory however
-// many there are. An object that was read to its end and has not changed since
-// costs 3 microseconds and no room. It is for one goroutine.
+// many there are (and as much again on disk while it is read). An object that
+// was read to its end and has not changed since costs a look-up and no room.
+// It is for one goroutine.
 type Listing struct {
 	db   *DB
 	conn *sql.Conn
