@@ -88,6 +88,11 @@ func (l *Listing) open() error {
 
 // Add adds an object, unless there is nothing to read in it.
 func (l *Listing) Add(o Listed) error {
+	if len(l.wait) > 0 && l.wait[0].Source != o.Source { // what waits is of one source
+		if err := l.flush(); err != nil {
+			return err
+		}
+	}
 	if len(l.wait) > 0 && l.wait[0].Source != o.Source {
 		if err := l.flush(); err != nil {
 			return err

@@ -182,9 +182,10 @@ func (p *pass) readObject(ctx context.Context, f Feed, in source.Input, from sou
 	at, obj := from, in.Objects[0]
 	r := &reader{pass: p, feed: f, input: in}
 	err := f.Read(ctx, in, from, func(b source.Batch) error {
+		read := b.Position.Offset - at.Offset
 		at = b.Position
 		p.Progress.add(b.Taken)
-		return s.put(r.batch(b, position(f.Name(), obj, b.Position)))
+		return s.put(r.batch(b, position(f.Name(), obj, b.Position)), read)
 	})
 	return p.objectEnd(ctx, f, obj, at, s, err)
 }
@@ -199,6 +200,7 @@ type storing struct {
 
 	group []state.Batch // not handed over yet
 	rows  int           // in it
+	bytes int64         // that it was made from
 	since time.Time     // of its first batch
 }
 
@@ -207,6 +209,7 @@ const (
 	// for the disk.
 	commitGroups = 8
 	groupRows    = 1000        // at which a group is handed over: one full batch, or several
+	groupBytes   = 4 << 20     // or before it would be made from more: messages can be large
 	groupTime    = time.Second // or then, where a bucket is slow
 )
 
@@ -240,13 +243,19 @@ func (s *storing) waiting(all []state.Batch) []state.Batch {
 }
 
 // put hands a batch over, perhaps with others later; it waits while many are
-// still to be stored.
-func (s *storing) put(b state.Batch) error {
+// still to be stored. It was made from so many bytes.
+func (s *storing) put(b state.Batch, bytes int64) error {
+	if len(s.group) > 0 && s.bytes+bytes > groupBytes {
+		if err := s.hand(); err != nil {
+			return err
+		}
+	}
 	if len(s.group) == 0 {
 		s.since = time.Now()
 	}
 	s.group = append(s.group, b)
 	s.rows += 1 + len(b.Items) + len(b.Rejected)
+	s.bytes += bytes
 	if s.rows < groupRows && time.Since(s.since) < groupTime {
 		return nil
 	}
@@ -255,7 +264,7 @@ func (s *storing) put(b state.Batch) error {
 
 func (s *storing) hand() error {
 	g := s.group
-	s.group, s.rows = nil, 0
+	s.group, s.rows, s.bytes = nil, 0, 0
 	select {
 	case s.groups <- g:
 		return nil
@@ -291,7 +300,7 @@ func (p *pass) objectEnd(ctx context.Context, f Feed, obj source.Object, at sour
 		p.Log.Warn("an object is damaged; what was whole is kept", "source", f.Name(), "object", obj.Name, "error", damaged.Err)
 		return s.put(state.Batch{Object: o, Rejected: []state.Rejected{{
 			Source: f.Name(), Object: obj.Name, Line: damaged.Line + 1, Reason: fmt.Sprintf("damaged after line %d: %v", damaged.Line, damaged.Err),
-		}}})
+		}}}, 0)
 	}
 	return err
 }
