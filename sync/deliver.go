@@ -32,7 +32,6 @@ type dispatch struct {
 	full     bool // the last turn gave all that was asked for
 	asked    state.Want
 	lastSend time.Time
-	failures int // in a row
 
 	fatalOnce sync.Once
 	fatalErr  atomic.Pointer[error] // stops the run; set by workers too
@@ -227,21 +226,14 @@ func (d *dispatch) collect() []state.Outcome {
 // grace is how long requests under way may go on after a stop.
 const grace = 10 * time.Second
 
-// note watches the stream of outcomes for what concerns every request.
+// note watches the stream of outcomes for what concerns a whole host.
 func (d *dispatch) note(o *state.Outcome) {
 	if o.Result != state.Unsent {
 		d.lastSend = d.now()
 	}
-	d.limits.of(o.Claim.Kind.Host()).settled(o.Requests)
-	switch {
-	case o.Throttled: // the host lives: it is no sign of a breakdown
-	case o.Result == state.RetryLater, o.Result == state.Unknown:
-		if d.failures++; d.failures >= breaker(d.Workers) {
-			d.stopWith(fmt.Errorf("%w (%d): the last one: %s; everything stays pending", ErrBreaker, d.failures, o.Error))
-		}
-	case o.Result == state.Delivered, o.Result == state.Refused:
-		d.failures = 0
-	}
+	h := d.limits.of(o.Claim.Kind.Host())
+	h.settled(o.Requests)
+	h.watch(o)
 }
 
 // stopWith ends the run for a reason that every request shares. The first one
@@ -256,9 +248,6 @@ func (d *dispatch) fatal() error {
 	}
 	return nil
 }
-
-// breaker is the number of failures in a row that stops a run.
-func breaker(workers int) int { return max(100, 4*workers) }
 
 // idle decides what to do when nothing can be claimed and nothing is open: wait
 // for a retry or for the rates, or end the phase.
@@ -293,12 +282,12 @@ func (d *dispatch) nextChance(ctx context.Context) (at time.Time, why string, er
 	if err != nil {
 		return time.Time{}, "", err
 	}
-	if traits.Open()+pageLoads.Open() > 0 {
+	if traits.Open()+pageLoads.Open() > 0 && d.limits.tracking.broken() == nil {
 		if at, why, err = d.chanceOf(ctx, state.HostTracking, traits.Pending+pageLoads.Pending); err != nil {
 			return time.Time{}, "", err
 		}
 	}
-	if conversions.Open() > 0 && !d.eventsGap && !d.narrowed() {
+	if conversions.Open() > 0 && !d.eventsGap && !d.narrowed() && d.limits.api.broken() == nil {
 		next, reason, err := d.chanceOf(ctx, state.HostAPI, conversions.Pending)
 		if err != nil {
 			return time.Time{}, "", err

@@ -1,6 +1,7 @@
 package sync_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -29,6 +30,7 @@ type world struct {
 	dir     string
 	sandbox *sandbox.Sandbox
 	server  *httptest.Server
+	hosts   map[string]string // another base than the server's, by host
 	mapping mapping.Settings
 	change  func(*impactsync.Config)
 	listed  time.Time
@@ -76,7 +78,7 @@ func (w *world) open() *state.DB {
 func (w *world) engine(db *state.DB) *impactsync.Engine {
 	w.t.Helper()
 	client, err := impactapi.New(impactapi.Config{
-		AccountSID: "IRsid", AuthToken: "token", TrackingURL: w.server.URL, APIURL: w.server.URL, Connections: 8, MaxRetries: -1, RequestTimeout: 2 * time.Second,
+		AccountSID: "IRsid", AuthToken: "token", TrackingURL: cmp.Or(w.hosts["tracking"], w.server.URL), APIURL: cmp.Or(w.hosts["api"], w.server.URL), Connections: 8, MaxRetries: -1, RequestTimeout: 2 * time.Second,
 	})
 	require.NoError(w.t, err)
 	w.t.Cleanup(client.Close)

@@ -55,13 +55,14 @@ type hostLimit struct {
 	calm    time.Duration // the quiet after a 429 that asks for none
 	changed bool
 	saved   time.Time
+	breaker breaker
 }
 
 const noLimit = 1 << 30
 
 // newHostLimit goes on where an earlier process left.
 func (p *pass) newHostLimit(ctx context.Context, host string) (*hostLimit, error) {
-	h := &hostLimit{state: p.State, now: p.now, calm: leastCalm, met: true}
+	h := &hostLimit{state: p.State, now: p.now, calm: leastCalm, met: true, breaker: breaker{most: breakAt(p.Workers)}}
 	var err error
 	if h.quota, err = p.State.Quota(ctx, host); err != nil {
 		return nil, fmt.Errorf("read the quota of the %s host: %w", host, err)
@@ -96,7 +97,7 @@ func (h *hostLimit) room() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := h.now()
-	if now.Before(h.quota.PausedUntil) {
+	if h.breaker.err != nil || now.Before(h.quota.PausedUntil) {
 		return 0
 	}
 	n := h.pace.room(now)
@@ -135,7 +136,7 @@ func (h *hostLimit) quiet() bool {
 	defer h.mu.Unlock()
 	now := h.now()
 	left, known := h.left(now)
-	return now.Before(h.quota.PausedUntil) || known && left == 0
+	return h.breaker.err != nil || now.Before(h.quota.PausedUntil) || known && left == 0
 }
 
 // wait is how long until there is room, and what stands in the way; 0 when
