@@ -71,6 +71,7 @@ type question struct {
 	limit     *Limit
 	fresh     int64 // not judged before
 	standing  int64 // held by earlier verdicts
+	passed    int64 // others that were let through within the window
 	base      int64 // what they are compared with
 	exempt    bool  // a first sync
 	words     func(n, base int64) string
@@ -80,23 +81,34 @@ type question struct {
 // through within the window counts, against the base at the window's start; a
 // first sync that was let through starts the window anew.
 func (t *tx) ask(q *question) (against string, err error) {
-	var passed int64
 	var base, first sql.NullInt64
 	// Beside min(id), a plain column is that row's: https://sqlite.org/lang_select.html#bareagg
-	if _, err := t.get(`SELECT coalesce(sum(fresh) FILTER (WHERE held = 0), 0), base, min(id) FROM guard_verdicts
-		WHERE scope = ?1 AND direction = ?2 AND unit = ?3 AND at > ?4
-		AND id > coalesce((SELECT max(id) FROM guard_verdicts WHERE scope = ?1 AND direction = ?2 AND unit = ?3 AND exempt = 1), 0)`,
-		[]any{q.scope, q.direction, q.unit, t.now - int64(guardWindow)}, &passed, &base, &first); err != nil {
+	if _, err := t.get(`SELECT base, min(id) FROM guard_verdicts WHERE`+inWindow, t.window(q), &base, &first); err != nil {
 		return "", err
 	}
 	if base.Valid {
 		q.base = base.Int64
 	}
-	n := q.fresh + q.standing + passed
+	n := q.fresh + q.standing + q.passed
 	if q.exempt || !q.limit.exceeded(n, q.base) {
 		return "", nil
 	}
 	return q.words(n, q.base), nil
+}
+
+// inWindow selects the verdicts on a set within the window. One of a clock that
+// was ahead does not count for ever.
+const inWindow = ` scope = ?1 AND direction = ?2 AND unit = ?3 AND at > ?4 AND at < ?5
+	AND id > coalesce((SELECT max(id) FROM guard_verdicts WHERE scope = ?1 AND direction = ?2 AND unit = ?3 AND exempt = 1), 0)`
+
+func (t *tx) window(q *question) []any {
+	return []any{q.scope, q.direction, q.unit, t.now - int64(guardWindow), t.now + int64(guardWindow)}
+}
+
+// sumPassed is what the verdicts of the window let through.
+func (t *tx) sumPassed(q *question) error {
+	_, err := t.get(`SELECT coalesce(sum(fresh) FILTER (WHERE held = 0), 0) FROM guard_verdicts WHERE`+inWindow, t.window(q), &q.passed)
+	return err
 }
 
 // noteVerdict keeps a verdict: for the next ones, and for people.
@@ -177,27 +189,12 @@ func (d *DB) Judge(ctx context.Context) (held []Ruling, err error) {
 	return held, err
 }
 
-// waiting is the part of a trait's rows, in one direction, that waits for a
-// verdict or was held by one.
-type waiting struct {
-	trait           int64
-	exits           bool
-	fresh, standing int64
-}
-
 func (t *tx) judgeTraits() (held []Ruling, err error) {
-	var all []waiting
-	err = t.each(`SELECT v.trait_id, v.is_exit, count(*) FILTER (WHERE f.class IS NULL), count(*) FILTER (WHERE f.class IS NOT NULL)
-		FROM trait_values v LEFT JOIN trait_faults f ON f.trait_id = v.trait_id AND f.profile_id = v.profile_id
-		WHERE v.status = 6 AND v.status > 0 AND f.class IS NOT 'computation' GROUP BY 1, 2`, nil, func(rows *sql.Rows) error {
-		var w waiting
-		err := rows.Scan(&w.trait, &w.exits, &w.fresh, &w.standing)
-		if w.fresh > 0 {
-			all = append(all, w)
-		}
-		return err
-	})
-	if err != nil {
+	if err := t.forgetPassed(); err != nil {
+		return nil, err
+	}
+	all, err := t.waitings()
+	if err != nil || len(all) == 0 {
 		return nil, err
 	}
 	for _, tr := range t.d.ordered() {
@@ -223,7 +220,7 @@ func (t *tx) judgeTraits() (held []Ruling, err error) {
 
 func (t *tx) questionOf(tr *trait, w waiting) (*question, error) {
 	g := t.d.guardOf(tr)
-	q := &question{scope: tr.id, direction: Exits, limit: g.Exits, fresh: w.fresh, standing: w.standing}
+	q := &question{scope: tr.id, direction: Exits, limit: g.Exits, fresh: w.fresh, standing: w.standing, passed: w.passed}
 	if !w.exits {
 		q.direction, q.limit = Joins, g.Joins
 	}
@@ -264,9 +261,15 @@ func (t *tx) markHeld(traitID int64, d Direction) error {
 	return err
 }
 
+// freshRows are those of a trait and direction that wait for their verdict.
+const freshRows = ` v.status = 6 AND v.status > 0 AND v.is_exit = ?2 AND +v.trait_id = ?1
+	AND NOT EXISTS (SELECT 1 FROM trait_faults f WHERE f.trait_id = ?1 AND f.profile_id = v.profile_id AND f.class IS NOT NULL)`
+
 func (t *tx) releaseFresh(q *question) error {
-	n, err := t.exec(`UPDATE trait_values AS v SET status = 1 WHERE v.status = 6 AND v.status > 0 AND v.is_exit = ?2 AND +v.trait_id = ?1
-		AND NOT EXISTS (SELECT 1 FROM trait_faults f WHERE f.trait_id = ?1 AND f.profile_id = v.profile_id AND f.class IS NOT NULL)`, q.scope, q.direction == Exits)
+	if err := t.notePassed(q); err != nil {
+		return err
+	}
+	n, err := t.exec(`UPDATE trait_values AS v SET status = 1 WHERE`+freshRows, q.scope, q.direction == Exits)
 	t.count(q.scope, statusNames[statusHeld], -n)
 	t.count(q.scope, statusNames[statusPending], n)
 	return err

@@ -24,6 +24,9 @@ func (t *tx) judgeConversions() ([]Ruling, error) {
 	}
 	reason := ""
 	for _, q := range all {
+		if err := t.sumPassed(q); err != nil {
+			return nil, err
+		}
 		against, err := t.ask(q)
 		if err != nil {
 			return nil, err

@@ -2,6 +2,7 @@ package state_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"testing"
 	"time"
@@ -99,6 +100,65 @@ func TestChangeStreamsAreJudged(t *testing.T) {
 		b.say("vip", "false", 31, 32)
 		require.Empty(t, b.judge())
 		require.Equal(t, []string{"u31 vip=false"}, b.send(), "what was held before waits for an approval")
+		b.sound()
+	})
+
+	t.Run("who leaves again counts once, however often", func(t *testing.T) {
+		t.Parallel()
+		b := guarded(t)
+		for range 4 { // 60 exits, of 15 people
+			b.say("vip", "false", 0, 15)
+			require.Empty(t, b.judge())
+			require.Len(t, b.send(), 15)
+			b.say("vip", "true", 0, 15)
+			b.judge()
+			require.Len(t, b.send(), 15)
+		}
+		b.say("vip", "false", 0, 30)
+		require.Empty(t, b.judge(), "30 people of 100")
+		require.Len(t, b.send(), 30)
+		b.say("vip", "true", 0, 2)
+		b.judge()
+		b.send()
+		b.say("vip", "false", 0, 2)
+		b.say("vip", "false", 30, 31)
+		require.Equal(t, "31 of 100 people told true would leave within 24 hours (31 %): more than 30 % and at least 10", b.judge()[0].Reason)
+		require.Empty(t, b.send())
+
+		b.now = b.now.Add(25 * time.Hour)
+		b.say("vip", "false", 40, 43)
+		require.Empty(t, b.judge(), "the window begins anew")
+		require.Len(t, b.send(), 3)
+		b.sound()
+	})
+
+	t.Run("who was let through and is forgotten leaves nothing behind", func(t *testing.T) {
+		t.Parallel()
+		b := guarded(t)
+		b.say("vip", "false", 0, 3)
+		b.judge()
+		b.send()
+		for i := range 3 {
+			_, err := b.db.Forget(context.Background(), user(fmt.Sprintf("u%d", i)))
+			require.NoError(t, err)
+		}
+		require.Zero(t, b.number(`SELECT count(*) FROM guard_passed`))
+		b.sound()
+	})
+
+	t.Run("a clock that was ahead does not count for ever", func(t *testing.T) {
+		t.Parallel()
+		b := guarded(t)
+		right := b.now
+		b.now = b.now.Add(1000 * time.Hour)
+		b.say("vip", "false", 0, 25)
+		require.Empty(t, b.judge())
+		require.Len(t, b.send(), 25)
+		b.now = right
+		b.reopen()
+		b.say("vip", "false", 50, 70)
+		require.Empty(t, b.judge(), "the 25 of the clock that was ahead are out of the window")
+		require.Len(t, b.send(), 20)
 		b.sound()
 	})
 
@@ -367,4 +427,14 @@ func TestANewComputationUnderAKnownKeyIsHeld(t *testing.T) {
 		require.Equal(t, []string{"u1 points=2"}, b.send())
 		b.sound()
 	})
+}
+
+// number is the one value of a query.
+func (b *bench) number(query string) (n int) {
+	b.t.Helper()
+	raw, err := sql.Open("sqlite3", b.path)
+	require.NoError(b.t, err)
+	defer raw.Close()
+	require.NoError(b.t, raw.QueryRowContext(context.Background(), query).Scan(&n))
+	return n
 }

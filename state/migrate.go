@@ -94,7 +94,11 @@ func (d *DB) checkSchema(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	if want := int64(len(names)); have > want {
+	want, err := goose.NumericComponent(names[len(names)-1])
+	if err != nil {
+		return err
+	}
+	if have > want {
 		return fmt.Errorf("%w: %s has schema %d, this program knows %d", ErrNewer, o.Path, have, want)
 	} else if have < want && !o.Older {
 		return fmt.Errorf("%w: %s has schema %d, this program wants %d", ErrOlder, o.Path, have, want)

@@ -11,6 +11,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/pressly/goose/v3"
 	"github.com/stretchr/testify/require"
 
 	"github.com/impactsync/impactsync/state"
@@ -29,6 +30,13 @@ func schemaFiles(t *testing.T, upTo int) fstest.MapFS {
 		all[name] = &fstest.MapFile{Data: data}
 	}
 	return all
+}
+
+func versionOf(t *testing.T, name string) int {
+	t.Helper()
+	n, err := goose.NumericComponent(name)
+	require.NoError(t, err)
+	return int(n)
 }
 
 func options(path string) state.Options {
@@ -61,7 +69,7 @@ func TestUpgrade(t *testing.T) {
 	names, err := fs.Glob(state.Schemas(), "migrations/*.sql")
 	require.NoError(t, err)
 	for i := range names {
-		t.Run(names[i], func(t *testing.T) { worksOn(t, madeWith(t, i+1, schemaFiles(t, i+1))) })
+		t.Run(names[i], func(t *testing.T) { worksOn(t, madeWith(t, versionOf(t, names[i]), schemaFiles(t, i+1))) })
 	}
 }
 
@@ -101,9 +109,9 @@ func TestNextSchema(t *testing.T) {
 	ctx := context.Background()
 	names, err := fs.Glob(state.Schemas(), "migrations/*.sql")
 	require.NoError(t, err)
-	newest := len(names)
+	newest := versionOf(t, names[len(names)-1])
 	path := madeWith(t, newest, state.Schemas())
-	more := schemaFiles(t, newest)
+	more := schemaFiles(t, len(names))
 	more[fmt.Sprintf("migrations/%05d_next.sql", newest+1)] = &fstest.MapFile{Data: []byte("-- +goose Up\nALTER TABLE runs ADD COLUMN mood TEXT;\n")}
 	upgraded := state.SetSchemas(more)
 
