@@ -16,9 +16,9 @@ var ErrNothingHeld = errors.New("nothing is held")
 
 // Approval lets a part of a held set through.
 type Approval struct {
-	Key         string // of the trait; not for ConversionBatch
+	Key         string // of the trait; not for ConversionBatch and Suppressions
 	Direction   Direction
-	Most        int64  // rows; not for NewComputation
+	Most        int64  // rows, or people of Suppressions; not for NewComputation
 	Computation string // the id of a computation, or of its space
 }
 
@@ -35,8 +35,12 @@ type Approved struct {
 func (d *DB) Approve(ctx context.Context, a Approval) (res Approved, err error) {
 	return res, d.update(ctx, func(t *tx) error {
 		d.traits = nil // another process may have made the trait
-		scope, of := int64(scopeConversions), "conversions"
-		if a.Direction != ConversionBatch {
+		scope, of := int64(scopeConversions), string(a.Direction)
+		switch a.Direction {
+		case ConversionBatch:
+		case Suppressions:
+			scope = scopeSuppressions
+		default:
 			tr, err := t.traitByKey(a.Key)
 			if err != nil {
 				return err
@@ -67,28 +71,35 @@ func (d *DB) Approve(ctx context.Context, a Approval) (res Approved, err error) 
 
 // heldBy selects the rows that a verdict on a direction holds.
 func heldBy(d Direction) string {
-	if d == ConversionBatch {
+	switch d {
+	case ConversionBatch:
 		return `SELECT id` + standingConversions
+	case Suppressions:
+		return `SELECT profile_id FROM suppressions WHERE held = 1 AND person = profile_id`
 	}
 	return `SELECT v.profile_id FROM trait_values v JOIN trait_faults f ON f.trait_id = v.trait_id AND f.profile_id = v.profile_id AND f.class = ?2
 		WHERE v.status = 6 AND v.status > 0 AND +v.trait_id = ?1`
 }
 
 func heldArgs(scope int64, d Direction) []any {
-	if d == ConversionBatch {
+	if d == ConversionBatch || d == Suppressions {
 		return nil
 	}
 	return []any{scope, d}
 }
 
 // releaseApproved makes held rows due as far as approvals go.
-func (t *tx) releaseApproved() error {
+func (t *tx) releaseApproved() error { return t.useApprovals(false, t.release) }
+
+// useApprovals lets held things go as far as approvals do: of suppressions, or
+// all others.
+func (t *tx) useApprovals(suppressions bool, release func(scope int64, d Direction, most int64) (int64, error)) error {
 	type approval struct {
 		id, scope, left int64
 		direction       Direction
 	}
 	var all []approval
-	err := t.each(`SELECT id, scope, direction, amount - used FROM approvals WHERE used < amount AND expires_at > ? ORDER BY id`, []any{t.now}, func(rows *sql.Rows) error {
+	err := t.each(`SELECT id, scope, direction, amount - used FROM approvals WHERE used < amount AND expires_at > ? AND (direction = 'suppressions') = ? ORDER BY id`, []any{t.now, suppressions}, func(rows *sql.Rows) error {
 		var a approval
 		err := rows.Scan(&a.id, &a.scope, &a.direction, &a.left)
 		all = append(all, a)
@@ -98,7 +109,7 @@ func (t *tx) releaseApproved() error {
 		return err
 	}
 	for _, a := range all {
-		n, err := t.release(a.scope, a.direction, a.left)
+		n, err := release(a.scope, a.direction, a.left)
 		if err != nil {
 			return err
 		}

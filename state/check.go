@@ -61,7 +61,7 @@ var checks = []struct{ what, query string }{
 			AND v.status = CASE c.name WHEN 'settled' THEN 0 WHEN 'pending' THEN 1 WHEN 'in_flight' THEN 2 WHEN 'retry_later' THEN 3 WHEN 'refused' THEN 4 WHEN 'unknown' THEN 5 ELSE 6 END) LIMIT 10`},
 	{"what the guard holds", `SELECT f.class || ' of trait ' || f.trait_id || ' profile ' || f.profile_id FROM trait_faults f
 		LEFT JOIN trait_values v ON v.trait_id = f.trait_id AND v.profile_id = f.profile_id
-		WHERE f.class IN ('exits', 'joins', 'computation') AND (v.status IS NOT 6 OR f.class = 'exits' AND v.is_exit = 0 OR f.class = 'joins' AND v.is_exit = 1) LIMIT 10`},
+		WHERE f.class IN ('exits', 'joins', 'computation', 'suppressions') AND (v.status IS NOT 6 OR f.class = 'exits' AND v.is_exit = 0 OR f.class = 'joins' AND v.is_exit = 1) LIMIT 10`},
 	{"counters of events", `SELECT c.name || ': counted ' || c.value || ', is ' || r.n FROM counters c JOIN (
 			SELECT s.scope, s.name, (SELECT count(*) FROM deliveries d WHERE d.kind = s.kind AND d.status = s.status) AS n FROM (
 				SELECT k.scope, k.kind, st.status, st.name FROM (SELECT 0 AS scope, 'page_load' AS kind UNION ALL VALUES (-1, 'conversion')) k,

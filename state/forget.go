@@ -37,12 +37,15 @@ func (d *DB) Forget(ctx context.Context, p Person) (removed int64, err error) {
 type forgetting struct {
 	*tx
 	done    map[int64]bool
-	ids     map[string]string // every id of the forgotten, with the one they were named by
+	ids     map[string]string    // every id of the forgotten, with the one they were named by
+	visit   func(id int64) error // what is done with each profile
 	removed int64
 }
 
 func newForgetting(t *tx) *forgetting {
-	return &forgetting{tx: t, done: map[int64]bool{}, ids: map[string]string{}}
+	f := &forgetting{tx: t, done: map[int64]bool{}, ids: map[string]string{}}
+	f.visit = f.rows
+	return f
 }
 
 // everybody forgets the person, and whoever is a user with this hashed address.
@@ -112,13 +115,13 @@ func (f *forgetting) profile(prof profile, name string) error {
 	}
 	for _, a := range aliases {
 		f.ids[a.person.AnonymousID] = name
-		if err := f.rows(a.id); err != nil { // events from before it was absorbed
+		if err := f.visit(a.id); err != nil { // events from before it was absorbed
 			return err
 		}
 	}
 	_, key := prof.person.kindAndKey()
 	f.ids[key] = name
-	return f.rows(prof.id)
+	return f.visit(prof.id)
 }
 
 // riders takes a user's anonymous id and hashed address along, unless they
@@ -172,7 +175,7 @@ func (f *forgetting) rows(id int64) error {
 	if err != nil {
 		return err
 	}
-	for _, q := range []string{`DELETE FROM attempts WHERE profile_id = ?`, `DELETE FROM guard_passed WHERE profile_id = ?`, `DELETE FROM profiles WHERE id = ?`} {
+	for _, q := range []string{`DELETE FROM attempts WHERE profile_id = ?`, `DELETE FROM guard_passed WHERE profile_id = ?`, `DELETE FROM suppressions WHERE profile_id = ?`, `DELETE FROM profiles WHERE id = ?`} {
 		n, err := f.exec(q, id)
 		if err != nil {
 			return err
@@ -242,80 +245,4 @@ func (t *tx) forgotten(c *Claim) (bool, error) {
 	}
 	_, err := t.get(`SELECT 1 FROM profiles WHERE id = ?`, []any{c.Profile}, &there)
 	return !there, err
-}
-
-// Suppress takes people out of the queue whose messages Segment blocks from
-// now on: their events go, and so does all else that is known of them. But
-// where sendFalse is set, an audience that impact.com may hold as true is kept
-// until it was told false, once. It gives how many are kept for that. At most
-// some thousands at a time, after the inputs are read and before anything is
-// claimed: who is on the list is taken out again in each run.
-func (d *DB) Suppress(ctx context.Context, people []Person, sendFalse bool) (waiting int64, err error) {
-	return waiting, d.update(ctx, func(t *tx) error {
-		waiting = 0
-		if err := t.loadTraits(); err != nil {
-			return err
-		}
-		f := newForgetting(t)
-		for _, p := range people {
-			kept, err := f.suppress(p, sendFalse)
-			if err != nil {
-				return err
-			}
-			waiting += one(kept)
-		}
-		return nil
-	})
-}
-
-func (f *forgetting) suppress(p Person, sendFalse bool) (kept bool, err error) {
-	prof, found, err := f.find(p)
-	if err != nil {
-		return false, err
-	}
-	if found && sendFalse && prof.absorbed == 0 {
-		if kept, err = f.lastFalse(prof.id); err != nil || kept {
-			return kept, err
-		}
-	}
-	_, name := p.kindAndKey()
-	return false, f.profile(prof, name)
-}
-
-// lastFalse makes false wanted of all that may be held as true, and removes
-// the rest. It gives false where nothing is left to say.
-func (f *forgetting) lastFalse(id int64) (kept bool, err error) {
-	for _, tr := range f.d.traits {
-		old, err := f.traitRow(tr, id)
-		if err != nil {
-			return false, err
-		}
-		if !old.exists {
-			continue
-		}
-		if tr.class != Audience || !old.told() {
-			f.countRun("forgotten", one(old.status != statusSettled))
-			if err := f.deleteTraitRow(old); err != nil {
-				return false, err
-			}
-			continue
-		}
-		kept = true
-		if old.wanted.String == falseText && old.status != statusHeld {
-			continue
-		}
-		next := old
-		next.wanted, next.wantedAt, next.orderedAt = sql.NullString{String: falseText, Valid: true}, f.now, sql.NullInt64{}
-		next.origin, next.receivedAt, next.messageID = sql.NullInt64{}, sql.NullInt64{}, sql.NullString{}
-		next = next.moved()
-		f.countMove(old, next)
-		if err := f.put(old, next); err != nil {
-			return false, err
-		}
-	}
-	if !kept {
-		return false, nil
-	}
-	_, err = f.dropEvents(id)
-	return true, err
 }

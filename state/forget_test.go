@@ -261,8 +261,10 @@ func TestSuppress(t *testing.T) {
 		b.t.Helper()
 		n, err := b.db.Suppress(context.Background(), []state.Person{user("u1"), user("u2"), user("nobody")}, lastFalse)
 		require.NoError(b.t, err)
+		judged, err := b.db.JudgeSuppressions(context.Background(), lastFalse)
+		require.NoError(b.t, err)
 		b.sound()
-		return n
+		return n + judged.Waiting
 	}
 	start := func(t *testing.T) *bench {
 		t.Helper()

@@ -15,6 +15,8 @@ type Guards struct {
 	Trait func(key string) Guard
 	// Conversions limits the outbox.
 	Conversions ConversionGuard
+	// Suppressions limits who is taken out as suppressed, of all people known; nil means no limit.
+	Suppressions *Limit
 }
 
 // Guard says which changes of one audience are too many to be believed. The

@@ -57,7 +57,8 @@ func (m *merge) writeExits() error {
 const (
 	// A plus before trait_id keeps SQLite to the index of what is due.
 	newJoins  = ` FROM trait_values WHERE status = 1 AND status > 0 AND is_exit = 0 AND +trait_id = ?1 AND origin = ?2`
-	heldJoins = ` FROM trait_values WHERE status = 6 AND status > 0 AND is_exit = 0 AND +trait_id = ?1 AND origin < 0`
+	heldJoins = ` FROM trait_values AS v WHERE status = 6 AND status > 0 AND is_exit = 0 AND +trait_id = ?1 AND origin < 0
+		AND NOT EXISTS (SELECT 1 FROM trait_faults f WHERE f.trait_id = v.trait_id AND f.profile_id = v.profile_id AND f.class = 'suppressions')`
 )
 
 // judgeJoins decides anew on all of them.

@@ -5,7 +5,7 @@ import "database/sql"
 // HeldSet is what the guard holds back of one trait, or of the conversions, in
 // one direction.
 type HeldSet struct {
-	Key       string    `json:"key,omitempty"` // "" for conversions
+	Key       string    `json:"key,omitempty"` // "" for conversions and suppressions
 	Direction Direction `json:"direction"`
 	Held      int64     `json:"held"`
 	Reason    string    `json:"reason"`
@@ -42,7 +42,11 @@ func (v *view) heldSample(s *HeldSet) error {
 		FROM trait_values v JOIN traits t ON t.id = +v.trait_id AND t.key = ?1 JOIN profiles p ON p.id = v.profile_id
 		JOIN trait_faults f ON f.trait_id = v.trait_id AND f.profile_id = v.profile_id AND f.class = ?2
 		WHERE v.status = 6 AND v.status > 0 LIMIT ?3`, []any{s.Key, s.Direction, heldSample}
-	if s.Direction == ConversionBatch {
+	switch s.Direction {
+	case Suppressions:
+		query, args = `SELECT coalesce(p.user_id, p.anonymous_id, p.email_sha1, '') FROM suppressions s JOIN profiles p ON p.id = s.person
+			WHERE s.held = 1 AND s.person = s.profile_id LIMIT ?`, []any{heldSample}
+	case ConversionBatch:
 		query, args = `SELECT event || coalesce(' ' || order_id, '') || coalesce(printf(' %.2f ', amount / 100.0) || currency, '')`+standingConversions+` LIMIT ?`, []any{heldSample}
 	}
 	return v.each(query, args, func(rows *sql.Rows) error {

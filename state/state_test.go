@@ -21,6 +21,7 @@ type bench struct {
 
 	guards map[string]state.Guard
 	sales  state.ConversionGuard
+	most   *state.Limit // of suppressions
 }
 
 var binding = state.Binding{AccountSID: "IRsid", CampaignID: "1", Hosts: "loopback"}
@@ -51,7 +52,7 @@ func (b *bench) reopen() {
 }
 
 func (b *bench) limits() state.Guards {
-	return state.Guards{Trait: func(key string) state.Guard { return b.guards[key] }, Conversions: b.sales}
+	return state.Guards{Trait: func(key string) state.Guard { return b.guards[key] }, Conversions: b.sales, Suppressions: b.most}
 }
 
 // judge is the end of the reading.

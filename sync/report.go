@@ -27,8 +27,10 @@ type Report struct {
 	PageLoads   state.Counts     `json:"page_loads"`
 	Conversions state.Counts     `json:"conversions"`
 	Adopted     int64            `json:"adopted,omitempty"`
-	Stale       []StaleSource    `json:"stale_sources,omitempty"`
-	Missing     []string         `json:"missing_lists,omitempty"`
+	// HeldSuppressions are people whose suppression the guard holds.
+	HeldSuppressions int64         `json:"held_suppressions,omitempty"`
+	Stale            []StaleSource `json:"stale_sources,omitempty"`
+	Missing          []string      `json:"missing_lists,omitempty"`
 }
 
 // Open is what could still be sent.
@@ -72,6 +74,8 @@ func (p *pass) exit(err error) (code int, note string) {
 			p.unfinished = "narrowed to some people, traits or sources"
 		}
 		return ExitUnfinished, fmt.Sprintf("%d still due: %s", r.Open(), p.unfinished)
+	case r.HeldSuppressions > 0:
+		return ExitHeld, fmt.Sprintf("the suppression of %d people held back, and %d changes", r.HeldSuppressions, r.Held())
 	case r.Held() > 0:
 		return ExitHeld, fmt.Sprintf("%d held back", r.Held())
 	case r.Counts["refused"] > 0 || r.Counts["rejected"] > 0 || len(r.Stale) > 0:

@@ -18,9 +18,9 @@ type Suppressions interface {
 // suppressChunk is how many people go into one transaction.
 const suppressChunk = 500
 
-// suppress takes everybody out again who is on a list of suppressed people.
-// It comes after the reading, which may have brought them in, and before the
-// sending; without the list nothing is sent.
+// suppress takes everybody out again who is on a list of suppressed people, as
+// far as the guard lets them through. It comes after the reading, which may have
+// brought them in, and before the sending; without the list nothing is sent.
 func (p *pass) suppress(ctx context.Context) error {
 	var wait []state.Person
 	var listed, waiting int64
@@ -49,8 +49,17 @@ func (p *pass) suppress(ctx context.Context) error {
 	if err := flush(); err != nil {
 		return fmt.Errorf("take suppressed people out: %w", err)
 	}
+	judged, err := p.State.JudgeSuppressions(ctx, p.SuppressedFalse)
+	if err != nil {
+		return fmt.Errorf("take suppressed people out: %w", err)
+	}
+	p.report.HeldSuppressions = judged.Held
 	if listed > 0 {
-		p.Log.Info("suppressed people taken out", "listed", listed, "to_be_told_false", waiting)
+		p.Log.Info("suppressed people taken out", "listed", listed, "to_be_told_false", waiting+judged.Waiting)
+	}
+	if judged.Held > 0 {
+		p.Log.Warn("the guard holds suppressions: nothing is sent about these people meanwhile", "people", judged.Held, "reason", judged.Reason,
+			"hint", "impactsync status shows some of them, and the command that lets them through")
 	}
 	return nil
 }

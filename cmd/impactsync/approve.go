@@ -12,14 +12,14 @@ import (
 
 // approvals are the flags of approve: one of them says what goes.
 type approvals struct {
-	exits, joins, conversions int64
-	computation               string
+	exits, joins, conversions, suppressions int64
+	computation                             string
 }
 
 func (a *app) approveCommand() *cobra.Command {
 	var n approvals
 	c := &cobra.Command{
-		Use:   "approve [KEY] --exits N | --joins N | --computation ID | --conversions N",
+		Use:   "approve [KEY] --exits N | --joins N | --computation ID | --conversions N | --suppressions N",
 		Short: "Let through some of what the guard holds",
 		Long: `Let through some of what the guard holds; impactsync status tells what that is, and
 why. Look at the input first: a broken list looks like a mass exit.
@@ -30,6 +30,8 @@ why. Look at the input first: a broken list looks like a mass exit.
                                 as the key's own, for good; its exits and joins are
                                 then judged as any others
   approve --conversions N       up to N conversions may go, the oldest first
+  approve --suppressions N      up to N people on the list of suppressed people are
+                                taken out
 
 A number counts for 24 hours, and for what is held now. The next run sends.` +
 			exits("approved", "1   failed; or nothing like it is held", exitStateLine, "64  usage or configuration, or a key that the state does not know"),
@@ -46,6 +48,7 @@ A number counts for 24 hours, and for what is held now. The next run sends.` +
 	f.Int64Var(&n.exits, "exits", 0, "how many exits may go")
 	f.Int64Var(&n.joins, "joins", 0, "how many joins may go")
 	f.Int64Var(&n.conversions, "conversions", 0, "how many conversions may go")
+	f.Int64Var(&n.suppressions, "suppressions", 0, "how many people may be suppressed")
 	f.StringVar(&n.computation, "computation", "", "the computation's id, or its space's where it has none")
 	return c
 }
@@ -55,27 +58,29 @@ const approveHint = "impactsync status shows what is held, with the command for 
 func (n approvals) approval(args []string) (state.Approval, error) {
 	var what state.Approval
 	given := 0
-	for _, is := range []bool{n.exits != 0, n.joins != 0, n.conversions != 0, n.computation != ""} {
+	for _, is := range []bool{n.exits != 0, n.joins != 0, n.conversions != 0, n.suppressions != 0, n.computation != ""} {
 		if is {
 			given++
 		}
 	}
 	switch {
 	case given > 1:
-		return what, usage(approveHint, "one of --exits, --joins, --conversions and --computation at a time")
+		return what, usage(approveHint, "one of --exits, --joins, --conversions, --suppressions and --computation at a time")
 	case n.exits > 0:
 		what = state.Approval{Direction: state.Exits, Most: n.exits}
 	case n.joins > 0:
 		what = state.Approval{Direction: state.Joins, Most: n.joins}
 	case n.conversions > 0:
 		what = state.Approval{Direction: state.ConversionBatch, Most: n.conversions}
+	case n.suppressions > 0:
+		what = state.Approval{Direction: state.Suppressions, Most: n.suppressions}
 	case n.computation != "":
 		what = state.Approval{Direction: state.NewComputation, Computation: n.computation}
 	default:
-		return what, usage(approveHint, "one of --exits N, --joins N, --conversions N (more than 0) and --computation ID is required")
+		return what, usage(approveHint, "one of --exits N, --joins N, --conversions N, --suppressions N (more than 0) and --computation ID is required")
 	}
-	if (len(args) == 0) != (what.Direction == state.ConversionBatch) {
-		return what, usage(approveHint, "a trait key goes with --exits, --joins and --computation, and none with --conversions")
+	if (len(args) == 0) != (what.Direction == state.ConversionBatch || what.Direction == state.Suppressions) {
+		return what, usage(approveHint, "a trait key goes with --exits, --joins and --computation, and none with --conversions and --suppressions")
 	}
 	if len(args) > 0 {
 		what.Key = args[0]
@@ -101,6 +106,8 @@ func (a *app) approve(ctx context.Context, db *state.DB, what state.Approval) er
 		switch what.Direction {
 		case state.NewComputation:
 			fmt.Fprintf(w, "%s: computation %s approved; %s held for it now. The next run judges them as any others.\n", v.Key, what.Computation, count(v.Held, "change"))
+		case state.Suppressions:
+			fmt.Fprintf(w, "%s approved for 24 hours; %d held now. The next run takes these people out.\n", count(v.Approved, "suppression"), v.Held)
 		case state.ConversionBatch:
 			fmt.Fprintf(w, "%s approved for 24 hours; %d held now. The next run sends them.\n", count(v.Approved, "conversion"), v.Held)
 		default:

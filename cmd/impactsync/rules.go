@@ -83,6 +83,7 @@ func (r *rules) guard(key string) state.Guard {
 func (r *rules) guards() state.Guards {
 	c := r.general.Conversions
 	g := state.Guards{Trait: r.guard, Conversions: state.ConversionGuard{FirstSync: r.general.FirstSync == "hold"}}
+	g.Suppressions = &state.Limit{Percent: r.general.MaxSuppressions.Percent, AtLeast: int64(r.general.MaxSuppressions.AtLeast)}
 	if c.On {
 		g.Conversions.Count = &state.Limit{Percent: c.Percent, AtLeast: int64(c.AtLeast)}
 		if c.Money > 0 {

@@ -223,6 +223,9 @@ func asides(r impactsync.Report) (lines []string) {
 	if waits := r.Traits.Refused + r.PageLoads.Refused + r.Conversions.Refused; waits > 0 {
 		lines = append(lines, "refused in all: "+humanize.Comma(waits))
 	}
+	if r.HeldSuppressions > 0 {
+		lines = append(lines, "suppressions held, nothing is sent about these people meanwhile: "+humanize.Comma(r.HeldSuppressions))
+	}
 	add("looked_up", "conversions whose verdict was looked up")
 	add("verdict_fault", "of them faults (impactsync status tells the reasons)")
 	add("too_old", "messages older than maxEventAge")

@@ -158,7 +158,7 @@ func writeAudiences(w io.Writer, all []state.AudienceStatus) {
 }
 
 // oneOf names one row of a held set.
-var oneOf = map[state.Direction]string{state.Exits: "exit", state.Joins: "join", state.ConversionBatch: "conversion", state.NewComputation: "change"}
+var oneOf = map[state.Direction]string{state.Exits: "exit", state.Joins: "join", state.ConversionBatch: "conversion", state.NewComputation: "change", state.Suppressions: "suppression"}
 
 func writeHeld(w io.Writer, all []state.HeldSet) {
 	for _, h := range all {

@@ -9,3 +9,70 @@ CREATE TABLE guard_passed (
   at         INTEGER NOT NULL,              -- the last time
   PRIMARY KEY (profile_id, trait_id, is_exit)
 ) WITHOUT ROWID;
+
+-- Whom a list of suppressed people names, where that would take something from
+-- them: until the guard has let it through and it is done.
+CREATE TABLE suppressions (
+  profile_id INTEGER PRIMARY KEY,
+  person     INTEGER NOT NULL,              -- profiles.id of whom the list names; the others are more ids of theirs
+  run        INTEGER NOT NULL,              -- whose list named them last
+  held       INTEGER NOT NULL DEFAULT 0     -- 1: the guard holds it, and all that is due of the person with it
+);
+CREATE INDEX suppressions_person ON suppressions (person);
+
+-- Verdicts and approvals of suppressions, too: scope -2. SQLite cannot change a
+-- CHECK, and it would look for the table in the views while it is away.
+PRAGMA legacy_alter_table = ON;
+
+CREATE TABLE guard_verdicts_new (
+  id        INTEGER PRIMARY KEY,
+  scope     INTEGER NOT NULL,               -- as in counters; -2: suppressions
+  direction TEXT NOT NULL CHECK (direction IN ('exits', 'joins', 'conversions', 'suppressions')),
+  unit      TEXT NOT NULL DEFAULT '',       -- '': rows; else the currency of an amount, in hundredths
+  run       INTEGER NOT NULL,
+  at        INTEGER NOT NULL,
+  fresh     INTEGER NOT NULL,               -- how many were judged, beside what is held already
+  base      INTEGER NOT NULL,               -- compared with: people told true, a daily average, or people known
+  held      INTEGER NOT NULL,               -- 0: let through
+  exempt    INTEGER NOT NULL DEFAULT 0,     -- 1: a first sync
+  reason    TEXT NOT NULL DEFAULT ''        -- the guard's words
+);
+INSERT INTO guard_verdicts_new SELECT id, scope, direction, unit, run, at, fresh, base, held, exempt, reason FROM guard_verdicts;
+DROP TABLE guard_verdicts;
+ALTER TABLE guard_verdicts_new RENAME TO guard_verdicts;
+CREATE INDEX guard_verdicts_scope ON guard_verdicts (scope, direction, unit, id);
+
+CREATE TABLE approvals_new (
+  id         INTEGER PRIMARY KEY,
+  scope      INTEGER NOT NULL,              -- as in counters; -2: suppressions
+  direction  TEXT NOT NULL CHECK (direction IN ('exits', 'joins', 'conversions', 'suppressions')),
+  amount     INTEGER NOT NULL,
+  used       INTEGER NOT NULL DEFAULT 0,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL
+);
+INSERT INTO approvals_new SELECT id, scope, direction, amount, used, created_at, expires_at FROM approvals;
+DROP TABLE approvals;
+ALTER TABLE approvals_new RENAME TO approvals;
+
+PRAGMA legacy_alter_table = OFF;
+
+-- What the guard holds, with its words and the command that lets it through.
+DROP VIEW held_changes;
+CREATE VIEW held_changes AS
+SELECT t.key AS trait_key, h.direction, h.held, coalesce(h.reason, g.reason) AS reason,
+       strftime('%Y-%m-%dT%H:%M:%S', coalesce(h.since, g.at) / 1000000000, 'unixepoch') || printf('.%03dZ', coalesce(h.since, g.at) / 1000000 % 1000) AS held_at,
+       'approve ' || CASE h.direction WHEN 'conversions' THEN '--conversions ' || h.held WHEN 'suppressions' THEN '--suppressions ' || h.held
+         WHEN 'computation' THEN t.key || ' --computation ' || h.computation ELSE t.key || ' --' || h.direction || ' ' || h.held END AS command
+  FROM (SELECT v.trait_id AS scope, f.class AS direction, CASE f.class WHEN 'computation' THEN f.value END AS computation, count(*) AS held,
+               max(f.last_error) AS reason, CASE f.class WHEN 'computation' THEN min(f.at) END AS since
+          FROM trait_values v JOIN trait_faults f ON f.trait_id = v.trait_id AND f.profile_id = v.profile_id
+         WHERE v.status = 6 AND v.status > 0 AND f.class IS NOT 'suppressions' GROUP BY 1, 2, 3
+        UNION ALL
+        SELECT -1, 'conversions', NULL, count(*), NULL, NULL FROM deliveries
+         WHERE kind = 'conversion' AND status = 6 AND status > 0 AND class = 'conversions' HAVING count(*) > 0
+        UNION ALL
+        SELECT -2, 'suppressions', NULL, count(*), NULL, NULL FROM suppressions
+         WHERE held = 1 AND person = profile_id HAVING count(*) > 0) h
+  LEFT JOIN guard_verdicts g ON g.id = (SELECT max(id) FROM guard_verdicts w WHERE w.scope = h.scope AND w.direction = h.direction AND w.held = 1)
+  LEFT JOIN traits t ON t.id = h.scope;

@@ -14,3 +14,5 @@ INSERT INTO trait_values (trait_id, profile_id, status, is_exit, wanted, wanted_
 INSERT INTO deliveries (id, kind, status, profile_id, message_id, event, event_at, created_at, payload, origin, line) VALUES (1, 'page_load', 1, 5667766231036073996, 'm1', 'page', 1795000000000000000, 1795000000000000000, '{"type":"page","userId":"u1"}', 1, 1);
 INSERT INTO deliveries (id, kind, status, profile_id, message_id, event, event_type, order_id, event_at, created_at, origin, line, attempts, delivered_at, outcome) VALUES (2, 'conversion', 0, 9168614106444597936, 'm2', 'Order Completed', 'Order Completed', 'o1', 1795000000000000000, 1795000000000000000, 1, 2, 1, 1795000000000000000, 'delivered');
 INSERT INTO counters (scope, name, value) VALUES (1, 'settled', 1), (1, 'pending', 2), (1, 'wanted', 2), (1, 'delivered', 2), (1, 'told', 2), (0, 'pending', 1);
+INSERT INTO guard_verdicts (scope, direction, run, at, fresh, base, held, reason) VALUES (1, 'exits', 1, 1795000000000000000, 40, 100, 1, 'words');
+INSERT INTO approvals (scope, direction, amount, created_at, expires_at) VALUES (1, 'exits', 40, 1795000000000000000, 1795086400000000000);

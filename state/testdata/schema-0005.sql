@@ -15,3 +15,5 @@ INSERT INTO deliveries (id, kind, status, profile_id, message_id, event, event_a
 INSERT INTO deliveries (id, kind, status, profile_id, message_id, event, event_type, order_id, event_at, created_at, origin, line, attempts, delivered_at, outcome) VALUES (2, 'conversion', 0, 9168614106444597936, 'm2', 'Order Completed', 'Order Completed', 'o1', 1795000000000000000, 1795000000000000000, 1, 2, 1, 1795000000000000000, 'delivered');
 INSERT INTO counters (scope, name, value) VALUES (1, 'settled', 1), (1, 'pending', 2), (1, 'wanted', 2), (1, 'delivered', 2), (1, 'told', 2), (0, 'pending', 1);
 INSERT INTO guard_passed (profile_id, trait_id, is_exit, at) VALUES (2952098044459460902, 1, 1, 1795000000000000000);
+INSERT INTO guard_verdicts (scope, direction, run, at, fresh, base, held, reason) VALUES (-2, 'suppressions', 1, 1795000000000000000, 40, 100, 1, 'words');
+INSERT INTO approvals (scope, direction, amount, created_at, expires_at) VALUES (-2, 'suppressions', 40, 1795000000000000000, 1795086400000000000);

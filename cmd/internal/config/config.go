@@ -220,7 +220,7 @@ type Guard struct {
 	FirstSync string `yaml:"firstSync" oneof:"pass hold"`
 }
 
-// Guards is the general guard, and that of conversions.
+// Guards is the general guard, and those of conversions and suppressions.
 type Guards struct {
 	// Exits are held when both limits are exceeded.
 	MaxExits MaxExits `yaml:"maxExits"`
@@ -230,6 +230,8 @@ type Guards struct {
 	FirstSync string `yaml:"firstSync" oneof:"pass hold"`
 	// New conversions are held, all of them, when there are too many or they are worth too much. Default: no limit.
 	Conversions MaxConversions `yaml:"conversions"`
+	// Who is newly on a list of suppressed people is held, all of them, when both limits are exceeded; nothing is sent about them meanwhile.
+	MaxSuppressions MaxSuppressions `yaml:"maxSuppressions"`
 	// The guard of single trait keys, whatever feeds them; wins over the one under audiences.
 	Keys []KeyGuard `yaml:"keys"`
 }
@@ -282,6 +284,15 @@ type MaxConversions struct {
 	AtLeast int `yaml:"atLeast" range:"0 1000000000"`
 	// Less money than this, in one currency, always passes. Default 0: money is not judged.
 	Money float64 `yaml:"money" range:"0 1000000000000"`
+}
+
+// MaxSuppressions are limits on the people that the lists of suppressed people
+// (privacy) would take something from in one run.
+type MaxSuppressions struct {
+	// Percent of the people known. Default 30.
+	Percent float64 `yaml:"percent" range:"0 100"`
+	// Fewer people than this always pass. Default 100.
+	AtLeast int `yaml:"atLeast" range:"0 1000000000"`
 }
 
 // Consent lists the consent categories that a message needs.

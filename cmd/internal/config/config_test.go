@@ -57,7 +57,7 @@ func TestDefaults(t *testing.T) {
 		PageLoadsPerSecond: 100, ConversionsPerHour: 900, Unknown: Unknown{PageLoads: "resend", Conversions: "resend"},
 	}, c.Delivery)
 	require.Equal(t, Guards{
-		MaxExits: MaxExits{30, 100}, MaxJoins: MaxJoins{false, 100, 100}, FirstSync: "pass", Conversions: MaxConversions{Percent: 300, AtLeast: 100},
+		MaxExits: MaxExits{30, 100}, MaxJoins: MaxJoins{false, 100, 100}, FirstSync: "pass", Conversions: MaxConversions{Percent: 300, AtLeast: 100}, MaxSuppressions: MaxSuppressions{30, 100},
 	}, c.Guard)
 	require.Equal(t, 720*time.Hour, c.MaxEventAge)
 	require.Equal(t, "/var/lib/impactsync/state.db", c.State.Path)
@@ -71,9 +71,10 @@ func TestDefaults(t *testing.T) {
 func TestZeroIsNotAbsent(t *testing.T) {
 	t.Parallel()
 	c := load(t, good+`delivery: {coalesce: false, attributionWait: 0s, pageLoadsPerSecond: 0, conversionsPerHour: 0}
-guard: {maxExits: {percent: 0}}
+guard: {maxExits: {percent: 0}, maxSuppressions: {atLeast: 0}}
 `)
 	require.Equal(t, MaxExits{Percent: 0, AtLeast: 100}, c.Guard.MaxExits)
+	require.Equal(t, MaxSuppressions{Percent: 30, AtLeast: 0}, c.Guard.MaxSuppressions)
 	d := c.Delivery
 	require.Zero(t, d.AttributionWait)
 	require.Zero(t, d.PageLoadsPerSecond)

@@ -187,6 +187,8 @@ func (l loader) guards(g *Guards) {
 	g.Conversions.On = l.isSet(key + ".conversions")
 	orUnset(l, key+".conversions.percent", &g.Conversions.Percent, 300)
 	orUnset(l, key+".conversions.atLeast", &g.Conversions.AtLeast, 100)
+	orUnset(l, key+".maxSuppressions.percent", &g.MaxSuppressions.Percent, 30)
+	orUnset(l, key+".maxSuppressions.atLeast", &g.MaxSuppressions.AtLeast, 100)
 	for i := range g.Keys {
 		k := &g.Keys[i]
 		own := k.Guard()

@@ -71,6 +71,7 @@ func (m *Metrics) Ran(r impactsync.Report, exitCode int, ended time.Time) {
 	for _, what := range counted {
 		m.changes.WithLabelValues(what).Add(float64(r.Counts[what]))
 	}
+	m.due.WithLabelValues("suppression", "held").Set(float64(r.HeldSuppressions))
 	for kind, c := range map[string]state.Counts{"trait": r.Traits, "page_load": r.PageLoads, "conversion": r.Conversions} {
 		for status, n := range map[string]int64{
 			"pending": c.Pending, "in_flight": c.InFlight, "retry_later": c.RetryLater, "refused": c.Refused, "unknown": c.Unknown, "held": c.Held,

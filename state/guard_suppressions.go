@@ -1,0 +1,128 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+// scopeSuppressions stands beside the scopes of counters in verdicts and approvals.
+const scopeSuppressions = -2
+
+// suppressChunk is how many people are taken out in one transaction.
+const suppressChunk = 500
+
+// Suppressed is what came of the people that a list of suppressed people names.
+type Suppressed struct {
+	Waiting int64  // kept until impact.com was told a last false
+	Held    int64  // people whose suppression the guard holds
+	Reason  string // the guard's words
+}
+
+// JudgeSuppressions gives the guard's verdict on all who would lose something
+// by a list of suppressed people, and takes them out if it lets them through,
+// or as far as that was approved. Of whom it holds everything that is due is
+// held with it: a right list says that nothing may be sent of them, a wrong one
+// that nothing may be lost. Call it in each run when the list was read to its
+// end: who is named no more is free again. Its cost grows with those it names.
+func (d *DB) JudgeSuppressions(ctx context.Context, sendFalse bool) (s Suppressed, err error) {
+	var any bool
+	err = d.view(ctx, func(v *view) error { return v.get(`SELECT EXISTS (SELECT 1 FROM suppressions)`, nil, &any) })
+	if err != nil || !any {
+		return s, err
+	}
+	err = d.update(ctx, func(t *tx) error {
+		if err := t.loadTraits(); err != nil {
+			return err
+		}
+		s, err = t.judgeSuppressions()
+		return err
+	})
+	for more := true; more && err == nil; {
+		err = d.update(ctx, func(t *tx) error {
+			if err := t.loadTraits(); err != nil {
+				return err
+			}
+			n, waiting, err := t.suppressSome(sendFalse)
+			s.Waiting, more = s.Waiting+waiting, n == suppressChunk
+			return err
+		})
+	}
+	return s, err
+}
+
+func (t *tx) judgeSuppressions() (s Suppressed, err error) {
+	if _, err := t.exec(`DELETE FROM suppressions WHERE run <> ?`, t.d.run); err != nil {
+		return s, err
+	}
+	if s.Reason, err = t.againstSuppressions(); err != nil {
+		return s, err
+	}
+	if _, err := t.exec(`UPDATE suppressions SET held = ?`, s.Reason != ""); err != nil {
+		return s, err
+	}
+	if err := t.useApprovals(true, t.releaseSuppressions); err != nil {
+		return s, err
+	}
+	if _, err := t.get(`SELECT count(*) FROM suppressions WHERE held = 1 AND person = profile_id`, nil, &s.Held); err != nil {
+		return s, err
+	}
+	return s, t.holdSuppressed(s.Reason)
+}
+
+// againstSuppressions gives the guard's words against all of them, "" if they
+// may go. Each run is judged by itself: a list names everybody each time, and
+// who is on one may come in again with each list of members.
+func (t *tx) againstSuppressions() (string, error) {
+	q := &question{scope: scopeSuppressions, direction: Suppressions, limit: t.d.guards.Suppressions}
+	if _, err := t.get(`SELECT count(*) FROM suppressions WHERE person = profile_id`, nil, &q.fresh); err != nil || q.limit == nil || q.fresh < max(q.limit.AtLeast, 1) {
+		return "", err
+	}
+	if _, err := t.get(`SELECT count(*) FROM profiles WHERE absorbed_into IS NULL`, nil, &q.base); err != nil || !q.limit.exceeded(q.fresh, q.base) {
+		return "", err
+	}
+	against := fmt.Sprintf("%d of %d people known would be suppressed%s", q.fresh, q.base, percentWords(q.fresh, q.base, q.limit))
+	return against, t.noteVerdict(q, against)
+}
+
+// releaseSuppressions lets at most so many people of the held set go their way.
+func (t *tx) releaseSuppressions(_ int64, _ Direction, most int64) (n int64, err error) {
+	const which = `SELECT person FROM suppressions WHERE held = 1 AND person = profile_id ORDER BY person LIMIT ?`
+	if _, err := t.get(`SELECT count(*) FROM (`+which+`)`, []any{most}, &n); err != nil || n == 0 {
+		return 0, err
+	}
+	_, err = t.exec(`UPDATE suppressions SET held = 0 WHERE person IN (`+which+`)`, most)
+	return n, err
+}
+
+// suppressSome takes some of those out who were let through.
+func (t *tx) suppressSome(sendFalse bool) (n, waiting int64, err error) {
+	var people []int64
+	err = t.each(`SELECT DISTINCT person FROM suppressions WHERE held = 0 LIMIT ?`, []any{suppressChunk}, func(rows *sql.Rows) error {
+		var id int64
+		err := rows.Scan(&id)
+		people = append(people, id)
+		return err
+	})
+	if err != nil || len(people) == 0 {
+		return 0, 0, err
+	}
+	f := newForgetting(t)
+	for _, id := range people {
+		prof, found, err := t.byID(id)
+		if err != nil {
+			return 0, 0, err
+		}
+		if found { // else forgotten meanwhile
+			kept, err := f.suppress(prof, found, sendFalse)
+			if err != nil {
+				return 0, 0, err
+			}
+			waiting += one(kept)
+		}
+		if _, err := t.exec(`DELETE FROM suppressions WHERE person = ?`, id); err != nil {
+			return 0, 0, err
+		}
+	}
+	return int64(len(people)), waiting, nil
+}

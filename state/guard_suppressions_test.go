@@ -1,0 +1,191 @@
+package state_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/impactsync/impactsync/state"
+)
+
+// suppress is what a run does with a list that names u0 to u(n-1).
+func (b *bench) suppress(n int) state.Suppressed {
+	b.t.Helper()
+	var people []state.Person
+	for i := range n {
+		people = append(people, user(fmt.Sprintf("u%d", i)))
+	}
+	waiting, err := b.db.Suppress(context.Background(), people, true)
+	require.NoError(b.t, err)
+	s, err := b.db.JudgeSuppressions(context.Background(), true)
+	require.NoError(b.t, err)
+	s.Waiting += waiting
+	return s
+}
+
+// view is what a page call of a user becomes.
+func (b *bench) view(id string) {
+	b.t.Helper()
+	b.store(state.Item{Person: user(id), SeenAt: b.now, Event: &state.Event{
+		Key: "page " + id, MessageID: "page " + id, Kind: state.PageLoad, Name: "page", At: b.now, Payload: []byte("{}"),
+	}})
+}
+
+func TestSuppressionsAreJudged(t *testing.T) {
+	t.Parallel()
+	shop := func(t *testing.T) *bench {
+		b := setup(t)
+		b.most = limit(30, 10)
+		b.reopen()
+		b.say("vip", "true", 0, 100)
+		b.judge()
+		require.Len(t, b.send(), 100)
+		return b
+	}
+	const words = "40 of 100 people known would be suppressed (40 %): more than 30 % and at least 10"
+
+	t.Run("a usual list goes, and who was suppressed counts no more", func(t *testing.T) {
+		t.Parallel()
+		b := shop(t)
+		require.Equal(t, state.Suppressed{Waiting: 30}, b.suppress(30))
+		require.Len(t, b.send(), 30)
+		for range 3 {
+			b.reopen()
+			require.Zero(t, b.suppress(40).Held, "ten are new")
+			b.send()
+		}
+		require.Equal(t, 60, b.number(`SELECT count(*) FROM profiles`))
+		require.Zero(t, b.number(`SELECT count(*) FROM suppressions`))
+		b.sound()
+	})
+
+	t.Run("too many are held: nobody is lost, and nothing is sent about them", func(t *testing.T) {
+		t.Parallel()
+		b := shop(t)
+		b.view("u3")
+		b.view("u50")
+		b.say("gold", "true", 10, 12)
+		b.say("gold", "true", 60, 61)
+		b.judge()
+		require.Equal(t, state.Suppressed{Held: 40, Reason: words}, b.suppress(40))
+		require.ElementsMatch(t, []string{"page", "u60 gold=true"}, b.send())
+		b.sound()
+		held := b.held()
+		require.Len(t, held, 1)
+		require.Equal(t, state.Suppressions, held[0].Direction)
+		require.EqualValues(t, 40, held[0].Held)
+		require.Equal(t, words, held[0].Reason)
+		require.Equal(t, "approve --suppressions 40", held[0].Command)
+		require.Len(t, held[0].Sample, 5)
+		plan, err := b.db.Plan(context.Background())
+		require.NoError(t, err)
+		require.Equal(t, held, plan.Held)
+		e, err := b.db.Explain(context.Background(), "u10")
+		require.NoError(t, err)
+		require.Equal(t, "held", e.Traits[0].Status)
+		require.Contains(t, e.Traits[0].LastError, words)
+
+		b.reopen() // a new process, the same list, and a change of somebody on it
+		b.say("vip", "false", 3, 4)
+		b.judge()
+		require.EqualValues(t, 40, b.suppress(40).Held)
+		require.Empty(t, b.send())
+		require.EqualValues(t, 40, b.held()[0].Held)
+		b.sound()
+
+		b.reopen() // the list is mended
+		require.Equal(t, state.Suppressed{Waiting: 2}, b.suppress(2))
+		require.ElementsMatch(t, []string{"page", "u10 gold=true", "u11 gold=true", "u3 vip=false", "u0 vip=false", "u1 vip=false"}, append(b.send(), b.send()...), "nothing was lost")
+		require.Empty(t, b.held())
+		b.sound()
+	})
+
+	t.Run("an approval lets that many through and no more", func(t *testing.T) {
+		t.Parallel()
+		b := shop(t)
+		b.suppress(40)
+		require.Equal(t, state.Approved{Held: 40, Granted: 15}, b.approve("", state.Suppressions, 15))
+		b.reopen()
+		b.judge()
+		require.Equal(t, state.Suppressed{Held: 25, Waiting: 15, Reason: words}, b.suppress(40))
+		require.Len(t, b.send(), 15)
+		b.reopen()
+		require.Zero(t, b.suppress(40).Held, "25 of the 85 who are left are no more than the guard lets through")
+		require.Len(t, b.send(), 25)
+		b.sound()
+	})
+
+	t.Run("an approval is over after a day, and none is given in advance", func(t *testing.T) {
+		t.Parallel()
+		b := shop(t)
+		_, err := b.db.Approve(context.Background(), state.Approval{Direction: state.Suppressions, Most: 5})
+		require.ErrorIs(t, err, state.ErrNothingHeld)
+		b.suppress(100)
+		require.Equal(t, state.Approved{Held: 100, Granted: 100}, b.approve("", state.Suppressions, 1000))
+		b.now = b.now.Add(25 * time.Hour)
+		b.reopen()
+		require.EqualValues(t, 100, b.suppress(100).Held)
+		require.Empty(t, b.send())
+	})
+
+	t.Run("a list that is gone holds nobody", func(t *testing.T) {
+		t.Parallel()
+		b := shop(t)
+		b.view("u1")
+		b.suppress(40)
+		require.Empty(t, b.send())
+		b.reopen()
+		require.Equal(t, state.Suppressed{}, b.suppress(0))
+		require.Len(t, b.send(), 1)
+		require.Empty(t, b.held())
+		b.sound()
+	})
+
+	t.Run("what another verdict or a refusal holds stays with it", func(t *testing.T) {
+		t.Parallel()
+		b := shop(t)
+		b.guards["vip"] = state.Guard{Exits: limit(30, 5)}
+		b.say("vip", "false", 0, 50)
+		b.judge()
+		b.suppress(0)
+		b.say("gold", "true", 0, 60)
+		b.judge()
+		require.EqualValues(t, 60, b.suppress(60).Held)
+		require.Empty(t, b.send())
+		require.Len(t, b.held(), 2)
+		b.sound()
+		b.reopen()
+		b.suppress(0)
+		require.Len(t, b.send(), 60)
+		require.EqualValues(t, 50, b.held()[0].Held, "the exits wait on")
+		b.sound()
+	})
+
+	t.Run("who is forgotten meanwhile leaves nothing behind", func(t *testing.T) {
+		t.Parallel()
+		b := shop(t)
+		b.view("u1")
+		b.suppress(40)
+		_, err := b.db.Forget(context.Background(), user("u1"))
+		require.NoError(t, err)
+		require.Equal(t, 39, b.number(`SELECT count(*) FROM suppressions`))
+		b.reopen()
+		require.EqualValues(t, 39, b.suppress(40).Held)
+		b.sound()
+	})
+
+	t.Run("a kill before they are taken out leaves them to the next run", func(t *testing.T) {
+		t.Parallel()
+		b := shop(t)
+		b.view("u1")
+		_, err := b.db.Suppress(context.Background(), []state.Person{user("u1")}, true)
+		require.NoError(t, err)
+		b.reopen()
+		require.Equal(t, state.Suppressed{Waiting: 2}, b.suppress(2))
+		require.ElementsMatch(t, []string{"u0 vip=false", "u1 vip=false"}, b.send())
+		b.sound()
+	})
+}
