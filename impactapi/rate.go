@@ -34,6 +34,15 @@ var (
 	resetHeaders     = []string{"Ratelimit-Reset", "X-Ratelimit-Reset"}
 )
 
+// answeredAt is the time of an answer by the host's own clock, since it tells
+// times of its own by that: ours may be hours off. Without one, it is ours.
+func answeredAt(h http.Header, now time.Time) time.Time {
+	if at, err := http.ParseTime(h.Get("Date")); err == nil {
+		return at
+	}
+	return now
+}
+
 // parseRate reads the quota headers in every documented spelling.
 func parseRate(h http.Header, now time.Time) Rate {
 	limit, hasLimit := firstInt(h, limitHeaders)

@@ -54,6 +54,17 @@ func TestAskedWait(t *testing.T) {
 	require.Zero(t, askedWait(429, headerOf("Retry-After", "soon"), now))
 }
 
+// The host's own clock counts where it tells one: ours may be hours off.
+func TestAnsweredAt(t *testing.T) {
+	t.Parallel()
+	host := time.Unix(1_487_332_000, 0)
+	ours := host.Add(-12 * time.Hour)
+	h := headerOf("Date", host.UTC().Format(http.TimeFormat), "Retry-After", host.Add(9*time.Second).UTC().Format(http.TimeFormat), "X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "1487332007")
+	require.Equal(t, 9*time.Second, askedWait(429, h, answeredAt(h, ours)))
+	require.Equal(t, 7*time.Second, parseRate(h, answeredAt(h, ours)).Reset)
+	require.Equal(t, ours, answeredAt(headerOf("Date", "today"), ours))
+}
+
 // No header makes a wait negative or longer than the bound.
 func FuzzRateHeaders(f *testing.F) {
 	f.Add("1000", "Wed, 21 Oct 2026 07:28:00 GMT", "1487332519")

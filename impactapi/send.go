@@ -58,10 +58,11 @@ func (c *Client) attempt(ctx context.Context, k *call, form []byte) (*answer, *E
 	}
 	defer res.Body.Close()
 	text, errRead := readAll(res.Body, k.limit)
-	a := &answer{path: k.path, status: res.StatusCode, text: text, rate: parseRate(res.Header, time.Now())}
+	now := answeredAt(res.Header, time.Now())
+	a := &answer{path: k.path, status: res.StatusCode, text: text, rate: parseRate(res.Header, now)}
 	if e := c.judge(a, errRead); e != nil {
 		e.Method, e.Path = k.method, k.path
-		e.RetryAfter = askedWait(res.StatusCode, res.Header, time.Now())
+		e.RetryAfter = askedWait(res.StatusCode, res.Header, now)
 		return nil, e
 	}
 	return a, nil

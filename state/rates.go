@@ -57,15 +57,20 @@ func (d *DB) NoteQuota(ctx context.Context, q Quota) error {
 // Quota is what was last noted of a host; the zero Quota if nothing was.
 func (d *DB) Quota(ctx context.Context, host string) (q Quota, err error) {
 	return q, d.view(ctx, func(v *view) error {
-		q, err = v.quota(host)
+		q, err = v.quota(host, d.now())
 		return err
 	})
 }
 
-func (v *view) quota(host string) (Quota, error) {
+// quota reads what was noted. By a clock that was ahead then, as much is left of
+// a quiet or a window as there was.
+func (v *view) quota(host string, now time.Time) (Quota, error) {
 	var limit, remaining, reset, paused sql.NullInt64
 	var pace sql.NullFloat64
-	err := v.get(`SELECT quota, remaining, reset_at, paused_until, pace FROM host_quotas WHERE host = ?`, []any{host}, &limit, &remaining, &reset, &paused, &pace)
+	var seen int64
+	err := v.get(`SELECT quota, remaining, reset_at, paused_until, pace, seen_at FROM host_quotas WHERE host = ?`, []any{host}, &limit, &remaining, &reset, &paused, &pace, &seen)
+	ahead := max(seen-now.UnixNano(), 0)
+	reset.Int64, paused.Int64 = reset.Int64-ahead, paused.Int64-ahead
 	q := Quota{Host: host, Known: remaining.Valid, Limit: int(limit.Int64), Remaining: int(remaining.Int64), Pace: pace.Float64}
 	if reset.Valid {
 		q.ResetAt = time.Unix(0, reset.Int64)
@@ -133,7 +138,7 @@ func (d *DB) Hosts(ctx context.Context) (all []HostStatus, err error) {
 
 func (v *view) hosts(now time.Time) (all []HostStatus, err error) {
 	for _, host := range []string{HostTracking, HostAPI} {
-		q, err := v.quota(host)
+		q, err := v.quota(host, now)
 		if err != nil {
 			return nil, err
 		}

@@ -65,18 +65,25 @@ func (d *DB) BeginRun(ctx context.Context, info RunInfo) (run int64, err error) 
 const longestWait = 2 * time.Hour
 
 // setClock bears with a clock that was set back. What is new must not count as
-// older than what came before, and retries must not wait until the clock is
-// where it once was.
+// older than what came before, and nothing must wait until the clock is where it
+// once was: neither retries, nor conversions for their page loads, nor the room
+// that an hour's requests leave.
 func (t *tx) setClock() error {
 	if _, err := t.get(`SELECT coalesce(max(heartbeat_at), 0) FROM runs`, nil, &t.d.latest); err != nil {
 		return err
 	}
-	far := t.now + int64(longestWait)
-	for _, q := range [...]string{
-		`UPDATE trait_faults SET next_attempt_at = ?1 WHERE next_attempt_at > ?2`,
-		`UPDATE deliveries SET next_attempt_at = ?1 WHERE status IN (3, 5) AND next_attempt_at > ?2`,
+	for _, q := range [...]struct {
+		query string
+		args  []any
+	}{
+		{`UPDATE trait_faults SET next_attempt_at = ?1 WHERE next_attempt_at > ?2`, []any{t.now, t.now + int64(longestWait)}},
+		{`UPDATE deliveries SET next_attempt_at = ?1 WHERE status IN (3, 5) AND next_attempt_at > ?2`, []any{t.now, t.now + int64(longestWait)}},
+		{`UPDATE deliveries SET created_at = ?1 WHERE kind = 'conversion' AND status > 0 AND created_at > ?1`, []any{t.now}},
+		{`INSERT INTO requests_sent (host, minute, count) SELECT host, ?1, sum(count) FROM requests_sent WHERE minute > ?1 GROUP BY host
+			ON CONFLICT DO UPDATE SET count = count + excluded.count`, []any{t.now / int64(time.Minute)}},
+		{`DELETE FROM requests_sent WHERE minute > ?1`, []any{t.now / int64(time.Minute)}},
 	} {
-		if _, err := t.exec(q, t.now, far); err != nil {
+		if _, err := t.exec(q.query, q.args...); err != nil {
 			return err
 		}
 	}

@@ -201,7 +201,7 @@ const heartbeatEvery = 5 * time.Second
 
 // heartbeat rides on the transactions that there are anyway.
 func (t *tx) heartbeat() error {
-	if t.d.run == 0 || t.now-t.d.beat < int64(heartbeatEvery) {
+	if since := t.now - t.d.beat; t.d.run == 0 || since >= 0 && since < int64(heartbeatEvery) { // less than 0: the clock was set back
 		return nil
 	}
 	t.d.beat = t.now

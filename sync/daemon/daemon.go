@@ -32,6 +32,7 @@ type Config struct {
 type Daemon struct {
 	Config
 	schedule cron.Schedule
+	now      func() time.Time // the wall's clock
 }
 
 // New checks the schedule.
@@ -46,7 +47,7 @@ func New(c Config) (*Daemon, error) {
 	if err != nil {
 		return nil, fmt.Errorf("schedule %q: %w", c.Schedule, err)
 	}
-	return &Daemon{Config: c, schedule: schedule}, nil
+	return &Daemon{Config: c, schedule: schedule, now: time.Now}, nil
 }
 
 // Next is the first tick after a time.
@@ -58,13 +59,49 @@ func (d *Daemon) Run(ctx context.Context) {
 	log := logger{d.Log}
 	// Recover stands inside: SkipIfStillRunning gives its turn back only when the
 	// job returns, so that a panic through it would end the schedule for good.
-	c := cron.New(cron.WithLocation(d.Location), cron.WithLogger(log), cron.WithChain(cron.SkipIfStillRunning(log), cron.Recover(log)))
-	c.Schedule(d.schedule, cron.FuncJob(func() { d.tick(ctx) }))
-	d.Log.Info("waiting for the schedule", "schedule", d.Schedule, "zone", d.Location.String(), "next", d.Next(time.Now()))
+	job := cron.NewChain(cron.SkipIfStillRunning(log), cron.Recover(log)).Then(cron.FuncJob(func() { d.tick(ctx) }))
+	c := cron.New(cron.WithLocation(d.Location), cron.WithLogger(log))
+	id := c.Schedule(d.schedule, job)
+	d.Log.Info("waiting for the schedule", "schedule", d.Schedule, "zone", d.Location.String(), "next", d.Next(d.now()))
 	c.Start()
-	<-ctx.Done()
+	d.watchClock(ctx, func() {
+		c.Remove(id)
+		id = c.Schedule(d.schedule, job)
+	})
 	d.Log.Info("stopping", "why", context.Cause(ctx).Error())
 	<-c.Stop().Done()
+}
+
+// The clock is looked at so often, and a step of less is none: clocks are slewed.
+const (
+	clockEvery = 30 * time.Second
+	leastStep  = 30 * time.Second
+)
+
+// watchClock calls planAgain when the clock was set, until the context ends.
+// Cron reckons the next tick once: after a clock was set back by a day it would
+// sleep for a day and more.
+func (d *Daemon) watchClock(ctx context.Context, planAgain func()) {
+	ticker := time.NewTicker(clockEvery)
+	defer ticker.Stop()
+	began := time.Now()
+	// How far the wall's clock is from the monotonic one since then.
+	offset := func() time.Duration { return d.now().Round(0).Sub(began) - time.Since(began) }
+	last := offset()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		now := offset()
+		step := now - last
+		if last = now; step.Abs() < leastStep {
+			continue
+		}
+		planAgain()
+		d.Log.Warn("the clock was set", "by", step.Round(time.Second).String(), "next", d.Next(d.now()))
+	}
 }
 
 func (d *Daemon) tick(ctx context.Context) {
@@ -74,7 +111,7 @@ func (d *Daemon) tick(ctx context.Context) {
 	if err := d.Config.Run(ctx); err != nil {
 		d.Log.Error("the run did not end well", "error", err)
 	}
-	d.Log.Info("waiting for the schedule", "next", d.Next(time.Now()))
+	d.Log.Info("waiting for the schedule", "next", d.Next(d.now()))
 }
 
 // logger gives cron's words to slog. Its own notes on waking up are for nobody.
