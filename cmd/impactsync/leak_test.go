@@ -203,6 +203,50 @@ func (l *leaks) runs() {
 	l.do("run", "--config", "secret.yaml")
 }
 
+// serve runs the daemon, whose runs fail in one way after the other, and reads
+// what it serves.
+func (l *leaks) serve() {
+	l.t.Helper()
+	config, err := os.ReadFile(filepath.Join(l.dir, "noapi.yaml"))
+	require.NoError(l.t, err)
+	l.write("daemon.yaml", string(config)+"schedule: \"@every 1s\"\n")
+	l.inputs() // anew: there is something to read, to reject and to send
+	c := l.command("daemon", "--config", "daemon.yaml", "--deadline", "1s", "--listen", "127.0.0.1:0")
+	out, err := c.StderrPipe()
+	require.NoError(l.t, err)
+	require.NoError(l.t, c.Start())
+	var said bytes.Buffer
+	log := watch(io.TeeReader(out, &said))
+	url := log.wait(l.t, "listening")["url"].(string)
+	for _, mode := range []int64{modeGood, modeDown, modeGarbage, modeReset, modeEcho, modeGood} {
+		l.mode.Store(mode)
+		l.do("refused", "retry", "--config", "noapi.yaml")
+		log.wait(l.t, "run ended")
+		log.wait(l.t, "run ended") // it began in this mode
+		for _, path := range []string{"/healthz", "/metrics", "/"} {
+			l.get(url + path)
+		}
+	}
+	require.NoError(l.t, c.Process.Signal(os.Interrupt))
+	for range log.lines { // to its end
+		continue
+	}
+	require.NoError(l.t, c.Wait())
+	l.said.Write(said.Bytes())
+}
+
+func (l *leaks) get(url string) {
+	l.t.Helper()
+	req, err := http.NewRequestWithContext(l.t.Context(), http.MethodGet, url, http.NoBody)
+	require.NoError(l.t, err)
+	res, err := http.DefaultClient.Do(req)
+	require.NoError(l.t, err)
+	defer res.Body.Close()
+	fmt.Fprintf(&l.said, "GET %s: %s %v\n", url, res.Status, res.Header)
+	_, err = io.Copy(&l.said, res.Body)
+	require.NoError(l.t, err)
+}
+
 func (l *leaks) do(args ...string) {
 	l.t.Helper()
 	out, _ := l.command(args...).CombinedOutput()
@@ -248,6 +292,7 @@ func TestNothingPlantedIsEverSeen(t *testing.T) {
 	t.Parallel()
 	l := newLeaks(t)
 	l.runs()
+	l.serve()
 	if testing.Verbose() {
 		t.Log(l.said.String())
 	}
@@ -258,7 +303,7 @@ func TestNothingPlantedIsEverSeen(t *testing.T) {
 			t.Fatalf("no %s among the calls: the test tests nothing", something)
 		}
 	}
-	for _, something := range []string{"refused", "unknown", "rejected", "damaged", "answers 404"} {
+	for _, something := range []string{"refused", "unknown", "rejected", "damaged", "answers 404", "200 OK", `impactsync_due{kind="trait",status="refused"}`, `impactsync_runs_total{exit_code="1"}`} {
 		if !strings.Contains(l.said.String(), something) {
 			t.Fatalf("no %s in the output: the test tests nothing", something)
 		}
