@@ -172,6 +172,32 @@ func fileURI(path string, q url.Values) string {
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
 }
 
+// making ends the name of a file beside a state that is being made: until its
+// schema is on disk, an empty state is ours; afterwards it is a lost one.
+const making = ".making"
+
+func inTheMaking(path string) bool {
+	_, err := os.Stat(path + making)
+	return err == nil
+}
+
+func makeFile(path string) error {
+	for _, name := range []string{path + making, path} {
+		flags := os.O_RDWR | os.O_CREATE
+		if name == path {
+			flags |= os.O_EXCL
+		}
+		f, err := os.OpenFile(name, flags, 0o600)
+		if err != nil {
+			return fmt.Errorf("%w: create %s: %w", ErrUnusable, name, err)
+		}
+		if err := f.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // prepareFile makes the file with mode 0600 before SQLite does it with another
 // one, and narrows one that is wider.
 func prepareFile(o Options) error {
@@ -181,17 +207,15 @@ func prepareFile(o Options) error {
 		if _, err := os.Stat(resolve(o.Path) + restoring); err == nil {
 			return fmt.Errorf("%w: %s is missing because a restore was cut short; run impactsync state restore again", ErrUnusable, o.Path)
 		}
-		f, err := os.OpenFile(o.Path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-		if err != nil {
-			return fmt.Errorf("%w: create %s: %w", ErrUnusable, o.Path, err)
-		}
-		return f.Close()
+		return makeFile(o.Path)
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%w at %s", ErrMissing, o.Path)
 	case err != nil:
 		return fmt.Errorf("%w: %w", ErrUnusable, err)
 	case info.IsDir():
 		return fmt.Errorf("%w: %s is a folder; state.path names a file", ErrUnusable, o.Path)
+	case info.Size() == 0 && !inTheMaking(o.Path):
+		return fmt.Errorf("%w: %s is empty: what it held is lost; restore a backup, or delete the file to start over, which tells everybody again", ErrUnusable, o.Path)
 	case o.ReadOnly:
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 
 	"github.com/google/uuid"
 	"github.com/pressly/goose/v3"
@@ -39,12 +40,19 @@ func (d *DB) prepareSchema(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	if err := d.bind(ctx, o.Binding); err != nil || !moved {
+	if err := d.bind(ctx, o.Binding); err != nil {
 		return err
 	}
-	// A file whose schema were in the log alone would, without the log, be taken for a new one.
-	_, err = d.writer.ExecContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`)
-	return err
+	if moved {
+		// A file whose schema were in the log alone would, without the log, be taken for a new one.
+		if _, err := d.writer.ExecContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`); err != nil {
+			return err
+		}
+	}
+	if err := os.Remove(d.path + making); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 func (d *DB) migrate(ctx context.Context) (moved bool, err error) {

@@ -34,6 +34,26 @@ func TestOpen(t *testing.T) {
 		require.ErrorContains(t, err, "not a SQLite file")
 	})
 
+	t.Run("an empty file is a lost state, unless it is being made", func(t *testing.T) {
+		t.Parallel()
+		path := filepath.Join(t.TempDir(), "state.db")
+		require.NoError(t, os.WriteFile(path, nil, 0o600))
+		for _, o := range []state.Options{{Path: path, Create: true, Binding: &binding}, {Path: path}, {Path: path, ReadOnly: true}} {
+			_, err := state.Open(ctx, o)
+			require.ErrorIs(t, err, state.ErrUnusable)
+			require.ErrorContains(t, err, path+" is empty: what it held is lost; restore a backup, or delete the file to start over")
+		}
+		// What a process leaves that was killed before it wrote anything.
+		require.NoError(t, os.WriteFile(path+".making", nil, 0o600))
+		db, err := state.Open(ctx, state.Options{Path: path, Create: true, Binding: &binding})
+		require.NoError(t, err)
+		require.NoError(t, db.Close())
+		require.NoFileExists(t, path+".making")
+		require.NoError(t, os.Truncate(path, 0))
+		_, err = state.Open(ctx, state.Options{Path: path, Create: true, Binding: &binding})
+		require.ErrorIs(t, err, state.ErrUnusable)
+	})
+
 	t.Run("another program's database", func(t *testing.T) {
 		t.Parallel()
 		path := filepath.Join(t.TempDir(), "state.db")

@@ -320,7 +320,7 @@ type Table struct {
 
 // Refused lists refused deliveries, newest first.
 func (d *DB) Refused(ctx context.Context, f Filter) (Table, error) {
-	return d.table(ctx, `SELECT id, kind, user_id, anonymous_id, detail, class, reason, refused_at FROM refused_deliveries
+	return d.table(ctx, `SELECT id, kind, user_id, anonymous_id, detail, class, reason, refused_at, email_sha1 FROM refused_deliveries
 		WHERE (?1 = '' OR class = ?1) AND (?2 = '' OR detail LIKE ?2 || '=%') AND (?3 = 0 OR refused_at < strftime('%Y-%m-%dT%H:%M:%S', ?3 / 1000000000, 'unixepoch'))
 		ORDER BY refused_at DESC LIMIT ?4`, f.Class, f.Trait, unix(f.Before), limit(f))
 }
