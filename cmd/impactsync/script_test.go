@@ -3,6 +3,9 @@ package main
 import (
 	"bufio"
 	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,7 +34,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"sandbox": startSandbox, "exits": wantExit, "calls": countCalls, "hold": hold, "age": age, "shop": shop,
+			"sandbox": startSandbox, "exits": wantExit, "calls": countCalls, "hold": hold, "age": age, "shop": shop, "answers": answers, "long": long,
 		},
 	})
 }
@@ -65,6 +68,33 @@ func startSandbox(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("the sandbox said %q", line)
 	}
 	ts.Setenv("URL", url)
+}
+
+// answers: answers STATUS [NAME:VALUE] starts a server that answers everything with
+// this status, and this header. URL is its address.
+func answers(ts *testscript.TestScript, _ bool, args []string) {
+	status, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		for _, header := range args[1:] {
+			name, value, _ := strings.Cut(header, ":")
+			w.Header().Set(name, value)
+		}
+		w.WriteHeader(status)
+		fmt.Fprintf(w, `{"status":%d,"title":%q}`, status, http.StatusText(status))
+	}))
+	ts.Defer(server.Close)
+	ts.Setenv("URL", server.URL)
+}
+
+// long: long FILE N TEXT appends the text, N times, and an end of line to a file.
+func long(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	f, err := os.OpenFile(ts.MkAbs(args[0]), os.O_APPEND|os.O_WRONLY|os.O_CREATE, 0o600)
+	ts.Check(err)
+	_, err = f.WriteString(strings.Repeat(args[2], n) + "\n")
+	ts.Check(errors.Join(err, f.Close()))
 }
 
 func program(ts *testscript.TestScript) string {
