@@ -12,9 +12,12 @@ const (
 )
 
 // holdSuppressed holds everything that is due of the people whose suppression
-// is held, and frees what was held of others.
-func (t *tx) holdSuppressed(reason string) error {
-	if err := t.freeSuppressed(); err != nil || reason == "" {
+// is held. What becomes due while a run sends is held by whoever makes it so.
+func (t *tx) holdSuppressed() error {
+	var reason string
+	held, err := t.get(`SELECT reason FROM guard_verdicts WHERE scope = ? AND held = 1 AND EXISTS (SELECT 1 FROM suppressions WHERE held = 1) ORDER BY id DESC LIMIT 1`,
+		[]any{scopeSuppressions}, &reason)
+	if err != nil || !held {
 		return err
 	}
 	if err := t.countMoves(`SELECT trait_id, status, count(*) FROM trait_values WHERE`+dueOfHeld+` GROUP BY 1, 2`, statusHeld); err != nil {
@@ -31,10 +34,11 @@ func (t *tx) holdSuppressed(reason string) error {
 	if _, err := t.exec(`UPDATE trait_values SET status = 6 WHERE` + dueOfHeld); err != nil {
 		return err
 	}
-	_, err := t.exec(`UPDATE deliveries SET status = 6, class = 'suppressions', last_error = ?, next_attempt_at = NULL WHERE`+dueOfHeld, words)
+	_, err = t.exec(`UPDATE deliveries SET status = 6, class = 'suppressions', last_error = ?, next_attempt_at = NULL WHERE`+dueOfHeld, words)
 	return err
 }
 
+// freeSuppressed frees what was held of people whose suppression is not any more.
 func (t *tx) freeSuppressed() error {
 	if err := t.countMoves(`SELECT trait_id, 6, count(*) FROM (`+freedValues+`) GROUP BY 1`, statusPending); err != nil {
 		return err

@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 )
 
@@ -67,7 +68,7 @@ func (t *tx) judgeSuppressions() (s Suppressed, err error) {
 	if _, err := t.get(`SELECT count(*) FROM suppressions WHERE held = 1 AND person = profile_id`, nil, &s.Held); err != nil {
 		return s, err
 	}
-	return s, t.holdSuppressed(s.Reason)
+	return s, errors.Join(t.freeSuppressed(), t.holdSuppressed())
 }
 
 // againstSuppressions gives the guard's words against all of them, "" if they

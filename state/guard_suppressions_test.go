@@ -2,7 +2,9 @@ package state_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -187,5 +189,67 @@ func TestSuppressionsAreJudged(t *testing.T) {
 		require.Equal(t, state.Suppressed{Waiting: 2}, b.suppress(2))
 		require.ElementsMatch(t, []string{"u0 vip=false", "u1 vip=false"}, b.send())
 		b.sound()
+	})
+
+	t.Run("a refusal that is made due again meanwhile is held, too", func(t *testing.T) {
+		t.Parallel()
+		b := shop(t)
+		b.say("gold", "true", 0, 2)
+		b.view("u5")
+		b.judge()
+		b.suppress(0)
+		b.settle(state.Refused, b.claim()...)
+		require.EqualValues(t, 40, b.suppress(40).Held)
+		n, err := b.db.RetryRefused(context.Background(), state.Filter{})
+		require.NoError(t, err)
+		require.EqualValues(t, 3, n)
+		require.Empty(t, b.send())
+		b.sound()
+	})
+
+	t.Run("whatever happens, nothing is sent about them, and the counts add up", func(t *testing.T) {
+		t.Parallel()
+		b := shop(t)
+		rng := rand.New(rand.NewPCG(7, 7))
+		b.guards["vip"] = state.Guard{Exits: limit(30, 8), Joins: limit(50, 8)}
+		for step := range 120 {
+			from := rng.IntN(100)
+			to := min(from+1+rng.IntN(20), 110)
+			switch rng.IntN(5) {
+			case 0:
+				b.say("vip", "false", from, to)
+			case 1:
+				b.say("vip", "true", from, to)
+			case 2:
+				b.list("gold", state.Guard{Exits: limit(30, 5), Joins: limit(50, 5)}, crowd(from, to)...)
+			case 3:
+				_, err := b.db.Forget(context.Background(), user(fmt.Sprintf("u%d", from)))
+				require.True(t, err == nil || errors.Is(err, state.ErrNotFound))
+			case 4:
+				_, err := b.db.RetryRefused(context.Background(), state.Filter{})
+				require.NoError(t, err)
+			}
+			b.judge()
+			names := []int{0, 3, 60, 100}[rng.IntN(4)]
+			s := b.suppress(names)
+			b.sound()
+			claims := b.claim()
+			for _, c := range claims {
+				var n int
+				_, err := fmt.Sscanf(c.Person.UserID, "u%d", &n)
+				require.NoError(t, err)
+				for _, v := range c.Values {
+					require.True(t, s.Held == 0 || n >= names || v.Value == "false", "step %d: %s %s=%s", step, c.Person.UserID, v.Key, v.Value)
+				}
+			}
+			result := []state.Result{state.Delivered, state.Delivered, state.Refused, state.Unknown, state.RetryLater}[rng.IntN(5)]
+			b.settle(result, claims...)
+			b.sound()
+			b.now = b.now.Add(time.Duration(rng.IntN(20)) * time.Hour)
+			if rng.IntN(3) == 0 && s.Held > 1 {
+				b.approve("", state.Suppressions, s.Held/2)
+			}
+			b.reopen()
+		}
 	})
 }

@@ -133,7 +133,7 @@ func (d *DB) eachRefused(ctx context.Context, f Filter, value func(*tx, traitRow
 		}
 		n = int64(len(rows))
 		if f.Trait != "" {
-			return nil
+			return t.holdSuppressed()
 		}
 		for kind, scope := range map[Kind]int64{PageLoad: scopePageLoads, Conversion: scopeConversions} {
 			moved, err := t.exec(events, kind, f.Class, unix(f.Before), t.now)
@@ -144,7 +144,7 @@ func (d *DB) eachRefused(ctx context.Context, f Filter, value func(*tx, traitRow
 			t.count(scope, statusNames[to], moved)
 			n += moved
 		}
-		return nil
+		return t.holdSuppressed()
 	})
 }
 
