@@ -69,7 +69,7 @@ const longestWait = 2 * time.Hour
 // once was: neither retries, nor conversions for their page loads, nor the room
 // that an hour's requests leave.
 func (t *tx) setClock() error {
-	if _, err := t.get(`SELECT coalesce(max(heartbeat_at), 0) FROM runs`, nil, &t.d.latest); err != nil {
+	if _, err := t.get(`SELECT coalesce(max(max(started_at, heartbeat_at)), 0) FROM runs`, nil, &t.d.latest); err != nil {
 		return err
 	}
 	for _, q := range [...]struct {

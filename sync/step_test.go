@@ -2,6 +2,7 @@ package sync_test
 
 import (
 	"context"
+	"fmt"
 
 	"net/http"
 	"path/filepath"
@@ -94,11 +95,22 @@ func TestClockIsSetDuringARun(t *testing.T) {
 			require.Equal(t, impactsync.ExitOK, r.ExitCode, "%+v", r)
 			require.Len(t, w.told(190), 4)
 
+			// A change is not taken for an older one because the clock is behind now.
+			value := false
+			for i := range 3 {
+				value = !value
+				w.log(fmt.Sprintf("c%d.ndjson", i), change(fmt.Sprint("c", i), "w1", value, time.Now()))
+				sent := len(w.told(0))
+				r = w.stepped(&clock, impactsync.Options{})
+				require.Equal(t, impactsync.ExitOK, r.ExitCode, "%+v", r)
+				require.Equal(t, []string{fmt.Sprintf("/PageLoad w1 web=%t", value)}, w.told(sent))
+			}
+
 			var right stepping
 			w.list("VIP.csv", members(3, 153)...)
 			r = w.stepped(&right, impactsync.Options{})
 			require.Equal(t, impactsync.ExitOK, r.ExitCode, "%+v", r)
-			require.Len(t, w.told(194), 2)
+			require.Len(t, w.told(197), 2)
 		})
 	}
 }
