@@ -35,6 +35,7 @@ type leaks struct {
 	said  bytes.Buffer
 	mode  atomic.Int64
 	calls string
+	pages int
 }
 
 // addr is an address that tells where it was planted.
@@ -187,7 +188,8 @@ func (l *leaks) runs() {
 	l.do("run", "--config", "noapi.yaml", "--limit", "5")
 	for _, mode := range []int64{modeDown, modeGarbage, modeReset, modeEcho, modeGood, modeGood} {
 		l.mode.Store(mode)
-		l.do("run", "--config", "noapi.yaml", "--deadline", "1s")
+		l.fresh()
+		l.do("run", "--config", "noapi.yaml", "--deadline", "2s")
 		l.do("run", "--config", "noapi.yaml", "--deadline", "1s", "--json")
 		l.do("refused", "retry", "--config", "noapi.yaml")
 	}
@@ -203,6 +205,14 @@ func (l *leaks) runs() {
 	l.do("run", "--config", "secret.yaml")
 }
 
+// fresh is a page of somebody new, so that every mode has something to send at once.
+func (l *leaks) fresh() {
+	l.t.Helper()
+	l.pages++
+	who := fmt.Sprint("fresh", l.pages)
+	l.write("logs/"+who+".ndjson", message("page", 100+l.pages, `"userId":"`+who+`"`)+"\n")
+}
+
 // serve runs the daemon, whose runs fail in one way after the other, and reads
 // what it serves.
 func (l *leaks) serve() {
@@ -211,7 +221,7 @@ func (l *leaks) serve() {
 	require.NoError(l.t, err)
 	l.write("daemon.yaml", string(config)+"schedule: \"@every 1s\"\n")
 	l.inputs() // anew: there is something to read, to reject and to send
-	c := l.command("daemon", "--config", "daemon.yaml", "--deadline", "1s", "--listen", "127.0.0.1:0")
+	c := l.command("daemon", "--config", "daemon.yaml", "--deadline", "2s", "--listen", "127.0.0.1:0")
 	out, err := c.StderrPipe()
 	require.NoError(l.t, err)
 	require.NoError(l.t, c.Start())
@@ -220,6 +230,7 @@ func (l *leaks) serve() {
 	url := log.wait(l.t, "listening")["url"].(string)
 	for _, mode := range []int64{modeGood, modeDown, modeGarbage, modeReset, modeEcho, modeGood} {
 		l.mode.Store(mode)
+		l.fresh()
 		l.do("refused", "retry", "--config", "noapi.yaml")
 		log.wait(l.t, "run ended")
 		log.wait(l.t, "run ended") // it began in this mode
