@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"database/sql"
@@ -199,7 +200,6 @@ func (t *tx) prune(keepEvents time.Duration) error {
 		{`DELETE FROM rejected WHERE seen_at < ?`, history},
 		{`DELETE FROM deliveries WHERE status = 0 AND kind = 'page_load' AND delivered_at < ?`, history},
 		{`DELETE FROM deliveries WHERE status = 0 AND delivered_at < ?`, keys},
-		{`DELETE FROM event_keys WHERE seen_at < ?`, keys},
 		{`DELETE FROM requests_sent WHERE minute < ?`, t.now/int64(time.Minute) - 24*60},
 		{`DELETE FROM approvals WHERE expires_at < ?`, t.now},
 		{`DELETE FROM guard_verdicts WHERE at < ? AND id NOT IN (SELECT max(id) FROM guard_verdicts GROUP BY scope, direction)`, history},
@@ -211,7 +211,23 @@ func (t *tx) prune(keepEvents time.Duration) error {
 			return err
 		}
 	}
-	return nil
+	if keepEvents <= 0 {
+		return nil
+	}
+	return t.pruneKeys(keys)
+}
+
+// keyParts is in how many parts the keys of events are looked through, one in
+// each run: they have no index by time, and may stay longer than they must.
+const keyParts = 32
+
+func (t *tx) pruneKeys(before int64) error {
+	const each = 256 / keyParts
+	part := int(t.d.run % keyParts)
+	end := []byte{byte(part*each + each - 1)}
+	end = append(end, bytes.Repeat([]byte{0xff}, len(eventKey{}))...) // longer than any key
+	_, err := t.exec(`DELETE FROM event_keys WHERE key >= ? AND key < ? AND seen_at < ?`, []byte{byte(part * each)}, end, before)
+	return err
 }
 
 // EndRun closes the run with its exit code.

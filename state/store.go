@@ -94,44 +94,42 @@ type Batch struct {
 }
 
 // Store stores batches and the new positions of their objects in one
-// transaction. It costs about 10 microseconds an item.
+// transaction. It costs about 10 microseconds an item, less in large groups:
+// what is new of all batches goes into the tables in the order of their keys.
 func (d *DB) Store(ctx context.Context, batches ...Batch) error {
 	return d.update(ctx, func(t *tx) error {
 		if err := t.loadTraits(); err != nil {
 			return err
 		}
+		s := &storing{tx: t, changed: map[*trait]int64{}, users: map[int64]int64{}, waiting: map[eventKey]bool{}}
 		for i := range batches {
-			if err := t.store(&batches[i]); err != nil {
+			if err := s.batch(&batches[i]); err != nil {
 				return err
 			}
 		}
-		return nil
+		if err := s.flush(); err != nil {
+			return err
+		}
+		return s.touchTraits()
 	})
 }
 
-func (t *tx) store(b *Batch) error {
-	origin, err := t.putObject(b.Object)
-	if err != nil {
+func (s *storing) batch(b *Batch) (err error) {
+	s.source, s.object, s.forgetting = b.Object.Source, b.Object.Name, nil
+	if s.origin, err = s.putObject(b.Object); err != nil {
 		return err
 	}
-	s := &storing{tx: t, source: b.Object.Source, object: b.Object.Name, origin: origin, changed: map[*trait]int64{}}
 	for i := range b.Items {
 		if err := s.item(&b.Items[i]); err != nil {
 			return err
 		}
-	}
-	if err := s.flush(); err != nil {
-		return err
 	}
 	if s.forgetting != nil {
 		if err := s.forgetting.finish(); err != nil {
 			return err
 		}
 	}
-	if err := s.touchTraits(); err != nil {
-		return err
-	}
-	return t.storeRest(b)
+	return s.storeRest(b)
 }
 
 func (t *tx) storeRest(b *Batch) error {
@@ -196,17 +194,20 @@ func (t *tx) putObject(o Object) (int64, error) {
 	return id, err
 }
 
-// storing stores the items of one batch.
+// storing stores the items of batches.
 type storing struct {
 	*tx
-	source  string
+	source  string // these three of the batch
 	object  string
 	origin  int64
 	changed map[*trait]int64
-	pages   []pageLoad // wait to be stored together
 	guards  map[*trait]Guard
 
-	forgetting *forgetting // of delete messages; nil before the first
+	events  []event // wait to be stored together
+	waiting map[eventKey]bool
+	users   map[int64]int64 // of the anonymous profiles absorbed while events wait
+
+	forgetting *forgetting // of delete messages; nil before the batch's first
 }
 
 func (s *storing) item(it *Item) error {
@@ -233,7 +234,8 @@ func (s *storing) item(it *Item) error {
 	if err != nil || it.Event == nil {
 		return err
 	}
-	return s.event(it, prof)
+	s.event(it, prof)
+	return nil
 }
 
 // seen stores of a person only what later messages need: that two ids are one
