@@ -91,9 +91,14 @@ func (t *tx) byID(id int64) (prof profile, found bool, err error) {
 	if prof, found = t.d.profiles.get(id); found {
 		return prof, true, nil
 	}
+	if t.absent[id] {
+		return prof, false, nil
+	}
 	found, err = t.get(selectProfile, []any{id}, prof.dest()...)
 	if found {
 		t.d.profiles.put(prof)
+	} else if t.absent != nil {
+		t.absent[id] = true
 	}
 	return prof, found, err
 }
@@ -154,6 +159,7 @@ func missing(is bool, what string) error {
 func (t *tx) insertProfile(prof *profile, seenAt int64) error {
 	prof.seenAt = seenAt
 	t.d.profiles.put(*prof)
+	delete(t.absent, prof.id)
 	_, err := t.exec(`INSERT INTO profiles (id, user_id, anonymous_id, email_sha1, seen_at) VALUES (?, ?, ?, ?, ?)`,
 		prof.id, null(prof.person.UserID), null(prof.person.AnonymousID), null(prof.person.EmailSHA1), seenAt)
 	return err

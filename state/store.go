@@ -101,6 +101,7 @@ func (d *DB) Store(ctx context.Context, batches ...Batch) error {
 		if err := t.loadTraits(); err != nil {
 			return err
 		}
+		t.absent = map[int64]bool{}
 		s := &storing{tx: t, changed: map[*trait]int64{}, users: map[int64]int64{}, waiting: map[eventKey]bool{}}
 		for i := range batches {
 			if err := s.batch(&batches[i]); err != nil {

@@ -19,8 +19,9 @@ type tx struct {
 	moved map[counter]int64
 	ran   map[string]int64 // counters of the run
 
-	absorbed int    // anonymous profiles absorbed in this transaction
-	digested *trait // whose digest was made in this transaction
+	absent   map[int64]bool // numbers that no profile has; nil where that is not worth knowing
+	absorbed int            // anonymous profiles absorbed in this transaction
+	digested *trait         // whose digest was made in this transaction
 }
 
 type counter struct {

@@ -205,8 +205,9 @@ type storing struct {
 }
 
 const (
-	// commitGroups is how many groups one commit takes at most: a commit waits
-	// for the disk.
+	// commitGroups is how many groups one commit takes: it waits for the disk, and
+	// writes a page of a table once however many of its rows changed. Twice as
+	// many are in memory at most.
 	commitGroups = 8
 	groupRows    = 1000        // at which a group is handed over: one full batch, or several
 	groupBytes   = 4 << 20     // or before it would be made from more: messages can be large
@@ -226,18 +227,14 @@ func (p *pass) startStoring(ctx context.Context) *storing {
 	return s
 }
 
-// waiting gives a group and those that came in meanwhile.
+// waiting gives a group and those that follow, a commit's worth.
 func (s *storing) waiting(all []state.Batch) []state.Batch {
 	for range commitGroups - 1 {
-		select {
-		case next, ok := <-s.groups:
-			if !ok {
-				return all
-			}
-			all = append(all, next...)
-		default:
-			return all
+		next, ok := <-s.groups
+		if !ok {
+			break
 		}
+		all = append(all, next...)
 	}
 	return all
 }
