@@ -1,6 +1,7 @@
 package state_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -99,5 +100,31 @@ func BenchmarkTurn(b *testing.B) {
 			outcomes = append(outcomes, state.Outcome{Claim: c, Result: state.Delivered, Requests: 1})
 		}
 		done += len(claims)
+	}
+}
+
+// BenchmarkStore measures the enqueuing of page loads, 8,000 a commit, a tenth
+// as many visitors.
+func BenchmarkStore(b *testing.B) {
+	db, now := benchState(b)
+	const batch, commit = 1000, 8
+	payload := bytes.Repeat([]byte("x"), 640)
+	b.ReportAllocs()
+	b.ResetTimer()
+	for done := 0; done < b.N; {
+		batches := make([]state.Batch, 0, commit)
+		for range commit {
+			items := make([]state.Item, 0, batch)
+			for range batch {
+				key := fmt.Sprintf("ajs-next-%032d", done)
+				items = append(items, state.Item{
+					Person: state.Person{AnonymousID: fmt.Sprintf("visitor-%028d", done/10)}, SeenAt: *now,
+					Event: &state.Event{Key: key, MessageID: key, Kind: state.PageLoad, Name: "page", At: *now, Payload: payload},
+				})
+				done++
+			}
+			batches = append(batches, state.Batch{Object: state.Object{Source: "web", Name: "log", Line: int64(done)}, Items: items})
+		}
+		require.NoError(b, db.Store(context.Background(), batches...))
 	}
 }

@@ -24,6 +24,7 @@ func benchmark(b *testing.B, line string) {
 		form = r.Params.AppendForm(form[:0])
 		msg.Release()
 	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "requests/s")
 }
 
 // From a line's text to the request's body.

@@ -23,6 +23,7 @@ type Mapper struct {
 	products    products
 	keep        *node
 	builds      sync.Pool
+	reduced     sync.Pool // *[]byte
 }
 
 // step is a line of the table, ready to run for one endpoint.

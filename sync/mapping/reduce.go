@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"bytes"
 	"slices"
 	"strconv"
 	"strings"
@@ -87,8 +88,17 @@ func (n *node) sort() {
 // the products the first [MaxProducts] are kept. [Mapper.Event] of the result
 // gives the very request that it gives of the message.
 func (m *Mapper) Reduce(msg *segment.Message) []byte {
+	buf, _ := m.reduced.Get().(*[]byte)
+	if buf == nil {
+		buf = new([]byte)
+	}
+	defer m.reduced.Put(buf)
+	*buf = m.appendReduced((*buf)[:0], msg)
+	return bytes.Clone(*buf)
+}
+
+func (m *Mapper) appendReduced(dst []byte, msg *segment.Message) []byte {
 	identity := msg.Identity()
-	dst := make([]byte, 0, 1024)
 	dst = append(dst, `{"type":`...)
 	dst = segment.AppendString(dst, m.keptType(msg))
 	dst = appendField(dst, "messageId", messageKey(msg))

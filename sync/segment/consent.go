@@ -49,8 +49,11 @@ func isFalse(v Value) bool {
 // not true in categoryPreferences (missing, false, "conflict") is not given.
 // A consent object without categoryPreferences gives none; no page says so.
 func (m *Message) ConsentGiven(required []string) bool {
+	if len(required) == 0 {
+		return true
+	}
 	consent := m.Lookup(pathConsent)
-	if len(required) == 0 || !consent.IsObject() || consent.Len() == 0 {
+	if !consent.IsObject() || consent.Len() == 0 {
 		return true
 	}
 	preferences := consent.Get("categoryPreferences")

@@ -34,9 +34,12 @@ type Message struct {
 	parser   fastjson.Parser
 	root     *fastjson.Value
 	top      [fieldOther]*fastjson.Value
+	identity Identity
 	badTimes uint8
-	size     int
-	pool     *sync.Pool
+
+	identified bool // identity was read
+	size       int
+	pool       *sync.Pool
 }
 
 // Release gives the message's memory back to its decoder. Neither the message
@@ -100,6 +103,13 @@ func (m *Message) Key() string {
 // address is the first one of traits.email, context.traits.email and
 // properties.email that is one.
 func (m *Message) Identity() Identity {
+	if !m.identified { // it is asked for by everybody who handles the message
+		m.identity, m.identified = m.readIdentity(), true
+	}
+	return m.identity
+}
+
+func (m *Message) readIdentity() Identity {
 	id := NewIdentity(m.UserID, m.AnonymousID, "")
 	for i := 0; i < len(emailPaths) && id.EmailSHA1 == ""; i++ {
 		if text, ok := m.Lookup(emailPaths[i]).Text(); ok {
