@@ -42,12 +42,12 @@ func (l *Listing) look() error {
 		return nil
 	}
 	args := make([]any, 0, 1+listedRows)
-	args = append(args, source)
 	for i := range l.wait {
 		args = append(args, l.wait[i].Name)
 	}
+	args = append(args, source)
 	var ids sql.NullString
-	query := numbered(`SELECT group_concat(o.id, ' ') FROM (VALUES `, len(l.wait), 2, 1, `(?%d)`) + `) l JOIN main.objects o ON o.source = ?1 AND o.name = l.column1`
+	query := valuesOf(`SELECT group_concat(o.id, ' ') FROM (VALUES `, `(?)`, len(l.wait)) + `) l JOIN main.objects o ON o.name = l.column1 AND o.source = ?`
 	if err := l.conn.QueryRowContext(ctx, query, args...).Scan(&ids); err != nil {
 		return err
 	}
