@@ -153,6 +153,7 @@ func dsn(path string, reader bool) string {
 		"_synchronous":  {"FULL"},
 		"_foreign_keys": {"on"},
 		"_busy_timeout": {"60000"},
+		"_mutex":        {"no"}, // database/sql lets one goroutine at a time use a connection
 		"_cache_size":   {"-16384"},
 		"mode":          {"rw"},
 	}

@@ -3,6 +3,7 @@ package state
 import (
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -37,7 +38,7 @@ func (j *joins) add(mem *member) error {
 	return j.store(kind)
 }
 
-// flush stores what waits, at the end of a range.
+// flush stores what waits, at the end of the list.
 func (j *joins) flush() error {
 	for kind := range j.kinds {
 		if err := j.store(kind); err != nil {
@@ -120,21 +121,14 @@ func (j *joins) storeRows(wait []*member) error {
 		}
 		return nil
 	}
-	args := make([]any, 0, 3+2*len(wait))
-	args = append(args, j.trait.id, j.at, -j.list.gen)
-	for _, m := range wait {
-		args = append(args, m.id, m.value)
-	}
-	var q strings.Builder
-	q.WriteString(`INSERT INTO trait_values (trait_id, profile_id, status, wanted, wanted_at, origin) VALUES `)
-	for i := range wait {
-		if i > 0 {
-			q.WriteByte(',')
-		}
-		fmt.Fprintf(&q, "(?1, ?%d, 1, ?%d, ?2, ?3)", 4+2*i, 5+2*i)
-	}
-	if _, err := j.exec(q.String(), args...); err != nil {
+	done, err := j.storeNeighbours(wait)
+	if err != nil {
 		return err
+	}
+	if !done {
+		if err := j.storeEach(wait); err != nil {
+			return err
+		}
 	}
 	n := int64(len(wait))
 	j.verdict.Joins += n
@@ -142,6 +136,30 @@ func (j *joins) storeRows(wait []*member) error {
 	j.count(j.trait.id, "wanted", n)
 	j.count(j.trait.id, statusNames[statusPending], n)
 	return nil
+}
+
+// storeNeighbours stores the rows of people between whom nobody else has a
+// number, without naming each: on a first load that is everybody.
+func (j *joins) storeNeighbours(wait []*member) (done bool, err error) {
+	value := wait[0].value
+	if slices.ContainsFunc(wait, func(m *member) bool { return m.value != value }) {
+		return false, nil
+	}
+	n, err := j.exec(`INSERT INTO trait_values (trait_id, profile_id, status, wanted, wanted_at, origin)
+		SELECT ?1, id, 1, ?2, ?3, ?4 FROM profiles WHERE id BETWEEN ?5 AND ?6
+		AND (SELECT count(*) FROM profiles WHERE id BETWEEN ?5 AND ?6) = ?7`,
+		j.trait.id, value, j.at, -j.list.gen, wait[0].id, wait[len(wait)-1].id, len(wait))
+	return n > 0, err
+}
+
+func (j *joins) storeEach(wait []*member) error {
+	args := make([]any, 0, 3+2*len(wait))
+	args = append(args, j.trait.id, j.at, -j.list.gen)
+	for _, m := range wait {
+		args = append(args, m.id, m.value)
+	}
+	_, err := j.exec(valuesOf(`INSERT INTO trait_values (trait_id, wanted_at, origin, status, profile_id, wanted) VALUES `, "(?1, ?2, ?3, 1, ?, ?)", len(wait)), args...)
+	return err
 }
 
 // valuesOf repeats an item n times behind a statement's start.

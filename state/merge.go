@@ -13,6 +13,7 @@ type merge struct {
 	ctx     context.Context
 	list    *List
 	trait   *trait
+	rows    int64 // of the trait, before the merge
 	at      int64
 	verdict Verdict
 	kept    int64 // people of whom a newer message said otherwise
@@ -55,13 +56,13 @@ type span struct {
 // spans gives what has to be merged: one span for a small list, else the
 // ranges in which the list differs from the last one.
 func (m *merge) spans() ([]span, error) {
-	var rows, due int64
+	var due int64
 	_, err := m.get(`SELECT coalesce(sum(value), 0), coalesce(sum(value) FILTER (WHERE name <> 'settled'), 0)
-		FROM counters WHERE scope = ? AND name NOT IN ('wanted', 'delivered', 'told')`, []any{m.trait.id}, &rows, &due)
+		FROM counters WHERE scope = ? AND name NOT IN ('wanted', 'delivered', 'told')`, []any{m.trait.id}, &m.rows, &due)
 	if err != nil {
 		return nil, err
 	}
-	if max(rows, m.list.Len()) < digestFrom {
+	if max(m.rows, m.list.Len()) < digestFrom {
 		return []span{{to: 1<<63 - 1, last: spillParts - 1}}, nil
 	}
 	if due > 0 {
@@ -86,9 +87,14 @@ func (m *merge) run(reader *sql.Conn) error {
 	if err != nil {
 		return err
 	}
+	stored, err := m.reader(reader)
+	if err != nil {
+		return err
+	}
+	defer stored.close()
 	// Rows and members come from two goroutines, so that this one only compares and writes.
 	quit := make(chan struct{})
-	known := readAhead(spans, quit, func(s span) ([]packedRow, error) { return m.rows(reader, s) })
+	known := readAhead(spans, quit, stored.within)
 	parts := membersOf{spill: &m.list.spill, first: -1}
 	listed := readAhead(spans, quit, parts.within)
 	defer known.worker.Wait()
@@ -113,7 +119,7 @@ func (m *merge) run(reader *sql.Conn) error {
 			m.list.info.Progress(int64(len(members)))
 		}
 	}
-	return nil
+	return m.joins.flush()
 }
 
 // span merges members and rows of the same span.
@@ -138,7 +144,7 @@ func (m *merge) span(members []member, rows []packedRow) (err error) {
 			return err
 		}
 	}
-	return m.joins.flush()
+	return nil
 }
 
 // clash takes the members that share a row's number. There is one in a

@@ -40,12 +40,34 @@ const packed = `SELECT group_concat(CASE
 	FROM trait_values v CROSS JOIN profiles p ON p.id = v.profile_id
 	WHERE v.trait_id = ?1 AND v.profile_id BETWEEN ?2 AND ?3`
 
-// rows reads the rows of a span from a snapshot that stands before the merge:
-// who goes by them and not by the table has to know that the merge may have
-// absorbed somebody meanwhile.
-func (m *merge) rows(reader *sql.Conn, s span) ([]packedRow, error) {
+// rowsOfTrait reads the rows of one span after the other, from a snapshot that
+// stands before the merge: who goes by them and not by the table has to know
+// that the merge may have absorbed somebody meanwhile.
+type rowsOfTrait struct {
+	*merge
+	query *sql.Stmt // nil where there are no rows
+}
+
+func (m *merge) reader(conn *sql.Conn) (rowsOfTrait, error) {
+	if m.rows == 0 {
+		return rowsOfTrait{merge: m}, nil
+	}
+	query, err := conn.PrepareContext(m.tx.ctx, packed)
+	return rowsOfTrait{m, query}, err
+}
+
+func (m rowsOfTrait) close() {
+	if m.query != nil {
+		_ = m.query.Close() // it has only read
+	}
+}
+
+func (m rowsOfTrait) within(s span) ([]packedRow, error) {
+	if m.query == nil {
+		return nil, nil
+	}
 	var text sql.NullString
-	err := reader.QueryRowContext(m.tx.ctx, packed, m.trait.id, s.from, s.to, m.at, m.trait.class == Computed, m.list.riders, "\x00").Scan(&text)
+	err := m.query.QueryRowContext(m.tx.ctx, m.trait.id, s.from, s.to, m.at, m.trait.class == Computed, m.list.riders, "\x00").Scan(&text)
 	if err != nil {
 		return nil, fmt.Errorf("read the members of %q: %w", m.trait.key, err)
 	}
