@@ -45,16 +45,16 @@ var checks = []struct{ what, query string }{
 		LEFT JOIN profiles p ON p.id = v.profile_id WHERE p.id IS NULL LIMIT 10`},
 	{"settled trait values that are due", `SELECT t.key || ' profile ' || v.profile_id FROM trait_values v JOIN traits t ON t.id = v.trait_id
 		WHERE v.status = 0 AND (v.wanted IS NOT NULL OR t.class = 'audience') AND (v.doubt = 1
-			OR (t.class = 'audience' AND v.wanted IS 'true' AND v.delivered IS NOT 'true')
-			OR (t.class = 'audience' AND v.wanted IS NOT 'true' AND v.delivered IS 'true')
+			OR (t.class = 'audience' AND v.wanted IS 1 AND v.delivered IS NOT 1)
+			OR (t.class = 'audience' AND v.wanted IS NOT 1 AND v.delivered IS 1)
 			OR (t.class = 'computed' AND v.wanted IS NOT v.delivered)) LIMIT 10`},
 	{"counters of traits", `SELECT t.key || ' ' || c.name || ': counted ' || c.value || ', is ' || r.value
 		FROM traits t JOIN counters c ON c.scope = t.id JOIN (
 			SELECT trait_id, CASE status WHEN 0 THEN 'settled' WHEN 1 THEN 'pending' WHEN 2 THEN 'in_flight' WHEN 3 THEN 'retry_later' WHEN 4 THEN 'refused' WHEN 5 THEN 'unknown' ELSE 'held' END AS name, count(*) AS value
 			FROM trait_values GROUP BY 1, 2
-			UNION ALL SELECT v.trait_id, 'wanted', count(*) FROM trait_values v JOIN traits t ON t.id = v.trait_id WHERE v.wanted IS NOT NULL AND (t.class = 'computed' OR v.wanted = 'true') GROUP BY 1
-			UNION ALL SELECT v.trait_id, 'delivered', count(*) FROM trait_values v JOIN traits t ON t.id = v.trait_id WHERE v.delivered IS NOT NULL AND (t.class = 'computed' OR v.delivered = 'true') GROUP BY 1
-			UNION ALL SELECT v.trait_id, 'told', count(*) FROM trait_values v JOIN traits t ON t.id = v.trait_id WHERE v.doubt = 1 AND v.sent IS NOT 'false' OR v.delivered IS NOT NULL AND (t.class = 'computed' OR v.delivered = 'true') GROUP BY 1
+			UNION ALL SELECT v.trait_id, 'wanted', count(*) FROM trait_values v JOIN traits t ON t.id = v.trait_id WHERE v.wanted IS NOT NULL AND (t.class = 'computed' OR v.wanted = 1) GROUP BY 1
+			UNION ALL SELECT v.trait_id, 'delivered', count(*) FROM trait_values v JOIN traits t ON t.id = v.trait_id WHERE v.delivered IS NOT NULL AND (t.class = 'computed' OR v.delivered = 1) GROUP BY 1
+			UNION ALL SELECT v.trait_id, 'told', count(*) FROM trait_values v JOIN traits t ON t.id = v.trait_id WHERE v.doubt = 1 AND v.sent IS NOT 0 OR v.delivered IS NOT NULL AND (t.class = 'computed' OR v.delivered = 1) GROUP BY 1
 		) r ON r.trait_id = t.id AND r.name = c.name WHERE c.value <> r.value LIMIT 10`},
 	{"counters of statuses nothing has", `SELECT t.key || ' ' || c.name || ': counted ' || c.value FROM counters c JOIN traits t ON t.id = c.scope
 		WHERE c.value <> 0 AND c.name NOT IN ('wanted', 'delivered', 'told') AND NOT EXISTS (SELECT 1 FROM trait_values v WHERE v.trait_id = t.id
@@ -222,7 +222,7 @@ func (d *DB) DoubtAll(ctx context.Context) (n int64, err error) {
 func (t *tx) doubt(tr *trait) (int64, error) {
 	// A computed trait without a value has nothing that could be sent.
 	n, err := t.exec(`UPDATE trait_values SET doubt = 1, sent = coalesce(sent, delivered), attempt = NULL,
-		status = CASE WHEN status IN (4, 6) THEN status ELSE 1 END, is_exit = (?2 = 'audience' AND wanted IS NOT 'true')
+		status = CASE WHEN status IN (4, 6) THEN status ELSE 1 END, is_exit = (?2 = 'audience' AND wanted IS NOT 1)
 		WHERE trait_id = ?1 AND (?2 = 'audience' OR wanted IS NOT NULL)`, tr.id, tr.class)
 	if err != nil {
 		return 0, err

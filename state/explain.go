@@ -127,7 +127,7 @@ func (v *view) aliases(id int64, e *Explanation) error {
 }
 
 func (v *view) traitsOf(id int64, e *Explanation) error {
-	query := `SELECT t.key, v.wanted, v.delivered, v.doubt, ` + fmt.Sprintf(statusWords, "v.status") + `, ` + isoText("v.wanted_at") + `, ` + isoText("v.delivered_at") + `, ` +
+	query := `SELECT t.key, ` + valueText("v.wanted") + `, ` + valueText("v.delivered") + `, v.doubt, ` + fmt.Sprintf(statusWords, "v.status") + `, ` + isoText("v.wanted_at") + `, ` + isoText("v.delivered_at * 1000000") + `, ` +
 		isoText("f.next_attempt_at") + `, coalesce(f.last_error, (SELECT reason FROM guard_verdicts g WHERE g.scope = v.trait_id AND g.direction = f.class AND g.held = 1 ORDER BY g.id DESC LIMIT 1), ''), coalesce(f.class, ''),
 		coalesce((SELECT o.source || ': ' || o.name FROM objects o WHERE o.id = v.origin), (SELECT g.source || ': list ' || replace(g.objects, char(10), ', ') FROM generations g WHERE g.id = -v.origin), '')
 		FROM traits t JOIN trait_values v ON v.trait_id = t.id AND v.profile_id = ?

@@ -148,7 +148,7 @@ func (j *joins) storeNeighbours(wait []*member) (done bool, err error) {
 	n, err := j.exec(`INSERT INTO trait_values (trait_id, profile_id, status, wanted, wanted_at, origin)
 		SELECT ?1, id, 1, ?2, ?3, ?4 FROM profiles WHERE id BETWEEN ?5 AND ?6
 		AND (SELECT count(*) FROM profiles WHERE id BETWEEN ?5 AND ?6) = ?7`,
-		j.trait.id, value, j.at, -j.list.gen, wait[0].id, wait[len(wait)-1].id, len(wait))
+		j.trait.id, stored(wait[0].wanted()), j.at, -j.list.gen, wait[0].id, wait[len(wait)-1].id, len(wait))
 	return n > 0, err
 }
 
@@ -156,7 +156,7 @@ func (j *joins) storeEach(wait []*member) error {
 	args := make([]any, 0, 3+2*len(wait))
 	args = append(args, j.trait.id, j.at, -j.list.gen)
 	for _, m := range wait {
-		args = append(args, m.id, m.value)
+		args = append(args, m.id, stored(m.wanted()))
 	}
 	_, err := j.exec(valuesOf(`INSERT INTO trait_values (trait_id, wanted_at, origin, status, profile_id, wanted) VALUES `, "(?1, ?2, ?3, 1, ?, ?)", len(wait)), args...)
 	return err

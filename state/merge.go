@@ -213,7 +213,7 @@ func (m *merge) keeps(at int64) bool {
 
 // want moves wanted to what the list says of a member.
 func (m *merge) want(old traitRow, mem *member) error {
-	wanted := sql.NullString{String: mem.value, Valid: !mem.cleared}
+	wanted := mem.wanted()
 	if old.exists && m.keeps(old.order()) {
 		m.kept++
 		m.verdict.Unchanged++

@@ -33,9 +33,9 @@ func (r *packedRow) is(p Person) bool {
 // has. A row of the ordinary kind, a user who was told what the list says, is
 // its number and the user id. Any other begins with "!" and has more fields.
 const packed = `SELECT group_concat(CASE
-	WHEN v.wanted = 'true' AND v.delivered = 'true' AND coalesce(v.ordered_at, v.wanted_at) <= ?4 AND p.user_id IS NOT NULL AND ?6 = 0 THEN v.profile_id || ?7 || p.user_id
-	ELSE '!' || v.profile_id || ?7 || ((v.doubt = 1 AND v.sent IS NOT 'false' OR v.delivered IS NOT NULL AND (?5 OR v.delivered = 'true')) + 2 * (v.wanted IS NOT NULL) + 4 * (coalesce(v.ordered_at, v.wanted_at) > ?4) + 8 * (v.is_exit = 1 AND v.status IN (1, 3, 5)))
-		|| ?7 || coalesce(v.wanted, '') || ?7 || CASE WHEN p.user_id IS NOT NULL THEN 'u' WHEN p.anonymous_id IS NOT NULL THEN 'a' ELSE 'e' END
+	WHEN v.wanted = 1 AND v.delivered = 1 AND coalesce(v.ordered_at, v.wanted_at) <= ?4 AND p.user_id IS NOT NULL AND ?6 = 0 THEN v.profile_id || ?7 || p.user_id
+	ELSE '!' || v.profile_id || ?7 || ((v.doubt = 1 AND v.sent IS NOT 0 OR v.delivered IS NOT NULL AND (?5 OR v.delivered = 1)) + 2 * (v.wanted IS NOT NULL) + 4 * (coalesce(v.ordered_at, v.wanted_at) > ?4) + 8 * (v.is_exit = 1 AND v.status IN (1, 3, 5)))
+		|| ?7 || CASE v.wanted WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE coalesce(v.wanted, '') END || ?7 || CASE WHEN p.user_id IS NOT NULL THEN 'u' WHEN p.anonymous_id IS NOT NULL THEN 'a' ELSE 'e' END
 		|| coalesce(p.user_id, p.anonymous_id, p.email_sha1) || ?7 || coalesce(p.anonymous_id, '') || ?7 || coalesce(p.email_sha1, '') END, ?7)
 	FROM trait_values v CROSS JOIN profiles p ON p.id = v.profile_id
 	WHERE v.trait_id = ?1 AND v.profile_id BETWEEN ?2 AND ?3`

@@ -301,7 +301,7 @@ func (d *DB) NextAttempt(ctx context.Context, host string) (time.Time, error) {
 func (d *DB) TraitsOf(ctx context.Context, profile int64) (map[string]string, error) {
 	values := map[string]string{}
 	return values, d.view(ctx, func(v *view) error {
-		return v.each(`SELECT key, value FROM (SELECT t.key, CASE v.status WHEN 6 THEN v.delivered ELSE v.wanted END AS value
+		return v.each(`SELECT key, `+valueText("value")+` FROM (SELECT t.key, CASE v.status WHEN 6 THEN v.delivered ELSE v.wanted END AS value
 			FROM traits t JOIN trait_values v ON v.trait_id = t.id AND v.profile_id = ?) WHERE value IS NOT NULL`,
 			[]any{profile}, func(rows *sql.Rows) error {
 				var key, value string

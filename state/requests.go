@@ -29,7 +29,7 @@ func (d *DB) Adopt(ctx context.Context, key string) (n int64, err error) {
 		}
 		if n, err = t.exec(`UPDATE trait_values SET delivered = wanted, delivered_at = ?1, doubt = 0, sent = NULL, status = 0, is_exit = 0
 			WHERE trait_id = ?2 AND wanted IS NOT NULL AND (wanted IS NOT delivered OR doubt = 1 OR status > 0)
-			AND NOT (?3 = 'audience' AND wanted = 'false' AND delivered IS NULL AND doubt = 0)`, t.now, tr.id, tr.class); err != nil {
+			AND NOT (?3 = 'audience' AND wanted = 0 AND delivered IS NULL AND doubt = 0)`, t.now/int64(time.Millisecond), tr.id, tr.class); err != nil {
 			return err
 		}
 		if _, err := t.exec(`DELETE FROM trait_faults WHERE trait_id = ?`, tr.id); err != nil {
@@ -50,7 +50,7 @@ func (d *DB) Resync(ctx context.Context, key string) (n int64, err error) {
 			return err
 		}
 		// A computed trait without a value has nothing that could be sent again.
-		if n, err = t.exec(`UPDATE trait_values SET doubt = 1, sent = coalesce(sent, delivered), status = CASE WHEN status IN (4, 6) THEN status ELSE 1 END, is_exit = (?2 = 'audience' AND wanted IS NOT 'true')
+		if n, err = t.exec(`UPDATE trait_values SET doubt = 1, sent = coalesce(sent, delivered), status = CASE WHEN status IN (4, 6) THEN status ELSE 1 END, is_exit = (?2 = 'audience' AND wanted IS NOT 1)
 			WHERE trait_id = ?1 AND (delivered IS NOT NULL OR doubt = 1) AND status <> 2 AND (?2 = 'audience' OR wanted IS NOT NULL)`, tr.id, tr.class); err != nil {
 			return err
 		}
@@ -63,9 +63,9 @@ func (d *DB) Resync(ctx context.Context, key string) (n int64, err error) {
 
 // countersOf counts a trait's rows afresh.
 const countersOf = `
-	SELECT 'wanted' AS name, count(*) AS value FROM trait_values WHERE trait_id = ?1 AND wanted IS NOT NULL AND (?2 = 'computed' OR wanted = 'true')
-	UNION ALL SELECT 'delivered', count(*) FROM trait_values WHERE trait_id = ?1 AND delivered IS NOT NULL AND (?2 = 'computed' OR delivered = 'true')
-	UNION ALL SELECT 'told', count(*) FROM trait_values WHERE trait_id = ?1 AND (doubt = 1 AND sent IS NOT 'false' OR delivered IS NOT NULL AND (?2 = 'computed' OR delivered = 'true'))
+	SELECT 'wanted' AS name, count(*) AS value FROM trait_values WHERE trait_id = ?1 AND wanted IS NOT NULL AND (?2 = 'computed' OR wanted = 1)
+	UNION ALL SELECT 'delivered', count(*) FROM trait_values WHERE trait_id = ?1 AND delivered IS NOT NULL AND (?2 = 'computed' OR delivered = 1)
+	UNION ALL SELECT 'told', count(*) FROM trait_values WHERE trait_id = ?1 AND (doubt = 1 AND sent IS NOT 0 OR delivered IS NOT NULL AND (?2 = 'computed' OR delivered = 1))
 	UNION ALL SELECT s.name, (SELECT count(*) FROM trait_values v WHERE v.trait_id = ?1 AND v.status = s.id)
 	FROM (SELECT 0 AS id, 'settled' AS name UNION ALL VALUES (1, 'pending'), (2, 'in_flight'), (3, 'retry_later'), (4, 'refused'), (5, 'unknown'), (6, 'held')) s`
 

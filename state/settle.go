@@ -163,7 +163,7 @@ func (t *tx) settleValue(o *Outcome, v *ClaimedValue) error {
 	result := o.of(v.Key)
 	switch result {
 	case Delivered:
-		next.delivered, next.deliveredAt = old.sent, sql.NullInt64{Int64: t.now, Valid: true}
+		next.delivered, next.deliveredAt = old.sent, sql.NullInt64{Int64: t.now / int64(time.Millisecond), Valid: true}
 		next.doubt, next.sent = false, sql.NullString{}
 		t.countRun("delivered", 1)
 		return errors.Join(t.put(old, next.moved()), t.clearFault(old.trait.id, old.profile, false))

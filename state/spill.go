@@ -3,6 +3,7 @@ package state
 import (
 	"bufio"
 	"cmp"
+	"database/sql"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -25,6 +26,11 @@ type member struct {
 	person  Person
 	value   string
 	cleared bool
+}
+
+// wanted is the value that a list wants of its member.
+func (m *member) wanted() sql.NullString {
+	return sql.NullString{String: m.value, Valid: !m.cleared}
 }
 
 // spill takes members in any order and gives them back sorted by id. Its files

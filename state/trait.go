@@ -70,7 +70,7 @@ type traitRow struct {
 	wantedAt    int64         // when it became wanted
 	orderedAt   sql.NullInt64 // of the newest message that said the same
 	delivered   sql.NullString
-	deliveredAt sql.NullInt64
+	deliveredAt sql.NullInt64 // in milliseconds
 	sent        sql.NullString
 	attempt     sql.NullInt64
 	origin      sql.NullInt64
@@ -83,7 +83,7 @@ const traitColumns = `status, is_exit, doubt, wanted, wanted_at, delivered, deli
 const prefixed = `v.status, v.is_exit, v.doubt, v.wanted, v.wanted_at, v.delivered, v.delivered_at, v.sent, v.attempt, v.origin, v.received_at, v.message_id, v.ordered_at`
 
 func (r *traitRow) dest() []any {
-	return []any{&r.status, &r.isExit, &r.doubt, &r.wanted, &r.wantedAt, &r.delivered, &r.deliveredAt, &r.sent, &r.attempt, &r.origin, &r.receivedAt, &r.messageID, &r.orderedAt}
+	return []any{&r.status, &r.isExit, &r.doubt, value{&r.wanted}, &r.wantedAt, value{&r.delivered}, &r.deliveredAt, value{&r.sent}, &r.attempt, &r.origin, &r.receivedAt, &r.messageID, &r.orderedAt}
 }
 
 func (t *tx) traitRow(tr *trait, profile int64) (traitRow, error) {
@@ -175,12 +175,12 @@ func (t *tx) put(old, r traitRow) error {
 	}
 	if !old.exists {
 		_, err := t.exec(`INSERT INTO trait_values (trait_id, profile_id, `+traitColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			r.trait.id, r.profile, r.status, r.isExit, r.doubt, r.wanted, r.wantedAt, r.delivered, r.deliveredAt, r.sent, r.attempt, r.origin, r.receivedAt, r.messageID, r.orderedAt)
+			r.trait.id, r.profile, r.status, r.isExit, r.doubt, stored(r.wanted), r.wantedAt, stored(r.delivered), r.deliveredAt, stored(r.sent), r.attempt, r.origin, r.receivedAt, r.messageID, r.orderedAt)
 		return err
 	}
 	_, err := t.exec(`UPDATE trait_values SET status = ?, is_exit = ?, doubt = ?, wanted = ?, wanted_at = ?, delivered = ?, delivered_at = ?,
 		sent = ?, attempt = ?, origin = ?, received_at = ?, message_id = ?, ordered_at = ? WHERE trait_id = ? AND profile_id = ?`,
-		r.status, r.isExit, r.doubt, r.wanted, r.wantedAt, r.delivered, r.deliveredAt, r.sent, r.attempt, r.origin, r.receivedAt, r.messageID, r.orderedAt, r.trait.id, r.profile)
+		r.status, r.isExit, r.doubt, stored(r.wanted), r.wantedAt, stored(r.delivered), r.deliveredAt, stored(r.sent), r.attempt, r.origin, r.receivedAt, r.messageID, r.orderedAt, r.trait.id, r.profile)
 	return err
 }
 

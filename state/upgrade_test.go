@@ -146,3 +146,39 @@ func TestNextSchema(t *testing.T) {
 	require.Empty(t, problems)
 	require.NoError(t, db.Close())
 }
+
+// TestShortValues looks at every kind of value through the views, before and
+// after schema 2 stores them in another way. Not parallel: the migrations are
+// the package's.
+func TestShortValues(t *testing.T) {
+	ctx := context.Background()
+	path := madeWith(t, 1, schemaFiles(t, 1))
+	raw, err := sql.Open("sqlite3", path)
+	require.NoError(t, err)
+	defer raw.Close()
+	_, err = raw.ExecContext(ctx, `INSERT INTO traits (id, key, class, created_at) VALUES (2, 'points', 'computed', 1);
+		INSERT INTO trait_values (trait_id, profile_id, status, wanted, wanted_at, delivered, delivered_at) VALUES
+			(2, 5667766231036073996, 0, '1', 1, '1', 1795000000123456789), (2, 9168614106444597936, 0, '007', 1, '007', 2), (2, 2952098044459460902, 0, NULL, 1, NULL, NULL);
+		INSERT INTO counters (scope, name, value) VALUES (2, 'settled', 3), (2, 'wanted', 2), (2, 'delivered', 2), (2, 'told', 2)`)
+	require.NoError(t, err)
+	seen := func() (text string) {
+		err := raw.QueryRowContext(ctx, `SELECT group_concat(row, char(10)) FROM (
+			SELECT concat_ws(' ', user_id, trait_key, wanted, delivered, changed_at, delivered_at, status) AS row FROM profile_traits
+			UNION ALL SELECT concat_ws(' ', id, user_id, detail, created_at) FROM pending_deliveries ORDER BY 1)`).Scan(&text)
+		require.NoError(t, err)
+		return text
+	}
+	before := seen()
+	require.Contains(t, before, "u1 points 1 1 1970-01-01T00:00:00.000Z 2026-11-18T11:06:40.123Z settled")
+	require.Contains(t, before, "u2 points 007 007")
+	require.Contains(t, before, "u3 vip=false")
+
+	db, err := state.Open(ctx, options(path))
+	require.NoError(t, err)
+	require.Equal(t, before, seen())
+	problems, err := db.Check(ctx)
+	require.NoError(t, err)
+	require.Empty(t, problems)
+	require.NoError(t, db.Close())
+	worksOn(t, path)
+}

@@ -1,0 +1,40 @@
+package state
+
+import (
+	"database/sql"
+	"fmt"
+)
+
+// value is a trait's value on its way into and out of a table, where true and
+// false are 1 and 0: they take no room there, and nearly all values are one of
+// them.
+type value struct{ *sql.NullString }
+
+// Scan implements [sql.Scanner].
+func (v value) Scan(from any) error {
+	switch from {
+	case int64(1):
+		from = trueText
+	case int64(0):
+		from = falseText
+	}
+	return v.NullString.Scan(from)
+}
+
+// stored is a value as a table holds it.
+func stored(v sql.NullString) any {
+	switch {
+	case !v.Valid:
+		return nil
+	case v.String == trueText:
+		return 1
+	case v.String == falseText:
+		return 0
+	}
+	return v.String
+}
+
+// valueText is the SQL for a column's value as text.
+func valueText(column string) string {
+	return fmt.Sprintf("CASE %[1]s WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE %[1]s END", column)
+}
