@@ -40,10 +40,10 @@ func (a *ahead[T]) next() (T, error) {
 	return r.of, r.err
 }
 
-// membersOf reads spilled members back, a file at a time.
+// membersOf reads spilled members back, a part at a time.
 type membersOf struct {
 	spill       *spill
-	first, last int // the files that are in memory
+	first, last int // the parts that are in memory
 	members     []member
 }
 

@@ -46,7 +46,7 @@ func (m *merge) writeExits() error {
 	if m.verdict.exits != "" {
 		status = statusHeld
 	}
-	if err := m.exits.each(func(id int64) error { return m.exit(id, status) }); err != nil || status == statusPending {
+	if err := m.exits.each(joinChunk, func(ids []int64) error { return m.exitAll(ids, status) }); err != nil || status == statusPending {
 		return err
 	}
 	return m.markHeld(m.trait.id, Exits)

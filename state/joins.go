@@ -17,7 +17,7 @@ type joins struct {
 	}
 }
 
-// joinChunk is how many people one statement stores.
+// joinChunk is how many people one statement of a merge is about.
 const joinChunk = 50
 
 const keyLetters = "uae" // as kindAndKey gives them
@@ -147,7 +147,7 @@ func (j *joins) storeNeighbours(wait []*member) (done bool, err error) {
 	}
 	n, err := j.exec(`INSERT INTO trait_values (trait_id, profile_id, status, wanted, wanted_at, origin)
 		SELECT ?1, id, 1, ?2, ?3, ?4 FROM profiles WHERE id BETWEEN ?5 AND ?6
-		AND (SELECT count(*) FROM profiles WHERE id BETWEEN ?5 AND ?6) = ?7`,
+		AND (SELECT count(*) FROM (SELECT 1 FROM profiles WHERE id BETWEEN ?5 AND ?6 LIMIT ?7 + 1)) = ?7`,
 		j.trait.id, stored(wait[0].wanted()), j.at, -j.list.gen, wait[0].id, wait[len(wait)-1].id, len(wait))
 	return n > 0, err
 }

@@ -55,7 +55,7 @@ type List struct {
 }
 
 // NewList starts a list: its generation is "applying" until [List.Apply]. The
-// error is [ErrIgnoredList] for a list that need not be read. Spill files go to
+// error is [ErrIgnoredList] for a list that need not be read. The spill file goes to
 // the system's temporary folder. Close the list in any case.
 func (d *DB) NewList(ctx context.Context, info ListInfo) (*List, error) {
 	// A file dated in the future must not outrank every list until then.
@@ -75,7 +75,7 @@ func (d *DB) NewList(ctx context.Context, info ListInfo) (*List, error) {
 	return l, nil
 }
 
-// Add takes one member. It is cheap until the buffers are full (16 KiB each),
+// Add takes one member. It is cheap until the buffers are full (4 MiB in all),
 // then it writes to a file.
 func (l *List) Add(ctx context.Context, p Person, value string, cleared bool) error {
 	if p.UserID == "" && p.AnonymousID != "" {
@@ -109,7 +109,7 @@ func (l *List) Unreadable(n int64) { l.unreadable = n }
 // Len is the number of lines added.
 func (l *List) Len() int64 { return l.spill.count }
 
-// Close removes the spill files.
+// Close removes the spill file.
 func (l *List) Close() error { return l.spill.close() }
 
 // Apply merges the list into the state: who is on it is wanted, who is not has

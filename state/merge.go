@@ -49,7 +49,7 @@ func (m *merge) close() {
 // span is a run of profile ids that is merged in one go.
 type span struct {
 	from, to int64
-	first    int // the spill files it covers
+	first    int // the parts of the spill it covers
 	last     int
 }
 
@@ -231,57 +231,6 @@ func (m *merge) want(old traitRow, mem *member) error {
 	m.verdict.Joins++
 	m.countMove(old, next)
 	if mem.cleared {
-		m.countRun("cleared", 1)
-	}
-	return m.put(old, next)
-}
-
-// absent is for a row whose person is not on the list. The exit of somebody
-// who was told waits for the guard's verdict on all of them.
-func (m *merge) absent(r *packedRow) error {
-	switch {
-	case r.newer && m.trait.authority == AuthorityLatest:
-		m.kept++
-		return nil
-	case r.told:
-		m.verdict.Exits++
-		if r.leaving {
-			return nil // it counts, but what was let through is not taken back
-		}
-		return m.exits.add(r.profile)
-	case !r.hasWanted || m.trait.class == Audience && r.wanted != trueText:
-		return nil
-	}
-	// Never told: nothing to take back, and no business of the guard.
-	return m.exit(r.profile, statusPending)
-}
-
-// exit moves wanted to "not a member". A row that becomes due gets the status
-// given.
-func (m *merge) exit(id int64, due int) error {
-	old, err := m.traitRow(m.trait, id)
-	if err != nil || !old.exists {
-		return err // absorbed meanwhile
-	}
-	if old.status == statusRefused && !old.isWanted() {
-		return nil // the false itself was refused: the same again would be, too
-	}
-	next := old
-	next.wanted = sql.NullString{String: falseText, Valid: m.trait.class == Audience}
-	if !next.wanted.Valid {
-		next.wanted.String = ""
-	}
-	if next.wanted != old.wanted {
-		next.wantedAt, next.orderedAt = m.at, sql.NullInt64{}
-		next.origin = sql.NullInt64{Int64: -m.list.gen, Valid: true}
-		next.receivedAt, next.messageID = sql.NullInt64{}, sql.NullString{}
-	}
-	next = next.moved()
-	if next.status == statusPending {
-		next.status = due
-	}
-	m.countMove(old, next)
-	if !next.wanted.Valid && old.wanted.Valid {
 		m.countRun("cleared", 1)
 	}
 	return m.put(old, next)

@@ -1,23 +1,23 @@
 package state
 
 import (
-	"bufio"
 	"cmp"
 	"database/sql"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
+	"strings"
 )
 
-// A list is spilled into one file per range of profile ids, so that each can
-// be sorted in memory and all together come out in the order of the tables.
+// A list is spilled by ranges of profile ids, so that each can be sorted in
+// memory and all together come out in the order of the tables. They share one
+// file, in which each has the blocks that it filled.
 const (
-	spillBits   = 8
-	spillParts  = 1 << spillBits
-	spillBuffer = 16 << 10
+	spillBits  = 8
+	spillParts = 1 << spillBits
+	spillBlock = 16 << 10
 )
 
 // member is one line of a list.
@@ -33,20 +33,21 @@ func (m *member) wanted() sql.NullString {
 	return sql.NullString{String: m.value, Valid: !m.cleared}
 }
 
-// spill takes members in any order and gives them back sorted by id. Its files
-// have no name on disk, so nothing stays when the process dies.
+// spill takes members in any order and gives them back sorted by id. Its file
+// has no name on disk, so nothing stays when the process dies.
 type spill struct {
-	dir   string
-	parts [spillParts]*spillPart
-	count int64
-	buf   []byte
+	dir    string
+	file   *os.File // nil while all fits into the parts' buffers
+	blocks int64    // in the file
+	parts  [spillParts]spillPart
+	count  int64
 
 	barred *barred // of those who were forgotten while the list was read; nil if nobody was
 }
 
 type spillPart struct {
-	file *os.File
-	w    *bufio.Writer
+	full []int64 // its blocks in the file, by number
+	rest []byte  // what does not fill a block yet
 	rows int
 }
 
@@ -63,21 +64,30 @@ func tempFile(dir string) (*os.File, error) {
 }
 
 func (s *spill) add(m *member) error {
-	p := s.parts[m.id>>(63-spillBits)]
-	if p == nil {
-		f, err := tempFile(s.dir)
-		if err != nil {
-			return err
-		}
-		p = &spillPart{file: f, w: bufio.NewWriterSize(f, spillBuffer)}
-		s.parts[m.id>>(63-spillBits)] = p
-	}
+	p := &s.parts[m.id>>(63-spillBits)]
 	s.count++
 	p.rows++
-	s.buf = m.append(s.buf[:0])
-	if _, err := p.w.Write(s.buf); err != nil {
+	p.rest = m.append(p.rest)
+	for len(p.rest) >= spillBlock {
+		if err := s.write(p.rest[:spillBlock]); err != nil {
+			return err
+		}
+		p.full = append(p.full, s.blocks-1)
+		p.rest = append(p.rest[:0], p.rest[spillBlock:]...)
+	}
+	return nil
+}
+
+func (s *spill) write(block []byte) (err error) {
+	if s.file == nil {
+		if s.file, err = tempFile(s.dir); err != nil {
+			return err
+		}
+	}
+	if _, err := s.file.WriteAt(block, s.blocks*spillBlock); err != nil {
 		return fmt.Errorf("spill the list (TMPDIR says where): %w", err)
 	}
+	s.blocks++
 	return nil
 }
 
@@ -96,21 +106,18 @@ func (m *member) append(b []byte) []byte {
 // part reads one range back, sorted, without the lines that a later one of the
 // same person replaces. The strings share one buffer.
 func (s *spill) part(i int) ([]member, error) {
-	p := s.parts[i]
-	if p == nil {
-		return nil, nil
+	p := &s.parts[i]
+	var text strings.Builder
+	text.Grow(len(p.full)*spillBlock + len(p.rest))
+	block := make([]byte, spillBlock)
+	for _, n := range p.full {
+		if _, err := s.file.ReadAt(block, n*spillBlock); err != nil {
+			return nil, fmt.Errorf("read the spilled list: %w", err)
+		}
+		text.Write(block)
 	}
-	if err := p.w.Flush(); err != nil {
-		return nil, fmt.Errorf("spill the list: %w", err)
-	}
-	if _, err := p.file.Seek(0, io.SeekStart); err != nil {
-		return nil, err
-	}
-	raw, err := io.ReadAll(p.file)
-	if err != nil {
-		return nil, fmt.Errorf("read the spilled list: %w", err)
-	}
-	members, err := decodeMembers(string(raw), p.rows)
+	text.Write(p.rest)
+	members, err := decodeMembers(text.String(), p.rows)
 	if err != nil {
 		return nil, err
 	}
@@ -194,51 +201,8 @@ func uvarint(s string) (uint64, string, error) {
 }
 
 func (s *spill) close() error {
-	var errs []error
-	for _, p := range s.parts {
-		if p != nil {
-			errs = append(errs, p.file.Close())
-		}
+	if s.file == nil {
+		return nil
 	}
-	return errors.Join(errs...)
-}
-
-// idSpool remembers profile ids in a file, in order, in 8 bytes each.
-type idSpool struct {
-	file  *os.File
-	w     *bufio.Writer
-	count int64
-}
-
-func newIDSpool(dir string) (*idSpool, error) {
-	f, err := tempFile(dir)
-	if err != nil {
-		return nil, err
-	}
-	return &idSpool{file: f, w: bufio.NewWriter(f)}, nil
-}
-
-func (s *idSpool) add(id int64) error {
-	s.count++
-	return binary.Write(s.w, binary.BigEndian, id)
-}
-
-func (s *idSpool) each(fn func(id int64) error) error {
-	if err := s.w.Flush(); err != nil {
-		return fmt.Errorf("spill the exits: %w", err)
-	}
-	if _, err := s.file.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	r := bufio.NewReader(s.file)
-	for range s.count {
-		var id int64
-		if err := binary.Read(r, binary.BigEndian, &id); err != nil {
-			return fmt.Errorf("read the spilled exits: %w", err)
-		}
-		if err := fn(id); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.file.Close()
 }

@@ -1,0 +1,35 @@
+package state
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Members that fill blocks of the file, and are cut by their ends, come back
+// sorted and whole.
+func TestSpillBlocks(t *testing.T) {
+	t.Parallel()
+	s := spill{dir: t.TempDir()}
+	var want []member
+	for i := range 2000 {
+		m := member{person: Person{UserID: fmt.Sprintf("u%d", i)}, value: strings.Repeat("x", i*37%(3*spillBlock))}
+		m.id = m.person.ProfileID()
+		want = append(want, m)
+		require.NoError(t, s.add(&m))
+	}
+	slices.SortFunc(want, func(a, b member) int { return cmp.Compare(a.id, b.id) })
+	require.Positive(t, s.blocks)
+	var got []member
+	for i := range spillParts {
+		part, err := s.part(i)
+		require.NoError(t, err)
+		got = append(got, part...)
+	}
+	require.Equal(t, want, got)
+	require.NoError(t, s.close())
+}
