@@ -15,9 +15,9 @@ import (
 // memory and all together come out in the order of the tables. They share one
 // file, in which each has the blocks that it filled.
 const (
-	spillBits  = 8
+	spillBits  = 10
 	spillParts = 1 << spillBits
-	spillBlock = 16 << 10
+	spillBlock = 4 << 10
 )
 
 // member is one line of a list.
