@@ -16,7 +16,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## bin/impactsync
-	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/impactsync ./cmd/impactsync
+	go build -ldflags '$(LDFLAGS)' -o bin/impactsync ./cmd/impactsync
 
 demo: build ## two syncs of the sample shop against the sandbox, in ./demo
 	bash examples/shop/demo.sh demo
