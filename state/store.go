@@ -102,24 +102,44 @@ func (d *DB) Store(ctx context.Context, batches ...Batch) error {
 			return err
 		}
 		t.absent = map[int64]bool{}
-		s := &storing{tx: t, changed: map[*trait]int64{}, users: map[int64]int64{}, waiting: map[eventKey]bool{}}
-		for i := range batches {
-			if err := s.batch(&batches[i]); err != nil {
+		s := &storing{tx: t, changed: map[*trait]int64{}, users: map[int64]int64{}, waiting: map[eventKey]bool{}, unlisted: map[Unlisted]int64{}}
+		for len(batches) > 0 {
+			n := ofOneObject(batches)
+			if err := s.object(batches[:n]); err != nil {
 				return err
 			}
+			batches = batches[n:]
 		}
-		if err := s.flush(); err != nil {
-			return err
-		}
-		return s.touchTraits()
+		return errors.Join(s.flush(), s.countUnlisted(), s.touchTraits())
 	})
 }
 
-func (s *storing) batch(b *Batch) (err error) {
-	s.source, s.object, s.forgetting = b.Object.Source, b.Object.Name, nil
-	if s.origin, err = s.putObject(b.Object); err != nil {
+// ofOneObject is how many batches at the start are of the same object.
+func ofOneObject(batches []Batch) int {
+	n := 1
+	for n < len(batches) && batches[n].Object.Source == batches[0].Object.Source && batches[n].Object.Name == batches[0].Object.Name {
+		n++
+	}
+	return n
+}
+
+// object stores batches of one object, which stands where the last one says.
+func (s *storing) object(batches []Batch) (err error) {
+	o := batches[len(batches)-1].Object
+	s.source, s.name = o.Source, o.Name
+	if s.origin, err = s.putObject(o); err != nil {
 		return err
 	}
+	for i := range batches {
+		if err := s.batch(&batches[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *storing) batch(b *Batch) error {
+	s.forgetting = nil
 	for i := range b.Items {
 		if err := s.item(&b.Items[i]); err != nil {
 			return err
@@ -133,27 +153,29 @@ func (s *storing) batch(b *Batch) (err error) {
 	return s.storeRest(b)
 }
 
-func (t *tx) storeRest(b *Batch) error {
+func (s *storing) storeRest(b *Batch) error {
 	for name, n := range b.Counts {
-		t.countRun(name, n)
+		s.countRun(name, n)
 	}
 	for u, n := range b.Unlisted {
-		if err := t.countUnlisted(u, n); err != nil {
-			return err
-		}
+		s.unlisted[u] += n
 	}
-	return t.reject(b.Rejected)
+	return s.reject(b.Rejected)
 }
 
 // mostUnlisted bounds the names that are kept of each kind.
 const mostUnlisted = 1000
 
-func (t *tx) countUnlisted(u Unlisted, n int64) error {
-	t.countRun("unlisted_"+u.Kind, n)
-	_, err := t.exec(`INSERT INTO unlisted (kind, name, count, seen_at)
-		SELECT ?1, ?2, ?3, ?4 WHERE (SELECT count(*) FROM unlisted WHERE kind = ?1) < ?5 OR EXISTS (SELECT 1 FROM unlisted WHERE kind = ?1 AND name = ?2)
-		ON CONFLICT (kind, name) DO UPDATE SET count = count + excluded.count, seen_at = excluded.seen_at`, u.Kind, u.Name, n, t.now, mostUnlisted)
-	return err
+func (s *storing) countUnlisted() error {
+	for u, n := range s.unlisted {
+		s.countRun("unlisted_"+u.Kind, n)
+		if _, err := s.exec(`INSERT INTO unlisted (kind, name, count, seen_at)
+			SELECT ?1, ?2, ?3, ?4 WHERE (SELECT count(*) FROM unlisted WHERE kind = ?1) < ?5 OR EXISTS (SELECT 1 FROM unlisted WHERE kind = ?1 AND name = ?2)
+			ON CONFLICT (kind, name) DO UPDATE SET count = count + excluded.count, seen_at = excluded.seen_at`, u.Kind, u.Name, n, s.now, mostUnlisted); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // mostRejected bounds the rows that one object can put into rejected; the
@@ -198,11 +220,12 @@ func (t *tx) putObject(o Object) (int64, error) {
 // storing stores the items of batches.
 type storing struct {
 	*tx
-	source  string // these three of the batch
-	object  string
-	origin  int64
-	changed map[*trait]int64
-	guards  map[*trait]Guard
+	source   string // these three of the object
+	name     string
+	origin   int64
+	changed  map[*trait]int64
+	guards   map[*trait]Guard
+	unlisted map[Unlisted]int64
 
 	events  []event // wait to be stored together
 	waiting map[eventKey]bool
@@ -273,7 +296,7 @@ func (s *storing) change(it *Item) error {
 	}
 	tr, err := s.trait(c.Trait)
 	if errors.Is(err, ErrTooManyTraits) {
-		return s.reject([]Rejected{{Source: s.source, Object: s.object, Line: it.Line, Reason: err.Error()}})
+		return s.reject([]Rejected{{Source: s.source, Object: s.name, Line: it.Line, Reason: err.Error()}})
 	}
 	if err != nil {
 		return err

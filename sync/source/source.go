@@ -83,7 +83,7 @@ type Member struct {
 	Cleared bool   // the row names the person but has no value
 }
 
-// Batch is a bounded run of records (1,000, or some more where a row names
+// Batch is a bounded run of records (at most 1,000, or some more where a row names
 // several ids, and about 4 MiB of text) and the position after its last one.
 type Batch struct {
 	Records  []Record
