@@ -9,9 +9,7 @@ import (
 
 // HashEmail gives the SHA-1 of an address, trimmed and lower-cased, as 40
 // lower-case hex digits, and lower-cases 40 hex digits that are a hash
-// already. What stands before a | is no part of the address: ids such as
-// auth0|ann@example.com begin with a login provider, and no partner knows the hash
-// of the whole. It gives false for anything else. impact.com documents the hash
+// already. It gives false for anything else. impact.com documents the hash
 // (https://integrations.impact.com/brand-api-reference/reference/page-load/page-load)
 // but not the trimming and lower-casing, which are ours.
 func HashEmail(s string) (string, bool) {
@@ -21,9 +19,6 @@ func HashEmail(s string) (string, bool) {
 	}
 	if !LooksLikeEmail(s) {
 		return "", false
-	}
-	if bare := s[strings.LastIndexByte(s, '|')+1:]; LooksLikeEmail(bare) {
-		s = bare
 	}
 	sum := sha1.Sum([]byte(s))
 	return hex.EncodeToString(sum[:]), true
