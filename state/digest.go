@@ -20,12 +20,19 @@ const (
 // lists are one range, without a digest.
 const digestFrom = 10_000
 
-type digest [digestRanges]struct{ count, a, b uint64 }
+type digest [digestRanges]rangeDigest
+
+type rangeDigest struct{ count, a, b uint64 }
 
 func rangeOf(id int64) int { return int(id >> (63 - digestBits)) }
 
 // add takes a member whose key has the SHA-256 sum.
 func (d *digest) add(m *member, sum [sha256.Size]byte) {
+	d[rangeOf(m.id)].plus(m.digest(sum))
+}
+
+// digest is the part that one member has in the digest of a range.
+func (m *member) digest(sum [sha256.Size]byte) rangeDigest {
 	if m.value != trueText || m.cleared || m.person.hasRiders() {
 		h := sha256.New()
 		for _, s := range [...]string{m.value, m.person.AnonymousID, m.person.EmailSHA1} {
@@ -38,10 +45,15 @@ func (d *digest) add(m *member, sum [sha256.Size]byte) {
 		h.Write(sum[:])
 		h.Sum(sum[:0])
 	}
-	r := &d[rangeOf(m.id)]
-	r.count++
-	r.a += binary.LittleEndian.Uint64(sum[8:])
-	r.b += binary.LittleEndian.Uint64(sum[16:])
+	return rangeDigest{1, binary.LittleEndian.Uint64(sum[8:]), binary.LittleEndian.Uint64(sum[16:])}
+}
+
+func (r *rangeDigest) plus(o rangeDigest) {
+	r.count, r.a, r.b = r.count+o.count, r.a+o.a, r.b+o.b
+}
+
+func (r *rangeDigest) minus(o rangeDigest) {
+	r.count, r.a, r.b = r.count-o.count, r.a-o.a, r.b-o.b
 }
 
 func (d *digest) bytes() []byte {
@@ -54,12 +66,17 @@ func (d *digest) bytes() []byte {
 	return out
 }
 
-// differs compares one range with a stored digest. A stored digest of another
-// length knows nothing.
+// differs compares one range with a stored digest.
 func (d *digest) differs(stored []byte, i int) bool {
+	last, ok := rangeIn(stored, i)
+	return !ok || last != d[i]
+}
+
+// rangeIn is one range of a stored digest. One of another length knows nothing.
+func rangeIn(stored []byte, i int) (r rangeDigest, ok bool) {
 	if len(stored) != digestRanges*digestEntry {
-		return true
+		return r, false
 	}
 	e := stored[i*digestEntry:]
-	return binary.LittleEndian.Uint64(e) != d[i].count || binary.LittleEndian.Uint64(e[8:]) != d[i].a || binary.LittleEndian.Uint64(e[16:]) != d[i].b
+	return rangeDigest{binary.LittleEndian.Uint64(e), binary.LittleEndian.Uint64(e[8:]), binary.LittleEndian.Uint64(e[16:])}, true
 }

@@ -9,8 +9,8 @@ import (
 	"os"
 )
 
-// absent is for a row whose person is not on the list. The exit of somebody
-// who was told waits for the guard's verdict on all of them.
+// absent is for a row whose person is not on the list. The guard judges the
+// exits of those who were told.
 func (m *merge) absent(r *packedRow) error {
 	switch {
 	case r.newer && m.trait.authority == AuthorityLatest:
@@ -21,7 +21,7 @@ func (m *merge) absent(r *packedRow) error {
 		if r.leaving {
 			return nil // it counts, but what was let through is not taken back
 		}
-		return m.exits.add(r.profile)
+		return m.exits.add(r)
 	case !r.hasWanted || m.trait.class == Audience && r.wanted != trueText:
 		return nil
 	}
@@ -60,61 +60,144 @@ func (m *merge) exit(id int64, due int) error {
 	return m.put(old, next)
 }
 
-// exitAll is exit for many: in one statement, where all of them are members who
-// were told so and nothing else is the matter with them.
-func (m *merge) exitAll(ids []int64, due int) error {
-	n, err := m.exitPlain(ids, due)
-	if err != nil || int(n) == len(ids) {
+// exits are the people told true who are not on the list. Those with whom
+// nothing else is the matter leave as the merge goes by, since their pages are
+// changed by joins, too; the guard's verdict, which comes last, may still hold
+// them. The others wait for it.
+type exits struct {
+	*merge
+	wait []int64
+	left idSpool
+	odd  idSpool
+}
+
+func (e *exits) add(r *packedRow) error {
+	if r.wanted != trueText || e.trait.class != Audience || e.list.riders { // a line of several ids may yet absorb a row
+		return e.odd.add(r.profile)
+	}
+	return e.addMember(r.profile)
+}
+
+// addMember is add for one who was wanted.
+func (e *exits) addMember(id int64) error {
+	e.wait = append(e.wait, id)
+	if len(e.wait) < joinChunk {
+		return nil
+	}
+	return e.flush()
+}
+
+// flush makes those leave who wait.
+func (e *exits) flush() error {
+	if len(e.wait) == 0 {
+		return nil
+	}
+	n, err := e.leave(e.wait)
+	if err != nil {
 		return err
 	}
-	for _, id := range ids { // those who have left by now stay as they are
-		if err := m.exit(id, due); err != nil {
+	spool := &e.left
+	if int(n) < len(e.wait) {
+		spool = &e.odd // those who have left by now are found so
+	}
+	for _, id := range e.wait {
+		if err := spool.add(id); err != nil {
 			return err
 		}
 	}
+	e.wait = e.wait[:0]
 	return nil
 }
 
-func (m *merge) exitPlain(ids []int64, due int) (n int64, err error) {
-	if m.trait.class != Audience {
-		return 0, nil
-	}
-	args := []any{m.trait.id, m.at, -m.list.gen, due}
+// leave is exit for many: in one statement, for those who are members, were
+// told so, and with whom nothing else is the matter.
+func (e *exits) leave(ids []int64) (int64, error) {
+	n, err := e.execFor(`UPDATE OR FAIL trait_values SET status = 1, is_exit = 1, wanted = 0, wanted_at = ?2, origin = ?3, received_at = NULL, message_id = NULL, ordered_at = NULL
+		WHERE trait_id = ?1 AND status = 0 AND wanted = 1 AND delivered = 1 AND doubt = 0 AND profile_id IN (`, ids, e.trait.id, e.at, -e.list.gen)
+	e.countRun("found", n)
+	e.count(e.trait.id, "wanted", -n)
+	e.count(e.trait.id, statusNames[statusSettled], -n)
+	e.count(e.trait.id, statusNames[statusPending], n)
+	return n, err
+}
+
+// hold is the verdict on those who have left.
+func (e *exits) hold(ids []int64) error {
+	n, err := e.execFor(`UPDATE OR FAIL trait_values SET status = 6 WHERE trait_id = ?1 AND status = 1 AND profile_id IN (`, ids, e.trait.id)
+	e.count(e.trait.id, statusNames[statusPending], -n)
+	e.count(e.trait.id, statusNames[statusHeld], n)
+	return err
+}
+
+// execFor executes a statement that ends in the ids. FAIL spares SQLite the
+// copies that it keeps to undo one statement: a failure undoes all of the merge.
+func (e *exits) execFor(start string, ids []int64, args ...any) (int64, error) {
 	for _, id := range ids {
 		args = append(args, id)
 	}
-	n, err = m.exec(valuesOf(`UPDATE trait_values SET status = ?4, is_exit = 1, wanted = 0, wanted_at = ?2, origin = ?3, received_at = NULL, message_id = NULL, ordered_at = NULL
-		WHERE trait_id = ?1 AND status = 0 AND wanted = 1 AND delivered = 1 AND doubt = 0 AND profile_id IN (`, "?", len(ids))+`)`, args...)
-	m.countRun("found", n)
-	m.count(m.trait.id, "wanted", -n)
-	m.count(m.trait.id, statusNames[statusSettled], -n)
-	m.count(m.trait.id, statusNames[due], n)
-	return n, err
+	return e.exec(valuesOf(start, "?", len(ids))+")", args...)
+}
+
+// end makes the exits due, or held.
+func (e *exits) end(held bool) error {
+	status := statusPending
+	if held {
+		status = statusHeld
+		if err := e.left.each(joinChunk, e.hold); err != nil {
+			return err
+		}
+	}
+	err := e.odd.each(joinChunk, func(ids []int64) error {
+		for _, id := range ids {
+			if err := e.exit(id, status); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil || !held {
+		return err
+	}
+	return e.markHeld(e.trait.id, Exits)
+}
+
+func (e *exits) close() {
+	e.left.close()
+	e.odd.close()
 }
 
 // idSpool remembers profile ids in a file, in order, in 8 bytes each.
 type idSpool struct {
-	file  *os.File
+	dir   string
+	file  *os.File // nil while there are none
 	w     *bufio.Writer
 	count int64
 }
 
-func newIDSpool(dir string) (*idSpool, error) {
-	f, err := tempFile(dir)
-	if err != nil {
-		return nil, err
+func (s *idSpool) add(id int64) (err error) {
+	if s.file == nil {
+		if s.file, err = tempFile(s.dir); err != nil {
+			return err
+		}
+		s.w = bufio.NewWriter(s.file)
 	}
-	return &idSpool{file: f, w: bufio.NewWriter(f)}, nil
+	s.count++
+	_, err = s.w.Write(binary.BigEndian.AppendUint64(s.w.AvailableBuffer(), uint64(id)))
+	return err
 }
 
-func (s *idSpool) add(id int64) error {
-	s.count++
-	return binary.Write(s.w, binary.BigEndian, id)
+func (s *idSpool) close() {
+	if s.file != nil {
+		_ = s.file.Close() // has no name any more
+	}
 }
 
 // each calls fn for the ids in order, so many at a time. The slice is valid
 // until fn returns.
 func (s *idSpool) each(most int64, fn func(ids []int64) error) error {
+	if s.count == 0 {
+		return nil
+	}
 	if err := s.w.Flush(); err != nil {
 		return fmt.Errorf("spill the exits: %w", err)
 	}

@@ -2,8 +2,8 @@ package state
 
 import "fmt"
 
-// judge is the guard's verdict on a list: on its exits before they are
-// written, and on the joins that it has made due.
+// judge is the guard's verdict on a list: on the exits and the
+// joins that it has made due.
 func (m *merge) judge() error {
 	if m.trait.class != Audience {
 		return nil
@@ -38,18 +38,6 @@ func joinWords(a, b string) string {
 		return b
 	}
 	return a + "; " + b
-}
-
-// writeExits makes the exits due, or held.
-func (m *merge) writeExits() error {
-	status := statusPending
-	if m.verdict.exits != "" {
-		status = statusHeld
-	}
-	if err := m.exits.each(joinChunk, func(ids []int64) error { return m.exitAll(ids, status) }); err != nil || status == statusPending {
-		return err
-	}
-	return m.markHeld(m.trait.id, Exits)
 }
 
 // The joins of this list, and those of earlier lists that the guard holds and

@@ -145,7 +145,7 @@ func (j *joins) storeNeighbours(wait []*member) (done bool, err error) {
 	if slices.ContainsFunc(wait, func(m *member) bool { return m.value != value }) {
 		return false, nil
 	}
-	n, err := j.exec(`INSERT INTO trait_values (trait_id, profile_id, status, wanted, wanted_at, origin)
+	n, err := j.exec(`INSERT OR FAIL INTO trait_values (trait_id, profile_id, status, wanted, wanted_at, origin)
 		SELECT ?1, id, 1, ?2, ?3, ?4 FROM profiles WHERE id BETWEEN ?5 AND ?6
 		AND (SELECT count(*) FROM (SELECT 1 FROM profiles WHERE id BETWEEN ?5 AND ?6 LIMIT ?7 + 1)) = ?7`,
 		j.trait.id, stored(wait[0].wanted()), j.at, -j.list.gen, wait[0].id, wait[len(wait)-1].id, len(wait))
@@ -158,7 +158,7 @@ func (j *joins) storeEach(wait []*member) error {
 	for _, m := range wait {
 		args = append(args, m.id, stored(m.wanted()))
 	}
-	_, err := j.exec(valuesOf(`INSERT INTO trait_values (trait_id, wanted_at, origin, status, profile_id, wanted) VALUES `, "(?1, ?2, ?3, 1, ?, ?)", len(wait)), args...)
+	_, err := j.exec(valuesOf(`INSERT OR FAIL INTO trait_values (trait_id, wanted_at, origin, status, profile_id, wanted) VALUES `, "(?1, ?2, ?3, 1, ?, ?)", len(wait)), args...)
 	return err
 }
 

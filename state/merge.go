@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"database/sql"
+	"errors"
 )
 
 // merge walks the sorted list and the trait's rows side by side, one range of
@@ -17,8 +18,9 @@ type merge struct {
 	at      int64
 	verdict Verdict
 	kept    int64 // people of whom a newer message said otherwise
-	exits   *idSpool
+	exits   exits
 	joins   joins
+	stored  rowsOfTrait
 	last    []byte // digest of the last list, where it still stands
 }
 
@@ -27,12 +29,9 @@ func newMerge(ctx context.Context, t *tx, l *List) (*merge, error) {
 	if err != nil {
 		return nil, err
 	}
-	exits, err := newIDSpool(l.spill.dir)
-	if err != nil {
-		return nil, err
-	}
-	m := &merge{tx: t, ctx: ctx, list: l, trait: tr, at: unix(l.info.ListedAt), exits: exits}
+	m := &merge{tx: t, ctx: ctx, list: l, trait: tr, at: unix(l.info.ListedAt)}
 	m.joins.merge = m
+	m.exits = exits{merge: m, left: idSpool{dir: l.spill.dir}, odd: idSpool{dir: l.spill.dir}}
 	if now := t.d.barred.Load(); now != l.barred {
 		l.spill.barred = now
 		m.kept++ // the digest is not of what is merged
@@ -43,7 +42,8 @@ func newMerge(ctx context.Context, t *tx, l *List) (*merge, error) {
 }
 
 func (m *merge) close() {
-	_ = m.exits.file.Close() // has no name any more
+	m.exits.close()
+	m.stored.close()
 }
 
 // span is a run of profile ids that is merged in one go.
@@ -87,20 +87,18 @@ func (m *merge) run(reader *sql.Conn) error {
 	if err != nil {
 		return err
 	}
-	stored, err := m.reader(reader)
-	if err != nil {
+	if m.stored, err = m.reader(reader); err != nil {
 		return err
 	}
-	defer stored.close()
 	// Rows and members come from two goroutines, so that this one only compares and writes.
 	quit := make(chan struct{})
-	known := readAhead(spans, quit, stored.within)
+	known := readAhead(spans, quit, m.stored.within)
 	parts := membersOf{spill: &m.list.spill, first: -1}
 	listed := readAhead(spans, quit, parts.within)
 	defer known.worker.Wait()
 	defer listed.worker.Wait()
 	defer close(quit)
-	for range spans {
+	for _, s := range spans {
 		if m.ctx.Err() != nil {
 			return context.Cause(m.ctx)
 		}
@@ -112,18 +110,32 @@ func (m *merge) run(reader *sql.Conn) error {
 		if err != nil {
 			return err
 		}
-		if err := m.span(members, rows); err != nil {
+		if err := m.span(s, members, rows); err != nil {
 			return err
 		}
 		if m.list.info.Progress != nil {
 			m.list.info.Progress(int64(len(members)))
 		}
 	}
-	return m.joins.flush()
+	return errors.Join(m.joins.flush(), m.exits.flush())
 }
 
 // span merges members and rows of the same span.
-func (m *merge) span(members []member, rows []packedRow) (err error) {
+func (m *merge) span(s span, members []member, rows storedRows) error {
+	if rows.numbers != nil {
+		done, err := m.byNumbers(s, members, rows.numbers)
+		if done || err != nil {
+			return err
+		}
+		if rows.packed, err = m.stored.packed(s); err != nil {
+			return err
+		}
+	}
+	return m.byKeys(members, rows.packed)
+}
+
+// byKeys compares everything.
+func (m *merge) byKeys(members []member, rows []packedRow) (err error) {
 	m.verdict.Members += int64(len(members))
 	for len(members) > 0 || len(rows) > 0 {
 		switch {
@@ -241,7 +253,7 @@ func (m *merge) finish() error {
 	if err := m.judge(); err != nil {
 		return err
 	}
-	if err := m.writeExits(); err != nil {
+	if err := m.exits.end(m.verdict.exits != ""); err != nil {
 		return err
 	}
 	end := "applied"

@@ -45,37 +45,70 @@ const packed = `SELECT group_concat(CASE
 // that the merge may have absorbed somebody meanwhile.
 type rowsOfTrait struct {
 	*merge
-	query *sql.Stmt // nil where there are no rows
+	all     *sql.Stmt // nil where there are no rows
+	numbers *sql.Stmt // nil where numbers do not do
 }
 
-func (m *merge) reader(conn *sql.Conn) (rowsOfTrait, error) {
+// storedRows are the rows of a span: their numbers, or all that there is.
+type storedRows struct {
+	numbers []number
+	packed  []packedRow
+}
+
+func (m *merge) reader(conn *sql.Conn) (r rowsOfTrait, err error) {
+	r.merge = m
 	if m.rows == 0 {
-		return rowsOfTrait{merge: m}, nil
+		return r, nil
 	}
-	query, err := conn.PrepareContext(m.tx.ctx, packed)
-	return rowsOfTrait{m, query}, err
+	if r.all, err = conn.PrepareContext(m.tx.ctx, packed); err != nil {
+		return r, err
+	}
+	if m.last != nil && m.trait.class == Audience && !m.list.riders {
+		r.numbers, err = conn.PrepareContext(m.tx.ctx, numbers)
+	}
+	return r, err
 }
 
 func (m rowsOfTrait) close() {
-	if m.query != nil {
-		_ = m.query.Close() // it has only read
+	for _, s := range [...]*sql.Stmt{m.all, m.numbers} {
+		if s != nil {
+			_ = s.Close() // it has only read
+		}
 	}
 }
 
-func (m rowsOfTrait) within(s span) ([]packedRow, error) {
-	if m.query == nil {
-		return nil, nil
+func (m rowsOfTrait) within(s span) (rows storedRows, err error) {
+	if m.numbers != nil {
+		text, err := m.text(m.numbers, m.trait.id, s.from, s.to, m.at)
+		if err != nil {
+			return rows, err
+		}
+		if rows.numbers, err = decodeNumbers(text); err == nil {
+			return rows, nil
+		}
 	}
+	rows.packed, err = m.packed(s)
+	return rows, err
+}
+
+func (m rowsOfTrait) text(query *sql.Stmt, args ...any) (string, error) {
 	var text sql.NullString
-	err := m.query.QueryRowContext(m.tx.ctx, m.trait.id, s.from, s.to, m.at, m.trait.class == Computed, m.list.riders, "\x00").Scan(&text)
-	if err != nil {
-		return nil, fmt.Errorf("read the members of %q: %w", m.trait.key, err)
+	if err := query.QueryRowContext(m.tx.ctx, args...).Scan(&text); err != nil {
+		return "", fmt.Errorf("read the members of %q: %w", m.trait.key, err)
 	}
-	if !text.Valid {
+	return text.String, nil
+}
+
+func (m rowsOfTrait) packed(s span) ([]packedRow, error) {
+	if m.all == nil {
 		return nil, nil
 	}
-	rows := make([]packedRow, 0, len(text.String)/40)
-	u := unpacker{rest: text.String, more: true}
+	text, err := m.text(m.all, m.trait.id, s.from, s.to, m.at, m.trait.class == Computed, m.list.riders, "\x00")
+	if err != nil || text == "" {
+		return nil, err
+	}
+	rows := make([]packedRow, 0, len(text)/40)
+	u := unpacker{rest: text, more: true}
 	for u.more {
 		rows = append(rows, u.row())
 	}
