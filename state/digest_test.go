@@ -102,3 +102,48 @@ func TestLargeLists(t *testing.T) {
 		b.sound()
 	})
 }
+
+// A range whose last digest stands is compared by the profiles' numbers.
+func TestComparedByNumbers(t *testing.T) {
+	t.Parallel()
+	const n = 12_000
+
+	t.Run("people come back who have left before", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.list("vip", state.Guard{}, crowd(0, n)...)
+		b.sendAll()
+		b.list("vip", state.Guard{}, crowd(10, n)...)
+		require.Len(t, b.sendAll(), 10)
+		require.Equal(t, state.Verdict{Members: n, Joins: 10, Told: n - 10, Unchanged: n - 10}, b.list("vip", state.Guard{}, crowd(0, n)...))
+		require.Len(t, b.sendAll(), 10)
+		b.sound()
+	})
+
+	t.Run("exits that were written are held by the verdict", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		guard := state.Guard{Exits: &state.Limit{Percent: 30, AtLeast: 100}}
+		b.list("vip", guard, crowd(0, n)...)
+		b.sendAll()
+		v := b.list("vip", guard, crowd(n/2, n+7)...)
+		require.True(t, v.Held)
+		require.EqualValues(t, n/2, v.Exits)
+		b.sound()
+		require.Len(t, b.sendAll(), 7, "the joins go")
+		require.False(t, b.list("vip", guard, crowd(0, n+7)...).Held)
+		require.Empty(t, b.sendAll(), "the next list says that they are members")
+		b.sound()
+	})
+
+	t.Run("a line said twice", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.list("vip", state.Guard{}, crowd(0, n)...)
+		b.sendAll()
+		v := b.list("vip", state.Guard{}, append(crowd(3, n+3), "u00005", "u00005")...)
+		require.EqualValues(t, []int64{3, 3, n - 3}, []int64{v.Joins, v.Exits, v.Unchanged})
+		require.Len(t, b.sendAll(), 6)
+		b.sound()
+	})
+}

@@ -18,7 +18,7 @@ import (
 // numbers makes one text of a range's rows: the number of a member who was told
 // so, "-" and the number of somebody who has left, "!" for any other row.
 const numbers = `SELECT group_concat(CASE
-	WHEN v.status = 0 AND v.wanted = 1 AND v.delivered = 1 AND coalesce(v.ordered_at, v.wanted_at) <= ?4 THEN v.profile_id
+	WHEN v.status = 0 AND v.wanted = 1 AND v.delivered = 1 AND (?5 OR coalesce(v.ordered_at, v.wanted_at) <= ?4) THEN v.profile_id
 	WHEN v.status = 0 AND v.wanted = 0 THEN '-' || v.profile_id
 	ELSE '!' END, ' ')
 	FROM trait_values v WHERE v.trait_id = ?1 AND v.profile_id BETWEEN ?2 AND ?3`

@@ -79,7 +79,7 @@ func (m rowsOfTrait) close() {
 
 func (m rowsOfTrait) within(s span) (rows storedRows, err error) {
 	if m.numbers != nil {
-		text, err := m.text(m.numbers, m.trait.id, s.from, s.to, m.at)
+		text, err := m.text(m.numbers, m.trait.id, s.from, s.to, m.at, m.trait.authority != AuthorityLatest)
 		if err != nil {
 			return rows, err
 		}
