@@ -133,15 +133,10 @@ func jsonLine(line string, fn func(string) error) error {
 
 // each gives the subject's user ids. Objects are suppressed too; they are nobody.
 func (s *subject) each(fn func(string) error) error {
-	ids := s.IDs
 	if s.Type != "" && s.Type != "USER_ID" {
 		return nil
 	}
-	for _, id := range []string{s.UserID, s.UserID2} {
-		if id != "" {
-			ids = append(ids, id)
-		}
-	}
+	ids := slices.DeleteFunc(append(s.IDs, s.UserID, s.UserID2), func(id string) bool { return strings.TrimSpace(id) == "" })
 	if len(ids) == 0 {
 		return errors.New("no userId, user_id or subjectIds")
 	}

@@ -10,7 +10,7 @@ import (
 // FuzzRead holds the reader to its laws: no panic, no blank id, and the same
 // ids when it reads one a line what it gave.
 func FuzzRead(f *testing.F) {
-	for _, s := range []string{"u1\nu2\n", "user_id\nu1\n", "a,user_id\n1,\"u,\n1\"\n", `{"userId":"u1"}`, `{"subjectType":"USER_ID","subjectIds":["u1"]}`, "\ufeff\n\n x"} {
+	for _, s := range []string{"u1\nu2\n", "user_id\nu1\n", "a,user_id\n1,\"u,\n1\"\n", `{"userId":"u1"}`, `{"subjectType":"USER_ID","subjectIds":["u1"]}`, `{"subjectIds":["", "u1"]}`, "\ufeff\n\n x"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
