@@ -79,6 +79,52 @@ func TestEvents(t *testing.T) {
 		}
 	})
 
+	t.Run("what a policy held follows today's policy when a run begins", func(t *testing.T) {
+		t.Parallel()
+		type policies = map[state.Kind]state.Policy
+		hold := policies{state.PageLoad: state.Hold, state.Conversion: state.Hold}
+		for policy, left := range map[state.Policy]state.Counts{state.Resend: {Unknown: 2}, state.Hold: {Held: 2}, state.Drop: {}} {
+			b := setup(t)
+			begin := func(unknown policies) {
+				var err error
+				b.run, err = b.db.BeginRun(context.Background(), state.RunInfo{Kind: "run", Fingerprint: "f", Guards: b.limits(), Unknown: unknown})
+				require.NoError(t, err)
+			}
+			for _, kind := range []state.Kind{state.PageLoad, state.Conversion} {
+				b.store(state.Item{Person: user("u1"), Event: event(kind, "lost "+string(kind), b.now)}, state.Item{Person: user("u2"), Event: event(kind, "died "+string(kind), b.now)})
+				for _, c := range b.claim() {
+					if c.Person.UserID == "u1" {
+						_, err := b.db.Turn(context.Background(), []state.Outcome{{Claim: c, Result: state.Unknown, Error: "test", Next: b.now.Add(time.Hour)}}, state.Want{Kinds: hold})
+						require.NoError(t, err)
+					}
+				}
+				begin(hold)
+			}
+			held := b.held()
+			require.Len(t, held, 2)
+			require.Equal(t, state.HeldSet{
+				Kind: state.PageLoad, Direction: state.Unanswered, Held: 2, Reason: "no answer came, so impact.com may have them or not",
+				Command: "set delivery.unknown.pageLoads: resend or drop", Sample: []string{"lost page_load", "died page_load"},
+			}, held[1])
+			begin(policies{state.PageLoad: policy, state.Conversion: policy})
+			b.sound()
+			_, pageLoads, conversions, err := b.db.Due(context.Background())
+			require.NoError(t, err)
+			require.Equal(t, left, pageLoads, policy)
+			require.Equal(t, left, conversions, policy)
+			counts, err := b.db.RunCounts(context.Background(), b.run)
+			require.NoError(t, err)
+			if policy == state.Drop {
+				require.EqualValues(t, 4, counts["dropped"])
+			}
+			if policy == state.Resend {
+				claims := b.claim()
+				require.Len(t, claims, 2, "one of each person at a time")
+				require.True(t, claims[0].Doubt)
+			}
+		}
+	})
+
 	t.Run("one attempt per person at a time", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)

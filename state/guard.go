@@ -61,6 +61,10 @@ const (
 	NewComputation  Direction = "computation"
 )
 
+// Unanswered is no direction of the guard's: events whose answer never came,
+// kept by [Hold] until the policy is another one.
+const Unanswered Direction = "unknown"
+
 // guardWindow is how long what was let through counts for the next verdict.
 const guardWindow = 24 * time.Hour
 

@@ -115,7 +115,9 @@ func TestConversionsAreJudged(t *testing.T) {
 		require.NoError(t, err)
 		b.judge()
 		require.Zero(t, b.sell())
-		require.Empty(t, b.held())
+		held := b.held()
+		require.Len(t, held, 1)
+		require.Equal(t, state.Unanswered, held[0].Direction)
 		b.sound()
 	})
 }

@@ -3,26 +3,27 @@ package state
 import "database/sql"
 
 // HeldSet is what the guard holds back of one trait, or of the conversions, in
-// one direction.
+// one direction; or the events of one kind that [Hold] keeps.
 type HeldSet struct {
-	Key       string    `json:"key,omitempty"` // "" for conversions and suppressions
+	Key       string    `json:"key,omitempty"`  // "" for events and suppressions
+	Kind      Kind      `json:"kind,omitempty"` // "" for suppressions
 	Direction Direction `json:"direction"`
 	Held      int64     `json:"held"`
 	Reason    string    `json:"reason"`
-	HeldAt    string    `json:"held_at"`
-	Command   string    `json:"command"` // that lets all of it through
+	HeldAt    string    `json:"held_at"` // "" where that is not known
+	Command   string    `json:"command"` // that lets all of it through; of Unanswered what to set
 	Sample    []string  `json:"sample"`  // user ids, else anonymous ids; of conversions the orders
 }
 
 // heldSample is how many of a held set are shown.
 const heldSample = 5
 
-// held reads what the guard holds. Its cost grows with that.
+// held reads what is held. Its cost grows with that.
 func (v *view) held() ([]HeldSet, error) {
 	sets := []HeldSet{}
-	err := v.each(`SELECT coalesce(trait_key, ''), direction, held, coalesce(reason, ''), coalesce(held_at, ''), command FROM held_changes ORDER BY 1, 2`, nil, func(rows *sql.Rows) error {
+	err := v.each(`SELECT coalesce(trait_key, ''), direction, held, coalesce(reason, ''), coalesce(held_at, ''), command, coalesce(kind, '') FROM held_changes ORDER BY 1, 2, command`, nil, func(rows *sql.Rows) error {
 		s := HeldSet{Sample: []string{}}
-		err := rows.Scan(&s.Key, &s.Direction, &s.Held, &s.Reason, &s.HeldAt, &s.Command)
+		err := rows.Scan(&s.Key, &s.Direction, &s.Held, &s.Reason, &s.HeldAt, &s.Command, &s.Kind)
 		sets = append(sets, s)
 		return err
 	})
@@ -37,6 +38,9 @@ func (v *view) held() ([]HeldSet, error) {
 	return sets, nil
 }
 
+// eventText names an event, with its order and money.
+const eventText = `event || coalesce(' ' || order_id, '') || coalesce(printf(' %.2f ', amount / 100.0) || currency, '')`
+
 func (v *view) heldSample(s *HeldSet) error {
 	query, args := `SELECT coalesce(p.user_id, p.anonymous_id, p.email_sha1, '') || ' ' || t.key || '=' || coalesce(`+valueText("v.wanted")+`, 'false')
 		FROM trait_values v JOIN traits t ON t.id = +v.trait_id AND t.key = ?1 JOIN profiles p ON p.id = v.profile_id
@@ -47,7 +51,9 @@ func (v *view) heldSample(s *HeldSet) error {
 		query, args = `SELECT coalesce(p.user_id, p.anonymous_id, p.email_sha1, '') FROM suppressions s JOIN profiles p ON p.id = s.person
 			WHERE s.held = 1 AND s.person = s.profile_id LIMIT ?`, []any{heldSample}
 	case ConversionBatch:
-		query, args = `SELECT event || coalesce(' ' || order_id, '') || coalesce(printf(' %.2f ', amount / 100.0) || currency, '')`+standingConversions+` LIMIT ?`, []any{heldSample}
+		query, args = `SELECT `+eventText+standingConversions+` LIMIT ?`, []any{heldSample}
+	case Unanswered:
+		query, args = `SELECT `+eventText+` FROM deliveries WHERE kind = ? AND `+heldUnanswered+` LIMIT ?`, []any{s.Kind, heldSample}
 	}
 	return v.each(query, args, func(rows *sql.Rows) error {
 		var line string

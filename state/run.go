@@ -23,7 +23,8 @@ type RunInfo struct {
 }
 
 // BeginRun opens a run: it ends one that died, turns what that left in flight
-// into unknown, makes refusals of an older configuration due again, and drops
+// into unknown, does as today's policy says with the events that [Hold] kept,
+// makes refusals of an older configuration due again, and drops
 // what is too old to matter. It gives the run's number.
 func (d *DB) BeginRun(ctx context.Context, info RunInfo) (run int64, err error) {
 	err = d.update(ctx, func(t *tx) error {
@@ -117,24 +118,43 @@ func (t *tx) recover(info RunInfo) error {
 		}
 	}
 	t.countRun("recovered", int64(len(rows)))
-	for kind, scope := range map[Kind]int64{PageLoad: scopePageLoads, Conversion: scopeConversions} {
-		before := t.ran["dropped"]
-		to, outcome := t.unknownEvent(info.Unknown[kind])
-		t.ran["dropped"] = before
-		n, err := t.exec(`UPDATE deliveries SET status = ?1, attempt = NULL, next_attempt_at = ?2, last_error = ?3,
-			outcome = nullif(?4, ''), payload = CASE WHEN ?1 = 0 THEN NULL ELSE payload END, delivered_at = CASE WHEN ?1 = 0 THEN ?2 END
-			WHERE kind = ?5 AND status = 2 AND status > 0`, to, t.now, diedError, outcome, kind)
+	for kind, policy := range info.Unknown {
+		n, err := t.unanswered(kind, policy, statusHeld, heldUnanswered)
 		if err != nil {
 			return err
 		}
-		t.count(scope, statusNames[statusInFlight], -n)
-		t.count(scope, statusNames[to], n)
-		t.countRun("recovered", n)
-		if to == statusSettled {
-			t.countRun("dropped", n)
+		t.countRun("released", n)
+	}
+	for _, kind := range []Kind{PageLoad, Conversion} {
+		n, err := t.unanswered(kind, info.Unknown[kind], statusInFlight, `status = 2 AND status > 0`)
+		if err != nil {
+			return err
 		}
+		t.countRun("recovered", n)
 	}
 	return nil
+}
+
+// heldUnanswered are the events that [Hold] keeps. What the guard holds has a
+// class, or was never attempted.
+const heldUnanswered = `status = 6 AND status > 0 AND class IS NULL AND attempts > 0`
+
+// unanswered does with events whose answer never came as the policy says. It
+// gives how many got another status.
+func (t *tx) unanswered(kind Kind, policy Policy, from int, which string) (int64, error) {
+	to, outcome := policy.fate()
+	if to == from {
+		return 0, nil
+	}
+	n, err := t.exec(`UPDATE deliveries SET status = ?1, attempt = NULL, next_attempt_at = CASE WHEN ?1 <> 0 THEN ?2 END, last_error = CASE status WHEN 2 THEN ?3 ELSE last_error END,
+		outcome = nullif(?4, ''), payload = CASE WHEN ?1 <> 0 THEN payload END, delivered_at = CASE WHEN ?1 = 0 THEN ?2 END
+		WHERE kind = ?5 AND `+which, to, t.now, diedError, outcome, kind)
+	t.count(scopeOf(kind), statusNames[from], -n)
+	t.count(scopeOf(kind), statusNames[to], n)
+	if to == statusSettled {
+		t.countRun("dropped", n)
+	}
+	return n, err
 }
 
 // traitRowsWhere reads rows of trait_values (v); the condition is ours.

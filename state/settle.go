@@ -229,7 +229,9 @@ func (t *tx) settleEvent(o *Outcome, want Want) error {
 		t.countRun("dropped", 1)
 	case Unknown:
 		t.countRun("unknown", 1)
-		to, outcome = t.unknownEvent(want.Kinds[p.kind])
+		if to, outcome = want.Kinds[p.kind].fate(); to == statusSettled {
+			t.countRun("dropped", 1)
+		}
 	}
 	t.count(scopeOf(p.kind), statusNames[statusInFlight], -1)
 	t.count(scopeOf(p.kind), statusNames[to], 1)
@@ -257,11 +259,10 @@ func (t *tx) settleEvent(o *Outcome, want Want) error {
 	return err
 }
 
-// unknownEvent applies the configured policy.
-func (t *tx) unknownEvent(p Policy) (status int, outcome string) {
+// fate is what the policy makes of an event.
+func (p Policy) fate() (status int, outcome string) {
 	switch p {
 	case Drop:
-		t.countRun("dropped", 1)
 		return statusSettled, "dropped"
 	case Hold:
 		return statusHeld, ""

@@ -14,7 +14,7 @@ const (
 	ExitFailed      = 1   // failed; nothing lost, run again
 	ExitRefused     = 3   // finished, but something was refused or rejected, or a source is stale
 	ExitUnfinished  = 4   // stopped in good order with work still due
-	ExitHeld        = 5   // finished, but the guard holds changes back
+	ExitHeld        = 5   // finished, but the guard, or the policy Hold, holds changes back
 	ExitLocked      = 10  // another run holds the state
 	ExitCredentials = 11  // impact.com refused the credentials
 	ExitState       = 12  // the state cannot be used, or belongs to another destination

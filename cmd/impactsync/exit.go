@@ -123,7 +123,7 @@ EXIT STATUS
   1   failed; nothing lost, run again
   3   finished, but something was refused or rejected in this run, or a source is stale
   4   stopped in good order with work still due (deadline, rate limit, SIGTERM)
-  5   finished, but the guard holds changes back
+  5   finished, but changes are held back: by the guard, or by delivery.unknown: hold
   10  another run holds the state
   11  impact.com refused the credentials
   12  the state is damaged, unreadable, newer than this program, or bound to another destination

@@ -126,7 +126,7 @@ func outcome(r impactsync.Report, err error) error {
 	f.hint = map[int]string{
 		impactsync.ExitRefused:     "impactsync refused list, rejected list and status tell what, where and why",
 		impactsync.ExitUnfinished:  "nothing is lost; the next run goes on from here",
-		impactsync.ExitHeld:        "impactsync status tells which and why; mend the input, or: impactsync approve",
+		impactsync.ExitHeld:        "impactsync status tells which, why, and what lets it go: mend the input, impactsync approve, or delivery.unknown",
 		impactsync.ExitInterrupted: "nothing is lost; the next run goes on from here",
 	}[r.ExitCode]
 	return f
@@ -241,6 +241,7 @@ func asides(r impactsync.Report) (lines []string) {
 	add("trait_not_included", "changes of traits that no pattern of traits.include takes")
 	add("unusable_value", "trait changes without a usable value")
 	add("cleared", "values cleared, nothing to send")
+	add("released", "events without an answer that were held, let go as delivery.unknown says now")
 	add("dropped", "given up, as delivery.unknown says")
 	add("unsteady_object", "objects that changed while they were read, read again by the next run")
 	if n["not_sent"] > 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -166,11 +167,16 @@ func writeHeld(w io.Writer, all []state.HeldSet) {
 		if h.Key != "" {
 			of = " of " + h.Key
 		}
-		fmt.Fprintf(w, "\nThe guard holds %s%s since %s: %s.\n", count(h.Held, oneOf[h.Direction]), of, h.HeldAt, plain(h.Reason))
+		head, foot := fmt.Sprintf("The guard holds %s%s since %s", count(h.Held, oneOf[h.Direction]), of, h.HeldAt), "If that is right: impactsync "+h.Command
+		if h.Direction == state.Unanswered {
+			head = "delivery.unknown: hold keeps " + count(h.Held, strings.ReplaceAll(string(h.Kind), "_", " "))
+			foot = "The next run lets them go if you " + h.Command
+		}
+		fmt.Fprintf(w, "\n%s: %s.\n", head, plain(h.Reason))
 		for _, line := range h.Sample {
 			fmt.Fprintln(w, "  "+plain(line))
 		}
-		fmt.Fprintf(w, "If that is right: impactsync %s\n", plain(h.Command))
+		fmt.Fprintln(w, plain(foot))
 	}
 }
 

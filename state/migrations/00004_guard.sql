@@ -57,23 +57,29 @@ ALTER TABLE approvals_new RENAME TO approvals;
 
 PRAGMA legacy_alter_table = OFF;
 
--- What the guard holds, with its words and the command that lets it through.
+-- What the guard holds, with its words and the command that lets it through; and
+-- the events without an answer that delivery.unknown: hold keeps, with what to set.
 DROP VIEW held_changes;
 CREATE VIEW held_changes AS
 SELECT t.key AS trait_key, h.direction, h.held, coalesce(h.reason, g.reason) AS reason,
        strftime('%Y-%m-%dT%H:%M:%S', coalesce(h.since, g.at) / 1000000000, 'unixepoch') || printf('.%03dZ', coalesce(h.since, g.at) / 1000000 % 1000) AS held_at,
-       'approve ' || CASE h.direction WHEN 'conversions' THEN '--conversions ' || h.held WHEN 'suppressions' THEN '--suppressions ' || h.held
-         WHEN 'computation' THEN t.key || ' --computation ' || h.computation ELSE t.key || ' --' || h.direction || ' ' || h.held END AS command
+       CASE h.direction WHEN 'unknown' THEN 'set delivery.unknown.' || CASE h.kind WHEN 'conversion' THEN 'conversions' ELSE 'pageLoads' END || ': resend or drop'
+         WHEN 'conversions' THEN 'approve --conversions ' || h.held WHEN 'suppressions' THEN 'approve --suppressions ' || h.held
+         WHEN 'computation' THEN 'approve ' || t.key || ' --computation ' || h.computation ELSE 'approve ' || t.key || ' --' || h.direction || ' ' || h.held END AS command,
+       h.kind
   FROM (SELECT v.trait_id AS scope, f.class AS direction, CASE f.class WHEN 'computation' THEN f.value END AS computation, count(*) AS held,
-               max(f.last_error) AS reason, CASE f.class WHEN 'computation' THEN min(f.at) END AS since
+               max(f.last_error) AS reason, CASE f.class WHEN 'computation' THEN min(f.at) END AS since, 'trait_update' AS kind
           FROM trait_values v JOIN trait_faults f ON f.trait_id = v.trait_id AND f.profile_id = v.profile_id
          WHERE v.status = 6 AND v.status > 0 AND f.class IS NOT 'suppressions' GROUP BY 1, 2, 3
         UNION ALL
-        SELECT -1, 'conversions', NULL, count(*), NULL, NULL FROM deliveries
+        SELECT -1, 'conversions', NULL, count(*), NULL, NULL, 'conversion' FROM deliveries
          WHERE kind = 'conversion' AND status = 6 AND status > 0 AND class = 'conversions' HAVING count(*) > 0
         UNION ALL
-        SELECT -2, 'suppressions', NULL, count(*), NULL, NULL FROM suppressions
-         WHERE held = 1 AND person = profile_id HAVING count(*) > 0) h
+        SELECT -2, 'suppressions', NULL, count(*), NULL, NULL, NULL FROM suppressions
+         WHERE held = 1 AND person = profile_id HAVING count(*) > 0
+        UNION ALL
+        SELECT CASE kind WHEN 'conversion' THEN -1 ELSE 0 END, 'unknown', NULL, count(*), 'no answer came, so impact.com may have them or not', NULL, kind FROM deliveries
+         WHERE status = 6 AND status > 0 AND class IS NULL AND attempts > 0 GROUP BY kind) h
   LEFT JOIN guard_verdicts g ON g.id = (SELECT max(id) FROM guard_verdicts w WHERE w.scope = h.scope AND w.direction = h.direction AND w.held = 1)
   LEFT JOIN traits t ON t.id = h.scope;
 
