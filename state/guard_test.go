@@ -265,6 +265,32 @@ func TestChangeStreamsAreJudged(t *testing.T) {
 		b.sound()
 	})
 
+	t.Run("a visitor who becomes a user is one person of the last 24 hours", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.guards["vip"] = state.Guard{Exits: limit(50, 4)}
+		say := func(p state.Person, value string) {
+			b.change(p, "vip", value, b.now)
+			require.Empty(t, b.judge())
+			b.send()
+			b.now = b.now.Add(time.Minute)
+		}
+		visitor := func(i int) state.Person { return state.Person{AnonymousID: fmt.Sprint("a", i)} }
+		for i := range 10 {
+			say(visitor(i), "true")
+		}
+		for i := range 5 {
+			say(visitor(i), "false")
+		}
+		u0 := state.Person{UserID: "u0", AnonymousID: "a0"}
+		say(u0, "true")
+		require.Zero(t, b.number(fmt.Sprint(`SELECT count(*) FROM guard_passed WHERE profile_id = `, visitor(0).ProfileID())))
+		require.Equal(t, 5, b.number(`SELECT count(*) FROM guard_passed WHERE is_exit = 1`))
+		say(u0, "false")
+		require.Equal(t, 5, b.number(`SELECT count(*) FROM guard_passed WHERE is_exit = 1`))
+		b.sound()
+	})
+
 	t.Run("a conversion does not tell what is held", func(t *testing.T) {
 		t.Parallel()
 		b := guarded(t)

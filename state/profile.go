@@ -218,7 +218,7 @@ func (t *tx) absorb(anon Person, user, seenAt int64) error {
 	if _, err := t.exec(`UPDATE OR FAIL deliveries SET profile_id = ? WHERE profile_id = ? AND status > 0`, user, old.id); err != nil || !found {
 		return err
 	}
-	if err := t.moveClick(old, user); err != nil {
+	if err := errors.Join(t.moveClick(old, user), t.movePassed(old.id, user)); err != nil {
 		return err
 	}
 	return t.absorbTraits(old.id, user)
@@ -244,6 +244,17 @@ func (t *tx) moveClick(from profile, user int64) error {
 	t.d.profiles.drop(user)
 	_, err := t.exec(`UPDATE profiles SET click_id = ?1, click_at = ?2 WHERE id = ?3 AND coalesce(click_at, 0) < ?2`,
 		from.clickID, from.clickAt, user)
+	return err
+}
+
+// movePassed keeps the guard from counting a visitor who is a user by now twice.
+func (t *tx) movePassed(anon, user int64) error {
+	_, err := t.exec(`INSERT INTO guard_passed (profile_id, trait_id, is_exit, at) SELECT ?1, trait_id, is_exit, at FROM guard_passed WHERE profile_id = ?2
+		ON CONFLICT DO UPDATE SET at = max(at, excluded.at)`, user, anon)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(`DELETE FROM guard_passed WHERE profile_id = ?`, anon)
 	return err
 }
 
