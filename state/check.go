@@ -48,26 +48,27 @@ var checks = []struct{ what, query string }{
 			OR (t.class = 'audience' AND v.wanted IS 1 AND v.delivered IS NOT 1)
 			OR (t.class = 'audience' AND v.wanted IS NOT 1 AND v.delivered IS 1)
 			OR (t.class = 'computed' AND v.wanted IS NOT v.delivered)) LIMIT 10`},
-	{"counters of traits", `SELECT t.key || ' ' || c.name || ': counted ' || c.value || ', is ' || r.value
-		FROM traits t JOIN counters c ON c.scope = t.id JOIN (
-			SELECT trait_id, CASE status WHEN 0 THEN 'settled' WHEN 1 THEN 'pending' WHEN 2 THEN 'in_flight' WHEN 3 THEN 'retry_later' WHEN 4 THEN 'refused' WHEN 5 THEN 'unknown' ELSE 'held' END AS name, count(*) AS value
-			FROM trait_values GROUP BY 1, 2
-			UNION ALL SELECT v.trait_id, 'wanted', count(*) FROM trait_values v JOIN traits t ON t.id = v.trait_id WHERE v.wanted IS NOT NULL AND (t.class = 'computed' OR v.wanted = 1) GROUP BY 1
-			UNION ALL SELECT v.trait_id, 'delivered', count(*) FROM trait_values v JOIN traits t ON t.id = v.trait_id WHERE v.delivered IS NOT NULL AND (t.class = 'computed' OR v.delivered = 1) GROUP BY 1
-			UNION ALL SELECT v.trait_id, 'told', count(*) FROM trait_values v JOIN traits t ON t.id = v.trait_id WHERE v.doubt = 1 AND v.sent IS NOT 0 OR v.delivered IS NOT NULL AND (t.class = 'computed' OR v.delivered = 1) GROUP BY 1
-		) r ON r.trait_id = t.id AND r.name = c.name WHERE c.value <> r.value LIMIT 10`},
-	{"counters of statuses nothing has", `SELECT t.key || ' ' || c.name || ': counted ' || c.value FROM counters c JOIN traits t ON t.id = c.scope
-		WHERE c.value <> 0 AND c.name NOT IN ('wanted', 'delivered', 'told') AND NOT EXISTS (SELECT 1 FROM trait_values v WHERE v.trait_id = t.id
-			AND v.status = CASE c.name WHEN 'settled' THEN 0 WHEN 'pending' THEN 1 WHEN 'in_flight' THEN 2 WHEN 'retry_later' THEN 3 WHEN 'refused' THEN 4 WHEN 'unknown' THEN 5 ELSE 6 END) LIMIT 10`},
+	{"counters of traits", `SELECT coalesce(t.key, 'trait ' || d.scope) || ' ' || d.name || ': counted ' || d.counted || ', is ' || d.real FROM (
+			SELECT scope, name, sum(counted) AS counted, sum(real) AS real FROM (
+				SELECT scope, name, value AS counted, 0 AS real FROM counters WHERE scope > 0
+				UNION ALL SELECT v.trait_id, s.name, 0, v.n FROM (SELECT trait_id, status, count(*) AS n FROM trait_values GROUP BY 1, 2) v JOIN (` + statusRows + `) s ON s.status = v.status
+				UNION ALL SELECT v.trait_id, 'wanted', 0, count(*) FROM trait_values v JOIN traits t ON t.id = v.trait_id WHERE v.wanted IS NOT NULL AND (t.class = 'computed' OR v.wanted = 1) GROUP BY 1
+				UNION ALL SELECT v.trait_id, 'delivered', 0, count(*) FROM trait_values v JOIN traits t ON t.id = v.trait_id WHERE v.delivered IS NOT NULL AND (t.class = 'computed' OR v.delivered = 1) GROUP BY 1
+				UNION ALL SELECT v.trait_id, 'told', 0, count(*) FROM trait_values v JOIN traits t ON t.id = v.trait_id WHERE v.doubt = 1 AND v.sent IS NOT 0 OR v.delivered IS NOT NULL AND (t.class = 'computed' OR v.delivered = 1) GROUP BY 1
+			) GROUP BY 1, 2 HAVING sum(counted) <> sum(real)
+		) d LEFT JOIN traits t ON t.id = d.scope LIMIT 10`},
 	{"what the guard holds", `SELECT f.class || ' of trait ' || f.trait_id || ' profile ' || f.profile_id FROM trait_faults f
 		LEFT JOIN trait_values v ON v.trait_id = f.trait_id AND v.profile_id = f.profile_id
 		WHERE f.class IN ('exits', 'joins', 'computation', 'suppressions') AND (v.status IS NOT 6 OR f.class = 'exits' AND v.is_exit = 0 OR f.class = 'joins' AND v.is_exit = 1) LIMIT 10`},
-	{"counters of events", `SELECT c.name || ': counted ' || c.value || ', is ' || r.n FROM counters c JOIN (
-			SELECT s.scope, s.name, (SELECT count(*) FROM deliveries d WHERE d.kind = s.kind AND d.status = s.status) AS n FROM (
-				SELECT k.scope, k.kind, st.status, st.name FROM (SELECT 0 AS scope, 'page_load' AS kind UNION ALL VALUES (-1, 'conversion')) k,
-				(SELECT 1 AS status, 'pending' AS name UNION ALL VALUES (2, 'in_flight'), (3, 'retry_later'), (4, 'refused'), (5, 'unknown'), (6, 'held')) st) s
-		) r ON r.scope = c.scope AND r.name = c.name WHERE c.value <> r.n LIMIT 10`},
+	{"counters of events", `SELECT CASE scope WHEN 0 THEN 'page loads ' WHEN -1 THEN 'conversions ' ELSE scope || ' ' END || name || ': counted ' || sum(counted) || ', is ' || sum(real) FROM (
+			SELECT scope, name, value AS counted, 0 AS real FROM counters WHERE scope <= 0
+			UNION ALL SELECT CASE d.kind WHEN 'conversion' THEN -1 ELSE 0 END, s.name, 0, d.n FROM (SELECT kind, status, count(*) AS n FROM deliveries WHERE status > 0 GROUP BY 1, 2) d
+				JOIN (` + statusRows + `) s ON s.status = d.status
+		) WHERE name <> 'settled' GROUP BY scope, name HAVING sum(counted) <> sum(real) LIMIT 10`}, // what was delivered long ago is forgotten
 }
+
+// statusRows are the statuses with their counters' names.
+const statusRows = `SELECT 0 AS status, 'settled' AS name UNION ALL VALUES (1, 'pending'), (2, 'in_flight'), (3, 'retry_later'), (4, 'refused'), (5, 'unknown'), (6, 'held')`
 
 // Backup copies the state to a new file, online: a run may go on writing. The
 // copy has mode 0600 and is complete in itself. An existing file is not
