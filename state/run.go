@@ -277,11 +277,11 @@ func (d *DB) ObjectState(ctx context.Context, source, name string) (o Object, fo
 }
 
 // NoteSource records how new a source's newest input is and which configured
-// lists have no file.
+// lists have no file, as a whole listing of it said. The zero time: it has none.
 func (d *DB) NoteSource(ctx context.Context, name string, newest time.Time, missing string) error {
 	return d.update(ctx, func(t *tx) error {
 		_, err := t.exec(`INSERT INTO sources (name, newest_at, read_at, missing) VALUES (?, ?, ?, ?)
-			ON CONFLICT (name) DO UPDATE SET newest_at = nullif(max(coalesce(newest_at, 0), coalesce(excluded.newest_at, 0)), 0), read_at = excluded.read_at, missing = excluded.missing`,
+			ON CONFLICT (name) DO UPDATE SET newest_at = excluded.newest_at, read_at = excluded.read_at, missing = excluded.missing`,
 			name, nanos(newest), t.now, missing)
 		return err
 	})

@@ -465,3 +465,18 @@ func TestAdoptAndResync(t *testing.T) {
 	_, err = b.db.Adopt(context.Background(), "nope")
 	require.ErrorIs(t, err, state.ErrNotFound)
 }
+
+func TestTheNewestInputIsThatOfTheLastListing(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	newest := func(at time.Time) *time.Time {
+		require.NoError(t, b.db.NoteSource(context.Background(), "web", at, ""))
+		s, err := b.db.Status(context.Background(), 1)
+		require.NoError(t, err)
+		return s.Sources[0].Newest
+	}
+	for _, at := range []time.Time{time.Date(2040, 1, 1, 0, 0, 0, 0, time.UTC), b.now} {
+		require.Equal(t, at, *newest(at))
+	}
+	require.Nil(t, newest(time.Time{}), "nothing is left")
+}
