@@ -39,6 +39,7 @@ type forgetting struct {
 	done    map[int64]bool
 	ids     map[string]string    // every id of the forgotten, with the one they were named by
 	visit   func(id int64) error // what is done with each profile
+	asked   int64                // people, under whatever ids
 	removed int64
 }
 
@@ -89,6 +90,9 @@ func (f *forgetting) person(p Person) error {
 		}
 	}
 	_, name := p.kindAndKey()
+	if _, known := f.ids[name]; !known {
+		f.asked++
+	}
 	f.ids[name] = name
 	return f.profile(prof, name)
 }
@@ -231,7 +235,7 @@ func (f *forgetting) finish() error {
 		}
 	}
 	f.d.profiles.clear()
-	f.countRun("people_forgotten", 1)
+	f.countRun("people_forgotten", f.asked)
 	return f.bar(f.ids)
 }
 

@@ -311,3 +311,16 @@ func TestSuppress(t *testing.T) {
 		require.ErrorIs(t, err, state.ErrNotFound)
 	})
 }
+
+func TestForgottenPeopleAreCounted(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.store(state.Item{Person: state.Person{UserID: "u1", AnonymousID: "a1"}, SeenAt: b.now})
+	b.view("u2")
+	forget := func(p state.Person) state.Item { return state.Item{Person: p, Forget: true} }
+	b.store(forget(user("u1")), forget(user("u2")), forget(user("u1")), forget(state.Person{AnonymousID: "a1"}))
+	b.store(forget(user("u3")))
+	counts, err := b.db.RunCounts(context.Background(), b.run)
+	require.NoError(t, err)
+	require.EqualValues(t, 3, counts["people_forgotten"], "u1 was asked for under two ids, and nothing was known of u3")
+}
