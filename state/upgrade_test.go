@@ -148,7 +148,7 @@ func TestNextSchema(t *testing.T) {
 }
 
 // TestShortValues looks at every kind of value through the views, before and
-// after schema 2 stores them in another way. Not parallel: the migrations are
+// after schema 3 stores them in another way. Not parallel: the migrations are
 // the package's.
 func TestShortValues(t *testing.T) {
 	ctx := context.Background()
