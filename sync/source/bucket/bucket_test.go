@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -142,6 +143,27 @@ func TestALinkAsTheFolder(t *testing.T) {
 	require.NoError(t, os.Symlink("real", filepath.Join(dir, "link")))
 	_, names := list(t, open(t, "file://"+dir+"/link"))
 	require.Equal(t, []string{"vip.csv"}, names)
+}
+
+func TestReadAfterClose(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	var zipped bytes.Buffer
+	z := gzip.NewWriter(&zipped)
+	_, err := z.Write([]byte("text"))
+	require.NoError(t, errors.Join(err, z.Close()))
+	for name, content := range map[string][]byte{"plain.csv": []byte("text"), "zipped.csv": zipped.Bytes()} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), content, 0o600))
+	}
+	b := open(t, "file://"+dir)
+	objects, _ := list(t, b)
+	for _, o := range objects {
+		r, err := b.Open(t.Context(), o)
+		require.NoError(t, err)
+		require.NoError(t, r.Close())
+		_, err = r.Read(make([]byte, 1))
+		require.ErrorIs(t, err, os.ErrClosed, o.Name)
+	}
 }
 
 // What the standard library gives of a cut-off gzip stream, we give too.

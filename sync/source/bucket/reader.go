@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"sync"
 	"time"
 
@@ -151,8 +152,11 @@ func (n noted) Read(p []byte) (int, error) {
 }
 
 // Read implements io.Reader. Its error wraps [ErrDamaged] for a broken gzip
-// stream.
+// stream. After Close it gives [os.ErrClosed].
 func (r *Reader) Read(p []byte) (int, error) {
+	if r.decoded == nil {
+		return 0, os.ErrClosed
+	}
 	n, err := r.decoded.Read(p)
 	r.given += int64(n)
 	if err == nil || errors.Is(err, io.EOF) {
@@ -198,8 +202,9 @@ func (r *Reader) Verify(ctx context.Context) error {
 func (r *Reader) Close() error {
 	if r.unzipper != nil {
 		unzippers.Put(r.unzipper)
-		r.decoded, r.unzipper = nil, nil
+		r.unzipper = nil
 	}
+	r.decoded = nil
 	return r.blob.Close()
 }
 
