@@ -82,3 +82,36 @@ func TestBreakerPerHost(t *testing.T) {
 		require.EqualValues(t, people+sales, r.Open())
 	})
 }
+
+// TestFewToADeadHost: too little is due to open the breaker.
+func TestFewToADeadHost(t *testing.T) {
+	t.Parallel()
+	const people, sales = 15, 5
+	w := setup(t, sandbox.Config{})
+	s := httptest.NewServer(http.NotFoundHandler())
+	s.Close()
+	w.hosts = map[string]string{"tracking": s.URL}
+	w.change = func(c *impactsync.Config) { c.FirstRetry = time.Hour }
+	w.list("VIP.csv", members(0, people)...)
+	w.log("a.ndjson", orders(0, sales)...)
+
+	r, err := w.run(impactsync.Options{})
+	require.ErrorIs(t, err, impactsync.ErrHostDown)
+	require.ErrorContains(t, err, "every request failed (15) at the tracking host (trackingURL): the last one: ")
+	require.ErrorContains(t, err, "connection refused; 15 still due there")
+	require.NotContains(t, err.Error(), "api host")
+	require.Equal(t, impactsync.ExitFailed, r.ExitCode)
+	require.Contains(t, r.Note, "tracking host")
+	require.Zero(t, r.Conversions.Open(), "the API host went on to its end")
+
+	r, err = w.run(impactsync.Options{})
+	require.NoError(t, err)
+	require.Equal(t, impactsync.ExitUnfinished, r.ExitCode, "nothing could be tried before its time")
+
+	delete(w.hosts, "tracking")
+	w.list("News.csv", members(people, 2*people)...)
+	r, err = w.run(impactsync.Options{})
+	require.NoError(t, err)
+	require.EqualValues(t, people, r.Traits.Open(), "the retries are not yet due")
+	require.Equal(t, impactsync.ExitUnfinished, r.ExitCode)
+}

@@ -2,6 +2,7 @@ package sync_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -30,7 +31,9 @@ func (w *world) at(now time.Time, o impactsync.Options) impactsync.Report {
 	e := w.engine(db)
 	e.SetNow(clock)
 	r, err := e.Run(ctx, o)
-	require.NoError(w.t, err)
+	if !errors.Is(err, impactsync.ErrHostDown) { // one scene has a host that fails everything
+		require.NoError(w.t, err)
+	}
 	problems, err := db.Check(ctx)
 	require.NoError(w.t, err)
 	require.Empty(w.t, problems)
@@ -84,7 +87,7 @@ func TestRetryAfterAJump(t *testing.T) {
 	now := time.Now()
 	ahead := now.Add(12 * time.Hour)
 	r := w.at(ahead, impactsync.Options{Deadline: ahead.Add(4 * time.Second)})
-	require.Equal(t, impactsync.ExitUnfinished, r.ExitCode, "%+v", r)
+	require.Equal(t, impactsync.ExitFailed, r.ExitCode, "%+v", r)
 	require.EqualValues(t, 5, r.Traits.Unknown+r.Traits.RetryLater, "%+v", r)
 	fail = false
 	r = w.at(now, impactsync.Options{})

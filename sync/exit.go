@@ -36,6 +36,8 @@ var (
 	ErrConfig = errors.New("configuration")
 	// ErrBreaker: too many requests failed in a row. Everything stays pending.
 	ErrBreaker = errors.New("too many requests failed in a row")
+	// ErrHostDown: a host failed all that this run asked of it. Everything stays due.
+	ErrHostDown = errors.New("every request failed")
 )
 
 // Cause adds to an error why the context ended, where that is all that the

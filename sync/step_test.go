@@ -2,6 +2,7 @@ package sync_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"net/http"
@@ -55,7 +56,9 @@ func (w *world) stepped(clock *stepping, o impactsync.Options) impactsync.Report
 	e := w.engine(db)
 	e.SetNow(clock.now)
 	r, err := e.Run(ctx, o)
-	require.NoError(w.t, err)
+	if !errors.Is(err, impactsync.ErrHostDown) { // some scenes have a host that fails everything
+		require.NoError(w.t, err)
+	}
 	problems, err := db.Check(ctx)
 	require.NoError(w.t, err)
 	require.Empty(w.t, problems)

@@ -81,6 +81,7 @@ var hints = []struct {
 	{state.ErrAuthority, "set authority: list, changes or latest for the key, under audiences in the configuration"},
 	{impactsync.ErrConfig, "nothing was changed; mend the configuration, then: impactsync plan"},
 	{impactsync.ErrBreaker, "nothing is lost; impactsync doctor tells whether impact.com answers, then run again"},
+	{impactsync.ErrHostDown, "nothing is lost; impactsync doctor tells whether impact.com answers, then run again"},
 	{impactsync.ErrInterrupted, "nothing is lost; run again and it goes on from here"},
 	{impactsync.ErrTerminated, "nothing is lost; run again and it goes on from here"},
 	{source.ErrEmpty, "look at the source's url; impactsync doctor lists what it finds"},
