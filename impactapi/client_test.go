@@ -238,6 +238,7 @@ func TestSent(t *testing.T) {
 		e := send(t, "http://"+listener.Addr().String(), Config{})
 		require.Equal(t, SentNothing, e.Sent)
 		require.False(t, Doubtful(e))
+		require.Zero(t, e.Attempts, "it cost no quota")
 	})
 
 	t.Run("no such host", func(t *testing.T) {

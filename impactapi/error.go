@@ -63,8 +63,10 @@ type Error struct {
 	// ended unknown or in a 5xx: impact.com may hold the request whatever the
 	// last answer was.
 	EarlierDoubt bool
-	Attempts     int   // HTTP requests made by this call
-	Err          error // the cause when there was no answer
+	// Attempts are the HTTP requests of this call that impact.com may have counted:
+	// none where no connection was opened.
+	Attempts int
+	Err      error // the cause when there was no answer
 }
 
 // Error names method, path, status, impact.com's message and its fields.

@@ -21,11 +21,14 @@ func (c *Client) do(ctx context.Context, k *call) (*answer, error) {
 	for {
 		a, err := c.attempt(ctx, k, form)
 		r.attempts++
+		if err == nil || err.Sent != SentNothing {
+			r.opened++
+		}
 		if err == nil {
-			a.attempts = r.attempts
+			a.attempts = r.opened
 			return a, nil
 		}
-		err.Attempts, err.EarlierDoubt = r.attempts, r.doubt
+		err.Attempts, err.EarlierDoubt = r.opened, r.doubt
 		wait, again := r.next(err)
 		if !again || !sleep(ctx, wait) {
 			return nil, err
@@ -41,6 +44,7 @@ type retries struct {
 	backoff    backoff.ExponentialBackOff
 	started    time.Time
 	attempts   int
+	opened     int  // attempts that got a connection: the others cost no quota
 	doubt      bool // an attempt so far may have been taken
 }
 

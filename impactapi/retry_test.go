@@ -192,6 +192,7 @@ func TestWhatIsRepeated(t *testing.T) {
 		var e *Error
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, SentNothing, e.Sent)
+		require.Zero(t, e.Attempts)
 		require.True(t, Retryable(err))
 	})
 }

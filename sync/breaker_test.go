@@ -115,3 +115,26 @@ func TestFewToADeadHost(t *testing.T) {
 	require.EqualValues(t, people, r.Traits.Open(), "the retries are not yet due")
 	require.Equal(t, impactsync.ExitUnfinished, r.ExitCode)
 }
+
+// TestRefusedConnectionsCostNoQuota: an API host that is down for a while must
+// not use up the hour of the conversions that wait for it.
+func TestRefusedConnectionsCostNoQuota(t *testing.T) {
+	t.Parallel()
+	const sales = 20
+	w := setup(t, sandbox.Config{})
+	s := httptest.NewServer(http.NotFoundHandler())
+	s.Close()
+	w.hosts = map[string]string{"api": s.URL}
+	w.change = func(c *impactsync.Config) { c.ConversionsPerHour, c.FirstRetry = sales, time.Millisecond }
+	w.log("a.ndjson", orders(0, sales)...)
+	r, err := w.run(impactsync.Options{Deadline: time.Now().Add(time.Second)})
+	require.Error(t, err)
+	require.EqualValues(t, sales, r.Conversions.Open())
+	require.Zero(t, r.Counts["requests"])
+
+	delete(w.hosts, "api")
+	r, err = w.run(impactsync.Options{})
+	require.NoError(t, err)
+	require.Equal(t, impactsync.ExitOK, r.ExitCode, "%+v", r)
+	require.Len(t, w.sandbox.Calls(), sales)
+}
