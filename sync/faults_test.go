@@ -314,6 +314,13 @@ func TestBadInput(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, impactsync.ExitRefused, r.ExitCode, "the list is stale as long as the bad file lies there")
 		require.Zero(t, r.Counts["rejected"], "but it is not rejected again")
+		w.list("News.csv", "user_id", "u0", `"u1`)
+		_, err = w.run(impactsync.Options{})
+		require.NoError(t, err)
+		r, err = w.run(impactsync.Options{})
+		require.NoError(t, err)
+		require.Len(t, r.Stale, 2)
+		require.Contains(t, r.Note, ", 1 stale sources", "one source for two reasons")
 	})
 
 	t.Run("an unreadable source does not stop the others", func(t *testing.T) {

@@ -39,6 +39,15 @@ func (r *Report) Open() int64 { return r.Traits.Open() + r.PageLoads.Open() + r.
 // Held is what the guard, or a policy for unknown deliveries, holds back.
 func (r *Report) Held() int64 { return r.Traits.Held + r.PageLoads.Held + r.Conversions.Held }
 
+// staleSources counts sources, some of which have more than one reason.
+func (r *Report) staleSources() int {
+	names := map[string]bool{}
+	for _, s := range r.Stale {
+		names[s.Source] = true
+	}
+	return len(names)
+}
+
 // finish counts, chooses the exit code and ends the run in the history.
 func (p *pass) finish(ctx context.Context, err error) (Report, error) {
 	err = Cause(ctx, err)
@@ -79,7 +88,7 @@ func (p *pass) exit(err error) (code int, note string) {
 	case r.Held() > 0:
 		return ExitHeld, fmt.Sprintf("%d held back", r.Held())
 	case r.Counts["refused"] > 0 || r.Counts["rejected"] > 0 || len(r.Stale) > 0:
-		return ExitRefused, fmt.Sprintf("%d refused, %d rejected, %d stale sources", r.Counts["refused"], r.Counts["rejected"], len(r.Stale))
+		return ExitRefused, fmt.Sprintf("%d refused, %d rejected, %d stale sources", r.Counts["refused"], r.Counts["rejected"], r.staleSources())
 	}
 	return ExitOK, ""
 }
