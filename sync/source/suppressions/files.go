@@ -35,8 +35,11 @@ func Open(ctx context.Context, url string) (*Files, error) {
 // Close gives up the bucket.
 func (f *Files) Close() error { return f.bucket.Close() }
 
+// errNoList: an emptied folder says nothing.
+var errNoList = errors.New("no file is there: where nobody is suppressed any more, leave a file with the header user_id alone")
+
 // Each calls fn with each user id, in any order and perhaps more than once. A
-// folder without a file is [source.ErrEmpty]: nobody is suppressed only where a
+// folder without a file is an error: nobody is suppressed only where a
 // file says so, with no more than a header. Any line that cannot be used is an
 // error. Memory does not grow with the files.
 func (f *Files) Each(ctx context.Context, fn func(userID string) error) error {
@@ -48,7 +51,7 @@ func (f *Files) Each(ctx context.Context, fn func(userID string) error) error {
 		all = append(all, o)
 	}
 	if len(all) == 0 {
-		return fmt.Errorf("suppression list: %s: %w", f.bucket.URL(), source.ErrEmpty)
+		return fmt.Errorf("suppression list: %s: %w", f.bucket.URL(), errNoList)
 	}
 	for _, o := range all {
 		if err := f.object(ctx, o, fn); err != nil {

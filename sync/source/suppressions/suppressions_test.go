@@ -18,7 +18,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/impactsync/impactsync/sync/source"
 	"github.com/impactsync/impactsync/sync/source/suppressions"
 )
 
@@ -91,7 +90,7 @@ func TestFiles(t *testing.T) {
 			require.Contains(t, err.Error(), `"list"`)
 		}
 		_, err := idsOf(t, folder(t, nil))
-		require.ErrorIs(t, err, source.ErrEmpty)
+		require.ErrorContains(t, err, "leave a file with the header user_id alone")
 	})
 }
 
