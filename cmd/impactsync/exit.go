@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 
 	"github.com/impactsync/impactsync/cmd/internal/config"
 	"github.com/impactsync/impactsync/state"
@@ -63,6 +64,8 @@ func (a *app) fail(err error) int {
 	return code
 }
 
+const temporaryHint = "free some space in the temporary folder, or set TMPDIR to a larger one, then run again; nothing is lost"
+
 // hints say what to do, by the kind of error; the first that applies counts.
 var hints = []struct {
 	is   error
@@ -77,6 +80,7 @@ var hints = []struct {
 	{state.ErrHashKey, "put the hash key back (privacy.hashKey or hashKeyFile): without it forgotten people would come back"},
 	{state.ErrLocked, "wait for that run to end; one run at a time holds the state (impactsync status shows it)"},
 	{state.ErrMissing, "nothing was run with this state.path yet; impactsync plan shows what a first run would send"},
+	{syscall.ENOSPC, temporaryHint}, // SQLite's own is state.ErrFull: what else grows is temporary
 	{state.ErrFull, "free some space or enlarge the volume, then run again; nothing is lost"},
 	{state.ErrAuthority, "set authority: list, changes or latest for the key, under audiences in the configuration"},
 	{impactsync.ErrConfig, "nothing was changed; mend the configuration, then: impactsync plan"},

@@ -81,7 +81,7 @@ func (a *app) onCopy(ctx context.Context, c *config.Config, fn func(*state.DB) e
 	if err != nil {
 		return fmt.Errorf("copy the state: %w", err)
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	defer func() { err = copyTrouble(errors.Join(err, os.RemoveAll(dir))) }()
 	copied := filepath.Join(dir, "state.db")
 	if err := copyState(ctx, c, copied); err != nil {
 		return err
@@ -91,6 +91,14 @@ func (a *app) onCopy(ctx context.Context, c *config.Config, fn func(*state.DB) e
 		return err
 	}
 	return errors.Join(fn(db), db.Close())
+}
+
+// copyTrouble says where the copy stands that has no room.
+func copyTrouble(err error) error {
+	if errors.Is(err, state.ErrFull) {
+		return &failure{code: exitCode(err), err: err, hint: temporaryHint}
+	}
+	return err
 }
 
 func copyState(ctx context.Context, c *config.Config, to string) error {
