@@ -126,6 +126,7 @@ func TestFaults(t *testing.T) {
 			require.ErrorIs(t, err, impactsync.ErrCredentials)
 			require.ErrorContains(t, err, want)
 			require.ErrorContains(t, err, "Access Denied")
+			require.ErrorContains(t, err, fmt.Sprintf("; %d still due at both hosts", r.Open()))
 			require.Equal(t, impactsync.ExitCredentials, r.ExitCode)
 			require.Zero(t, r.Traits.Refused+r.Conversions.Refused)
 			require.Positive(t, r.Open())

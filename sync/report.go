@@ -57,6 +57,9 @@ func (p *pass) finish(ctx context.Context, err error) (Report, error) {
 	var due, counts error
 	r.Traits, r.PageLoads, r.Conversions, due = p.State.Due(ctx)
 	r.Counts, counts = p.State.RunCounts(ctx, r.Run)
+	if errors.Is(err, ErrCredentials) && r.Open() > 0 { // it stops both hosts
+		err = fmt.Errorf("%w; %d still due at both hosts, for the next run", err, r.Open())
+	}
 	err = errors.Join(err, due, counts)
 	r.ExitCode, r.Note = p.exit(err)
 	if end := p.State.EndRun(ctx, r.ExitCode, r.Note); end != nil {
