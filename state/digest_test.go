@@ -142,7 +142,7 @@ func TestComparedByNumbers(t *testing.T) {
 		b.list("vip", state.Guard{}, crowd(0, n)...)
 		b.sendAll()
 		v := b.list("vip", state.Guard{}, append(crowd(3, n+3), "u00005", "u00005")...)
-		require.EqualValues(t, []int64{3, 3, n - 3}, []int64{v.Joins, v.Exits, v.Unchanged})
+		require.Equal(t, []int64{3, 3, n - 3}, []int64{v.Joins, v.Exits, v.Unchanged})
 		require.Len(t, b.sendAll(), 6)
 		b.sound()
 	})

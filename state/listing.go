@@ -67,34 +67,34 @@ func (d *DB) NewListing(keep time.Duration) *Listing {
 }
 
 // open makes the table, when there is something to list.
-func (l *Listing) open() error {
+func (l *Listing) open(ctx context.Context) error {
 	if l.db.pool == nil {
 		return errors.New("the state is closed or was opened for reading only")
 	}
-	conn, err := l.db.pool.Conn(context.Background())
+	conn, err := l.db.pool.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	l.conn = conn
 	// The sorter takes as much memory as main's cache may have.
 	for _, q := range []string{`PRAGMA main.cache_size = -4096`, `PRAGMA foreign_keys = OFF`, listedTable} {
-		if _, err := conn.ExecContext(context.Background(), q); err != nil {
+		if _, err := conn.ExecContext(ctx, q); err != nil {
 			return err
 		}
 	}
-	l.add, err = conn.PrepareContext(context.Background(), addQuery(listedRows))
+	l.add, err = conn.PrepareContext(ctx, addQuery(listedRows))
 	return err
 }
 
 // Add adds an object, unless there is nothing to read in it.
-func (l *Listing) Add(o Listed) error {
+func (l *Listing) Add(ctx context.Context, o Listed) error {
 	if len(l.wait) > 0 && l.wait[0].Source != o.Source { // what waits is of one source
-		if err := l.flush(); err != nil {
+		if err := l.flush(ctx); err != nil {
 			return err
 		}
 	}
 	if len(l.wait) > 0 && l.wait[0].Source != o.Source {
-		if err := l.flush(); err != nil {
+		if err := l.flush(ctx); err != nil {
 			return err
 		}
 	}
@@ -102,26 +102,27 @@ func (l *Listing) Add(o Listed) error {
 	if len(l.wait) < listedRows {
 		return nil
 	}
-	return l.flush()
+	return l.flush(ctx)
 }
 
-func (l *Listing) flush() (err error) {
+func (l *Listing) flush(ctx context.Context) (err error) {
+	ctx = context.WithoutCancel(ctx) // a statement that is cut off says nothing of the state
 	defer func() { l.wait, err = l.wait[:0], classify(l.db.path, err) }()
 	if len(l.wait) == 0 {
 		return nil
 	}
 	if l.conn == nil {
-		if err := l.open(); err != nil {
+		if err := l.open(ctx); err != nil {
 			return fmt.Errorf("list objects: %w", err)
 		}
 	}
-	if err := l.look(); err != nil {
+	if err := l.look(ctx); err != nil {
 		return fmt.Errorf("look objects up: %w", err)
 	}
 	if len(l.wait) == listedRows {
-		return l.taken(l.add.QueryContext(context.Background(), l.args()...))
+		return l.taken(l.add.QueryContext(ctx, l.args()...))
 	}
-	return l.taken(l.conn.QueryContext(context.Background(), addQuery(len(l.wait)), l.args()...))
+	return l.taken(l.conn.QueryContext(ctx, addQuery(len(l.wait)), l.args()...))
 }
 
 func addQuery(n int) string { return valuesOf(addListed, "(?, ?, ?, ?, ?, ?)", n) + unlessRead }
@@ -154,17 +155,17 @@ func (l *Listing) taken(rows *sql.Rows, err error) error {
 }
 
 // Left is how much of a source is to be read.
-func (l *Listing) Left(source string) (Left, error) {
-	err := l.flush()
+func (l *Listing) Left(ctx context.Context, source string) (Left, error) {
+	err := l.flush(ctx)
 	return l.left[source], err
 }
 
 // Objects gives what is to be read of a source: the oldest first, those of one
 // time by name. An error ends it. Nothing may be added meanwhile.
-func (l *Listing) Objects(source string) iter.Seq2[Listed, error] {
+func (l *Listing) Objects(ctx context.Context, source string) iter.Seq2[Listed, error] {
 	return func(yield func(Listed, error) bool) {
 		stopped := errors.New("stopped")
-		err := l.each(source, func(o Listed) error {
+		err := l.each(context.WithoutCancel(ctx), source, func(o Listed) error {
 			if !yield(o, nil) {
 				return stopped
 			}
@@ -176,11 +177,11 @@ func (l *Listing) Objects(source string) iter.Seq2[Listed, error] {
 	}
 }
 
-func (l *Listing) each(source string, fn func(Listed) error) error {
-	if err := l.flush(); err != nil || l.left[source].Objects == 0 {
+func (l *Listing) each(ctx context.Context, source string, fn func(Listed) error) error {
+	if err := l.flush(ctx); err != nil || l.left[source].Objects == 0 {
 		return err
 	}
-	rows, err := l.conn.QueryContext(context.Background(), `SELECT mod_time, name, key, etag, size, read_bytes, read_lines, read_hash
+	rows, err := l.conn.QueryContext(ctx, `SELECT mod_time, name, key, etag, size, read_bytes, read_lines, read_hash
 		FROM temp.listed WHERE source = ? ORDER BY mod_time, name`, source)
 	if err != nil {
 		return err

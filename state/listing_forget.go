@@ -22,11 +22,11 @@ func (b bits) has(n int64) bool { return n/64 < int64(len(b)) && b[n/64]&(1<<(n%
 
 // look notes which rows the waiting objects have, where a source has rows that
 // are old enough to be forgotten.
-func (l *Listing) look() error {
+func (l *Listing) look(ctx context.Context) error {
 	if l.before == 0 {
 		return nil
 	}
-	ctx, source := context.Background(), l.wait[0].Source
+	source := l.wait[0].Source
 	seen, known := l.seen[source]
 	if !known {
 		var old bool
@@ -73,11 +73,12 @@ const forgetObjects = `DELETE FROM main.objects WHERE id IN (SELECT value FROM j
 // Forget drops what is known of a source's objects that were read long ago and
 // are not listed any more: all of their messages would be too old by now. It
 // is for a source that was listed to its end.
-func (l *Listing) Forget(source string) error {
-	if err := l.flush(); err != nil || l.seen[source] == nil {
+func (l *Listing) Forget(ctx context.Context, source string) error {
+	ctx = context.WithoutCancel(ctx)
+	if err := l.flush(ctx); err != nil || l.seen[source] == nil {
 		return err
 	}
-	gone, err := l.gone(source)
+	gone, err := l.gone(ctx, source)
 	if err != nil || len(gone) == 0 {
 		return classify(l.db.path, err)
 	}
@@ -97,17 +98,17 @@ func (l *Listing) Forget(source string) error {
 		{countCommit, nil},
 		{"COMMIT", nil},
 	} {
-		if _, err := l.conn.ExecContext(context.Background(), q.text, q.args...); err != nil {
-			_, _ = l.conn.ExecContext(context.Background(), "ROLLBACK")
+		if _, err := l.conn.ExecContext(ctx, q.text, q.args...); err != nil {
+			_, _ = l.conn.ExecContext(ctx, "ROLLBACK")
 			return classify(l.db.path, err)
 		}
 	}
 	return nil
 }
 
-func (l *Listing) gone(source string) (gone []int64, err error) {
+func (l *Listing) gone(ctx context.Context, source string) (gone []int64, err error) {
 	seen := l.seen[source]
-	rows, err := l.conn.QueryContext(context.Background(), `SELECT id FROM main.objects WHERE source = ? AND read_at < ?`, source, l.before)
+	rows, err := l.conn.QueryContext(ctx, `SELECT id FROM main.objects WHERE source = ? AND read_at < ?`, source, l.before)
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ import (
 
 func listedOf(t *testing.T, l *state.Listing, source string) (all []state.Listed) {
 	t.Helper()
-	for o, err := range l.Objects(source) {
+	for o, err := range l.Objects(context.Background(), source) {
 		require.NoError(t, err)
 		all = append(all, o)
 	}
@@ -31,7 +31,7 @@ func TestListing(t *testing.T) {
 		l := db.NewListing(0)
 		t.Cleanup(func() { require.NoError(t, l.Close()) })
 		for _, o := range objects {
-			require.NoError(t, l.Add(state.Listed{Object: o, Key: "key of " + o.Name}))
+			require.NoError(t, l.Add(context.Background(), state.Listed{Object: o, Key: "key of " + o.Name}))
 		}
 		return l
 	}
@@ -45,7 +45,7 @@ func TestListing(t *testing.T) {
 			require.Equal(t, "key of "+o.Name, o.Key)
 		}
 		require.Equal(t, []string{"c", "a", "b"}, names)
-		left, err := l.Left("app")
+		left, err := l.Left(context.Background(), "app")
 		require.NoError(t, err)
 		require.Equal(t, state.Left{Objects: 1, Bytes: 10}, left)
 		require.Empty(t, listedOf(t, l, "other"))
@@ -110,9 +110,9 @@ func TestVanishedObjectsAreForgotten(t *testing.T) {
 		b.now = b.now.Add(after)
 		l := b.db.NewListing(24 * time.Hour)
 		for _, name := range names {
-			require.NoError(t, l.Add(state.Listed{Object: object(name)}))
+			require.NoError(t, l.Add(context.Background(), state.Listed{Object: object(name)}))
 		}
-		require.NoError(t, l.Forget("web"))
+		require.NoError(t, l.Forget(context.Background(), "web"))
 		require.NoError(t, l.Close())
 	}
 	list(23*time.Hour, "there")
@@ -143,15 +143,15 @@ func TestListingMemory(t *testing.T) {
 	}
 	before := inUse()
 	for i := range n {
-		require.NoError(t, l.Add(state.Listed{Object: state.Object{
+		require.NoError(t, l.Add(context.Background(), state.Listed{Object: state.Object{
 			Source: "web", Name: fmt.Sprintf("segment-logs/abc/1794960000000/1794960000000-%08d.gz", i), Size: 10, ModTime: time.Unix(int64(n-i), 0),
 		}}))
 	}
-	left, err := l.Left("web")
+	left, err := l.Left(context.Background(), "web")
 	require.NoError(t, err)
 	require.EqualValues(t, n, left.Objects)
 	last, count := time.Time{}, 0
-	for o, err := range l.Objects("web") {
+	for o, err := range l.Objects(context.Background(), "web") {
 		require.NoError(t, err)
 		require.True(t, o.ModTime.After(last))
 		last = o.ModTime

@@ -67,7 +67,7 @@ func (h *hostLimit) failedAll() bool {
 // silent names the hosts that nothing got through to. A run that was told to
 // stop cut its requests off itself.
 func (p *pass) silent(ctx context.Context) error {
-	if ctx.Err() != nil || !p.limits.tracking.failedAll() && !p.limits.api.failedAll() {
+	if ended(ctx) || !p.limits.tracking.failedAll() && !p.limits.api.failedAll() {
 		return nil
 	}
 	traits, pageLoads, conversions, err := p.State.Due(ctx)
@@ -76,5 +76,7 @@ func (p *pass) silent(ctx context.Context) error {
 	}
 	return errors.Join(p.limits.tracking.silent(traits.Open()+pageLoads.Open()), p.limits.api.silent(conversions.Open()))
 }
+
+func ended(ctx context.Context) bool { return ctx.Err() != nil }
 
 func (l limits) broken() error { return errors.Join(l.tracking.broken(), l.api.broken()) }

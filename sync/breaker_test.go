@@ -55,7 +55,7 @@ func TestBreakerPerHost(t *testing.T) {
 			w.change = func(c *impactsync.Config) { c.PageLoadsPerSecond = 0 }
 			r, err = w.run(impactsync.Options{})
 			require.NoError(t, err)
-			require.EqualValues(t, people-r.Traits.Open(), r.Counts["delivered"], "the next run goes on")
+			require.Equal(t, people-r.Traits.Open(), r.Counts["delivered"], "the next run goes on")
 		})
 
 		t.Run("the API host "+name, func(t *testing.T) {

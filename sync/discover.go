@@ -88,7 +88,7 @@ func (p *pass) list(ctx context.Context, f Feed) (inputs, error) {
 		}
 		in.logs = true
 		o := one.Objects[0]
-		if err := p.listing.Add(state.Listed{Object: position(f.Name(), o, source.Position{}), Key: o.Key}); err != nil {
+		if err := p.listing.Add(ctx, state.Listed{Object: position(f.Name(), o, source.Position{}), Key: o.Key}); err != nil {
 			return inputs{}, stored(err)
 		}
 	}
@@ -96,7 +96,7 @@ func (p *pass) list(ctx context.Context, f Feed) (inputs, error) {
 		return inputs{}, stored(err)
 	}
 	if in.logs { // of lists not every object is an input
-		if err := p.listing.Forget(f.Name()); err != nil {
+		if err := p.listing.Forget(ctx, f.Name()); err != nil {
 			return inputs{}, stored(fmt.Errorf("forget objects that vanished: %w", err))
 		}
 	}

@@ -90,14 +90,14 @@ func (p *pass) readShape(ctx context.Context, in inputs, shape source.Shape) err
 
 // readLogs reads what is listed of a source. Tiny objects share commits.
 func (p *pass) readLogs(ctx context.Context, in inputs) error {
-	left, err := p.listing.Left(in.feed.Name())
+	left, err := p.listing.Left(ctx, in.feed.Name())
 	if err != nil || !in.logs || left.Objects == 0 {
 		return err
 	}
 	p.Progress.start("read", in.feed.Name(), left.Bytes, "bytes")
 	defer p.Progress.done()
 	s := p.startStoring(ctx)
-	for o, listErr := range p.listing.Objects(in.feed.Name()) {
+	for o, listErr := range p.listing.Objects(ctx, in.feed.Name()) {
 		if err = listErr; err == nil {
 			err = p.input(ctx, in.feed, func() error { return p.readLog(ctx, in.feed, o, s) })
 		}

@@ -105,7 +105,7 @@ func (r *Reader) detect() error {
 	if r.slow {
 		r.decoded, err = stdgzip.NewReader(buffered)
 	} else {
-		z := unzippers.Get().(*gzip.Reader) //nolint:errcheck,forcetypeassert // nothing else is in there
+		z := unzippers.Get().(*gzip.Reader) //nolint:forcetypeassert // nothing else is in there
 		r.decoded, r.unzipper, err = z, z, z.Reset(buffered)
 	}
 	if err != nil {
