@@ -1,0 +1,61 @@
+package state
+
+import "context"
+
+// Rejected is an input line or object that cannot be used. Line 0 means the
+// object as a whole.
+type Rejected struct {
+	Source string
+	Object string
+	Line   int64
+	Reason string
+}
+
+// Unlisted names an event or a trait key that the configuration does not.
+type Unlisted struct {
+	Kind string // event or trait
+	Name string
+}
+
+// mostUnlisted bounds the names that are kept of each kind.
+const mostUnlisted = 1000
+
+func (s *storing) countUnlisted() error {
+	for u, n := range s.unlisted {
+		s.countRun("unlisted_"+u.Kind, n)
+		if _, err := s.exec(`INSERT INTO unlisted (kind, name, count, seen_at)
+			SELECT ?1, ?2, ?3, ?4 WHERE (SELECT count(*) FROM unlisted WHERE kind = ?1) < ?5 OR EXISTS (SELECT 1 FROM unlisted WHERE kind = ?1 AND name = ?2)
+			ON CONFLICT (kind, name) DO UPDATE SET count = count + excluded.count, seen_at = excluded.seen_at`, u.Kind, u.Name, n, s.now, mostUnlisted); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mostRejected bounds the rows that one object can put into rejected; the
+// count goes on.
+const mostRejected = 1000
+
+func (t *tx) reject(all []Rejected) error {
+	for _, r := range all {
+		t.countRun("rejected", 1)
+		// The same line of a re-read object replaces its older row.
+		if _, err := t.exec(`DELETE FROM rejected WHERE source = ? AND object = ? AND line = ?`, r.Source, r.Object, r.Line); err != nil {
+			return err
+		}
+		if _, err := t.exec(`INSERT INTO rejected (run, source, object, line, reason, seen_at)
+			SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE (SELECT count(*) FROM rejected WHERE source = ?2 AND object = ?3) < ?7`,
+			t.d.run, r.Source, r.Object, r.Line, r.Reason, t.now, mostRejected); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Reject keeps rejected input that belongs to no batch.
+func (d *DB) Reject(ctx context.Context, all []Rejected) error {
+	if len(all) == 0 {
+		return nil
+	}
+	return d.update(ctx, func(t *tx) error { return t.reject(all) })
+}
