@@ -3,6 +3,7 @@ package state_test
 import (
 	"cmp"
 	"database/sql"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -256,7 +257,9 @@ func (s shop) pass(clock, deadline time.Time) {
 	db, err := state.Open(s.t.Context(), options)
 	require.NoError(s.t, err)
 	_, err = s.engine(db).Run(s.t.Context(), impactsync.Options{Deadline: deadline})
-	require.NoError(s.t, err)
+	if !errors.Is(err, impactsync.ErrHostDown) { // in one pass impact.com answers nothing
+		require.NoError(s.t, err)
+	}
 	problems, err := db.Check(s.t.Context())
 	require.NoError(s.t, err)
 	require.Empty(s.t, problems)
