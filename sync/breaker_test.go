@@ -127,7 +127,7 @@ func TestRefusedConnectionsCostNoQuota(t *testing.T) {
 	w.hosts = map[string]string{"api": s.URL}
 	w.change = func(c *impactsync.Config) { c.ConversionsPerHour, c.FirstRetry = sales, time.Millisecond }
 	w.log("a.ndjson", orders(0, sales)...)
-	r, err := w.run(impactsync.Options{Deadline: time.Now().Add(time.Second)})
+	r, err := w.run(impactsync.Options{Deadline: time.Now().Add(30 * time.Second)})
 	require.Error(t, err)
 	require.EqualValues(t, sales, r.Conversions.Open())
 	require.Zero(t, r.Counts["requests"])
