@@ -140,8 +140,13 @@ func (d *DB) connect(ctx context.Context, readOnly bool) error {
 	if d.writer, err = d.pool.Conn(ctx); err != nil {
 		return err
 	}
-	// 32 MiB between checkpoints: with SQLite's 4 MiB they cost more than the writes.
-	_, err = d.writer.ExecContext(ctx, "PRAGMA wal_autocheckpoint = 8192")
+	// With SQLite's 4 MiB between checkpoints they cost more than the writes.
+	const between = 32 << 20
+	var page int
+	if err := d.writer.QueryRowContext(ctx, "PRAGMA page_size").Scan(&page); err != nil {
+		return err
+	}
+	_, err = d.writer.ExecContext(ctx, fmt.Sprintf("PRAGMA wal_autocheckpoint = %d", between/page))
 	return err
 }
 
@@ -208,7 +213,10 @@ func prepareFile(o Options) error {
 		if _, err := os.Stat(resolve(o.Path) + restoring); err == nil {
 			return fmt.Errorf("%w: %s is missing because a restore was cut short; run impactsync state restore again", ErrUnusable, o.Path)
 		}
-		return makeFile(o.Path)
+		if err := makeFile(o.Path); err != nil {
+			return err
+		}
+		return setPageSize(o.Path)
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%w at %s", ErrMissing, o.Path)
 	case err != nil:
@@ -230,7 +238,22 @@ func prepareFile(o Options) error {
 			return fmt.Errorf("%w: narrow its mode to 0600: %w", ErrUnusable, err)
 		}
 	}
+	if info.Size() == 0 {
+		return setPageSize(o.Path)
+	}
 	return nil
+}
+
+// setPageSize gives an empty file pages of twice SQLite's size: a large list
+// changes nearly every page, and each costs calls of its own. Once the file is
+// in WAL mode it is too late.
+func setPageSize(path string) error {
+	db, err := sql.Open("sqlite3", fileURI(path, url.Values{"mode": {"rw"}}))
+	if err != nil {
+		return err
+	}
+	_, err = db.ExecContext(context.Background(), "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL")
+	return classify(path, errors.Join(err, db.Close()))
 }
 
 // classify gives SQLite's words the error that callers test for.
