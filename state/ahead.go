@@ -1,10 +1,6 @@
 package state
 
-import (
-	"sort"
-
-	"github.com/sourcegraph/conc"
-)
+import "github.com/sourcegraph/conc"
 
 // ahead does for each span what takes time while the one before is merged.
 type ahead[T any] struct {
@@ -40,25 +36,17 @@ func (a *ahead[T]) next() (T, error) {
 	return r.of, r.err
 }
 
-// membersOf reads spilled members back, a part at a time.
+// membersOf reads spilled members back.
 type membersOf struct {
 	spill       *spill
 	first, last int // the parts that are in memory
-	members     []member
+	members     members
 }
 
-func (o *membersOf) within(s span) ([]member, error) {
+func (o *membersOf) within(s span) (_ members, err error) {
 	if s.first != o.first || s.last != o.last {
-		o.first, o.last, o.members = s.first, s.last, nil
-		for i := s.first; i <= s.last; i++ {
-			part, err := o.spill.part(i)
-			if err != nil {
-				return nil, err
-			}
-			o.members = append(o.members, part...)
-		}
+		o.first, o.last = s.first, s.last
+		o.members, err = o.spill.read(s.first, s.last)
 	}
-	lo := sort.Search(len(o.members), func(j int) bool { return o.members[j].id >= s.from })
-	hi := lo + sort.Search(len(o.members)-lo, func(j int) bool { return o.members[lo+j].id > s.to })
-	return o.members[lo:hi], nil
+	return o.members.within(s), err
 }

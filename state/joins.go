@@ -13,7 +13,7 @@ type joins struct {
 	*merge
 	kinds [len(keyLetters)]struct {
 		column string
-		wait   []*member
+		wait   []member
 	}
 }
 
@@ -31,7 +31,7 @@ func (j *joins) add(mem *member) error {
 	letter, _ := mem.person.kindAndKey()
 	kind := strings.IndexByte(keyLetters, letter)
 	k := &j.kinds[kind]
-	k.wait = append(k.wait, mem)
+	k.wait = append(k.wait, *mem)
 	if len(k.wait) < joinChunk {
 		return nil
 	}
@@ -55,7 +55,8 @@ func (j *joins) store(kind int) error {
 	}
 	j.kinds[kind].wait = wait[:0]
 	args := make([]any, 0, 2*len(wait))
-	for _, m := range wait {
+	for i := range wait {
+		m := &wait[i]
 		_, key := m.person.kindAndKey()
 		args = append(args, m.id, key)
 	}
@@ -71,9 +72,10 @@ func (j *joins) store(kind int) error {
 		return err
 	}
 	rest := wait[:0:0]
-	for _, m := range wait {
+	for i := range wait {
+		m := &wait[i]
 		if known[m.id] == m.person.key() {
-			rest = append(rest, m)
+			rest = append(rest, *m)
 			continue
 		}
 		if err := j.slow(m); err != nil { // the number is another's, or the person is a user by now
@@ -84,10 +86,10 @@ func (j *joins) store(kind int) error {
 }
 
 // known gives the keys of stored people who are nobody else's.
-func (j *joins) known(kind int, wait []*member) (map[int64]string, error) {
+func (j *joins) known(kind int, wait []member) (map[int64]string, error) {
 	args := make([]any, 0, len(wait))
-	for _, m := range wait {
-		args = append(args, m.id)
+	for i := range wait {
+		args = append(args, wait[i].id)
 	}
 	var text sql.NullString
 	// The column may belong to a user, whose key it is not; absorbed people are left out.
@@ -109,13 +111,13 @@ func (j *joins) known(kind int, wait []*member) (map[int64]string, error) {
 }
 
 // storeRows stores rows of people who have none of this trait.
-func (j *joins) storeRows(wait []*member) error {
+func (j *joins) storeRows(wait []member) error {
 	if len(wait) == 0 {
 		return nil
 	}
 	if j.absorbed > 0 { // somebody's row may have come over meanwhile
-		for _, m := range wait {
-			if err := j.slow(m); err != nil {
+		for i := range wait {
+			if err := j.slow(&wait[i]); err != nil {
 				return err
 			}
 		}
@@ -140,9 +142,9 @@ func (j *joins) storeRows(wait []*member) error {
 
 // storeNeighbours stores the rows of people between whom nobody else has a
 // number, without naming each: on a first load that is everybody.
-func (j *joins) storeNeighbours(wait []*member) (done bool, err error) {
+func (j *joins) storeNeighbours(wait []member) (done bool, err error) {
 	value := wait[0].value
-	if slices.ContainsFunc(wait, func(m *member) bool { return m.value != value }) {
+	if slices.ContainsFunc(wait, func(m member) bool { return m.value != value }) {
 		return false, nil
 	}
 	n, err := j.exec(`INSERT OR FAIL INTO trait_values (trait_id, profile_id, status, wanted, wanted_at, origin)
@@ -152,11 +154,11 @@ func (j *joins) storeNeighbours(wait []*member) (done bool, err error) {
 	return n > 0, err
 }
 
-func (j *joins) storeEach(wait []*member) error {
+func (j *joins) storeEach(wait []member) error {
 	args := make([]any, 0, 3+2*len(wait))
 	args = append(args, j.trait.id, j.at, -j.list.gen)
-	for _, m := range wait {
-		args = append(args, m.id, stored(m.wanted()))
+	for i := range wait {
+		args = append(args, wait[i].id, stored(wait[i].wanted()))
 	}
 	_, err := j.exec(valuesOf(`INSERT OR FAIL INTO trait_values (trait_id, wanted_at, origin, status, profile_id, wanted) VALUES `, "(?1, ?2, ?3, 1, ?, ?)", len(wait)), args...)
 	return err

@@ -114,16 +114,16 @@ func (m *merge) run(reader *sql.Conn) error {
 			return err
 		}
 		if m.list.info.Progress != nil {
-			m.list.info.Progress(int64(len(members)))
+			m.list.info.Progress(int64(len(members.lines)))
 		}
 	}
 	return errors.Join(m.joins.flush(), m.exits.flush())
 }
 
 // span merges members and rows of the same span.
-func (m *merge) span(s span, members []member, rows storedRows) error {
+func (m *merge) span(s span, list members, rows storedRows) error {
 	if rows.numbers != nil {
-		done, err := m.byNumbers(s, members, rows.numbers)
+		done, err := m.byNumbers(s, list, rows.numbers)
 		if done || err != nil {
 			return err
 		}
@@ -131,26 +131,23 @@ func (m *merge) span(s span, members []member, rows storedRows) error {
 			return err
 		}
 	}
-	return m.byKeys(members, rows.packed)
+	return m.byKeys(list, rows.packed)
 }
 
 // byKeys compares everything.
-func (m *merge) byKeys(members []member, rows []packedRow) (err error) {
-	m.verdict.Members += int64(len(members))
-	for len(members) > 0 || len(rows) > 0 {
+func (m *merge) byKeys(list members, rows []packedRow) (err error) {
+	m.verdict.Members += int64(len(list.lines))
+	for len(list.lines) > 0 || len(rows) > 0 {
 		switch {
-		case len(rows) == 0 || len(members) > 0 && members[0].id < rows[0].profile:
-			err = m.joins.add(&members[0])
-			members = members[1:]
-		case len(members) == 0 || members[0].id > rows[0].profile:
+		case len(rows) == 0 || len(list.lines) > 0 && list.lines[0].id < rows[0].profile:
+			mem := list.take()
+			err = m.joins.add(&mem)
+		case len(list.lines) == 0 || list.lines[0].id > rows[0].profile:
 			err = m.absent(&rows[0])
 			rows = rows[1:]
-		case !rows[0].is(members[0].person):
-			// Two people, one number: the row's own person may still come, or is absent.
-			err = m.clash(&members, &rows)
 		default:
-			err = m.same(&rows[0], &members[0])
-			members, rows = members[1:], rows[1:]
+			err = m.met(&list, &rows[0])
+			rows = rows[1:]
 		}
 		if err != nil {
 			return err
@@ -159,26 +156,22 @@ func (m *merge) byKeys(members []member, rows []packedRow) (err error) {
 	return nil
 }
 
-// clash takes the members that share a row's number. There is one in a
-// lifetime, if that.
-func (m *merge) clash(members *[]member, rows *[]packedRow) error {
-	row := &(*rows)[0]
+// met takes the members that have a row's number. There is one, or once in a
+// lifetime two, and then the row's own person may be absent.
+func (m *merge) met(list *members, row *packedRow) (err error) {
 	seen := false
-	for len(*members) > 0 && (*members)[0].id == row.profile {
-		mem := &(*members)[0]
-		*members = (*members)[1:]
+	for len(list.lines) > 0 && list.lines[0].id == row.profile {
+		mem := list.take()
 		if row.is(mem.person) {
 			seen = true
-			if err := m.same(row, mem); err != nil {
-				return err
-			}
-			continue
+			err = m.same(row, &mem)
+		} else {
+			err = m.slow(&mem)
 		}
-		if err := m.slow(mem); err != nil {
+		if err != nil {
 			return err
 		}
 	}
-	*rows = (*rows)[1:]
 	if seen {
 		return nil
 	}

@@ -48,13 +48,13 @@ func decodeNumbers(text string) ([]number, error) {
 
 // changes are what a range's members and numbers differ in.
 type changes struct {
-	joins []*member
-	back  []*member // have left before
+	joins []member
+	back  []member // have left before
 	exits []int64
 }
 
 // compare is not ok where two lines have one number.
-func compare(members []member, rows []number) (c changes, ok bool) {
+func compare(list members, rows []number) (c changes, ok bool) {
 	at := 0
 	skip := func(to int64) {
 		for ; at < len(rows) && rows[at].profile < to; at++ {
@@ -63,18 +63,17 @@ func compare(members []member, rows []number) (c changes, ok bool) {
 			}
 		}
 	}
-	for i := range members {
-		m := &members[i]
-		if i > 0 && m.id == members[i-1].id {
+	for i, l := range list.lines {
+		if i > 0 && l.id == list.lines[i-1].id {
 			return c, false
 		}
-		skip(m.id)
+		skip(l.id)
 		switch {
-		case at == len(rows) || rows[at].profile > m.id:
-			c.joins = append(c.joins, m)
+		case at == len(rows) || rows[at].profile > l.id:
+			c.joins = append(c.joins, list.member(i))
 			continue
 		case rows[at].left:
-			c.back = append(c.back, m)
+			c.back = append(c.back, list.member(i))
 		}
 		at++
 	}
@@ -84,24 +83,24 @@ func compare(members []member, rows []number) (c changes, ok bool) {
 
 // byNumbers merges a span, unless the digests do not bear out what the numbers
 // say.
-func (m *merge) byNumbers(s span, members []member, rows []number) (done bool, err error) {
-	c, ok := compare(members, rows)
+func (m *merge) byNumbers(s span, list members, rows []number) (done bool, err error) {
+	c, ok := compare(list, rows)
 	if !ok {
 		return false, nil
 	}
 	if ok, err = m.borneOut(s, &c); !ok || err != nil {
 		return false, err
 	}
-	m.verdict.Members += int64(len(members))
-	m.verdict.Unchanged += int64(len(members) - len(c.joins) - len(c.back))
+	m.verdict.Members += int64(len(list.lines))
+	m.verdict.Unchanged += int64(len(list.lines) - len(c.joins) - len(c.back))
 	m.verdict.Exits += int64(len(c.exits))
-	for _, mem := range c.joins {
-		if err := m.joins.add(mem); err != nil {
+	for i := range c.joins {
+		if err := m.joins.add(&c.joins[i]); err != nil {
 			return false, err
 		}
 	}
-	for _, mem := range c.back {
-		if err := m.slow(mem); err != nil {
+	for i := range c.back {
+		if err := m.slow(&c.back[i]); err != nil {
 			return false, err
 		}
 	}
@@ -117,8 +116,9 @@ func (m *merge) borneOut(s span, c *changes) (bool, error) {
 	r := rangeOf(s.from)
 	d, _ := rangeIn(m.last, r)
 	var buf []byte
-	for _, list := range [...][]*member{c.joins, c.back} {
-		for _, mem := range list {
+	for _, some := range [...][]member{c.joins, c.back} {
+		for i := range some {
+			mem := &some[i]
 			sum, b := mem.person.hash(buf)
 			d.plus(mem.digest(sum))
 			buf = b

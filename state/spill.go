@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sort"
 	"strings"
 )
 
@@ -103,77 +104,141 @@ func (m *member) append(b []byte) []byte {
 	return append(b, 0)
 }
 
-// part reads one range back, sorted, without the lines that a later one of the
-// same person replaces. The strings share one buffer.
-func (s *spill) part(i int) ([]member, error) {
-	p := &s.parts[i]
-	var text strings.Builder
-	text.Grow(len(p.full)*spillBlock + len(p.rest))
-	block := make([]byte, spillBlock)
-	for _, n := range p.full {
-		if _, err := s.file.ReadAt(block, n*spillBlock); err != nil {
-			return nil, fmt.Errorf("read the spilled list: %w", err)
-		}
-		text.Write(block)
-	}
-	text.Write(p.rest)
-	members, err := decodeMembers(text.String(), p.rows)
-	if err != nil {
-		return nil, err
-	}
-	if s.barred != nil {
-		members = slices.DeleteFunc(members, func(m member) bool {
-			out, _ := s.barred.filter(&m.person)
-			return out
-		})
-	}
-	return sortMembers(members), nil
+// members are lines of a list, sorted by id. Most of them only count by it, so
+// the rest of a line is decoded when it is asked for.
+type members struct {
+	text   string
+	lines  []line
+	barred *barred
 }
 
-// sortMembers sorts by id, and of several lines of one person keeps the last.
-func sortMembers(members []member) []member {
-	// Numbers are cheaper to move than members.
-	order := make([]struct{ id, at int64 }, len(members))
-	for i := range members {
-		order[i].id, order[i].at = members[i].id, int64(i)
+type line struct {
+	id int64
+	at int // where it begins in the text
+}
+
+func (m members) member(i int) member {
+	mem, _, _ := decodeMember(m.text[m.lines[i].at:]) // index has done it before
+	m.barred.filter(&mem.person)
+	return mem
+}
+
+// take gives the first member, and goes on to the next.
+func (m *members) take() member {
+	mem := m.member(0)
+	m.lines = m.lines[1:]
+	return mem
+}
+
+// within are the members of a span.
+func (m members) within(s span) members {
+	lo := sort.Search(len(m.lines), func(i int) bool { return m.lines[i].id >= s.from })
+	hi := lo + sort.Search(len(m.lines)-lo, func(i int) bool { return m.lines[lo+i].id > s.to })
+	m.lines = m.lines[lo:hi]
+	return m
+}
+
+// read gives the members of some parts, without the lines that a later one of
+// the same person replaces.
+func (s *spill) read(first, last int) (members, error) {
+	var text strings.Builder
+	size, rows := 0, 0
+	for i := first; i <= last; i++ {
+		p := &s.parts[i]
+		size, rows = size+len(p.full)*spillBlock+len(p.rest), rows+p.rows
 	}
-	slices.SortFunc(order, func(a, b struct{ id, at int64 }) int {
-		if a.id != b.id {
-			return cmp.Compare(a.id, b.id)
+	text.Grow(size)
+	block := make([]byte, spillBlock)
+	for i := first; i <= last; i++ {
+		for _, n := range s.parts[i].full {
+			if _, err := s.file.ReadAt(block, n*spillBlock); err != nil {
+				return members{}, fmt.Errorf("read the spilled list: %w", err)
+			}
+			text.Write(block)
 		}
-		return cmp.Compare(a.at, b.at)
-	})
-	out := make([]member, 0, len(members))
-	for _, o := range order {
-		m := members[o.at]
-		if n := len(out); n > 0 && out[n-1].id == m.id && out[n-1].person.sameKey(m.person) {
-			out[n-1] = m
-			continue
-		}
-		out = append(out, m)
+		text.Write(s.parts[i].rest)
 	}
-	return out
+	return index(text.String(), rows, s.barred)
+}
+
+// index finds the members in a text, without those who are barred.
+func index(text string, rows int, barred *barred) (members, error) {
+	lines := make([]line, 0, rows)
+	for at := 0; at < len(text); {
+		m, rest, err := decodeMember(text[at:])
+		if err != nil {
+			return members{}, err
+		}
+		if out, _ := barred.filter(&m.person); !out {
+			lines = append(lines, line{m.id, at})
+		}
+		at = len(text) - len(rest)
+	}
+	m := members{text, sortLines(lines), barred}
+	m.keepLast()
+	return m, nil
+}
+
+// sortLines sorts by id, and lines of one id by their place. Ids are hashes:
+// their first bits tell nearly where each belongs.
+func sortLines(lines []line) []line {
+	if len(lines) == 0 {
+		return lines
+	}
+	low, high := lines[0].id, lines[0].id
+	for _, l := range lines {
+		low, high = min(low, l.id), max(high, l.id)
+	}
+	shift := 0
+	for (high-low)>>shift > int64(len(lines)) {
+		shift++
+	}
+	ends := make([]int, (high-low)>>shift+2)
+	for _, l := range lines {
+		ends[(l.id-low)>>shift+1]++
+	}
+	for i := range len(ends) - 1 {
+		ends[i+1] += ends[i]
+	}
+	sorted := make([]line, len(lines))
+	for _, l := range lines {
+		end := &ends[(l.id-low)>>shift]
+		sorted[*end] = l
+		*end++
+	}
+	start := 0
+	for _, end := range ends {
+		if end-start > 1 {
+			slices.SortFunc(sorted[start:end], func(a, b line) int { return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.at, b.at)) })
+		}
+		start = end
+	}
+	return sorted
+}
+
+// keepLast keeps the last of several lines of one person.
+func (m *members) keepLast() {
+	kept := 0
+	for i, l := range m.lines {
+		if kept > 0 && m.lines[kept-1].id == l.id && m.member(kept-1).person.sameKey(m.member(i).person) {
+			kept--
+		}
+		m.lines[kept] = l
+		kept++
+	}
+	m.lines = m.lines[:kept]
 }
 
 var errSpill = errors.New("the spilled list cannot be read back")
-
-func decodeMembers(raw string, rows int) ([]member, error) {
-	members := make([]member, 0, rows)
-	for len(raw) > 0 {
-		m, rest, err := decodeMember(raw)
-		if err != nil {
-			return nil, err
-		}
-		members, raw = append(members, m), rest
-	}
-	return members, nil
-}
 
 func decodeMember(raw string) (m member, rest string, err error) {
 	if len(raw) < 8 {
 		return m, "", errSpill
 	}
 	m.id = int64(binary.BigEndian.Uint64([]byte(raw[:8])))
+	if m.id < 0 {
+		return m, "", errSpill
+	}
 	raw = raw[8:]
 	for _, s := range [...]*string{&m.person.UserID, &m.person.AnonymousID, &m.person.EmailSHA1, &m.value} {
 		var n uint64
