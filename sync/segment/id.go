@@ -54,6 +54,10 @@ func NewIdentity(userID, anonymousID, email string) Identity {
 	if UsableID(anonymousID) && !isDerivedID(anonymousID) {
 		id.AnonymousID = anonymousID
 	}
+	if anonymousID == "" && email == "" { // most people, and their list may be long
+		id.EmailSHA1 = takeEmail(&id.UserID)
+		return id
+	}
 	anonymousHash := takeEmail(&id.AnonymousID)
 	id.EmailSHA1 = takeEmail(&id.UserID)
 	if id.EmailSHA1 == "" {
