@@ -35,3 +35,26 @@ func TestSpillBlocks(t *testing.T) {
 	require.Equal(t, want, got)
 	require.NoError(t, s.close())
 }
+
+// Lines of one number stay as they came, the last one of a person counts.
+func TestSpillOneNumber(t *testing.T) {
+	t.Parallel()
+	s := spill{dir: t.TempDir()}
+	for _, m := range []member{
+		{id: 7, person: Person{UserID: "b"}, value: "1"},
+		{id: 7, person: Person{UserID: "b"}, value: "2"},
+		{id: 7, person: Person{UserID: "c"}, value: "3"},
+		{id: 1<<63 - 1, person: Person{UserID: "d"}, value: "4"},
+		{id: 0, person: Person{UserID: "a"}, value: "5"},
+	} {
+		require.NoError(t, s.add(&m))
+	}
+	all, err := s.read(0, spillParts-1)
+	require.NoError(t, err)
+	var values []string
+	for len(all.lines) > 0 {
+		m := all.take()
+		values = append(values, m.value)
+	}
+	require.Equal(t, []string{"5", "2", "3", "4"}, values)
+}
