@@ -103,7 +103,7 @@ type DB struct {
 // Open opens or makes a state file, migrates an older schema and checks the
 // binding. It takes no lock: see [Acquire].
 func Open(ctx context.Context, o Options) (*DB, error) {
-	if err := prepareFile(o); err != nil {
+	if err := prepareFile(ctx, o); err != nil {
 		return nil, err
 	}
 	d := &DB{path: o.Path, now: o.Now, at: o.Point, hashKey: o.HashKey, stmts: map[string]*sql.Stmt{}, open: map[int64]bool{}, people: map[int64]bool{}}
@@ -206,7 +206,7 @@ func makeFile(path string) error {
 
 // prepareFile makes the file with mode 0600 before SQLite does it with another
 // one, and narrows one that is wider.
-func prepareFile(o Options) error {
+func prepareFile(ctx context.Context, o Options) error {
 	info, err := os.Stat(o.Path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && o.Create && !o.ReadOnly:
@@ -216,7 +216,7 @@ func prepareFile(o Options) error {
 		if err := makeFile(o.Path); err != nil {
 			return err
 		}
-		return setPageSize(o.Path)
+		return setPageSize(ctx, o.Path)
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%w at %s", ErrMissing, o.Path)
 	case err != nil:
@@ -239,7 +239,7 @@ func prepareFile(o Options) error {
 		}
 	}
 	if info.Size() == 0 {
-		return setPageSize(o.Path)
+		return setPageSize(ctx, o.Path)
 	}
 	return nil
 }
@@ -247,12 +247,12 @@ func prepareFile(o Options) error {
 // setPageSize gives an empty file pages of twice SQLite's size: a large list
 // changes nearly every page, and each costs calls of its own. Once the file is
 // in WAL mode it is too late.
-func setPageSize(path string) error {
+func setPageSize(ctx context.Context, path string) error {
 	db, err := sql.Open("sqlite3", fileURI(path, url.Values{"mode": {"rw"}}))
 	if err != nil {
 		return err
 	}
-	_, err = db.ExecContext(context.Background(), "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL")
+	_, err = db.ExecContext(ctx, "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL")
 	return classify(path, errors.Join(err, db.Close()))
 }
 
