@@ -82,22 +82,23 @@ type DB struct {
 	now     func() time.Time
 	at      func(point string) // of tests; nil otherwise
 
-	mu       sync.Mutex // held for a whole write transaction
-	stmts    map[string]*sql.Stmt
-	traits   map[string]*trait // by key; reloaded after a rollback
-	byID     map[int64]*trait
-	run      int64 // 0 outside a run
-	latest   int64 // what the clock showed at most, in this and earlier runs
-	version  int64 // of the file, as SQLite counts other processes' writes
-	hashKey  []byte
-	barred   atomic.Pointer[barred]
-	profiles known
-	beat     int64          // the last heartbeat of the run
-	seq      int64          // attempts claimed by this process
-	open     map[int64]bool // profiles with an attempt in flight
-	people   map[int64]bool // profiles claimed in this run
-	credit   [4]float64     // of the classes of the tracking host's queue
-	guards   Guards         // of the run
+	mu         sync.Mutex // held for a whole write transaction
+	stmts      map[string]*sql.Stmt
+	traits     map[string]*trait // by key; reloaded after a rollback
+	byID       map[int64]*trait
+	run        int64 // 0 outside a run
+	latest     int64 // what the clock showed at most, in this and earlier runs
+	version    int64 // of the file, as SQLite counts other processes' writes
+	hashKey    []byte
+	barred     atomic.Pointer[barred]
+	profiles   known
+	recentKeys int            // in recent_event_keys, or unknownKeys
+	beat       int64          // the last heartbeat of the run
+	seq        int64          // attempts claimed by this process
+	open       map[int64]bool // profiles with an attempt in flight
+	people     map[int64]bool // profiles claimed in this run
+	credit     [4]float64     // of the classes of the tracking host's queue
+	guards     Guards         // of the run
 }
 
 // Open opens or makes a state file, migrates an older schema and checks the
@@ -106,7 +107,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if err := prepareFile(ctx, o); err != nil {
 		return nil, err
 	}
-	d := &DB{path: o.Path, now: o.Now, at: o.Point, hashKey: o.HashKey, stmts: map[string]*sql.Stmt{}, open: map[int64]bool{}, people: map[int64]bool{}}
+	d := &DB{path: o.Path, now: o.Now, at: o.Point, hashKey: o.HashKey, recentKeys: unknownKeys, stmts: map[string]*sql.Stmt{}, open: map[int64]bool{}, people: map[int64]bool{}}
 	if d.now == nil {
 		d.now = time.Now
 	}

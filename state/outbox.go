@@ -1,20 +1,5 @@
 package state
 
-import (
-	"bytes"
-	"crypto/sha256"
-	"slices"
-)
-
-// eventKey is what an event is remembered by.
-type eventKey [16]byte
-
-func keyOf(e *Event) (k eventKey) {
-	sum := sha256.Sum256([]byte(e.Key))
-	copy(k[:], sum[:])
-	return k
-}
-
 // event is one that waits to be stored with others.
 type event struct {
 	*Event
@@ -68,29 +53,6 @@ func (s *storing) flush() error {
 	clear(s.waiting)
 	clear(s.users)
 	return nil
-}
-
-// remember stores the keys of the events that wait and gives those that are
-// new. In the keys' order, because a page of the table is then changed once in
-// a commit and not once for each of its keys.
-//
-// It takes a statement for each, as outbox does: one of many rows has SQLite
-// copy every page that it changes, to undo the statement alone.
-func (s *storing) remember() (fresh map[eventKey]bool, err error) {
-	keys := make([]eventKey, len(s.events))
-	for i := range s.events {
-		keys[i] = s.events[i].key
-	}
-	slices.SortFunc(keys, func(a, b eventKey) int { return bytes.Compare(a[:], b[:]) })
-	fresh = make(map[eventKey]bool, len(keys))
-	for i := range keys {
-		n, err := s.exec(`INSERT INTO event_keys (key, seen_at) VALUES (?, ?) ON CONFLICT DO NOTHING`, keys[i][:], s.now)
-		if err != nil {
-			return nil, err
-		}
-		fresh[keys[i]] = n > 0
-	}
-	return fresh, nil
 }
 
 // outbox stores an event, unless its order came before. The payload is bound

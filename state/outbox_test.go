@@ -17,7 +17,7 @@ func keysOf(t *testing.T, b *bench) (n int) {
 	raw, err := sql.Open("sqlite3", "file:"+b.path)
 	require.NoError(t, err)
 	defer raw.Close()
-	require.NoError(t, raw.QueryRowContext(context.Background(), `SELECT count(*) FROM event_keys`).Scan(&n))
+	require.NoError(t, raw.QueryRowContext(context.Background(), `SELECT (SELECT count(*) FROM event_keys) + (SELECT count(*) FROM recent_event_keys)`).Scan(&n))
 	return n
 }
 

@@ -1,7 +1,6 @@
 package state
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"database/sql"
@@ -235,19 +234,6 @@ func (t *tx) prune(keepEvents time.Duration) error {
 		return nil
 	}
 	return t.pruneKeys(keys)
-}
-
-// keyParts is in how many parts the keys of events are looked through, one in
-// each run: they have no index by time, and may stay longer than they must.
-const keyParts = 32
-
-func (t *tx) pruneKeys(before int64) error {
-	const each = 256 / keyParts
-	part := int(t.d.run % keyParts)
-	end := []byte{byte(part*each + each - 1)}
-	end = append(end, bytes.Repeat([]byte{0xff}, len(eventKey{}))...) // longer than any key
-	_, err := t.exec(`DELETE FROM event_keys WHERE key >= ? AND key < ? AND seen_at < ?`, []byte{byte(part * each)}, end, before)
-	return err
 }
 
 // EndRun closes the run with its exit code.

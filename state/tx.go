@@ -66,6 +66,7 @@ func (d *DB) update(ctx context.Context, fn func(*tx) error) error {
 		_, _ = t.exec("ROLLBACK") // on a full disk SQLite has rolled back already
 		d.traits = nil
 		d.profiles.clear()
+		d.recentKeys = unknownKeys
 		return classify(d.path, err)
 	}
 	d.point("after %s committed")

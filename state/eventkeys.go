@@ -1,0 +1,93 @@
+package state
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"slices"
+)
+
+// eventKey is what an event is remembered by.
+type eventKey [16]byte
+
+func keyOf(e *Event) (k eventKey) {
+	sum := sha256.Sum256([]byte(e.Key))
+	copy(k[:], sum[:])
+	return k
+}
+
+// mostRecentKeys is at how many recent keys they move to the large table. With
+// more, each commit changes more pages of the small one; with fewer, the large
+// one is written more often.
+const mostRecentKeys = 200_000
+
+const unknownKeys = -1 // recent ones have to be counted
+
+// remember stores the keys of the events that wait and gives those that are
+// new. In the keys' order, because a page of the table is then changed once in
+// a commit and not once for each of its keys.
+//
+// It takes a statement for each, as outbox does: one of many rows has SQLite
+// copy every page that it changes, to undo the statement alone. OR FAIL spares
+// the copies of a statement that selects.
+func (s *storing) remember() (fresh map[eventKey]bool, err error) {
+	keys := make([]eventKey, len(s.events))
+	for i := range s.events {
+		keys[i] = s.events[i].key
+	}
+	slices.SortFunc(keys, func(a, b eventKey) int { return bytes.Compare(a[:], b[:]) })
+	fresh = make(map[eventKey]bool, len(keys))
+	for i := range keys {
+		n, err := s.exec(`INSERT OR FAIL INTO recent_event_keys (key, seen_at)
+			SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM event_keys WHERE key = ?1) ON CONFLICT DO NOTHING`, keys[i][:], s.now)
+		if err != nil {
+			return nil, err
+		}
+		if n > 0 {
+			fresh[keys[i]] = true
+		}
+	}
+	return fresh, s.settleKeys(len(fresh))
+}
+
+// settleKeys moves the recent keys to the large table once they are many, in
+// that table's order. Added is how many came just now.
+func (s *storing) settleKeys(added int) error {
+	if s.d.recentKeys == unknownKeys {
+		if _, err := s.get(`SELECT count(*) FROM recent_event_keys`, nil, &s.d.recentKeys); err != nil {
+			return err
+		}
+	} else {
+		s.d.recentKeys += added
+	}
+	if s.d.recentKeys < mostRecentKeys {
+		return nil
+	}
+	s.d.recentKeys = 0
+	// OR IGNORE cannot fail half-way, so SQLite copies no pages. No key is in both.
+	if _, err := s.exec(`INSERT OR IGNORE INTO event_keys (key, seen_at) SELECT key, seen_at FROM recent_event_keys ORDER BY key`); err != nil {
+		return err
+	}
+	_, err := s.exec(`DELETE FROM recent_event_keys`)
+	return err
+}
+
+// keyParts is in how many parts the keys of events are looked through, one in
+// each run: they have no index by time, and may stay longer than they must.
+const keyParts = 32
+
+func (t *tx) pruneKeys(before int64) error {
+	const each = 256 / keyParts
+	part := int(t.d.run % keyParts)
+	end := []byte{byte(part*each + each - 1)}
+	end = append(end, bytes.Repeat([]byte{0xff}, len(eventKey{}))...) // longer than any key
+	for _, query := range [...]string{
+		`DELETE FROM event_keys WHERE key >= ? AND key < ? AND seen_at < ?`,
+		`DELETE FROM recent_event_keys WHERE key >= ? AND key < ? AND seen_at < ?`,
+	} {
+		if _, err := t.exec(query, []byte{byte(part * each)}, end, before); err != nil {
+			return err
+		}
+	}
+	t.d.recentKeys = unknownKeys
+	return nil
+}
