@@ -23,6 +23,9 @@ type node struct {
 func keptPaths(customs map[string]source, p *products) *node {
 	root := &node{}
 	for _, l := range table {
+		if l.name == "EventDate" {
+			continue // Reduce keeps the one time that counts
+		}
 		for _, path := range l.paths {
 			root.insert(compileSource(segment.MustPath(path)))
 		}
@@ -84,9 +87,10 @@ func (n *node) sort() {
 
 // Reduce writes the message with only what the mapping can read: the paths of
 // the table and of the custom mappings, and what routing and ordering need.
-// E-mail addresses are hashed or cut out, each text is at most 8 KiB, and of
-// the products the first [MaxProducts] are kept. [Mapper.Event] of the result
-// gives the very request that it gives of the message.
+// E-mail addresses are hashed or cut out, empty texts, the times that do not
+// count and a messageId that nothing reads are left out, each text is at most 8 KiB, and of the products the first
+// [MaxProducts] are kept. [Mapper.Event] of the result gives the very request
+// that it gives of the message.
 func (m *Mapper) Reduce(msg *segment.Message) []byte {
 	buf, _ := m.reduced.Get().(*[]byte)
 	if buf == nil {
@@ -101,7 +105,9 @@ func (m *Mapper) appendReduced(dst []byte, msg *segment.Message) []byte {
 	identity := msg.Identity()
 	dst = append(dst, `{"type":`...)
 	dst = segment.AppendString(dst, m.keptType(msg))
-	dst = appendField(dst, "messageId", messageKey(msg))
+	if msg.Type == "track" || m.readsMessageID {
+		dst = appendField(dst, "messageId", messageKey(msg))
+	}
 	dst = appendField(dst, "userId", identity.UserID)
 	dst = appendField(dst, "anonymousId", identity.AnonymousID)
 	hash := emailOf(msg, identity)
@@ -113,11 +119,31 @@ func (m *Mapper) appendReduced(dst []byte, msg *segment.Message) []byte {
 			dst = appendKept(dst, child, v)
 		}
 	}
-	dst = append(dst, `,"traits":{"email":`...)
-	dst = segment.AppendString(dst, hash)
-	dst = m.appendTraits(dst, msg.Root().Get("traits"))
-	return append(dst, "}}"...)
+	dst = m.appendTime(dst, msg)
+	dst = m.appendTraits(dst, hash, msg.Root().Get("traits"))
+	return append(dst, '}')
 }
+
+// appendTime writes the time that counts, see [segment.Message.EffectiveTime],
+// unless a custom mapping has had it kept.
+func (m *Mapper) appendTime(dst []byte, msg *segment.Message) []byte {
+	at := &timeNodes[0]
+	switch {
+	case !msg.Timestamp.IsZero():
+	case !msg.OriginalTimestamp.IsZero():
+		at = &timeNodes[1]
+	case !msg.ReceivedAt.IsZero():
+		at = &timeNodes[2]
+	default:
+		return dst
+	}
+	if slices.ContainsFunc(m.keep.children, func(n *node) bool { return n.key == at.key }) {
+		return dst
+	}
+	return appendKept(dst, at, msg.Root().Get(at.key))
+}
+
+var timeNodes = [...]node{{key: "timestamp", leaf: true}, {key: "originalTimestamp", leaf: true}, {key: "receivedAt", leaf: true}}
 
 // keptType is the message's type; one that is not known may hold anything.
 func (m *Mapper) keptType(msg *segment.Message) string {
@@ -127,8 +153,13 @@ func (m *Mapper) keptType(msg *segment.Message) string {
 	return msg.Type
 }
 
-// appendTraits writes the traits that custom mappings read.
-func (m *Mapper) appendTraits(dst []byte, traits segment.Value) []byte {
+// appendTraits writes the hash of the address and the traits that custom
+// mappings read.
+func (m *Mapper) appendTraits(dst []byte, hash string, traits segment.Value) []byte {
+	before := len(dst)
+	dst = append(appendKey(dst, "traits"), '{')
+	start := len(dst)
+	dst = appendField(dst, "email", hash)
 	for _, n := range m.keep.children {
 		if n.key != "traits" || !traits.IsObject() {
 			continue
@@ -139,7 +170,10 @@ func (m *Mapper) appendTraits(dst []byte, traits segment.Value) []byte {
 			}
 		}
 	}
-	return dst
+	if len(dst) == start {
+		return dst[:before]
+	}
+	return append(dst, '}')
 }
 
 func appendField(dst []byte, key, value string) []byte {
@@ -205,10 +239,13 @@ func (n *node) appendArray(dst []byte, v segment.Value) []byte {
 }
 
 // appendScalar keeps booleans and numbers as such; texts as the mapping reads
-// them.
+// them, to which an empty one is none.
 func appendScalar(dst []byte, v segment.Value) []byte {
 	if _, ok := v.Str(); ok || len(textOf(v)) >= maxValue {
-		return segment.AppendString(dst, textOf(v))
+		if text := textOf(v); text != "" {
+			return segment.AppendString(dst, text)
+		}
+		return dst
 	}
 	return v.AppendJSON(dst)
 }
