@@ -3,6 +3,7 @@ package state
 import (
 	"bytes"
 	"crypto/sha256"
+	"database/sql/driver"
 	"slices"
 )
 
@@ -36,15 +37,19 @@ func (s *storing) remember() (fresh map[eventKey]bool, err error) {
 	}
 	slices.SortFunc(keys, func(a, b eventKey) int { return bytes.Compare(a[:], b[:]) })
 	fresh = make(map[eventKey]bool, len(keys))
-	for i := range keys {
-		n, err := s.exec(`INSERT OR FAIL INTO recent_event_keys (key, seen_at)
-			SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM event_keys WHERE key = ?1) ON CONFLICT DO NOTHING`, keys[i][:], s.now)
-		if err != nil {
-			return nil, err
-		}
-		if n > 0 {
-			fresh[keys[i]] = true
-		}
+	args := make([]driver.Value, 2)
+	err = s.many(`INSERT OR FAIL INTO recent_event_keys (key, seen_at)
+		SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM event_keys WHERE key = ?1) ON CONFLICT DO NOTHING`, len(keys),
+		func(i int) []driver.Value {
+			args[0], args[1] = keys[i][:], s.now
+			return args
+		}, func(i int, changed int64) {
+			if changed > 0 {
+				fresh[keys[i]] = true
+			}
+		})
+	if err != nil {
+		return nil, err
 	}
 	return fresh, s.settleKeys(len(fresh))
 }

@@ -1,5 +1,10 @@
 package state
 
+import (
+	"database/sql/driver"
+	"slices"
+)
+
 // event is one that waits to be stored with others.
 type event struct {
 	*Event
@@ -36,49 +41,55 @@ func (s *storing) flush() error {
 	if err != nil {
 		return err
 	}
-	for i := range s.events {
-		e := &s.events[i]
-		if user, ok := s.users[e.profile]; ok {
-			e.profile = user
-		}
-		if !fresh[e.key] {
-			s.countRun("duplicate_message", 1)
-			continue
-		}
-		if err := s.outbox(e); err != nil {
-			return err
+	events := slices.DeleteFunc(s.events, func(e event) bool { return !fresh[e.key] })
+	s.countRun("duplicate_message", int64(len(s.events)-len(events)))
+	for i := range events {
+		if user, ok := s.users[events[i].profile]; ok {
+			events[i].profile = user
 		}
 	}
+	if err := s.outbox(events); err != nil {
+		return err
+	}
+	clear(s.events)
 	s.events = s.events[:0]
 	clear(s.waiting)
 	clear(s.users)
 	return nil
 }
 
-// outbox stores an event, unless its order came before. The payload is bound
-// as a blob, because the driver would want the text copied.
-func (s *storing) outbox(e *event) error {
-	status := statusPending
-	if e.Kind == Conversion && s.d.guards.Conversions.on() {
-		status = statusHeld // until the guard's verdict
-	}
+// outbox stores events, but for those whose order came before.
+func (s *storing) outbox(events []event) error {
+	args := make([]driver.Value, 15)
+	return s.many(`INSERT INTO deliveries (kind, status, has_click, profile_id, message_id, event, event_at, created_at, payload, origin, line, event_type, order_id, amount, currency)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS TEXT), ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, len(events),
+		func(i int) []driver.Value { return s.deliveryRow(args[:0], &events[i]) },
+		func(i int, added int64) {
+			if added == 0 {
+				s.countRun("duplicate_order", 1)
+				return
+			}
+			s.countRun("found", 1)
+			s.count(scopeOf(events[i].Kind), statusNames[s.statusOf(events[i].Kind)], 1)
+		})
+}
+
+// deliveryRow is an event's row. The payload is bound as a blob, because the
+// driver would want the text copied.
+func (s *storing) deliveryRow(to []driver.Value, e *event) []driver.Value {
 	var amount any
 	if e.Currency != "" {
 		amount = e.Amount
 	}
-	added, err := s.exec(`INSERT INTO deliveries (kind, status, has_click, profile_id, message_id, event, event_at, created_at, payload, origin, line, event_type, order_id, amount, currency)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS TEXT), ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-		string(e.Kind), status, e.click, e.profile, e.MessageID, e.Name, nanos(e.At), s.now, e.Payload, e.origin, e.line, null(e.EventType), null(e.OrderID), amount, null(e.Currency))
-	if err != nil {
-		return err
+	return append(to, string(e.Kind), int64(s.statusOf(e.Kind)), e.click, e.profile, e.MessageID, e.Name, nanos(e.At), s.now, e.Payload, e.origin, e.line,
+		null(e.EventType), null(e.OrderID), amount, null(e.Currency))
+}
+
+func (s *storing) statusOf(k Kind) int {
+	if k == Conversion && s.d.guards.Conversions.on() {
+		return statusHeld // until the guard's verdict
 	}
-	if added == 0 {
-		s.countRun("duplicate_order", 1)
-		return nil
-	}
-	s.countRun("found", 1)
-	s.count(scopeOf(e.Kind), statusNames[status], 1)
-	return nil
+	return statusPending
 }
 
 func scopeOf(k Kind) int64 {

@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"runtime"
@@ -109,6 +110,36 @@ func (t *tx) exec(query string, args ...any) (int64, error) {
 	}
 	n, err := res.RowsAffected()
 	return n, err
+}
+
+// many executes a statement n times, with what row gives, and tells done how
+// many rows each changed. It goes to the driver itself: database/sql takes as
+// long to look at the arguments as SQLite to store them. They must be of the
+// types of a [driver.Value]. Row and done must not use the database.
+func (t *tx) many(query string, n int, row func(i int) []driver.Value, done func(i int, changed int64)) error {
+	return t.d.writer.Raw(func(conn any) (err error) {
+		s, err := conn.(driver.ConnPrepareContext).PrepareContext(t.ctx, query) //nolint:forcetypeassert // the driver is given
+		if err != nil {
+			return fmt.Errorf("prepare %q: %w", firstWords(query), err)
+		}
+		defer func() { err = errors.Join(err, s.Close()) }()
+		args := make([]driver.NamedValue, s.NumInput())
+		for i := range n {
+			for j, v := range row(i) {
+				args[j] = driver.NamedValue{Ordinal: j + 1, Value: v}
+			}
+			res, err := s.(driver.StmtExecContext).ExecContext(t.ctx, args) //nolint:forcetypeassert // as above
+			if err != nil {
+				return fmt.Errorf("%s: %w", firstWords(query), err)
+			}
+			changed, err := res.RowsAffected()
+			if err != nil {
+				return err
+			}
+			done(i, changed)
+		}
+		return nil
+	})
 }
 
 // insert is exec for callers who want the new row's id.
