@@ -1,5 +1,12 @@
 package state
 
+import (
+	"database/sql"
+	"encoding/json"
+	"maps"
+	"slices"
+)
+
 // known remembers profiles as they stand in the file, the open transaction
 // included, so that a visitor's hundredth message does not look them up again.
 // It is emptied after a rollback.
@@ -7,8 +14,8 @@ type known struct {
 	byID map[int64]profile
 }
 
-// mostKnown bounds the profiles in memory: about 20 MiB.
-const mostKnown = 100_000
+// mostKnown bounds the profiles in memory: about 8 MiB.
+const mostKnown = 32_768
 
 func (k *known) get(id int64) (profile, bool) {
 	p, ok := k.byID[id]
@@ -25,3 +32,38 @@ func (k *known) put(p profile) {
 func (k *known) drop(id int64) { delete(k.byID, id) }
 
 func (k *known) clear() { k.byID = nil }
+
+// lookAhead looks up all the people of some batches at once, in the order of
+// the table.
+func (t *tx) lookAhead(batches []Batch) error {
+	t.absent = map[int64]bool{} // until they are found
+	for b := range batches {
+		for i := range batches[b].Items {
+			p := &batches[b].Items[i].Person
+			t.lookFor(*p)
+			if p.UserID != "" && p.AnonymousID != "" {
+				t.lookFor(Person{AnonymousID: p.AnonymousID})
+			}
+		}
+	}
+	ids, err := json.Marshal(slices.Sorted(maps.Keys(t.absent)))
+	if err != nil {
+		return err
+	}
+	return t.each(selectProfiles+` IN (SELECT value FROM json_each(?))`, []any{string(ids)}, func(rows *sql.Rows) error {
+		var prof profile
+		if err := rows.Scan(prof.dest()...); err != nil {
+			return err
+		}
+		delete(t.absent, prof.id)
+		t.d.profiles.put(prof)
+		return nil
+	})
+}
+
+func (t *tx) lookFor(p Person) {
+	id := p.ProfileID()
+	if _, ok := t.d.profiles.get(id); !ok {
+		t.absent[id] = true
+	}
+}

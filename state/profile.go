@@ -75,8 +75,10 @@ type profile struct {
 	absorbed int64 // the user's profile, or 0
 }
 
-const selectProfile = `SELECT id, coalesce(user_id, ''), coalesce(anonymous_id, ''), coalesce(email_sha1, ''),
-	coalesce(click_id, ''), coalesce(click_at, 0), coalesce(seen_at, 0), coalesce(absorbed_into, 0) FROM profiles WHERE id = ?`
+const selectProfile = selectProfiles + ` = ?`
+
+const selectProfiles = `SELECT id, coalesce(user_id, ''), coalesce(anonymous_id, ''), coalesce(email_sha1, ''),
+	coalesce(click_id, ''), coalesce(click_at, 0), coalesce(seen_at, 0), coalesce(absorbed_into, 0) FROM profiles WHERE id`
 
 func (p *profile) dest() []any {
 	return []any{&p.id, &p.person.UserID, &p.person.AnonymousID, &p.person.EmailSHA1, &p.clickID, &p.clickAt, &p.seenAt, &p.absorbed}
@@ -160,8 +162,12 @@ func (t *tx) insertProfile(prof *profile, seenAt int64) error {
 	prof.seenAt = seenAt
 	t.d.profiles.put(*prof)
 	delete(t.absent, prof.id)
-	_, err := t.exec(`INSERT INTO profiles (id, user_id, anonymous_id, email_sha1, seen_at) VALUES (?, ?, ?, ?, ?)`,
-		prof.id, null(prof.person.UserID), null(prof.person.AnonymousID), null(prof.person.EmailSHA1), seenAt)
+	var user any
+	if prof.absorbed != 0 {
+		user = prof.absorbed
+	}
+	_, err := t.exec(`INSERT INTO profiles (id, user_id, anonymous_id, email_sha1, seen_at, absorbed_into) VALUES (?, ?, ?, ?, ?, ?)`,
+		prof.id, null(prof.person.UserID), null(prof.person.AnonymousID), null(prof.person.EmailSHA1), seenAt, user)
 	return err
 }
 
@@ -200,17 +206,19 @@ func (t *tx) absorb(anon Person, user, seenAt int64) error {
 	if found && old.absorbed == user {
 		return nil
 	}
-	if !found {
-		if err := t.insertProfile(&old, seenAt); err != nil {
-			return err
-		}
+	before := old.absorbed
+	old.absorbed = user
+	if found {
+		t.d.profiles.drop(old.id)
+		_, err = t.exec(`UPDATE profiles SET absorbed_into = ?, click_id = NULL, click_at = NULL WHERE id = ?`, user, old.id)
+	} else {
+		err = t.insertProfile(&old, seenAt)
 	}
-	t.d.profiles.drop(old.id)
-	if _, err := t.exec(`UPDATE profiles SET absorbed_into = ?, click_id = NULL, click_at = NULL WHERE id = ?`, user, old.id); err != nil {
+	if err != nil {
 		return err
 	}
 	t.absorbed++
-	if old.absorbed != 0 {
+	if before != 0 {
 		return nil // another user has what there was
 	}
 	// A visitor may have page loads without having a row of their own. Without

@@ -83,10 +83,9 @@ type Batch struct {
 // what is new of all batches goes into the tables in the order of their keys.
 func (d *DB) Store(ctx context.Context, batches ...Batch) error {
 	return d.update(ctx, func(t *tx) error {
-		if err := t.loadTraits(); err != nil {
+		if err := errors.Join(t.loadTraits(), t.lookAhead(batches)); err != nil {
 			return err
 		}
-		t.absent = map[int64]bool{}
 		s := &storing{tx: t, changed: map[*trait]int64{}, users: map[int64]int64{}, waiting: map[eventKey]bool{}, unlisted: map[Unlisted]int64{}}
 		for len(batches) > 0 {
 			n := ofOneObject(batches)
