@@ -245,7 +245,7 @@ func prepareFile(ctx context.Context, o Options) error {
 	return nil
 }
 
-// setPageSize gives an empty file pages of twice SQLite's size: a large list
+// setPageSize gives an empty file pages of four times SQLite's size: a large list
 // changes nearly every page, and each costs calls of its own. Once the file is
 // in WAL mode it is too late.
 func setPageSize(ctx context.Context, path string) error {
@@ -253,7 +253,7 @@ func setPageSize(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	_, err = db.ExecContext(ctx, "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL")
+	_, err = db.ExecContext(ctx, "PRAGMA page_size = 16384; PRAGMA journal_mode = WAL")
 	return classify(path, errors.Join(err, db.Close()))
 }
 

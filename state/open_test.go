@@ -53,7 +53,7 @@ func TestOpen(t *testing.T) {
 		require.NoError(t, err)
 		var page int
 		require.NoError(t, raw.QueryRow("PRAGMA page_size").Scan(&page))
-		require.Equal(t, 8192, page)
+		require.Equal(t, 16384, page)
 		require.NoError(t, raw.Close())
 		require.NoError(t, os.Truncate(path, 0))
 		_, err = state.Open(ctx, state.Options{Path: path, Create: true, Binding: &binding})
