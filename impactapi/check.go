@@ -43,11 +43,11 @@ func (c *check) value(p *Param) {
 	if p.Value == "" {
 		return
 	}
-	if ContainsEmail(p.Value) || ContainsEmail(p.Name) {
+	known, item := find(c.endpoint, p.Name)
+	if ContainsEmail(p.Value) || known == nil && ContainsEmail(p.Name) {
 		c.fail(redactEmails(p.Name), "holds an e-mail address in clear; send its SHA-1 as CustomerEmail")
 		return
 	}
-	known, item := find(c.endpoint, p.Name)
 	if known == nil {
 		known = &customParameter
 	}

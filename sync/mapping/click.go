@@ -45,7 +45,11 @@ func clickIDOf(m *segment.Message) string {
 		}
 	}
 	for i := range clickPaths {
-		if id := clickIDIn(textOf(m.Lookup(clickPaths[i]))); id != "" {
+		text, _ := m.Lookup(clickPaths[i]).Text()
+		if strings.IndexByte(text, '?') < 0 {
+			continue // most have none, and it costs least to see
+		}
+		if id := clickIDIn(bounded(text)); id != "" {
 			return id
 		}
 	}
@@ -54,11 +58,8 @@ func clickIDOf(m *segment.Message) string {
 
 // clickIDIn finds the click id in a URL or in a query alone.
 func clickIDIn(text string) string {
-	i := strings.IndexByte(text, '?')
-	if i < 0 {
-		return ""
-	}
-	query, _, _ := strings.Cut(text[i+1:], "#")
+	_, query, _ := strings.Cut(text, "?")
+	query, _, _ = strings.Cut(query, "#")
 	for _, name := range clickNames {
 		if id := queryValue(query, name); id != "" {
 			return id

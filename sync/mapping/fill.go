@@ -35,7 +35,7 @@ func (b *build) date(s *step, at time.Time) {
 		b.note(NoteFuture, s.name)
 		at = now
 	}
-	b.buf = at.UTC().AppendFormat(b.buf, dateLayout)
+	b.buf = appendDate(b.buf, at)
 	b.added(s)
 }
 

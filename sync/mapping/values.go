@@ -5,14 +5,18 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/impactsync/impactsync/impactapi"
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
-// dateLayout is RFC 3339 to the millisecond, without needless zeros.
-const dateLayout = "2006-01-02T15:04:05.999Z07:00"
+// appendDate writes RFC 3339 in UTC to the millisecond, without needless zeros.
+// The layout is one that the standard library has fast code for.
+func appendDate(dst []byte, at time.Time) []byte {
+	return at.UTC().Truncate(time.Millisecond).AppendFormat(dst, time.RFC3339Nano)
+}
 
 // appendValue writes a text as a parameter's type wants it, and gives a note's
 // word where it cannot. Texts are not cut here.
@@ -29,7 +33,7 @@ func appendValue(dst []byte, kind impactapi.Type, text string) ([]byte, string) 
 		if !ok {
 			return dst, NoteUnusable
 		}
-		return at.AppendFormat(dst, dateLayout), ""
+		return appendDate(dst, at), ""
 	case impactapi.IP:
 		return appendIP(dst, text)
 	case impactapi.URL:

@@ -140,15 +140,15 @@ func (m *Message) readStrings() {
 		{fieldEvent, &m.Event, false},
 		{fieldName, &m.Name, false},
 	}
-	var all strings.Builder
+	all := make([]byte, 0, 512) // on the stack
 	var ends [len(fields)]int
 	for i, f := range fields {
 		if s, ok := scalarText(m.top[f.field]); ok && (!f.id || usableValue(m.top[f.field], s)) {
-			all.WriteString(s)
+			all = append(all, s...)
 		}
-		ends[i] = all.Len()
+		ends[i] = len(all)
 	}
-	text, start := all.String(), 0
+	text, start := string(all), 0
 	for i, f := range fields {
 		*f.to = text[start:ends[i]]
 		start = ends[i]
