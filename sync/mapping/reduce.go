@@ -127,23 +127,12 @@ func (m *Mapper) appendReduced(dst []byte, msg *segment.Message) []byte {
 // appendTime writes the time that counts, see [segment.Message.EffectiveTime],
 // unless a custom mapping has had it kept.
 func (m *Mapper) appendTime(dst []byte, msg *segment.Message) []byte {
-	at := &timeNodes[0]
-	switch {
-	case !msg.Timestamp.IsZero():
-	case !msg.OriginalTimestamp.IsZero():
-		at = &timeNodes[1]
-	case !msg.ReceivedAt.IsZero():
-		at = &timeNodes[2]
-	default:
+	key := msg.TimeKey()
+	if key == "" || slices.ContainsFunc(m.keep.children, func(n *node) bool { return n.key == key }) {
 		return dst
 	}
-	if slices.ContainsFunc(m.keep.children, func(n *node) bool { return n.key == at.key }) {
-		return dst
-	}
-	return appendKept(dst, at, msg.Root().Get(at.key))
+	return appendKept(dst, &node{key: key, leaf: true}, msg.Root().Get(key))
 }
-
-var timeNodes = [...]node{{key: "timestamp", leaf: true}, {key: "originalTimestamp", leaf: true}, {key: "receivedAt", leaf: true}}
 
 // keptType is the message's type; one that is not known may hold anything.
 func (m *Mapper) keptType(msg *segment.Message) string {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strings"
 	"sync"
-	"time"
 	"unicode/utf8"
 
 	"github.com/valyala/fastjson"
@@ -38,8 +37,8 @@ type Decoder struct {
 // until its own [Message.Release].
 //
 // Where a key stands twice in an object the first one counts. Unknown types
-// and keys are accepted. A timestamp that cannot be read is left zero and
-// named by [Message.BadTimestamps]. The cost is about 2 µs per kilobyte.
+// and keys are accepted. Timestamps that cannot be read are named by
+// [Message.BadTimestamps]. The cost is about 2 µs per kilobyte.
 func (d *Decoder) Decode(line []byte) (*Message, error) {
 	if err := checkBytes(line); err != nil {
 		return nil, err
@@ -88,7 +87,6 @@ func (m *Message) parse(line []byte) error {
 		return ErrNoType
 	}
 	m.readStrings()
-	m.readTimes()
 	return nil
 }
 
@@ -152,20 +150,5 @@ func (m *Message) readStrings() {
 	for i, f := range fields {
 		*f.to = text[start:ends[i]]
 		start = ends[i]
-	}
-}
-
-func (m *Message) readTimes() {
-	for i, to := range [...]*time.Time{&m.Timestamp, &m.OriginalTimestamp, &m.SentAt, &m.ReceivedAt} {
-		v := m.top[fieldTimestamp+field(i)]
-		if v == nil || v.Type() == fastjson.TypeNull {
-			continue
-		}
-		t, ok := ParseTime(rawText(v))
-		if !ok {
-			m.badTimes |= 1 << i
-			continue
-		}
-		*to = t
 	}
 }

@@ -50,7 +50,7 @@ func (m *Message) Change() (TraitChange, bool) {
 		ComputationID: m.cloneText(pathComputationID),
 		SpaceID:       m.cloneText(pathSpaceID),
 		At:            m.EffectiveTime(),
-		ReceivedAt:    m.ReceivedAt,
+		ReceivedAt:    m.time(fieldReceivedAt),
 		MessageID:     m.MessageID,
 		State:         ValueUnusable,
 	}

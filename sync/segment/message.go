@@ -14,8 +14,7 @@ import (
 // is for one goroutine at a time.
 //
 // Ids are byte-exact and empty where absent or not usable, see [UsableID]. An
-// id sent as a number is its text. Times are in UTC with all nanoseconds, and
-// zero where absent or unreadable.
+// id sent as a number is its text.
 type Message struct {
 	Type        string // page, screen, identify, track, group, alias, delete, or what was sent
 	MessageID   string
@@ -26,18 +25,16 @@ type Message struct {
 	GroupID     string
 	PreviousID  string
 
-	Timestamp         time.Time // receivedAt - (sentAt - originalTimestamp), set by Segment
-	OriginalTimestamp time.Time // the sender's clock, or what the caller passed
-	SentAt            time.Time
-	ReceivedAt        time.Time
+	parser fastjson.Parser
+	root   *fastjson.Value
+	top    [fieldOther]*fastjson.Value
 
-	parser   fastjson.Parser
-	root     *fastjson.Value
-	top      [fieldOther]*fastjson.Value
 	identity Identity
-	badTimes uint8
+	at       time.Time // the effective one
+	timeKey  string
 
 	identified bool // identity was read
+	timed      bool // at was read
 	size       int
 	pool       *sync.Pool
 }
@@ -58,12 +55,17 @@ func (m *Message) Release() {
 // Size is the length of the line that the message was decoded from, in bytes.
 func (m *Message) Size() int { return m.size }
 
+// timeKeys name the timestamps in the order of their fields.
+var timeKeys = [...]string{"timestamp", "originalTimestamp", "sentAt", "receivedAt"}
+
 // BadTimestamps names the timestamps that were sent but could not be read, for
-// example "sentAt". It is nil for nearly every message.
+// example "sentAt". It is nil for nearly every message. It reads all of them,
+// some 100 ns.
 func (m *Message) BadTimestamps() []string {
 	var names []string
-	for i, name := range [...]string{"timestamp", "originalTimestamp", "sentAt", "receivedAt"} {
-		if m.badTimes&(1<<i) != 0 {
+	for i, name := range timeKeys {
+		f := fieldTimestamp + field(i)
+		if (Value{m.top[f]}).Exists() && m.time(f).IsZero() {
 			names = append(names, name)
 		}
 	}
@@ -72,19 +74,46 @@ func (m *Message) BadTimestamps() []string {
 
 // EffectiveTime is when what the message tells happened: the timestamp, else
 // originalTimestamp, else receivedAt, else zero. Engage messages put
-// originalTimestamp first, because their timestamp is cut to milliseconds.
+// originalTimestamp first, because their timestamp is cut to milliseconds. It
+// is in UTC with all nanoseconds.
 func (m *Message) EffectiveTime() time.Time {
-	first, second := m.Timestamp, m.OriginalTimestamp
+	m.readTime()
+	return m.at
+}
+
+// TimeKey names the timestamp that is the [Message.EffectiveTime], and is
+// empty where that is zero.
+func (m *Message) TimeKey() string {
+	m.readTime()
+	return m.timeKey
+}
+
+// readTime reads the one time that counts, when it is first asked for: reading
+// all of each message costs more than anybody needs.
+func (m *Message) readTime() {
+	if m.timed {
+		return
+	}
+	m.timed = true
+	order := [...]field{fieldTimestamp, fieldOriginalTimestamp, fieldReceivedAt}
 	if m.IsEngage() {
-		first, second = second, first
+		order[0], order[1] = order[1], order[0]
 	}
-	switch {
-	case !first.IsZero():
-		return first
-	case !second.IsZero():
-		return second
+	for _, f := range order {
+		if at := m.time(f); !at.IsZero() {
+			m.at, m.timeKey = at, timeKeys[f-fieldTimestamp]
+			return
+		}
 	}
-	return m.ReceivedAt
+}
+
+// time reads a timestamp: zero where absent or unreadable.
+func (m *Message) time(f field) time.Time {
+	if m.top[f] == nil {
+		return time.Time{}
+	}
+	at, _ := ParseTime(rawText(m.top[f]))
+	return at
 }
 
 // Key identifies the message among all: its messageId, else a hash of the

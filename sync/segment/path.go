@@ -19,8 +19,8 @@ const (
 	fieldGroupID
 	fieldEvent
 	fieldName
-	fieldTimestamp // the four times stand in the order of readTimes
-	fieldOriginalTimestamp
+	fieldTimestamp         // receivedAt - (sentAt - originalTimestamp), set by Segment; the four stand as in timeKeys
+	fieldOriginalTimestamp // the sender's clock, or what the caller passed
 	fieldSentAt
 	fieldReceivedAt
 	fieldContext
