@@ -83,6 +83,7 @@ func (m *Message) parse(line []byte) error {
 	}
 	m.root = root
 	object.Visit(m.visit)
+	m.top[fieldContext].GetObject().Visit(m.visitContext)
 	if m.Type = typeName(m.top[fieldType]); m.Type == "" {
 		return ErrNoType
 	}
@@ -91,8 +92,14 @@ func (m *Message) parse(line []byte) error {
 }
 
 // visit notes the known top-level keys in one pass.
-func (m *Message) visit(key []byte, v *fastjson.Value) {
-	if f := fieldOf(string(key)); f != fieldOther && m.top[f] == nil {
+func (m *Message) visit(key []byte, v *fastjson.Value) { m.found(fieldOf(string(key)), v) }
+
+func (m *Message) visitContext(key []byte, v *fastjson.Value) {
+	m.found(contextFieldOf(string(key)), v)
+}
+
+func (m *Message) found(f field, v *fastjson.Value) {
+	if f != fieldOther && m.top[f] == nil {
 		m.top[f] = v
 	}
 }

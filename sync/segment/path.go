@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// field numbers the top-level keys that messages have, so that a path starts
-// with an index instead of a search.
+// field numbers the top-level keys that messages have, and the objects in
+// context, so that a path starts with an index instead of a search.
 type field int
 
 const (
@@ -27,6 +27,14 @@ const (
 	fieldProperties
 	fieldTraits
 	fieldIntegrations
+	fieldContextApp
+	fieldContextConsent
+	fieldContextDevice
+	fieldContextOS
+	fieldContextPage
+	fieldContextPersonas
+	fieldContextReferrer
+	fieldContextTraits
 	fieldOther // any other key; also the number of fields
 )
 
@@ -68,6 +76,28 @@ func fieldOf(key string) field {
 	return fieldOther
 }
 
+func contextFieldOf(key string) field {
+	switch key {
+	case "app":
+		return fieldContextApp
+	case "consent":
+		return fieldContextConsent
+	case "device":
+		return fieldContextDevice
+	case "os":
+		return fieldContextOS
+	case "page":
+		return fieldContextPage
+	case "personas":
+		return fieldContextPersonas
+	case "referrer":
+		return fieldContextReferrer
+	case "traits":
+		return fieldContextTraits
+	}
+	return fieldOther
+}
+
 // Path is a parsed dotted path into a message, for example
 // "properties.order_id" or "properties.products.0.sku". The zero Path is the
 // message itself.
@@ -87,6 +117,9 @@ func ParsePath(text string) (Path, error) {
 	p := Path{text: text, root: fieldOf(keys[0]), keys: keys}
 	if p.root != fieldOther {
 		p.keys = keys[1:]
+	}
+	if p.root == fieldContext && len(p.keys) > 0 && contextFieldOf(p.keys[0]) != fieldOther {
+		p.root, p.keys = contextFieldOf(p.keys[0]), p.keys[1:]
 	}
 	return p, nil
 }
