@@ -140,10 +140,7 @@ func (m *Message) readStrings() {
 		{fieldMessageID, &m.MessageID, true},
 		{fieldUserID, &m.UserID, true},
 		{fieldAnonymousID, &m.AnonymousID, true},
-		{fieldPreviousID, &m.PreviousID, true},
-		{fieldGroupID, &m.GroupID, true},
 		{fieldEvent, &m.Event, false},
-		{fieldName, &m.Name, false},
 	}
 	all := make([]byte, 0, 512) // on the stack
 	var ends [len(fields)]int

@@ -21,9 +21,6 @@ type Message struct {
 	UserID      string
 	AnonymousID string
 	Event       string // of a track call
-	Name        string // of a page or screen
-	GroupID     string
-	PreviousID  string
 
 	parser fastjson.Parser
 	root   *fastjson.Value
@@ -42,11 +39,12 @@ type Message struct {
 // Release gives the message's memory back to its decoder. Neither the message
 // nor any [Value] or text of it that came from Lookup may be used afterwards.
 func (m *Message) Release() {
-	pool, size := m.pool, m.size
+	pool, size, parser := m.pool, m.size, m.parser
 	if pool == nil {
 		return
 	}
-	*m = Message{parser: m.parser}
+	*m = Message{}
+	m.parser = parser
 	if size <= keepBytes {
 		pool.Put(m)
 	}

@@ -187,7 +187,7 @@ func TestIDs(t *testing.T) {
 	t.Parallel()
 	m := decode(t, `{"type":"identify","userId":12345678901234567890,"anonymousId":true,"previousId":-1,"messageId":"0000-0000"}`)
 	require.Equal(t, "12345678901234567890", m.UserID)
-	require.Empty(t, m.AnonymousID+m.PreviousID+m.MessageID)
+	require.Empty(t, m.AnonymousID+m.MessageID)
 	for _, id := range []string{"", "null", "-1", "anonymous", "0", "000", "--", "00-00", "  ", "a\nb", "a\x00", strings.Repeat("x", 513)} {
 		require.False(t, UsableID(id), "%q", id)
 	}

@@ -15,10 +15,7 @@ const (
 	fieldMessageID
 	fieldUserID
 	fieldAnonymousID
-	fieldPreviousID
-	fieldGroupID
 	fieldEvent
-	fieldName
 	fieldTimestamp         // receivedAt - (sentAt - originalTimestamp), set by Segment; the four stand as in timeKeys
 	fieldOriginalTimestamp // the sender's clock, or what the caller passed
 	fieldSentAt
@@ -48,14 +45,8 @@ func fieldOf(key string) field {
 		return fieldUserID
 	case "anonymousId":
 		return fieldAnonymousID
-	case "previousId":
-		return fieldPreviousID
-	case "groupId":
-		return fieldGroupID
 	case "event":
 		return fieldEvent
-	case "name":
-		return fieldName
 	case "timestamp":
 		return fieldTimestamp
 	case "originalTimestamp":
