@@ -46,7 +46,9 @@ func (m *Mapper) newBuild(msg *segment.Message, p Person) *build {
 	if b == nil {
 		b = new(build)
 	}
-	*b = build{mapper: m, msg: msg, person: p, names: b.names[:0], ends: b.ends[:0], buf: b.buf[:0]}
+	names, ends, buf := b.names[:0], b.ends[:0], b.buf[:0]
+	*b = build{}
+	b.mapper, b.msg, b.person, b.names, b.ends, b.buf = m, msg, p, names, ends, buf
 	return b
 }
 

@@ -72,7 +72,9 @@ func queryValue(query, name string) string {
 	if !strings.Contains(query, name) {
 		return ""
 	}
-	for pair := range strings.SplitSeq(query, "&") {
+	var pair string
+	for query != "" {
+		pair, query, _ = strings.Cut(query, "&")
 		key, value, _ := strings.Cut(pair, "=")
 		if key != name || value == "" {
 			continue

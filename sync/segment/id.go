@@ -60,7 +60,7 @@ func NewIdentity(userID, anonymousID, email string) Identity {
 	}
 	anonymousHash := takeEmail(&id.AnonymousID)
 	id.EmailSHA1 = takeEmail(&id.UserID)
-	if id.EmailSHA1 == "" {
+	if id.EmailSHA1 == "" && email != "" {
 		id.EmailSHA1, _ = HashEmail(email)
 	}
 	if id.EmailSHA1 == "" {
