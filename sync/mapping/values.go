@@ -106,14 +106,14 @@ func appendURL(dst []byte, text string) ([]byte, string) {
 	if !isScheme(scheme) || rest == "" || rest == "//" {
 		return dst, NoteUnusable
 	}
+	start := 0
 	for i := range len(text) {
 		if c := text[i]; c <= ' ' || c == 0x7f {
-			dst = append(dst, '%', "01234567"[c>>4], "0123456789ABCDEF"[c&15])
-		} else {
-			dst = append(dst, c)
+			dst = append(append(dst, text[start:i]...), '%', "01234567"[c>>4], "0123456789ABCDEF"[c&15])
+			start = i + 1
 		}
 	}
-	return dst, ""
+	return append(dst, text[start:]...), ""
 }
 
 func isScheme(s string) bool {

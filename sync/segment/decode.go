@@ -87,15 +87,15 @@ func (m *Message) parse(line []byte) error {
 	if m.Type = typeName(m.top[fieldType]); m.Type == "" {
 		return ErrNoType
 	}
-	m.readStrings()
+	m.readTexts()
 	return nil
 }
 
 // visit notes the known top-level keys in one pass.
-func (m *Message) visit(key []byte, v *fastjson.Value) { m.found(fieldOf(string(key)), v) }
+func (m *Message) visit(key []byte, v *fastjson.Value) { m.found(fieldOf(bytesText(key)), v) }
 
 func (m *Message) visitContext(key []byte, v *fastjson.Value) {
-	m.found(contextFieldOf(string(key)), v)
+	m.found(contextFieldOf(bytesText(key)), v)
 }
 
 func (m *Message) found(f field, v *fastjson.Value) {
@@ -129,30 +129,29 @@ func typeName(v *fastjson.Value) string {
 	}
 }
 
-// readStrings copies the top-level texts out of the parser's memory, all in
-// one allocation.
-func (m *Message) readStrings() {
-	fields := [...]struct {
-		field field
-		to    *string
-		id    bool
-	}{
-		{fieldMessageID, &m.MessageID, true},
-		{fieldUserID, &m.UserID, true},
-		{fieldAnonymousID, &m.AnonymousID, true},
-		{fieldEvent, &m.Event, false},
+// readTexts copies the top-level texts out of the parser's memory, all in one
+// allocation.
+func (m *Message) readTexts() {
+	event, _ := scalarText(m.top[fieldEvent])
+	texts := [...]string{m.id(fieldMessageID), m.id(fieldUserID), m.id(fieldAnonymousID), event}
+	all := make([]byte, 0, 256) // on the stack
+	for _, text := range texts {
+		all = append(all, text...)
 	}
-	all := make([]byte, 0, 512) // on the stack
-	var ends [len(fields)]int
-	for i, f := range fields {
-		if s, ok := scalarText(m.top[f.field]); ok && (!f.id || usableValue(m.top[f.field], s)) {
-			all = append(all, s...)
-		}
-		ends[i] = len(all)
+	own := string(all)
+	for i, to := range [...]*string{&m.MessageID, &m.UserID, &m.AnonymousID, &m.Event} {
+		*to, own = own[:len(texts[i])], own[len(texts[i]):]
 	}
-	text, start := string(all), 0
-	for i, f := range fields {
-		*f.to = text[start:ends[i]]
-		start = ends[i]
+}
+
+// id is a usable id of a string or a number: booleans are none.
+func (m *Message) id(f field) string {
+	text, ok := scalarText(m.top[f])
+	if !ok || !UsableID(text) {
+		return ""
 	}
+	if _, boolean := (Value{m.top[f]}).Bool(); boolean {
+		return ""
+	}
+	return text
 }

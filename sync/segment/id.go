@@ -1,10 +1,6 @@
 package segment
 
-import (
-	"strings"
-
-	"github.com/valyala/fastjson"
-)
+import "strings"
 
 // MaxID is the longest id that is used, in bytes. Segment documents no limit
 // (https://segment.com/docs/connections/spec/identify/); this one only keeps
@@ -32,12 +28,6 @@ func UsableID(s string) bool {
 		junk = junk && (s[i] == '0' || s[i] == '-' || s[i] == ' ')
 	}
 	return !junk
-}
-
-// usableValue is UsableID for a JSON value: booleans are no ids.
-func usableValue(v *fastjson.Value, text string) bool {
-	t := v.Type()
-	return (t == fastjson.TypeString || t == fastjson.TypeNumber) && UsableID(text)
 }
 
 // NewIdentity puts together what an input says about a person. Ids that are
