@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// field numbers the top-level keys that messages have, and the objects in
+// field numbers the top-level keys that messages have, and those in
 // context, so that a path starts with an index instead of a search.
 type field int
 
@@ -27,11 +27,13 @@ const (
 	fieldContextApp
 	fieldContextConsent
 	fieldContextDevice
+	fieldContextIP
 	fieldContextOS
 	fieldContextPage
 	fieldContextPersonas
 	fieldContextReferrer
 	fieldContextTraits
+	fieldContextUserAgent
 	fieldOther // any other key; also the number of fields
 )
 
@@ -75,6 +77,8 @@ func contextFieldOf(key string) field {
 		return fieldContextConsent
 	case "device":
 		return fieldContextDevice
+	case "ip":
+		return fieldContextIP
 	case "os":
 		return fieldContextOS
 	case "page":
@@ -85,6 +89,8 @@ func contextFieldOf(key string) field {
 		return fieldContextReferrer
 	case "traits":
 		return fieldContextTraits
+	case "userAgent":
+		return fieldContextUserAgent
 	}
 	return fieldOther
 }
