@@ -12,6 +12,7 @@ import (
 // node is one step down into the paths that are kept.
 type node struct {
 	key      string
+	label    string // the key as JSON, with its colon
 	leaf     bool
 	children []*node
 	item     *node // of an array's elements
@@ -70,7 +71,7 @@ func (n *node) grow(keys []string) *node {
 	i := slices.IndexFunc(n.children, func(c *node) bool { return c.key == keys[0] })
 	if i < 0 {
 		i = len(n.children)
-		n.children = append(n.children, &node{key: keys[0]})
+		n.children = append(n.children, &node{key: keys[0], label: string(append(segment.AppendString(nil, keys[0]), ':'))})
 	}
 	return n.children[i].grow(keys[1:])
 }
@@ -115,12 +116,12 @@ func (m *Mapper) appendReduced(dst []byte, msg *segment.Message) []byte {
 		if child.key == "traits" {
 			continue
 		}
-		if v := msg.Root().Get(child.key); v.Exists() {
+		if v := msg.Get(child.key); v.Exists() {
 			dst = appendKept(dst, child, v)
 		}
 	}
 	dst = m.appendTime(dst, msg)
-	dst = m.appendTraits(dst, hash, msg.Root().Get("traits"))
+	dst = m.appendTraits(dst, hash, msg.Get("traits"))
 	return append(dst, '}')
 }
 
@@ -131,7 +132,7 @@ func (m *Mapper) appendTime(dst []byte, msg *segment.Message) []byte {
 	if key == "" || slices.ContainsFunc(m.keep.children, func(n *node) bool { return n.key == key }) {
 		return dst
 	}
-	return appendKept(dst, &node{key: key, leaf: true}, msg.Root().Get(key))
+	return appendField(dst, key, textOf(msg.Get(key)))
 }
 
 // keptType is the message's type; one that is not known may hold anything.
@@ -173,16 +174,20 @@ func appendField(dst []byte, key, value string) []byte {
 }
 
 func appendKey(dst []byte, key string) []byte {
-	if last := dst[len(dst)-1]; last != '{' {
-		dst = append(dst, ',')
+	return append(segment.AppendString(appendComma(dst), key), ':')
+}
+
+func appendComma(dst []byte) []byte {
+	if dst[len(dst)-1] == '{' {
+		return dst
 	}
-	return append(segment.AppendString(dst, key), ':')
+	return append(dst, ',')
 }
 
 // appendKept writes what is kept of a value under its key, or nothing.
 func appendKept(dst []byte, n *node, v segment.Value) []byte {
 	if before := len(dst); v.IsObject() || v.IsArray() || n.leaf {
-		dst = appendKey(dst, n.key)
+		dst = append(appendComma(dst), n.label...)
 		start := len(dst)
 		if dst = n.appendValue(dst, v); len(dst) > start {
 			return dst
@@ -230,11 +235,15 @@ func (n *node) appendArray(dst []byte, v segment.Value) []byte {
 // appendScalar keeps booleans and numbers as such; texts as the mapping reads
 // them, to which an empty one is none.
 func appendScalar(dst []byte, v segment.Value) []byte {
-	if _, ok := v.Str(); ok || len(textOf(v)) >= maxValue {
-		if text := textOf(v); text != "" {
-			return segment.AppendString(dst, text)
+	if _, ok := v.Str(); !ok {
+		start := len(dst)
+		if dst = v.AppendJSON(dst); len(dst)-start < maxValue {
+			return dst
 		}
-		return dst
+		dst = dst[:start]
 	}
-	return v.AppendJSON(dst)
+	if text := textOf(v); text != "" {
+		return segment.AppendString(dst, text)
+	}
+	return dst
 }

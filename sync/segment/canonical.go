@@ -3,6 +3,8 @@ package segment
 import (
 	"slices"
 	"strings"
+
+	"github.com/valyala/fastjson"
 )
 
 const hexDigits = "0123456789abcdef"
@@ -19,9 +21,12 @@ func (v Value) AppendJSON(dst []byte) []byte {
 		return v.appendObject(dst)
 	case v.IsArray():
 		return v.appendArray(dst)
-	}
-	if number, ok := v.Number(); ok && isNumber(number) {
-		return append(dst, number...)
+	case v.v.Type() == fastjson.TypeNumber:
+		start := len(dst)
+		if dst = v.v.MarshalTo(dst); isNumber(bytesText(dst[start:])) { // without a text of its own
+			return dst
+		}
+		dst = dst[:start]
 	}
 	text, _ := v.Text()
 	if _, ok := v.Bool(); ok {

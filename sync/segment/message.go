@@ -153,6 +153,14 @@ var emailPaths = [...]Path{
 // Root is the message as a whole.
 func (m *Message) Root() Value { return Value{m.root} }
 
+// Get gives the value of a top-level key.
+func (m *Message) Get(key string) Value {
+	if f := fieldOf(key); f != fieldOther {
+		return Value{m.top[f]}
+	}
+	return m.Root().Get(key)
+}
+
 // Lookup finds the value at a path. It costs some nanoseconds per key of the
 // objects on the way and never allocates.
 func (m *Message) Lookup(p Path) Value {
