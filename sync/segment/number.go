@@ -45,11 +45,12 @@ func joinNumber(whole, fraction string) string {
 }
 
 func cutExponent(s string) (mantissa, power string, found bool) {
-	i := strings.IndexAny(s, "eE")
-	if i < 0 {
-		return s, "", false
+	for i := range len(s) {
+		if s[i]|0x20 == 'e' {
+			return s[:i], s[i+1:], true
+		}
 	}
-	return s[:i], s[i+1:], true
+	return s, "", false
 }
 
 // isDecimal reports whether s is a plain decimal as JSON writes it: an
