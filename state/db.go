@@ -142,7 +142,7 @@ func (d *DB) connect(ctx context.Context, readOnly bool) error {
 		return err
 	}
 	// With SQLite's 4 MiB between checkpoints they cost more than the writes.
-	const between = 32 << 20
+	const between = 64 << 20
 	var page int
 	if err := d.writer.QueryRowContext(ctx, "PRAGMA page_size").Scan(&page); err != nil {
 		return err
