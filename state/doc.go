@@ -18,7 +18,7 @@
 // # The life of an event
 //
 // A page load or conversion enters the deliveries table together with its key
-// in event_keys and the new position of the object it came from. It leaves its
+// in recent_event_keys and the new position of the object it came from. It leaves its
 // payload behind once delivered.
 //
 // # Rules
