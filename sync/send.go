@@ -46,6 +46,7 @@ func (d *dispatch) send(ctx context.Context, dec *segment.Decoder, c state.Claim
 		o.Result, o.Class, o.Error = state.Refused, refusal.Class, refusal.Reason
 		return o
 	}
+	defer req.Release()
 	for _, n := range req.Notes {
 		o.Notes = append(o.Notes, "note_"+n.Word)
 	}

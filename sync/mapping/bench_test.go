@@ -22,6 +22,7 @@ func benchmark(b *testing.B, line string) {
 			b.Fatal(err)
 		}
 		form = r.Params.AppendForm(form[:0])
+		r.Release()
 		msg.Release()
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "requests/s")
@@ -48,8 +49,10 @@ func BenchmarkTrait(b *testing.B) {
 	m, u := newMapper(b, everything()), update1(TraitValue{"vip", "true"})
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := m.Trait(u); err != nil {
+		r, err := m.Trait(u)
+		if err != nil {
 			b.Fatal(err)
 		}
+		r.Release()
 	}
 }

@@ -19,8 +19,8 @@ type Person struct {
 	Now time.Time
 }
 
-// build is one request in the making: all values in one buffer, so that a
-// request costs two allocations.
+// build is one request in the making, and its memory once it is made: all
+// values in one buffer, so that they cost one allocation.
 type build struct {
 	mapper   *Mapper
 	msg      *segment.Message // nil for a trait update
@@ -29,8 +29,8 @@ type build struct {
 	os       system
 	identity segment.Identity
 	email    string
-	names    []string
-	ends     []int
+	params   impactapi.Params // names alone, until values gives them theirs
+	ends     []int            // of the values in buf
 	buf      []byte
 	notes    []Note
 	refusal  *Refusal
@@ -46,22 +46,23 @@ func (m *Mapper) newBuild(msg *segment.Message, p Person) *build {
 	if b == nil {
 		b = new(build)
 	}
-	names, ends, buf := b.names[:0], b.ends[:0], b.buf[:0]
+	params, ends, buf := b.params[:0], b.ends[:0], b.buf[:0]
 	*b = build{}
-	b.mapper, b.msg, b.person, b.names, b.ends, b.buf = m, msg, p, names, ends, buf
+	b.mapper, b.msg, b.person, b.params, b.ends, b.buf = m, msg, p, params, ends, buf
 	return b
 }
 
+func (b *build) release() { b.mapper.builds.Put(b) }
+
 // Event makes the request of a routed message, or a [*Refusal]. A message that
 // Route sends nowhere is refused. The request is checked against impact.com's
-// documented rules and owns its memory. It costs some microseconds.
+// documented rules and independent of the message. It costs some microseconds.
 func (m *Mapper) Event(msg *segment.Message, p Person) (Request, error) {
 	route := m.Route(msg)
 	if route.Kind == None {
 		return Request{}, &Refusal{Class: "parameter", Reason: "not to be sent: " + route.Reason}
 	}
 	b := m.newBuild(msg, p)
-	defer m.builds.Put(b)
 	b.identity = msg.Identity()
 	b.email = emailOf(msg, b.identity)
 	b.os = systemOf(msg)
@@ -164,8 +165,7 @@ func (b *build) fit(s *step, text string) string {
 }
 
 func (b *build) added(s *step) {
-	b.names = append(b.names, s.name)
-	b.ends = append(b.ends, len(b.buf))
+	b.name(s.name)
 	b.money = b.money || s.kind == impactapi.Money
 	switch s.name {
 	case "EventTypeId", "EventTypeCode":
@@ -173,6 +173,12 @@ func (b *build) added(s *step) {
 	case "ClickId", "CustomerId", "CustomProfileId", "GoogAId", "AndroidId", "AppleIfa", "AppleIfv":
 		b.visitor = true
 	}
+}
+
+// name adds a parameter of what was appended to buf since the last one.
+func (b *build) name(name string) {
+	b.params.Add(name, "")
+	b.ends = append(b.ends, len(b.buf))
 }
 
 func (b *build) note(word, parameter string) {
@@ -185,35 +191,44 @@ func (b *build) refuse(class, reason string) {
 	}
 }
 
-// finish copies the values out and asks impactapi's rules for the last word.
+// finish completes the request and asks impactapi's rules for the last word.
 func (b *build) finish() (Request, error) {
-	if b.refusal != nil {
-		return Request{}, b.refusal
+	if refusal := b.check(); refusal != nil {
+		b.release()
+		return Request{}, refusal
 	}
-	if b.on == impactapi.PageLoads && !b.visitor {
-		return Request{}, b.noIdentifier()
-	}
-	params := b.params()
-	request := Request{Kind: PageLoad, Params: params, Notes: b.notes}
-	check := impactapi.ValidatePageLoad
+	request := Request{Kind: PageLoad, Params: b.params, Notes: b.notes, build: b}
 	if b.on == impactapi.Conversions {
-		request.Kind, check = Conversion, impactapi.ValidateConversion
-	}
-	if err := check(params); err != nil {
-		return Request{}, b.invalid(err)
+		request.Kind = Conversion
 	}
 	return request, nil
 }
 
-// params copies the values out, all in one allocation.
-func (b *build) params() impactapi.Params {
-	text, start := string(b.buf), 0
-	params := make(impactapi.Params, len(b.names))
-	for i, name := range b.names {
-		params[i] = impactapi.Param{Name: name, Value: text[start:b.ends[i]]}
-		start = b.ends[i]
+func (b *build) check() *Refusal {
+	switch {
+	case b.refusal != nil:
+		return b.refusal
+	case b.on == impactapi.PageLoads && !b.visitor:
+		return b.noIdentifier()
 	}
-	return params
+	validate := impactapi.ValidatePageLoad
+	if b.on == impactapi.Conversions {
+		validate = impactapi.ValidateConversion
+	}
+	if err := validate(b.values()); err != nil {
+		return b.invalid(err)
+	}
+	return nil
+}
+
+// values copies the values out, all in one allocation.
+func (b *build) values() impactapi.Params {
+	text, start := string(b.buf), 0
+	for i, end := range b.ends {
+		b.params[i].Value = text[start:end]
+		start = end
+	}
+	return b.params
 }
 
 func (b *build) noIdentifier() *Refusal {
@@ -233,8 +248,8 @@ func (b *build) invalid(err error) *Refusal {
 // attributable reports whether a conversion has any of the keys by which
 // impact.com attributes.
 func (b *build) attributable() bool {
-	for _, name := range b.names {
-		switch name {
+	for i := range b.params {
+		switch b.params[i].Name {
 		case "OrderPromoCode", "MediaId", "UniqueUrl", "CallerId", "CustomClickId":
 			return true
 		}

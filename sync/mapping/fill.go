@@ -253,7 +253,7 @@ func (m *Mapper) OrderKey(msg *segment.Message) (eventType, orderID string, ok b
 		return "", "", false
 	}
 	b := m.newBuild(msg, Person{})
-	defer m.builds.Put(b)
+	defer b.release()
 	b.identity = msg.Identity()
 	b.on = impactapi.Conversions
 	for i := range m.conversions {
@@ -265,7 +265,7 @@ func (m *Mapper) OrderKey(msg *segment.Message) (eventType, orderID string, ok b
 	if b.refusal != nil {
 		return "", "", false
 	}
-	key := b.params()
+	key := b.values()
 	eventType, ok = key.Get("EventTypeId")
 	if !ok {
 		eventType, _ = key.Get("EventTypeCode")

@@ -15,7 +15,7 @@ func (m *Mapper) Money(msg *segment.Message) (hundredths int64, currency string)
 		return 0, ""
 	}
 	b := m.newBuild(msg, Person{})
-	defer m.builds.Put(b)
+	defer b.release()
 	b.identity = msg.Identity()
 	b.on = impactapi.Conversions
 	for i := range m.conversions {
@@ -27,7 +27,7 @@ func (m *Mapper) Money(msg *segment.Message) (hundredths int64, currency string)
 	if !b.money {
 		return 0, ""
 	}
-	params := b.params()
+	params := b.values()
 	currency, _ = params.Get("CurrencyCode")
 	if b.items == 0 {
 		return centsOf(params, "Amount"), currency

@@ -210,13 +210,13 @@ func (b *build) putItem(s *productStep, item int, text string) bool {
 	if !b.put(&s.step, text) {
 		return false
 	}
-	b.names[len(b.names)-1] = s.numbered(item)
+	b.params[len(b.params)-1].Name = s.numbered(item)
 	return true
 }
 
 func (b *build) addItem(s *productStep, item int) {
 	b.added(&s.step)
-	b.names[len(b.names)-1] = s.numbered(item)
+	b.params[len(b.params)-1].Name = s.numbered(item)
 }
 
 func (s *productStep) numbered(item int) string {

@@ -26,11 +26,23 @@ type Route struct {
 	Reason string
 }
 
-// Request is one call to make. It owns its memory.
+// Request is one call to make. It may be kept for any time, and be given back
+// with [Request.Release].
 type Request struct {
 	Kind   Kind // PageLoad or Conversion
 	Params impactapi.Params
 	Notes  []Note
+
+	build *build
+}
+
+// Release gives the request's memory back to its mapper. Neither its Params
+// nor a copy of it may be used afterwards; names and values taken from them may.
+func (r *Request) Release() {
+	if r.build != nil {
+		r.build.release()
+		*r = Request{}
+	}
 }
 
 // Note tells of something that was changed or left out on the way, for

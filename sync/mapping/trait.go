@@ -32,7 +32,6 @@ const maxTraitValue = 255
 // A hashed e-mail address alone is no identifier for a page load.
 func (m *Mapper) Trait(u TraitUpdate) (Request, error) {
 	b := m.newBuild(nil, Person{Now: u.Now, Traits: u.value})
-	defer m.builds.Put(b)
 	b.on = impactapi.PageLoads
 	b.identity = segment.NewIdentity(u.Identity.UserID, u.Identity.AnonymousID, u.Identity.EmailSHA1)
 	b.email = b.identity.EmailSHA1
@@ -80,7 +79,6 @@ func (b *build) traits(values []TraitValue) {
 			b.note(NoteCut, v.Key)
 		}
 		b.buf = appendText(b.buf, text)
-		b.names = append(b.names, v.Key)
-		b.ends = append(b.ends, len(b.buf))
+		b.name(v.Key)
 	}
 }
