@@ -45,6 +45,25 @@ func BenchmarkReduce(b *testing.B) {
 	}
 }
 
+// From a line's text to what the outbox keeps.
+func BenchmarkRead(b *testing.B) {
+	m := newMapper(b, everything())
+	var d segment.Decoder
+	text := []byte(sampleLines(b)[0])
+	b.ReportAllocs()
+	for b.Loop() {
+		msg, err := d.Decode(text)
+		if err != nil {
+			b.Fatal(err)
+		}
+		msg.Identity()
+		msg.EffectiveTime()
+		m.ClickID(msg)
+		m.Reduce(msg)
+		msg.Release()
+	}
+}
+
 func BenchmarkTrait(b *testing.B) {
 	m, u := newMapper(b, everything()), update1(TraitValue{"vip", "true"})
 	b.ReportAllocs()

@@ -235,14 +235,16 @@ func (n *node) appendArray(dst []byte, v segment.Value) []byte {
 // appendScalar keeps booleans and numbers as such; texts as the mapping reads
 // them, to which an empty one is none.
 func appendScalar(dst []byte, v segment.Value) []byte {
-	if _, ok := v.Str(); !ok {
+	text, ok := v.Str()
+	if !ok {
 		start := len(dst)
 		if dst = v.AppendJSON(dst); len(dst)-start < maxValue {
 			return dst
 		}
 		dst = dst[:start]
+		text, _ = v.Text()
 	}
-	if text := textOf(v); text != "" {
+	if text = bounded(text); text != "" {
 		return segment.AppendString(dst, text)
 	}
 	return dst
