@@ -15,6 +15,7 @@ func TestCatalogue(t *testing.T) {
 		require.True(t, strings.HasPrefix(p.Source, "https://"), p.Name)
 		require.False(t, seen[p.Name], "%s is there twice", p.Name)
 		seen[p.Name] = true
+		require.Equal(t, p, *named(p.Name))
 		if p.AliasOf != "" {
 			require.NotNil(t, named(p.AliasOf), p.Name)
 			require.Equal(t, named(p.AliasOf).Type, p.Type, p.Name)

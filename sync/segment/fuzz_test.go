@@ -97,7 +97,7 @@ func BenchmarkDecode(b *testing.B) {
 // message finds what its keys lead to.
 func FuzzPath(f *testing.F) {
 	for _, path := range []string{"userId", "properties.products.0.sku", "context.page.url", "traits.vip", "a..b", ".", "properties.-1", "properties.99999999999999999999"} {
-		f.Add(path, `{"userId":"u1","traits":{"vip":true},"properties":{"products":[{"sku":"s"}]}}`)
+		f.Add(path, `{"type":"page","userId":"u1","traits":{"vip":true},"context":{"page":{"url":"x"},"page":1},"properties":{"products":[{"sku":"s"}]}}`)
 	}
 	var d Decoder
 	f.Fuzz(func(t *testing.T, text, line string) {
@@ -118,7 +118,8 @@ func FuzzPath(f *testing.F) {
 		for _, key := range path.Keys() {
 			want = want.Get(key)
 		}
-		require.Equal(t, want.Exists(), m.Lookup(path).Exists())
+		require.Equal(t, want, m.Lookup(path))
+		require.Equal(t, m.Root().Get(path.Keys()[0]), m.Get(path.Keys()[0]))
 	})
 }
 

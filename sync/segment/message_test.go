@@ -230,6 +230,8 @@ func TestTimes(t *testing.T) {
 	m := decode(t, `{"type":"page","timestamp":"soon","sentAt":5,"originalTimestamp":"2026-01-01T00:00:00Z"}`)
 	require.Equal(t, []string{"timestamp", "sentAt"}, m.BadTimestamps())
 	require.Equal(t, "2026-01-01T00:00:00Z", m.EffectiveTime().Format(time.RFC3339Nano))
+	require.Equal(t, "originalTimestamp", m.TimeKey())
+	require.Empty(t, decode(t, `{"type":"page","timestamp":"soon"}`).TimeKey())
 }
 
 func TestMessagesLiveUntilTheirOwnRelease(t *testing.T) {
