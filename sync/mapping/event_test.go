@@ -297,3 +297,24 @@ func TestClickIDs(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "last", value(t, r, "ClickId"))
 }
+
+func TestRequestsLiveUntilTheirOwnRelease(t *testing.T) {
+	t.Parallel()
+	m := newMapper(t, everything())
+	msg := decode(t, segmentOrder)
+	first, err := m.Event(msg, Person{Now: now})
+	require.NoError(t, err)
+	want := first.Params.Encode()
+	eventType, order, _ := m.OrderKey(msg)
+	_, currency := m.Money(msg)
+	for range 3 {
+		other, err := m.Event(decode(t, sampleLines(t)[0]), Person{Now: now})
+		require.NoError(t, err)
+		require.Equal(t, want, first.Params.Encode())
+		other.Release()
+		other.Release()
+	}
+	first.Release()
+	require.Zero(t, first)
+	require.Equal(t, []string{"Order Completed", "50314b8e9bcf000000000000", "USD"}, []string{eventType, order, currency})
+}
