@@ -93,6 +93,7 @@ type DB struct {
 	barred     atomic.Pointer[barred]
 	profiles   known
 	recentKeys int            // in recent_event_keys, or unknownKeys
+	keyPart    int64          // of the recent keys, which moves next
 	beat       int64          // the last heartbeat of the run
 	seq        int64          // attempts claimed by this process
 	open       map[int64]bool // profiles with an attempt in flight

@@ -19,7 +19,7 @@ func keyOf(e *Event) (k eventKey) {
 // mostRecentKeys is at how many recent keys they move to the large table. With
 // more, each commit changes more pages of the small one; with fewer, the large
 // one is written more often.
-const mostRecentKeys = 200_000
+var mostRecentKeys = 200_000 // less in tests
 
 const unknownKeys = -1 // recent ones have to be counted
 
@@ -54,8 +54,9 @@ func (s *storing) remember() (fresh map[eventKey]bool, err error) {
 	return fresh, s.settleKeys(len(fresh))
 }
 
-// settleKeys moves the recent keys to the large table once they are many, in
-// that table's order. Added is how many came just now.
+// settleKeys moves recent keys to the large table while they are many: a part
+// at a time, for a part changes that share of the table's pages, and all of them
+// have to fit the write-ahead log. Added is how many came just now.
 func (s *storing) settleKeys(added int) error {
 	if s.d.recentKeys == unknownKeys {
 		if _, err := s.get(`SELECT count(*) FROM recent_event_keys`, nil, &s.d.recentKeys); err != nil {
@@ -64,32 +65,43 @@ func (s *storing) settleKeys(added int) error {
 	} else {
 		s.d.recentKeys += added
 	}
-	if s.d.recentKeys < mostRecentKeys {
-		return nil
+	for s.d.recentKeys >= mostRecentKeys {
+		from, to := keyPart(s.d.keyPart)
+		s.d.keyPart++
+		// OR IGNORE cannot fail half-way, so SQLite copies no pages. No key is in both.
+		if _, err := s.exec(`INSERT OR IGNORE INTO event_keys (key, seen_at) SELECT key, seen_at FROM recent_event_keys WHERE key >= ? AND key < ? ORDER BY key`, from, to); err != nil {
+			return err
+		}
+		moved, err := s.exec(`DELETE FROM recent_event_keys WHERE key >= ? AND key < ?`, from, to)
+		if err != nil {
+			return err
+		}
+		s.d.recentKeys -= int(moved)
 	}
-	s.d.recentKeys = 0
-	// OR IGNORE cannot fail half-way, so SQLite copies no pages. No key is in both.
-	if _, err := s.exec(`INSERT OR IGNORE INTO event_keys (key, seen_at) SELECT key, seen_at FROM recent_event_keys ORDER BY key`); err != nil {
-		return err
-	}
-	_, err := s.exec(`DELETE FROM recent_event_keys`)
-	return err
+	return nil
 }
 
-// keyParts is in how many parts the keys of events are looked through, one in
-// each run: they have no index by time, and may stay longer than they must.
+// keyParts is in how many parts the keys of events are moved, and looked through
+// for old ones, one in each run: they have no index by time, and may stay longer
+// than they must.
 const keyParts = 32
 
-func (t *tx) pruneKeys(before int64) error {
+// keyPart is where a part begins, and where it has ended. Parts are counted round
+// and round.
+func keyPart(n int64) (from, to []byte) {
 	const each = 256 / keyParts
-	part := int(t.d.run % keyParts)
-	end := []byte{byte(part*each + each - 1)}
-	end = append(end, bytes.Repeat([]byte{0xff}, len(eventKey{}))...) // longer than any key
+	first := int(n%keyParts) * each
+	to = append([]byte{byte(first + each - 1)}, bytes.Repeat([]byte{0xff}, len(eventKey{}))...) // longer than any key
+	return []byte{byte(first)}, to
+}
+
+func (t *tx) pruneKeys(before int64) error {
+	from, to := keyPart(t.d.run)
 	for _, query := range [...]string{
 		`DELETE FROM event_keys WHERE key >= ? AND key < ? AND seen_at < ?`,
 		`DELETE FROM recent_event_keys WHERE key >= ? AND key < ? AND seen_at < ?`,
 	} {
-		if _, err := t.exec(query, []byte{byte(part * each)}, end, before); err != nil {
+		if _, err := t.exec(query, from, to, before); err != nil {
 			return err
 		}
 	}

@@ -20,3 +20,11 @@ func SetSchemas(all fs.FS) (restore func()) {
 
 // Schemas are the program's migrations.
 func Schemas() fs.FS { return migrations }
+
+// SetMostRecentKeys puts another limit in place of the program's, until the
+// returned function is called.
+func SetMostRecentKeys(n int) (restore func()) {
+	before := mostRecentKeys
+	mostRecentKeys = n
+	return func() { mostRecentKeys = before }
+}

@@ -14,17 +14,16 @@ import (
 
 // Mapper maps by one set of settings. It is safe for concurrent use.
 type Mapper struct {
-	settings       Settings
-	fingerprint    string
-	kinds          map[string]Kind // of track events, by name
-	pages          []step
-	conversions    []step
-	traits         []step // what trait updates take from the custom mapping
-	products       products
-	keep           *node
-	readsMessageID bool // in a custom mapping
-	builds         sync.Pool
-	reduced        sync.Pool // *[]byte
+	settings    Settings
+	fingerprint string
+	kinds       map[string]Kind // of track events, by name
+	pages       []step
+	conversions []step
+	traits      []step // what trait updates take from the custom mapping
+	products    products
+	keep        *node
+	builds      sync.Pool
+	reduced     sync.Pool // *[]byte
 }
 
 // step is a line of the table, ready to run for one endpoint.
@@ -56,9 +55,6 @@ func New(s Settings) (*Mapper, error) {
 	m.conversions = plan(impactapi.Conversions, customs)
 	m.traits = traitPlan(customs)
 	m.keep = keptPaths(customs, &m.products)
-	for _, src := range customs {
-		m.readsMessageID = m.readsMessageID || src.as == messageID
-	}
 	return m, nil
 }
 

@@ -88,8 +88,8 @@ func (n *node) sort() {
 
 // Reduce writes the message with only what the mapping can read: the paths of
 // the table and of the custom mappings, and what routing and ordering need.
-// E-mail addresses are hashed or cut out, empty texts, the times that do not
-// count and a messageId that nothing reads are left out, each text is at most 8 KiB, and of the products the first
+// E-mail addresses are hashed or cut out, empty texts and the times that do not
+// count are left out, each text is at most 8 KiB, and of the products the first
 // [MaxProducts] are kept. [Mapper.Event] of the result gives the very request
 // that it gives of the message.
 func (m *Mapper) Reduce(msg *segment.Message) []byte {
@@ -106,9 +106,7 @@ func (m *Mapper) appendReduced(dst []byte, msg *segment.Message) []byte {
 	identity := msg.Identity()
 	dst = append(dst, `{"type":`...)
 	dst = segment.AppendString(dst, m.keptType(msg))
-	if msg.Type == "track" || m.readsMessageID {
-		dst = appendField(dst, "messageId", messageKey(msg))
-	}
+	dst = appendField(dst, "messageId", messageKey(msg))
 	dst = appendField(dst, "userId", identity.UserID)
 	dst = appendField(dst, "anonymousId", identity.AnonymousID)
 	hash := emailOf(msg, identity)
@@ -129,7 +127,7 @@ func (m *Mapper) appendReduced(dst []byte, msg *segment.Message) []byte {
 // unless a custom mapping has had it kept.
 func (m *Mapper) appendTime(dst []byte, msg *segment.Message) []byte {
 	key := msg.TimeKey()
-	if key == "" || slices.ContainsFunc(m.keep.children, func(n *node) bool { return n.key == key }) {
+	if key == "" || slices.ContainsFunc(m.keep.children, func(n *node) bool { return n.key == key && n.leaf }) {
 		return dst
 	}
 	return appendField(dst, key, textOf(msg.Get(key)))

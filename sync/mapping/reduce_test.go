@@ -16,7 +16,7 @@ func custom() Settings {
 	s.CustomParameterMapping = map[string]string{
 		"CustomerStatus": "properties.customer_status", "Text1": "traits.vip", "Text2": "userId", "Text3": "messageId",
 		"Text4": "properties.email", "Text5": "properties.products.1.name", "Text6": "properties.1.a.b", "Note": "context.note",
-		"Date1": "properties.when", "Numeric1": "properties.n", "EventDate": "properties.completed_at", "LocationName": "zeta.x",
+		"Date1": "properties.when", "Text7": "timestamp.foo", "Text8": "receivedAt", "Numeric1": "properties.n", "EventDate": "properties.completed_at", "LocationName": "zeta.x",
 	}
 	s.CustomMappingForProducts = map[string]string{"ItemMpn": "ids.0.mpn", "ItemSku": "product_id"}
 	return s
