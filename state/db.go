@@ -105,6 +105,7 @@ type DB struct {
 // Open opens or makes a state file, migrates an older schema and checks the
 // binding. It takes no lock: see [Acquire].
 func Open(ctx context.Context, o Options) (*DB, error) {
+	ctx = context.WithoutCancel(ctx) // a signal must not tear the making of a file, nor a migration
 	if err := prepareFile(ctx, o); err != nil {
 		return nil, err
 	}
