@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -146,4 +147,26 @@ func TestComparedByNumbers(t *testing.T) {
 		require.Len(t, b.sendAll(), 6)
 		b.sound()
 	})
+}
+
+// Small lists have no digest that could prove anything.
+func TestSmallListsAreComparedByValue(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	apply := func(values map[string]string) {
+		b.now = b.now.Add(time.Minute)
+		l, err := b.db.NewList(context.Background(), state.ListInfo{Trait: audience("vip"), Source: "exports", ListedAt: b.now})
+		require.NoError(t, err)
+		defer l.Close()
+		for who, value := range values {
+			require.NoError(t, l.Add(context.Background(), user(who), value, false))
+		}
+		_, err = l.Apply(context.Background())
+		require.NoError(t, err)
+	}
+	apply(map[string]string{"u1": "true", "u2": "true"})
+	require.Len(t, b.sendAll(), 2)
+	apply(map[string]string{"u1": "true", "u2": "false"})
+	require.Equal(t, []string{"u2 vip=false"}, b.sendAll())
+	b.sound()
 }

@@ -2,6 +2,7 @@ package state
 
 import (
 	"bufio"
+	"crypto/sha256"
 	"database/sql"
 	"encoding/binary"
 	"fmt"
@@ -9,9 +10,31 @@ import (
 	"os"
 )
 
-// absent is for a row whose person is not on the list. The guard judges the
-// exits of those who were told.
+// absent is for a row under whose number the list has nobody.
 func (m *merge) absent(r *packedRow) error {
+	if sha := sha256.Sum256([]byte(string(r.kind) + r.key)); profileID(sha) != r.profile {
+		m.displaced = append(m.displaced, *r)
+		return nil
+	}
+	return m.gone(r)
+}
+
+// judgeDisplaced is for the rows whose people may be on the list under another
+// number.
+func (m *merge) judgeDisplaced() error {
+	for i := range m.displaced {
+		if r := &m.displaced[i]; !m.elsewhere[r.profile] {
+			if err := m.gone(r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// gone is for a row whose person is not on the list. The guard judges the exits
+// of those who were told.
+func (m *merge) gone(r *packedRow) error {
 	switch {
 	case r.newer && m.trait.authority == AuthorityLatest:
 		m.kept++

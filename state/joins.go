@@ -115,7 +115,7 @@ func (j *joins) storeRows(wait []member) error {
 	if len(wait) == 0 {
 		return nil
 	}
-	if j.absorbed > 0 { // somebody's row may have come over meanwhile
+	if len(j.absorbed) > 0 { // somebody's row may have come over meanwhile
 		for i := range wait {
 			if err := j.slow(&wait[i]); err != nil {
 				return err

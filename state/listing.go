@@ -93,11 +93,6 @@ func (l *Listing) Add(ctx context.Context, o Listed) error {
 			return err
 		}
 	}
-	if len(l.wait) > 0 && l.wait[0].Source != o.Source {
-		if err := l.flush(ctx); err != nil {
-			return err
-		}
-	}
 	l.wait = append(l.wait, o)
 	if len(l.wait) < listedRows {
 		return nil

@@ -21,7 +21,12 @@ type merge struct {
 	exits   exits
 	joins   joins
 	stored  rowsOfTrait
-	last    []byte // digest of the last list, where it still stands
+	last    []byte // digest of the last list, nil where there is none or it does not stand any more
+
+	// Two people can have one number, and the second is stored under the next:
+	// the line comes under the one, the row under the other.
+	elsewhere map[int64]bool // where members are stored whose number was taken
+	displaced []packedRow    // rows of such people, until all lines are read
 }
 
 func newMerge(ctx context.Context, t *tx, l *List) (*merge, error) {
@@ -29,14 +34,14 @@ func newMerge(ctx context.Context, t *tx, l *List) (*merge, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &merge{tx: t, ctx: ctx, list: l, trait: tr, at: unix(l.info.ListedAt)}
+	m := &merge{tx: t, ctx: ctx, list: l, trait: tr, at: unix(l.info.ListedAt), elsewhere: map[int64]bool{}}
 	m.joins.merge = m
 	m.exits = exits{merge: m, left: idSpool{dir: l.spill.dir}, odd: idSpool{dir: l.spill.dir}}
 	if now := t.d.barred.Load(); now != l.barred {
 		l.spill.barred = now
 		m.kept++ // the digest is not of what is merged
 	}
-	_, err = t.get(`SELECT coalesce(list_digest, ''), coalesce((SELECT value FROM counters WHERE scope = id AND name = 'told'), 0) FROM traits WHERE id = ?`,
+	_, err = t.get(`SELECT list_digest, coalesce((SELECT value FROM counters WHERE scope = id AND name = 'told'), 0) FROM traits WHERE id = ?`,
 		[]any{tr.id}, &m.last, &m.verdict.Told)
 	return m, err
 }
@@ -117,7 +122,7 @@ func (m *merge) run(reader *sql.Conn) error {
 			m.list.info.Progress(int64(len(members.lines)))
 		}
 	}
-	return errors.Join(m.joins.flush(), m.exits.flush())
+	return errors.Join(m.joins.flush(), m.judgeDisplaced(), m.exits.flush())
 }
 
 // span merges members and rows of the same span.
@@ -183,7 +188,7 @@ func (m *merge) same(r *packedRow, mem *member) error {
 	if mem.person.UserID != "" && (mem.person.AnonymousID != "" && mem.person.AnonymousID != r.anonymous || mem.person.EmailSHA1 != "" && mem.person.EmailSHA1 != r.email) {
 		return m.slow(mem)
 	}
-	if m.absorbed > 0 {
+	if len(m.absorbed) > 0 {
 		return m.slow(mem) // the row may be another's by now
 	}
 	if !r.newer && r.hasWanted != mem.cleared && r.wanted == mem.value {
@@ -203,6 +208,9 @@ func (m *merge) slow(mem *member) error {
 	prof, err := m.resolve(mem.person, m.at)
 	if err != nil {
 		return err
+	}
+	if prof.id != mem.id && prof.person.sameKey(mem.person) {
+		m.elsewhere[prof.id] = true
 	}
 	old, err := m.traitRow(m.trait, prof.id)
 	if err != nil {

@@ -114,7 +114,10 @@ func (m *merge) byNumbers(s span, list members, rows []number) (done bool, err e
 
 func (m *merge) borneOut(s span, c *changes) (bool, error) {
 	r := rangeOf(s.from)
-	d, _ := rangeIn(m.last, r)
+	d, ok := rangeIn(m.last, r)
+	if !ok {
+		return false, nil
+	}
 	var buf []byte
 	for _, some := range [...][]member{c.joins, c.back} {
 		for i := range some {

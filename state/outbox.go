@@ -26,12 +26,13 @@ func (s *storing) event(it *Item, profile int64) {
 	s.events = append(s.events, e)
 }
 
-// follow moves events that still wait, when their person turns out to be a
-// user. Whoever is the user first has them.
-func (s *storing) follow(anonymous Person, user int64) {
-	old := Person{AnonymousID: anonymous.AnonymousID}.ProfileID()
-	if _, done := s.users[old]; !done {
-		s.users[old] = user
+// follow moves events that still wait, when their people turn out to be a user.
+// Whoever is the user first has them.
+func (s *storing) follow(absorbed []int64, user int64) {
+	for _, old := range absorbed {
+		if _, done := s.users[old]; !done {
+			s.users[old] = user
+		}
 	}
 }
 

@@ -217,7 +217,7 @@ func (t *tx) absorb(anon Person, user, seenAt int64) error {
 	if err != nil {
 		return err
 	}
-	t.absorbed++
+	t.absorbed = append(t.absorbed, old.id)
 	if before != 0 {
 		return nil // another user has what there was
 	}

@@ -215,11 +215,9 @@ func (s *storing) seen(it *Item) (int64, error) {
 		}
 		return prof.id, err
 	}
-	absorbed := s.absorbed
+	absorbed := len(s.absorbed)
 	prof, err := s.resolve(it.Person, at)
-	if s.absorbed > absorbed {
-		s.follow(it.Person, prof.id)
-	}
+	s.follow(s.absorbed[absorbed:], prof.id)
 	if err != nil || it.ClickID == "" || at < prof.clickAt || it.ClickID == prof.clickID {
 		return prof.id, err
 	}
@@ -250,14 +248,12 @@ func (s *storing) change(it *Item) error {
 		return nil
 	}
 	at := earliest(max(s.now, s.d.latest), c.At, c.ReceivedAt)
-	absorbed := s.absorbed
+	absorbed := len(s.absorbed)
 	prof, err := s.resolve(it.Person, at)
 	if err != nil {
 		return fmt.Errorf("store a change of %q: %w", c.Trait.Key, err)
 	}
-	if s.absorbed > absorbed {
-		s.follow(it.Person, prof.id)
-	}
+	s.follow(s.absorbed[absorbed:], prof.id)
 	old, err := s.traitRow(tr, prof.id)
 	if err != nil {
 		return err

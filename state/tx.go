@@ -21,7 +21,7 @@ type tx struct {
 	ran   map[string]int64 // counters of the run
 
 	absent   map[int64]bool // numbers that no profile has; nil where that is not worth knowing
-	absorbed int            // anonymous profiles absorbed in this transaction
+	absorbed []int64        // numbers of the anonymous profiles absorbed in this transaction
 	digested *trait         // whose digest was made in this transaction
 }
 
