@@ -37,8 +37,8 @@ type Decoder struct {
 // until its own [Message.Release].
 //
 // Where a key stands twice in an object the first one counts. Unknown types
-// and keys are accepted. Timestamps that cannot be read are named by
-// [Message.BadTimestamps]. The cost is about 2 µs per kilobyte.
+// and keys are accepted. A timestamp that cannot be read counts as absent. The
+// cost is about 2 µs per kilobyte.
 func (d *Decoder) Decode(line []byte) (*Message, error) {
 	if err := checkBytes(line); err != nil {
 		return nil, err

@@ -56,20 +56,6 @@ func (m *Message) Size() int { return m.size }
 // timeKeys name the timestamps in the order of their fields.
 var timeKeys = [...]string{"timestamp", "originalTimestamp", "sentAt", "receivedAt"}
 
-// BadTimestamps names the timestamps that were sent but could not be read, for
-// example "sentAt". It is nil for nearly every message. It reads all of them,
-// some 100 ns.
-func (m *Message) BadTimestamps() []string {
-	var names []string
-	for i, name := range timeKeys {
-		f := fieldTimestamp + field(i)
-		if (Value{m.top[f]}).Exists() && m.time(f).IsZero() {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
 // EffectiveTime is when what the message tells happened: the timestamp, else
 // originalTimestamp, else receivedAt, else zero. Engage messages put
 // originalTimestamp first, because their timestamp is cut to milliseconds. It

@@ -81,7 +81,6 @@ func TestSamplesSayWhatTheirNotesSay(t *testing.T) {
 		require.Equal(t, "spa_1", c.SpaceID)
 		require.Equal(t, 66179717, c.At.Nanosecond())
 		require.True(t, m.time(fieldSentAt).IsZero())
-		require.Empty(t, m.BadTimestamps())
 		require.True(t, m.Allowed(), "All: false of an Engage copy says nothing")
 	})
 	t.Run("a track call under the customer's own event name", func(t *testing.T) {
@@ -170,7 +169,6 @@ func TestDecodeTakesEveryRawShape(t *testing.T) {
 		m := decode(t, line)
 		require.Equal(t, Identity{AnonymousID: "a"}, m.Identity())
 		require.True(t, m.Allowed())
-		require.Empty(t, m.BadTimestamps())
 	}
 }
 
@@ -228,7 +226,6 @@ func TestTimes(t *testing.T) {
 		require.False(t, ok, text)
 	}
 	m := decode(t, `{"type":"page","timestamp":"soon","sentAt":5,"originalTimestamp":"2026-01-01T00:00:00Z"}`)
-	require.Equal(t, []string{"timestamp", "sentAt"}, m.BadTimestamps())
 	require.Equal(t, "2026-01-01T00:00:00Z", m.EffectiveTime().Format(time.RFC3339Nano))
 	require.Equal(t, "originalTimestamp", m.TimeKey())
 	require.Empty(t, decode(t, `{"type":"page","timestamp":"soon"}`).TimeKey())
