@@ -93,6 +93,8 @@ func (b *bench) diff() ([]line, error) {
 	return b.compare(b.beforeDiff, b.read(b.differing()), b.sortComm(), line{
 		work: fmt.Sprintf("%d %% other members, durable", changed), peer: "DuckDB, `EXCEPT` both ways, durable",
 		unit: seconds, run: b.duckdb(), must: []limit{ratioAtMost(0.7), cpuAtMost(0.5)},
+	}, line{
+		work: fmt.Sprintf("%d %% other members, what it stores", changed), peer: "`sqlite3`, given the rows", unit: seconds, run: b.changesFloor(),
 	})
 }
 

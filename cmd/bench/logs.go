@@ -40,6 +40,8 @@ func (b *bench) events() ([]line, error) {
 	return b.compare(b.fresh, b.someChanges, line{
 		work: "event log: gunzip, decode, de-duplicate, route, outbox, durable", peer: "`zcat`, `jq -c .userId`",
 		unit: seconds, run: peer, must: []limit{ratioAtMost(0.5)},
+	}, line{
+		work: "event log, what it stores", peer: "`sqlite3`, given the rows", unit: seconds, run: b.eventsFloor(),
 	})
 }
 
