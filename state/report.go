@@ -103,8 +103,9 @@ type UnusableInput struct {
 // Status reads a summary. Its cost does not depend on the number of people, but
 // for those whose changes are held.
 func (d *DB) Status(ctx context.Context, runs int) (s Status, err error) {
-	s.Warnings, s.Unusable = []Warning{}, []UnusableInput{}
-	s = Status{Runs: []RunStatus{}, Audiences: []AudienceStatus{}, Sources: []SourceStatus{}, Unlisted: []UnlistedStatus{}} // [] in JSON
+	s = Status{ // [] in JSON
+		Runs: []RunStatus{}, Audiences: []AudienceStatus{}, Sources: []SourceStatus{}, Unlisted: []UnlistedStatus{}, Warnings: []Warning{}, Unusable: []UnusableInput{},
+	}
 	err = d.view(ctx, func(v *view) error {
 		if err := v.get(`SELECT store_id FROM store`, nil, &s.StoreID); err != nil {
 			return err
@@ -200,10 +201,13 @@ func (v *view) counters(s *Status) error {
 
 func (v *view) oldest(s *Status) error {
 	var at sql.NullInt64
-	err := v.get(`SELECT min(at) FROM (
-		SELECT min(created_at) AS at FROM deliveries WHERE status IN (1, 2, 3, 5) AND status > 0
-		UNION ALL SELECT (SELECT min(wanted_at) FROM trait_values WHERE status = st AND status > 0 AND is_exit = ex)
-		FROM (SELECT 1 AS st UNION ALL VALUES (2), (3), (5)), (SELECT 0 AS ex UNION ALL VALUES (1)))`, nil, &at)
+	// One look into the indexes of what is due for each of their parts, and not at
+	// all that is due.
+	err := v.get(`WITH statuses (st) AS (VALUES (1), (2), (3), (5)), bits (b) AS (VALUES (0), (1))
+		SELECT min(at) FROM (
+			SELECT (SELECT min(event_at) FROM deliveries WHERE kind = k AND status = st AND status > 0 AND has_click = b) AS at
+			FROM statuses, bits, (SELECT 'page_load' AS k UNION ALL VALUES ('conversion'))
+			UNION ALL SELECT (SELECT min(wanted_at) FROM trait_values WHERE status = st AND status > 0 AND is_exit = b) FROM statuses, bits)`, nil, &at)
 	s.Oldest = timePtr(at)
 	return err
 }

@@ -1,4 +1,4 @@
--- Rows as the program of schema 4 writes them: u1 was told true and is a member,
+-- Rows as the program of schema 5 writes them: u1 was told true and is a member,
 -- u2 is to be told, u3 has left, a page load waits, an order was delivered.
 INSERT INTO runs (run, kind, started_at, ended_at, heartbeat_at, exit_code, pid, host, version) VALUES (1, 'run', 1795000000000000000, 1795000000000000000, 1795000000000000000, 4, 1, 'h', 'v1');
 INSERT INTO run_counters (run, name, value) VALUES (1, 'found', 5), (1, 'delivered', 2);
