@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"database/sql"
+	"math"
 	"time"
 )
 
@@ -195,22 +196,34 @@ func (c *claiming) take(profile int64) bool {
 }
 
 const selectDue = `SELECT d.id, d.status, d.kind, d.profile_id, d.event, d.event_at, coalesce(d.payload, ''), d.attempts, d.doubt, d.has_click,
-	coalesce(p.click_id, ''), coalesce(p.click_at, 0)
+	coalesce(p.click_id, ''), coalesce(p.click_at, 0), CASE d.status WHEN 1 THEN d.event_at ELSE d.next_attempt_at END, ` + waits + `
 	FROM deliveries d LEFT JOIN profiles p ON p.id = d.profile_id `
 
 // A conversion waits until no earlier page load of its person is open, because
 // impact.com attributes it by them.
-const attributed = ` AND (d.kind <> 'conversion' OR d.created_at < ?4 OR NOT EXISTS (SELECT 1 FROM deliveries o
-	WHERE o.profile_id = d.profile_id AND o.status IN (1, 2, 3, 5) AND o.kind = 'page_load' AND o.event_at <= d.event_at))`
+const waits = `d.kind = 'conversion' AND d.created_at >= ?4 AND EXISTS (SELECT 1 FROM deliveries o
+	WHERE o.profile_id = d.profile_id AND o.status IN (1, 2, 3, 5) AND o.kind = 'page_load' AND o.event_at <= d.event_at)`
 
-// The first of these goes along deliveries_due, the second along
-// deliveries_next: an OR of both would sort the whole queue. SQLite uses a
-// partial index only where its condition stands in the query word for word,
-// hence the "status > 0".
-const (
-	duePending = selectDue + `WHERE d.kind = ?1 AND d.status = 1 AND d.status > 0 AND d.has_click = ?2 AND ?3 > 0` + attributed + ` ORDER BY d.event_at`
-	dueAgain   = selectDue + `WHERE d.status IN (3, 5) AND d.next_attempt_at <= ?3 AND d.kind = ?1 AND d.has_click = ?2` + attributed + ` ORDER BY d.next_attempt_at`
-)
+// The first of these goes along deliveries_next, the second along
+// deliveries_due, each from a position on: an OR of both would sort the whole
+// queue. SQLite uses a partial index only where its condition stands in the query
+// word for word, hence the "status > 0".
+var dueEvents = [...]string{
+	selectDue + `WHERE d.status IN (3, 5) AND d.next_attempt_at <= ?3 AND d.kind = ?1 AND d.has_click = ?2 AND (d.next_attempt_at, d.id) > (?5, ?6) ORDER BY d.next_attempt_at, d.id`,
+	selectDue + `WHERE d.kind = ?1 AND d.status = 1 AND d.status > 0 AND d.has_click = ?2 AND ?3 > 0 AND (d.event_at, d.id) > (?5, ?6) ORDER BY d.event_at, d.id`,
+}
+
+// queue is the rows of one of dueEvents.
+type queue struct {
+	query int
+	kind  Kind
+	click bool
+}
+
+// position is a row's place in its queue.
+type position struct{ at, id int64 }
+
+var oldest = position{at: math.MinInt64}
 
 type deliveryRow struct {
 	id       int64
@@ -225,28 +238,20 @@ type deliveryRow struct {
 	hasClick bool
 	clickID  string
 	clickAt  int64
+	place    int64 // in its queue
+	waits    bool  // for the person's page loads
 }
 
 func (r *deliveryRow) dest() []any {
-	return []any{&r.id, &r.status, &r.kind, &r.profile, &r.event, &r.at, &r.payload, &r.attempts, &r.doubt, &r.hasClick, &r.clickID, &r.clickAt}
+	return []any{&r.id, &r.status, &r.kind, &r.profile, &r.event, &r.at, &r.payload, &r.attempts, &r.doubt, &r.hasClick, &r.clickID, &r.clickAt, &r.place, &r.waits}
 }
 
 func (c *claiming) events(kind Kind, click bool, n int) error {
-	for _, query := range [...]string{dueAgain, duePending} {
+	for query := range dueEvents {
 		if n <= 0 {
 			return nil
 		}
-		var due []deliveryRow
-		err := c.some(query, []any{kind, click, c.now, c.now - int64(c.want.AttributionWait)}, func(rows *sql.Rows) (bool, error) {
-			var r deliveryRow
-			if err := rows.Scan(r.dest()...); err != nil {
-				return false, err
-			}
-			if c.take(r.profile) {
-				due = append(due, r)
-			}
-			return len(due) < n, nil
-		})
+		due, err := c.dueIn(queue{query, kind, click}, n)
 		if err != nil {
 			return err
 		}
@@ -258,6 +263,44 @@ func (c *claiming) events(kind Kind, click bool, n int) error {
 		}
 	}
 	return nil
+}
+
+// mostWaiting bounds how many conversions that wait a turn looks at, for each
+// takes a look at what is open of its person, and a day's worth may wait for as
+// many page loads.
+const mostWaiting = 500
+
+// dueIn gives so many rows of a queue that may go: from the oldest on, or from
+// where the last turn gave up among those that wait.
+func (c *claiming) dueIn(q queue, most int) (due []deliveryRow, err error) {
+	from, ok := c.d.passed[q]
+	alone := len(c.claims) == 0 && len(c.busy) == 0 // nothing goes on that could end their waiting: look at all
+	if !ok || alone {
+		from = oldest
+	}
+	delete(c.d.passed, q)
+	scanned, waiting := 0, 0
+	err = c.each(dueEvents[q.query], []any{q.kind, q.click, c.now, c.now - int64(c.want.AttributionWait), from.at, from.id}, func(rows *sql.Rows) error {
+		var r deliveryRow
+		if err := rows.Scan(r.dest()...); err != nil {
+			return err
+		}
+		if r.waits {
+			if waiting++; waiting == mostWaiting && !alone {
+				c.d.passed[q] = position{r.place, r.id}
+				return errEnough
+			}
+			return nil
+		}
+		if c.take(r.profile) {
+			due = append(due, r)
+		}
+		if scanned++; len(due) == most || scanned == mostScanned {
+			return errEnough
+		}
+		return nil
+	})
+	return due, ignoreEnough(err)
 }
 
 // mostScanned bounds how far a turn looks past people who are busy.

@@ -92,14 +92,15 @@ type DB struct {
 	hashKey    []byte
 	barred     atomic.Pointer[barred]
 	profiles   known
-	recentKeys int            // in recent_event_keys, or unknownKeys
-	keyPart    int64          // of the recent keys, which moves next
-	beat       int64          // the last heartbeat of the run
-	seq        int64          // attempts claimed by this process
-	open       map[int64]bool // profiles with an attempt in flight
-	people     map[int64]bool // profiles claimed in this run
-	credit     [4]float64     // of the classes of the tracking host's queue
-	guards     Guards         // of the run
+	recentKeys int                // in recent_event_keys, or unknownKeys
+	keyPart    int64              // of the recent keys, which moves next
+	beat       int64              // the last heartbeat of the run
+	seq        int64              // attempts claimed by this process
+	open       map[int64]bool     // profiles with an attempt in flight
+	people     map[int64]bool     // profiles claimed in this run
+	passed     map[queue]position // up to where conversions were found to wait
+	credit     [4]float64         // of the classes of the tracking host's queue
+	guards     Guards             // of the run
 }
 
 // Open opens or makes a state file, migrates an older schema and checks the
@@ -109,7 +110,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if err := prepareFile(ctx, o); err != nil {
 		return nil, err
 	}
-	d := &DB{path: o.Path, now: o.Now, at: o.Point, hashKey: o.HashKey, recentKeys: unknownKeys, stmts: map[string]*sql.Stmt{}, open: map[int64]bool{}, people: map[int64]bool{}}
+	d := &DB{path: o.Path, now: o.Now, at: o.Point, hashKey: o.HashKey, recentKeys: unknownKeys, stmts: map[string]*sql.Stmt{}, open: map[int64]bool{}, people: map[int64]bool{}, passed: map[queue]position{}}
 	if d.now == nil {
 		d.now = time.Now
 	}

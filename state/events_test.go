@@ -2,6 +2,7 @@ package state_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -135,4 +136,45 @@ func TestEvents(t *testing.T) {
 		b.settle(state.Delivered, first...)
 		require.Equal(t, []string{"m2"}, b.send())
 	})
+}
+
+// A backlog of conversions that wait must neither be read through in every turn
+// nor hide those that need not wait.
+func TestManyConversionsWait(t *testing.T) {
+	t.Parallel()
+	const n = 1_200
+	b := setup(t)
+	var items []state.Item
+	for i := range n {
+		who := fmt.Sprintf("u%04d", i)
+		items = append(items,
+			state.Item{Person: user(who), Event: event(state.PageLoad, "page "+who, b.now.Add(time.Duration(i)))},
+			state.Item{Person: user(who), Event: event(state.Conversion, "order "+who, b.now.Add(time.Duration(n+i)))})
+	}
+	b.store(append(items, state.Item{Person: user("free"), Event: event(state.Conversion, "order", b.now.Add(time.Hour))})...)
+	turn := func(pageLoads int, outcomes ...state.Outcome) []state.Claim {
+		claims, err := b.db.Turn(context.Background(), outcomes, state.Want{PageLoads: pageLoads, Conversions: 10, AttributionWait: time.Hour})
+		require.NoError(t, err)
+		return claims
+	}
+	first := turn(1)
+	require.Equal(t, []string{"page u0000"}, told(first), "not yet")
+	require.Equal(t, []string{"page u0001"}, told(turn(1)))
+	require.Equal(t, []string{"page u0002", "order"}, told(turn(1)), "each turn goes on behind the last one's")
+
+	require.Equal(t, []string{"order u0000"}, told(turn(0, delivered(first)...)), "from the oldest again")
+
+	b.reopen()
+	again := turn(0)
+	require.ElementsMatch(t, []string{"order", "order u0000"}, told(again))
+	b.store(state.Item{Person: user("late"), Event: event(state.Conversion, "late order", b.now.Add(time.Hour))})
+	require.Equal(t, []string{"late order"}, told(turn(0, delivered(again)...)), "with nothing in flight all are looked at")
+	b.sound()
+}
+
+func delivered(claims []state.Claim) (all []state.Outcome) {
+	for _, c := range claims {
+		all = append(all, state.Outcome{Claim: c, Result: state.Delivered})
+	}
+	return all
 }
