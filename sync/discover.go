@@ -134,7 +134,7 @@ func (p *pass) noteAge(ctx context.Context, f Feed, newest time.Time) error {
 	}
 	if f.MaxAge > 0 && p.now().Sub(newest) > f.MaxAge {
 		p.stale(f.Name(), fmt.Sprintf("its newest input is older than maxAge, %s", f.MaxAge))
-		p.Log.Warn("the source's newest input is too old", "source", f.Name(), "newest", newest, "maxAge", f.MaxAge)
+		p.Log.Warn("the source's newest input is too old", "source", f.Name(), "newest", newest, "maxAge", f.MaxAge.String())
 	}
 	return p.State.NoteSource(ctx, f.Name(), newest, strings.Join(gone, "\n"))
 }

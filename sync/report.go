@@ -60,6 +60,9 @@ func (p *pass) finish(ctx context.Context, err error) (Report, error) {
 	if errors.Is(err, ErrCredentials) && r.Open() > 0 { // it stops both hosts
 		err = fmt.Errorf("%w; %d still due at both hosts, for the next run", err, r.Open())
 	}
+	if n := r.Counts["people_forgotten"]; n > 0 && !p.State.KeepsOut() {
+		p.Log.Warn("delete messages removed people, and nothing keeps them out: what still names them brings them back; set privacy.hashKey", "people", n)
+	}
 	err = errors.Join(err, due, counts)
 	r.ExitCode, r.Note = p.exit(err)
 	if end := p.State.EndRun(ctx, r.ExitCode, r.Note); end != nil {

@@ -213,7 +213,7 @@ func (d *dispatch) stop(api *impactapi.Error, kind state.Kind) {
 func credentialsError(api *impactapi.Error) error {
 	what := "accountSid and apiKey do not belong together, or the token is gone"
 	if api.Status == http.StatusForbidden {
-		what = "the token may not do this: its scopes must include creating conversions (Settings, Technical, API), a read-only token cannot"
+		what = "the token may not do this: its scopes must include creating conversions (Settings, Technical, API), which a read-only token presumably lacks"
 	}
 	return fmt.Errorf("%w: %w; %s", ErrCredentials, api, what)
 }

@@ -24,7 +24,7 @@ tick that comes while a run goes on is skipped. Each run reads the configuration
 anew, so that new credentials count; schedule and time zone hold until a restart. The
 state is held during a run only.
 
-/healthz answers 200 while the daemon keeps to its schedule; /metrics is for
+/healthz answers 200 as long as the daemon is up; /metrics is for
 Prometheus. Runs end as they would by themselves: their exit codes are in the log, in
 the metrics and in impactsync status.
 

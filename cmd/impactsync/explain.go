@@ -115,7 +115,7 @@ func valueText(v *string) string {
 func why(t state.PersonTrait) string {
 	doubt := ""
 	if t.Doubt {
-		doubt = "; something was sent and the answer never came"
+		doubt = "; an answer never came, or nobody can vouch for it since a restore, resync or a second id"
 	}
 	switch t.Status {
 	case "settled":

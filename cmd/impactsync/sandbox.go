@@ -49,8 +49,8 @@ SIGINT or SIGTERM.` + exits("stopped by a signal", "1   the address or the log c
 	f.Float64Var(&config.ResetBefore, "reset-before", 0, "share whose connection is dropped unseen")
 	f.Float64Var(&config.ResetAfter, "reset-after", 0, "share taken, then dropped before the answer")
 	f.StringVar(&limit, "rate-limit", "", "limit of the API host, such as 1000/h; none by default")
-	f.StringVar(&config.AccountSID, "account-sid", "", "the only account taken; any by default")
-	f.StringVar(&config.AuthToken, "auth-token", "", "the only auth token taken; any by default")
+	f.StringVar(&config.AccountSID, "account-sid", "", "the only account taken, with --auth-token; any by default")
+	f.StringVar(&config.AuthToken, "auth-token", "", "the only auth token taken, with --account-sid; any by default")
 	f.StringSliceVar(&config.Campaigns, "campaign", nil, "programs of the account (repeatable); any by default")
 	f.Uint64Var(&config.Seed, "seed", 1, "which requests are spoiled")
 	return c

@@ -24,7 +24,7 @@ sources:
 
 func env(name string) (string, bool) {
 	v, ok := map[string]string{
-		"SID": "IRenv", "TOKEN": "tok\n", "WORKERS": "7", "EVIL": "x\nsources: []\n# ${SID}", "BAD": "hunter2",
+		"SID": "IRenv", "TOKEN": "tok\n", "WORKERS": "7", "EVIL": "x\nsources: []\n# ${SID}", "BAD": "hunter2", "EMPTY": "",
 	}[name]
 	return v, ok
 }
@@ -175,6 +175,8 @@ func TestProblems(t *testing.T) {
 			`impactsync.yaml:8:11: timeZone: no such time zone (an IANA name such as Europe/Berlin)`},
 		"share": {"conversions: {verify: 5}",
 			`impactsync.yaml:8:23: conversions.verify: "5" is no share (off, all, or a share of 0% to 100%, such as 1%)`},
+		"emptied by the environment": {`state: {path: "${EMPTY}"}`,
+			`impactsync.yaml:8:15: state.path: is empty: the environment has no value for ${EMPTY} (give it one, or remove the key for the default)`},
 		"currency": {`defaultCurrency: usd`,
 			`impactsync.yaml:8:18: defaultCurrency: must be three capital letters (an ISO 4217 code such as USD)`},
 	} {
@@ -196,6 +198,7 @@ func TestProblemsOfTheDestination(t *testing.T) {
 			""},
 		"plain http":    {"  pageUrl", "  apiURL: http://api.impact.com\n  pageUrl", "impactsync.yaml:5:11: destination.apiURL: must be https"},
 		"loopback http": {"  pageUrl", "  apiURL: http://127.0.0.1:8090\n  pageUrl", ""},
+		"emptied base":  {"  pageUrl", "  trackingURL: ${EMPTY}\n  pageUrl", "destination.trackingURL: is empty: the environment has no value for ${EMPTY}"},
 		"no address":    {"  pageUrl", "  apiURL: api.impact.com\n  pageUrl", "destination.apiURL: no http address"},
 		"page without a host": {"https://www.example.com/", "/home",
 			"impactsync.yaml:5:12: destination.pageUrl: no web address"},

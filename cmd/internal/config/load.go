@@ -55,6 +55,7 @@ func decode(data []byte, file, folder string, getenv Lookup) (*Config, Problems)
 		return nil, d.problems
 	}
 	l := loader{decoder: d, config: c, folder: folder}
+	l.emptied()
 	l.defaults()
 	l.paths()
 	l.secrets()
@@ -124,6 +125,19 @@ const (
 	defaultStatePath   = "/var/lib/impactsync/state.db"
 	defaultSchedule    = "0 */2 * * *"
 )
+
+// emptied refuses what the environment made empty where the default would do
+// harm: a trial would reach impact.com, or a new state tell everybody again.
+func (l loader) emptied() {
+	c := l.config
+	for key, value := range map[string]string{
+		"destination.trackingURL": c.Destination.TrackingURL, "destination.apiURL": c.Destination.APIURL, "state.path": c.State.Path,
+	} {
+		if raw := l.raw[key]; raw != "" && value == "" {
+			l.problem(key, "is empty: the environment has no value for "+raw, "give it one, or remove the key for the default")
+		}
+	}
+}
 
 func (l loader) defaults() {
 	c := l.config
