@@ -242,7 +242,7 @@ func asides(r impactsync.Report) (lines []string) {
 	add("unusable_value", "trait changes without a usable value")
 	add("cleared", "values cleared, nothing to send")
 	add("released", "events without an answer that were held, let go as delivery.unknown says now")
-	add("dropped", "given up: older than maxEventAge when it was their turn, or as delivery.unknown says")
+	add("dropped", "given up, as delivery.unknown says or because they grew too old")
 	add("unsteady_object", "objects that changed while they were read, read again by the next run")
 	if n["not_sent"] > 0 {
 		lines = append(lines, fmt.Sprintf("messages that are not sent: %s (%s)", humanize.Comma(n["not_sent"]), reasons(n)))
