@@ -10,13 +10,6 @@ import (
 	"strings"
 
 	"gocloud.dev/blob"
-	_ "gocloud.dev/blob/azureblob" // azblob://
-	_ "gocloud.dev/blob/fileblob"  // file://
-	_ "gocloud.dev/blob/gcsblob"   // gs://
-	_ "gocloud.dev/blob/s3blob"    // s3://
-	"gocloud.dev/gcerrors"
-
-	"github.com/impactsync/impactsync/sync/segment"
 )
 
 // Bucket gives the objects under one URL. It is safe for concurrent use.
@@ -54,7 +47,7 @@ func Open(ctx context.Context, rawURL string) (*Bucket, error) {
 	if err != nil {
 		return nil, err
 	}
-	if b.blob, err = blob.DefaultURLMux().OpenBucketURL(ctx, u); err != nil {
+	if b.blob, err = openURL(ctx, u); err != nil {
 		return nil, fmt.Errorf("%s: open the bucket: %s", b.name, scrub(err.Error(), u))
 	}
 	return b, nil
@@ -144,28 +137,4 @@ func scrub(text string, u *url.URL) string {
 		}
 	}
 	return text
-}
-
-// unaddressed is an error with another text.
-type unaddressed struct {
-	error
-	text string
-}
-
-func (e *unaddressed) Error() string { return e.text }
-func (e *unaddressed) Unwrap() error { return e.error }
-
-// explain says what to do about an error of the driver.
-func (b *Bucket) explain(step string, err error) error {
-	if text := err.Error(); segment.HoldsEmail(text) { // the driver names the object
-		err = &unaddressed{err, segment.Redact(text)}
-	}
-	switch gcerrors.Code(err) {
-	case gcerrors.PermissionDenied:
-		return fmt.Errorf("%s: %s: not allowed: the job needs to list the bucket and read its objects (s3:ListBucket and s3:GetObject, and kms:Decrypt if it is encrypted): %w",
-			b.name, step, err)
-	case gcerrors.NotFound:
-		return fmt.Errorf("%s: %s: not found: look at the bucket's name and region: %w", b.name, step, err)
-	}
-	return fmt.Errorf("%s: %s: %w", b.name, step, err)
 }

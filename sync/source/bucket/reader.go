@@ -73,7 +73,7 @@ func (b *Bucket) OpenStart(ctx context.Context, o source.Object, size int64) (*R
 }
 
 func (b *Bucket) newReader(raw *blob.Reader, o source.Object, err error) (*Reader, error) {
-	if gcerrors.Code(err) == gcerrors.NotFound {
+	if codeOf(err) == gcerrors.NotFound {
 		return nil, fmt.Errorf("%s: open %q: %w", b.name, o.Name, source.ErrGone)
 	}
 	if err != nil {
@@ -145,7 +145,7 @@ func (n noted) Read(p []byte) (int, error) {
 		return count, err
 	}
 	n.readErr = err
-	if errors.Is(err, io.EOF) {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		n.readErr = fmt.Errorf("the connection was lost: %s", err.Error())
 	}
 	return count, n.readErr
@@ -170,7 +170,7 @@ func (r *Reader) Read(p []byte) (int, error) {
 
 func (r *Reader) explain(err error) error {
 	switch {
-	case gcerrors.Code(r.readErr) == gcerrors.NotFound:
+	case codeOf(r.readErr) == gcerrors.NotFound:
 		return fmt.Errorf("%s: read %q: %w", r.b.name, r.object.Name, source.ErrGone)
 	case r.readErr != nil:
 		return r.b.explain(fmt.Sprintf("read %q", r.object.Name), r.readErr)
@@ -184,7 +184,7 @@ func (r *Reader) explain(err error) error {
 // one request.
 func (r *Reader) Verify(ctx context.Context) error {
 	now, err := r.b.blob.Attributes(ctx, keyOf(r.object))
-	if gcerrors.Code(err) == gcerrors.NotFound {
+	if codeOf(err) == gcerrors.NotFound {
 		return fmt.Errorf("%s: look at %q again: %w", r.b.name, r.object.Name, source.ErrGone)
 	}
 	if err != nil {
