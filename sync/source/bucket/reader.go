@@ -9,10 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"sync"
 	"time"
 
+	"cloud.google.com/go/storage"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/klauspost/compress/gzip"
 	"gocloud.dev/blob"
 	"gocloud.dev/gcerrors"
@@ -56,19 +59,34 @@ func (r *Reader) Taken() int64 {
 	return n
 }
 
+// stored opens an object's first length bytes (all, if negative) as they are
+// stored. Google, and Go's own HTTP client in front of Azure, would else unzip
+// an object with Content-Encoding: gzip on the way: its size is unknown then,
+// damage looks like a lost connection, and Google cannot resume one.
+func (b *Bucket) stored(ctx context.Context, o source.Object, length int64) (*blob.Reader, error) {
+	ctx = policy.WithHTTPHeader(ctx, http.Header{"Accept-Encoding": {"identity"}}) // Azure alone looks at it
+	return b.blob.NewRangeReader(ctx, keyOf(o), 0, length, &blob.ReaderOptions{BeforeRead: func(as func(any) bool) error {
+		var google **storage.ObjectHandle
+		if as(&google) {
+			*google = (*google).ReadCompressed(true)
+		}
+		return nil
+	}})
+}
+
 // Open opens an object for reading from its start. Whether it is gzip (one or
 // more members) its first two bytes tell, never its name or its metadata:
 // Segment's files carry Content-Encoding: gzip, which some clients undo and
 // some do not.
 func (b *Bucket) Open(ctx context.Context, o source.Object) (*Reader, error) {
-	raw, err := b.blob.NewReader(ctx, keyOf(o), nil)
+	raw, err := b.stored(ctx, o, -1)
 	return b.newReader(raw, o, err)
 }
 
 // OpenStart opens an object to read only what its first bytes hold. size is
 // counted before decoding.
 func (b *Bucket) OpenStart(ctx context.Context, o source.Object, size int64) (*Reader, error) {
-	raw, err := b.blob.NewRangeReader(ctx, keyOf(o), 0, min(size, o.Size), nil)
+	raw, err := b.stored(ctx, o, min(size, o.Size))
 	return b.newReader(raw, o, err)
 }
 
@@ -117,7 +135,7 @@ func (r *Reader) detect() error {
 // slowly reads a broken gzip stream once more with the standard library, which
 // gives everything before the break; the fast reader holds back its last block.
 func (r *Reader) slowly() error {
-	raw, err := r.b.blob.NewReader(context.Background(), keyOf(r.object), nil)
+	raw, err := r.b.stored(context.Background(), r.object, -1)
 	if err != nil {
 		return r.b.explain(fmt.Sprintf("open %q", r.object.Name), err)
 	}
