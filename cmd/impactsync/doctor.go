@@ -25,6 +25,7 @@ type finding struct {
 type doctor struct {
 	*app
 	config   *config.Config
+	valid    bool // the configuration is
 	findings []finding
 }
 
@@ -66,7 +67,11 @@ func (a *app) doctor(ctx context.Context) error {
 	if err := d.checkConfig(); err != nil {
 		return err
 	}
-	d.checkHosts(ctx)
+	if d.valid {
+		d.checkHosts(ctx)
+	} else { // a host that may not get the token, by http for one, is not asked either
+		d.warn("hosts", "mend the configuration first", "not asked")
+	}
 	d.checkSources(ctx)
 	d.checkState(ctx)
 	if err := a.result(d.findings, d.write); err != nil {
@@ -96,15 +101,15 @@ func (d *doctor) write(w io.Writer) {
 	})
 }
 
-// checkConfig goes on with a configuration that only lacks a secret; without
-// any there is nothing to look at.
+// checkConfig goes on with a configuration that has problems, for what they do
+// not concern; without any there is nothing to look at.
 func (d *doctor) checkConfig() error {
 	var err error
 	if d.config, err = d.look(); err != nil {
 		return err
 	}
 	if c, err := d.load(); err == nil {
-		d.config = c
+		d.config, d.valid = c, true
 		d.ok("configuration", "%s", d.app.config)
 	} else {
 		d.bad("configuration", "impactsync config check lists all problems", err, usageExit)

@@ -346,7 +346,7 @@ maxEventAge: "${BAD}"
 `).Error()
 	require.NotContains(t, got, "hunter2")
 	for _, want := range []string{
-		`read the Auth Token from "${BAD}": no such file`, `"${BAD}" is the name of sources[1] already`, `"${BAD}" is none of events, audiences`,
+		`read the Auth Token from ${BAD}: no such file`, `"${BAD}" is the name of sources[1] already`, `"${BAD}" is none of events, audiences`,
 		`"[${BAD}" is no pattern`, `a second full list for the trait key of the name "${BAD}"`, `"${BAD} " is no trait key`, `"${BAD}" is no cron schedule`,
 	} {
 		require.Contains(t, got, want)

@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -44,7 +45,8 @@ func (l loader) secret(s secretOf) {
 	}
 	text, mode, err := readSecret(*s.file)
 	if err != nil {
-		l.problem(key, fmt.Sprintf("read %s from %s: %v", s.what, l.quote(key, *s.file), err), "the file holds "+s.what+" and nothing else")
+		// Not by its name: the secret itself may stand here by mistake.
+		l.problem(key, fmt.Sprintf("read %s from %s: %v", s.what, cmp.Or(l.raw[key], "the file that is named here"), err), "the file holds "+s.what+" and nothing else")
 		return
 	}
 	*s.value = Secret(text)
