@@ -410,10 +410,27 @@ func TestLists(t *testing.T) {
 		b := setup(t)
 		b.list("vip", state.Guard{}, "u1")
 		err := b.db.Store(context.Background(), state.Batch{Object: state.Object{Source: "web", Name: "log"}, Items: []state.Item{
-			{Person: user("u2"), Change: &state.Change{Trait: audience("vip"), Value: "true", At: b.now}},
+			{Line: 7, Person: user("u2"), Change: &state.Change{Trait: audience("vip"), Value: "true", At: b.now}},
 		}})
 		require.ErrorIs(t, err, state.ErrAuthority)
-		require.ErrorContains(t, err, `"vip"`)
+		require.ErrorContains(t, err, `log line 7: two inputs feed one trait: "vip"`)
+	})
+
+	t.Run("a message that calls an audience a computed trait is rejected, and stops nothing", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.change(user("u1"), "vip", "true", b.now)
+		other := audience("vip")
+		other.Class = state.Computed
+		b.store(
+			state.Item{Line: 8, Person: user("u2"), Change: &state.Change{Trait: other, Value: "5", At: b.now}},
+			state.Item{Line: 9, Person: user("u3"), Change: &state.Change{Trait: audience("vip"), Value: "true", At: b.now}},
+		)
+		require.ElementsMatch(t, []string{"u1 vip=true", "u3 vip=true"}, b.send())
+		rejected, err := b.db.Rejected(context.Background(), state.Filter{})
+		require.NoError(t, err)
+		require.Equal(t, []string{"web", "log", "8", `two inputs feed one trait in two ways: "vip" is known as audience, and this says computed: give one of them another key`}, rejected.Rows[0][:4])
+		b.sound()
 	})
 
 	t.Run("with authority latest the newer of list and message counts", func(t *testing.T) {

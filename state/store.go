@@ -234,14 +234,14 @@ func (s *storing) change(it *Item) error {
 		return nil
 	}
 	tr, err := s.trait(c.Trait)
-	if errors.Is(err, ErrTooManyTraits) {
+	if errors.Is(err, ErrTooManyTraits) || errors.Is(err, errOtherClass) { // anybody can send one such message: it must not stop the others
 		return s.reject([]Rejected{{Source: s.source, Object: s.name, Line: it.Line, Reason: err.Error()}})
 	}
 	if err != nil {
 		return err
 	}
 	if err := s.feed(tr, s.source, false); err != nil {
-		return err
+		return fmt.Errorf("%s line %d: %w", s.name, it.Line, err)
 	}
 	if tr.authority == AuthorityList && tr.listSource != "" {
 		s.countRun("not_authority", 1)

@@ -33,6 +33,10 @@ const (
 // them counts. Nothing was stored.
 var ErrAuthority = errors.New("two inputs feed one trait")
 
+// errOtherClass says that one input calls an audience what another calls a
+// computed trait.
+var errOtherClass = fmt.Errorf("%w in two ways", ErrAuthority)
+
 type trait struct {
 	id            int64
 	key           string
@@ -340,7 +344,7 @@ func (t *tx) trait(info TraitInfo) (*trait, error) {
 		return tr, nil
 	}
 	if tr.class != info.Class {
-		return nil, fmt.Errorf("%w: %q is an %s in the state and %s in the input; give one of them another key", ErrAuthority, info.Key, tr.class, info.Class)
+		return nil, fmt.Errorf("%w: %q is known as %s, and this says %s: give one of them another key", errOtherClass, info.Key, tr.class, info.Class)
 	}
 	if tr.authority != info.Authority {
 		tr.authority = info.Authority

@@ -82,7 +82,7 @@ var hints = []struct {
 	{state.ErrMissing, "nothing was run with this state.path yet; impactsync plan shows what a first run would send"},
 	{syscall.ENOSPC, temporaryHint}, // SQLite's own is state.ErrFull: what else grows is temporary
 	{state.ErrFull, "free some space or enlarge the volume, then run again; nothing is lost"},
-	{state.ErrAuthority, "set authority: list, changes or latest for the key, under audiences in the configuration"},
+	{state.ErrAuthority, "set authority: list, changes or latest for the key, under audiences in the configuration; or leave it out of the messages with traits.exclude"},
 	{impactsync.ErrConfig, "nothing was changed; mend the configuration, then: impactsync plan"},
 	{impactsync.ErrBreaker, "nothing is lost; impactsync doctor tells whether impact.com answers, then run again"},
 	{impactsync.ErrHostDown, "nothing is lost; impactsync doctor tells whether impact.com answers, then run again"},
