@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -289,4 +290,15 @@ func (d *DB) ListVanished(ctx context.Context, key string) (done bool, err error
 		return v.get(`SELECT g.objects FROM traits t JOIN generations g ON g.id = t.generation WHERE t.key = ?`, []any{key}, &objects)
 	})
 	return !objects.Valid || objects.String == "", err
+}
+
+// ListRead reports whether a list of these objects, in this order, was applied
+// to a trait. The same objects may be known from another one: a key is changed
+// in the configuration, and the files stay.
+func (d *DB) ListRead(ctx context.Context, key string, objects []string) (read bool, err error) {
+	err = d.view(ctx, func(v *view) error {
+		return v.get(`SELECT EXISTS (SELECT 1 FROM traits t JOIN generations g ON g.trait_id = t.id WHERE t.key = ? AND g.objects = ? AND g.state <> 'applying')`,
+			[]any{key, strings.Join(objects, "\n")}, &read)
+	})
+	return read, err
 }

@@ -60,9 +60,13 @@ func (p *pass) listInfo(f Feed, in source.Input) state.ListInfo {
 	return info
 }
 
-// sameParts reports whether every part is as it was when it was last read.
+// sameParts reports whether every part is as it was when it was last read for
+// this trait.
 func (p *pass) sameParts(ctx context.Context, f Feed, in source.Input) (bool, error) {
+	var names []string
+	unusable := false
 	for _, o := range in.Objects {
+		names = append(names, o.Name)
 		known, found, err := p.State.ObjectState(ctx, f.Name(), o.Name)
 		if err != nil {
 			return false, err
@@ -70,12 +74,15 @@ func (p *pass) sameParts(ctx context.Context, f Feed, in source.Input) (bool, er
 		if !found || !unchanged(known, o) {
 			return false, nil
 		}
-		if known.Problem != "" {
+		if unusable = unusable || known.Problem != ""; known.Problem != "" {
 			p.stale(f.Name(), fmt.Sprintf("the list of %s still cannot be used: %s", in.Key, known.Problem))
 			p.Log.Warn("a list still cannot be used", "source", f.Name(), "trait", in.Key, "why", known.Problem)
 		}
 	}
-	return len(in.Objects) > 0, nil
+	if len(names) == 0 || unusable {
+		return len(names) > 0, nil
+	}
+	return p.State.ListRead(ctx, in.Key, names)
 }
 
 func (r *reader) members(ctx context.Context, list *state.List, b source.Batch) error {
