@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,6 +20,10 @@ import (
 var (
 	// ErrUnusable: not a SQLite file, damaged, or not readable and writable.
 	ErrUnusable = errors.New("the state file cannot be used")
+	// ErrNotWritable: a file that may not be opened for writing, or its folder.
+	ErrNotWritable = fmt.Errorf("%w: it and its folder must be writable", ErrUnusable)
+	// ErrMoved: the file was opened and is not in its place any more.
+	ErrMoved = fmt.Errorf("%w: it was moved, removed or replaced while it was in use, and what was done since stands in the old one alone", ErrUnusable)
 	// ErrNewer: written by a newer version of this program.
 	ErrNewer = errors.New("the state file is newer than this program")
 	// ErrOlder: written by an older version, and opened for reading only. Opening
@@ -76,6 +79,7 @@ type Options struct {
 // wait for each other.
 type DB struct {
 	path    string
+	file    fs.FileInfo // as it was opened
 	pool    *sql.DB
 	writer  *sql.Conn
 	readers *sql.DB
@@ -113,6 +117,10 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	d := &DB{path: o.Path, now: o.Now, at: o.Point, hashKey: o.HashKey, recentKeys: unknownKeys, stmts: map[string]*sql.Stmt{}, open: map[int64]bool{}, people: map[int64]bool{}, passed: map[queue]position{}}
 	if d.now == nil {
 		d.now = time.Now
+	}
+	var err error
+	if d.file, err = os.Stat(o.Path); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnusable, err)
 	}
 	if err := d.connect(ctx, o.ReadOnly); err != nil {
 		_ = d.Close()
@@ -234,7 +242,7 @@ func prepareFile(ctx context.Context, o Options) error {
 	}
 	f, err := os.OpenFile(o.Path, os.O_RDWR, 0)
 	if err != nil {
-		return fmt.Errorf("%w: it must be writable: %w", ErrUnusable, err)
+		return fmt.Errorf("%w: %w", ErrNotWritable, err)
 	}
 	defer f.Close()
 	if info.Mode().Perm()&0o077 != 0 {
@@ -272,7 +280,7 @@ func classify(path string, err error) error {
 	case sqlite3.ErrCorrupt:
 		return fmt.Errorf("%w: %s is damaged; restore a backup: %w", ErrUnusable, path, err)
 	case sqlite3.ErrReadonly, sqlite3.ErrCantOpen, sqlite3.ErrPerm, sqlite3.ErrAuth:
-		return fmt.Errorf("%w: %s and its folder %s must be writable: %w", ErrUnusable, path, filepath.Dir(path), err)
+		return fmt.Errorf("%w: %s: %w", ErrNotWritable, path, err)
 	case sqlite3.ErrFull, sqlite3.ErrIoErr:
 		return fmt.Errorf("%w at %s: free some space, then run again: %w", ErrFull, path, err)
 	}

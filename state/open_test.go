@@ -142,3 +142,13 @@ func TestBackupAndRestore(t *testing.T) {
 	require.Equal(t, []string{"u1 vip=true"}, b.send(), "what was told is said again")
 	b.sound()
 }
+
+func TestAFileThatIsMovedAway(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	require.NoError(t, os.Rename(b.path, b.path+".old"))
+	err := b.db.EndRun(context.Background(), 0, "")
+	require.ErrorIs(t, err, state.ErrMoved)
+	require.ErrorIs(t, err, state.ErrUnusable, "exit 12")
+	require.ErrorContains(t, err, b.path)
+}

@@ -246,7 +246,16 @@ func (d *DB) EndRun(ctx context.Context, exitCode int, note string) error {
 		return err
 	})
 	d.run = 0
-	return err
+	return errors.Join(err, d.inPlace())
+}
+
+// inPlace fails when the file is not the one any more that was opened.
+func (d *DB) inPlace() error {
+	now, err := os.Stat(d.path)
+	if err != nil || !os.SameFile(d.file, now) {
+		return fmt.Errorf("%w: %s", ErrMoved, d.path)
+	}
+	return nil
 }
 
 // ObjectState looks up how far an object was read.

@@ -46,9 +46,9 @@ func (h *hostLimit) broken() error {
 	return h.breaker.err
 }
 
-// silent is the error of a host that nothing got through to in this run, although
+// down is the error of a host that nothing got through to in this run, although
 // too little was tried to open its breaker; nil where nothing is due there.
-func (h *hostLimit) silent(due int64) error {
+func (h *hostLimit) down(due int64) error {
 	if !h.failedAll() || due == 0 {
 		return nil
 	}
@@ -64,9 +64,9 @@ func (h *hostLimit) failedAll() bool {
 	return h.breaker.failures > 0 && !h.breaker.alive && h.breaker.err == nil
 }
 
-// silent names the hosts that nothing got through to. A run that was told to
+// hostsDown names the hosts that nothing got through to. A run that was told to
 // stop cut its requests off itself.
-func (p *pass) silent(ctx context.Context) error {
+func (p *pass) hostsDown(ctx context.Context) error {
 	if ended(ctx) || !p.limits.tracking.failedAll() && !p.limits.api.failedAll() {
 		return nil
 	}
@@ -74,7 +74,7 @@ func (p *pass) silent(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(p.limits.tracking.silent(traits.Open()+pageLoads.Open()), p.limits.api.silent(conversions.Open()))
+	return errors.Join(p.limits.tracking.down(traits.Open()+pageLoads.Open()), p.limits.api.down(conversions.Open()))
 }
 
 func ended(ctx context.Context) bool { return ctx.Err() != nil }

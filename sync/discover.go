@@ -54,7 +54,7 @@ func (p *pass) discover(ctx context.Context) ([]inputs, error) {
 // cannotRead notes a source that could not be read: the others go on.
 func (p *pass) cannotRead(f Feed, err error) {
 	p.unread = append(p.unread, err)
-	if _, lists := f.Source.(missing); !lists {
+	if _, lists := f.Source.(missing); !lists { // the other kind of source holds events
 		p.eventsGap = true
 	}
 	p.Log.Error("a source cannot be read; the others go on", "source", f.Name(), "error", err)
@@ -64,11 +64,12 @@ func (p *pass) list(ctx context.Context, f Feed) (inputs, error) {
 	in := inputs{feed: f}
 	var newest time.Time
 	var rejected []state.Rejected
+	var notNoted error
 	reject := func(obj source.Object, line int64, reason string) {
-		if p.isKnownBad(ctx, f.Name(), obj, reason) {
-			return
+		again, err := p.unusable(ctx, f.Name(), obj, reason)
+		if notNoted = errors.Join(notNoted, err); err == nil && !again {
+			rejected = append(rejected, state.Rejected{Source: f.Name(), Object: obj.Name, Line: line, Reason: reason})
 		}
-		rejected = append(rejected, state.Rejected{Source: f.Name(), Object: obj.Name, Line: line, Reason: reason})
 	}
 	for one, err := range f.Inputs(ctx, reject) {
 		if errors.Is(err, source.ErrConfig) {
@@ -92,7 +93,7 @@ func (p *pass) list(ctx context.Context, f Feed) (inputs, error) {
 			return inputs{}, stored(err)
 		}
 	}
-	if err := p.State.Reject(ctx, rejected); err != nil {
+	if err := errors.Join(notNoted, p.State.Reject(ctx, rejected)); err != nil {
 		return inputs{}, stored(err)
 	}
 	if in.logs { // of lists not every object is an input
@@ -111,18 +112,19 @@ func (p *pass) stale(name, why string) {
 	}
 }
 
-// isKnownBad reports whether an object was rejected before as it is now. Its
-// rows in rejected_input are not repeated; the source counts as stale as long as it lies there.
-func (p *pass) isKnownBad(ctx context.Context, name string, obj source.Object, reason string) bool {
+// unusable notes an object that cannot be used, and tells whether it was noted
+// before as it is now: then its rows in rejected_input are not repeated. The
+// source counts as stale as long as the object lies there.
+func (p *pass) unusable(ctx context.Context, name string, obj source.Object, reason string) (again bool, err error) {
 	p.stale(name, fmt.Sprintf("%s cannot be used: %s", segment.Redact(obj.Name), reason))
 	p.Log.Warn("an object cannot be used", "source", name, "object", segment.Redact(obj.Name), "why", reason)
 	known, found, err := p.State.ObjectState(ctx, name, obj.Name)
-	if err == nil && found && unchanged(known, obj) {
-		return true
+	if err != nil || found && unchanged(known, obj) {
+		return true, err
 	}
 	o := position(name, obj, source.Position{})
 	o.Problem = reason
-	return p.State.Store(ctx, state.Batch{Object: o}) != nil
+	return false, p.State.Store(ctx, state.Batch{Object: o})
 }
 
 func (p *pass) noteAge(ctx context.Context, f Feed, newest time.Time) error {

@@ -75,6 +75,8 @@ var hints = []struct {
 	{state.ErrNewer, "use the version of impactsync that wrote the state, or a newer one"},
 	{state.ErrOlder, "impactsync state backup FILE, then impactsync state migrate; the next run brings it forward, too"},
 	{state.ErrNetwork, "put the state on a local disk or a block volume; --allow-network-filesystem overrides, where one host alone uses it and its locks and shared memory hold"},
+	{state.ErrMoved, "put the old file back before the next run: without it everybody is told again"},
+	{state.ErrNotWritable, "look at the owner and the mode of the state file and its folder, and at the user that the job runs as; nothing is lost"},
 	{state.ErrUnusable, "look with impactsync doctor and state check; state restore FILE puts a backup back"},
 	{impactsync.ErrCredentials, "impactsync doctor checks the credentials; nothing was marked refused and everything stays pending"},
 	{state.ErrHashKey, "put the hash key back (privacy.hashKey or hashKeyFile): without it forgotten people would come back"},
