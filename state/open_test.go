@@ -152,3 +152,20 @@ func TestAFileThatIsMovedAway(t *testing.T) {
 	require.ErrorIs(t, err, state.ErrUnusable, "exit 12")
 	require.ErrorContains(t, err, b.path)
 }
+
+func TestAFileInTheMakingIsNoState(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "state.db")
+	for _, name := range []string{path, path + ".making"} { // as a kill in the first moment leaves them
+		require.NoError(t, os.WriteFile(name, nil, 0o600))
+	}
+	_, err := state.Open(context.Background(), state.Options{Path: path, ReadOnly: true, Older: true})
+	require.ErrorIs(t, err, state.ErrMissing)
+	db, err := state.Open(context.Background(), state.Options{Path: path, Create: true, Binding: &binding})
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+	require.NoFileExists(t, path+".making")
+	db, err = state.Open(context.Background(), state.Options{Path: path, ReadOnly: true})
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+}
