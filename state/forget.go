@@ -160,7 +160,13 @@ func (f *forgetting) riders(prof profile, name string) error {
 // rows removes everything under one profile's number.
 func (f *forgetting) rows(id int64) error {
 	f.d.profiles.clear()
-	for _, tr := range f.d.traits {
+	traits := f.d.traits
+	if known, err := f.get(`SELECT 1 FROM profiles WHERE id = ?`, []any{id}, new(int)); err != nil {
+		return err
+	} else if !known { // there are events at most, and traits may be many
+		traits = nil
+	}
+	for _, tr := range traits {
 		r, err := f.traitRow(tr, id)
 		if err != nil {
 			return err

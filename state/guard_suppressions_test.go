@@ -36,6 +36,77 @@ func (b *bench) view(id string) {
 	}})
 }
 
+// Of whom there are events and nothing else, there is no row of their own.
+func TestSuppressedPeopleKnownByEventsOnly(t *testing.T) {
+	t.Parallel()
+	both := func(b *bench, people ...string) {
+		for _, id := range people {
+			for _, kind := range []state.Kind{state.PageLoad, state.Conversion} {
+				b.store(state.Item{Person: user(id), SeenAt: b.now, Event: &state.Event{
+					Key: string(kind) + id, MessageID: string(kind) + id, Kind: kind, Name: "event", EventType: "sale", OrderID: string(kind) + id, At: b.now, Payload: []byte(`{"userId":"` + id + `"}`),
+				}})
+			}
+		}
+	}
+	hold := state.Want{Kinds: map[state.Kind]state.Policy{state.PageLoad: state.Hold, state.Conversion: state.Hold}}
+	for name, become := range map[string]func(*bench, []state.Claim){
+		"pending":     func(b *bench, c []state.Claim) { b.settle(state.Unsent, c...) },
+		"retry later": func(b *bench, c []state.Claim) { b.settle(state.RetryLater, c...) },
+		"unknown":     func(b *bench, c []state.Claim) { b.settle(state.Unknown, c...) },
+		"in flight":   func(*bench, []state.Claim) {},
+		"refused":     func(b *bench, c []state.Claim) { b.settle(state.Refused, c...) },
+		"held": func(b *bench, claims []state.Claim) {
+			for _, c := range claims {
+				_, err := b.db.Turn(context.Background(), []state.Outcome{{Claim: c, Result: state.Unknown, Error: "test"}}, hold)
+				require.NoError(b.t, err)
+			}
+		},
+	} {
+		t.Run(name+" events go", func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			both(b, "u0")
+			claims := b.claim()
+			require.Len(t, claims, 1, "the order waits for the page load")
+			become(b, claims)
+			e, err := b.db.Explain(context.Background(), "u0")
+			require.NoError(t, err)
+			require.ElementsMatch(t, []string{name, "pending"}, []string{e.Events[0].Status, e.Events[1].Status})
+			both(b, "u9")
+			require.Equal(t, state.Suppressed{}, b.suppress(1))
+			require.Zero(t, b.number(`SELECT count(*) FROM deliveries WHERE message_id LIKE '%u0'`))
+			require.Zero(t, b.number(`SELECT (SELECT count(*) FROM suppressions) + (SELECT count(*) FROM attempts)`))
+			b.sound()
+			b.now = b.now.Add(time.Hour)
+			b.reopen()
+			require.Len(t, append(b.send(), b.send()...), 2, "of the bystander")
+			b.sound()
+		})
+	}
+
+	t.Run("the guard counts them, shows them, and approved they go", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.most = limit(30, 2)
+		b.reopen()
+		both(b, "u0", "u1", "u8", "u9")
+		require.Equal(t, state.Suppressed{}, b.suppress(1), "one of four")
+		both(b, "u2")
+		b.store(state.Item{Person: user("u3"), SeenAt: b.now, ClickID: "c"}) // no event, but a row of their own
+		b.reopen()
+		s := b.suppress(3)
+		require.EqualValues(t, 2, s.Held)
+		require.Equal(t, "2 of 5 people known would be suppressed (40 %): more than 30 % and at least 2", s.Reason)
+		require.Equal(t, []string{"u1", "u2"}, b.held()[0].Sample)
+		b.approve("", state.Suppressions, 2)
+		b.reopen()
+		require.Equal(t, state.Suppressed{Reason: s.Reason}, b.suppress(3))
+		require.Zero(t, b.number(`SELECT count(*) FROM deliveries WHERE message_id LIKE '%u1' OR message_id LIKE '%u2'`))
+		require.Len(t, append(b.send(), b.send()...), 4)
+		b.sound()
+	})
+}
+
 func TestSuppressionsAreJudged(t *testing.T) {
 	t.Parallel()
 	shop := func(t *testing.T) *bench {
