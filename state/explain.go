@@ -59,6 +59,7 @@ type Explanation struct {
 	AbsorbedInto string          `json:"absorbed_into,omitempty"`
 	ClickID      string          `json:"click_id,omitempty"`
 	Anonymous    []string        `json:"absorbed_anonymous_ids,omitempty"`
+	SameAddress  []string        `json:"same_address,omitempty"` // others known by the address that was asked for
 	Traits       []PersonTrait   `json:"traits"`
 	Events       []PersonEvent   `json:"events"`
 	Attempts     []PersonAttempt `json:"attempts"`
@@ -71,12 +72,21 @@ func isoText(column string) string { return "coalesce(" + fmt.Sprintf(iso, colum
 const statusWords = `CASE %s WHEN 0 THEN 'settled' WHEN 1 THEN 'pending' WHEN 2 THEN 'in flight' WHEN 3 THEN 'retry later' WHEN 4 THEN 'refused' WHEN 5 THEN 'unknown' ELSE 'held' END`
 
 // Explain gives everything known of the person with this user id, or else this
-// anonymous id or e-mail hash. ErrNotFound means that the state knows nothing.
+// anonymous id, or else of the first who is known by this SHA-1 of an address;
+// SameAddress names the others. ErrNotFound means that the state knows nothing.
+// Only a SHA-1 that is nobody's id costs more than some look-ups: it reads all
+// profiles and the content of everything that is due.
 func (d *DB) Explain(ctx context.Context, id string) (e Explanation, err error) {
 	err = d.view(ctx, func(v *view) error {
-		for _, p := range []Person{{UserID: id}, {AnonymousID: id}, {EmailSHA1: id}} {
+		for _, p := range Named(id) {
 			known, err := v.person(p, &e)
-			if err != nil || known {
+			if err != nil || known && p.EmailSHA1 == "" {
+				return err
+			}
+			if p.EmailSHA1 == "" {
+				continue
+			}
+			if known, err = v.address(p.EmailSHA1, known, &e); err != nil || known {
 				return err
 			}
 		}
@@ -85,40 +95,71 @@ func (d *DB) Explain(ctx context.Context, id string) (e Explanation, err error) 
 	return e, err
 }
 
+// address explains the first who is known by a hashed address, unless somebody
+// is explained already who is known by nothing else.
+func (v *view) address(hash string, known bool, e *Explanation) (bool, error) {
+	people, err := withAddress(v, hash)
+	if err != nil {
+		return false, err
+	}
+	var others []string
+	for _, prof := range people {
+		kind, key := prof.person.kindAndKey()
+		switch {
+		case kind == 'e': // explained by key
+		case !known:
+			known = true
+			if err := v.explain(prof, e); err != nil {
+				return false, err
+			}
+		case len(others) < mostOthers:
+			others = append(others, key)
+		}
+	}
+	e.SameAddress = others
+	return known, nil
+}
+
+// mostOthers bounds the lists of ids in an explanation.
+const mostOthers = 100
+
 func (v *view) person(p Person, e *Explanation) (known bool, err error) {
-	*e = Explanation{UserID: p.UserID, AnonymousID: p.AnonymousID, EmailSHA1: p.EmailSHA1, Traits: []PersonTrait{}, Events: []PersonEvent{}, Attempts: []PersonAttempt{}}
 	id := p.ProfileID()
 	for { // past clashes
 		var prof profile
 		if err := v.get(selectProfile, []any{id}, prof.dest()...); err != nil {
 			return false, err
 		}
-		if prof.id != 0 && !p.sameKey(prof.person) {
-			id = nextID(id)
-			continue
+		switch {
+		case prof.id == 0: // of events alone, if at all
+			err := v.explain(profile{id: id, person: p}, e)
+			return len(e.Traits)+len(e.Events)+len(e.Attempts) > 0, err
+		case p.sameKey(prof.person):
+			return true, v.explain(prof, e)
 		}
-		if prof.absorbed != 0 {
-			if err := v.get(selectProfile, []any{prof.absorbed}, prof.dest()...); err != nil {
-				return false, err
-			}
-			e.AbsorbedInto = prof.person.UserID
-		}
-		if prof.id != 0 {
-			id, known = prof.id, true
-			e.UserID, e.AnonymousID, e.EmailSHA1, e.ClickID = prof.person.UserID, prof.person.AnonymousID, prof.person.EmailSHA1, prof.clickID
-		}
-		break
+		id = nextID(id)
 	}
+}
+
+func (v *view) explain(prof profile, e *Explanation) error {
+	*e = Explanation{Traits: []PersonTrait{}, Events: []PersonEvent{}, Attempts: []PersonAttempt{}}
+	if prof.absorbed != 0 {
+		if err := v.get(selectProfile, []any{prof.absorbed}, prof.dest()...); err != nil {
+			return err
+		}
+		e.AbsorbedInto = prof.person.UserID
+	}
+	e.UserID, e.AnonymousID, e.EmailSHA1, e.ClickID = prof.person.UserID, prof.person.AnonymousID, prof.person.EmailSHA1, prof.clickID
 	for _, step := range []func(int64, *Explanation) error{v.aliases, v.traitsOf, v.eventsOf, v.attemptsOf} {
-		if err := step(id, e); err != nil {
-			return false, err
+		if err := step(prof.id, e); err != nil {
+			return err
 		}
 	}
-	return known || len(e.Traits)+len(e.Events)+len(e.Attempts) > 0, nil
+	return nil
 }
 
 func (v *view) aliases(id int64, e *Explanation) error {
-	return v.each(`SELECT coalesce(anonymous_id, '') FROM profiles WHERE absorbed_into = ? LIMIT 100`, []any{id}, func(rows *sql.Rows) error {
+	return v.each(`SELECT coalesce(anonymous_id, '') FROM profiles WHERE absorbed_into = ? LIMIT ?`, []any{id, mostOthers}, func(rows *sql.Rows) error {
 		var a string
 		err := rows.Scan(&a)
 		e.Anonymous = append(e.Anonymous, a)

@@ -16,6 +16,10 @@ import (
 // Where the file was opened with a hash key, keyed hashes of the ids stay, and
 // nothing of the person is taken in again until [DB.Readmit]; then a person who
 // is not known is no error. It may run beside a run of another process.
+//
+// It reads all profiles once. With a hashed address alone everybody goes who is
+// known by it: that reads the content of everything that is due, too, while a run
+// beside it waits to write.
 func (d *DB) Forget(ctx context.Context, p Person) (removed int64, err error) {
 	return removed, d.update(ctx, func(t *tx) error {
 		if err := errors.Join(t.loadTraits(), t.checkHashKey()); err != nil {
@@ -49,30 +53,18 @@ func newForgetting(t *tx) *forgetting {
 	return f
 }
 
-// everybody forgets the person, and whoever is a user with this hashed address.
+// everybody forgets the person and, by an address alone, whoever is known by it.
 func (f *forgetting) everybody(p Person) error {
 	if err := f.person(p); err != nil || p.UserID != "" || p.AnonymousID != "" {
 		return err
 	}
-	var users []int64
-	err := f.each(`SELECT id FROM profiles WHERE email_sha1 = ?`, []any{p.EmailSHA1}, func(rows *sql.Rows) error {
-		var id int64
-		err := rows.Scan(&id)
-		users = append(users, id)
-		return err
-	})
+	people, err := withAddress(f, p.EmailSHA1)
 	if err != nil {
 		return err
 	}
-	for _, id := range users {
-		prof, found, err := f.byID(id)
-		if err != nil {
+	for _, prof := range people {
+		if err := f.profile(prof, p.EmailSHA1); err != nil {
 			return err
-		}
-		if found {
-			if err := f.profile(prof, p.EmailSHA1); err != nil {
-				return err
-			}
 		}
 	}
 	return nil

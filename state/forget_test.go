@@ -203,6 +203,85 @@ func TestForgottenStayOut(t *testing.T) {
 	})
 }
 
+// address is the SHA-1 of one, in these tests.
+const address = "5baa61e4c9b93f3f0682250b6cf8331b7ee68fd8"
+
+// page stores a page call whose content is as the mapping reduces it.
+func (b *bench) page(id string, p state.Person, payload string) {
+	b.t.Helper()
+	b.store(state.Item{Person: p, SeenAt: b.now, Event: &state.Event{Key: id, MessageID: id, Kind: state.PageLoad, Name: id, At: b.now, Payload: []byte(payload)}})
+}
+
+func TestAddressesOfPeopleKnownByEventsOnly(t *testing.T) {
+	t.Parallel()
+	start := func(t *testing.T) *bench {
+		t.Helper()
+		b := setup(t)
+		require.NoError(t, b.keyed(hashKey))
+		b.page("of a user", state.Person{UserID: "u1", EmailSHA1: address}, `{"userId":"u1","traits":{"email":"`+address+`"}}`)
+		b.page("of the user, without it", user("u1"), `{"userId":"u1"}`)
+		b.page("of a visitor", state.Person{AnonymousID: "a2", EmailSHA1: address}, `{"anonymousId":"a2","traits":{"email":"`+address+`"}}`)
+		b.change(state.Person{UserID: "u3", EmailSHA1: "another"}, "vip", "true", b.now)
+		b.page("of somebody with another by now", state.Person{UserID: "u3", EmailSHA1: address}, `{"userId":"u3","traits":{"email":"`+address+`"}}`)
+		b.page("of who only mentions it", user("u9"), `{"userId":"u9","properties":{"friend":"`+address+`"}}`)
+		return b
+	}
+
+	t.Run("all of them are forgotten by it, and stay out", func(t *testing.T) {
+		t.Parallel()
+		b := start(t)
+		require.EqualValues(t, 6, b.forget(state.Person{EmailSHA1: address}), "four events, a value and a profile")
+		b.sound()
+		b.page("later, without it", user("u1"), `{}`)
+		b.page("later, of the visitor", state.Person{AnonymousID: "a2"}, `{}`)
+		b.page("later, with it", state.Person{UserID: "u4", EmailSHA1: address}, `{}`)
+		b.change(user("u3"), "vip", "true", b.now.Add(time.Second))
+		require.Equal(t, []string{"of who only mentions it"}, b.send())
+		n, err := b.db.Readmit(context.Background(), address)
+		require.NoError(t, err)
+		require.EqualValues(t, 5, n, "two users, a visitor, both addresses")
+	})
+
+	t.Run("whatever became of their events", func(t *testing.T) {
+		t.Parallel()
+		for _, r := range []state.Result{state.RetryLater, state.Unknown, state.Refused} {
+			b := start(t)
+			b.settle(r, b.claim()...)
+			b.forget(state.Person{EmailSHA1: address})
+			require.Equal(t, 1, b.number(`SELECT count(*) FROM deliveries`), r)
+			b.sound()
+		}
+	})
+
+	t.Run("the user that a visitor with it became goes, too", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.change(state.Person{AnonymousID: "a1", EmailSHA1: address}, "vip", "true", b.now)
+		b.change(state.Person{UserID: "u1", AnonymousID: "a1"}, "gold", "true", b.now)
+		require.Positive(t, b.forget(state.Person{EmailSHA1: address}))
+		require.Empty(t, b.send())
+		b.sound()
+	})
+
+	t.Run("they are found by it, the ids of all", func(t *testing.T) {
+		t.Parallel()
+		b := start(t)
+		e, err := b.db.Explain(context.Background(), strings.ToUpper(address))
+		require.NoError(t, err)
+		require.Equal(t, "u3", e.UserID, "a row of their own comes first")
+		require.Len(t, e.Traits, 1)
+		require.ElementsMatch(t, []string{"u1", "a2"}, e.SameAddress)
+		b.change(state.Person{EmailSHA1: address}, "vip", "true", b.now)
+		e, err = b.db.Explain(context.Background(), address)
+		require.NoError(t, err)
+		require.Equal(t, state.Person{EmailSHA1: address}, state.Person{UserID: e.UserID, AnonymousID: e.AnonymousID, EmailSHA1: e.EmailSHA1})
+		require.ElementsMatch(t, []string{"u1", "a2", "u3"}, e.SameAddress)
+		b.forget(state.Person{EmailSHA1: address})
+		_, err = b.db.Explain(context.Background(), address)
+		require.ErrorIs(t, err, state.ErrNotFound)
+	})
+}
+
 // Another process forgets while this one is at work.
 func TestForgetBesideARun(t *testing.T) {
 	t.Parallel()

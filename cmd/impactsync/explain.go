@@ -16,9 +16,10 @@ func (a *app) explainCommand() *cobra.Command {
 		Use:   "explain USER",
 		Short: "Everything known of one person",
 		Long: `Show everything known of the person with this user id, else with this anonymous id
-or e-mail address (or its SHA-1): per trait what is wanted, what impact.com was
-told, whether that is in doubt, and why it will or will not be sent; every event;
-and every attempt that did not end well.
+or e-mail address (or its SHA-1; of several people with it the first, and the ids of the
+others): per trait what is wanted, what impact.com was told, whether that is in doubt,
+and why it will or will not be sent; every event; and every attempt that did not end
+well. An address is looked for among all profiles and all events that are due.
 
 It only reads: no lock, no credentials, and a run may go on meanwhile.` +
 			exits("shown", "1   nobody of this id is known, or there is no state yet", exitStateLine, exitUsageLine),
@@ -59,6 +60,7 @@ func writeExplanation(w io.Writer, e state.Explanation) {
 		line("last click id", e.ClickID)
 		line("absorbed into", e.AbsorbedInto)
 		line("absorbed ids", strings.Join(e.Anonymous, ", "))
+		line("same address", strings.Join(e.SameAddress, ", "))
 	})
 	for _, t := range e.Traits {
 		fmt.Fprintf(w, "\n%s: wanted %s, delivered %s; %s\n", t.Key, valueText(t.Wanted), valueText(t.Delivered), why(t))

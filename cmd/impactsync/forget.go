@@ -18,7 +18,9 @@ func (a *app) forgetCommand() *cobra.Command {
 		Use:   "forget USER",
 		Short: "Remove a person from the state for good, and keep them out",
 		Long: `Remove the person with this user id, anonymous id or e-mail address (or its SHA-1):
-every id they are known by, trait values, events and attempts. A run may go on meanwhile.
+every id they are known by, trait values, events and attempts. With an address everybody
+goes who is known by it, be it by an event that was not sent yet: that reads all that is
+due. A run may go on meanwhile.
 
 Keyed hashes of the ids stay (HMAC-SHA-256, by privacy.hashKey or hashKeyFile of the
 configuration): with them, lists and messages are read without this person from now on,
@@ -89,7 +91,7 @@ func checkForget(key []byte, undo, mayReturn bool) error {
 func (a *app) forget(ctx context.Context, db *state.DB, id string) error {
 	var removed int64
 	var missing error
-	for _, p := range []state.Person{{UserID: id}, {AnonymousID: id}, {EmailSHA1: id}} {
+	for _, p := range state.Named(id) {
 		n, err := db.Forget(ctx, p)
 		if errors.Is(err, state.ErrNotFound) {
 			missing = err
@@ -109,7 +111,11 @@ func (a *app) forget(ctx context.Context, db *state.DB, id string) error {
 		KeptOut bool  `json:"kept_out"`
 	}{removed, keptOut}
 	return a.result(v, func(w io.Writer) {
-		fmt.Fprintf(w, "Removed: %s of this person.\n", count(removed, "row"))
+		if removed == 0 {
+			fmt.Fprintln(w, "Nobody of this id is known: nothing was removed.")
+		} else {
+			fmt.Fprintf(w, "Removed: %s of this person.\n", count(removed, "row"))
+		}
 		if keptOut {
 			fmt.Fprintln(w, "Kept out from now on, until: impactsync forget --undo")
 		} else {
