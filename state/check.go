@@ -130,8 +130,8 @@ const restoring = ".restoring"
 // Restore puts a backup in the place of the state file, after a look at the
 // backup, with doubt on everybody: nobody can say what was told since. The old
 // file is kept beside it. All of it happens or nothing. The caller holds the
-// lock.
-func Restore(ctx context.Context, path, backup string, now time.Time) (r Restored, err error) {
+// lock. Neither may be of another destination than b, where that is not nil.
+func Restore(ctx context.Context, path, backup string, b *Binding, now time.Time) (r Restored, err error) {
 	path = resolve(path)
 	temp := path + restoring
 	// Left by a restore that was killed: the lock says that nobody is at it.
@@ -140,7 +140,10 @@ func Restore(ctx context.Context, path, backup string, now time.Time) (r Restore
 			return r, fmt.Errorf("restore %s: %w", backup, err)
 		}
 	}
-	if r.Doubts, err = prepareRestore(ctx, temp, backup); err != nil {
+	if err := boundElsewhere(ctx, path, b); err != nil {
+		return r, err
+	}
+	if r.Doubts, err = prepareRestore(ctx, temp, backup, b); err != nil {
 		return r, fmt.Errorf("restore %s: %w", backup, err)
 	}
 	r.Old = path + now.UTC().Format(".before-restore-20060102T150405.000000000Z")
@@ -155,13 +158,27 @@ func Restore(ctx context.Context, path, backup string, now time.Time) (r Restore
 	return r, syncFolder(filepath.Dir(path))
 }
 
+// boundElsewhere refuses a state of another destination. One that cannot be read
+// is what restores are for.
+func boundElsewhere(ctx context.Context, path string, b *Binding) error {
+	file, err := sql.Open("sqlite3", fileOnly(path)) // opening its log would move that into the file
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if err := compareBinding(ctx, file, b, path); errors.Is(err, ErrBound) {
+		return err
+	}
+	return nil
+}
+
 // prepareRestore makes a sound copy of the backup that vouches for nothing.
-func prepareRestore(ctx context.Context, temp, backup string) (doubts int64, err error) {
-	b, err := Open(ctx, Options{Path: backup, ReadOnly: true, Older: true})
+func prepareRestore(ctx context.Context, temp, backup string, b *Binding) (doubts int64, err error) {
+	old, err := Open(ctx, Options{Path: backup, ReadOnly: true, Older: true, Binding: b})
 	if err != nil {
 		return 0, err
 	}
-	if err := errors.Join(b.Backup(ctx, temp), b.Close()); err != nil {
+	if err := errors.Join(old.Backup(ctx, temp), old.Close()); err != nil {
 		return 0, err
 	}
 	d, err := Open(ctx, Options{Path: temp}) // migrates an older one

@@ -61,8 +61,9 @@ type Options struct {
 	// Older lets a reader open an older schema, too. [DB.Backup] is all that it
 	// is good for then.
 	Older bool
-	// Binding is written into a new file and compared with an old one. Nil
-	// skips the comparison (for commands that only look).
+	// Binding is written into a new file and compared with an old one, before
+	// anything is changed; what is empty in it is not compared. Nil skips the
+	// comparison (for commands that only look).
 	Binding *Binding
 	// HashKey is the secret by which forgotten people are recognised, kept
 	// outside the file. Without one nobody is kept out, and a file that keeps

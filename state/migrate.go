@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
@@ -22,26 +23,22 @@ var schemas fs.FS = migrations
 // compares the binding.
 func (d *DB) prepareSchema(ctx context.Context, o Options) error {
 	if o.ReadOnly {
-		if err := d.checkSchema(ctx, o); err != nil || o.Binding == nil {
+		if err := d.checkSchema(ctx, o); err != nil {
 			return err
 		}
-		return d.view(ctx, func(v *view) error {
-			var have Binding
-			if err := v.get(selectBinding, nil, have.dest()...); err != nil || have.ShardCount == 0 {
-				return err
-			}
-			return have.compare(o.Binding.whole(), d.path)
-		})
+		return compareBinding(ctx, d.readers, o.Binding, d.path)
 	}
 	if err := d.refuseForeign(ctx); err != nil {
 		return err
 	}
-	moved, err := d.migrate(ctx)
+	moved, err := d.migrate(ctx, o.Binding)
 	if err != nil {
 		return err
 	}
-	if err := d.bind(ctx, o.Binding); err != nil {
-		return err
+	if o.Create && o.Binding != nil {
+		if err := d.bind(ctx, o.Binding.whole()); err != nil {
+			return err
+		}
 	}
 	if moved {
 		// A file whose schema were in the log alone would, without the log, be taken for a new one.
@@ -55,7 +52,7 @@ func (d *DB) prepareSchema(ctx context.Context, o Options) error {
 	return nil
 }
 
-func (d *DB) migrate(ctx context.Context) (moved bool, err error) {
+func (d *DB) migrate(ctx context.Context, b *Binding) (moved bool, err error) {
 	sub, err := fs.Sub(schemas, "migrations")
 	if err != nil {
 		return false, err
@@ -70,6 +67,11 @@ func (d *DB) migrate(ctx context.Context) (moved bool, err error) {
 	}
 	if have > want {
 		return false, fmt.Errorf("%w: %s has schema %d, this program knows %d; use the newer program", ErrNewer, d.path, have, want)
+	}
+	if have > 0 { // before it is changed
+		if err := compareBinding(ctx, d.writer, b, d.path); err != nil {
+			return false, err
+		}
 	}
 	done, err := p.Up(ctx)
 	if err != nil {
@@ -114,24 +116,32 @@ func (d *DB) checkSchema(ctx context.Context, o Options) error {
 	return nil
 }
 
-func (d *DB) bind(ctx context.Context, b *Binding) error {
-	if b == nil {
+// bind writes the binding into a new file.
+func (d *DB) bind(ctx context.Context, b Binding) error {
+	return d.update(ctx, func(t *tx) error {
+		_, err := t.exec(`INSERT INTO store (id, store_id, created_at, account_sid, campaign_id, official, hosts, shard_index, shard_count)
+			VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, uuid.NewString(), t.now, b.AccountSID, b.CampaignID, b.Official, b.Hosts, b.ShardIndex, b.ShardCount)
+		return err
+	})
+}
+
+// compareBinding compares the binding of a file with what is wanted, where there is one.
+func compareBinding(ctx context.Context, file interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}, want *Binding, path string,
+) error {
+	if want == nil {
 		return nil
 	}
-	want := b.whole()
-	return d.update(ctx, func(t *tx) error {
-		var have Binding
-		found, err := t.get(selectBinding, nil, have.dest()...)
-		if err != nil {
-			return err
-		}
-		if !found {
-			_, err := t.exec(`INSERT INTO store (id, store_id, created_at, account_sid, campaign_id, official, hosts, shard_index, shard_count)
-				VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)`, uuid.NewString(), t.now, want.AccountSID, want.CampaignID, want.Official, want.Hosts, want.ShardIndex, want.ShardCount)
-			return err
-		}
-		return have.compare(want, d.path)
-	})
+	var have Binding
+	err := file.QueryRowContext(ctx, selectBinding).Scan(have.dest()...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read whose state it is: %w", err)
+	}
+	return have.compare(want.whole(), path)
 }
 
 const selectBinding = `SELECT account_sid, campaign_id, official, hosts, shard_index, shard_count FROM store`
@@ -147,7 +157,8 @@ func (b Binding) whole() Binding {
 }
 
 // compare names both sides of a mismatch. The hosts' text may differ (another
-// port of a sandbox); whether they are impact.com's own may not.
+// port of a sandbox); whether they are impact.com's own may not. What is empty
+// on the wanted side is not known there.
 func (b Binding) compare(want Binding, path string) error {
 	var diffs []error
 	add := func(what string, have, want any) {
@@ -155,10 +166,14 @@ func (b Binding) compare(want Binding, path string) error {
 			diffs = append(diffs, fmt.Errorf("%s is %v in the state and %v in the configuration", what, have, want))
 		}
 	}
-	add("accountSid", b.AccountSID, want.AccountSID)
-	add("campaignId", b.CampaignID, want.CampaignID)
+	if want.AccountSID != "" {
+		add("accountSid", b.AccountSID, want.AccountSID)
+	}
+	if want.CampaignID != "" {
+		add("campaignId", b.CampaignID, want.CampaignID)
+	}
 	add("the shard", fmt.Sprintf("%d of %d", b.ShardIndex, b.ShardCount), fmt.Sprintf("%d of %d", want.ShardIndex, want.ShardCount))
-	if b.Official != want.Official {
+	if want.Hosts != "" && b.Official != want.Official {
 		diffs = append(diffs, fmt.Errorf("the state was made against %s, the configuration names %s", b.Hosts, want.Hosts))
 	}
 	if len(diffs) == 0 {

@@ -92,12 +92,15 @@ func TestOpen(t *testing.T) {
 		for name, other := range map[string]state.Binding{
 			"account":  {AccountSID: "other", CampaignID: "1"},
 			"program":  {AccountSID: "IRsid", CampaignID: "2"},
-			"real one": {AccountSID: "IRsid", CampaignID: "1", Official: true},
+			"real one": {AccountSID: "IRsid", CampaignID: "1", Official: true, Hosts: "impact.com's"},
 			"shard":    {AccountSID: "IRsid", CampaignID: "1", ShardIndex: 1, ShardCount: 2},
 		} {
 			_, err := state.Open(ctx, state.Options{Path: b.path, Binding: &other})
 			require.ErrorIs(t, err, state.ErrBound, name)
 		}
+		db, err := state.Open(ctx, state.Options{Path: b.path, Binding: &state.Binding{CampaignID: "1"}})
+		require.NoError(t, err, "what is not known is not compared")
+		require.NoError(t, db.Close())
 	})
 
 	t.Run("missing, and not to be made", func(t *testing.T) {
@@ -134,7 +137,23 @@ func TestBackupAndRestore(t *testing.T) {
 	require.Len(t, b.send(), 1)
 	require.NoError(t, b.db.Close())
 	b.db = nil
-	r, err := state.Restore(ctx, b.path, backup, b.now)
+	before, err := os.ReadFile(b.path)
+	require.NoError(t, err)
+	other := state.Binding{AccountSID: "IRsid", CampaignID: "2"}
+	nothing := filepath.Join(t.TempDir(), "state.db")
+	for _, path := range []string{b.path, nothing} { // the state is another's, the backup is
+		_, err := state.Restore(ctx, path, backup, &other, b.now)
+		require.ErrorIs(t, err, state.ErrBound)
+		require.ErrorContains(t, err, "campaignId is 1 in the state and 2 in the configuration")
+	}
+	require.NoFileExists(t, nothing)
+	after, err := os.ReadFile(b.path)
+	require.NoError(t, err)
+	require.Equal(t, before, after)
+	require.NoError(t, os.WriteFile(nothing, []byte("damaged"), 0o600))
+	_, err = state.Restore(ctx, nothing, backup, &binding, b.now)
+	require.NoError(t, err, "what cannot be read is what a restore is for")
+	r, err := state.Restore(ctx, b.path, backup, &binding, b.now)
 	require.NoError(t, err)
 	require.FileExists(t, r.Old)
 	require.EqualValues(t, 1, r.Doubts)

@@ -196,7 +196,7 @@ func TestRestoreCutShort(t *testing.T) {
 	_, err := state.Open(ctx, state.Options{Path: b.path, Create: true, Binding: &binding})
 	require.ErrorIs(t, err, state.ErrUnusable)
 	require.ErrorContains(t, err, "state restore again")
-	_, err = state.Restore(ctx, b.path, backup, b.now)
+	_, err = state.Restore(ctx, b.path, backup, nil, b.now)
 	require.NoError(t, err)
 	b.reopen()
 }

@@ -137,7 +137,7 @@ func TestNextSchema(t *testing.T) {
 	}
 
 	// The backup made before the upgrade is the way back.
-	_, err = state.Restore(ctx, path, backup, time.Now())
+	_, err = state.Restore(ctx, path, backup, nil, time.Now())
 	require.NoError(t, err)
 	db, err = state.Open(ctx, options(path))
 	require.NoError(t, err)

@@ -119,6 +119,7 @@ func exits(codes ...string) string {
 const (
 	exitUsageLine = "64  usage or configuration"
 	exitStateLine = "12  the state is damaged, unreadable, newer than this program, or bound to another destination"
+	exitReadLine  = "12  the state is damaged, unreadable, or newer than this program"
 	exitLockLine  = "10  another run holds the state"
 	exitFailLine  = "1   failed; nothing is lost"
 )

@@ -22,7 +22,7 @@ and why it will or will not be sent; every event; and every attempt that did not
 well. An address is looked for among all profiles and all events that are due.
 
 It only reads: no lock, no credentials, and a run may go on meanwhile.` +
-			exits("shown", "1   nobody of this id is known, or there is no state yet", exitStateLine, exitUsageLine),
+			exits("shown", "1   nobody of this id is known, or there is no state yet", exitReadLine, exitUsageLine),
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.viewed(c.Context(), func(db *state.DB) error {

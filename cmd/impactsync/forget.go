@@ -45,16 +45,12 @@ stay in free pages of the file until impactsync state compact.` +
 			if err := checkForget(key, undo, mayReturn); err != nil {
 				return err
 			}
-			db, err := state.Open(c.Context(), state.Options{Path: cfg.State.Path, HashKey: key})
-			if err != nil {
-				return err
-			}
-			if undo {
-				err = a.readmit(c.Context(), db, args[0])
-			} else {
-				err = a.forget(c.Context(), db, idOf(args[0]))
-			}
-			return errors.Join(err, db.Close())
+			return a.writing(c.Context(), cfg, key, func(db *state.DB) error {
+				if undo {
+					return a.readmit(c.Context(), db, args[0])
+				}
+				return a.forget(c.Context(), db, idOf(args[0]))
+			})
 		},
 	}
 	c.Flags().BoolVar(&undo, "undo", false, "let a forgotten person in again, by any id they had")

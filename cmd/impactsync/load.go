@@ -65,10 +65,15 @@ func (a *app) changed(ctx context.Context, fn func(*state.DB) error) error {
 	if err != nil {
 		return err
 	}
+	return a.writing(ctx, c, nil, fn)
+}
+
+// writing is changed with a hash key, and a configuration that was looked at.
+func (a *app) writing(ctx context.Context, c *config.Config, key []byte, fn func(*state.DB) error) error {
 	if err := a.local(c); err != nil {
 		return err
 	}
-	db, err := state.Open(ctx, state.Options{Path: c.State.Path})
+	db, err := state.Open(ctx, state.Options{Path: c.State.Path, Binding: bound(c), HashKey: key})
 	if err != nil {
 		return err
 	}
@@ -81,7 +86,7 @@ func (a *app) locked(ctx context.Context, fn func(*state.DB) error) error {
 	if err != nil {
 		return err
 	}
-	return a.holding(c, func() error { return a.changed(ctx, fn) })
+	return a.holding(c, func() error { return a.writing(ctx, c, nil, fn) })
 }
 
 // holding runs fn while it holds the lock on the configuration's state.

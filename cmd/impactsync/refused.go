@@ -79,7 +79,7 @@ func (a *app) refusedList() *cobra.Command {
 	c := o.refused(&cobra.Command{
 		Use:   "list",
 		Short: "List what is refused, newest first",
-		Long:  "List what is refused, newest first: who, what, why and since when." + exits("listed", exitFailLine, exitStateLine, exitUsageLine),
+		Long:  "List what is refused, newest first: who, what, why and since when." + exits("listed", exitFailLine, exitReadLine, exitUsageLine),
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.viewed(c.Context(), func(db *state.DB) error {
 				t, err := db.Refused(c.Context(), o.state())
@@ -160,7 +160,7 @@ func (a *app) rejectedList() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "List it, newest first",
-		Long:  "List rejected input, newest first: source, object, line (0 for the object as a whole) and reason." + exits("listed", exitFailLine, exitStateLine, exitUsageLine),
+		Long:  "List rejected input, newest first: source, object, line (0 for the object as a whole) and reason." + exits("listed", exitFailLine, exitReadLine, exitUsageLine),
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.viewed(c.Context(), func(db *state.DB) error {

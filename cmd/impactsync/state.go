@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+	"github.com/impactsync/impactsync/cmd/internal/config"
 	"github.com/impactsync/impactsync/state"
 	impactsync "github.com/impactsync/impactsync/sync"
 	"github.com/spf13/cobra"
@@ -69,7 +70,7 @@ func (a *app) stateBackup() *cobra.Command {
 		Use:   "backup FILE",
 		Short: "Copy the state to a new file, while a run may go on",
 		Long: `Copy the state to a new file, complete in itself and with mode 0600. A run may go on
-meanwhile. An existing file is not overwritten.` + exits("copied", exitFailLine, exitStateLine, exitUsageLine),
+meanwhile. An existing file is not overwritten.` + exits("copied", exitFailLine, exitReadLine, exitUsageLine),
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.reading(c.Context(), state.Options{ReadOnly: true, Older: true}, func(db *state.DB) error {
@@ -104,20 +105,21 @@ Nobody can say what impact.com was told after the backup was made. So every valu
 it was ever told is set in doubt, and the next run says all of it again: members as
 true, those who left as an explicit false. Events since then are read again; a repeated
 conversion is dropped by impact.com within its own window, a repeated page load is not.` +
-			exits("restored", exitFailLine, exitLockLine, "12  the backup is damaged, not a state, or newer than this program", exitUsageLine),
+			exits("restored", exitFailLine, exitLockLine, "12  the backup is damaged, not a state, or newer than this program; or it, or the state, is bound to another destination", exitUsageLine),
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			cfg, err := a.look()
 			if err != nil {
 				return err
 			}
-			return a.holding(cfg, func() error { return a.restore(c.Context(), cfg.State.Path, args[0]) })
+			return a.holding(cfg, func() error { return a.restore(c.Context(), cfg, args[0]) })
 		},
 	}
 }
 
-func (a *app) restore(ctx context.Context, path, backup string) error {
-	r, err := state.Restore(ctx, path, backup, time.Now())
+func (a *app) restore(ctx context.Context, c *config.Config, backup string) error {
+	path := c.State.Path
+	r, err := state.Restore(ctx, path, backup, bound(c), time.Now())
 	if err != nil {
 		return err
 	}

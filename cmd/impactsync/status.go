@@ -23,7 +23,7 @@ oldest undelivered change, how long sending it all takes at the known rates, eac
 trait and source, what impact.com made of conversions, and event names and trait
 keys that the configuration does not mention, most frequent first.
 
-It only reads: no lock, no credentials, and a run may go on meanwhile.` + exits("shown", "1   there is no state yet", exitStateLine, exitUsageLine),
+It only reads: no lock, no credentials, and a run may go on meanwhile.` + exits("shown", "1   there is no state yet", exitReadLine, exitUsageLine),
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.status(c.Context(), runs)

@@ -139,6 +139,16 @@ func binding(c *config.Config) *state.Binding {
 	}
 }
 
+// bound is binding for a configuration that was only looked at: what it does not
+// know of the destination is not compared.
+func bound(c *config.Config) *state.Binding {
+	b, d := binding(c), c.Destination
+	if d.TrackingURL == "" || d.APIURL == "" || d.AccountSID == "" && d.CampaignID == "" { // the last: defaults alone
+		b.Hosts = ""
+	}
+	return b
+}
+
 // official reports whether a base is on a host of impact.com's own.
 func official(base string) bool {
 	u, err := url.Parse(base)
