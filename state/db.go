@@ -106,6 +106,7 @@ type DB struct {
 	passed     map[queue]position // up to where conversions were found to wait
 	credit     [4]float64         // of the classes of the tracking host's queue
 	guards     Guards             // of the run
+	refuses    func(DueEvent) bool
 }
 
 // Open opens or makes a state file, migrates an older schema and checks the

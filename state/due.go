@@ -15,12 +15,17 @@ type DueEvent struct {
 	Profile int64
 }
 
+// What a DueEvent is read from; deliveries are d.
+const (
+	dueColumns = `d.kind, d.event_at, d.payload, d.profile_id, CASE WHEN p.click_at <= d.event_at THEN coalesce(p.click_id, '') ELSE '' END`
+	dueFrom    = ` FROM deliveries d LEFT JOIN profiles p ON p.id = d.profile_id`
+)
+
 // EachDue calls fn for every event that a run would send, in no order. The
 // payload is valid until fn returns.
 func (d *DB) EachDue(ctx context.Context, fn func(DueEvent) error) error {
 	return d.view(ctx, func(v *view) error {
-		return v.each(`SELECT d.kind, d.event_at, d.payload, d.profile_id, CASE WHEN p.click_at <= d.event_at THEN coalesce(p.click_id, '') ELSE '' END
-			FROM deliveries d LEFT JOIN profiles p ON p.id = d.profile_id
+		return v.each(`SELECT `+dueColumns+dueFrom+`
 			WHERE d.status IN (1, 2, 3, 5) AND d.status > 0`, nil, func(rows *sql.Rows) error {
 			var e DueEvent
 			var at int64

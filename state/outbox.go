@@ -3,6 +3,7 @@ package state
 import (
 	"database/sql/driver"
 	"slices"
+	"time"
 )
 
 // event is one that waits to be stored with others.
@@ -59,20 +60,71 @@ func (s *storing) flush() error {
 	return nil
 }
 
+const insertEvent = `INSERT INTO deliveries (kind, status, has_click, profile_id, message_id, event, event_at, created_at, payload, origin, line, event_type, order_id, amount, currency)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS TEXT), ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+
 // outbox stores events, but for those whose order came before.
 func (s *storing) outbox(events []event) error {
+	again, err := s.insertEvents(events)
+	if err != nil || len(again) == 0 {
+		return err
+	}
+	for i := range again { // one by one: the next may be of the same order
+		moved, err := s.vacate(&again[i])
+		if err != nil {
+			return err
+		}
+		if !moved {
+			s.countRun("duplicate_order", 1)
+			continue
+		}
+		if _, err := s.insertEvents(again[i : i+1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// insertEvents stores events and gives those whose order is there already.
+func (s *storing) insertEvents(events []event) (again []event, err error) {
 	args := make([]driver.Value, 15)
-	return s.many(`INSERT INTO deliveries (kind, status, has_click, profile_id, message_id, event, event_at, created_at, payload, origin, line, event_type, order_id, amount, currency)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS TEXT), ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, len(events),
+	return again, s.many(insertEvent, len(events),
 		func(i int) []driver.Value { return s.deliveryRow(args[:0], &events[i]) },
 		func(i int, added int64) {
 			if added == 0 {
-				s.countRun("duplicate_order", 1)
+				again = append(again, events[i])
 				return
 			}
 			s.countRun("found", 1)
 			s.count(scopeOf(events[i].Kind), statusNames[s.statusOf(events[i].Kind)], 1)
 		})
+}
+
+// vacate takes the order away from an earlier event that impact.com certainly
+// took nothing of and that will not be sent as it is, so that this one can have
+// it: a correction, or the real order after a forged one.
+func (s *storing) vacate(e *event) (moved bool, err error) {
+	var old DueEvent
+	var id, at int64
+	var status int
+	found, err := s.get(`SELECT d.id, d.status, `+dueColumns+dueFrom+`
+		WHERE d.event_type = ? AND d.order_id = ? AND d.doubt = 0 AND (d.status IN (1, 4, 6) OR d.status = 0 AND d.outcome IN ('dropped', 'too_old'))`,
+		[]any{e.EventType, e.OrderID}, &id, &status, &old.Kind, &at, &old.Payload, &old.Profile, &old.ClickID)
+	if err != nil || !found {
+		return false, err
+	}
+	old.At = time.Unix(0, at)
+	switch {
+	case status == statusSettled: // given up before
+		_, err = s.exec(`UPDATE deliveries SET event_type = NULL WHERE id = ?`, id)
+		return true, err
+	case status != statusRefused && (s.d.refuses == nil || !s.d.refuses(old)): // its turn is still to come
+		return false, nil
+	}
+	s.count(scopeConversions, statusNames[status], -1)
+	s.countRun("superseded", 1)
+	_, err = s.exec(`UPDATE deliveries SET status = 0, event_type = NULL, payload = NULL, outcome = 'superseded', delivered_at = ? WHERE id = ?`, s.now, id)
+	return true, err
 }
 
 // deliveryRow is an event's row. The payload is bound as a blob, because the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -89,4 +90,79 @@ func TestEventKeys(t *testing.T) {
 		require.EqualValues(t, 5, counts["duplicate_message"])
 		b.sound()
 	})
+}
+
+// TestOrderTakenOver has a second event of an order: it goes out if impact.com
+// certainly took nothing of the first, and not besides it.
+func TestOrderTakenOver(t *testing.T) {
+	t.Parallel()
+	order := func(name string, b *bench) state.Item {
+		e := event(state.Conversion, name, b.now)
+		e.EventType, e.OrderID, e.Payload = "1", "o1", []byte(strconv.Quote(name))
+		return state.Item{Person: user(""), Event: e}
+	}
+	drop := func(b *bench) {
+		n, err := b.db.DropRefused(context.Background(), state.Filter{})
+		require.NoError(b.t, err)
+		require.EqualValues(b.t, 1, n)
+	}
+	answer := func(results ...state.Result) func(*bench) {
+		return func(b *bench) {
+			for _, r := range results {
+				claims := b.claim()
+				require.Len(b.t, claims, 1)
+				b.settle(r, claims...)
+				b.now = b.now.Add(2 * time.Minute)
+			}
+		}
+	}
+	refuses := func(b *bench, what string) {
+		require.NoError(b.t, b.db.EndRun(context.Background(), 0, ""))
+		var err error
+		b.run, err = b.db.BeginRun(context.Background(), state.RunInfo{
+			Kind: "run", Fingerprint: "f", KeepEvents: 1000 * time.Hour, Guards: b.limits(), Refuses: func(e state.DueEvent) bool { return string(e.Payload) == what },
+		})
+		require.NoError(b.t, err)
+	}
+	for name, c := range map[string]struct {
+		first func(*bench)
+		sent  bool // the second
+	}{
+		"refused":                     {answer(state.Refused), true},
+		"refused and dropped":         {func(b *bench) { answer(state.Refused)(b); drop(b) }, true},
+		"too old":                     {answer(state.TooOld), true},
+		"tried, then refused":         {answer(state.RetryLater, state.Refused), true},
+		"pending, to be refused":      {func(b *bench) { refuses(b, `"first"`) }, true},
+		"pending":                     {func(b *bench) { refuses(b, `"second"`) }, false},
+		"delivered":                   {answer(state.Delivered), false},
+		"unknown":                     {answer(state.Unknown), false},
+		"perhaps there, then refused": {answer(state.Unknown, state.Refused), false},
+		"perhaps there, then dropped": {func(b *bench) { answer(state.Unknown, state.Refused)(b); drop(b) }, false},
+		"perhaps there, then too old": {answer(state.Unknown, state.TooOld), false},
+		"retry later":                 {answer(state.RetryLater), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			b.store(order("first", b))
+			c.first(b)
+			b.store(order("second", b), order("third", b))
+			b.sound()
+			counts, err := b.db.RunCounts(context.Background(), b.run)
+			require.NoError(t, err)
+			if !c.sent {
+				require.EqualValues(t, 2, counts["duplicate_order"])
+				require.NotContains(t, b.send(), "second")
+				return
+			}
+			require.EqualValues(t, 1, counts["duplicate_order"])
+			_, err = b.db.RetryRefused(context.Background(), state.Filter{})
+			require.NoError(t, err)
+			require.Equal(t, []string{"second"}, b.send())
+			_, _, due, err := b.db.Due(context.Background())
+			require.NoError(t, err)
+			require.Zero(t, due)
+			b.sound()
+		})
+	}
 }

@@ -20,6 +20,7 @@ type RunInfo struct {
 	Unknown     map[Kind]Policy // for events whose answer never came
 	KeepEvents  time.Duration   // how long an event's key is remembered
 	Guards      Guards
+	Refuses     func(DueEvent) bool // whether our own rules keep an event from being sent, asked while the state is locked; nil: they keep none
 }
 
 // BeginRun opens a run: it ends one that died, turns what that left in flight
@@ -58,7 +59,7 @@ func (d *DB) BeginRun(ctx context.Context, info RunInfo) (run int64, err error) 
 	}
 	clear(d.open)
 	clear(d.people)
-	d.guards = info.Guards
+	d.guards, d.refuses = info.Guards, info.Refuses
 	d.credit = [4]float64{}
 	return run, nil
 }

@@ -242,7 +242,7 @@ func (t *tx) settleEvent(o *Outcome, want Want) error {
 			lookAt = t.now + int64(firstLook)
 		}
 		_, err := t.exec(`UPDATE deliveries SET status = 0, payload = NULL, attempt = NULL, doubt = ?, delivered_at = ?, queued_uri = ?, look_at = ?, outcome = ?, next_attempt_at = NULL, last_error = NULL WHERE id = ?`,
-			o.Result == Unknown, t.now, null(o.QueuedURI), lookAt, outcome, p.id)
+			o.Result == Unknown || o.Result == TooOld && p.doubt, t.now, null(o.QueuedURI), lookAt, outcome, p.id)
 		return err
 	case o.Result == Unsent:
 		_, err := t.exec(`UPDATE deliveries SET status = ?, doubt = ?, attempt = NULL, attempts = attempts - 1 WHERE id = ?`, to, p.doubt || o.Doubt, p.id)

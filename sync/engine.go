@@ -10,6 +10,7 @@ import (
 	"github.com/impactsync/impactsync/impactapi"
 	"github.com/impactsync/impactsync/state"
 	"github.com/impactsync/impactsync/sync/mapping"
+	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
 )
 
@@ -99,15 +100,24 @@ func (e *Engine) Run(ctx context.Context, o Options) (Report, error) {
 	if o.Adopt != "" {
 		kind = "adopt"
 	}
-	run, err := e.State.BeginRun(ctx, state.RunInfo{
-		Kind: kind, Version: e.Version, Fingerprint: e.Mapper.Fingerprint(), Unknown: e.Unknown, KeepEvents: e.keepEvents(), Guards: e.Guards,
-	})
+	run, err := e.begin(ctx, kind)
 	if err = Cause(ctx, err); err != nil {
 		return Report{ExitCode: ExitCode(err)}, fmt.Errorf("begin the run: %w", err)
 	}
 	p := &pass{Engine: e, options: o, report: Report{Run: run, Started: e.now()}}
 	err = p.run(ctx)
 	return p.finish(ctx, err)
+}
+
+func (e *Engine) begin(ctx context.Context, kind string) (int64, error) {
+	var dec segment.Decoder
+	return e.State.BeginRun(ctx, state.RunInfo{
+		Kind: kind, Version: e.Version, Fingerprint: e.Mapper.Fingerprint(), Unknown: e.Unknown, KeepEvents: e.keepEvents(), Guards: e.Guards,
+		Refuses: func(ev state.DueEvent) bool {
+			why, err := e.refusal(ctx, &dec, ev)
+			return err == nil && why != ""
+		},
+	})
 }
 
 // keepEvents is how long an event may come again: privacy deletions rewrite
@@ -179,7 +189,7 @@ func (p *pass) adopt(ctx context.Context) error {
 // Plan reads the inputs as a run would, into a state that the caller throws
 // away afterwards, and sends nothing. The engine's State must be such a copy.
 func (e *Engine) Plan(ctx context.Context, o Options) (PlanReport, error) {
-	run, err := e.State.BeginRun(ctx, state.RunInfo{Kind: "plan", Version: e.Version, Fingerprint: e.Mapper.Fingerprint(), Unknown: e.Unknown, KeepEvents: e.keepEvents(), Guards: e.Guards})
+	run, err := e.begin(ctx, "plan")
 	if err != nil {
 		return PlanReport{}, fmt.Errorf("begin the plan: %w", err)
 	}

@@ -2,11 +2,9 @@ package sync
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/impactsync/impactsync/state"
-	"github.com/impactsync/impactsync/sync/mapping"
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
@@ -73,17 +71,11 @@ func (p *pass) refusals(ctx context.Context, r *PlanReport) error {
 	}
 	var dec segment.Decoder
 	return p.State.EachDue(ctx, func(e state.DueEvent) error {
-		c := state.Claim{Kind: e.Kind, At: e.At, Payload: e.Payload, ClickID: e.ClickID, Profile: e.Profile}
-		_, err := p.request(ctx, &dec, c)
-		var refusal *mapping.Refusal
-		switch {
-		case errors.As(err, &refusal):
-			r.Refusals[refusal.Reason]++
-		case errors.Is(err, errTooOld):
-			r.Refusals[err.Error()]++
-		default:
+		why, err := p.refusal(ctx, &dec, e)
+		if err != nil || why == "" {
 			return err
 		}
+		r.Refusals[why]++
 		if e.Kind == state.Conversion {
 			r.APICalls--
 		} else {

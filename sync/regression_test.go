@@ -2,6 +2,7 @@ package sync_test
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"net/http"
 	"os"
@@ -149,4 +150,42 @@ func TestTurnsWhileAConversionIsBlocked(t *testing.T) {
 	at := time.Now().Add(-time.Minute).UTC().Format(time.RFC3339Nano)
 	w.log("a.ndjson", `{"type":"page","messageId":"1","userId":"u1","timestamp":"`+at+`","context":{"page":{"url":"https://shop.example/"}}}`)
 	_ = at
+}
+
+func TestCorrectedOrderIsSent(t *testing.T) {
+	t.Parallel()
+	order := func(messageID, user, order, revenue, currency string) string {
+		return fmt.Sprintf(`{"type":"track","event":"Order Completed","messageId":%q,"userId":%q,"timestamp":%q,"properties":{"order_id":%q,"revenue":%s,"currency":%q}}`,
+			messageID, user, time.Now().UTC().Format(time.RFC3339), order, revenue, currency)
+	}
+	wrong := []string{order("m1", "u1", "o1", `"$12.00"`, "EUR"), order("m2", "u2", "o2", "1", "EURO")}
+	right := []string{order("m3", "u1", "o1", "12", "EUR"), order("m4", "u2", "o2", "1", "EUR")}
+	sent := []string{"/Conversions u1 order o1", "/Conversions u2 order o2"}
+
+	t.Run("after the wrong one was refused", func(t *testing.T) {
+		t.Parallel()
+		w := setup(t, sandbox.Config{})
+		w.mapping.EventTypeID = "1"
+		w.log("a.ndjson", wrong...)
+		r, err := w.run(impactsync.Options{})
+		require.NoError(t, err)
+		require.EqualValues(t, 2, r.Conversions.Refused, "%+v", r)
+		w.log("b.ndjson", right...)
+		r, err = w.run(impactsync.Options{})
+		require.NoError(t, err)
+		require.Equal(t, impactsync.ExitOK, r.ExitCode, "%+v", r)
+		require.Zero(t, r.Conversions, "the wrong ones are given up")
+		require.ElementsMatch(t, sent, w.told(0))
+	})
+
+	t.Run("in one run", func(t *testing.T) {
+		t.Parallel()
+		w := setup(t, sandbox.Config{})
+		w.mapping.EventTypeID = "1"
+		w.log("a.ndjson", append(wrong, right...)...)
+		r, err := w.run(impactsync.Options{})
+		require.NoError(t, err)
+		require.Equal(t, impactsync.ExitOK, r.ExitCode, "%+v", r)
+		require.ElementsMatch(t, sent, w.told(0))
+	})
 }

@@ -78,36 +78,52 @@ func unsent(o state.Outcome, err error) state.Outcome {
 
 // request maps a claim. The payload is decoded here and not when it was read,
 // so that a mended mapping mends what was refused.
-func (p *pass) request(ctx context.Context, dec *segment.Decoder, c state.Claim) (mapping.Request, error) {
+func (e *Engine) request(ctx context.Context, dec *segment.Decoder, c state.Claim) (mapping.Request, error) {
 	if c.Kind == state.TraitUpdate {
-		u := mapping.TraitUpdate{Identity: segment.Identity(c.Person), Now: p.now()}
+		u := mapping.TraitUpdate{Identity: segment.Identity(c.Person), Now: e.now()}
 		for _, v := range c.Values {
 			u.Values = append(u.Values, mapping.TraitValue{Key: v.Key, Value: v.Value})
 			if v.At.After(u.At) {
 				u.At = v.At
 			}
 		}
-		return p.Mapper.Trait(u)
+		return e.Mapper.Trait(u)
 	}
 	m, err := dec.Decode(c.Payload)
 	if err != nil {
 		return mapping.Request{}, &mapping.Refusal{Class: "parameter", Reason: "the stored message cannot be read: " + err.Error()}
 	}
 	defer m.Release()
-	if p.MaxEventAge > 0 && p.now().Sub(c.At) > p.MaxEventAge {
+	if e.MaxEventAge > 0 && e.now().Sub(c.At) > e.MaxEventAge {
 		return mapping.Request{}, errTooOld
 	}
-	return p.Mapper.Event(m, mapping.Person{ClickID: c.ClickID, Now: p.now(), Traits: p.traitsOf(ctx, c.Profile)})
+	return e.Mapper.Event(m, mapping.Person{ClickID: c.ClickID, Now: e.now(), Traits: e.traitsOf(ctx, c.Profile)})
+}
+
+// refusal is why our own rules would not let an event be sent, or "".
+func (e *Engine) refusal(ctx context.Context, dec *segment.Decoder, ev state.DueEvent) (string, error) {
+	req, err := e.request(ctx, dec, state.Claim{Kind: ev.Kind, At: ev.At, Payload: ev.Payload, ClickID: ev.ClickID, Profile: ev.Profile})
+	var refusal *mapping.Refusal
+	switch {
+	case errors.As(err, &refusal):
+		return refusal.Reason, nil
+	case errors.Is(err, errTooOld):
+		return err.Error(), nil
+	case err != nil:
+		return "", err
+	}
+	req.Release()
+	return "", nil
 }
 
 // traitsOf reads a person's traits when a mapping asks for one.
-func (p *pass) traitsOf(ctx context.Context, profile int64) func(string) (string, bool) {
+func (e *Engine) traitsOf(ctx context.Context, profile int64) func(string) (string, bool) {
 	var values map[string]string
 	return func(key string) (string, bool) {
 		if values == nil {
 			var err error
-			if values, err = p.State.TraitsOf(ctx, profile); err != nil {
-				p.Log.Warn("a person's traits cannot be read", "error", err)
+			if values, err = e.State.TraitsOf(ctx, profile); err != nil {
+				e.Log.Warn("a person's traits cannot be read", "error", err)
 			}
 		}
 		v, ok := values[key]
