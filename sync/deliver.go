@@ -300,7 +300,7 @@ func (d *dispatch) nextChance(ctx context.Context) (at time.Time, why string, er
 }
 
 // narrowed reports whether the run sends to some people or of one trait only.
-func (d *dispatch) narrowed() bool { return d.options.People > 0 || d.options.Trait != "" }
+func (p *pass) narrowed() bool { return p.options.People > 0 || p.options.Trait != "" }
 
 // chanceOf is when a host may be sent something: when there is room for it, and
 // when it is due. A narrowed run does not wait for retries, which may be of others.

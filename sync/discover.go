@@ -26,12 +26,19 @@ type missing interface {
 	Missing() []source.Input
 }
 
+// holdsEvents: such a source may hold the page load that a conversion belongs to.
+func (f Feed) holdsEvents() bool {
+	_, lists := f.Source.(missing)
+	return !lists
+}
+
 // discover lists every source before anything is changed, so that
 // contradictions stop the run while nothing has happened.
 func (p *pass) discover(ctx context.Context) ([]inputs, error) {
 	var found []inputs
 	for _, f := range p.Feeds {
 		if len(p.options.Sources) > 0 && !slices.Contains(p.options.Sources, f.Name()) {
+			p.eventsGap = p.eventsGap || f.holdsEvents()
 			continue
 		}
 		in, err := p.list(ctx, f)
@@ -54,9 +61,7 @@ func (p *pass) discover(ctx context.Context) ([]inputs, error) {
 // cannotRead notes a source that could not be read: the others go on.
 func (p *pass) cannotRead(f Feed, err error) {
 	p.unread = append(p.unread, err)
-	if _, lists := f.Source.(missing); !lists { // the other kind of source holds events
-		p.eventsGap = true
-	}
+	p.eventsGap = p.eventsGap || f.holdsEvents()
 	p.Log.Error("a source cannot be read; the others go on", "source", f.Name(), "error", err)
 }
 

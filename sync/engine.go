@@ -59,7 +59,7 @@ type Config struct {
 
 // Options narrow one run.
 type Options struct {
-	Sources  []string  // read only these; empty means all
+	Sources  []string  // read only these; empty means all. Without a source of events no conversion is sent
 	Trait    string    // send only this trait's changes
 	People   int       // send for at most so many people
 	Deadline time.Time // stop in good order then
@@ -135,7 +135,7 @@ type pass struct {
 	options     Options
 	report      Report
 	unread      []error // sources that could not be read to their end
-	eventsGap   bool    // one of them holds events
+	eventsGap   bool    // a source of events is not read, or not to its end: no conversion is sent
 	unfinished  string  // why work is left that could be sent later
 	interrupted bool
 	limits      limits

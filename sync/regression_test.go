@@ -6,6 +6,7 @@ import (
 	"iter"
 	"net/http"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/impactsync/impactsync/impactapi/sandbox"
 	impactsync "github.com/impactsync/impactsync/sync"
 	"github.com/impactsync/impactsync/sync/source"
+	"github.com/impactsync/impactsync/sync/source/events"
 )
 
 func TestGraceAfterAStop(t *testing.T) {
@@ -188,4 +190,32 @@ func TestCorrectedOrderIsSent(t *testing.T) {
 		require.Equal(t, impactsync.ExitOK, r.ExitCode, "%+v", r)
 		require.ElementsMatch(t, sent, w.told(0))
 	})
+}
+
+func TestConversionsWaitForSourcesLeftOut(t *testing.T) {
+	t.Parallel()
+	w := setup(t, sandbox.Config{})
+	stamp := func(ago time.Duration) string { return time.Now().Add(-ago).UTC().Format(time.RFC3339) }
+	w.log("a.ndjson", fmt.Sprintf(`{"type":"page","messageId":"m1","userId":"u1","timestamp":%q,"context":{"page":{"url":"https://shop.example/?irclickid=CL"}}}`, stamp(time.Minute)))
+	require.NoError(t, os.Mkdir(filepath.Join(w.dir, "mobile"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(w.dir, "mobile", "m.ndjson"), fmt.Appendf(nil,
+		`{"type":"track","event":"Order Completed","messageId":"m2","userId":"u1","timestamp":%q,"properties":{"order_id":"o1","revenue":1,"currency":"USD"}}`, stamp(time.Second)), 0o600))
+	mobile, err := events.New(t.Context(), events.Config{Name: "mobile", URL: "file://" + w.dir + "/mobile", HonourIntegrations: true})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = mobile.Close() })
+	w.change = func(c *impactsync.Config) { c.Feeds = append(c.Feeds, impactsync.Feed{Source: mobile}) }
+
+	r, err := w.run(impactsync.Options{Sources: []string{"mobile"}})
+	require.NoError(t, err)
+	require.Empty(t, w.told(0))
+	require.Equal(t, impactsync.ExitUnfinished, r.ExitCode)
+	require.Equal(t, "1 still due: conversions (1) wait for a run that reads all sources of messages", r.Note)
+
+	r, err = w.run(impactsync.Options{Sources: []string{"web", "mobile"}})
+	require.NoError(t, err)
+	require.Equal(t, impactsync.ExitOK, r.ExitCode)
+	calls := w.sandbox.Calls()
+	require.Len(t, calls, 2)
+	click, _ := calls[1].Form.Get("ClickId")
+	require.Equal(t, "CL", click, "%v", w.told(0))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/impactsync/impactsync/state"
@@ -85,10 +86,7 @@ func (p *pass) exit(err error) (code int, note string) {
 	case p.options.Adopt != "":
 		return ExitOK, fmt.Sprintf("adopted %d values of %s", r.Adopted, p.options.Adopt)
 	case r.Open() > 0:
-		if p.unfinished == "" {
-			p.unfinished = "narrowed to some people, traits or sources"
-		}
-		return ExitUnfinished, fmt.Sprintf("%d still due: %s", r.Open(), p.unfinished)
+		return ExitUnfinished, fmt.Sprintf("%d still due: %s", r.Open(), p.whyDue())
 	case r.HeldSuppressions > 0:
 		return ExitHeld, fmt.Sprintf("the suppression of %d people held back, and %d changes", r.HeldSuppressions, r.Held())
 	case r.Held() > 0:
@@ -97,4 +95,20 @@ func (p *pass) exit(err error) (code int, note string) {
 		return ExitRefused, fmt.Sprintf("%d refused, %d rejected, %d stale sources", r.Counts["refused"], r.Counts["rejected"], r.staleSources())
 	}
 	return ExitOK, ""
+}
+
+// whyDue says why a run that did not fail leaves something due.
+func (p *pass) whyDue() string {
+	var why []string
+	waiting := p.report.Conversions.Open()
+	switch {
+	case p.unfinished != "":
+		why = append(why, p.unfinished)
+	case p.narrowed() || !p.eventsGap || p.report.Open() > waiting:
+		why = append(why, "narrowed to some people, traits or sources")
+	}
+	if p.eventsGap && waiting > 0 {
+		why = append(why, fmt.Sprintf("conversions (%d) wait for a run that reads all sources of messages", waiting))
+	}
+	return strings.Join(why, "; ")
 }

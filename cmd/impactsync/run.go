@@ -27,7 +27,7 @@ type narrow struct {
 
 func (n *narrow) flags(c *cobra.Command) {
 	f := c.Flags()
-	f.StringSliceVar(&n.sources, "source", nil, "read only this source (repeatable)")
+	f.StringSliceVar(&n.sources, "source", nil, "read only this source (repeatable); while a source of messages is left out, conversions wait")
 	f.StringVar(&n.audience, "audience", "", "send only this trait `key`'s changes")
 	f.IntVar(&n.limit, "limit", 0, "send for at most so many people: a canary")
 }
