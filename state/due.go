@@ -40,12 +40,25 @@ func (d *DB) EachDue(ctx context.Context, fn func(DueEvent) error) error {
 	})
 }
 
-// DueWithoutID counts people with due trait values of whom nothing but an
-// e-mail hash is known: no page load can name them.
-func (d *DB) DueWithoutID(ctx context.Context) (people, values int64, err error) {
-	err = d.view(ctx, func(v *view) error {
-		return v.get(`SELECT count(DISTINCT v.profile_id), count(*) FROM trait_values v JOIN profiles p ON p.id = v.profile_id
-			WHERE v.status IN (1, 2, 3, 5) AND v.status > 0 AND p.user_id IS NULL AND p.anonymous_id IS NULL`, nil, &people, &values)
+// DuePerson is somebody with due trait values.
+type DuePerson struct {
+	Person
+	Values int64
+}
+
+// EachOddlyNamed calls fn for everybody with due trait values whom a page load
+// may be unable to name: each id they have is absent or longer than 64
+// characters. The others are not worth a look each.
+func (d *DB) EachOddlyNamed(ctx context.Context, fn func(DuePerson) error) error {
+	return d.view(ctx, func(v *view) error {
+		return v.each(`SELECT coalesce(p.user_id, ''), coalesce(p.anonymous_id, ''), coalesce(p.email_sha1, ''), count(*) FROM trait_values v JOIN profiles p ON p.id = v.profile_id
+			WHERE v.status IN (1, 2, 3, 5) AND v.status > 0 AND (p.user_id IS NULL OR length(p.user_id) > 64) AND (p.anonymous_id IS NULL OR length(p.anonymous_id) > 64)
+			GROUP BY p.id`, nil, func(rows *sql.Rows) error {
+			var p DuePerson
+			if err := rows.Scan(&p.UserID, &p.AnonymousID, &p.EmailSHA1, &p.Values); err != nil {
+				return err
+			}
+			return fn(p)
+		})
 	})
-	return people, values, err
 }

@@ -81,11 +81,7 @@ func (p *pass) due(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("count what is due: %w", err)
 	}
-	updates := plan.TraitValues
-	if p.Coalesce {
-		updates = plan.TraitUpdates
-	}
-	return updates + plan.PageLoads + plan.Conversions, nil
+	return p.updates(plan) + plan.PageLoads + plan.Conversions, nil
 }
 
 func (d *dispatch) loop(ctx context.Context, giveUp context.CancelCauseFunc) error {

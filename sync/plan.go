@@ -36,14 +36,10 @@ func (p *pass) plan(ctx context.Context) (r PlanReport, err error) {
 	}
 	delete(r.Counts, "recovered") // of a run that may well be alive: this is a copy of its state
 	r.Missing, r.Stale = p.report.Missing, p.report.Stale
-	updates := r.TraitValues
-	if p.Coalesce {
-		updates = r.TraitUpdates
-	}
-	r.TrackingCalls, r.APICalls = updates+r.PageLoads, r.Conversions
 	if err := p.refusals(ctx, &r); err != nil {
 		return r, fmt.Errorf("map what is due: %w", err)
 	}
+	r.TrackingCalls, r.APICalls = p.updates(r.Plan)+r.PageLoads, r.Conversions
 	hosts, err := p.State.Hosts(ctx)
 	if err != nil {
 		return r, fmt.Errorf("read the rates: %w", err)
@@ -53,34 +49,47 @@ func (p *pass) plan(ctx context.Context) (r PlanReport, err error) {
 	return r, nil
 }
 
-// refusals maps everything that is due, as a run would, and takes what our own
-// rules refuse off the calls. It costs some microseconds an event.
+// updates is how many calls the due trait values take.
+func (e *Engine) updates(p state.Plan) int64 {
+	if e.Coalesce {
+		return p.TraitUpdates
+	}
+	return p.TraitValues
+}
+
+// refusals maps what is due, as a run would, and takes what our own rules refuse
+// off the calls. It costs some microseconds an event.
 func (p *pass) refusals(ctx context.Context, r *PlanReport) error {
-	people, values, err := p.State.DueWithoutID(ctx)
-	if err != nil {
-		return err
-	}
 	r.Refusals = map[string]int64{}
-	if people > 0 {
-		calls := values
-		if p.Coalesce {
-			calls = people
-		}
-		r.Refusals["no identifier"] += calls
-		r.TrackingCalls -= calls
-	}
 	var dec segment.Decoder
-	return p.State.EachDue(ctx, func(e state.DueEvent) error {
+	err := p.State.EachDue(ctx, func(e state.DueEvent) error {
 		why, err := p.refusal(ctx, &dec, e)
 		if err != nil || why == "" {
 			return err
 		}
 		r.Refusals[why]++
 		if e.Kind == state.Conversion {
-			r.APICalls--
+			r.Conversions--
 		} else {
-			r.TrackingCalls--
+			r.PageLoads--
 		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	something := []state.ClaimedValue{{Key: "trait", At: p.now()}} // here the person matters, not what is said of them
+	return p.State.EachOddlyNamed(ctx, func(who state.DuePerson) error {
+		why, err := reason(p.request(ctx, nil, state.Claim{Kind: state.TraitUpdate, Person: who.Person, Values: something}))
+		if err != nil || why == "" {
+			return err
+		}
+		r.TraitUpdates--
+		r.TraitValues -= who.Values
+		if p.Coalesce {
+			who.Values = 1
+		}
+		r.Refusals[why] += who.Values
 		return nil
 	})
 }

@@ -102,7 +102,11 @@ func (e *Engine) request(ctx context.Context, dec *segment.Decoder, c state.Clai
 
 // refusal is why our own rules would not let an event be sent, or "".
 func (e *Engine) refusal(ctx context.Context, dec *segment.Decoder, ev state.DueEvent) (string, error) {
-	req, err := e.request(ctx, dec, state.Claim{Kind: ev.Kind, At: ev.At, Payload: ev.Payload, ClickID: ev.ClickID, Profile: ev.Profile})
+	return reason(e.request(ctx, dec, state.Claim{Kind: ev.Kind, At: ev.At, Payload: ev.Payload, ClickID: ev.ClickID, Profile: ev.Profile}))
+}
+
+// reason drops a request that was only tried, and says why our own rules refuse it.
+func reason(req mapping.Request, err error) (string, error) {
 	var refusal *mapping.Refusal
 	switch {
 	case errors.As(err, &refusal):
