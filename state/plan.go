@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 )
 
 // PlanTrait says what a run would send of one trait.
@@ -64,4 +65,51 @@ func (v *view) planTraits(p *Plan) error {
 		p.Traits = append(p.Traits, t)
 		return err
 	})
+}
+
+// Narrowed is what a narrowed run may send.
+type Narrowed struct {
+	Trait         string  // only trait updates of this key; "": everything
+	People        []int64 // only to these; nil: to everybody
+	NoConversions bool
+}
+
+// Narrow removes what is due beside that, so that a plan counts the rest. It is
+// for a copy of the state that is thrown away: what it removes is lost.
+func (d *DB) Narrow(ctx context.Context, n Narrowed) error {
+	people, err := json.Marshal(n.People)
+	if err != nil {
+		return err
+	}
+	return d.update(ctx, func(t *tx) error {
+		if err := t.loadTraits(); err != nil {
+			return err
+		}
+		for kind, scope := range map[Kind]int64{PageLoad: scopePageLoads, Conversion: scopeConversions} {
+			all := n.Trait != "" || kind == Conversion && n.NoConversions
+			if err := t.removeOpen(`deliveries WHERE kind = ?1`, kind, scope, all, string(people)); err != nil {
+				return err
+			}
+		}
+		for _, tr := range d.traits {
+			all := n.Trait != "" && tr.key != n.Trait
+			if err := t.removeOpen(`trait_values WHERE trait_id = ?1`, tr.id, tr.id, all, string(people)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// removeOpen removes rows that would be sent: all of them, or those of other
+// people. Which are meant is ours.
+func (t *tx) removeOpen(which string, of any, scope int64, all bool, people string) error {
+	for _, status := range [...]int{statusPending, statusInFlight, statusRetryLater, statusUnknown} {
+		n, err := t.exec(`DELETE FROM `+which+` AND status = ?2 AND status > 0 AND (?3 OR ?4 <> 'null' AND profile_id NOT IN (SELECT value FROM json_each(?4)))`, of, status, all, people)
+		if err != nil {
+			return err
+		}
+		t.count(scope, statusNames[status], -n)
+	}
+	return nil
 }

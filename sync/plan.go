@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/impactsync/impactsync/state"
 	"github.com/impactsync/impactsync/sync/segment"
@@ -14,7 +15,8 @@ type PlanReport struct {
 	Seconds       Seconds          `json:"seconds"` // at the known rates
 	TrackingCalls int64            `json:"tracking_calls"`
 	APICalls      int64            `json:"api_calls"`
-	Refusals      map[string]int64 `json:"refusals"` // what our own rules would refuse, by reason: not among the calls
+	Refusals      map[string]int64 `json:"refusals"`                      // what our own rules would refuse, by reason: not among the calls
+	Waiting       int64            `json:"conversions_waiting,omitempty"` // for a run that reads all sources of messages: not among the calls
 	Counts        map[string]int64 `json:"counts"`
 	Sample        state.Table      `json:"sample"`
 	Missing       []string         `json:"missing_lists,omitempty"`
@@ -25,8 +27,14 @@ type PlanReport struct {
 const sampleSize = 5
 
 func (p *pass) plan(ctx context.Context) (r PlanReport, err error) {
+	if r.Waiting, err = p.narrow(ctx); err != nil {
+		return r, fmt.Errorf("narrow what is due: %w", err)
+	}
 	if r.Plan, err = p.State.Plan(ctx); err != nil {
 		return r, fmt.Errorf("count what is due: %w", err)
+	}
+	if key := p.options.Trait; key != "" {
+		r.Traits = slices.DeleteFunc(r.Traits, func(t state.PlanTrait) bool { return t.Key != key })
 	}
 	if r.Sample, err = p.State.SampleDue(ctx, sampleSize); err != nil {
 		return r, fmt.Errorf("sample what is due: %w", err)
@@ -47,6 +55,53 @@ func (p *pass) plan(ctx context.Context) (r PlanReport, err error) {
 	rates := Rates{PageLoadsPerSecond: p.PageLoadsPerSecond, ConversionsPerHour: p.ConversionsPerHour, Hosts: hosts}
 	r.Seconds = rates.Take(r.TrackingCalls, r.APICalls, p.now())
 	return r, nil
+}
+
+// narrow leaves due, in the plan's copy of the state, what a run with the same
+// options may send. It gives how many conversions wait for their page loads.
+func (p *pass) narrow(ctx context.Context) (waiting int64, err error) {
+	if !p.narrowed() && !p.eventsGap {
+		return 0, nil
+	}
+	if _, _, conversions, err := p.State.Due(ctx); err != nil {
+		return 0, err
+	} else if p.eventsGap {
+		waiting = conversions.Open()
+	}
+	n := state.Narrowed{Trait: p.options.Trait, NoConversions: p.eventsGap}
+	if p.options.People > 0 {
+		if n.People, err = p.firstPeople(ctx); err != nil {
+			return 0, err
+		}
+	}
+	return waiting, p.State.Narrow(ctx, n)
+}
+
+// firstPeople are those whom a run would choose: it claims as much at once as a
+// run does first, until there are enough people, and gives it all back.
+func (p *pass) firstPeople(ctx context.Context) ([]int64, error) {
+	want := state.Want{
+		PageLoads: p.Workers, Conversions: p.Workers, Trait: p.options.Trait, People: p.options.People, Coalesce: p.Coalesce, AttributionWait: p.AttributionWait,
+	}
+	if p.eventsGap {
+		want.Conversions = 0
+	}
+	people := []int64{}
+	var unsent []state.Outcome
+	for {
+		claims, err := p.State.Turn(ctx, nil, want)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range claims {
+			people = append(people, c.Profile)
+			unsent = append(unsent, state.Outcome{Claim: c, Result: state.Unsent})
+		}
+		if len(claims) == 0 {
+			_, err := p.State.Turn(ctx, unsent, state.Want{})
+			return people, err
+		}
+	}
 }
 
 // updates is how many calls the due trait values take.

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -219,36 +218,4 @@ func TestConversionsWaitForSourcesLeftOut(t *testing.T) {
 	require.Len(t, calls, 2)
 	click, _ := calls[1].Form.Get("ClickId")
 	require.Equal(t, "CL", click, "%v", w.told(0))
-}
-
-// TestPlanForecastsRefusals: each part of the plan's numbers is without what our
-// own rules refuse.
-func TestPlanForecastsRefusals(t *testing.T) {
-	t.Parallel()
-	at := time.Now().Add(-time.Minute).UTC().Format(time.RFC3339)
-	trait := `{"type":"identify","messageId":%q,%s,"timestamp":"` + at + `","traits":{"vip":true},"context":{"personas":{"computation_class":"audience","computation_key":"vip"}}}`
-	fill := func(w *world) {
-		w.log("a.ndjson",
-			`{"type":"page","messageId":"m1","userId":"ann@example.com","timestamp":"`+at+`","context":{"page":{"url":"https://shop.example/"}}}`,
-			`{"type":"page","messageId":"m2","userId":"u1","timestamp":"`+at+`","context":{"page":{"url":"https://shop.example/"}}}`,
-			`{"type":"track","event":"Order Completed","messageId":"m3","userId":"u2","timestamp":"`+at+`","properties":{"order_id":"o1","revenue":"x"}}`,
-			fmt.Sprintf(trait, "m4", `"userId":"u3"`),
-			fmt.Sprintf(trait, "m5", `"userId":"`+strings.Repeat("x", 300)+`"`),
-			fmt.Sprintf(trait, "m6", `"anonymousId":"`+strings.Repeat("y", 80)+`"`),
-			fmt.Sprintf(trait, "m7", `"userId":"`+strings.Repeat("z", 100)+`"`),
-		)
-	}
-	w := setup(t, sandbox.Config{})
-	fill(w)
-	r, err := w.engine(w.open()).Plan(t.Context(), impactsync.Options{})
-	require.NoError(t, err)
-	require.Equal(t, [5]int64{3, 0, 2, 1, 0}, [5]int64{r.TrackingCalls, r.APICalls, r.TraitUpdates, r.PageLoads, r.Conversions}, "%+v", r)
-	require.Equal(t, map[string]int64{"no identifier": 1, "no identifier: the ones there are too long": 2, "Amount is negative, too large or not a plain number": 1}, r.Refusals)
-
-	w = setup(t, sandbox.Config{})
-	fill(w)
-	done, err := w.run(impactsync.Options{})
-	require.NoError(t, err)
-	require.EqualValues(t, 4, done.Counts["refused"])
-	require.EqualValues(t, 3, done.Counts["delivered"])
 }

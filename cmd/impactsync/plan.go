@@ -24,7 +24,9 @@ func (a *app) planCommand() *cobra.Command {
 		Short: "Show what run would send, and change nothing",
 		Long: `Read the sources as run would and show what it would send: per trait who joins and
 leaves, per host how many calls and how long they take, a sample, and the event
-names and trait keys that the configuration does not mention.
+names and trait keys that the configuration does not mention. The flags narrow it as
+they narrow a run; with --limit it takes the people whom a run would choose if
+nothing comes in meanwhile.
 
 Nothing is sent and nothing is written: the work is done on a private copy of the
 state in the temporary folder (TMPDIR), removed afterwards. It needs as much room
@@ -72,7 +74,10 @@ func (a *app) planOn(ctx context.Context, c *config.Config, db *state.DB, o impa
 	if err != nil {
 		return r, err
 	}
-	return e.Plan(ctx, o)
+	if r, err = e.Plan(ctx, o); err == nil && o.Trait != "" {
+		err = a.knows(ctx, db, o.Trait)
+	}
+	return r, err
 }
 
 // onCopy runs fn on a copy of the state, or on an empty one where there is none.
@@ -129,6 +134,9 @@ func writePlan(w io.Writer, r impactsync.PlanReport) {
 	})
 	for _, reason := range slices.Sorted(maps.Keys(r.Refusals)) {
 		fmt.Fprintf(w, "  %s would be refused by our own rules: %s\n", count(r.Refusals[reason], "delivery"), reason)
+	}
+	if r.Waiting > 0 {
+		fmt.Fprintf(w, "  %s would wait for a run that reads all sources of messages\n", count(r.Waiting, "conversion"))
 	}
 	if len(r.Sample.Rows) > 0 {
 		fmt.Fprintln(w, "\nA sample of what would be sent:")
