@@ -22,7 +22,7 @@ func (b *bench) balance(note string) {
 	require.NoError(b.t, err)
 	due := func(x state.Counts) int64 { return x.Open() + x.Refused + x.Held }
 	growth := due(tr) + due(pl) + due(cv)
-	require.Equal(b.t, c["found"], c["delivered"]+c["superseded"]+c["absorbed"]+c["forgotten"]+growth, "%s: %v growth %d", note, c, growth)
+	require.Equal(b.t, c["found"], c["delivered"]+c["superseded"]+c["absorbed"]+c["forgotten"]+c["dropped"]+growth, "%s: %v growth %d", note, c, growth)
 }
 
 func TestAbsorbBalance(t *testing.T) {
@@ -44,6 +44,24 @@ func TestAbsorbDeliveredBalance(t *testing.T) {
 	b.balance("sent")
 	b.store(state.Item{Person: state.Person{UserID: "u1", AnonymousID: "a1"}, SeenAt: b.now})
 	b.balance("delivered absorbed")
+}
+
+func TestDroppedBalance(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, key := range []string{"old", "lost", "held", "waits"} {
+		b.store(ev(b, user("u "+key), key, state.PageLoad, b.now))
+	}
+	for _, c := range b.claim() {
+		o := state.Outcome{Claim: c, Result: state.Unknown, Next: b.now.Add(time.Minute)}
+		if c.Event == "old" {
+			o.Result = state.TooOld
+		}
+		policy := map[string]state.Policy{"lost": state.Drop, "held": state.Hold}[c.Event]
+		_, err := b.db.Turn(context.Background(), []state.Outcome{o}, state.Want{Kinds: map[state.Kind]state.Policy{state.PageLoad: policy}})
+		require.NoError(t, err)
+	}
+	b.balance("two given up, one held, one unknown")
 }
 
 func TestAbsorbedPageLoadsWithoutClick(t *testing.T) {

@@ -251,7 +251,8 @@ func one(b bool) int64 {
 }
 
 // countMove counts a change of wanted the way the run's balance needs it:
-// found = delivered + superseded + absorbed + forgotten + growth of what is due.
+// found = delivered + superseded + absorbed + forgotten + dropped + growth of
+// what is due.
 func (t *tx) countMove(old, r traitRow) {
 	was, is := old.exists && old.status != statusSettled, r.status != statusSettled
 	switch {

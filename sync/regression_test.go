@@ -176,6 +176,7 @@ func TestCorrectedOrderIsSent(t *testing.T) {
 		r, err = w.run(impactsync.Options{})
 		require.NoError(t, err)
 		require.Equal(t, impactsync.ExitOK, r.ExitCode, "%+v", r)
+		require.EqualValues(t, 2, r.Counts["superseded"])
 		require.Zero(t, r.Conversions, "the wrong ones are given up")
 		require.ElementsMatch(t, sent, w.told(0))
 	})

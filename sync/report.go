@@ -66,6 +66,9 @@ func (p *pass) finish(ctx context.Context, err error) (Report, error) {
 	}
 	err = errors.Join(err, due, counts)
 	r.ExitCode, r.Note = p.exit(err)
+	if n := r.Counts["dropped"]; n > 0 {
+		r.Note = strings.TrimPrefix(fmt.Sprintf("%s; %d given up", r.Note, n), "; ")
+	}
 	if end := p.State.EndRun(ctx, r.ExitCode, r.Note); end != nil {
 		err = errors.Join(err, fmt.Errorf("end the run: %w", end))
 		r.ExitCode = ExitCode(err)

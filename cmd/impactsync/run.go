@@ -218,7 +218,10 @@ func asides(r impactsync.Report) (lines []string) {
 			lines = append(lines, words+": "+humanize.Comma(n[name]))
 		}
 	}
-	add("unknown", "sent without an answer, due again as unknown")
+	add("unknown", "sent without an answer")
+	if again := r.Traits.Unknown + r.PageLoads.Unknown + r.Conversions.Unknown; again > 0 {
+		lines = append(lines, "due again as unknown, for no answer came: "+humanize.Comma(again))
+	}
 	add("recovered", "left in flight by a run that died")
 	if waits := r.Traits.Refused + r.PageLoads.Refused + r.Conversions.Refused; waits > 0 {
 		lines = append(lines, "refused in all: "+humanize.Comma(waits))
