@@ -173,8 +173,8 @@ type Ruling struct {
 	Reason    string // the guard's words
 }
 
-// Judge gives the guard's verdict on everything that came as messages and was
-// not judged yet, and then lets through what was approved. Nothing that waits
+// Judge lets through what was approved, and then gives the guard's verdict on
+// everything that came as messages and was not judged yet. Nothing that waits
 // for a verdict can be claimed before. Call it when all inputs are read. It
 // gives the verdicts that hold something back. Its cost grows with what is held.
 func (d *DB) Judge(ctx context.Context) (held []Ruling, err error) {
@@ -182,15 +182,15 @@ func (d *DB) Judge(ctx context.Context) (held []Ruling, err error) {
 		if err := t.loadTraits(); err != nil {
 			return err
 		}
+		if err := t.releaseApproved(); err != nil {
+			return err
+		}
 		if held, err = t.judgeTraits(); err != nil {
 			return err
 		}
 		ruling, err := t.judgeConversions()
-		if err != nil {
-			return err
-		}
 		held = append(held, ruling...)
-		return t.releaseApproved()
+		return err
 	})
 	return held, err
 }
@@ -259,10 +259,11 @@ func (t *tx) rule(q *question) (against string, err error) {
 	return against, t.noteVerdict(q, against)
 }
 
-// markHeld says of held rows that nobody marked yet which verdict holds them.
+// markHeld says of held rows that nobody marked yet which verdict holds them,
+// since when: after any approval, whatever the clock says.
 func (t *tx) markHeld(traitID int64, d Direction) error {
 	_, err := t.exec(`INSERT INTO trait_faults (trait_id, profile_id, class, at)
-		SELECT trait_id, profile_id, ?2, ?3 FROM trait_values WHERE status = 6 AND status > 0 AND is_exit = ?4 AND +trait_id = ?1 ON CONFLICT DO NOTHING`,
+		SELECT trait_id, profile_id, ?2, max(?3, (SELECT coalesce(max(created_at), 0) + 1 FROM approvals)) FROM trait_values WHERE status = 6 AND status > 0 AND is_exit = ?4 AND +trait_id = ?1 ON CONFLICT DO NOTHING`,
 		traitID, d, t.now, d == Exits)
 	return err
 }

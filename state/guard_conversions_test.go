@@ -12,12 +12,14 @@ import (
 )
 
 // orders stores n conversions of a number of hundredths each.
-func (b *bench) orders(n int, amount int64, currency string) {
+func (b *bench) orders(n int, amount int64, currency string) { b.ordersOf("u", n, amount, currency) }
+
+func (b *bench) ordersOf(who string, n int, amount int64, currency string) {
 	b.t.Helper()
 	var items []state.Item
 	for i := range n {
 		id := fmt.Sprintf("o%d-%d", b.now.UnixNano(), i)
-		items = append(items, state.Item{Person: user("u"), SeenAt: b.now, Event: &state.Event{
+		items = append(items, state.Item{Person: user(who), SeenAt: b.now, Event: &state.Event{
 			Key: id, MessageID: id, Kind: state.Conversion, Name: "Order Completed", EventType: "1", OrderID: id, Amount: amount, Currency: currency, At: b.now, Payload: []byte("{}"),
 		}})
 	}
@@ -68,6 +70,23 @@ func TestConversionsAreJudged(t *testing.T) {
 		require.Equal(t, state.Approved{Held: 17, Granted: 6}, b.approve("", state.ConversionBatch, 6))
 		b.judge()
 		require.Equal(t, 6, b.sell())
+		b.sound()
+	})
+
+	t.Run("what was approved and forgotten lets nothing else through", func(t *testing.T) {
+		t.Parallel()
+		b := shop(t)
+		b.ordersOf("bot", 17, 100, "USD")
+		b.judge()
+		b.approve("", state.ConversionBatch, 17)
+		require.EqualValues(t, 17, b.held()[0].Approved)
+		b.forget(user("bot"))
+		b.orders(18, 100, "USD")
+		require.Len(t, b.judge(), 1)
+		require.Zero(t, b.held()[0].Approved)
+		b.reopen()
+		b.judge()
+		require.Zero(t, b.sell())
 		b.sound()
 	})
 

@@ -3,6 +3,7 @@ package state_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -66,6 +67,41 @@ func TestListsAreJudgedInBothDirections(t *testing.T) {
 		b.judge()
 		require.Len(t, b.send(), 5)
 		require.EqualValues(t, 1, b.held()[0].Held)
+		b.sound()
+	})
+
+	t.Run("an approval ends with the next judgement, and is for the people who were held when it was given", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		guard := state.Guard{Exits: limit(30, 2), Joins: limit(50, 5)}
+		b.list("vip", guard, crowd(0, 10)...)
+		b.send()
+		next := func(members ...string) state.Verdict {
+			v := b.list("vip", guard, members...)
+			b.judge()
+			return v
+		}
+		require.True(t, next().Held)
+		require.EqualValues(t, 10, b.approve("vip", state.Exits, 10).Granted)
+		require.EqualValues(t, 10, b.held()[0].Approved)
+		require.False(t, next(crowd(0, 10)...).Held, "mended before the approval was used")
+		require.True(t, next().Held)
+		require.Zero(t, b.held()[0].Approved)
+		require.Empty(t, b.send(), "another broken list")
+
+		next(crowd(0, 10)...)
+		next(crowd(0, 5)...)
+		b.now = b.now.Add(time.Hour) // the clock is ahead for a moment
+		b.approve("vip", state.Exits, 5)
+		b.now = b.now.Add(-time.Hour)
+		require.True(t, b.list("vip", guard, append(crowd(0, 1), crowd(6, 10)...)...).Held)
+		require.EqualValues(t, 1, b.held()[0].Approved)
+		b.judge()
+		require.Equal(t, []string{"u00005 vip=false"}, b.send())
+		b.now = b.now.Add(-time.Minute)
+		require.Equal(t, state.Approved{Held: 4, Granted: 4}, b.approve("vip", state.Exits, 1000))
+		b.judge()
+		require.Len(t, b.send(), 4)
 		b.sound()
 	})
 

@@ -28,7 +28,9 @@ type Suppressed struct {
 // end: who is named no more is free again. Its cost grows with those it names.
 func (d *DB) JudgeSuppressions(ctx context.Context, sendFalse bool) (s Suppressed, err error) {
 	var any bool
-	err = d.view(ctx, func(v *view) error { return v.get(`SELECT EXISTS (SELECT 1 FROM suppressions)`, nil, &any) })
+	err = d.view(ctx, func(v *view) error {
+		return v.get(`SELECT EXISTS (SELECT 1 FROM suppressions) OR EXISTS (SELECT 1 FROM approvals WHERE direction = 'suppressions')`, nil, &any)
+	})
 	if err != nil || !any {
 		return s, err
 	}
@@ -59,10 +61,14 @@ func (t *tx) judgeSuppressions() (s Suppressed, err error) {
 	if s.Reason, err = t.againstSuppressions(); err != nil {
 		return s, err
 	}
-	if _, err := t.exec(`UPDATE suppressions SET held = ?`, s.Reason != ""); err != nil {
+	// An approval is for those who were held before, so others are not yet (2).
+	if _, err := t.exec(`UPDATE suppressions SET held = CASE WHEN ?1 THEN 2 - held ELSE 0 END`, s.Reason != ""); err != nil {
 		return s, err
 	}
 	if err := t.useApprovals(true, t.releaseSuppressions); err != nil {
+		return s, err
+	}
+	if _, err := t.exec(`UPDATE suppressions SET held = 1 WHERE held = 2`); err != nil {
 		return s, err
 	}
 	if _, err := t.get(`SELECT count(*) FROM suppressions WHERE held = 1 AND person = profile_id`, nil, &s.Held); err != nil {
@@ -97,12 +103,12 @@ func (t *tx) againstSuppressions() (string, error) {
 }
 
 // releaseSuppressions lets at most so many people of the held set go their way.
-func (t *tx) releaseSuppressions(_ int64, _ Direction, most int64) (n int64, err error) {
+func (t *tx) releaseSuppressions(a approval) (n int64, err error) {
 	const which = `SELECT person FROM suppressions WHERE held = 1 AND person = profile_id ORDER BY person LIMIT ?`
-	if _, err := t.get(`SELECT count(*) FROM (`+which+`)`, []any{most}, &n); err != nil || n == 0 {
+	if _, err := t.get(`SELECT count(*) FROM (`+which+`)`, []any{a.left}, &n); err != nil || n == 0 {
 		return 0, err
 	}
-	_, err = t.exec(`UPDATE suppressions SET held = 0 WHERE person IN (`+which+`)`, most)
+	_, err = t.exec(`UPDATE suppressions SET held = 0 WHERE person IN (`+which+`)`, a.left)
 	return n, err
 }
 

@@ -191,6 +191,27 @@ func TestSuppressionsAreJudged(t *testing.T) {
 		b.sound()
 	})
 
+	t.Run("an approval is for the people who were held when it was given, and ends with the next verdict", func(t *testing.T) {
+		t.Parallel()
+		b := shop(t)
+		b.suppress(40)
+		b.approve("", state.Suppressions, 40)
+		require.EqualValues(t, 40, b.held()[0].Approved)
+		b.reopen()
+		require.EqualValues(t, 40, b.suppress(80).Held, "as many are named for the first time")
+		var approved []string
+		for i := range 40 {
+			approved = append(approved, fmt.Sprintf("u%d vip=false", i))
+		}
+		require.ElementsMatch(t, approved, b.send())
+		b.approve("", state.Suppressions, 40)
+		b.reopen()
+		require.Zero(t, b.suppress(0).Held, "mended")
+		b.reopen()
+		require.EqualValues(t, 40, b.suppress(80).Held, "broken again")
+		b.sound()
+	})
+
 	t.Run("an approval is over after a day, and none is given in advance", func(t *testing.T) {
 		t.Parallel()
 		b := shop(t)

@@ -192,6 +192,20 @@ func TestChangeStreamsAreJudged(t *testing.T) {
 		b.sound()
 	})
 
+	t.Run("an approval is no use to those who leave after it was given", func(t *testing.T) {
+		t.Parallel()
+		b := guarded(t)
+		b.say("vip", "false", 0, 40)
+		b.judge()
+		b.approve("vip", state.Exits, 40)
+		b.say("vip", "true", 0, 40)
+		b.say("vip", "false", 50, 90)
+		require.Len(t, b.judge(), 1)
+		require.Empty(t, b.send())
+		require.Zero(t, b.held()[0].Approved)
+		b.sound()
+	})
+
 	t.Run("an approval is over after a day", func(t *testing.T) {
 		t.Parallel()
 		b := guarded(t)

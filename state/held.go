@@ -1,6 +1,10 @@
 package state
 
-import "database/sql"
+import (
+	"database/sql"
+	"errors"
+	"time"
+)
 
 // HeldSet is what the guard holds back of one trait, or of the conversions, in
 // one direction; or the events of one kind that [Hold] keeps.
@@ -10,16 +14,18 @@ type HeldSet struct {
 	Direction Direction `json:"direction"`
 	Held      int64     `json:"held"`
 	Reason    string    `json:"reason"`
-	HeldAt    string    `json:"held_at"` // "" where that is not known
-	Command   string    `json:"command"` // that lets all of it through; of Unanswered what to set
-	Sample    []string  `json:"sample"`  // user ids, else anonymous ids; of conversions the orders
+	HeldAt    string    `json:"held_at"`  // "" where that is not known
+	Approved  int64     `json:"approved"` // of them the next run lets go, within a day
+	Command   string    `json:"command"`  // that lets all of it through; of Unanswered what to set
+	Sample    []string  `json:"sample"`   // user ids, else anonymous ids; of conversions the orders
 }
 
 // heldSample is how many of a held set are shown.
 const heldSample = 5
 
-// held reads what is held. Its cost grows with that.
-func (v *view) held() ([]HeldSet, error) {
+// held reads what is held, and how much of it is approved by now. Its cost
+// grows with that.
+func (v *view) held(now time.Time) ([]HeldSet, error) {
 	sets := []HeldSet{}
 	err := v.each(`SELECT coalesce(trait_key, ''), direction, held, coalesce(reason, ''), coalesce(held_at, ''), command, coalesce(kind, '') FROM held_changes ORDER BY 1, 2, command`, nil, func(rows *sql.Rows) error {
 		s := HeldSet{Sample: []string{}}
@@ -31,11 +37,27 @@ func (v *view) held() ([]HeldSet, error) {
 		return nil, err
 	}
 	for i := range sets {
-		if err := v.heldSample(&sets[i]); err != nil {
+		if err := errors.Join(v.approved(&sets[i], now), v.heldSample(&sets[i])); err != nil {
 			return nil, err
 		}
 	}
 	return sets, nil
+}
+
+func (v *view) approved(s *HeldSet, now time.Time) error {
+	scope := int64(scopeConversions)
+	switch s.Direction {
+	case NewComputation, Unanswered:
+		return nil
+	case Suppressions:
+		scope = scopeSuppressions
+	case Exits, Joins:
+		if err := v.get(`SELECT id FROM traits WHERE key = ?`, []any{s.Key}, &scope); err != nil {
+			return err
+		}
+	}
+	var held, newest int64
+	return v.get(heldAndApproved(s.Direction), []any{scope, s.Direction, now.UnixNano()}, &held, &newest, &s.Approved)
 }
 
 // eventText names an event, with its order and money.

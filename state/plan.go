@@ -45,7 +45,7 @@ func (d *DB) Plan(ctx context.Context) (p Plan, err error) {
 			return err
 		}
 		p.Unlisted = s.Unlisted
-		if p.Held, err = v.held(); err != nil {
+		if p.Held, err = v.held(d.now()); err != nil {
 			return err
 		}
 		return v.planTraits(&p)

@@ -114,7 +114,7 @@ func (d *DB) Status(ctx context.Context, runs int) (s Status, err error) {
 			func() error { return v.runs(&s, runs) },
 			func() error { return v.counters(&s) },
 			func() error { return v.oldest(&s) },
-			func() error { s.Held, err = v.held(); return err },
+			func() error { s.Held, err = v.held(d.now()); return err },
 			func() error { return v.audiences(&s) },
 			func() error { return v.sources(&s) },
 			func() error { return v.unlisted(&s) },

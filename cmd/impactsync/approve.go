@@ -33,7 +33,9 @@ why. Look at the input first: a broken list looks like a mass exit.
   approve --suppressions N      up to N people on the list of suppressed people are
                                 taken out
 
-A number counts for 24 hours, and for what is held now. The next run sends.` +
+A number counts for what is held now, and for the next run within 24 hours, which
+sends. What that run does not find held any more, as the list was mended, is not
+approved any more; until then status shows it.` +
 			exits("approved", "1   failed; or nothing like it is held", exitStateLine, "64  usage or configuration, or a key that the state does not know"),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {

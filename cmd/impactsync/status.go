@@ -177,6 +177,9 @@ func writeHeld(w io.Writer, all []state.HeldSet) {
 			fmt.Fprintln(w, "  "+plain(line))
 		}
 		fmt.Fprintln(w, plain(foot))
+		if h.Approved > 0 {
+			fmt.Fprintf(w, "Approved of that: %d. The next run lets them go, within 24 hours.\n", h.Approved)
+		}
 	}
 }
 
