@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -41,9 +42,6 @@ func (m *merge) gone(r *packedRow) error {
 		return nil
 	case r.told:
 		m.verdict.Exits++
-		if r.leaving {
-			return nil // it counts, but what was let through is not taken back
-		}
 		return m.exits.add(r)
 	case !r.hasWanted || m.trait.class == Audience && r.wanted != trueText:
 		return nil
@@ -89,12 +87,19 @@ func (m *merge) exit(id int64, due int) error {
 // them. The others wait for it.
 type exits struct {
 	*merge
-	wait []int64
-	left idSpool
-	odd  idSpool
+	wait    []int64
+	left    idSpool
+	odd     idSpool
+	leaving idSpool // they count, but what was let through is not taken back
 }
 
 func (e *exits) add(r *packedRow) error {
+	if r.leaving {
+		if !e.list.riders {
+			return nil
+		}
+		return e.leaving.add(r.profile)
+	}
 	if r.wanted != trueText || e.trait.class != Audience || e.list.riders { // a line of several ids may yet absorb a row
 		return e.odd.add(r.profile)
 	}
@@ -155,10 +160,31 @@ func (e *exits) hold(ids []int64) error {
 // execFor executes a statement that ends in the ids. FAIL spares SQLite the
 // copies that it keeps to undo one statement: a failure undoes all of the merge.
 func (e *exits) execFor(start string, ids []int64, args ...any) (int64, error) {
-	for _, id := range ids {
-		args = append(args, id)
+	return e.exec(valuesOf(start, "?", len(ids))+")", append(args, anys(ids)...)...)
+}
+
+func anys(ids []int64) []any {
+	all := make([]any, len(ids))
+	for i, id := range ids {
+		all[i] = id
 	}
-	return e.exec(valuesOf(start, "?", len(ids))+")", args...)
+	return all
+}
+
+// uncount takes back the exits of those who were absorbed into a member after
+// all: the verdict is on who really leaves.
+func (e *exits) uncount() error {
+	if len(e.absorbed) == 0 {
+		return nil
+	}
+	count := func(ids []int64) error {
+		var still int64
+		_, err := e.get(valuesOf(`SELECT count(*) FROM trait_values WHERE trait_id = ?1 AND profile_id IN (`, "?", len(ids))+")",
+			append([]any{e.trait.id}, anys(ids)...), &still)
+		e.verdict.Exits -= int64(len(ids)) - still
+		return err
+	}
+	return errors.Join(e.odd.each(joinChunk, count), e.leaving.each(joinChunk, count))
 }
 
 // end makes the exits due, or held.
@@ -187,6 +213,7 @@ func (e *exits) end(held bool) error {
 func (e *exits) close() {
 	e.left.close()
 	e.odd.close()
+	e.leaving.close()
 }
 
 // idSpool remembers profile ids in a file, in order, in 8 bytes each.

@@ -2,6 +2,7 @@ package state_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -102,6 +103,48 @@ func TestListsAreJudgedInBothDirections(t *testing.T) {
 		require.Equal(t, state.Approved{Held: 4, Granted: 4}, b.approve("vip", state.Exits, 1000))
 		b.judge()
 		require.Len(t, b.send(), 4)
+		b.sound()
+	})
+
+	t.Run("who was told true as a visitor and is on the list as a user does not leave", func(t *testing.T) {
+		t.Parallel()
+		visitors := func(from, to int) (all []state.Person) {
+			for i := from; i < to; i++ {
+				all = append(all, state.Person{AnonymousID: fmt.Sprintf("a%d", i)})
+			}
+			return all
+		}
+		users := func(from, to int) []state.Person {
+			all := visitors(from, to)
+			for i := range all {
+				all[i].UserID = "u" + all[i].AnonymousID
+			}
+			return all
+		}
+		guard := state.Guard{Exits: limit(30, 5)}
+		b := setup(t)
+		b.listOf("vip", guard, visitors(0, 20)...)
+		b.send()
+		v := b.listOf("vip", guard, users(0, 19)...)
+		require.Equal(t, state.Verdict{Members: 19, Exits: 1, Told: 20, Unchanged: 19}, v)
+		b.judge()
+		require.Len(t, b.send(), 20, "19 are told again under their user id")
+		b.sound()
+
+		b = setup(t)
+		b.listOf("vip", state.Guard{}, visitors(0, 20)...)
+		b.send()
+		require.False(t, b.listOf("vip", state.Guard{}, visitors(10, 20)...).Held, "10 exits that are not sent yet")
+		v = b.listOf("vip", guard, users(0, 16)...)
+		require.EqualValues(t, 4, v.Exits)
+		require.False(t, v.Held)
+		b.sound()
+
+		b = setup(t)
+		b.listOf("vip", guard, visitors(0, 20)...)
+		b.send()
+		require.True(t, b.listOf("vip", guard, users(0, 13)...).Held, "7 of 20 do leave")
+		require.EqualValues(t, 7, b.held()[0].Held)
 		b.sound()
 	})
 

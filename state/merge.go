@@ -36,7 +36,7 @@ func newMerge(ctx context.Context, t *tx, l *List) (*merge, error) {
 	}
 	m := &merge{tx: t, ctx: ctx, list: l, trait: tr, at: unix(l.info.ListedAt), elsewhere: map[int64]bool{}}
 	m.joins.merge = m
-	m.exits = exits{merge: m, left: idSpool{dir: l.spill.dir}, odd: idSpool{dir: l.spill.dir}}
+	m.exits = exits{merge: m, left: idSpool{dir: l.spill.dir}, odd: idSpool{dir: l.spill.dir}, leaving: idSpool{dir: l.spill.dir}}
 	if now := t.d.barred.Load(); now != l.barred {
 		l.spill.barred = now
 		m.kept++ // the digest is not of what is merged
@@ -251,6 +251,9 @@ func (m *merge) want(old traitRow, mem *member) error {
 
 // finish writes the exits with the guard's verdict and the generation's end.
 func (m *merge) finish() error {
+	if err := m.exits.uncount(); err != nil {
+		return err
+	}
 	if err := m.judge(); err != nil {
 		return err
 	}

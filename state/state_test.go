@@ -81,13 +81,22 @@ func (b *bench) store(items ...state.Item) {
 
 func (b *bench) list(key string, guard state.Guard, members ...string) state.Verdict {
 	b.t.Helper()
+	people := make([]state.Person, len(members))
+	for i, m := range members {
+		people[i] = user(m)
+	}
+	return b.listOf(key, guard, people...)
+}
+
+func (b *bench) listOf(key string, guard state.Guard, people ...state.Person) state.Verdict {
+	b.t.Helper()
 	b.now = b.now.Add(time.Minute)
 	b.guards[key] = guard
 	l, err := b.db.NewList(context.Background(), state.ListInfo{Trait: audience(key), Source: "exports", ListedAt: b.now})
 	require.NoError(b.t, err)
 	defer l.Close()
-	for _, m := range members {
-		require.NoError(b.t, l.Add(context.Background(), user(m), "true", false))
+	for _, p := range people {
+		require.NoError(b.t, l.Add(context.Background(), p, "true", false))
 	}
 	v, err := l.Apply(context.Background())
 	require.NoError(b.t, err)
