@@ -111,7 +111,7 @@ func (p *pass) list(ctx context.Context, f Feed) (inputs, error) {
 
 // stale notes a source whose input is not what it should be, and why.
 func (p *pass) stale(name, why string) {
-	s := StaleSource{Source: name, Why: why}
+	s := StaleSource{Source: name, Why: segment.Redact(why)} // names of objects may hold addresses
 	if !slices.Contains(p.report.Stale, s) {
 		p.report.Stale = append(p.report.Stale, s)
 	}

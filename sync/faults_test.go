@@ -321,7 +321,31 @@ func TestBadInput(t *testing.T) {
 		r, err = w.run(impactsync.Options{})
 		require.NoError(t, err)
 		require.Len(t, r.Stale, 2)
-		require.Contains(t, r.Note, ", 1 stale sources", "one source for two reasons")
+		require.Contains(t, r.Note, ", 1 stale sources: exports: the list of vip still cannot be used: ", "one source for two reasons")
+		require.Contains(t, r.Note, " (and 1 more)")
+	})
+
+	t.Run("the history says which list is not newer than the last, without an address, in a few words", func(t *testing.T) {
+		t.Parallel()
+		w := setup(t, sandbox.Config{})
+		name := "mary@example.com-" + strings.Repeat("x", 150) + "-" + strings.Repeat("y", 50) + ".csv"
+		w.list(name, members(0, 5)...)
+		_, err := w.run(impactsync.Options{})
+		require.NoError(t, err)
+		w.list(name, members(0, 4)...)
+		old := w.listed.Add(-time.Hour)
+		require.NoError(t, os.Chtimes(filepath.Join(w.dir, "audiences", name), old, old))
+		r, err := w.run(impactsync.Options{})
+		require.NoError(t, err)
+		require.Equal(t, impactsync.ExitRefused, r.ExitCode)
+		require.Contains(t, r.Note, "0 refused, 0 rejected, 1 stale sources: exports: ")
+		require.NotContains(t, r.Note, "@")
+		require.Less(t, len(r.Note), 300)
+		db := w.open()
+		defer db.Close()
+		s, err := db.Status(t.Context(), 1)
+		require.NoError(t, err)
+		require.Equal(t, r.Note, s.Runs[0].Note)
 	})
 
 	t.Run("an unreadable source does not stop the others", func(t *testing.T) {

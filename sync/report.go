@@ -49,6 +49,25 @@ func (r *Report) staleSources() int {
 	return len(names)
 }
 
+// staleNote is how many sources are stale, with the first of the reasons: status
+// knows a run by its note only.
+func (r *Report) staleNote() string {
+	note := fmt.Sprintf("%d stale sources", r.staleSources())
+	if len(r.Stale) == 0 {
+		return note
+	}
+	const most = 200
+	why := []rune(r.Stale[0].Why)
+	if len(why) > most {
+		why = append(why[:most:most], []rune("...")...)
+	}
+	note += fmt.Sprintf(": %s: %s", r.Stale[0].Source, string(why))
+	if more := len(r.Stale) - 1; more > 0 {
+		note += fmt.Sprintf(" (and %d more)", more)
+	}
+	return note
+}
+
 // finish counts, chooses the exit code and ends the run in the history.
 func (p *pass) finish(ctx context.Context, err error) (Report, error) {
 	err = Cause(ctx, err)
@@ -95,7 +114,7 @@ func (p *pass) exit(err error) (code int, note string) {
 	case r.Held() > 0:
 		return ExitHeld, fmt.Sprintf("%d held back", r.Held())
 	case r.Counts["refused"] > 0 || r.Counts["rejected"] > 0 || len(r.Stale) > 0:
-		return ExitRefused, fmt.Sprintf("%d refused, %d rejected, %d stale sources", r.Counts["refused"], r.Counts["rejected"], r.staleSources())
+		return ExitRefused, fmt.Sprintf("%d refused, %d rejected, %s", r.Counts["refused"], r.Counts["rejected"], r.staleNote())
 	}
 	return ExitOK, ""
 }
