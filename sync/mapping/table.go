@@ -5,7 +5,7 @@ import "github.com/impactsync/impactsync/impactapi"
 // tableVersion is raised when the code behind a line changes what is sent, so
 // that refused deliveries are tried again. Changes of the table itself are
 // seen without it.
-const tableVersion = 1
+const tableVersion = 2
 
 // Sources of the rules in the table.
 const (

@@ -3,7 +3,7 @@ package segment
 import "time"
 
 // Identity is how a person can be addressed. Empty fields are unknown; ids are
-// byte-exact and already checked with [UsableID].
+// byte-exact and already checked with [UsablePersonID].
 type Identity struct {
 	UserID      string
 	AnonymousID string

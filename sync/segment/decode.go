@@ -133,7 +133,7 @@ func typeName(v *fastjson.Value) string {
 // allocation.
 func (m *Message) readTexts() {
 	event, _ := scalarText(m.top[fieldEvent])
-	texts := [...]string{m.id(fieldMessageID), m.id(fieldUserID), m.id(fieldAnonymousID), event}
+	texts := [...]string{m.id(fieldMessageID, UsableID), m.id(fieldUserID, UsablePersonID), m.id(fieldAnonymousID, UsablePersonID), event}
 	all := make([]byte, 0, 256) // on the stack
 	for _, text := range texts {
 		all = append(all, text...)
@@ -145,9 +145,9 @@ func (m *Message) readTexts() {
 }
 
 // id is a usable id of a string or a number: booleans are none.
-func (m *Message) id(f field) string {
+func (m *Message) id(f field, usable func(string) bool) string {
 	text, ok := scalarText(m.top[f])
-	if !ok || !UsableID(text) {
+	if !ok || !usable(text) {
 		return ""
 	}
 	if _, boolean := (Value{m.top[f]}).Bool(); boolean {

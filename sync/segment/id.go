@@ -7,28 +7,28 @@ import "strings"
 // junk out.
 const MaxID = 512
 
-// UsableID reports whether s can stand for one person (or thing). Segment
-// advises to block ids of zeros and dashes, "-1", "null" and "anonymous"
-// (https://segment.com/docs/unify/identity-resolution/identity-resolution-settings/);
-// blank ones, ones with control characters and ones over [MaxID] are turned
-// down too. Everything else is used byte for byte.
+// UsableID reports whether s can stand for one thing: an order, a click, a
+// product, a message. Placeholders (see [IsPlaceholder]) are turned down, and
+// so are ids with control characters and ones over [MaxID]. Everything else is
+// used byte for byte.
 func UsableID(s string) bool {
-	switch s {
-	case "", "null", "-1", "anonymous":
+	if len(s) > MaxID || IsPlaceholder(s) {
 		return false
 	}
-	if len(s) > MaxID {
-		return false
-	}
-	junk := true
 	for i := range len(s) {
 		if s[i] < 0x20 || s[i] == 0x7f {
 			return false
 		}
-		junk = junk && (s[i] == '0' || s[i] == '-' || s[i] == ' ')
 	}
-	return !junk
+	return true
 }
+
+// UsablePersonID is [UsableID] for the ids of people, user ids and anonymous
+// ids: of these the words that shops send for somebody they do not know
+// (guest, anonymous, unknown, test) are none either. Segment advises to block
+// some of them
+// (https://segment.com/docs/unify/identity-resolution/identity-resolution-settings/).
+func UsablePersonID(s string) bool { return UsableID(s) && !isNobody(s) }
 
 // NewIdentity puts together what an input says about a person. Ids that are
 // not usable are left out, and so is an anonymous id that Segment derived from
@@ -38,10 +38,10 @@ func UsableID(s string) bool {
 // then email, then the anonymous id's.
 func NewIdentity(userID, anonymousID, email string) Identity {
 	var id Identity
-	if UsableID(userID) {
+	if UsablePersonID(userID) {
 		id.UserID = userID
 	}
-	if UsableID(anonymousID) && !isDerivedID(anonymousID) {
+	if UsablePersonID(anonymousID) && !isDerivedID(anonymousID) {
 		id.AnonymousID = anonymousID
 	}
 	if anonymousID == "" && email == "" { // most people, and their list may be long

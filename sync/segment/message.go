@@ -13,7 +13,7 @@ import (
 // what [Message.Lookup] gives is valid until [Message.Release] only. A Message
 // is for one goroutine at a time.
 //
-// Ids are byte-exact and empty where absent or not usable, see [UsableID]. An
+// Ids are byte-exact and empty where absent or not usable, see [UsablePersonID]. An
 // id sent as a number is its text.
 type Message struct {
 	Type        string // page, screen, identify, track, group, alias, delete, or what was sent

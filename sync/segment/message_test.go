@@ -187,10 +187,10 @@ func TestIDs(t *testing.T) {
 	require.Equal(t, "12345678901234567890", m.UserID)
 	require.Empty(t, m.AnonymousID+m.MessageID)
 	for _, id := range []string{"", "null", "-1", "anonymous", "0", "000", "--", "00-00", "  ", "a\nb", "a\x00", strings.Repeat("x", 513)} {
-		require.False(t, UsableID(id), "%q", id)
+		require.False(t, UsablePersonID(id), "%q", id)
 	}
-	for _, id := range []string{"1", " u ", "Null", "日本", "10", "-2", "ü@x"} {
-		require.True(t, UsableID(id), "%q", id)
+	for _, id := range []string{"1", " u ", "Nullah", "日本", "10", "-2", "ü@x"} {
+		require.True(t, UsablePersonID(id), "%q", id)
 	}
 }
 

@@ -71,7 +71,7 @@ func (b *batch) address(r row, m source.Member) (found bool) {
 		email = b.ids.emails[0]
 	}
 	for _, id := range b.ids.users {
-		if segment.UsableID(id) {
+		if segment.UsablePersonID(id) {
 			found = b.emit(r, m, segment.NewIdentity(id, anon, email)) || found
 		}
 	}
