@@ -12,8 +12,8 @@ import (
 func (a *app) configCommand() *cobra.Command {
 	c := group(&cobra.Command{
 		Use:   "config",
-		Short: "The configuration: its schema, and a check of yours",
-		Long:  "Print the schema of the configuration file, or check one." + exits("done", exitUsageLine),
+		Short: "The configuration: its schema, a check of yours, one made of Segment's settings",
+		Long:  "Print the schema of the configuration file, check one, or make one of Segment's settings." + exits("done", exitUsageLine),
 	})
 	c.AddCommand(
 		&cobra.Command{
@@ -37,6 +37,7 @@ at once with line and column. It reaches no network; impactsync doctor does.` + 
 			Args: cobra.NoArgs,
 			RunE: func(*cobra.Command, []string) error { return a.checkConfig() },
 		},
+		a.configImport(),
 	)
 	return c
 }
