@@ -38,6 +38,7 @@ var rooms = map[string][]string{
 	"cmd/internal/progress":    {"sync"},
 	"cmd/internal/telemetry":   {"state", "sync"},
 	"cmd/internal/house":       {},
+	"cmd/internal/histories":   {},
 	"cmd/shopgen":              {"cmd/internal/shopdata"},
 	"cmd/bench":                {"cmd/internal/shopdata"},
 	"cmd/impactsync":           {"..."},
