@@ -15,7 +15,9 @@ var ErrNoCredentials = errors.New("no credentials: set AccountSID and AuthToken"
 // repeat counts twice.
 const GeneratedOrderID = "IR_AN_64_TS"
 
-// PageLoadResult is the 2xx answer to a page load. Every text may be blank.
+// PageLoadResult is impact.com's answer to a page load that it took: an object
+// with a documented key, or without any, for all are optional. Every text may be
+// blank.
 type PageLoadResult struct {
 	Status       int          // HTTP status
 	ClickID      string       // click that impact.com made or found
@@ -26,8 +28,9 @@ type PageLoadResult struct {
 	Attempts     int // HTTP requests that it took
 }
 
-// ConversionResult is the 2xx answer to a conversion. It says that impact.com
-// received it; whether it is valid is decided minutes later, see Submission.
+// ConversionResult is impact.com's answer to a conversion that it took: a status
+// and where it is queued. Whether it is valid is decided minutes later, see
+// Submission. An answer that names the action itself has neither.
 type ConversionResult struct {
 	Status    int          // HTTP status
 	State     string       // impact.com's word, QUEUED
@@ -40,6 +43,9 @@ type ConversionResult struct {
 // SendPageLoad validates a page load and sends it to the tracking host,
 // without credentials. The error is a *ValidationError or an *Error.
 //
+// An answer of 2xx that is none of impact.com's to a page load is an error: it
+// is unknown whether it was taken ([Unclear]).
+//
 // Answers 408, 429 and 5xx and connections that never opened are retried
 // within the call. When it is unknown whether the request arrived, it is not,
 // unless Config.RetryUnknown says so.
@@ -51,7 +57,7 @@ func (c *Client) SendPageLoad(ctx context.Context, p Params) (*PageLoadResult, e
 	}
 	a, err := c.do(ctx, &call{
 		method: http.MethodPost, path: "/PageLoad", url: c.tracking, headers: c.openForm,
-		form: p, repeatable: c.config.RetryUnknown, limit: maxBody,
+		form: p, repeatable: c.config.RetryUnknown, limit: maxBody, proof: opened,
 	})
 	if err != nil {
 		return nil, err
@@ -109,7 +115,7 @@ func (c *Client) account(ctx context.Context, method, resource string, form Para
 	}
 	if method == http.MethodPost {
 		order, _ := form.Get("OrderId")
-		k.headers, k.limit = c.signedForm, maxBody
+		k.headers, k.limit, k.proof = c.signedForm, maxBody, queued
 		k.repeatable = !c.config.NeverRetryUnknown && order != GeneratedOrderID
 	}
 	return c.do(ctx, k)

@@ -207,13 +207,14 @@ func (d *dispatch) failed(o state.Outcome, err error) state.Outcome {
 }
 
 // concernsAll reports whether every other request would be answered so: the
-// credentials or their scope, or a server that is not impact.com's.
+// credentials or their scope, or a server that is not impact.com's. An unclear
+// answer may concern one person alone; if all are answered alike, the breaker sees it.
 func concernsAll(api *impactapi.Error) bool {
 	switch api.Status {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed:
 		return true
 	}
-	return api.Status > 0 && api.Status < http.StatusBadRequest
+	return api.Status >= http.StatusMultipleChoices && api.Status < http.StatusBadRequest
 }
 
 // stop ends the run for a reason that every other request shares.
