@@ -285,7 +285,7 @@ func (t *tx) absorbTrait(from traitRow, user int64) error {
 		return err
 	}
 	next := to
-	if !to.exists || from.newerThan(&to) {
+	if !to.exists || from.prevails(&to) {
 		next.wanted, next.wantedAt, next.orderedAt, next.origin = from.wanted, from.wantedAt, from.orderedAt, from.origin
 		next.receivedAt, next.messageID = from.receivedAt, from.messageID
 	}

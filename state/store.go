@@ -264,15 +264,9 @@ func (s *storing) change(it *Item) error {
 	next.receivedAt = sql.NullInt64{Int64: unix(c.ReceivedAt), Valid: !c.ReceivedAt.IsZero()}
 	next.messageID = sql.NullString{String: c.MessageID, Valid: c.MessageID != ""}
 	next.origin = sql.NullInt64{Int64: s.origin, Valid: true}
-	if !old.exists && tr.authority == AuthorityLatest {
-		listed, err := s.listedAt(tr)
-		if err != nil {
-			return err
-		}
-		if at <= listed { // a newer list did not have this person
-			s.countRun("late", 1)
-			return nil
-		}
+	if tr.authority == AuthorityLatest && at <= tr.listedAt { // a newer list had this person, or had not
+		s.countRun("late", 1)
+		return nil
 	}
 	if old.exists && !next.newerThan(&old) {
 		s.countRun("late", 1)
@@ -280,12 +274,6 @@ func (s *storing) change(it *Item) error {
 	}
 	s.changed[tr] = max(s.changed[tr], at)
 	return s.move(old, next, c)
-}
-
-// listedAt is the time of a trait's last list, 0 without one.
-func (s *storing) listedAt(tr *trait) (at int64, err error) {
-	_, err = s.get(`SELECT coalesce(last_list_at, 0) FROM traits WHERE id = ?`, []any{tr.id}, &at)
-	return at, err
 }
 
 // move stores a row whose wanted value may have moved. A newer message of the
