@@ -37,6 +37,7 @@ type Config struct {
 	// Authority answers for a trait key; nil means none.
 	Authority func(key string) state.Authority
 
+	AppInstall         bool          // ask the tracking host which click an app install came from
 	MaxEventAge        time.Duration // older events are counted, not sent
 	RequiredCategories []string      // of consent
 

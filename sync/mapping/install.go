@@ -1,0 +1,81 @@
+package mapping
+
+import (
+	"strings"
+
+	"github.com/impactsync/impactsync/impactapi"
+	"github.com/impactsync/impactsync/sync/segment"
+)
+
+// eventTypeID is the event type by its id: the one set for the event's name, else
+// the setting of all conversions. Installs have a type for each app, whose id is
+// the app's; the one of all conversions would book them as sales.
+func (b *build) eventTypeID(s *step) {
+	id, install := b.mapper.eventTypeOf(b.msg.Event), b.kind == Install
+	switch {
+	case id != "":
+	case install:
+		id = b.mapper.appID(b.os)
+	default:
+		id = b.mapper.settings.EventTypeID
+	}
+	if b.put(s, id) || !install || b.mapper.settings.EventTypeID == "" {
+		return // without an id the event's name goes as EventTypeCode
+	}
+	b.refuse("parameter", "no event type for this install: "+b.missingApp()+"; eventTypeId does not count for installs; set it, or eventTypeIds for the event's name, or send no installs with installEventNames: {only: []}")
+}
+
+// eventTypeOf is the id that eventTypeIds has for an event's name.
+func (m *Mapper) eventTypeOf(event string) string {
+	var buf [128]byte
+	return m.eventTypes[string(appendFolded(buf[:0], event))]
+}
+
+// missingApp says which setting would give an install its event type.
+func (b *build) missingApp() string {
+	switch {
+	case b.mapper.appID(b.os) != "":
+		return b.appSetting() + " has more than the 10 digits of an EventTypeId"
+	case b.os == anySystem:
+		return "context.os.name and context.device.type say neither iOS nor Android"
+	default:
+		return b.appSetting() + " is not set"
+	}
+}
+
+func (b *build) appSetting() string {
+	if b.os == apple {
+		return "iOsAppId"
+	}
+	return "androidAppId"
+}
+
+// eventCode marks installs.
+func (b *build) eventCode(s *step) {
+	if b.kind == Install {
+		b.put(s, "INSTALL")
+	}
+}
+
+// AppInstall makes the page load of an install, by which impact.com may know
+// the click that it came from: the request is for [impactapi.Client.SendAppInstall].
+// The error is a [*Refusal], also for a message that is no install.
+func (m *Mapper) AppInstall(msg *segment.Message, p Person) (Request, error) {
+	if m.Route(msg).Kind != Install {
+		return Request{}, &Refusal{Class: "parameter", Reason: "no install"}
+	}
+	return m.make(msg, p, PageLoad)
+}
+
+// InstallClick is the click id in the answer to an install's page load: the one
+// it names, else the one in the address where the click led. It is empty where
+// there is none that can be sent.
+func InstallClick(r *impactapi.AppInstallResult) string {
+	for _, id := range [...]string{r.ClickID, clickIDIn(bounded(r.LandingPage))} {
+		id = strings.TrimSpace(id)
+		if short, long := cutText(id, maxClickID); !long && segment.UsableID(short) && !segment.HoldsEmail(short) {
+			return strings.Clone(short)
+		}
+	}
+	return ""
+}
