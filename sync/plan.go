@@ -18,6 +18,7 @@ type PlanReport struct {
 	APICalls      int64            `json:"api_calls"`
 	Refusals      map[string]int64 `json:"refusals"`                      // what our own rules would refuse, by reason: not among the calls
 	Waiting       int64            `json:"conversions_waiting,omitempty"` // for a run that reads all sources of messages: not among the calls
+	NewlySent     []state.NewRoute `json:"newly_sent,omitempty"`          // what this configuration sends and the last run did not
 	Counts        map[string]int64 `json:"counts"`
 	Sample        state.Table      `json:"sample"`
 	Missing       []string         `json:"missing_lists,omitempty"`

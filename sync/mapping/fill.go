@@ -109,12 +109,6 @@ func systemOf(m *segment.Message) system {
 	return anySystem
 }
 
-func (b *build) eventTypeCode(s *step) {
-	if !b.typed && !b.put(s, strings.TrimSpace(bounded(b.msg.Event))) {
-		b.refuse("parameter", "EventTypeCode, the event's name, is too long; set eventTypeIds for it")
-	}
-}
-
 func (b *build) orderID(s *step) {
 	if id := orderIDOf(b.msg); id != "" {
 		b.put(s, id)

@@ -11,18 +11,28 @@ import (
 // the setting of all conversions. Installs have a type for each app, whose id is
 // the app's; the one of all conversions would book them as sales.
 func (b *build) eventTypeID(s *step) {
-	id, install := b.mapper.eventTypeOf(b.msg.Event), b.kind == Install
+	id := b.mapper.eventTypeOf(b.msg.Event)
 	switch {
 	case id != "":
-	case install:
+	case b.kind == Install:
 		id = b.mapper.appID(b.os)
 	default:
 		id = b.mapper.settings.EventTypeID
 	}
-	if b.put(s, id) || !install || b.mapper.settings.EventTypeID == "" {
-		return // without an id the event's name goes as EventTypeCode
+	b.put(s, id)
+}
+
+// eventTypeCode is the event's name where there is no id. Where conversions have
+// one, an install without has no event type that its name could be the code of.
+func (b *build) eventTypeCode(s *step) {
+	switch {
+	case b.typed:
+	case b.kind == Install && b.mapper.settings.EventTypeID != "":
+		b.refuse("parameter", "no event type for this install: "+b.missingApp()+
+			"; eventTypeId is not for installs: mend that, or set eventTypeIds for the event's name, or installEventNames: {only: []} to send no installs")
+	case !b.put(s, strings.TrimSpace(bounded(b.msg.Event))):
+		b.refuse("parameter", "EventTypeCode, the event's name, is too long; set eventTypeIds for it")
 	}
-	b.refuse("parameter", "no event type for this install: "+b.missingApp()+"; eventTypeId does not count for installs; set it, or eventTypeIds for the event's name, or send no installs with installEventNames: {only: []}")
 }
 
 // eventTypeOf is the id that eventTypeIds has for an event's name.
@@ -35,9 +45,9 @@ func (m *Mapper) eventTypeOf(event string) string {
 func (b *build) missingApp() string {
 	switch {
 	case b.mapper.appID(b.os) != "":
-		return b.appSetting() + " has more than the 10 digits of an EventTypeId"
+		return b.appSetting() + " has more than the 10 digits that an EventTypeId may have"
 	case b.os == anySystem:
-		return "context.os.name and context.device.type say neither iOS nor Android"
+		return "neither context.os.name nor context.device.type says iOS or Android"
 	default:
 		return b.appSetting() + " is not set"
 	}

@@ -107,3 +107,32 @@ func appendFolded(dst []byte, name string) []byte {
 	}
 	return dst
 }
+
+// Routed is what the settings send: the track events of a name, or all messages
+// of another type, whose name is empty.
+type Routed struct {
+	Type, Name string
+	Kind       Kind
+}
+
+// Routed are all messages that the settings send.
+func (m *Mapper) Routed() []Routed {
+	out := []Routed{}
+	for _, l := range [...]struct {
+		kind  Kind
+		names []string
+	}{{Conversion, m.lists.Actions}, {Install, m.lists.Installs}, {PageLoad, m.lists.PageLoads}} {
+		for _, name := range l.names {
+			out = append(out, Routed{"track", name, l.kind})
+		}
+	}
+	for _, s := range [...]struct {
+		on   bool
+		kind string
+	}{{m.settings.EnablePageEvents, "page"}, {m.settings.EnableScreenEvents, "screen"}, {m.settings.EnableIdentifyEvents, "identify"}} {
+		if s.on {
+			out = append(out, Routed{s.kind, "", PageLoad})
+		}
+	}
+	return out
+}
