@@ -69,6 +69,36 @@ func (c *Client) SendPageLoad(ctx context.Context, p Params) (*PageLoadResult, e
 	}, nil
 }
 
+// AppInstallResult is the 2xx answer to an app install. Every text may be blank.
+type AppInstallResult struct {
+	ClickID     string // click that the install came from
+	LandingPage string // where that click led, with the click id in its query
+	Rate        Rate
+	Attempts    int // HTTP requests that it took
+}
+
+// SendAppInstall asks the tracking host, without credentials, which click an app
+// install came from. It takes the parameters of a page load and validates them as
+// such. The error is a *ValidationError or an *Error; it is retried within the
+// call as a page load is.
+//
+// No document of impact.com's names this call today. Its own Segment function
+// makes it before the conversion of an install:
+// https://github.com/ImpactInc/third-party-integration (segment, version 1.8.0).
+func (c *Client) SendAppInstall(ctx context.Context, p Params) (*AppInstallResult, error) {
+	if err := ValidatePageLoad(p); err != nil {
+		return nil, err
+	}
+	a, err := c.do(ctx, &call{
+		method: http.MethodPost, path: "/AppInstall", url: c.installs, headers: c.openForm,
+		form: p, repeatable: c.config.RetryUnknown, limit: maxBody,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &AppInstallResult{ClickID: string(a.body.ClickID), LandingPage: string(a.body.LandingPage), Rate: a.rate, Attempts: a.attempts}, nil
+}
+
 // SendConversion validates a conversion and sends it to the API host. The
 // error is a *ValidationError, ErrNoCredentials or an *Error.
 //

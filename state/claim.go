@@ -38,6 +38,7 @@ type Claim struct {
 	Profile  int64
 	Person   Person
 	ClickID  string // the person's last one before the event
+	NewClick bool   // that one is of the event itself
 	Attempts int    // earlier attempts
 	Doubt    bool   // impact.com may have it already
 
@@ -326,7 +327,7 @@ func (c *claiming) event(r deliveryRow) error {
 		Delivery: r.id, Event: r.event, At: time.Unix(0, r.at), Payload: []byte(r.payload), prior: r,
 	}
 	if r.clickAt <= r.at {
-		claim.ClickID = r.clickID // impact.com wants the event after the click
+		claim.ClickID, claim.NewClick = r.clickID, r.clickID != "" && r.clickAt == r.at // impact.com wants the event after the click
 	}
 	c.claims = append(c.claims, claim)
 	c.count(scopeOf(r.kind), statusNames[r.status], -1)

@@ -24,14 +24,14 @@ func (d *dispatch) work(ctx, sending context.Context) {
 			d.outcomes <- state.Outcome{Claim: c, Result: state.Unsent}
 			continue
 		}
-		o := d.send(sending, &dec, c)
+		o := d.send(ctx, sending, &dec, c)
 		d.Point("after an answer")
 		d.outcomes <- o
 	}
 }
 
 // send makes the request of a claim and gives its outcome.
-func (d *dispatch) send(ctx context.Context, dec *segment.Decoder, c state.Claim) state.Outcome {
+func (d *dispatch) send(run, ctx context.Context, dec *segment.Decoder, c state.Claim) state.Outcome {
 	o := state.Outcome{Claim: c, Fingerprint: d.Mapper.Fingerprint()}
 	req, err := d.request(ctx, dec, c)
 	if err != nil {
@@ -46,7 +46,12 @@ func (d *dispatch) send(ctx context.Context, dec *segment.Decoder, c state.Claim
 		o.Result, o.Class, o.Error = state.Refused, refusal.Class, refusal.Reason
 		return o
 	}
+	req = d.withClick(run, ctx, dec, &o, req)
 	defer req.Release()
+	if o.Asked > 0 && d.stopped(run) != "" { // the question took its time: the next run goes on
+		o.Result = state.Unsent
+		return o
+	}
 	for _, n := range req.Notes {
 		o.Notes = append(o.Notes, "note_"+n.Word)
 	}
@@ -102,7 +107,12 @@ func (e *Engine) request(ctx context.Context, dec *segment.Decoder, c state.Clai
 
 // refusal is why our own rules would not let an event be sent, or "".
 func (e *Engine) refusal(ctx context.Context, dec *segment.Decoder, ev state.DueEvent) (string, error) {
-	return reason(e.request(ctx, dec, state.Claim{Kind: ev.Kind, At: ev.At, Payload: ev.Payload, ClickID: ev.ClickID, Profile: ev.Profile}))
+	return reason(e.request(ctx, dec, claimOf(ev)))
+}
+
+// claimOf is an event as if it were claimed.
+func claimOf(ev state.DueEvent) state.Claim {
+	return state.Claim{Kind: ev.Kind, Event: ev.Event, At: ev.At, Payload: ev.Payload, ClickID: ev.ClickID, NewClick: ev.NewClick, Profile: ev.Profile}
 }
 
 // reason drops a request that was only tried, and says why our own rules refuse it.

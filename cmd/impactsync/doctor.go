@@ -8,6 +8,7 @@ import (
 
 	"github.com/impactsync/impactsync/cmd/internal/config"
 	impactsync "github.com/impactsync/impactsync/sync"
+	"github.com/impactsync/impactsync/sync/mapping"
 	"github.com/impactsync/impactsync/sync/source"
 	"github.com/spf13/cobra"
 )
@@ -115,6 +116,7 @@ func (d *doctor) checkConfig() error {
 		d.bad("configuration", "impactsync config check lists all problems", err, usageExit)
 		return nil
 	}
+	d.checkEvents()
 	for _, w := range d.config.Warnings {
 		d.warn("configuration", "", "%s", w.String())
 	}
@@ -122,6 +124,18 @@ func (d *doctor) checkConfig() error {
 		d.ok("secret", "%s, mode %04o", file, modeOf(file))
 	}
 	return nil
+}
+
+// checkEvents shows the event names as they count.
+func (d *doctor) checkEvents() {
+	m, err := mapping.New(settings(d.config))
+	if err != nil {
+		d.bad("events", "mend the settings under destination", fmt.Errorf("destination: %w", err), usageExit)
+		return
+	}
+	for _, l := range eventLines(m.EventLists()) {
+		d.ok("events", "%s: %s", l[0], l[1])
+	}
 }
 
 func (d *doctor) checkSources(ctx context.Context) {

@@ -104,7 +104,8 @@ func settings(c *config.Config) mapping.Settings {
 	d := c.Destination
 	return mapping.Settings{
 		CampaignID: d.CampaignID, EventTypeID: d.EventTypeID, EventTypeIDs: d.EventTypeIDs, IOSAppID: d.IOSAppID, AndroidAppID: d.AndroidAppID,
-		ActionEventNames: d.ActionEventNames, InstallEventNames: d.InstallEventNames, PageLoadEventNames: d.PageLoadEventNames,
+		ActionEventNames: d.ActionEventNames.Named(), InstallEventNames: d.InstallEventNames.Named(), PageLoadEventNames: d.PageLoadEventNames.Named(),
+		OnlyActionEventNames: d.ActionEventNames.Replace, OnlyInstallEventNames: d.InstallEventNames.Replace, OnlyPageLoadEventNames: d.PageLoadEventNames.Replace,
 		EnablePageEvents: d.EnablePageEvents, EnableScreenEvents: d.EnableScreenEvents, EnableIdentifyEvents: d.EnableIdentifyEvents,
 		CustomParameterMapping: d.CustomParameterMapping, CustomMappingForProducts: d.CustomMappingForProducts,
 		PageURL: d.PageURL, DefaultCurrency: c.DefaultCurrency,
@@ -119,7 +120,7 @@ func (a *app) engine(w *wiring, db *state.DB, bars *progress.Bars) (*impactsync.
 		State: db, Client: w.client, Mapper: w.mapper, Feeds: w.feeds, Version: name,
 		Log: telemetry.Logger(bars, a.terminal), Progress: bars.Progress(), // the two share the terminal
 		Guards: w.rules.guards(), Authority: w.rules.authority,
-		MaxEventAge: c.MaxEventAge, RequiredCategories: c.Consent.RequiredCategories,
+		AppInstall: c.Destination.AppInstall, MaxEventAge: c.MaxEventAge, RequiredCategories: c.Consent.RequiredCategories,
 		Suppressions: w.suppressed, SuppressedFalse: c.Privacy.Suppressed == config.SuppressedSendFalse,
 		Workers: d.Workers, Coalesce: d.Coalesce, AttributionWait: d.AttributionWait,
 		PageLoadsPerSecond: d.PageLoadsPerSecond, ConversionsPerHour: d.ConversionsPerHour, Verify: c.Conversions.VerifyShare(),

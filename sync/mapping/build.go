@@ -25,6 +25,7 @@ type build struct {
 	mapper   *Mapper
 	msg      *segment.Message // nil for a trait update
 	person   Person
+	kind     Kind
 	on       impactapi.Endpoint
 	os       system
 	identity segment.Identity
@@ -62,11 +63,16 @@ func (m *Mapper) Event(msg *segment.Message, p Person) (Request, error) {
 	if route.Kind == None {
 		return Request{}, &Refusal{Class: "parameter", Reason: "not to be sent: " + route.Reason}
 	}
+	return m.make(msg, p, route.Kind)
+}
+
+func (m *Mapper) make(msg *segment.Message, p Person, kind Kind) (Request, error) {
 	b := m.newBuild(msg, p)
+	b.kind = kind
 	b.identity = msg.Identity()
 	b.email = emailOf(msg, b.identity)
 	b.os = systemOf(msg)
-	if route.Kind == PageLoad {
+	if kind == PageLoad {
 		b.on = impactapi.PageLoads
 		b.run(m.pages)
 	} else {

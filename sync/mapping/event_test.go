@@ -159,18 +159,14 @@ func TestRoutes(t *testing.T) {
 		`{"type":"track","event":"Order Completed"}`:       {{Kind: Conversion}, {Kind: Conversion}},
 		`{"type":"track","event":"Application Installed"}`: {{Kind: Install}, {Kind: Install}},
 		`{"type":"track","event":"Application Opened"}`:    {{Kind: PageLoad}, {Kind: PageLoad}},
-		`{"type":"track","event":"order completed"}`:       {{Reason: "unlisted_event"}, {Reason: "unlisted_event"}},
+		`{"type":"track","event":"order completed"}`:       {{Kind: Conversion}, {Kind: Conversion}},
+		`{"type":"track","event":"Order Canceled"}`:        {{Reason: "unlisted_event"}, {Reason: "unlisted_event"}},
 		`{"type":"identify","context":{"personas":{"computation_class":"trait"}}}`:                           {{Reason: "trait"}, {Reason: "trait"}},
 		`{"type":"track","event":"Order Completed","context":{"personas":{"computation_class":"audience"}}}`: {{Reason: "trait"}, {Reason: "trait"}},
 	} {
 		require.Equal(t, want[0], off.Route(decode(t, line)), line)
 		require.Equal(t, want[1], on.Route(decode(t, line)), line)
 	}
-	named := newMapper(t, Settings{CampaignID: "1", ActionEventNames: []string{"Paid", "Both"}, InstallEventNames: []string{"Both"}, PageLoadEventNames: []string{"Seen"}})
-	require.Equal(t, Conversion, named.Route(decode(t, `{"type":"track","event":"Paid"}`)).Kind)
-	require.Equal(t, Conversion, named.Route(decode(t, `{"type":"track","event":"Both"}`)).Kind)
-	require.Equal(t, PageLoad, named.Route(decode(t, `{"type":"track","event":"Seen"}`)).Kind)
-	require.Equal(t, None, named.Route(decode(t, `{"type":"track","event":"Order Completed"}`)).Kind)
 }
 
 func TestAmounts(t *testing.T) {

@@ -109,22 +109,6 @@ func systemOf(m *segment.Message) system {
 	return anySystem
 }
 
-// eventTypeOf is the setting's id of an event name, or nothing.
-func (m *Mapper) eventTypeOf(event string) string {
-	if id := m.settings.EventTypeIDs[event]; id != "" {
-		return id
-	}
-	return m.settings.EventTypeID
-}
-
-func (b *build) eventTypeID(s *step) { b.put(s, b.mapper.eventTypeOf(b.msg.Event)) }
-
-func (b *build) eventTypeCode(s *step) {
-	if !b.typed && !b.put(s, bounded(b.msg.Event)) {
-		b.refuse("parameter", "EventTypeCode, the event's name, is too long; set eventTypeIds for it")
-	}
-}
-
 func (b *build) orderID(s *step) {
 	if id := orderIDOf(b.msg); id != "" {
 		b.put(s, id)
@@ -249,11 +233,13 @@ func (b *build) currency(s *step) {
 // becomes no conversion, and for an order that cannot be told from others.
 // Values that a custom mapping takes from the state are not seen.
 func (m *Mapper) OrderKey(msg *segment.Message) (eventType, orderID string, ok bool) {
-	if kind := m.Route(msg).Kind; kind != Conversion && kind != Install {
+	kind := m.Route(msg).Kind
+	if kind != Conversion && kind != Install {
 		return "", "", false
 	}
 	b := m.newBuild(msg, Person{})
 	defer b.release()
+	b.kind, b.os = kind, systemOf(msg)
 	b.identity = msg.Identity()
 	b.on = impactapi.Conversions
 	for i := range m.conversions {
@@ -269,6 +255,9 @@ func (m *Mapper) OrderKey(msg *segment.Message) (eventType, orderID string, ok b
 	eventType, ok = key.Get("EventTypeId")
 	if !ok {
 		eventType, _ = key.Get("EventTypeCode")
+		if known := m.names.lookup(eventType).name; known != "" {
+			eventType = known // in whatever case it came
+		}
 	}
 	orderID, ok = key.Get("OrderId")
 	return eventType, orderID, ok

@@ -17,6 +17,7 @@ const (
 	fromSettings   = "https://segment.com/docs/connections/destinations/catalog/impact-partnership-cloud/"
 	fromRudder     = "https://github.com/rudderlabs/rudder-transformer/tree/c98d160cfaddc5fe5ddee7891c4f4a23014b9aa8/src/v0/destinations/impact"
 	fromEcommerce  = "https://segment.com/docs/connections/spec/ecommerce/v2/"
+	fromData       = "https://integrations.impact.com/impact-brand/docs/impactcom-action-conversion-data-references"
 	fromClickIDs   = "https://integrations.impact.com/integration-guides/for-brands/tracking-integrations/api-online-sale/implementation"
 )
 
@@ -83,9 +84,11 @@ var table = []line{
 	{name: "DeviceModel", on: both, paths: []string{"context.device.model"}, source: fromClassic, rule: "cut to the limit"},
 
 	{name: "EventTypeId", on: impactapi.Conversions, fill: (*build).eventTypeID, source: fromSettings,
-		rule: "setting `eventTypeIds` of the event's name, else `eventTypeId`"},
+		rule: "setting `eventTypeIds` of the event's name; else of installs the app's id, `iOsAppId` or `androidAppId`, and of the others `eventTypeId`"},
 	{name: "EventTypeCode", on: impactapi.Conversions, paths: []string{"event"}, fill: (*build).eventTypeCode, source: fromSettings,
 		rule: "the event's name, where there is no EventTypeId; refused when too long"},
+	{name: "EventCode", on: impactapi.Conversions, fill: (*build).eventCode, source: fromData,
+		rule: "`INSTALL` on installs"},
 	{name: "OrderId", on: impactapi.Conversions, paths: []string{"properties.order_id", "properties.orderId", "messageId"}, fill: (*build).orderID, source: fromOrders,
 		rule: "`messageId` only for events without money, others are refused; over 64 characters: the first 32 hex digits of its SHA-256"},
 	{name: "OrderPromoCode", on: impactapi.Conversions, paths: []string{"properties.coupon"}, source: fromClassic, rule: "left out when too long"},

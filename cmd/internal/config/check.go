@@ -77,6 +77,7 @@ func (l loader) checkDestination() {
 			l.problem(fmt.Sprintf("destination.eventTypeIds[%q]", name), "must be digits", "")
 		}
 	}
+	l.checkEventNames()
 	l.checkMapping("destination.customParameterMapping", d.CustomParameterMapping)
 	l.checkMapping("destination.customMappingForProducts", d.CustomMappingForProducts)
 	l.checkHost("destination.trackingURL", d.TrackingURL)
