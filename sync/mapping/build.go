@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"strings"
 	"time"
 
 	"github.com/impactsync/impactsync/impactapi"
@@ -36,7 +37,11 @@ type build struct {
 	notes    []Note
 	refusal  *Refusal
 	items    int
+	worth    int64  // of all items, in hundredths
+	marks    []mark // the currencies beside amounts
+	leftOut  string // why the order's sum goes instead of its items
 	money    bool
+	totalled bool // has a sum of the order
 	tooLong  bool
 	typed    bool // has an event type
 	visitor  bool // has an identifier that page loads document
@@ -94,10 +99,10 @@ func (b *build) run(steps []step) {
 // step fills one parameter: the custom mapping wins, an absent or unusable
 // source of it leaves the default.
 func (b *build) step(s *step) {
-	if b.items > 0 && s.orderTotal {
+	if s.removed || s.orderTotal && (b.items > 0 || b.totalled) {
 		return
 	}
-	if s.custom != nil && !s.ownCustom && b.put(s, b.resolve(s.custom)) {
+	if s.custom != nil && !s.ownCustom && b.putSource(s, s.custom) || b.refusal != nil {
 		return
 	}
 	if s.fill != nil {
@@ -108,19 +113,83 @@ func (b *build) step(s *step) {
 		return
 	}
 	for i := range s.paths {
-		if b.put(s, b.resolve(&s.paths[i])) {
+		if b.putSource(s, &s.paths[i]) {
 			return
 		}
 	}
 }
 
-// orderTotals must not stand beside items
+// orderTotals are what an order is worth. They must not stand beside items,
+// nor beside each other: impact.com could count both
 // (https://integrations.impact.com/impact-brand/docs/order-level-data).
 var orderTotals = map[string]bool{"Amount": true, "OrderSubTotalPostDiscount": true}
 
 // ownCustom are the lines that look at the custom mapping themselves, since
 // their rule holds after it.
-var ownCustom = map[string]bool{"EventDate": true}
+var ownCustom = map[string]bool{"EventDate": true, "OrderDiscount": true, "CurrencyCode": true}
+
+// payout are the amounts that change what a partner is paid. Where one is
+// there and cannot be read the order is refused; tax, shipping and the like are
+// for reports, and are left out.
+var payout = map[string]bool{
+	"Amount": true, "OrderSubTotalPostDiscount": true, "OrderSubTotalPreDiscount": true, "OrderSubtotal": true,
+	"OrderDiscount": true, "OrderDiscountRate": true, "OrderRebate": true,
+	"ItemDiscount": true, "ItemDiscountRate": true, "ItemTotalDiscount": true,
+}
+
+// putSource adds a parameter from one place of the message.
+func (b *build) putSource(s *step, src *source) bool {
+	if s.kind != impactapi.Money && s.kind != impactapi.Decimal {
+		return b.put(s, b.resolve(src))
+	}
+	n := b.numberAt(src)
+	if !n.found {
+		return false
+	}
+	fault := b.appendNumber(s, n, src.path.String())
+	switch {
+	case fault == "":
+		b.added(s)
+		return true
+	case payout[s.name] && b.on == impactapi.Conversions:
+		b.refuse("parameter", s.name+" is not usable: "+fault)
+	default:
+		b.note(NoteUnusable, s.name)
+	}
+	return false
+}
+
+// numberAt reads the number at a source. What the state holds of a trait is a
+// text that a machine wrote.
+func (b *build) numberAt(src *source) number {
+	if src.as == plain && b.msg != nil {
+		if v := b.msg.Lookup(src.path); present(v) {
+			return b.mapper.numberOf(v)
+		}
+	}
+	text := strings.TrimSpace(b.resolve(src))
+	if isPlain(text) {
+		return number{plain: text, found: true}
+	}
+	return numberIn(text, b.mapper.settings.DecimalSign)
+}
+
+// appendNumber writes a number as a parameter's type wants it, or says why it
+// cannot.
+func (b *build) appendNumber(s *step, n number, where string) (fault string) {
+	if s.kind == impactapi.Decimal { // a measure or a share, no money
+		n = n.asMeasure()
+	}
+	cents, fault := b.cents(n, where)
+	if fault != "" {
+		return fault
+	}
+	if s.kind == impactapi.Money && cents < 0 {
+		return where + " " + quote(n.plain) + " is negative"
+	}
+	b.buf = appendCents(b.buf, cents)
+	return ""
+}
 
 // put adds a parameter if the text can be one.
 func (b *build) put(s *step, text string) bool {
@@ -153,6 +222,9 @@ func (b *build) put(s *step, text string) bool {
 // fit keeps a text within its limit.
 func (b *build) fit(s *step, text string) string {
 	if s.name == "OrderId" {
+		if !isOrderID(text) {
+			return ""
+		}
 		return shortOrderID(text)
 	}
 	if s.identifier && !segment.UsableID(text) && s.name != "EventTypeCode" {
@@ -173,6 +245,7 @@ func (b *build) fit(s *step, text string) string {
 func (b *build) added(s *step) {
 	b.name(s.name)
 	b.money = b.money || s.kind == impactapi.Money
+	b.totalled = b.totalled || s.orderTotal
 	switch s.name {
 	case "EventTypeId", "EventTypeCode":
 		b.typed = true
@@ -185,6 +258,22 @@ func (b *build) added(s *step) {
 func (b *build) name(name string) {
 	b.params.Add(name, "")
 	b.ends = append(b.ends, len(b.buf))
+}
+
+// place is how far a request is made.
+type place struct {
+	params, buf, notes, marks int
+	money                     bool
+}
+
+func (b *build) here() place {
+	return place{params: len(b.params), buf: len(b.buf), notes: len(b.notes), marks: len(b.marks), money: b.money}
+}
+
+// backTo takes away the items added since.
+func (b *build) backTo(p place) {
+	b.params, b.ends, b.buf, b.notes, b.marks = b.params[:p.params], b.ends[:p.params], b.buf[:p.buf], b.notes[:p.notes], b.marks[:p.marks]
+	b.items, b.worth, b.money = 0, 0, p.money
 }
 
 func (b *build) note(word, parameter string) {

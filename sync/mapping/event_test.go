@@ -172,21 +172,21 @@ func TestRoutes(t *testing.T) {
 func TestAmounts(t *testing.T) {
 	t.Parallel()
 	for properties, want := range map[string]string{
-		`{"order_id":"o","revenue":"39.95"}`:                        "39.95 USD",
-		`{"order_id":"o","revenue":39.955,"currency":"eur"}`:        "39.96 EUR",
-		`{"order_id":"o","subtotal":"1","revenue":2}`:               "1.00 USD",
-		`{"order_id":"o","total":1000000,"currency":"JPY"}`:         "1000000.00 JPY",
-		`{"order_id":"o","total":27.5,"tax":2,"shipping":3}`:        "22.50 USD",
-		`{"order_id":"o","value":1e3}`:                              "1000.00 USD",
-		`{"order_id":"o","revenue":0}`:                              "0.00 USD",
-		`{"order_id":"o","revenue":"","value":5,"currency":" "}`:    "5.00 USD",
-		`{"order_id":"o","revenue":5,"products":[{"price":-1},{}]}`: "5.00 USD",
+		`{"order_id":"o","revenue":"39.95"}`:                       "39.95 USD",
+		`{"order_id":"o","revenue":39.955,"currency":"eur"}`:       "39.96 EUR",
+		`{"order_id":"o","subtotal":"1","revenue":2}`:              "1.00 USD",
+		`{"order_id":"o","total":1000000,"currency":"JPY"}`:        "1000000.00 JPY",
+		`{"order_id":"o","total":27.5,"tax":2,"shipping":3}`:       "22.50 USD",
+		`{"order_id":"o","value":1e3}`:                             "1000.00 USD",
+		`{"order_id":"o","revenue":0}`:                             "0.00 USD",
+		`{"order_id":"o","revenue":"","value":5,"currency":" "}`:   "5.00 USD",
+		`{"order_id":"o","revenue":5,"products":[{"sku":"a"},{}]}`: "5.00 USD",
 	} {
 		r, err := order(t, everything(), properties)
 		require.NoError(t, err, properties)
 		require.Equal(t, want, value(t, r, "Amount")+" "+value(t, r, "CurrencyCode"), properties)
 	}
-	for _, revenue := range []string{`-1`, `"-0.01"`, `NaN`, `1e40`, `"1,000.00"`, `"$5"`, `"Infinity"`, `99999999999999999`} {
+	for _, revenue := range []string{`-1`, `"-0.01"`, `NaN`, `1e40`, `"1,000"`, `"5%"`, `"Infinity"`, `{"amount":5}`, `[5]`, `true`, `99999999999999999`} {
 		_, err := order(t, everything(), `{"order_id":"o","revenue":`+revenue+`}`)
 		require.Contains(t, refusal(t, err).Reason, "Amount", revenue)
 	}
@@ -196,7 +196,7 @@ func TestAmounts(t *testing.T) {
 
 func TestSixtyProducts(t *testing.T) {
 	t.Parallel()
-	list := strings.Repeat(`{"sku":"s","price":"1.005","quantity":"2"},`, 60)
+	list := strings.Repeat(`{"sku":"s","price":1.005,"quantity":"2"},`, 60)
 	r, err := order(t, everything(), `{"order_id":"o","products":[`+strings.TrimSuffix(list, ",")+`]}`)
 	require.NoError(t, err)
 	for i := 1; i <= 60; i++ {
@@ -210,9 +210,9 @@ func TestProducts(t *testing.T) {
 	t.Parallel()
 	s := everything()
 	s.CustomMappingForProducts = map[string]string{"ItemSku": "product_id", "ItemText_2": "extra.color", "ItemSubTotal": "line_total"}
-	r, err := order(t, s, `{"order_id":"o","revenue":9,"products":["no object",{"sku":"x"},
-		{"product_id":7,"sku":"s","price":2,"name":"A\nB","extra":{"color":"red"}},
-		{"sku":"t","price":3,"quantity":1.5},{"sku":"u","price":9,"quantity":1,"line_total":"8"},{"price":1,"quantity":0}]}`)
+	r, err := order(t, s, `{"order_id":"o","revenue":9,"products":[
+		{"product_id":7.0,"sku":"s","price":2,"name":"A\nB","extra":{"color":"red"}},
+		{"sku":"t","price":3,"quantity":1.5},{"sku":"u","price":9,"quantity":3,"line_total":"8"},{"price":0.004,"quantity":1e3}]}`)
 	require.NoError(t, err)
 	golden(t, "products.golden", show(Route{Kind: Conversion}, r, nil))
 }
@@ -222,10 +222,16 @@ func TestOrdersWithoutAnID(t *testing.T) {
 	r, err := order(t, everything(), `{"plan":"free"}`)
 	require.NoError(t, err)
 	require.Equal(t, "m-1", value(t, r, "OrderId"))
-	for _, properties := range []string{`{"revenue":5}`, `{"order_id":"","total":"5"}`, `{"order_id":null,"products":[{"price":1}]}`} {
-		_, err := order(t, everything(), properties)
+	refuses := everything()
+	refuses.MissingOrderID = MissingRefuse
+	for _, properties := range []string{`{"revenue":5}`, `{"order_id":"","total":"5"}`, `{"order_id":null,"products":[{"price":1}]}`, `{"orderId":"ir_an_64_ts","products":[{"total":1}]}`} {
+		r, err := order(t, everything(), properties)
+		require.NoError(t, err)
+		require.Equal(t, "m-1", value(t, r, "OrderId"))
+		require.Contains(t, r.Notes, Note{NoteOrderID, "OrderId"})
+		_, err = order(t, refuses, properties)
 		require.Equal(t, &Refusal{Class: "order", Reason: "order without order_id and with money"}, refusal(t, err))
-		_, _, ok := newMapper(t, everything()).OrderKey(decode(t, `{"type":"track","event":"Order Completed","properties":`+properties+`}`))
+		_, _, ok := newMapper(t, refuses).OrderKey(decode(t, `{"type":"track","event":"Order Completed","properties":`+properties+`}`))
 		require.False(t, ok)
 	}
 	r, err = order(t, everything(), `{"order_id":"`+strings.Repeat("x", 65)+`"}`)

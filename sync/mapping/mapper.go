@@ -23,7 +23,10 @@ type Mapper struct {
 	conversions []step
 	traits      []step // what trait updates take from the custom mapping
 	products    products
+	ownTotal    bool    // a custom mapping says what an order is worth
+	discount    *source // where a custom mapping says that OrderDiscount stands
 	keep        *node
+	keepProduct *node // of an order that is one product itself
 	builds      sync.Pool
 	reduced     sync.Pool // *[]byte
 }
@@ -34,7 +37,8 @@ type step struct {
 	kind       impactapi.Type
 	maxLen     int
 	identifier bool // left out when too long, never cut
-	orderTotal bool // not beside items
+	orderTotal bool // not beside items, nor another one
+	removed    bool // not to be sent
 	ownCustom  bool // looks at the custom mapping itself
 	os         system
 	custom     *source
@@ -62,7 +66,13 @@ func New(s Settings) (*Mapper, error) {
 	m.pages = plan(impactapi.PageLoads, customs)
 	m.conversions = plan(impactapi.Conversions, customs)
 	m.traits = traitPlan(customs)
-	m.keep = keptPaths(customs, &m.products)
+	m.ownTotal = ownTotal(customs)
+	if src, ok := customs["OrderDiscount"]; ok && !src.removed {
+		m.discount = &src
+	}
+	m.keep, m.keepProduct = keptPaths(customs, &m.products), keptPaths(customs, &m.products)
+	m.products.growIn(m.keepProduct.grow([]string{"properties"}))
+	m.keepProduct.sort()
 	return m, nil
 }
 
@@ -119,7 +129,7 @@ func plan(on impactapi.Endpoint, customs map[string]source) []step {
 		steps = append(steps, s)
 	}
 	for _, name := range slices.Sorted(maps.Keys(customs)) {
-		if !lines[name] {
+		if !lines[name] && !customs[name].removed {
 			steps = append(steps, newStep(name, customs))
 		}
 	}
@@ -143,7 +153,10 @@ var ownOfTraits = []string{"EventDate", "PageUrl", "CustomerId", "CustomProfileI
 func newStep(name string, customs map[string]source) step {
 	p, _ := lookupAny(name)
 	s := step{name: name, kind: p.Type, maxLen: p.MaxLen, identifier: identifiers[name], orderTotal: orderTotals[name], ownCustom: ownCustom[name]}
-	if src, ok := customs[name]; ok {
+	switch src, ok := customs[name]; {
+	case ok && src.removed:
+		s.removed = true
+	case ok:
 		s.custom = &src
 	}
 	return s

@@ -1,8 +1,6 @@
 package mapping
 
 import (
-	"strconv"
-
 	"github.com/impactsync/impactsync/impactapi"
 	"github.com/impactsync/impactsync/sync/segment"
 )
@@ -19,38 +17,25 @@ func (m *Mapper) Money(msg *segment.Message) (hundredths int64, currency string)
 	b.identity = msg.Identity()
 	b.on = impactapi.Conversions
 	for i := range m.conversions {
-		switch m.conversions[i].name {
-		case "items", "Amount", "CurrencyCode":
-			b.step(&m.conversions[i])
+		switch s := &m.conversions[i]; {
+		case b.refusal != nil:
+			return 0, ""
+		case s.orderTotal || s.name == "items" || s.name == "CurrencyCode":
+			b.step(s)
 		}
 	}
-	if !b.money {
+	if !b.money || b.refusal != nil {
 		return 0, ""
 	}
 	params := b.values()
 	currency, _ = params.Get("CurrencyCode")
-	if b.items == 0 {
-		return centsOf(params, "Amount"), currency
+	if b.items > 0 {
+		return b.worth, currency
 	}
-	for i := range b.items {
-		hundredths += m.itemCents(params, i+1)
+	for name := range orderTotals {
+		text, _ := params.Get(name)
+		cents, _ := parseCents(text)
+		hundredths += cents // there is one of them
 	}
 	return hundredths, currency
-}
-
-func (m *Mapper) itemCents(params impactapi.Params, item int) int64 {
-	price := centsOf(params, m.products.price.numbered(item))
-	if price == 0 {
-		return centsOf(params, m.products.subTotal.numbered(item))
-	}
-	text, _ := params.Get(m.products.quantity.numbered(item))
-	quantity, _ := strconv.ParseFloat(text, 64)
-	cents, _ := multiply(price, quantity)
-	return cents
-}
-
-func centsOf(params impactapi.Params, name string) int64 {
-	text, _ := params.Get(name)
-	cents, _ := parseCents(text)
-	return cents
 }

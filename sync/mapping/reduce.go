@@ -17,6 +17,8 @@ type node struct {
 	children []*node
 	item     *node // of an array's elements
 	items    int   // how many of them
+	products bool  // of an order, in any shape
+	product  bool  // one of a list of these
 }
 
 // keptPaths gathers every path that the mapping may read, beside the ids and
@@ -33,20 +35,34 @@ func keptPaths(customs map[string]source, p *products) *node {
 	}
 	root.insert(source{path: pathReferrerType})
 	for _, src := range customs {
-		root.insert(src)
+		if !src.removed {
+			root.insert(src)
+		}
 	}
 	list := root.grow([]string{"properties", "products"})
 	list.items = MaxProducts + 1 // one more, so that the mapping still sees there were too many
 	if list.item == nil {
 		list.item = &node{}
 	}
-	for _, s := range append([]productStep{p.price, p.quantity, p.subTotal}, p.others...) {
-		for _, path := range s.paths {
-			list.item.grow(path).leaf = true
-		}
+	list.products = true
+	for _, child := range list.children {
+		p.growIn(child) // products by their keys, of which a custom mapping reads one
 	}
+	list.item.product = true
+	p.growIn(list.item)
+	p.growIn(list) // one product
 	root.sort()
 	return root
+}
+
+// growIn adds what is read of a product.
+func (p *products) growIn(n *node) {
+	for _, s := range append([]productStep{p.price, p.quantity, p.subTotal}, p.others...) {
+		for _, path := range s.paths {
+			n.grow(path).leaf = true
+		}
+	}
+	n.grow([]string{"currency"}).leaf = true
 }
 
 func (n *node) insert(s source) {
@@ -89,8 +105,8 @@ func (n *node) sort() {
 // Reduce writes the message with only what the mapping can read: the paths of
 // the table and of the custom mappings, and what routing and ordering need.
 // E-mail addresses are hashed or cut out, empty texts and the times that do not
-// count are left out, each text is at most 8 KiB, and of the products the first
-// [MaxProducts] are kept. [Mapper.Event] of the result gives the very request
+// count are left out, each text is at most 8 KiB, and of the products one more
+// than [MaxProducts] are kept. [Mapper.Event] of the result gives the very request
 // that it gives of the message.
 func (m *Mapper) Reduce(msg *segment.Message) []byte {
 	buf, _ := m.reduced.Get().(*[]byte)
@@ -110,7 +126,13 @@ func (m *Mapper) appendReduced(dst []byte, msg *segment.Message) []byte {
 	dst = appendField(dst, "userId", identity.UserID)
 	dst = appendField(dst, "anonymousId", identity.AnonymousID)
 	hash := emailOf(msg, identity)
-	for _, child := range m.keep.children {
+	keep := m.keep
+	if m.isOneProduct(msg) {
+		if _, listed := m.listed(msg); !listed {
+			keep = m.keepProduct
+		}
+	}
+	for _, child := range keep.children {
 		if child.key == "traits" {
 			continue
 		}
@@ -184,7 +206,7 @@ func appendComma(dst []byte) []byte {
 
 // appendKept writes what is kept of a value under its key, or nothing.
 func appendKept(dst []byte, n *node, v segment.Value) []byte {
-	if before := len(dst); v.IsObject() || v.IsArray() || n.leaf {
+	if before := len(dst); v.IsObject() || v.IsArray() || n.leaf || n.products {
 		dst = append(appendComma(dst), n.label...)
 		start := len(dst)
 		if dst = n.appendValue(dst, v); len(dst) > start {
@@ -197,6 +219,10 @@ func appendKept(dst []byte, n *node, v segment.Value) []byte {
 
 func (n *node) appendValue(dst []byte, v segment.Value) []byte {
 	switch {
+	case n.products:
+		return n.appendProducts(dst, v)
+	case n.product && !v.IsObject() && !v.IsArray():
+		return n.appendWrapped(dst, v)
 	case v.IsObject():
 		dst = append(dst, '{')
 		for _, child := range n.children {

@@ -57,14 +57,18 @@ const (
 	NoteCut       = "cut"               // descriptive text over the limit
 	NoteTooLong   = "too_long"          // an identifier over the limit, left out
 	NoteUnusable  = "unusable"          // not of the parameter's type, left out
-	NoteProduct   = "product_dropped"   // a product without a usable price
-	NoteProducts  = "too_many_products" // products after the first MaxProducts
+	NoteProduct   = "product_dropped"   // products without a price, where the others are worth the order's sum
+	NoteItems     = "items_left_out"    // unusable products: the order's own sum goes instead, as unusableItems says
+	NoteUnpriced  = "products_unpriced" // products none of which has a price: no items
+	NoteDiscount  = "discount_left_out" // the amounts sent are those after it, or orderDiscount says so
+	NoteOrderID   = "order_without_id"  // with money: messageId goes as OrderId
 	NoteFuture    = "future_date"       // an event of the future, dated now
 	NotePrivateIP = "private_ip"        // an IP address that is not public, left out
 )
 
 // Refusal says that no request can be made of a message or a trait change, for
-// a reason that a retry does not cure. Its texts hold nothing of the message.
+// a reason that a retry does not cure. Of the message its texts hold a product's
+// name and an amount at most, cut short and without addresses.
 type Refusal struct {
 	Class  string // "identifier", "order", "time" or "parameter"
 	Reason string

@@ -9,10 +9,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
-	"github.com/impactsync/impactsync/impactapi"
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
@@ -44,11 +42,37 @@ type Settings struct {
 
 	PageURL         string // PageUrl of trait updates, and of identify calls that have no page
 	DefaultCurrency string // for money without a currency; empty: USD
+
+	UnusableItems  string // of an order with products that cannot be sent: ItemsRefuse (default) or ItemsAmount
+	OrderDiscount  string // DiscountAuto (default), DiscountSend or DiscountOmit
+	MissingOrderID string // of an order with money: MissingMessageID (default) or MissingRefuse
+	DecimalSign    string // of texts such as 1,199: SignAuto (default, refused), SignPoint or SignComma
 }
+
+// The words of settings.
+const (
+	ItemsRefuse = "refuse" // the order is refused
+	ItemsAmount = "amount" // the order's own sum goes as Amount instead of all items
+
+	DiscountAuto = "auto" // only where impact.com has to subtract it
+	DiscountSend = "send" // always
+	DiscountOmit = "omit" // never
+
+	MissingMessageID = "messageId" // goes as OrderId
+	MissingRefuse    = "refuse"
+
+	SignAuto  = "auto"
+	SignPoint = "point" // 1,199 is 1199, and 1.199 is 1.20
+	SignComma = "comma" // the other way round
+)
 
 // withDefaults fills what is empty with the defaults.
 func (s Settings) withDefaults() Settings {
 	s.DefaultCurrency = cmp.Or(s.DefaultCurrency, "USD")
+	s.UnusableItems = cmp.Or(s.UnusableItems, ItemsRefuse)
+	s.OrderDiscount = cmp.Or(s.OrderDiscount, DiscountAuto)
+	s.MissingOrderID = cmp.Or(s.MissingOrderID, MissingMessageID)
+	s.DecimalSign = cmp.Or(s.DecimalSign, SignAuto)
 	return s
 }
 
@@ -94,6 +118,19 @@ func (s Settings) check() error {
 	if !isCurrency(s.DefaultCurrency) {
 		problems = append(problems, fmt.Errorf("defaultCurrency: %q is not an ISO 4217 code in capitals, such as USD", s.DefaultCurrency))
 	}
+	for _, word := range []struct {
+		key, word string
+		of        []string
+	}{
+		{"unusableItems", s.UnusableItems, []string{ItemsRefuse, ItemsAmount}},
+		{"orderDiscount", s.OrderDiscount, []string{DiscountAuto, DiscountSend, DiscountOmit}},
+		{"missingOrderId", s.MissingOrderID, []string{MissingMessageID, MissingRefuse}},
+		{"decimalSign", s.DecimalSign, []string{SignAuto, SignPoint, SignComma}},
+	} {
+		if !slices.Contains(word.of, word.word) {
+			fail(word.key, "%q is none of %s", word.word, strings.Join(word.of, ", "))
+		}
+	}
 	problems = append(problems, s.checkNames()...)
 	return errors.Join(problems...)
 }
@@ -117,75 +154,6 @@ func (s Settings) checkNames() []error {
 		}
 	}
 	return problems
-}
-
-// customSource is one line of customParameterMapping.
-func customSource(name, path string) (canonical string, src source, err error) {
-	p, known := lookupAny(name)
-	canonical = cmp.Or(p.AliasOf, name)
-	switch {
-	case canonical == "CampaignId":
-		err = errors.New("CampaignId cannot be mapped; set destination.campaignId")
-	case p.Item:
-		err = fmt.Errorf("%s belongs to a product; map it under customMappingForProducts without its number", name)
-	case !known && (name == "" || len(name) > 255 || segment.HoldsEmail(name)):
-		err = errors.New("a parameter's name is empty, too long or an e-mail address")
-	case !known && misspelt(name) != "":
-		err = fmt.Errorf("%q is no parameter; impact.com's is spelt %s", name, misspelt(name))
-	}
-	if err != nil {
-		return canonical, src, err
-	}
-	src, err = newSource(path)
-	return canonical, src, err
-}
-
-// misspelt gives the documented spelling of a name that differs from it only
-// in case, underscores or a missing number. Names that no document knows are
-// let through, for accounts that have parameters of their own.
-func misspelt(name string) string {
-	folded := strings.ReplaceAll(name, "_", "")
-	for _, p := range impactapi.Catalogue() {
-		if strings.EqualFold(folded, p.Name) {
-			return p.Pattern()
-		}
-	}
-	return ""
-}
-
-// lookupAny finds a parameter on either endpoint.
-func lookupAny(name string) (impactapi.Parameter, bool) {
-	if p, ok := impactapi.Lookup(impactapi.Conversions, name); ok {
-		return p, true
-	}
-	if p, ok := impactapi.Lookup(impactapi.PageLoads, name); ok {
-		return p, true
-	}
-	if p, ok := impactapi.Family(name); ok {
-		return p, false
-	}
-	return impactapi.Parameter{Type: impactapi.Text, MaxLen: 255}, false
-}
-
-// newSource reads a path of the settings.
-func newSource(path string) (source, error) {
-	parsed, err := segment.ParsePath(path)
-	if err != nil {
-		return source{}, err
-	}
-	keys := parsed.Keys()
-	switch keys[0] {
-	case "context", "properties", "traits", "integrations":
-		if len(keys) == 1 {
-			return source{}, fmt.Errorf("path %q names a whole object; name a key in it", path)
-		}
-	}
-	for _, key := range keys {
-		if n, err := strconv.Atoi(key); err == nil && n >= MaxProducts {
-			return source{}, fmt.Errorf("path %q: position %d is past the %d that are kept", path, n, MaxProducts)
-		}
-	}
-	return compileSource(parsed), nil
 }
 
 // fingerprint covers the settings and the table.

@@ -40,6 +40,11 @@ func TestEverySettingChangesTheFingerprint(t *testing.T) {
 		"custom":       func(s *Settings) { s.CustomParameterMapping = map[string]string{"Text1": "properties.a"} },
 		"products":     func(s *Settings) { s.CustomMappingForProducts = map[string]string{"ItemSku": "a"} },
 		"pageUrl":      func(s *Settings) { s.PageURL = "https://x.example/" },
+		"items":        func(s *Settings) { s.UnusableItems = ItemsAmount },
+		"discount":     func(s *Settings) { s.OrderDiscount = DiscountSend },
+		"order ids":    func(s *Settings) { s.MissingOrderID = MissingRefuse },
+		"sign":         func(s *Settings) { s.DecimalSign = SignPoint },
+		"removed":      func(s *Settings) { s.CustomParameterMapping = map[string]string{"OrderDiscount": ""} },
 		"currency":     func(s *Settings) { s.DefaultCurrency = "EUR" },
 	} {
 		s := base
@@ -76,7 +81,7 @@ func TestCustomMappingWinsAndTheRulesHoldAfterIt(t *testing.T) {
 	s := everything()
 	s.CustomParameterMapping = map[string]string{"Amount": "properties.worth", "OrderPromoCode": "properties.code", "EventDate": "properties.at",
 		"CustomerEmail": "properties.buyer", "Text1": "properties.buyer", "Currency": "properties.cur"}
-	r, err = order(t, s, `{"order_id":"o","worth":"12.345","revenue":1,"coupon":"default","at":"2099-01-01","buyer":" Sam@X.example","cur":"chf"}`)
+	r, err = order(t, s, `{"order_id":"o","worth":12.345,"revenue":1,"coupon":"default","at":"2099-01-01","buyer":" Sam@X.example","cur":"chf"}`)
 	require.NoError(t, err)
 	require.Equal(t, "12.35", value(t, r, "Amount"))
 	require.Equal(t, "CHF", value(t, r, "CurrencyCode"))
@@ -88,10 +93,8 @@ func TestCustomMappingWinsAndTheRulesHoldAfterIt(t *testing.T) {
 	r, err = order(t, s, `{"order_id":"o","worth":5,"products":[{"price":1}]}`)
 	require.NoError(t, err)
 	require.Empty(t, value(t, r, "Amount"), "not beside items")
-	r, err = order(t, s, `{"order_id":"o","worth":"-5","revenue":1}`)
-	require.NoError(t, err)
-	require.Equal(t, "1.00", value(t, r, "Amount"))
-	require.Contains(t, r.Notes, Note{NoteUnusable, "Amount"})
+	_, err = order(t, s, `{"order_id":"o","worth":"-5","revenue":1}`)
+	require.Equal(t, `Amount is not usable: properties.worth "-5" is negative`, refusal(t, err).Reason, "another sum would book another worth")
 }
 
 func TestAppsAndTheirPages(t *testing.T) {

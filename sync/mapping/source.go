@@ -18,9 +18,10 @@ const maxValue = 8 << 10
 // mapping asks; so no address can slip through, and a reduced message gives
 // the same.
 type source struct {
-	path  segment.Path
-	as    meaning
-	trait string // the key of a traits.<key> path, which may come from the state
+	path    segment.Path
+	as      meaning
+	trait   string // the key of a traits.<key> path, which may come from the state
+	removed bool   // of a custom mapping: the parameter is not to be sent
 }
 
 type meaning uint8

@@ -14,6 +14,7 @@ const (
 	fromItems      = "https://integrations.impact.com/impact-brand/docs/item-level-data"
 	fromOrders     = "https://integrations.impact.com/impact-brand/docs/order-level-data"
 	fromClassic    = "https://github.com/segmentio/segment-docs/blob/747b35d8f5f1889b041f2101185d562d7c4c016e/src/connections/destinations/catalog/impact/index.md"
+	fromFunction   = "https://github.com/ImpactInc/third-party-integration/blob/HEAD/segment/dist/impactSegmentFunction-latest.js"
 	fromSettings   = "https://segment.com/docs/connections/destinations/catalog/impact-partnership-cloud/"
 	fromRudder     = "https://github.com/rudderlabs/rudder-transformer/tree/c98d160cfaddc5fe5ddee7891c4f4a23014b9aa8/src/v0/destinations/impact"
 	fromEcommerce  = "https://segment.com/docs/connections/spec/ecommerce/v2/"
@@ -89,21 +90,22 @@ var table = []line{
 		rule: "the event's name, where there is no EventTypeId; refused when too long"},
 	{name: "EventCode", on: impactapi.Conversions, fill: (*build).eventCode, source: fromData,
 		rule: "`INSTALL` on installs"},
-	{name: "OrderId", on: impactapi.Conversions, paths: []string{"properties.order_id", "properties.orderId", "messageId"}, fill: (*build).orderID, source: fromOrders,
-		rule: "`messageId` only for events without money, others are refused; over 64 characters: the first 32 hex digits of its SHA-256"},
+	{name: "OrderId", on: impactapi.Conversions, paths: []string{"properties.orderId", "properties.order_id", "properties.transactionID", "properties.transaction_id", "properties.messageId", "messageId"}, fill: (*build).orderID, source: fromFunction,
+		rule: "the first that is an id, so no word for nothing and not `IR_AN_64_TS`; the message's own `messageId` where no other is there: counted where there is money (`note_order_without_id`), or refused (setting `missingOrderId`); over 64 characters: the first 32 hex digits of its SHA-256"},
 	{name: "OrderPromoCode", on: impactapi.Conversions, paths: []string{"properties.coupon"}, source: fromClassic, rule: "left out when too long"},
-	{name: "OrderDiscount", on: impactapi.Conversions, paths: []string{"properties.discount"}, source: fromClassic, rule: "two places, half up"},
-	{name: "OrderShipping", on: impactapi.Conversions, paths: []string{"properties.shipping"}, source: fromClassic, rule: "two places, half up"},
-	{name: "OrderTax", on: impactapi.Conversions, paths: []string{"properties.tax"}, source: fromClassic, rule: "two places, half up"},
+	{name: "OrderDiscount", on: impactapi.Conversions, paths: []string{"properties.discount"}, fill: (*build).discount, source: fromOrders,
+		rule: "setting `orderDiscount`; by default only beside items that are priced before it, see [Discounts](#discounts)"},
+	{name: "OrderShipping", on: impactapi.Conversions, paths: []string{"properties.shipping"}, source: fromClassic, rule: "two places, half up; for reports only, so left out where it cannot be read"},
+	{name: "OrderTax", on: impactapi.Conversions, paths: []string{"properties.tax"}, source: fromClassic, rule: "two places, half up; for reports only, so left out where it cannot be read"},
 	{name: "CustomerStatus", on: impactapi.Conversions, paths: []string{"context.traits.status"}, source: fromClassic, rule: "cut to the limit"},
 	{name: "CustomerCity", on: impactapi.Conversions, paths: []string{"context.traits.address.city"}, source: fromClassic, rule: "cut to the limit"},
 	{name: "CustomerRegion", on: impactapi.Conversions, paths: []string{"context.traits.address.state"}, source: fromConversion, rule: "cut to the limit"},
 	{name: "CustomerPostCode", on: impactapi.Conversions, paths: []string{"context.traits.address.postalCode", "context.traits.address.postal_code", "context.traits.postalCode"}, source: fromClassic, rule: "cut to the limit"},
 	{name: "CustomerCountry", on: impactapi.Conversions, paths: []string{"context.traits.address.country"}, source: fromClassic, rule: "cut to the limit"},
 	{name: "Amount", on: impactapi.Conversions, paths: []string{"properties.subtotal", "properties.revenue", "properties.total", "properties.tax", "properties.shipping", "properties.value"}, fill: (*build).amount, source: fromOrders,
-		rule: "only without items: subtotal, else revenue, else total - tax - shipping, else value; two places, half up; refused when negative or no number"},
+		rule: "only without items and without another order total: subtotal, else revenue, else total - tax - shipping, else value; two places, half up; refused when negative or not to be read"},
 	{name: "CurrencyCode", on: impactapi.Conversions, paths: []string{"properties.currency"}, fill: (*build).currency, source: fromEcommerce,
-		rule: "only with money: upper-cased, else setting `defaultCurrency`; refused when no code of three letters"},
+		rule: "only with money: upper-cased, else the currency that stands beside the amounts, else setting `defaultCurrency`; refused when no code of three letters, or when an amount stands in another currency"},
 }
 
 // productTable is the mapping of one product; paths are those in the product.
@@ -114,9 +116,9 @@ var productTable = []line{
 	{name: "ItemBrand", paths: []string{"brand"}, source: fromClassic, rule: "cut to the limit"},
 	{name: "ItemPromoCode", paths: []string{"coupon"}, source: fromRudder, rule: "cut to the limit"},
 	{name: "ItemPrice", paths: []string{"price"}, source: fromRudder,
-		rule: "two places, half up; a product without a usable price is dropped and counted"},
-	{name: "ItemQuantity", paths: []string{"quantity"}, source: fromRudder,
-		rule: "whole; 1 where absent"},
-	{name: "ItemSubTotal", source: fromItems,
-		rule: "from the custom mapping; or price times quantity where the quantity is not whole. Replaces price and quantity"},
+		rule: "two places, half up; with ItemQuantity"},
+	{name: "ItemQuantity", paths: []string{"quantity"}, source: fromItems,
+		rule: "whole, beside a price as well as a subtotal; 1 where absent, and where the quantity is not whole"},
+	{name: "ItemSubTotal", paths: []string{"subtotal", "line_total", "total"}, source: fromItems,
+		rule: "from the custom mapping; or, of a product without a price, from these paths; or price times quantity where the quantity is not whole or the rounded price would be worth less. Stands instead of the price"},
 }

@@ -1,7 +1,6 @@
 package mapping
 
 import (
-	"math"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -19,15 +18,9 @@ func appendDate(dst []byte, at time.Time) []byte {
 }
 
 // appendValue writes a text as a parameter's type wants it, and gives a note's
-// word where it cannot. Texts are not cut here.
+// word where it cannot. Texts are not cut here; numbers are no texts.
 func appendValue(dst []byte, kind impactapi.Type, text string) ([]byte, string) {
 	switch kind {
-	case impactapi.Money, impactapi.Decimal:
-		amount, ok := parseCents(text)
-		if !ok || kind == impactapi.Money && amount < 0 {
-			return dst, NoteUnusable
-		}
-		return appendCents(dst, amount), ""
 	case impactapi.Date:
 		at, ok := segment.ParseTime(text)
 		if !ok {
@@ -176,9 +169,8 @@ var specialIPs = func() (prefixes []netip.Prefix) {
 // amounts fit.
 const maxWhole = 15
 
-// parseCents reads a plain decimal as hundredths, half up (away from zero).
-// It takes no exponent, no sign of a currency and no thousands separator,
-// which would have to be guessed.
+// parseCents reads a plain decimal as hundredths, half up (away from zero). It
+// takes nothing else; see [Mapper.numberOf] for what people write.
 func parseCents(text string) (cents int64, ok bool) {
 	text = strings.TrimSpace(text)
 	digits := strings.TrimPrefix(text, "-")
@@ -215,13 +207,4 @@ func appendCents(dst []byte, cents int64) []byte {
 	}
 	dst = strconv.AppendInt(dst, cents/100, 10)
 	return append(dst, '.', byte('0'+cents/10%10), byte('0'+cents%10))
-}
-
-// multiply gives the price of a quantity that is not whole (cloth, cheese).
-func multiply(cents int64, quantity float64) (int64, bool) {
-	product := math.Round(float64(cents) * quantity)
-	if !(product >= 0 && product < 1e17) {
-		return 0, false
-	}
-	return int64(product), true
 }

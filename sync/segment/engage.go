@@ -117,7 +117,11 @@ func (c *TraitChange) setComputed(v Value, known bool) {
 		return
 	}
 	text, ok := v.Text()
-	if _, number := v.Number(); !ok || number && !isDecimal(text) || strings.IndexByte(text, 0) >= 0 {
+	number, isNumber := v.Number()
+	if isNumber { // compared as the text that was sent: 450.0 and 450 are two
+		text = withoutExponent(number)
+	}
+	if !ok || isNumber && !isDecimal(text) || strings.IndexByte(text, 0) >= 0 {
 		return
 	}
 	c.State, c.Value = ValueSet, strings.Clone(Redact(text))

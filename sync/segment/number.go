@@ -8,9 +8,19 @@ import (
 // maxDigits bounds what an exponent may blow a number up to.
 const maxDigits = 64
 
-// plainNumber writes a number without its exponent, digit by digit: 4.5e2 is
-// 450. What is no number, or would have too many digits, stays as it is.
+// plainNumber writes a number without its exponent, digit by digit, and a whole
+// one without a point: 4.5e2 is 450, 1001.0 is 1001. Writers that know only
+// floating point numbers add such a point to ids. What is no number, or would
+// have too many digits, stays as it is.
 func plainNumber(raw string) string {
+	raw = withoutExponent(raw)
+	if whole, fraction, point := strings.Cut(raw, "."); point && strings.Trim(fraction, "0") == "" && fraction != "" {
+		return whole
+	}
+	return raw
+}
+
+func withoutExponent(raw string) string {
 	mantissa, power, found := cutExponent(raw)
 	if !found || !isDecimal(mantissa) {
 		return raw

@@ -16,8 +16,20 @@ type Value struct {
 // Exists reports whether there is a value other than null.
 func (v Value) Exists() bool { return v.v != nil && v.v.Type() != fastjson.TypeNull }
 
+// ParseText reads a text that is itself a JSON object or array, as some senders
+// wrap them. The value owns its memory. It is false for any other text.
+func ParseText(text string) (Value, bool) {
+	v, err := fastjson.Parse(text)
+	if err != nil {
+		return Value{}, false
+	}
+	parsed := Value{v}
+	return parsed, parsed.IsObject() || parsed.IsArray()
+}
+
 // Text gives a string, number or boolean as text. A number with an exponent
-// comes as a plain decimal, other numbers as they were sent.
+// comes as a plain decimal, a whole one without a point (1001.0 is 1001),
+// other numbers as they were sent.
 func (v Value) Text() (string, bool) { return scalarText(v.v) }
 
 // Str gives a string, and false for anything else.
@@ -36,6 +48,9 @@ func (v Value) Number() (string, bool) {
 	}
 	return rawText(v.v), true
 }
+
+// IsNumber reports whether the value stood as a number, NaN included.
+func (v Value) IsNumber() bool { return v.v != nil && v.v.Type() == fastjson.TypeNumber }
 
 // Bool gives a real boolean; the strings "true" and "false" are none.
 func (v Value) Bool() (value, ok bool) {

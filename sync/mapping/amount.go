@@ -1,0 +1,251 @@
+package mapping
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/impactsync/impactsync/sync/segment"
+)
+
+// number is a number as a message means it.
+type number struct {
+	plain string // a plain decimal, such as -1199.5
+	mark  string // the sign or code of a currency beside it, or %
+	found bool   // false where there is nothing
+	fault string // why it is no number, for people; plain is empty then
+	point string // the plain decimal that it is too, where only its point may part thousands
+}
+
+// asMeasure reads a number that is no money: a point is a decimal point there,
+// and a percent sign means nothing.
+func (n number) asMeasure() number {
+	if n.point != "" {
+		n.plain, n.fault = n.point, ""
+	}
+	if n.mark == percent {
+		n.mark = ""
+	}
+	return n
+}
+
+// present reports whether a value says anything: neither absent nor blank.
+func present(v segment.Value) bool {
+	return v.IsObject() || v.IsArray() || v.IsNumber() || strings.TrimSpace(textOf(v)) != ""
+}
+
+// numberOf reads a number, or a text that a person would read as one. JSON's
+// own numbers mean one thing only; of texts those are taken that can be read in
+// one way only, see [spelt].
+func (m *Mapper) numberOf(v segment.Value) number {
+	switch text := textOf(v); {
+	case v.IsNumber():
+		if isPlain(text) {
+			return number{plain: text, found: true}
+		}
+		return number{found: true, fault: quote(text) + " is no number"}
+	case v.IsObject() || v.IsArray():
+		return number{found: true, fault: "is an object or a list, not a number; map the key in it that holds the number"}
+	case text == "":
+		return number{}
+	default:
+		return numberIn(text, m.settings.DecimalSign)
+	}
+}
+
+// numberIn reads the number in a text.
+func numberIn(text, decimalSign string) number {
+	trimmed := strings.TrimSpace(text)
+	if isPlain(trimmed) && !mayBeThousands(trimmed) {
+		return number{plain: trimmed, found: true}
+	}
+	return formatted(trimmed, decimalSign)
+}
+
+// isPlain reports whether a text is a decimal as JSON writes it.
+func isPlain(text string) bool {
+	whole, fraction, point := strings.Cut(strings.TrimPrefix(text, "-"), ".")
+	return isInteger(whole, len(whole)) && (!point || isInteger(fraction, len(fraction)))
+}
+
+// mayBeThousands reports whether the point of a plain decimal may stand before
+// a group of thousands, as it does in much of Europe and South America: 1.199.
+func mayBeThousands(plain string) bool {
+	whole, fraction, _ := strings.Cut(strings.TrimPrefix(plain, "-"), ".")
+	return len(fraction) == 3 && len(whole) <= 3 && whole[0] != '0'
+}
+
+// maxNumber is the longest text that is taken for a number, in bytes.
+const maxNumber = 64
+
+// formatted reads a number as people write it: with the sign or code of a
+// currency before or behind it, groups of thousands, a minus or brackets.
+func formatted(text, decimalSign string) number {
+	n := number{found: text != ""}
+	first, last := strings.IndexAny(text, "0123456789"), strings.LastIndexAny(text, "0123456789")
+	if first < 0 || len(text) > maxNumber {
+		if n.found {
+			n.fault = quote(text) + " is no number"
+		}
+		return n
+	}
+	head, core, tail := text[:first], text[first:last+1], text[last+1:]
+	negative := false
+	if strings.HasPrefix(head, "(") && strings.HasSuffix(tail, ")") {
+		negative, head, tail = true, head[1:], tail[:len(tail)-1]
+	}
+	head, core = leadingPoint(head, core)
+	head, minus := withoutSign(head)
+	tail, trailing := withoutSign(withoutDash(tail))
+	mark, known := markOf(head, tail)
+	plain, ambiguous, ok := spelt(core, decimalSign)
+	switch {
+	case ambiguous && known:
+		n.fault = quote(text) + " could be " + strings.Map(onlyDigits, core) + " or " + strings.Replace(core, ",", ".", 1) +
+			"; destination.decimalSign says which"
+		if isPlain(text) {
+			n.point = text
+		}
+	case !ok || !known || minus && trailing || negative && (minus || trailing):
+		n.fault = quote(text) + " is no number"
+	default:
+		n.plain, n.mark = plain, mark
+		if negative || minus || trailing {
+			n.plain = "-" + plain
+		}
+	}
+	return n
+}
+
+func onlyDigits(r rune) rune {
+	if r < '0' || r > '9' {
+		return -1
+	}
+	return r
+}
+
+// leadingPoint moves a point that begins a number to it: $.99. The point of an
+// abbreviation stays: Rs.500.
+func leadingPoint(head, core string) (newHead, newCore string) {
+	rest := strings.TrimRight(head, ".,")
+	if len(head)-len(rest) != 1 || currenciesOf(strings.TrimSpace(head)) != "" {
+		return head, core
+	}
+	return rest, "0" + head[len(rest):] + core
+}
+
+// withoutDash takes the dash off that stands for no cents: 50,- and 50.-
+func withoutDash(tail string) string {
+	rest := strings.TrimLeft(tail, ".,")
+	if len(tail)-len(rest) == 1 {
+		if cut := strings.TrimLeft(rest, "-–—"); cut != rest {
+			return cut
+		}
+	}
+	return tail
+}
+
+// withoutSign takes one plus or minus off either end.
+func withoutSign(s string) (rest string, minus bool) {
+	s = strings.TrimSpace(s)
+	for _, sign := range [...]string{"-", "−", "+"} {
+		cut := strings.TrimSuffix(strings.TrimPrefix(s, sign), sign)
+		if len(s)-len(cut) == len(sign) {
+			return strings.TrimSpace(cut), sign != "+"
+		}
+	}
+	return s, false
+}
+
+// spelt makes a plain decimal of digits and the signs between them. Spaces and
+// apostrophes only ever part thousands. A point or comma parts thousands where
+// it stands twice or before a comma or point, and the decimals where it stands
+// last and alone of its kind. Alone before three digits it may be either
+// (1,199), unless no group of thousands can look so (1234,567, 0,125).
+func spelt(core, decimalSign string) (plain string, ambiguous, ok bool) {
+	groups, signs, ok := cutGroups(core)
+	n := len(signs)
+	if !ok || n == 0 {
+		return core, false, ok
+	}
+	last, first := signs[n-1], signs[0]
+	for _, sign := range signs[:n-1] {
+		if sign != first {
+			return "", false, false
+		}
+	}
+	decimals := (last == '.' || last == ',') && (n == 1 || last != first)
+	if n == 1 && decimals && len(groups[1]) == 3 && len(groups[0]) <= 3 && groups[0][0] != '0' {
+		switch decimalSign {
+		case SignPoint:
+			decimals = last == '.'
+		case SignComma:
+			decimals = last == ','
+		default:
+			return "", true, false
+		}
+	}
+	if !decimals {
+		return strings.Join(groups, ""), false, last == first && areThousands(groups, first)
+	}
+	if n > 1 && !areThousands(groups[:n], first) {
+		return "", false, false
+	}
+	return strings.Join(groups[:n], "") + "." + groups[n], false, true
+}
+
+// cutGroups parts digits from the signs between them: all spaces become one,
+// and so do all apostrophes.
+func cutGroups(core string) (groups []string, signs []rune, ok bool) {
+	start := 0
+	for i, r := range core {
+		if r >= '0' && r <= '9' {
+			continue
+		}
+		size := len(string(r))
+		switch r {
+		case ' ', '\u00a0', '\u2007', '\u2008', '\u2009', '\u202f':
+			r = ' '
+		case '\'', '’', '‘', 'ʼ', '′', '`', '´':
+			r = '\''
+		case '.', ',':
+		default:
+			return nil, nil, false
+		}
+		if i == start {
+			return nil, nil, false
+		}
+		groups, signs = append(groups, core[start:i]), append(signs, r)
+		start = i + size
+	}
+	return append(groups, core[start:]), signs, true
+}
+
+// areThousands reports whether groups of digits are such of thousands, or of
+// lakhs and crores, which India parts by commas: 1,19,900.
+func areThousands(groups []string, sign rune) bool {
+	n := len(groups)
+	if n == 1 {
+		return true
+	}
+	size := 3
+	if sign == ',' && n > 2 && len(groups[1]) == 2 {
+		size = 2
+	}
+	for _, group := range groups[1 : n-1] {
+		if len(group) != size {
+			return false
+		}
+	}
+	return len(groups[0]) <= size && groups[0][0] != '0' && len(groups[n-1]) == 3
+}
+
+// quote shows a text of a message in a reason: without addresses, on one line
+// and not too long.
+func quote(text string) string {
+	const most = 40
+	short, cut := cutText(segment.Redact(text), most)
+	if cut {
+		short += "..."
+	}
+	return strconv.Quote(short)
+}

@@ -1,0 +1,118 @@
+package mapping
+
+import (
+	"strings"
+
+	"github.com/impactsync/impactsync/sync/segment"
+)
+
+// percent is the mark of a share.
+const percent = "%"
+
+// mark is a currency that stands beside an amount.
+type mark struct {
+	text  string // €, EUR
+	where string // which amount
+}
+
+// markOf gives the mark of a number that has these texts before and behind it.
+// It is not ok where they are no mark, or say two currencies.
+func markOf(head, tail string) (text string, ok bool) {
+	if tail == percent && head == "" {
+		return percent, true
+	}
+	switch before, behind := currenciesOf(head), currenciesOf(tail); {
+	case head == "" && tail == "":
+		return "", true
+	case head == "":
+		return tail, behind != ""
+	case tail == "":
+		return head, before != ""
+	case len(before) == currencyCode && strings.Contains(behind, before):
+		return head, true
+	default:
+		return tail, len(behind) == currencyCode && strings.Contains(before, behind)
+	}
+}
+
+const currencyCode = 3 // letters of an ISO 4217 code
+
+// currenciesOf gives the codes that a mark may stand for, parted by blanks; of
+// what is no mark nothing.
+func currenciesOf(text string) string {
+	if text == "" {
+		return ""
+	}
+	text = strings.ToUpper(text)
+	if len(text) == currencyCode && isCurrency(text) && strings.Contains(isoCurrencies, text) {
+		return text
+	}
+	return currencySigns[text]
+}
+
+// isoCurrencies are the codes of ISO 4217 that are money.
+const isoCurrencies = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD " +
+	"CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF " +
+	"IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR " +
+	"MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS " +
+	"SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG"
+
+const dollars = "USD ARS AUD BBD BMD BND BSD BZD CAD CLP COP CUP DOP FJD GYD HKD JMD KYD LRD MXN NAD NZD SBD SGD SRD TTD TWD UYU XCD"
+
+// currencySigns are the signs and short words that shops write, in capitals.
+var currencySigns = map[string]string{
+	"$": dollars, "US$": "USD", "U$S": "USD", "$US": "USD", "CA$": "CAD", "C$": "CAD NIO", "AU$": "AUD", "A$": "AUD", "NZ$": "NZD",
+	"HK$": "HKD", "S$": "SGD", "NT$": "TWD", "MX$": "MXN", "R$": "BRL",
+	"€": "EUR", "EURO": "EUR", "EUROS": "EUR", "£": "GBP EGP FKP GIP LBP SHP SYP", "¥": "JPY CNY", "￥": "JPY CNY", "円": "JPY", "元": "CNY TWD HKD",
+	"₹": "INR", "RS": "INR LKR MUR NPR PKR SCR", "RS.": "INR LKR MUR NPR PKR SCR", "₽": "RUB", "₺": "TRY", "TL": "TRY", "₩": "KRW", "฿": "THB",
+	"₫": "VND", "Đ": "VND", "₪": "ILS", "₴": "UAH", "₦": "NGN", "₱": "PHP", "₡": "CRC", "₸": "KZT", "ZŁ": "PLN", "KČ": "CZK", "FT": "HUF",
+	"KR": "DKK ISK NOK SEK", "KR.": "DKK ISK NOK SEK", "LEI": "RON MDL", "ЛВ": "BGN", "ЛВ.": "BGN", "FR": "CHF XAF XOF XPF", "FR.": "CHF XAF XOF XPF",
+	"SFR": "CHF", "SFR.": "CHF", "R": "ZAR", "RM": "MYR", "RP": "IDR", "RP.": "IDR", "S/": "PEN", "S/.": "PEN",
+}
+
+// marked remembers the currency beside an amount, for the check against the
+// order's own.
+func (b *build) marked(text, where string) {
+	if text != "" {
+		b.marks = append(b.marks, mark{text: text, where: where})
+	}
+}
+
+var pathCurrency = segment.MustPath("properties.currency")
+
+// currency adds CurrencyCode where there is money: the order's own, else the
+// only one that the amounts can be in by what stands beside them, else the
+// default. An amount that is written in another currency refuses the order.
+func (b *build) currency(s *step) {
+	if !b.money {
+		return
+	}
+	start := len(b.buf)
+	if s.custom == nil || !b.put(s, b.resolve(s.custom)) {
+		v := b.msg.Lookup(pathCurrency)
+		text := strings.TrimSpace(textOf(v))
+		if text == "" && !present(v) {
+			text = b.currencyBeside()
+		}
+		if segment.IsPlaceholder(text) || !b.put(s, text) {
+			b.refuse("parameter", "CurrencyCode is not a code of three letters: "+quote(text))
+			return
+		}
+	}
+	code := string(b.buf[start:])
+	for _, m := range b.marks {
+		if !strings.Contains(currenciesOf(m.text), code) {
+			b.refuse("parameter", m.where+" is in "+quote(m.text)+", but CurrencyCode is "+code)
+			return
+		}
+	}
+}
+
+func (b *build) currencyBeside() string {
+	for _, m := range b.marks {
+		if codes := currenciesOf(m.text); len(codes) == currencyCode {
+			return codes
+		}
+	}
+	return b.mapper.settings.DefaultCurrency
+}

@@ -1,0 +1,228 @@
+package mapping
+
+import (
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/impactsync/impactsync/impactapi"
+	"github.com/impactsync/impactsync/sync/segment"
+)
+
+// addProducts adds the items, numbered from 1 without gaps: all of them or
+// none, since some would be worth less than the order. Only what has no price
+// at all, such as a gift, may be missing, if the others are worth what the
+// order says was paid.
+func (b *build) addProducts(*step) {
+	list := b.mapper.productsOf(b.msg)
+	switch {
+	case list.fault != "":
+		b.leaveOut(list.fault)
+		return
+	case list.len() > MaxProducts:
+		b.leaveOut("more than " + strconv.Itoa(MaxProducts) + " products")
+		return
+	}
+	p, start := &b.mapper.products, b.here()
+	unpriced, first := 0, 0
+	for i := range list.len() {
+		v := list.at(i)
+		priceless, fault := b.product(v, i)
+		if fault != "" {
+			b.backTo(start)
+			b.leaveOut(p.name(v, i) + ": " + fault)
+			return
+		}
+		if priceless {
+			if unpriced++; unpriced == 1 {
+				first = i
+			}
+		}
+	}
+	switch {
+	case unpriced == 0:
+	case b.items == 0:
+		b.note(NoteUnpriced, "ItemPrice")
+	case b.addsUp():
+		b.note(NoteProduct, "ItemPrice")
+	default:
+		b.backTo(start)
+		b.leaveOut(p.name(list.at(first), first) + " has no price, though others have one")
+	}
+}
+
+// leaveOut refuses an order with unusable items, or has its own sum sent
+// instead of them.
+func (b *build) leaveOut(fault string) {
+	if b.mapper.settings.UnusableItems != ItemsAmount {
+		b.refuse("parameter", fault)
+		return
+	}
+	b.leftOut = fault
+	b.note(NoteItems, "ItemPrice")
+}
+
+// name says which product it is.
+func (p *products) name(v segment.Value, i int) string {
+	name := "product " + strconv.Itoa(i+1)
+	for _, want := range [...]string{"ItemSku", "ItemName"} {
+		for j := range p.others {
+			if p.others[j].name != want {
+				continue
+			}
+			if value, _ := p.others[j].first(v); present(value) {
+				return name + " (" + quote(textOf(value)) + ")"
+			}
+		}
+	}
+	return name
+}
+
+// product adds one item, or says why it cannot. One without any price adds
+// nothing, nor does what is no product.
+func (b *build) product(v segment.Value, i int) (priceless bool, fault string) {
+	p := &b.mapper.products
+	if !v.IsObject() {
+		return true, ""
+	}
+	worth, fault := b.worthOf(v, i)
+	if fault != "" || worth == (itemWorth{}) {
+		return fault == "", fault
+	}
+	item := b.items + 1
+	b.buf = appendCents(b.buf, worth.cents)
+	if worth.line {
+		b.addItem(&p.subTotal, item)
+	} else {
+		b.addItem(&p.price, item)
+	}
+	b.buf = strconv.AppendInt(b.buf, worth.quantity, 10)
+	b.addItem(&p.quantity, item)
+	b.items = item
+	b.worth += worth.total
+	for j := range p.others {
+		if fault := b.other(&p.others[j], item, v); fault != "" {
+			return false, fault
+		}
+	}
+	return false, ""
+}
+
+func (b *build) other(s *productStep, item int, v segment.Value) (fault string) {
+	for _, path := range s.paths {
+		if s.kind != impactapi.Money && s.kind != impactapi.Decimal {
+			if b.putItem(s, item, textOf(v.At(path))) {
+				return ""
+			}
+			continue
+		}
+		n := b.mapper.numberOf(v.At(path))
+		if !n.found {
+			continue
+		}
+		if fault := b.appendNumber(&s.step, n, strings.Join(path, ".")); fault == "" {
+			b.addItem(s, item)
+		} else if payout[s.name] {
+			return fault
+		} else {
+			b.note(NoteUnusable, s.name)
+		}
+		return ""
+	}
+	return ""
+}
+
+// itemWorth is what an item costs.
+type itemWorth struct {
+	cents    int64 // of one unit, or of all where line is set
+	quantity int64
+	total    int64 // of all
+	line     bool
+}
+
+// worthOf reads a product's price and quantity: what a custom mapping says is
+// the subtotal, else the price, else a sum of the line.
+func (b *build) worthOf(v segment.Value, i int) (w itemWorth, fault string) {
+	p := &b.mapper.products
+	own := 0
+	if p.ownSubTotal {
+		own = 1
+	}
+	value, path := firstOf(v, p.subTotal.paths[:own])
+	if w.line = path != nil; !w.line {
+		value, path = p.price.first(v)
+	}
+	if path == nil {
+		value, path = firstOf(v, p.subTotal.paths[own:])
+		w.line = true
+	}
+	if path == nil {
+		return itemWorth{}, ""
+	}
+	n := b.mapper.numberOf(value)
+	where := strings.Join(path, ".")
+	if w.cents, fault = b.cents(n, where); fault != "" {
+		return w, fault
+	}
+	if w.cents < 0 {
+		return w, where + " " + quote(n.plain) + " is negative"
+	}
+	if n.mark != "" {
+		b.marks[len(b.marks)-1].where = where + " of " + p.name(v, i)
+	}
+	if code := strings.TrimSpace(textOf(v.Get("currency"))); code != "" {
+		b.marked(code, "currency of "+p.name(v, i))
+	}
+	return b.times(w, n.plain, v)
+}
+
+// times multiplies an item by its quantity, 1 where there is none. A quantity
+// that is not whole (cloth, cheese) makes one piece of the line: impact.com
+// takes whole numbers only. So does a price of so many places that, rounded
+// to two, the line would be worth less.
+func (b *build) times(w itemWorth, price string, v segment.Value) (itemWorth, string) {
+	quantity := 1.0
+	if value, path := b.mapper.products.quantity.first(v); path != nil {
+		n := b.mapper.numberOf(value)
+		where := strings.Join(path, ".")
+		if n.fault != "" {
+			return w, join(where, n.fault)
+		}
+		quantity, _ = strconv.ParseFloat(n.plain, 64)
+		if n.mark != "" || !(quantity > 0 && quantity < 1e9) {
+			return w, where + " " + quote(n.plain+n.mark) + " is no quantity"
+		}
+	}
+	w.quantity = int64(quantity)
+	whole := float64(w.quantity) == quantity
+	if !whole {
+		w.quantity = 1
+	}
+	if w.line {
+		w.total = w.cents
+		return w, ""
+	}
+	rounded, ok := multiply(float64(w.cents), quantity)
+	exact, fine := rounded, ok
+	if _, fraction, _ := strings.Cut(price, "."); len(fraction) > 2 {
+		unit, _ := strconv.ParseFloat(price, 64)
+		exact, fine = multiply(unit*100, quantity)
+	}
+	w.total = rounded
+	if !whole || exact > rounded {
+		w.line, w.cents, w.total = true, exact, exact
+	}
+	if !ok || !fine {
+		return w, "price times quantity is too large"
+	}
+	return w, ""
+}
+
+// multiply gives hundredths, half up.
+func multiply(cents, quantity float64) (int64, bool) {
+	product := math.Round(cents * quantity)
+	if !(product >= 0 && product < 1e17) {
+		return 0, false
+	}
+	return int64(product), true
+}

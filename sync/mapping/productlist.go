@@ -1,0 +1,208 @@
+package mapping
+
+import (
+	"strings"
+
+	"github.com/impactsync/impactsync/sync/segment"
+)
+
+var pathProducts = segment.MustPath("properties.products")
+
+// productList is what an order has of products.
+type productList struct {
+	array segment.Value
+	some  []segment.Value // where it is no array
+	fault string          // why there is something that is no products
+}
+
+func (l *productList) len() int { return max(l.array.Len(), len(l.some)) }
+
+func (l *productList) at(i int) segment.Value {
+	if l.some != nil {
+		return l.some[i]
+	}
+	v := l.array.Index(i)
+	if text, ok := v.Str(); ok {
+		v, _ = segment.ParseText(text)
+	}
+	return v
+}
+
+const notUnderstood = "properties.products is not understood: neither a list of products, nor a product, nor an object of products, nor any of these as JSON text"
+
+// productsOf finds an order's products: a list, one product, products by key,
+// each of them also as a JSON text; or one product whose price stands among
+// the order's own properties where the order has no sum.
+func (m *Mapper) productsOf(msg *segment.Message) productList {
+	if list, found := m.listed(msg); found {
+		return list
+	}
+	if m.isOneProduct(msg) {
+		return productList{some: []segment.Value{msg.Lookup(pathProperties)}}
+	}
+	return productList{}
+}
+
+// listed is what properties.products holds, if anything.
+func (m *Mapper) listed(msg *segment.Message) (list productList, found bool) {
+	v, fault := understood(msg.Lookup(pathProducts))
+	switch {
+	case fault:
+		return productList{fault: notUnderstood}, true
+	case v.IsArray():
+		return productList{array: v}, v.Len() > 0
+	case !v.IsObject():
+		return productList{}, false
+	case m.products.isProduct(v):
+		return productList{some: []segment.Value{v}}, true
+	}
+	some, others := productsByKey(v)
+	if len(some) == 0 && others > 0 {
+		return productList{fault: notUnderstood}, true
+	}
+	return productList{some: some}, len(some) > 0
+}
+
+// understood reads products that are a JSON text. Whatever else is there, and
+// no word for nothing, is a fault.
+func understood(v segment.Value) (products segment.Value, fault bool) {
+	if !v.Exists() || v.IsArray() || v.IsObject() {
+		return v, false
+	}
+	raw, _ := v.Text()
+	const lost = "[object" // what JavaScript makes of an object that is used as text
+	switch parsed, ok := segment.ParseText(raw); {
+	case ok:
+		return parsed, false
+	case strings.HasPrefix(strings.TrimSpace(raw), lost):
+		return segment.Value{}, true
+	default:
+		return segment.Value{}, !segment.IsPlaceholder(raw)
+	}
+}
+
+// isProduct reports whether an object is one product and not several by key.
+func (p *products) isProduct(v segment.Value) bool {
+	for _, steps := range [...][]productStep{{p.price, p.quantity, p.subTotal}, p.others} {
+		for i := range steps {
+			for _, path := range steps[i].paths {
+				if present(v.At(path)) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// priced reports whether a product says what it costs.
+func (p *products) priced(v segment.Value) bool {
+	for _, s := range [...]*productStep{&p.price, &p.subTotal} {
+		if value, _ := s.first(v); present(value) {
+			return true
+		}
+	}
+	return false
+}
+
+// productsByKey gives the objects and lists in an object, and how many other
+// values it has.
+func productsByKey(v segment.Value) (some []segment.Value, others int) {
+	v.Each(func(_ string, value segment.Value) {
+		switch {
+		case value.IsObject() || value.IsArray():
+			some = append(some, value)
+		case present(value):
+			others++
+		}
+	})
+	return some, others
+}
+
+var pathProperties = segment.MustPath("properties")
+
+// isOneProduct reports whether an order tells its worth by the price of one
+// product among its own properties, and in no other way.
+func (m *Mapper) isOneProduct(msg *segment.Message) bool {
+	if kind := m.Route(msg).Kind; kind != Conversion && kind != Install || m.ownTotal {
+		return false
+	}
+	for _, s := range sums {
+		if present(msg.Lookup(s.path)) {
+			return false
+		}
+	}
+	return m.products.priced(msg.Lookup(pathProperties))
+}
+
+// ownTotal reports whether a custom mapping says what an order is worth.
+func ownTotal(customs map[string]source) bool {
+	for name := range orderTotals {
+		if src, ok := customs[name]; ok && !src.removed {
+			return true
+		}
+	}
+	return false
+}
+
+// appendProducts writes what is kept of products; all of their shapes stay.
+func (n *node) appendProducts(dst []byte, v segment.Value) []byte {
+	products, fault := understood(v)
+	switch {
+	case fault:
+		return append(dst, `"?"`...) // which is no products either
+	case v.IsArray():
+		return n.appendArray(dst, v)
+	case v.IsObject():
+		return n.appendKeyed(dst, v)
+	case products.Exists():
+		return segment.AppendString(dst, string(n.appendProducts(nil, products)))
+	}
+	return dst
+}
+
+// appendWrapped writes a product that is a JSON text, and nothing of another
+// text.
+func (n *node) appendWrapped(dst []byte, v segment.Value) []byte {
+	text, _ := v.Str()
+	if product, ok := segment.ParseText(text); ok {
+		return segment.AppendString(dst, string(n.appendValue(nil, product)))
+	}
+	return dst
+}
+
+// appendKeyed writes an object that is a product, or products by their keys.
+func (n *node) appendKeyed(dst []byte, v segment.Value) []byte {
+	start, products, others := len(dst), 0, 0
+	dst = append(dst, '{')
+	v.Each(func(key string, value segment.Value) {
+		if !present(value) {
+			return
+		}
+		child, named := n.child(key)
+		if value.IsObject() || value.IsArray() {
+			if products++; products > MaxProducts+1 && !named {
+				return
+			}
+		}
+		kept, before := *child, len(dst)
+		kept.label = string(append(segment.AppendString(nil, segment.Redact(key)), ':'))
+		if dst = appendKept(dst, &kept, value); len(dst) == before {
+			others++
+		}
+	})
+	if len(dst) == start+1 && others > 0 {
+		dst = append(dst, `"?":0`...) // not empty, but no products
+	}
+	return append(dst, '}')
+}
+
+// child is the node of a key, else that of any product.
+func (n *node) child(key string) (child *node, named bool) {
+	for _, c := range n.children {
+		if c.key == key {
+			return c, true
+		}
+	}
+	return n.item, false
+}
