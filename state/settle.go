@@ -218,18 +218,15 @@ func (t *tx) failed(old, next traitRow, o *Outcome, v *ClaimedValue) error {
 // foundClick keeps a click id that was asked for, whatever became of the event: it
 // need not be asked for again, and what the person does later came from it too.
 func (t *tx) foundClick(o *Outcome) error {
-	if o.ClickID == "" {
+	if o.ClickID == "" || o.Claim.Profile < 0 { // a guest has no later
 		return nil
 	}
 	at := o.Claim.prior.at
 	prof, err := t.resolve(o.Person, at)
-	if err != nil || at < prof.clickAt {
+	if err != nil {
 		return err
 	}
-	prof.clickID, prof.clickAt = o.ClickID, at
-	t.d.profiles.put(prof)
-	_, err = t.exec(`UPDATE profiles SET click_id = ?, click_at = ? WHERE id = ?`, o.ClickID, at, prof.id)
-	return err
+	return t.click(&prof, click{id: o.ClickID, at: at, sure: sql.NullBool{Bool: true, Valid: true}})
 }
 
 func (t *tx) settleEvent(o *Outcome, want Want) error {

@@ -64,9 +64,11 @@ type Item struct {
 	Person  Person
 	SeenAt  time.Time
 	ClickID string // of impact.com, seen on this message
-	Change  *Change
-	Event   *Event
-	Forget  bool // the person asked to be deleted
+	// ClickSure says that the click id came by a name that only impact.com uses; another one never takes such a one's place.
+	ClickSure bool
+	Change    *Change
+	Event     *Event
+	Forget    bool // the person asked to be deleted
 }
 
 // Batch is what was read of one object since the last batch.
@@ -206,6 +208,12 @@ func (s *storing) item(it *Item) error {
 // seen stores of a person only what later messages need: that two ids are one
 // person, and the last click id.
 func (s *storing) seen(it *Item) (int64, error) {
+	if it.Person.IsZero() { // a guest: nothing is remembered, and nothing is shared with another one
+		if it.Event == nil {
+			return 0, nil
+		}
+		return guestID(keyOf(it.Event)), nil
+	}
 	at := unix(it.SeenAt)
 	both := it.Person.UserID != "" && it.Person.AnonymousID != ""
 	if !both && it.ClickID == "" {
@@ -218,13 +226,10 @@ func (s *storing) seen(it *Item) (int64, error) {
 	absorbed := len(s.absorbed)
 	prof, err := s.resolve(it.Person, at)
 	s.follow(s.absorbed[absorbed:], prof.id)
-	if err != nil || it.ClickID == "" || at < prof.clickAt || it.ClickID == prof.clickID {
+	if err != nil {
 		return prof.id, err
 	}
-	prof.clickID, prof.clickAt = it.ClickID, at
-	s.d.profiles.put(prof)
-	_, err = s.exec(`UPDATE profiles SET click_id = ?, click_at = ? WHERE id = ?`, it.ClickID, at, prof.id)
-	return prof.id, err
+	return prof.id, s.click(&prof, click{id: it.ClickID, at: at, sure: sql.NullBool{Bool: it.ClickSure, Valid: true}})
 }
 
 func (s *storing) change(it *Item) error {

@@ -1,11 +1,12 @@
 -- Rows as the program of schema 7 writes them: u1 was told true and is a member,
 -- u2 is to be told, u3 has left, a page load waits, an order was delivered.
+-- u1 has had a click.
 INSERT INTO runs (run, kind, started_at, ended_at, heartbeat_at, exit_code, pid, host, version) VALUES (1, 'run', 1795000000000000000, 1795000000000000000, 1795000000000000000, 4, 1, 'h', 'v1');
 INSERT INTO run_counters (run, name, value) VALUES (1, 'found', 5), (1, 'delivered', 2);
 INSERT INTO objects (id, source, name, etag, size, mod_time, read_bytes, read_lines, done, read_at) VALUES (1, 'web', 'log', '', 10, 1795000000000000000, 10, 2, 1, 1795000000000000000);
 INSERT INTO traits (id, key, name, class, list_source, generation, last_list_at, created_at) VALUES (1, 'vip', 'VIP', 'audience', 'exports', 1, 1795000000000000000, 1795000000000000000);
 INSERT INTO generations (id, trait_id, run, source, objects, listed_at, state, members, joins, applied_at) VALUES (1, 1, 1, 'exports', 'VIP.csv', 1795000000000000000, 'applied', 2, 2, 1795000000000000000);
-INSERT INTO profiles (id, user_id, seen_at) VALUES (5667766231036073996, 'u1', 1795000000000000000);
+INSERT INTO profiles (id, user_id, click_id, click_at, click_sure, seen_at) VALUES (5667766231036073996, 'u1', 'c1', 1795000000000000000, 1, 1795000000000000000);
 INSERT INTO profiles (id, user_id, seen_at) VALUES (9168614106444597936, 'u2', 1795000000000000000);
 INSERT INTO profiles (id, user_id, seen_at) VALUES (2952098044459460902, 'u3', 1795000000000000000);
 INSERT INTO trait_values (trait_id, profile_id, status, is_exit, wanted, wanted_at, delivered, delivered_at) VALUES (1, 5667766231036073996, 0, 0, 1, 1795000000000000000, 1, 1795000000000);

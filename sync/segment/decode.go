@@ -37,7 +37,7 @@ type Decoder struct {
 // until its own [Message.Release].
 //
 // Where a key stands twice in an object the first one counts. Unknown types
-// and keys are accepted. A timestamp that cannot be read counts as absent. The
+// and keys are accepted. Half a character becomes U+FFFD. A timestamp that cannot be read counts as absent. The
 // cost is about 2 µs per kilobyte.
 func (d *Decoder) Decode(line []byte) (*Message, error) {
 	if err := checkBytes(line); err != nil {
@@ -49,7 +49,7 @@ func (d *Decoder) Decode(line []byte) (*Message, error) {
 	}
 	m.pool = &d.pool
 	m.size = len(line)
-	if err := m.parse(line); err != nil {
+	if err := m.parse(mendHalves(line)); err != nil {
 		m.Release()
 		return nil, err
 	}
@@ -133,6 +133,7 @@ func typeName(v *fastjson.Value) string {
 // allocation.
 func (m *Message) readTexts() {
 	event, _ := scalarText(m.top[fieldEvent])
+	event = CleanText(event)
 	texts := [...]string{m.id(fieldMessageID, UsableID), m.id(fieldUserID, UsablePersonID), m.id(fieldAnonymousID, UsablePersonID), event}
 	all := make([]byte, 0, 256) // on the stack
 	for _, text := range texts {

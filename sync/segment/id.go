@@ -15,20 +15,18 @@ func UsableID(s string) bool {
 	if len(s) > MaxID || IsPlaceholder(s) {
 		return false
 	}
-	for i := range len(s) {
-		if s[i] < 0x20 || s[i] == 0x7f {
-			return false
-		}
-	}
-	return true
+	return !HoldsControl(s)
 }
 
 // UsablePersonID is [UsableID] for the ids of people, user ids and anonymous
 // ids: of these the words that shops send for somebody they do not know
-// (guest, anonymous, unknown, test) are none either. Segment advises to block
+// (guest, anonymous, unknown, test) are none either, nor are ids of which a part
+// could not be read (U+FFFD): they may be several people's. Segment advises to block
 // some of them
 // (https://segment.com/docs/unify/identity-resolution/identity-resolution-settings/).
-func UsablePersonID(s string) bool { return UsableID(s) && !isNobody(s) }
+func UsablePersonID(s string) bool {
+	return UsableID(s) && !isNobody(s) && !strings.Contains(s, unread)
+}
 
 // NewIdentity puts together what an input says about a person. Ids that are
 // not usable are left out, and so is an anonymous id that Segment derived from

@@ -34,7 +34,7 @@ func (b *batch) add(r row) {
 	var member source.Member
 	switch {
 	case b.input.Class == segment.ClassComputed:
-		member.Value, member.Cleared = segment.Redact(r.value), r.null || r.value == ""
+		member.Value, member.Cleared = segment.Redact(segment.CleanText(r.value)), r.null || r.value == ""
 	case !r.hasText:
 		member.Value = "true"
 	case strings.EqualFold(r.value, "true"), strings.EqualFold(r.value, "false"): // a spreadsheet writes TRUE
@@ -123,7 +123,7 @@ func (p *ids) reason() string {
 
 func clip(s string) string {
 	if len(s) > 40 {
-		return s[:40] + "..."
+		return strings.ToValidUTF8(s[:40], "") + "..." // no half character
 	}
 	return s
 }

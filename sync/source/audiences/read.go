@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
@@ -210,10 +209,6 @@ func (b *batch) skip(line int64, word string) {
 }
 
 func (b *batch) addMember(line int64, m source.Member) {
-	if strings.IndexByte(m.Value, 0) >= 0 {
-		b.reject(line, "the value holds a NUL byte")
-		return
-	}
 	b.good = true
 	b.members = append(b.members, m)
 	b.records = append(b.records, source.Record{Object: b.object, Line: line, Member: &b.members[len(b.members)-1]})
