@@ -94,6 +94,7 @@ func (e *Engine) request(ctx context.Context, dec *segment.Decoder, c state.Clai
 		return mapping.Request{}, &mapping.Refusal{Class: "parameter", Reason: "the stored message cannot be read: " + err.Error()}
 	}
 	defer m.Release()
+	m.FoundIn(c.At, e.now())
 	if e.MaxEventAge > 0 && e.now().Sub(c.At) > e.MaxEventAge {
 		return mapping.Request{}, errTooOld
 	}

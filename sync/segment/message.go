@@ -28,7 +28,9 @@ type Message struct {
 
 	identity Identity
 	at       time.Time // the effective one
-	timeKey  string
+	timing   Timing
+	written  time.Time // the object it stands in
+	now      time.Time // when it is read
 
 	identified bool // identity was read
 	timed      bool // at was read
@@ -52,53 +54,6 @@ func (m *Message) Release() {
 
 // Size is the length of the line that the message was decoded from, in bytes.
 func (m *Message) Size() int { return m.size }
-
-// timeKeys name the timestamps in the order of their fields.
-var timeKeys = [...]string{"timestamp", "originalTimestamp", "sentAt", "receivedAt"}
-
-// EffectiveTime is when what the message tells happened: the timestamp, else
-// originalTimestamp, else receivedAt, else zero. Engage messages put
-// originalTimestamp first, because their timestamp is cut to milliseconds. It
-// is in UTC with all nanoseconds.
-func (m *Message) EffectiveTime() time.Time {
-	m.readTime()
-	return m.at
-}
-
-// TimeKey names the timestamp that is the [Message.EffectiveTime], and is
-// empty where that is zero.
-func (m *Message) TimeKey() string {
-	m.readTime()
-	return m.timeKey
-}
-
-// readTime reads the one time that counts, when it is first asked for: reading
-// all of each message costs more than anybody needs.
-func (m *Message) readTime() {
-	if m.timed {
-		return
-	}
-	m.timed = true
-	order := [...]field{fieldTimestamp, fieldOriginalTimestamp, fieldReceivedAt}
-	if m.IsEngage() {
-		order[0], order[1] = order[1], order[0]
-	}
-	for _, f := range order {
-		if at := m.time(f); !at.IsZero() {
-			m.at, m.timeKey = at, timeKeys[f-fieldTimestamp]
-			return
-		}
-	}
-}
-
-// time reads a timestamp: zero where absent or unreadable.
-func (m *Message) time(f field) time.Time {
-	if m.top[f] == nil {
-		return time.Time{}
-	}
-	at, _ := ParseTime(rawText(m.top[f]))
-	return at
-}
 
 // Key identifies the message among all: its messageId, else a hash of the
 // message that does not depend on the order of keys or on white space. The

@@ -114,10 +114,7 @@ func (p *csvParser) fillChange(b *batch, r *row) bool {
 		}
 	}
 	c.ComputationID, c.SpaceID, c.MessageID = p.text(l.id), p.text(l.space), p.text(l.message)
-	c.At = b.input.ListedAt
-	if at, ok := segment.ParseTime(p.text(l.time)); ok {
-		c.At = at
-	}
+	c.At, c.Timing = segment.RowTime(p.text(l.time), b.input.ListedAt, b.now)
 	return true
 }
 

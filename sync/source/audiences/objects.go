@@ -43,6 +43,7 @@ func (p *jsonParser) addMessage(b *batch, item bucket.Item) {
 		return
 	}
 	b.messages = append(b.messages, m)
+	m.FoundIn(b.input.ListedAt, b.now)
 	switch c, ok := m.Change(); {
 	case !ok:
 		b.skip(item.Line, SkipNotAudience)
@@ -83,6 +84,6 @@ func addObject(b *batch, item bucket.Item) {
 		return
 	}
 	r := row{line: item.Line, value: value, null: value == "", hasText: o.Value != nil}
-	r.change.At = b.input.ListedAt
+	r.change.At, _ = segment.RowTime("", b.input.ListedAt, b.now)
 	b.add(r)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
@@ -142,6 +143,7 @@ func (s *Source) start(ctx context.Context, b *batch, o source.Object) (*bucket.
 // batch gathers records and hands them over.
 type batch struct {
 	input   source.Input
+	now     time.Time
 	fn      func(source.Batch) error
 	object  string
 	parser  parser
@@ -162,7 +164,7 @@ type batch struct {
 
 func newBatch(in source.Input, fn func(source.Batch) error) *batch {
 	return &batch{
-		input: in, fn: fn,
+		input: in, now: time.Now(), fn: fn,
 		records: make([]source.Record, 0, batchRecords),
 		members: make([]source.Member, 0, batchRecords),
 		changes: make([]segment.TraitChange, 0, batchRecords),
