@@ -83,7 +83,7 @@ func (r *reader) message(rec *source.Record) {
 	m := rec.Message
 	who := m.Identity()
 	if m.Type == "delete" {
-		if one := segment.NewIdentity(m.UserID, "", ""); !one.IsZero() {
+		if one := r.Mapper.Placeholders().Identity(m.UserID, "", ""); !one.IsZero() {
 			r.out.Items = append(r.out.Items, state.Item{Line: rec.Line, Person: state.Person(one), Forget: true})
 		}
 		return

@@ -39,6 +39,8 @@ type Settings struct {
 
 	PageURL         string // PageUrl of trait updates, and of identify calls that have no page
 	DefaultCurrency string // for money without a currency; empty: USD
+
+	Placeholders *segment.Placeholders `json:"-"` // ids of nobody; nil: the known words
 }
 
 // withDefaults fills what is empty with the defaults in the settings' texts.
@@ -183,6 +185,7 @@ func (s Settings) fingerprint() string {
 	hash := sha256.New()
 	encoder := json.NewEncoder(hash)
 	_ = encoder.Encode(s) // a struct of strings, bools and maps of strings always encodes
+	fmt.Fprintln(hash, s.Placeholders.Fingerprint())
 	for _, l := range table {
 		fmt.Fprintf(hash, "%d %s %d %d %v %s\n", tableVersion, l.name, l.on, l.os, l.paths, l.rule)
 	}

@@ -13,7 +13,7 @@ import (
 // what [Message.Lookup] gives is valid until [Message.Release] only. A Message
 // is for one goroutine at a time.
 //
-// Ids are byte-exact and empty where absent or not usable, see [UsablePersonID]. An
+// Ids are byte-exact and empty where absent or not usable, see [Placeholders.Usable]. An
 // id sent as a number is its text.
 type Message struct {
 	Type        string // page, screen, identify, track, group, alias, delete, or what was sent
@@ -36,6 +36,8 @@ type Message struct {
 	timed      bool // at was read
 	size       int
 	pool       *sync.Pool
+
+	placeholders *Placeholders
 }
 
 // Release gives the message's memory back to its decoder. Neither the message
@@ -78,10 +80,10 @@ func (m *Message) Identity() Identity {
 }
 
 func (m *Message) readIdentity() Identity {
-	id := NewIdentity(m.UserID, m.AnonymousID, "")
+	id := m.placeholders.Identity(m.UserID, m.AnonymousID, "")
 	for i := 0; i < len(emailPaths) && id.EmailSHA1 == ""; i++ {
 		if text, ok := m.Lookup(emailPaths[i]).Text(); ok {
-			id.EmailSHA1, _ = HashEmail(text)
+			id.EmailSHA1 = m.placeholders.email(text)
 		}
 	}
 	return id

@@ -89,7 +89,7 @@ func (p *csvParser) addRow(b *batch, line int64) {
 	b.ids.anons = p.pick(b.ids.anons, l.anons)
 	b.ids.emails = p.pick(b.ids.emails, l.emails)
 	// The columns of a formatted download say the same as external_ids do.
-	if l.external >= 0 && len(b.ids.users) == 0 {
+	if l.external >= 0 && !b.hasUser() {
 		if err := b.ids.addExternal(p.rows.fields[l.external]); err != nil {
 			b.unreadable(line, err.Error())
 			return

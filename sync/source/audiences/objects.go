@@ -72,7 +72,7 @@ func addObject(b *batch, item bucket.Item) {
 			b.ids.add(f.kind, string(f.id))
 		}
 	}
-	if len(b.ids.users) == 0 && string(o.ExternalIDs) != "null" {
+	if !b.hasUser() && string(o.ExternalIDs) != "null" {
 		if err := b.ids.addExternal(o.ExternalIDs); err != nil {
 			b.unreadable(item.Line, err.Error())
 			return

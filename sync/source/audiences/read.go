@@ -30,6 +30,7 @@ var errJunk = errors.New("none of the first 100 rows can be used: the rest was n
 // Changes give what was whole, a batch that is Done, and then the error.
 func (s *Source) Read(ctx context.Context, in source.Input, from source.Position, fn func(source.Batch) error) error {
 	b := newBatch(in, fn)
+	b.nobody = s.cfg.Placeholders
 	defer b.release()
 	for _, o := range in.Objects {
 		if err := s.readObject(ctx, b, o, from); err != nil {
@@ -144,6 +145,7 @@ func (s *Source) start(ctx context.Context, b *batch, o source.Object) (*bucket.
 type batch struct {
 	input   source.Input
 	now     time.Time
+	nobody  *segment.Placeholders
 	fn      func(source.Batch) error
 	object  string
 	parser  parser
