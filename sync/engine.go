@@ -114,7 +114,7 @@ func (e *Engine) Run(ctx context.Context, o Options) (Report, error) {
 }
 
 func (e *Engine) begin(ctx context.Context, kind string) (int64, error) {
-	var dec segment.Decoder
+	dec := segment.Decoder{Placeholders: e.Mapper.Placeholders()}
 	return e.State.BeginRun(ctx, state.RunInfo{
 		Kind: kind, Version: e.Version, Fingerprint: e.Mapper.Fingerprint(), Unknown: e.Unknown, KeepEvents: e.keepEvents(), Guards: e.Guards, Routes: e.routes(),
 		Refuses: func(ev state.DueEvent) bool {

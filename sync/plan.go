@@ -118,7 +118,7 @@ func (e *Engine) updates(p state.Plan) int64 {
 // off the calls. It costs some microseconds an event.
 func (p *pass) refusals(ctx context.Context, r *PlanReport) error {
 	r.Refusals = map[string]int64{}
-	var dec segment.Decoder
+	dec := segment.Decoder{Placeholders: p.Mapper.Placeholders()}
 	err := p.State.EachDue(ctx, func(e state.DueEvent) error {
 		req, err := p.request(ctx, &dec, claimOf(e))
 		if err == nil {

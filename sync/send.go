@@ -18,7 +18,7 @@ import (
 // work sends claims until there are no more. Once the run is stopped, what has
 // not begun is given back unsent.
 func (d *dispatch) work(ctx, sending context.Context) {
-	var dec segment.Decoder
+	dec := segment.Decoder{Placeholders: d.Mapper.Placeholders()}
 	for c := range d.jobs {
 		if d.stopped(ctx) != "" || d.limits.of(c.Kind.Host()).quiet() {
 			d.outcomes <- state.Outcome{Claim: c, Result: state.Unsent}
@@ -99,6 +99,7 @@ func (e *Engine) request(ctx context.Context, dec *segment.Decoder, c state.Clai
 		return mapping.Request{}, &mapping.Refusal{Class: "parameter", Reason: "the stored message cannot be read: " + err.Error()}
 	}
 	defer m.Release()
+	m.FoundIn(c.At, e.now())
 	if e.MaxEventAge > 0 && e.now().Sub(c.At) > e.MaxEventAge {
 		return mapping.Request{}, errTooOld
 	}

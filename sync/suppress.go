@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/impactsync/impactsync/state"
-	"github.com/impactsync/impactsync/sync/segment"
 )
 
 // Suppressions is a list of people whose data must not be used any more.
@@ -32,7 +31,7 @@ func (p *pass) suppress(ctx context.Context) error {
 	}
 	for _, s := range p.Suppressions {
 		err := s.Each(ctx, func(id string) error {
-			who := state.Person(segment.NewIdentity(id, "", ""))
+			who := state.Person(p.Mapper.Placeholders().Identity(id, "", ""))
 			if who.IsZero() {
 				return nil // nobody can be stored under it
 			}

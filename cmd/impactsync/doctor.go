@@ -141,7 +141,7 @@ func (d *doctor) checkEvents() {
 func (d *doctor) checkSources(ctx context.Context) {
 	for _, s := range d.config.Sources {
 		check := "source " + s.Name
-		w := &wiring{rules: newRules(d.config)}
+		w := &wiring{config: d.config, rules: newRules(d.config)}
 		feed, err := w.open(ctx, s)
 		if err != nil {
 			d.bad(check, "mend the source's url, or mount the folder", err, usageExit)

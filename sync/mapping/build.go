@@ -227,7 +227,7 @@ func (b *build) fit(s *step, text string) string {
 		}
 		return shortOrderID(text)
 	}
-	if s.identifier && !segment.UsableID(text) && s.name != "EventTypeCode" {
+	if s.identifier && !b.usable(s.name, text) {
 		return ""
 	}
 	short, cut := cutText(text, s.maxLen)
@@ -240,6 +240,17 @@ func (b *build) fit(s *step, text string) string {
 		b.note(NoteCut, s.name)
 	}
 	return short
+}
+
+// usable reports whether a text can be an identifier.
+func (b *build) usable(name, text string) bool {
+	switch name {
+	case "EventTypeCode":
+		return true
+	case "CustomerId", "CustomProfileId": // a custom mapping may read them from anywhere
+		return b.mapper.settings.Placeholders.Usable(text)
+	}
+	return segment.UsableID(text)
 }
 
 func (b *build) added(s *step) {

@@ -252,6 +252,20 @@ func TestTimestamps(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, value(t, r, "EventDate"), fields)
 	}
+	s := everything()
+	s.CustomParameterMapping = map[string]string{"EventDate": "properties.at", "Date1": "timestamp"}
+	for at, want := range map[string]string{
+		"2026-08-19T00:00:00Z": "2026-08-19T00:00:00Z",
+		"2026-08-21T00:00:00Z": "2026-08-20T00:00:00Z", // after it was received
+		"1970-01-01T00:00:00Z": "2026-08-18T00:00:00Z",
+		"soon":                 "2026-08-18T00:00:00Z",
+	} {
+		r, err := event(t, s, `{"type":"track","event":"Order Completed","userId":"u","timestamp":"2026-08-22T00:00:00Z","originalTimestamp":"2026-08-22T00:00:00Z",
+			"sentAt":"2026-08-24T00:00:00Z","receivedAt":"2026-08-20T00:00:00Z","properties":{"order_id":"o","at":"`+at+`"}}`)
+		require.NoError(t, err)
+		require.Equal(t, want, value(t, r, "EventDate"), at)
+		require.Equal(t, "2026-08-18T00:00:00Z", value(t, r, "Date1"))
+	}
 	_, err := event(t, everything(), `{"type":"page","anonymousId":"a","properties":{"url":"https://x.example/"}}`)
 	require.Equal(t, "time", refusal(t, err).Class)
 }

@@ -15,11 +15,26 @@ func (b *build) campaign(s *step) { b.put(s, b.mapper.settings.CampaignID) }
 func (b *build) eventDate(s *step) {
 	at := b.msg.EffectiveTime()
 	if s.custom != nil {
-		if custom, ok := segment.ParseTime(b.resolve(s.custom)); ok {
-			at = custom
+		if text := b.resolve(s.custom); text != "" {
+			at = b.customDate(s, text, at)
 		}
 	}
 	b.date(s, at)
+}
+
+// customDate is the date of a custom mapping, which must not be later than the
+// message's receipt either; the effective time where it cannot be one.
+func (b *build) customDate(s *step, text string, effective time.Time) time.Time {
+	at, ok := segment.ParseTime(text)
+	if !ok || !segment.PossibleTime(at) {
+		b.note(NoteUnusable, s.name)
+		return effective
+	}
+	if received := b.msg.ReceivedAt(); !received.IsZero() && at.After(received) {
+		b.note(NoteFuture, s.name)
+		return received
+	}
+	return at
 }
 
 // date dates the request: impact.com drops what is dated in the future without

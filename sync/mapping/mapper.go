@@ -46,6 +46,9 @@ type step struct {
 	fill       func(*build, *step)
 }
 
+// Placeholders are the ids of nobody, of the settings.
+func (m *Mapper) Placeholders() *segment.Placeholders { return m.settings.Placeholders }
+
 // New checks the settings and prepares them. The error joins all problems, a
 // line each.
 func New(s Settings) (*Mapper, error) {

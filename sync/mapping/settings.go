@@ -47,6 +47,8 @@ type Settings struct {
 	OrderDiscount  string // DiscountAuto (default), DiscountSend or DiscountOmit
 	MissingOrderID string // of an order with money: MissingMessageID (default) or MissingRefuse
 	DecimalSign    string // of texts such as 1,199: SignAuto (default, refused), SignPoint or SignComma
+
+	Placeholders *segment.Placeholders `json:"-"` // ids of nobody; nil: the known words
 }
 
 // The words of settings.
@@ -161,6 +163,7 @@ func (s Settings) fingerprint() string {
 	hash := sha256.New()
 	encoder := json.NewEncoder(hash)
 	_ = encoder.Encode(s) // a struct of strings, bools and maps of strings always encodes
+	fmt.Fprintln(hash, s.Placeholders.Fingerprint())
 	for _, l := range table {
 		fmt.Fprintf(hash, "%d %s %d %d %v %s\n", tableVersion, l.name, l.on, l.os, l.paths, l.rule)
 	}

@@ -50,8 +50,8 @@ type line struct {
 var table = []line{
 	{name: "CampaignId", on: both, fill: (*build).campaign, source: fromSettings,
 		rule: "setting `campaignId`"},
-	{name: "EventDate", on: both, paths: []string{"timestamp", "originalTimestamp", "receivedAt"}, fill: (*build).eventDate, source: fromPageLoad,
-		rule: "RFC 3339 in UTC, to the millisecond; a future one becomes now; without any: refused"},
+	{name: "EventDate", on: both, paths: []string{"timestamp", "originalTimestamp", "receivedAt", "sentAt"}, fill: (*build).eventDate, source: fromPageLoad,
+		rule: "RFC 3339 in UTC, to the millisecond; never later than `receivedAt`, nor now; one of before 2010 or more than 5 minutes after `receivedAt` is none; an uncorrected clock that is ahead: `receivedAt` - (`sentAt` - `originalTimestamp`); without any: when the file was written"},
 	{name: "ClickId", on: both, paths: []string{"context.referrer.id", "context.page.url", "properties.url", "context.page.search", "properties.search"}, fill: (*build).clickID, source: fromClickIDs,
 		rule: "the id of a referrer of type `impactRadius`, else `im_ref`, `irclickid` or `clickid` of the query, decoded once; conversions without one carry the person's last; left out when too long"},
 	{name: "CustomerId", on: both, paths: []string{"userId"}, source: fromClassic,

@@ -29,7 +29,8 @@ const keepBytes = 64 << 10
 // Decoder decodes messages into pooled memory. The zero value is ready, and
 // one Decoder serves any number of goroutines.
 type Decoder struct {
-	pool sync.Pool
+	Placeholders *Placeholders // which ids are nobody's; set before the first message
+	pool         sync.Pool
 }
 
 // Decode reads one JSON object. The line is copied, so its bytes may be reused
@@ -47,7 +48,7 @@ func (d *Decoder) Decode(line []byte) (*Message, error) {
 	if m == nil {
 		m = new(Message)
 	}
-	m.pool = &d.pool
+	m.pool, m.placeholders = &d.pool, d.Placeholders
 	m.size = len(line)
 	if err := m.parse(mendHalves(line)); err != nil {
 		m.Release()
@@ -134,7 +135,7 @@ func typeName(v *fastjson.Value) string {
 func (m *Message) readTexts() {
 	event, _ := scalarText(m.top[fieldEvent])
 	event = CleanText(event)
-	texts := [...]string{m.id(fieldMessageID, UsableID), m.id(fieldUserID, UsablePersonID), m.id(fieldAnonymousID, UsablePersonID), event}
+	texts := [...]string{m.id(fieldMessageID, UsableID), m.id(fieldUserID, m.placeholders.Usable), m.id(fieldAnonymousID, m.placeholders.Usable), event}
 	all := make([]byte, 0, 256) // on the stack
 	for _, text := range texts {
 		all = append(all, text...)

@@ -51,7 +51,8 @@ func (m *Message) Change() (TraitChange, bool) {
 		ComputationID: m.cloneText(pathComputationID),
 		SpaceID:       m.cloneText(pathSpaceID),
 		At:            m.EffectiveTime(),
-		ReceivedAt:    m.time(fieldReceivedAt),
+		Timing:        m.Timing(),
+		ReceivedAt:    m.ReceivedAt(),
 		MessageID:     m.MessageID,
 		State:         ValueUnusable,
 	}

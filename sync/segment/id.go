@@ -12,7 +12,11 @@ const MaxID = 512
 // so are ids with control characters and ones over [MaxID]. Everything else is
 // used byte for byte.
 func UsableID(s string) bool {
-	if len(s) > MaxID || IsPlaceholder(s) {
+	return !IsPlaceholder(s) && isPlain(s)
+}
+
+func isPlain(s string) bool {
+	if len(s) > MaxID {
 		return false
 	}
 	return !HoldsControl(s)
@@ -24,37 +28,13 @@ func UsableID(s string) bool {
 // could not be read (U+FFFD): they may be several people's. Segment advises to block
 // some of them
 // (https://segment.com/docs/unify/identity-resolution/identity-resolution-settings/).
-func UsablePersonID(s string) bool {
-	return UsableID(s) && !isNobody(s) && !strings.Contains(s, unread)
-}
+// [Placeholders] adds to them.
+func UsablePersonID(s string) bool { return (*Placeholders)(nil).Usable(s) }
 
-// NewIdentity puts together what an input says about a person. Ids that are
-// not usable are left out, and so is an anonymous id that Segment derived from
-// an address (eml_ and 40 hex digits): it is no device. Of an id that is an
-// address, or holds one, only the hash of that is kept. email is an address in
-// clear or its SHA-1; anything else is ignored. Of several addresses the user id's counts,
-// then email, then the anonymous id's.
+// NewIdentity is [Placeholders.Identity] with the words alone that are known
+// without a configuration.
 func NewIdentity(userID, anonymousID, email string) Identity {
-	var id Identity
-	if UsablePersonID(userID) {
-		id.UserID = userID
-	}
-	if UsablePersonID(anonymousID) && !isDerivedID(anonymousID) {
-		id.AnonymousID = anonymousID
-	}
-	if anonymousID == "" && email == "" { // most people, and their list may be long
-		id.EmailSHA1 = takeEmail(&id.UserID)
-		return id
-	}
-	anonymousHash := takeEmail(&id.AnonymousID)
-	id.EmailSHA1 = takeEmail(&id.UserID)
-	if id.EmailSHA1 == "" && email != "" {
-		id.EmailSHA1, _ = HashEmail(email)
-	}
-	if id.EmailSHA1 == "" {
-		id.EmailSHA1 = anonymousHash
-	}
-	return id
+	return (*Placeholders)(nil).Identity(userID, anonymousID, email)
 }
 
 // takeEmail empties an id that is an address, or holds one, and gives the

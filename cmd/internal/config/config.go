@@ -29,6 +29,10 @@ type Config struct {
 	MaxEventAge time.Duration `yaml:"maxEventAge"`
 	// Holds back what looks like broken input until somebody approves it.
 	Guard Guards `yaml:"guard"`
+	// User ids, anonymous ids and e-mail addresses that stand for nobody, beside undefined, null, guest and the like; in any case. Default none.
+	PlaceholderIDs []string `yaml:"placeholderIds"`
+	// Ids that are one person's although they look like nobody's, or come with very many visitors; exact. Default none.
+	TrustedIDs []string `yaml:"trustedIds"`
 	// Whom not to send, by Segment's consent rules.
 	Consent Consent `yaml:"consent"`
 	// Whom to keep out of the state, and whose data not to use any more.

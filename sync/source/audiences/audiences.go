@@ -25,7 +25,8 @@ type Config struct {
 	// without * and ? counts, else the longest.
 	Audiences map[string]Audience
 
-	MaxLine int // longest row in bytes; 0: [bucket.DefaultMaxLine]
+	Placeholders *segment.Placeholders
+	MaxLine      int // longest row in bytes; 0: [bucket.DefaultMaxLine]
 }
 
 // Audience tells of the files of one audience or computed trait. The zero value
@@ -82,7 +83,7 @@ func (e *KeyClashError) Unwrap() error { return source.ErrConfig }
 // New opens the bucket. It tells all that is wrong with the audiences at once;
 // two names for one key are a [KeyClashError].
 func New(ctx context.Context, cfg Config) (*Source, error) {
-	s := &Source{cfg: cfg, most: MostFiles}
+	s := &Source{cfg: cfg, most: MostFiles, decoder: segment.Decoder{Placeholders: cfg.Placeholders}}
 	s.cfg.MaxLine = cmp.Or(cfg.MaxLine, bucket.DefaultMaxLine)
 	var errs []error
 	for pattern, a := range cfg.Audiences {

@@ -89,7 +89,7 @@ func (p *csvParser) addRow(b *batch, line int64) {
 	b.ids.anons = p.pick(b.ids.anons, l.anons)
 	b.ids.emails = p.pick(b.ids.emails, l.emails)
 	// The columns of a formatted download say the same as external_ids do.
-	if l.external >= 0 && len(b.ids.users) == 0 {
+	if l.external >= 0 && !b.hasUser() {
 		if err := b.ids.addExternal(p.rows.fields[l.external]); err != nil {
 			b.unreadable(line, err.Error())
 			return
@@ -114,10 +114,7 @@ func (p *csvParser) fillChange(b *batch, r *row) bool {
 		}
 	}
 	c.ComputationID, c.SpaceID, c.MessageID = p.text(l.id), p.text(l.space), p.text(l.message)
-	c.At = b.input.ListedAt
-	if at, ok := segment.ParseTime(p.text(l.time)); ok {
-		c.At = at
-	}
+	c.At, c.Timing = segment.RowTime(p.text(l.time), b.input.ListedAt, b.now)
 	return true
 }
 

@@ -2,6 +2,7 @@ package audiences
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/impactsync/impactsync/sync/segment"
@@ -63,29 +64,30 @@ func (b *batch) add(r row) {
 // address adds a record for each user id, else for each anonymous id, else for
 // each e-mail address.
 func (b *batch) address(r row, m source.Member) (found bool) {
+	nobody := b.nobody
 	anon, email := "", ""
-	if len(b.ids.anons) > 0 {
-		anon = b.ids.anons[0]
+	if i := slices.IndexFunc(b.ids.anons, nobody.Usable); i >= 0 {
+		anon = b.ids.anons[i]
 	}
-	if len(b.ids.emails) > 0 {
-		email = b.ids.emails[0]
+	if i := slices.IndexFunc(b.ids.emails, func(s string) bool { return nobody.Identity("", "", s).EmailSHA1 != "" }); i >= 0 {
+		email = b.ids.emails[i]
 	}
 	for _, id := range b.ids.users {
-		if segment.UsablePersonID(id) {
-			found = b.emit(r, m, segment.NewIdentity(id, anon, email)) || found
+		if nobody.Usable(id) {
+			found = b.emit(r, m, nobody.Identity(id, anon, email)) || found
 		}
 	}
 	if found {
 		return true
 	}
 	for _, id := range b.ids.anons {
-		found = b.emit(r, m, segment.NewIdentity("", id, email)) || found
+		found = b.emit(r, m, nobody.Identity("", id, email)) || found
 	}
 	if found {
 		return true
 	}
 	for _, email := range b.ids.emails {
-		found = b.emit(r, m, segment.NewIdentity("", "", email)) || found
+		found = b.emit(r, m, nobody.Identity("", "", email)) || found
 	}
 	return found
 }
@@ -110,6 +112,9 @@ func (b *batch) emit(r row, m source.Member, id segment.Identity) bool {
 	b.addChange(r.line, c)
 	return true
 }
+
+// hasUser reports whether a usable user id is among the ids.
+func (b *batch) hasUser() bool { return slices.ContainsFunc(b.ids.users, b.nobody.Usable) }
 
 // reason says why the ids address nobody.
 func (p *ids) reason() string {

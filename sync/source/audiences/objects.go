@@ -43,6 +43,7 @@ func (p *jsonParser) addMessage(b *batch, item bucket.Item) {
 		return
 	}
 	b.messages = append(b.messages, m)
+	m.FoundIn(b.input.ListedAt, b.now)
 	switch c, ok := m.Change(); {
 	case !ok:
 		b.skip(item.Line, SkipNotAudience)
@@ -71,7 +72,7 @@ func addObject(b *batch, item bucket.Item) {
 			b.ids.add(f.kind, string(f.id))
 		}
 	}
-	if len(b.ids.users) == 0 && string(o.ExternalIDs) != "null" {
+	if !b.hasUser() && string(o.ExternalIDs) != "null" {
 		if err := b.ids.addExternal(o.ExternalIDs); err != nil {
 			b.unreadable(item.Line, err.Error())
 			return
@@ -83,6 +84,6 @@ func addObject(b *batch, item bucket.Item) {
 		return
 	}
 	r := row{line: item.Line, value: value, null: value == "", hasText: o.Value != nil}
-	r.change.At = b.input.ListedAt
+	r.change.At, _ = segment.RowTime("", b.input.ListedAt, b.now)
 	b.add(r)
 }

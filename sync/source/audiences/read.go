@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
@@ -28,6 +29,7 @@ var errJunk = errors.New("none of the first 100 rows can be used: the rest was n
 // Changes give what was whole, a batch that is Done, and then the error.
 func (s *Source) Read(ctx context.Context, in source.Input, from source.Position, fn func(source.Batch) error) error {
 	b := newBatch(in, fn)
+	b.nobody = s.cfg.Placeholders
 	defer b.release()
 	for _, o := range in.Objects {
 		if err := s.readObject(ctx, b, o, from); err != nil {
@@ -141,6 +143,8 @@ func (s *Source) start(ctx context.Context, b *batch, o source.Object) (*bucket.
 // batch gathers records and hands them over.
 type batch struct {
 	input   source.Input
+	now     time.Time
+	nobody  *segment.Placeholders
 	fn      func(source.Batch) error
 	object  string
 	parser  parser
@@ -161,7 +165,7 @@ type batch struct {
 
 func newBatch(in source.Input, fn func(source.Batch) error) *batch {
 	return &batch{
-		input: in, fn: fn,
+		input: in, now: time.Now(), fn: fn,
 		records: make([]source.Record, 0, batchRecords),
 		members: make([]source.Member, 0, batchRecords),
 		changes: make([]segment.TraitChange, 0, batchRecords),
