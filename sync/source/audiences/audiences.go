@@ -12,6 +12,7 @@ import (
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
 	"github.com/impactsync/impactsync/sync/source/bucket"
+	"github.com/impactsync/impactsync/sync/source/table"
 )
 
 // Config says where the files are and what is known of them.
@@ -43,7 +44,8 @@ type Audience struct {
 	Value string
 	// Parts makes one list of all the files. Else the newest file is the list.
 	Parts     bool
-	OnMissing string // "keep" (the default) or "exit", see [source.Input]
+	OnMissing string        // "keep" (the default) or "exit", see [source.Input]
+	Columns   table.Columns // of ids, where they have names of their own
 }
 
 // Source reads lists and changes. It is safe for concurrent use, but for

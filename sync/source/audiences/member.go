@@ -1,6 +1,7 @@
 package audiences
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,9 +30,40 @@ type row struct {
 	change  segment.TraitChange
 }
 
+// errScientific: the digits are gone, and whoever has left cannot be told from
+// whoever was cut. What else a spreadsheet did to such a list nobody knows.
+var errScientific = errors.New("ids in scientific notation (such as 1.2E+15): Excel has cut them; export again, with the column as text")
+
 // add adds the records of a row whose ids are in b.ids: one for each way in
-// which the person is addressed.
-func (b *batch) add(r row) {
+// which the person is addressed. A list with an id that was cut is of no use.
+func (b *batch) add(r row) error {
+	if b.ids.cut() {
+		if b.input.Shape == source.ShapeList {
+			return &rowError{r.line, errScientific}
+		}
+		b.unreadable(r.line, errScientific.Error())
+		return nil
+	}
+	b.addMembers(r)
+	return nil
+}
+
+// cut reports whether an id is in scientific notation.
+func (p *ids) cut() bool {
+	for _, id := range p.users {
+		if segment.FormOf(strings.TrimSpace(id)) == segment.FormScientific {
+			return true
+		}
+	}
+	for _, id := range p.anons {
+		if segment.FormOf(id) == segment.FormScientific {
+			return true
+		}
+	}
+	return false
+}
+
+func (b *batch) addMembers(r row) {
 	var member source.Member
 	switch {
 	case b.input.Class == segment.ClassComputed:

@@ -134,10 +134,10 @@ func (s *Source) start(ctx context.Context, b *batch, o source.Object) (*bucket.
 		return nil, nil, errors.Join(err, r.Close())
 	}
 	if l.format != formatCSV {
-		return r, &jsonParser{Splitter: bucket.NewSplitter(buffered, s.cfg.MaxLine), messages: l.format == formatMessages, decoder: &s.decoder}, nil
+		return r, &jsonParser{Splitter: bucket.NewSplitter(buffered, s.cfg.MaxLine), messages: l.format == formatMessages, columns: a.Columns, decoder: &s.decoder}, nil
 	}
 	window := bucket.NewWindow(buffered, s.cfg.MaxLine, b.input.Shape == source.ShapeChanges)
-	return r, &csvParser{layout: l, rows: rows{window: window, comma: l.comma, max: s.cfg.MaxLine}}, nil
+	return r, newCSVParser(window, l, s.cfg.MaxLine), nil
 }
 
 // batch gathers records and hands them over.
