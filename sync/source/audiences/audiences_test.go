@@ -16,6 +16,7 @@ import (
 
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
+	"github.com/impactsync/impactsync/sync/source/table"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
