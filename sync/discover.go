@@ -46,6 +46,12 @@ func (p *pass) discover(ctx context.Context) ([]inputs, error) {
 		if errors.As(err, &mine) {
 			return nil, mine.err
 		}
+		// To adopt what nothing tells of would be to believe it unread.
+		if errors.Is(err, source.ErrEmpty) && p.options.Adopt == "" {
+			p.stale(f.Name(), err.Error())
+			p.Log.Warn("a source holds nothing", "source", f.Name(), "why", err)
+			continue
+		}
 		if err != nil {
 			if errors.Is(err, ErrConfig) || ctx.Err() != nil {
 				return nil, err

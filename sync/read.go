@@ -295,9 +295,11 @@ func (p *pass) objectEnd(ctx context.Context, f Feed, obj source.Object, at sour
 		o := position(f.Name(), obj, at)
 		o.Done, o.Problem = false, damaged.Error()
 		p.Log.Warn("an object is damaged; what was whole is kept", "source", f.Name(), "object", obj.Name, "error", damaged.Err)
-		return s.put(state.Batch{Object: o, Rejected: []state.Rejected{{
-			Source: f.Name(), Object: obj.Name, Line: damaged.Line + 1, Reason: fmt.Sprintf("damaged after line %d: %v", damaged.Line, damaged.Err),
-		}}}, 0)
+		line, reason := damaged.Line+1, fmt.Sprintf("damaged after line %d: %v", damaged.Line, damaged.Err)
+		if damaged.Line == 0 {
+			line, reason = 0, "cannot be read: "+damaged.Err.Error()
+		}
+		return s.put(state.Batch{Object: o, Rejected: []state.Rejected{{Source: f.Name(), Object: obj.Name, Line: line, Reason: reason}}}, 0)
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -157,6 +158,14 @@ func (d *doctor) checkSource(ctx context.Context, check string, feed impactsync.
 	var newest time.Time
 	objects := 0
 	for in, err := range feed.Inputs(ctx, func(_ source.Object, _ int64, _ string) { rejected++ }) {
+		if errors.Is(err, source.ErrEmpty) {
+			d.warn(check, "a run exits with 3 until the first file is there", "%v", err)
+			return
+		}
+		if errors.Is(err, source.ErrConfig) {
+			d.bad(check, "mend the configuration as it says", err, usageExit)
+			return
+		}
 		if err != nil {
 			d.bad(check, "the url, its permissions (list and read), and whether Segment writes there", err, impactsync.ExitFailed)
 			return

@@ -74,7 +74,7 @@ func (w *wiring) open(ctx context.Context, s config.Source) (impactsync.Feed, er
 	if s.Kind == config.KindEvents {
 		src, err := events.New(ctx, events.Config{
 			Name: s.Name, URL: s.URL, Include: s.Traits.Include, Exclude: s.Traits.Exclude,
-			HonourIntegrations: s.HonourIntegrations, StartAt: s.StartAt, MaxLine: s.MaxLineBytes, Placeholders: placeholders(w.config),
+			HonourIntegrations: s.HonourIntegrations, StartAt: s.StartAt, MaxLine: s.MaxLineBytes, FollowLinks: s.FollowLinks, Placeholders: placeholders(w.config),
 		})
 		feed.Source = src
 		return feed, err
@@ -83,7 +83,7 @@ func (w *wiring) open(ctx context.Context, s config.Source) (impactsync.Feed, er
 	for _, a := range s.Audiences {
 		patterns[a.Pattern] = audiences.Audience{Name: a.Name, Key: a.Key, List: a.List, Value: a.Value, Parts: a.Parts, OnMissing: a.OnMissing}
 	}
-	src, err := audiences.New(ctx, audiences.Config{Name: s.Name, URL: s.URL, Audiences: patterns, MaxLine: s.MaxLineBytes, Placeholders: placeholders(w.config)})
+	src, err := audiences.New(ctx, audiences.Config{Name: s.Name, URL: s.URL, Audiences: patterns, MaxLine: s.MaxLineBytes, FollowLinks: s.FollowLinks, Placeholders: placeholders(w.config)})
 	feed.Source = &listed{Source: src, rules: w.rules, entries: s.Audiences}
 	return feed, err
 }

@@ -33,6 +33,8 @@ type Object struct {
 	Size    int64
 	ETag    string // or, where a bucket has none, a text made of size and time
 	ModTime time.Time
+	// Unusable says why it must not be read, though it is there.
+	Unusable string
 }
 
 // Position says how far one object was read, in decoded bytes, so that a grown
@@ -134,6 +136,9 @@ type DamagedError struct {
 
 // Error implements error.
 func (e *DamagedError) Error() string {
+	if e.Line == 0 {
+		return fmt.Sprintf("%s: cannot be read: %v", e.Object, e.Err)
+	}
 	return fmt.Sprintf("%s: damaged after line %d: %v", e.Object, e.Line, e.Err)
 }
 

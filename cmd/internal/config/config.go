@@ -137,6 +137,8 @@ type Source struct {
 	MaxAge time.Duration `yaml:"maxAge"`
 	// Longest line in bytes; a longer one is rejected. Default 1048576.
 	MaxLineBytes int `yaml:"maxLineBytes" range:"1024 1073741824"`
+	// Also read files of file:// that are links out of the folder. Default false: they are named and left out.
+	FollowLinks bool `yaml:"followLinks"`
 	// What the files are, by a pattern on the file's name (path.Match); of several that match a plain name counts, else the longest pattern (kind audiences).
 	Audiences []Audience `yaml:"audiences"`
 }

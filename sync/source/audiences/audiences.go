@@ -22,12 +22,13 @@ type Config struct {
 
 	// Audiences tells what the files' own names and headers do not. A key is a
 	// pattern as in [path.Match], for an object's whole name or the last part
-	// of it, with or without .gz. Of several patterns that match, the one
+	// of it, with or without .gz, .zst, .bz2 or .zip. Of several patterns that match, the one
 	// without * and ? counts, else the longest.
 	Audiences map[string]Audience
 
 	Placeholders *segment.Placeholders
-	MaxLine      int // longest row in bytes; 0: [bucket.DefaultMaxLine]
+	MaxLine      int  // longest row in bytes; 0: [bucket.DefaultMaxLine]
+	FollowLinks  bool // also out of the folder, see [bucket.Options]
 }
 
 // Audience tells of the files of one audience or computed trait. The zero value
@@ -104,7 +105,7 @@ func New(ctx context.Context, cfg Config) (*Source, error) {
 		return nil, err
 	}
 	var err error
-	if s.bucket, err = bucket.Open(ctx, cfg.URL); err != nil {
+	if s.bucket, err = bucket.OpenWith(ctx, cfg.URL, bucket.Options{FollowLinks: cfg.FollowLinks}); err != nil {
 		return nil, fmt.Errorf("source %q: %w", cfg.Name, err)
 	}
 	return s, nil
@@ -160,7 +161,7 @@ func baseName(object string) string {
 	for {
 		ext := path.Ext(name)
 		switch strings.ToLower(ext) {
-		case ".gz", ".gzip", ".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson":
+		case ".gz", ".gzip", ".zst", ".zstd", ".bz2", ".zip", ".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet", ".snappy":
 			name = strings.TrimSuffix(name, ext)
 		default:
 			return name
@@ -216,9 +217,15 @@ func (s *Source) Pattern(object string) string {
 	return pattern
 }
 
+// packed are the endings without which a pattern matches, too.
+var packed = []string{".gz", ".zst", ".bz2", ".zip"}
+
 // lookup gives the configuration of an object.
 func (s *Source) lookup(object string) (pattern string, a Audience) {
-	plain := strings.TrimSuffix(object, ".gz")
+	plain := object
+	if ext := path.Ext(object); slices.Contains(packed, ext) {
+		plain = strings.TrimSuffix(object, ext)
+	}
 	for _, pattern := range s.patterns {
 		for _, name := range [...]string{object, path.Base(object), plain, path.Base(plain)} {
 			if ok, _ := path.Match(pattern, name); ok {

@@ -62,14 +62,25 @@ const MostFiles = 100_000
 
 func (s *Source) inputs(ctx context.Context, reject func(obj source.Object, line int64, reason string)) ([]source.Input, error) {
 	var all []found
+	var manifests []manifest
+	versions := map[string]int{}
 	s.missing = nil
-	for o, err := range s.bucket.Objects(ctx) {
+	for o, err := range s.bucket.List(ctx) {
 		if err != nil {
 			return nil, fmt.Errorf("source %q: %w", s.cfg.Name, err)
 		}
 		if len(all) == s.most {
 			return nil, fmt.Errorf("source %q: %w: %s holds more than %d files; each is looked into in every run: move old ones out of this folder",
 				s.cfg.Name, source.ErrConfig, s.bucket.URL(), s.most)
+		}
+		if folder, version := deltaFolder(o.Name); version {
+			versions[folder]++
+		}
+		if bucket.IsManifest(o.Name) {
+			manifests = append(manifests, manifest{Object: o})
+		}
+		if bucket.IsMarker(o.Name) {
+			continue
 		}
 		pattern, a := s.lookup(o.Name)
 		all = append(all, found{Object: o, pattern: pattern, audience: a})
@@ -82,7 +93,17 @@ func (s *Source) inputs(ctx context.Context, reject func(obj source.Object, line
 	if err := errors.Join(sniffer.Map(all, func(f *found) error { return s.sniff(ctx, f) })...); err != nil {
 		return nil, fmt.Errorf("source %q: %w", s.cfg.Name, err)
 	}
-	inputs, err := s.group(all)
+	if err := s.checkShards(all); err != nil {
+		return nil, err
+	}
+	if slices.ContainsFunc(all, func(f found) bool { return f.audience.Parts }) {
+		for i, m := range manifests {
+			manifests[i] = s.readManifest(ctx, m.Object)
+		}
+	}
+	inputs, err := s.group(all, func(list []*found) error {
+		return cmp.Or(olderVersions(list, versions), incomplete(list, manifests))
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -124,6 +145,10 @@ func (s *Source) notFound(all []found) []source.Input {
 // sniff reads an object's start. What is wrong with the object itself goes to
 // unusable; the error is for what is wrong with the bucket.
 func (s *Source) sniff(ctx context.Context, f *found) error {
+	if f.Unusable != "" {
+		f.unusable = errors.New(f.Unusable)
+		return nil
+	}
 	if f.Size == 0 {
 		f.unusable = errEmptyFile
 		return nil
@@ -131,13 +156,13 @@ func (s *Source) sniff(ctx context.Context, f *found) error {
 	r, err := s.bucket.OpenStart(ctx, f.Object, sniffBytes)
 	if err == nil {
 		defer r.Close()
-		_, f.layout, err = s.peekLayout(r, f.audience)
+		_, f.layout, err = s.look(r, f.audience)
 	}
 	var unusable *unusableError
 	switch {
 	case errors.As(err, &unusable):
 		f.unusable = unusable.error
-	case errors.Is(err, bucket.ErrDamaged), errors.Is(err, source.ErrGone), errors.Is(err, source.ErrChanged):
+	case errors.Is(err, bucket.ErrDamaged), errors.Is(err, bucket.ErrUnsupported), errors.Is(err, source.ErrGone), errors.Is(err, source.ErrChanged):
 		f.unusable = err
 	case err != nil:
 		return err
@@ -187,7 +212,8 @@ func (s *Source) layoutOf(start []byte, whole bool, a Audience) (l layout, err e
 }
 
 // group makes inputs of the usable objects, the oldest first.
-func (s *Source) group(all []found) ([]source.Input, error) {
+// check says why parts are not a whole list.
+func (s *Source) group(all []found, check func(parts []*found) error) ([]source.Input, error) {
 	slices.SortStableFunc(all, func(a, b found) int {
 		return cmp.Or(a.ModTime.Compare(b.ModTime), strings.Compare(a.Name, b.Name))
 	})
@@ -212,7 +238,7 @@ func (s *Source) group(all []found) ([]source.Input, error) {
 		}
 	}
 	for _, list := range lists {
-		if in, ok := s.listInput(list); ok {
+		if in, ok := s.listInput(list, check); ok {
 			inputs = append(inputs, in)
 		}
 	}
@@ -223,14 +249,20 @@ func (s *Source) group(all []found) ([]source.Input, error) {
 }
 
 // listInput makes one input of a list's files, oldest first.
-func (s *Source) listInput(list []*found) (source.Input, bool) {
+func (s *Source) listInput(list []*found, check func(parts []*found) error) (source.Input, bool) {
 	newest := list[len(list)-1]
-	in := s.input(newest)
 	if !newest.audience.Parts {
-		return in, true
+		return s.input(newest), true
 	}
+	list, all := filled(list), list
+	newest = list[len(list)-1]
+	in := s.input(newest)
 	if i := slices.IndexFunc(list, func(f *found) bool { return f.unusable != nil }); i >= 0 {
 		list[i].unusable = fmt.Errorf("%w (the whole list is left out, for this is a part of it)", list[i].unusable)
+		return in, false
+	}
+	if err := check(all); err != nil {
+		newest.unusable = fmt.Errorf("the list %q is left out, for its parts are not whole: %w", in.Key, err)
 		return in, false
 	}
 	in.Objects = nil
@@ -243,6 +275,21 @@ func (s *Source) listInput(list []*found) (source.Input, bool) {
 	}
 	slices.SortFunc(in.Objects, func(a, b source.Object) int { return strings.Compare(a.Name, b.Name) })
 	return in, true
+}
+
+// filled leaves out parts without a byte, as many programs write them; if there
+// is no other, they stay, for an empty file is no list.
+func filled(list []*found) []*found {
+	some := slices.DeleteFunc(slices.Clone(list), func(f *found) bool { return f.Size == 0 })
+	if len(some) == 0 {
+		return list
+	}
+	for _, f := range list {
+		if f.Size == 0 {
+			f.unusable = nil
+		}
+	}
+	return some
 }
 
 func (s *Source) input(f *found) source.Input {

@@ -18,6 +18,7 @@ const (
 	formatCSV      format = iota + 1
 	formatJSON            // objects that are members
 	formatMessages        // raw Segment messages
+	formatParquet
 )
 
 // layout is what an object's start tells.
@@ -48,6 +49,11 @@ func csvLayout(start []byte, whole bool, a Audience) (layout, error) {
 	if err != nil {
 		return layout{}, err
 	}
+	return columnLayout(header, a)
+}
+
+// columnLayout tells what a table is by the names of its columns.
+func columnLayout(header table.Header, a Audience) (layout, error) {
 	l, _ := columns(header.Names, a.Columns)
 	l.header = header
 	if first, again := l.duplicate(); again > 0 {

@@ -15,10 +15,13 @@ import (
 const (
 	batchRecords = 1000
 	batchBytes   = 4 << 20
-	junkAtStart  = 100 // bad rows at the beginning, and no good one
+	// So many bad rows at the beginning, and no good one, are told of at once,
+	// the others when a good one follows; after so many the file is given up.
+	junkAtStart = 100
+	junkInRow   = 10_000
 )
 
-var errJunk = errors.New("none of the first 100 rows can be used: the rest was not read")
+var errJunk = errors.New("none of the first 10,000 rows can be used: the rest was not read")
 
 // Read implements [source.Source].
 //
@@ -51,6 +54,7 @@ func (s *Source) readObject(ctx context.Context, b *batch, o source.Object, from
 	defer func() { b.taken += r.Taken() }() // what the last rows of a part took
 	b.reader = r
 	b.object, b.parser, b.good, b.bad = o.Name, p, p.Position().Offset > 0, 0
+	b.withheld = nil
 	err = b.readAll(ctx)
 	if b.stopped || bucketError(err) != nil {
 		return err
@@ -65,11 +69,11 @@ func (s *Source) readObject(ctx context.Context, b *batch, o source.Object, from
 			return err
 		}
 	}
-	damaged := &source.DamagedError{Object: o.Name, Line: p.Position().Line, Err: err}
+	end := &source.DamagedError{Object: o.Name, Line: p.Position().Line, Err: err}
 	if row := (*rowError)(nil); errors.As(err, &row) {
-		damaged.Line, damaged.Err = row.line-1, row.err
+		end.Line, end.Err = row.line-1, row.err
 	}
-	return damaged
+	return end
 }
 
 // bucketError passes on what is wrong with the bucket, and nothing of what is
@@ -122,22 +126,31 @@ func (s *Source) open(ctx context.Context, b *batch, o source.Object, from sourc
 func (s *Source) start(ctx context.Context, b *batch, o source.Object) (*bucket.Reader, parser, error) {
 	r, err := s.bucket.Open(ctx, o)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, damaged(o, err)
 	}
 	_, a := s.lookup(o.Name)
-	buffered, l, err := s.peekLayout(r, a)
+	content, l, err := s.look(r, a)
 	if err != nil {
-		var unusable *unusableError
-		if errors.As(err, &unusable) || errors.Is(err, bucket.ErrDamaged) {
-			err = &source.DamagedError{Object: o.Name, Err: err}
-		}
-		return nil, nil, errors.Join(err, r.Close())
+		return nil, nil, errors.Join(damaged(o, err), r.Close())
 	}
-	if l.format != formatCSV {
-		return r, &jsonParser{Splitter: bucket.NewSplitter(buffered, s.cfg.MaxLine), messages: l.format == formatMessages, columns: a.Columns, decoder: &s.decoder}, nil
+	withHash := b.input.Shape == source.ShapeChanges
+	switch l.format {
+	case formatParquet:
+		p, err := newParquetParser(r, content.parquet, l, withHash)
+		return r, p, err
+	case formatCSV:
+		return r, newCSVParser(bucket.NewWindow(content.text, s.cfg.MaxLine, withHash), l, s.cfg.MaxLine), nil
 	}
-	window := bucket.NewWindow(buffered, s.cfg.MaxLine, b.input.Shape == source.ShapeChanges)
-	return r, newCSVParser(window, l, s.cfg.MaxLine), nil
+	return r, &jsonParser{Splitter: bucket.NewSplitter(content.text, s.cfg.MaxLine), messages: l.format == formatMessages, columns: a.Columns, decoder: &s.decoder}, nil
+}
+
+// damaged makes of what is wrong with the object itself a [source.DamagedError].
+func damaged(o source.Object, err error) error {
+	var unusable *unusableError
+	if errors.As(err, &unusable) || errors.Is(err, bucket.ErrDamaged) || errors.Is(err, bucket.ErrUnsupported) {
+		return &source.DamagedError{Object: o.Name, Err: err}
+	}
+	return err
 }
 
 // batch gathers records and hands them over.
@@ -161,6 +174,8 @@ type batch struct {
 	ids  ids
 	good bool // a good row was seen
 	bad  int  // bad rows before it
+
+	withheld []source.Record // of those, not told of yet
 }
 
 func newBatch(in source.Input, fn func(source.Batch) error) *batch {
@@ -175,11 +190,14 @@ func newBatch(in source.Input, fn func(source.Batch) error) *batch {
 func (b *batch) readAll(ctx context.Context) error {
 	for {
 		if err := b.parser.next(b); errors.Is(err, io.EOF) {
+			b.tellWithheld()
 			return nil
 		} else if err != nil {
 			return err
 		}
-		if !b.good && b.bad >= junkAtStart {
+		if b.good {
+			b.tellWithheld()
+		} else if b.bad >= junkInRow {
 			return errJunk
 		}
 		if len(b.records) < batchRecords && b.bytes < batchBytes {
@@ -196,15 +214,30 @@ func (b *batch) readAll(ctx context.Context) error {
 	}
 }
 
-func (b *batch) reject(line int64, reason string) {
-	b.bad++
-	b.records = append(b.records, source.Record{Object: b.object, Line: line, Rejected: reason})
-}
+// reject tells of a row that cannot be used. A row that is only about nobody
+// says nothing against its file: sorted lists begin with those.
+func (b *batch) reject(line int64, reason string) { b.turnDown(line, reason, false) }
 
 // unreadable rejects a row that does not tell whom it is about.
 func (b *batch) unreadable(line int64, reason string) {
-	b.reject(line, reason)
-	b.records[len(b.records)-1].Unreadable = true
+	b.turnDown(line, reason, true)
+}
+
+func (b *batch) turnDown(line int64, reason string, unreadable bool) {
+	record := source.Record{Object: b.object, Line: line, Rejected: reason, Unreadable: unreadable}
+	if reason != reasonNoID {
+		b.bad++
+	}
+	if b.good || b.bad <= junkAtStart || reason == reasonNoID {
+		b.records = append(b.records, record)
+		return
+	}
+	b.withheld = append(b.withheld, record)
+}
+
+func (b *batch) tellWithheld() {
+	b.records = append(b.records, b.withheld...)
+	b.withheld = nil
 }
 
 func (b *batch) skip(line int64, word string) {

@@ -17,6 +17,14 @@ type Bucket struct {
 	name string
 	blob *blob.Bucket
 	dir  string // of file://, else empty
+
+	options Options
+}
+
+// Options are what the URL does not tell.
+type Options struct {
+	// FollowLinks also reads files of file:// that are links out of the folder.
+	FollowLinks bool
 }
 
 const urlForms = "want file:///folder/, s3://bucket/folder/?region=..., gs://bucket/folder/ or azblob://container/folder/"
@@ -30,12 +38,17 @@ const urlForms = "want file:///folder/, s3://bucket/folder/?region=..., gs://buc
 // no request, so that a wrong name or missing permission shows in
 // [Bucket.Objects]. No error holds credentials or parameters of the URL.
 func Open(ctx context.Context, rawURL string) (*Bucket, error) {
+	return OpenWith(ctx, rawURL, Options{})
+}
+
+// OpenWith is [Open] with options.
+func OpenWith(ctx context.Context, rawURL string, o Options) (*Bucket, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil || u.Scheme == "" {
 		// The parser's own text quotes the URL, and so its secrets.
 		return nil, fmt.Errorf("bucket URL is not valid: %s", urlForms)
 	}
-	b := &Bucket{name: redact(u)}
+	b := &Bucket{name: redact(u), options: o}
 	if !blob.DefaultURLMux().ValidBucketScheme(u.Scheme) {
 		return nil, fmt.Errorf("%s: unknown scheme %q: %s", b.name, u.Scheme, urlForms)
 	}

@@ -13,9 +13,11 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"gocloud.dev/blob"
@@ -27,13 +29,28 @@ import (
 // Objects lists the objects, each once, in an order that means nothing and in
 // memory that does not grow with them. It leaves out what is no input: the dummy-object.txt of Segment's Validate button
 // (https://segment.com/docs/connections/storage/catalog/aws-s3/), hidden files
-// and folders, markers of folders and of finished jobs, and half-written files
-// (*.tmp, *.part). Folders of file:// that are links are not followed; files
-// that are links are.
+// and folders, half-written files (*.tmp, *.part), and what [IsMarker] knows.
+// Folders of file:// that are links are not followed; files that are links are,
+// within the folder: one that leads out of it is [source.Object.Unusable], see
+// [Options].
 //
 // An object's ETag is its MD5 where the listing has one, else made of its size
 // and time; no object costs a request of its own. An error ends the listing.
 func (b *Bucket) Objects(ctx context.Context) iter.Seq2[source.Object, error] {
+	return func(yield func(source.Object, error) bool) {
+		for o, err := range b.List(ctx) {
+			if err == nil && IsMarker(o.Name) {
+				continue
+			}
+			if !yield(o, err) {
+				return
+			}
+		}
+	}
+}
+
+// List is [Bucket.Objects] with the markers.
+func (b *Bucket) List(ctx context.Context) iter.Seq2[source.Object, error] {
 	list := b.remote
 	if b.dir != "" {
 		list = b.local
@@ -72,7 +89,7 @@ func shown(o source.Object) source.Object {
 	return o
 }
 
-var kinds = []string{".csv", ".tsv", ".json", ".ndjson", ".jsonl", ".log", ".txt", ".gz"}
+var kinds = []string{".csv", ".tsv", ".json", ".ndjson", ".jsonl", ".log", ".txt", ".parquet", ".gz", ".zst", ".bz2", ".zip"}
 
 func keyOf(o source.Object) string { return cmp.Or(o.Key, o.Name) }
 
@@ -80,14 +97,34 @@ func isNoInput(name string) bool {
 	if strings.HasPrefix(name, ".") || strings.Contains(name, "/.") || strings.HasSuffix(name, "/") {
 		return true
 	}
-	switch base := path.Base(name); base {
-	case "dummy-object.txt", "_SUCCESS":
-		return true
-	default:
-		ext := path.Ext(base)
-		return ext == ".attrs" || ext == ".tmp" || ext == ".part"
-	}
+	base := path.Base(name)
+	ext := path.Ext(base)
+	return base == "dummy-object.txt" || ext == ".attrs" || ext == ".tmp" || ext == ".part" || ext == ".crc"
 }
+
+// IsMarker reports whether an object is of those that programs write beside
+// their data: markers of folders and of jobs (Spark, Hadoop, Databricks, EMR),
+// the folders of Delta tables, and manifests.
+func IsMarker(name string) bool {
+	for part := range strings.SplitSeq(name, "/") {
+		switch part {
+		case "_SUCCESS", "_metadata", "_common_metadata", "_delta_log", "_change_data", "_temporary", "_spark_metadata", "_symlink_format_manifest":
+			return true
+		}
+	}
+	base := path.Base(name)
+	return strings.HasPrefix(base, "_committed_") || strings.HasPrefix(base, "_started_") || strings.HasSuffix(base, "_$folder$") || IsManifest(name)
+}
+
+// IsManifest reports whether an object tells the files of an export: as
+// Redshift names it (PREFIXmanifest, and never with another ending than .json),
+// or Athena (ID-manifest.csv).
+func IsManifest(name string) bool {
+	base := strings.ToLower(path.Base(name))
+	return strings.HasSuffix(strings.TrimSuffix(base, ".json"), "manifest") || athenaManifest(base)
+}
+
+var athenaManifest = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-manifest\.csv$`).MatchString
 
 func (b *Bucket) remote(ctx context.Context, yield func(source.Object) bool) error {
 	it := b.blob.List(nil)
@@ -122,7 +159,7 @@ func sizeAndTime(size int64, at time.Time) string {
 // it may not read, gives links their own size instead of their file's, and
 // loses names at the end of a page where a folder's name begins another's.
 func (b *Bucket) local(ctx context.Context, yield func(source.Object) bool) error {
-	w := walk{root: b.dir, yield: yield}
+	w := walk{root: b.dir, follow: b.options.FollowLinks, yield: yield}
 	if err := w.folder(ctx, ""); err != nil && !errors.Is(err, errEnough) {
 		return fmt.Errorf("%s: list the folder: %w", b.name, err)
 	}
@@ -131,8 +168,9 @@ func (b *Bucket) local(ctx context.Context, yield func(source.Object) bool) erro
 
 // walk goes through a folder and those in it.
 type walk struct {
-	root  string
-	yield func(source.Object) bool
+	root   string
+	follow bool // links out of the folder, too
+	yield  func(source.Object) bool
 }
 
 var errEnough = errors.New("the caller has enough")
@@ -188,16 +226,32 @@ func (w *walk) entry(ctx context.Context, name string, e fs.DirEntry) error {
 		}
 		return w.folder(ctx, name+"/")
 	}
-	info, err := os.Stat(filepath.Join(w.root, filepath.FromSlash(name)))
-	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
+	file := filepath.Join(w.root, filepath.FromSlash(name))
+	info, err := os.Stat(file)
+	// A link to nothing or in a circle is no file.
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ELOOP) || err == nil && !info.Mode().IsRegular() {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	o := source.Object{Name: name, Size: info.Size(), ModTime: info.ModTime(), ETag: sizeAndTime(info.Size(), info.ModTime())}
+	if e.Type()&fs.ModeSymlink != 0 && !w.follow && !w.within(file) {
+		o.Unusable = "a link that leads out of the source's folder: copy the file, or set followLinks: true"
+	}
 	if !w.yield(o) {
 		return errEnough
 	}
 	return nil
+}
+
+// within reports whether a link leads to a file in the folder, as those of
+// Kubernetes' mounted ConfigMaps do.
+func (w *walk) within(link string) bool {
+	file, err := filepath.EvalSymlinks(link)
+	if err != nil {
+		return false
+	}
+	rel, err := filepath.Rel(w.root, file)
+	return err == nil && filepath.IsLocal(rel)
 }

@@ -1,9 +1,6 @@
 package bucket
 
 import (
-	"bufio"
-	"bytes"
-	stdgzip "compress/gzip"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -11,28 +8,24 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"sync"
 	"time"
 
 	"cloud.google.com/go/storage"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
-	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
 	"gocloud.dev/blob"
 	"gocloud.dev/gcerrors"
 
 	"github.com/impactsync/impactsync/sync/source"
 )
 
-// ErrDamaged says that an object's gzip stream is broken or ends in the
+// ErrDamaged says that what an object is packed in is broken or ends in the
 // middle; what came before it was right.
-var ErrDamaged = errors.New("damaged gzip")
+var ErrDamaged = errors.New("damaged")
 
 // bufferSize is what is read from a bucket at a time. An object that is smaller
 // has a smaller buffer: there may be a million of them.
 const bufferSize = 256 << 10
-
-// unzippers are at rest: one takes 40 kB.
-var unzippers = sync.Pool{New: func() any { return new(gzip.Reader) }}
 
 // Reader reads the decoded bytes of one object in bounded memory. It is for
 // one goroutine.
@@ -44,11 +37,13 @@ type Reader struct {
 	readErr error // of the bucket, in contrast to the gzip stream's
 	taken   int64 // bytes that came from the bucket and nobody has asked about
 
-	zipped bool
-	given  int64 // decoded bytes that the caller got
-	slow   bool  // the standard gzip reader is at it
+	ctx    context.Context //nolint:containedctx // ranges are read long after Open
+	format format          // of the outermost layer that is no text
+	zipped bool            // there is gzip in it
+	given  int64           // decoded bytes that the caller got
+	slow   bool            // the standard gzip reader is at it
 
-	unzipper *gzip.Reader
+	closers []func() // of what the layers hold
 }
 
 // Taken gives the bytes that came from the bucket since it was last asked, as
@@ -64,8 +59,12 @@ func (r *Reader) Taken() int64 {
 // an object with Content-Encoding: gzip on the way: its size is unknown then,
 // damage looks like a lost connection, and Google cannot resume one.
 func (b *Bucket) stored(ctx context.Context, o source.Object, length int64) (*blob.Reader, error) {
+	return b.storedRange(ctx, o, 0, length)
+}
+
+func (b *Bucket) storedRange(ctx context.Context, o source.Object, offset, length int64) (*blob.Reader, error) {
 	ctx = policy.WithHTTPHeader(ctx, http.Header{"Accept-Encoding": {"identity"}}) // Azure alone looks at it
-	return b.blob.NewRangeReader(ctx, keyOf(o), 0, length, &blob.ReaderOptions{BeforeRead: func(as func(any) bool) error {
+	return b.blob.NewRangeReader(ctx, keyOf(o), offset, length, &blob.ReaderOptions{BeforeRead: func(as func(any) bool) error {
 		var google **storage.ObjectHandle
 		if as(&google) {
 			*google = (*google).ReadCompressed(true)
@@ -74,62 +73,40 @@ func (b *Bucket) stored(ctx context.Context, o source.Object, length int64) (*bl
 	}})
 }
 
-// Open opens an object for reading from its start. Whether it is gzip (one or
-// more members) its first two bytes tell, never its name or its metadata:
-// Segment's files carry Content-Encoding: gzip, which some clients undo and
-// some do not.
+// Open opens an object for reading from its start. What it is packed in (gzip,
+// zstd, bzip2, of one or more members, or a zip of one file) its first bytes
+// tell, never its name or its metadata: Segment's files carry
+// Content-Encoding: gzip, which some clients undo and some do not. What is not
+// read is [ErrUnsupported]; for Parquet see [Reader.Parquet].
 func (b *Bucket) Open(ctx context.Context, o source.Object) (*Reader, error) {
 	raw, err := b.stored(ctx, o, -1)
-	return b.newReader(raw, o, err)
+	return b.newReader(ctx, raw, o, err)
 }
 
 // OpenStart opens an object to read only what its first bytes hold. size is
 // counted before decoding.
 func (b *Bucket) OpenStart(ctx context.Context, o source.Object, size int64) (*Reader, error) {
 	raw, err := b.stored(ctx, o, min(size, o.Size))
-	return b.newReader(raw, o, err)
+	return b.newReader(ctx, raw, o, err)
 }
 
-func (b *Bucket) newReader(raw *blob.Reader, o source.Object, err error) (*Reader, error) {
+func (b *Bucket) newReader(ctx context.Context, raw *blob.Reader, o source.Object, err error) (*Reader, error) {
 	if codeOf(err) == gcerrors.NotFound {
 		return nil, fmt.Errorf("%s: open %q: %w", b.name, o.Name, source.ErrGone)
 	}
 	if err != nil {
 		return nil, b.explain(fmt.Sprintf("open %q", o.Name), err)
 	}
-	r := &Reader{b: b, object: o, blob: raw}
+	r := &Reader{b: b, object: o, blob: raw, ctx: ctx}
 	if r.differs(raw.Size(), raw.ModTime()) {
 		err = r.changed()
 	} else {
 		err = r.detect()
 	}
 	if err != nil {
-		return nil, errors.Join(err, raw.Close())
+		return nil, errors.Join(err, r.Close())
 	}
 	return r, nil
-}
-
-func (r *Reader) detect() error {
-	buffered := bufio.NewReaderSize(noted{r}, int(min(bufferSize, r.object.Size)))
-	magic, err := buffered.Peek(2)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return r.explain(err)
-	}
-	var content io.Reader = buffered
-	if bytes.Equal(magic, []byte{0x1f, 0x8b}) {
-		r.zipped = true
-		if r.slow {
-			content, err = stdgzip.NewReader(buffered)
-		} else {
-			z := unzippers.Get().(*gzip.Reader) //nolint:forcetypeassert // nothing else is in there
-			content, r.unzipper, err = z, z, z.Reset(buffered)
-		}
-		if err != nil {
-			return r.explain(err)
-		}
-	}
-	r.decoded = &text{src: content}
-	return nil
 }
 
 // slowly reads a broken gzip stream once more with the standard library, which
@@ -142,6 +119,7 @@ func (r *Reader) slowly() error {
 	if err := r.blob.Close(); err != nil {
 		return errors.Join(err, raw.Close())
 	}
+	r.rest()
 	r.blob, r.slow = raw, true
 	if err := r.detect(); err != nil {
 		return err
@@ -157,6 +135,9 @@ func (r *Reader) slowly() error {
 type noted struct{ *Reader }
 
 func (n noted) Read(p []byte) (int, error) {
+	if n.readErr != nil {
+		return 0, n.readErr
+	}
 	count, err := n.blob.Read(p)
 	n.taken += int64(count)
 	if err == nil || err == io.EOF { //nolint:errorlint // a wrapped EOF is a lost connection, not the end
@@ -169,7 +150,7 @@ func (n noted) Read(p []byte) (int, error) {
 	return count, n.readErr
 }
 
-// Read implements io.Reader. Its error wraps [ErrDamaged] for a broken gzip
+// Read implements io.Reader. Its error wraps [ErrDamaged] for a broken
 // stream. After Close it gives [os.ErrClosed].
 func (r *Reader) Read(p []byte) (int, error) {
 	if r.decoded == nil {
@@ -190,12 +171,18 @@ func (r *Reader) explain(err error) error {
 	switch {
 	case codeOf(r.readErr) == gcerrors.NotFound:
 		return fmt.Errorf("%s: read %q: %w", r.b.name, r.object.Name, source.ErrGone)
+	case errors.Is(r.readErr, source.ErrChanged):
+		return r.readErr
 	case r.readErr != nil:
 		return r.b.explain(fmt.Sprintf("read %q", r.object.Name), r.readErr)
+	case errors.Is(err, ErrUnsupported):
+		return err
+	case errors.Is(err, zstd.ErrWindowSizeExceeded):
+		return &unsupportedError{"zstd with a window of more than 32 MiB", "compress it without --long and --ultra"}
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return fmt.Errorf("%w: it ends in the middle: was the upload cut off?", ErrDamaged)
+		return fmt.Errorf("%w %s: it ends in the middle: was the upload cut off?", ErrDamaged, r.format)
 	}
-	return fmt.Errorf("%w: %w", ErrDamaged, err)
+	return fmt.Errorf("%w %s: %w", ErrDamaged, r.format, err)
 }
 
 // Verify looks whether the object is still the one that was listed. It costs
@@ -218,10 +205,7 @@ func (r *Reader) Verify(ctx context.Context) error {
 
 // Close ends the reading.
 func (r *Reader) Close() error {
-	if r.unzipper != nil {
-		unzippers.Put(r.unzipper)
-		r.unzipper = nil
-	}
+	r.rest()
 	r.decoded = nil
 	return r.blob.Close()
 }

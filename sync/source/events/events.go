@@ -30,7 +30,8 @@ type Config struct {
 	HonourIntegrations bool      // pass over messages not meant for impact.com, see [segment.Message.Allowed]
 	StartAt            time.Time // pass over messages from before; zero: none
 	Placeholders       *segment.Placeholders
-	MaxLine            int // longest message in bytes; 0: [bucket.DefaultMaxLine]
+	MaxLine            int  // longest message in bytes; 0: [bucket.DefaultMaxLine]
+	FollowLinks        bool // also out of the folder, see [bucket.Options]
 }
 
 // The words of [source.Record.Skipped].
@@ -55,7 +56,7 @@ func New(ctx context.Context, cfg Config) (*Source, error) {
 		return nil, fmt.Errorf("source %q: %w", cfg.Name, err)
 	}
 	cfg.MaxLine = cmp.Or(cfg.MaxLine, bucket.DefaultMaxLine)
-	b, err := bucket.Open(ctx, cfg.URL)
+	b, err := bucket.OpenWith(ctx, cfg.URL, bucket.Options{FollowLinks: cfg.FollowLinks})
 	if err != nil {
 		return nil, fmt.Errorf("source %q: %w", cfg.Name, err)
 	}
@@ -79,11 +80,11 @@ func (s *Source) Name() string { return s.cfg.Name }
 func (s *Source) Close() error { return s.bucket.Close() }
 
 // Inputs lists the objects, each an input, in any order and in memory that does
-// not grow with them. It opens none, so it rejects none. Objects in a folder of
+// not grow with them. It opens none. Objects in a folder of
 // Segment's layout, segment-logs/{source}/{day in milliseconds}/, are left out
 // if all of their day is before StartAt. A bucket without any object is
 // [source.ErrEmpty].
-func (s *Source) Inputs(ctx context.Context, _ func(source.Object, int64, string)) iter.Seq2[source.Input, error] {
+func (s *Source) Inputs(ctx context.Context, reject func(source.Object, int64, string)) iter.Seq2[source.Input, error] {
 	return func(yield func(source.Input, error) bool) {
 		empty := true
 		for o, err := range s.bucket.Objects(ctx) {
@@ -92,6 +93,10 @@ func (s *Source) Inputs(ctx context.Context, _ func(source.Object, int64, string
 				return
 			}
 			empty = false
+			if o.Unusable != "" {
+				reject(o, 0, o.Unusable)
+				continue
+			}
 			if !s.dayBeforeStart(o.Name) && !yield(source.Input{Source: s.cfg.Name, Shape: source.ShapeLog, Objects: []source.Object{o}}, nil) {
 				return
 			}

@@ -16,10 +16,11 @@ const (
 	batchRecords = 200 // decoded at the same time: few enough for the processor's cache
 	batchBytes   = 4 << 20
 
-	// What has this many bad records in a row is no log: at its beginning, and
-	// after a good one.
-	junkAtStart = 100
+	// What has this many bad records in a row is no log. Those at its beginning
+	// are told of, all but the first hundred, when a good one follows: what is no
+	// log at all shall not fill the list of rejected lines.
 	junkInRow   = 10_000
+	junkAtStart = 100
 )
 
 var errJunk = errors.New("not a Segment log: too many bad lines in a row, the rest was not read")
@@ -38,6 +39,9 @@ var errJunk = errors.New("not a Segment log: too many bad lines in a row, the re
 func (s *Source) Read(ctx context.Context, in source.Input, from source.Position, fn func(source.Batch) error) error {
 	object := in.Objects[0]
 	reader, split, err := s.open(ctx, object, from)
+	if errors.Is(err, bucket.ErrUnsupported) || errors.Is(err, bucket.ErrDamaged) {
+		err = &source.DamagedError{Object: object.Name, Err: err}
+	}
 	if err != nil {
 		return fmt.Errorf("source %q: %w", s.cfg.Name, err)
 	}
@@ -46,7 +50,7 @@ func (s *Source) Read(ctx context.Context, in source.Input, from source.Position
 	b := &batch{source: s, object: object, now: time.Now(), reader: reader, split: split, fn: fn, good: split.Position().Offset > 0}
 	defer b.release()
 	err = b.readAll(ctx)
-	damaged := errors.Is(err, bucket.ErrDamaged) || errors.Is(err, errJunk)
+	damaged := errors.Is(err, bucket.ErrDamaged) || errors.Is(err, bucket.ErrUnsupported) || errors.Is(err, errJunk)
 	if b.stopped {
 		return err
 	}
@@ -111,13 +115,17 @@ type batch struct {
 	messages []*segment.Message // to be released
 	bytes    int
 
-	good bool // a good record was seen
-	bad  int  // bad records in a row
+	good     bool            // a good record was seen
+	bad      int             // bad records in a row
+	withheld []source.Record // bad ones at the beginning
 }
 
 func (b *batch) readAll(ctx context.Context) error {
 	for {
 		item, err := b.split.Next()
+		if errors.Is(err, io.EOF) && len(b.withheld) > 0 {
+			return errJunk
+		}
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -125,11 +133,16 @@ func (b *batch) readAll(ctx context.Context) error {
 			return err
 		}
 		b.add(item)
-		if b.bad >= junkAtStart && (!b.good || b.bad >= junkInRow) {
+		if b.bad >= junkInRow {
 			return errJunk
 		}
 		if len(b.records) < batchRecords && b.bytes < batchBytes {
 			continue
+		}
+		if len(b.withheld) > 0 { // the batch is not over before they are told of
+			if b.bytes = 0; ctx.Err() == nil {
+				continue
+			}
 		}
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
@@ -149,10 +162,12 @@ func (b *batch) add(item bucket.Item) {
 	if record.Rejected = string(item.Flaw); record.Rejected == "" {
 		b.decode(item.Data, &record)
 	}
-	if record.Rejected != "" {
-		b.bad++
-	} else {
-		b.good, b.bad = true, 0
+	if record.Rejected == "" {
+		b.records = append(b.records, b.withheld...)
+		b.good, b.bad, b.withheld = true, 0, nil
+	} else if b.bad++; !b.good && b.bad > junkAtStart {
+		b.withheld = append(b.withheld, record)
+		return
 	}
 	b.records = append(b.records, record)
 }

@@ -1,0 +1,240 @@
+package audiences
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/impactsync/impactsync/sync/source"
+)
+
+// manifest is what a program wrote of the files of its export.
+type manifest struct {
+	source.Object
+	files []manifestFile
+	err   error
+}
+
+type manifestFile struct {
+	name string
+	size int64 // 0: not told
+}
+
+const (
+	mostManifest = 16 << 20
+	mostListed   = 3 // names in an error
+)
+
+// readManifest reads a manifest of Redshift's UNLOAD, one that is written in its
+// way for Snowflake, or the list of addresses that Athena writes.
+func (s *Source) readManifest(ctx context.Context, o source.Object) (m manifest) {
+	m.Object = o
+	r, err := s.bucket.Open(ctx, o)
+	if err != nil {
+		m.err = err
+		return m
+	}
+	defer r.Close()
+	text, err := io.ReadAll(io.LimitReader(r, mostManifest+1))
+	switch {
+	case err != nil:
+		m.err = err
+	case len(text) > mostManifest:
+		m.err = errors.New("longer than 16 MiB")
+	case strings.HasPrefix(strings.TrimSpace(string(text)), "{"):
+		m.files, m.err = entries(text)
+	default:
+		for line := range strings.Lines(string(text)) {
+			if name := strings.Trim(line, "\" \r\n"); name != "" {
+				m.files = append(m.files, manifestFile{name: name})
+			}
+		}
+	}
+	return m
+}
+
+func entries(text []byte) (files []manifestFile, err error) {
+	var all struct {
+		Entries []struct {
+			URL  string `json:"url"`
+			Meta struct {
+				Length int64 `json:"content_length"`
+			} `json:"meta"`
+		} `json:"entries"`
+	}
+	if json.Unmarshal(text, &all) != nil || len(all.Entries) == 0 {
+		return nil, errors.New(`not of the form {"entries": [{"url": "..."}]}`)
+	}
+	for _, e := range all.Entries {
+		files = append(files, manifestFile{e.URL, e.Meta.Length})
+	}
+	return files, nil
+}
+
+// incomplete says why the parts of a list are not all that were written, or
+// that there are more than that.
+func incomplete(list []*found, manifests []manifest) error {
+	for _, folder := range folders(list) {
+		if m := newestIn(folder, manifests); m != nil {
+			if err := m.check(folder, list); err != nil {
+				return err
+			}
+		}
+	}
+	return numbered(list)
+}
+
+func folders(list []*found) []string {
+	var all []string
+	for _, f := range list {
+		all = append(all, path.Dir(f.Name))
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// newestIn gives the newest manifest of a folder: older ones are of older exports.
+func newestIn(folder string, manifests []manifest) (newest *manifest) {
+	for i := range manifests {
+		m := &manifests[i]
+		if path.Dir(m.Name) == folder && (newest == nil || m.ModTime.After(newest.ModTime)) {
+			newest = m
+		}
+	}
+	return newest
+}
+
+func (m *manifest) check(folder string, list []*found) error {
+	if m.err != nil {
+		return fmt.Errorf("its manifest %q cannot be read: %w", m.Name, m.err)
+	}
+	here := map[string]*found{}
+	for _, f := range list {
+		if path.Dir(f.Name) == folder {
+			here[path.Base(f.Name)] = f
+		}
+	}
+	var missing []string
+	for _, file := range m.files {
+		base := path.Base(file.name)
+		f := here[base]
+		switch {
+		case f == nil:
+			missing = append(missing, base)
+		case file.size > 0 && file.size != f.Size:
+			return fmt.Errorf("%q has %d bytes, and %d by the manifest %q: is it still being written?", f.Name, f.Size, file.size, m.Name)
+		}
+		delete(here, base)
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("%d of the %d files in the manifest %q are missing: %s", len(missing), len(m.files), m.Name, some(missing))
+	}
+	for _, f := range here {
+		return fmt.Errorf("%q is not in the manifest %q: left over from an earlier export? Remove one of them", f.Name, m.Name)
+	}
+	return nil
+}
+
+func some(names []string) string {
+	if len(names) > mostListed {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:mostListed], ", "), len(names)-mostListed)
+	}
+	return strings.Join(names, ", ")
+}
+
+var (
+	ofTotal  = regexp.MustCompile(`^(.*?)(\d+)([-_]of[-_])(\d+)$`)
+	bigQuery = regexp.MustCompile(`^(.*[^0-9])?(0\d{11})$`)
+)
+
+// numbered checks parts whose names say how many there are (00000-of-00005), or
+// that are numbered without a gap (BigQuery's).
+func numbered(list []*found) error {
+	seen := map[string]map[int]bool{}
+	totals := map[string]int{}
+	for _, f := range list {
+		base := baseName(f.Name)
+		stem, number, total := "", "", 0
+		if m := ofTotal.FindStringSubmatch(base); m != nil {
+			stem, number = m[1], m[2]
+			total, _ = strconv.Atoi(m[4]) // digits
+			if t := totals[stem]; t != 0 && t != total {
+				return fmt.Errorf("%q: parts of %d and of %d: remove those of the older export", f.Name, t, total)
+			}
+			totals[stem] = total
+		} else if m := bigQuery.FindStringSubmatch(base); m != nil {
+			stem, number = "\x00"+m[1], m[2]
+		} else {
+			continue
+		}
+		stem = path.Dir(f.Name) + "/" + stem
+		if seen[stem] == nil {
+			seen[stem] = map[int]bool{}
+		}
+		n, _ := strconv.Atoi(number) // digits
+		seen[stem][n] = true
+		totals[stem] = max(total, totals[stem])
+	}
+	for stem, numbers := range seen {
+		if err := gap(numbers, totals[stem]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// gap finds a number that is missing: from 0, or from 1 where there is no 0.
+func gap(numbers map[int]bool, total int) error {
+	from, last := 0, 0
+	if total > 0 && !numbers[0] && numbers[total] {
+		from = 1
+	}
+	for n := range numbers {
+		last = max(last, n)
+	}
+	if total > 0 {
+		last = from + total - 1
+	}
+	if last-from >= 2*len(numbers)+MostFiles {
+		return errors.New("most of its parts are missing")
+	}
+	for n := from; n <= last; n++ {
+		if !numbers[n] {
+			return fmt.Errorf("the part with the number %d is missing", n)
+		}
+	}
+	return nil
+}
+
+// deltaLog finds, by the folders of Delta tables, how many versions each has.
+func deltaFolder(name string) (folder string, version bool) {
+	folder, file, ok := strings.Cut("/"+name, "/_delta_log/")
+	return strings.TrimPrefix(folder, "/"), ok && strings.HasSuffix(file, ".json") && !strings.Contains(file, "/")
+}
+
+// olderVersions says of a list in a Delta table with several versions that its
+// folder also holds files which are in the table no more.
+func olderVersions(list []*found, versions map[string]int) error {
+	for _, f := range list {
+		for folder := path.Dir(f.Name); ; folder = path.Dir(folder) {
+			at := folder
+			if at == "." {
+				at = ""
+			}
+			if n := versions[at]; n > 1 {
+				return fmt.Errorf("a Delta table of %d versions, whose folder also holds what is in it no more: write it as plain Parquet into a folder of its own", n)
+			}
+			if at == "" {
+				break
+			}
+		}
+	}
+	return nil
+}

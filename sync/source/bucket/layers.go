@@ -1,0 +1,113 @@
+package bucket
+
+import (
+	"bufio"
+	"compress/bzip2"
+	stdgzip "compress/gzip"
+	"io"
+	"sync"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// mostLayers is how often an object may be packed: once by its writer and once
+// more on its way.
+const mostLayers = 3
+
+// mostWindow bounds what a zstd stream may want to be held; zstd -19 wants 8 MiB.
+const mostWindow = 32 << 20
+
+// The readers of packed objects are at rest here: a gzip one takes 40 kB, a
+// zstd one up to its window.
+var (
+	unzippers = sync.Pool{New: func() any { return new(gzip.Reader) }}
+	unzstds   = sync.Pool{New: func() any {
+		d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(mostWindow))
+		if err != nil {
+			panic(err) // only options make one
+		}
+		return d
+	}}
+)
+
+// detect finds out what the object is packed in, by its first bytes.
+func (r *Reader) detect() error {
+	var content io.Reader = noted{r}
+	r.format = formatPlain
+	for layer := range mostLayers + 1 {
+		size := magicBytes // a larger read passes by the buffer
+		if layer == 0 {
+			size = int(min(bufferSize, max(r.object.Size, magicBytes)))
+		}
+		buffered := bufio.NewReaderSize(content, size)
+		start, err := buffered.Peek(magicBytes)
+		if r.readErr != nil {
+			return r.explain(err)
+		}
+		// Damage shows when it is read: the same error comes again.
+		f, err := formatOf(start)
+		if err != nil {
+			return err
+		}
+		if layer == 0 {
+			r.format = f
+		}
+		switch {
+		case f == formatPlain:
+			r.decoded = &text{src: buffered}
+			return nil
+		case layer > 0 && (f == formatParquet || f == formatZip):
+			return &unsupportedError{f.String() + " that is packed once more", "upload it as it is"}
+		case f == formatParquet:
+			r.decoded = notBytes{errParquetLog}
+			return nil
+		}
+		if content, err = r.unpack(f, buffered); err != nil {
+			return err
+		}
+	}
+	return &unsupportedError{"what is packed more than three times", doPack}
+}
+
+// unpack takes off one layer.
+func (r *Reader) unpack(f format, packed io.Reader) (io.Reader, error) {
+	switch f {
+	case formatZip:
+		return r.openZip()
+	case formatBzip2:
+		return bzip2.NewReader(packed), nil
+	case formatZstd:
+		z := unzstds.Get().(*zstd.Decoder) //nolint:forcetypeassert // nothing else is in there
+		r.closers = append(r.closers, func() {
+			_ = z.Reset(nil) // without a stream there is nothing to fail
+			unzstds.Put(z)
+		})
+		if err := z.Reset(packed); err != nil {
+			return nil, r.explain(err)
+		}
+		return z, nil
+	}
+	r.zipped = true
+	if r.slow {
+		z, err := stdgzip.NewReader(packed)
+		if err != nil {
+			return nil, r.explain(err)
+		}
+		return z, nil
+	}
+	z := unzippers.Get().(*gzip.Reader) //nolint:forcetypeassert // nothing else is in there
+	r.closers = append(r.closers, func() { unzippers.Put(z) })
+	if err := z.Reset(packed); err != nil {
+		return nil, r.explain(err)
+	}
+	return z, nil
+}
+
+// rest gives back what the layers held.
+func (r *Reader) rest() {
+	for _, done := range r.closers {
+		done()
+	}
+	r.closers = nil
+}

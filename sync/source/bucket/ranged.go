@@ -1,0 +1,102 @@
+package bucket
+
+import (
+	"fmt"
+	"io"
+	"math"
+)
+
+// ranged reads parts of an object as they are stored, for formats that have
+// their directory at the end: a request each, so nothing goes to a disk. What is
+// read in small pieces comes from one buffer.
+type ranged struct {
+	r    *Reader
+	buf  []byte
+	at   int64 // of buf in the object
+	left int64 // bytes that may still be fetched
+}
+
+func (r *Reader) ranged() *ranged { return &ranged{r: r, left: math.MaxInt64} }
+
+// ReadAt implements io.ReaderAt.
+func (a *ranged) ReadAt(p []byte, off int64) (n int, err error) {
+	size := a.r.object.Size
+	if off < 0 || off >= size {
+		return 0, io.EOF
+	}
+	want := int(min(int64(len(p)), size-off))
+	if want >= bufferSize {
+		n, err = a.fetch(p[:want], off)
+	} else {
+		if err = a.cover(off, want); err == nil {
+			n = copy(p[:want], a.buf[off-a.at:])
+		}
+	}
+	if err == nil && n < len(p) {
+		err = io.EOF
+	}
+	return n, err
+}
+
+// cover fills the buffer with a part that has these bytes in it: what follows
+// them, or at the object's end what is before them, comes along.
+func (a *ranged) cover(off int64, want int) error {
+	if off >= a.at && off+int64(want) <= a.at+int64(len(a.buf)) {
+		return nil
+	}
+	size := a.r.object.Size
+	length := min(bufferSize, size)
+	at := min(off, size-length)
+	if int64(cap(a.buf)) < length {
+		a.buf = make([]byte, length)
+	}
+	n, err := a.fetch(a.buf[:length], at)
+	a.buf, a.at = a.buf[:n], at
+	return err
+}
+
+func (a *ranged) fetch(p []byte, off int64) (int, error) {
+	if a.left -= int64(len(p)); a.left < 0 {
+		return 0, errDirectory
+	}
+	r := a.r
+	raw, err := r.b.storedRange(r.ctx, r.object, off, int64(len(p)))
+	if err != nil {
+		r.readErr = err
+		return 0, err
+	}
+	defer raw.Close()
+	if r.differs(raw.Size(), raw.ModTime()) {
+		r.readErr = r.changed()
+		return 0, r.readErr
+	}
+	n, err := io.ReadFull(raw, p)
+	r.taken += int64(n)
+	if err != nil {
+		r.readErr = fmt.Errorf("the connection was lost: %s", err.Error())
+		return n, r.readErr
+	}
+	return n, nil
+}
+
+// Parquet gives the object itself where it is a Parquet file, whose bytes Read
+// does not give: it is read from its end. Errors of whoever reads it go through
+// [Reader.Damaged].
+func (r *Reader) Parquet() (at io.ReaderAt, size int64, ok bool) {
+	if r.format != formatParquet {
+		return nil, 0, false
+	}
+	return r.ranged(), r.object.Size, true
+}
+
+// Damaged says of an error that came while the object was read whether it is
+// one of the bucket, or damage of the object ([ErrDamaged]).
+func (r *Reader) Damaged(err error) error { return r.explain(err) }
+
+// notBytes stands for the bytes of what is not read as bytes.
+type notBytes struct{ err error }
+
+// Read implements io.Reader.
+func (n notBytes) Read([]byte) (int, error) { return 0, n.err }
+
+var errParquetLog = &unsupportedError{"Parquet of messages", "write JSON lines, packed with gzip, zstd or bzip2 or not at all"}
