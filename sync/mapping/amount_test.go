@@ -12,7 +12,7 @@ func TestNumbersAsPeopleWriteThem(t *testing.T) {
 	for text, want := range map[string]string{
 		// Plain, and with a currency.
 		"50": "50", "50.00": "50.00", " 50.5 ": "50.5", "+5": "5", "-5": "-5", "0.125": "0.125", "00.5": "00.5", "1234.567": "1234.567",
-		"$50.00": "50.00", "$ 50": "50", "US$50": "50", "50 $": "50", "$50.00 USD": "50.00", "EUR 12": "12", "12 eur": "12", "12€": "12", "€12.5": "12.5",
+		"$50.00": "50.00", "$ 50": "50", "US $50": "50", "USD $50": "50", "50 €EUR": "50", "\u200f50.00\u00a0\u200f₪": "50.00", "US$50": "50", "50 $": "50", "$50.00 USD": "50.00", "EUR 12": "12", "12 eur": "12", "12€": "12", "€12.5": "12.5",
 		"R$ 1.234,56": "1234.56", "Rs.500": "500", "Rs. 1,19,900.00": "119900.00", "kr 99": "99", "99,50 kr.": "99.50", "zł12,00": "12.00", "¥1200": "1200", "$.99": "0.99", ".5": "0.5",
 		// Thousands and decimals.
 		"1,199.00": "1199.00", "1.199,00": "1199.00", "1 199,00": "1199.00", "1\u00a0199,00 €": "1199.00", "1\u202f199,5": "1199.5", "1\u2009199": "1199",
@@ -25,7 +25,7 @@ func TestNumbersAsPeopleWriteThem(t *testing.T) {
 	}
 	for _, text := range []string{
 		"free", "two", "n/a", "NaN", "Infinity", "1e3", "12 34", "1,19,9", "1,,199", "1.199,00,5", "1,199.00.5", "1'19", "12 pcs", "from 5", "5 or 6", "5-6", "1/2",
-		"--5", "(-5)", "-5-", "$5 €", "5.", "#5", "0x10", "1,0199.00", "1 1999", "1.199'000", strings.Repeat("1,", 65), "٥", "１２",
+		"--5", "(-5)", "-5-", "$5 €", "USD€5", "5.", "#5", "0x10", "1,0199.00", "1 1999", "1.199'000", strings.Repeat("1,", 65), "٥", "１２",
 	} {
 		n := numberIn(text, SignAuto)
 		require.Empty(t, n.plain, text)
@@ -68,4 +68,22 @@ func TestCurrencyBesideAmounts(t *testing.T) {
 		}
 		require.Equal(t, want, got, properties)
 	}
+}
+
+// FuzzNumber: no digit of a number is lost, and what is read is a plain decimal.
+func FuzzNumber(f *testing.F) {
+	for _, text := range []string{"$1,199.00", "1.199,00 €", "(5)", "1'199", "50,-", "$.99", "1,19,900", "free", "-0.5"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, sign := range []string{SignAuto, SignPoint, SignComma} {
+			n := numberIn(text, sign)
+			require.False(t, n.plain != "" && n.fault != "", text)
+			if n.plain == "" {
+				continue
+			}
+			require.True(t, isPlain(n.plain), text)
+			require.Equal(t, strings.TrimLeft(strings.Map(onlyDigits, text), "0"), strings.TrimLeft(strings.Map(onlyDigits, n.plain), "0"), text)
+		}
+	})
 }

@@ -82,6 +82,11 @@ var orders = []struct{ properties, want, instead string }{
 		`refused: product 1 ("A"): price "two" is no number; and the order has no sum of its own to send instead`},
 	{`"price":5,"sku":"A","revenue":10`, "Amount=10.00", ""},
 
+	{`"items":[{"price":5}]`, "refused: the order's money is in properties.items, which is not read: send properties.products, or a sum such as properties.revenue",
+		"refused: the order's money is in properties.items, which is not read: send properties.products, or a sum such as properties.revenue; and the order has no sum of its own to send instead"},
+	{`"line_items":[{"price":5}],"revenue":5`, "Amount=5.00", ""},
+	{`"items":["blue"]`, "", ""},
+
 	// The sum of a line.
 	{`"products":[{"sku":"A","subtotal":"12.50","quantity":3},{"line_total":7},{"total":"€8","price":""}],"currency":"EUR"`,
 		"ItemSubTotal1=12.50 ItemQuantity1=3 ItemSku1=A ItemSubTotal2=7.00 ItemQuantity2=1 ItemSubTotal3=8.00 ItemQuantity3=1", ""},

@@ -69,7 +69,7 @@ func shortOrderID(id string) string {
 // becomes no conversion, and for an order that cannot be told from others.
 // Values that a custom mapping takes from the state are not seen.
 func (m *Mapper) OrderKey(msg *segment.Message) (eventType, orderID string, ok bool) {
-	if kind := m.Route(msg).Kind; kind != Conversion && kind != Install {
+	if !isConversion(m.Route(msg).Kind) {
 		return "", "", false
 	}
 	b := m.newBuild(msg, Person{})
@@ -112,10 +112,8 @@ var (
 
 // carriesMoney reports whether an order says anywhere what it is worth.
 func (m *Mapper) carriesMoney(msg *segment.Message) bool {
-	for _, s := range sums {
-		if present(msg.Lookup(s.path)) {
-			return true
-		}
+	if hasSum(msg) {
+		return true
 	}
 	for i := range m.conversions {
 		if s := &m.conversions[i]; s.custom != nil && s.orderTotal && !s.removed && present(msg.Lookup(s.custom.path)) {
