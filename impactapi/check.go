@@ -8,6 +8,7 @@ type check struct {
 	endpoint Endpoint
 	seen     role // roles of all parameters with a value
 	money    bool // whether any of them is money
+	totals   int  // order totals
 	items    []itemRoles
 	fields   []FieldError
 }
@@ -63,6 +64,9 @@ var customParameter = Parameter{Type: Text, MaxLen: maxText}
 func (c *check) note(p *Parameter, item int) {
 	c.money = c.money || p.Type == Money
 	c.seen |= p.role
+	if p.role&isOrderTotal != 0 {
+		c.totals++
+	}
 	if item == 0 {
 		return
 	}
@@ -105,6 +109,9 @@ func (c *check) conversionRules() {
 	}
 	if len(c.items) > 0 && c.seen&isOrderTotal != 0 {
 		c.fail("Amount", "or OrderSubTotalPostDiscount must not stand beside items, which would win")
+	}
+	if c.totals > 1 {
+		c.fail("OrderSubTotalPostDiscount", "must not stand beside Amount, nor either of them twice: both are the order's total")
 	}
 	for _, it := range c.items {
 		c.itemRules(it)

@@ -134,6 +134,13 @@ func TestValidateConversion(t *testing.T) {
 		})
 	}
 
+	t.Run("one order total", func(t *testing.T) {
+		t.Parallel()
+		p := append(validConversion(), Param{"CurrencyCode", "EUR"}, Param{"OrderSubTotalPostDiscount", "4.50"})
+		require.NoError(t, ValidateConversion(p))
+		require.ErrorContains(t, ValidateConversion(append(p, Param{"Amount", "4.50"})), "OrderSubTotalPostDiscount: must not stand beside Amount")
+	})
+
 	t.Run("every problem is named, and no value", func(t *testing.T) {
 		t.Parallel()
 		err := ValidateConversion(Params{{"CustomerId", "jane@example.com"}, {"Amount", "much"}})

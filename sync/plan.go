@@ -131,7 +131,7 @@ func (p *pass) refusals(ctx context.Context, r *PlanReport) error {
 		if err != nil || why == "" {
 			return err
 		}
-		r.Refusals[why]++
+		r.refused(why, 1)
 		if e.Kind == state.Conversion {
 			r.Conversions--
 		} else {
@@ -153,7 +153,18 @@ func (p *pass) refusals(ctx context.Context, r *PlanReport) error {
 		if p.Coalesce {
 			who.Values = 1
 		}
-		r.Refusals[why] += who.Values
+		r.refused(why, who.Values)
 		return nil
 	})
+}
+
+// mostReasons bounds the reasons that a plan tells apart: some name a value, so
+// that each order may have its own.
+const mostReasons = 20
+
+func (r *PlanReport) refused(why string, n int64) {
+	if _, known := r.Refusals[why]; !known && len(r.Refusals) >= mostReasons {
+		why = "other reasons; after a run, refused list shows each"
+	}
+	r.Refusals[why] += n
 }

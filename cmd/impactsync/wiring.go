@@ -115,6 +115,7 @@ func settings(c *config.Config) mapping.Settings {
 		EnablePageEvents: d.EnablePageEvents, EnableScreenEvents: d.EnableScreenEvents, EnableIdentifyEvents: d.EnableIdentifyEvents,
 		CustomParameterMapping: d.CustomParameterMapping, CustomMappingForProducts: d.CustomMappingForProducts,
 		PageURL: d.PageURL, DefaultCurrency: c.DefaultCurrency, Placeholders: placeholders(c),
+		UnusableItems: d.UnusableItems, OrderDiscount: d.OrderDiscount, MissingOrderID: d.MissingOrderID, DecimalSign: d.DecimalSign,
 	}
 }
 

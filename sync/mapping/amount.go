@@ -80,6 +80,7 @@ const maxNumber = 64
 // formatted reads a number as people write it: with the sign or code of a
 // currency before or behind it, groups of thousands, a minus or brackets.
 func formatted(text, decimalSign string) number {
+	text = strings.TrimSpace(strings.Map(visible, text))
 	n := number{found: text != ""}
 	first, last := strings.IndexAny(text, "0123456789"), strings.LastIndexAny(text, "0123456789")
 	if first < 0 || len(text) > maxNumber {
@@ -114,6 +115,16 @@ func formatted(text, decimalSign string) number {
 		}
 	}
 	return n
+}
+
+// visible drops the marks for the direction of writing, and the like, that
+// formatters put into amounts.
+func visible(r rune) rune {
+	switch r {
+	case '\u200b', '\u200e', '\u200f', '\u061c', '\ufeff', '\u2066', '\u2067', '\u2068', '\u2069':
+		return -1
+	}
+	return r
 }
 
 func onlyDigits(r rune) rune {

@@ -43,12 +43,22 @@ func currenciesOf(text string) string {
 	if text == "" {
 		return ""
 	}
-	text = strings.ToUpper(text)
-	if len(text) == currencyCode && isCurrency(text) && strings.Contains(isoCurrencies, text) {
+	text = strings.ToUpper(strings.Join(strings.Fields(text), ""))
+	if isISO(text) {
 		return text
 	}
-	return currencySigns[text]
+	codes := currencySigns[text]
+	if n := len(text) - currencyCode; codes == "" && n > 0 { // a code and a sign: USD $
+		for _, both := range [...][2]string{{text[:currencyCode], text[currencyCode:]}, {text[n:], text[:n]}} {
+			if isISO(both[0]) && strings.Contains(currencySigns[both[1]], both[0]) {
+				return both[0]
+			}
+		}
+	}
+	return codes
 }
+
+func isISO(code string) bool { return isCurrency(code) && strings.Contains(isoCurrencies, code) }
 
 // isoCurrencies are the codes of ISO 4217 that are money.
 const isoCurrencies = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD " +

@@ -79,29 +79,32 @@ func (b *build) pricesAre(discount int64) prices {
 	marks := b.marks // sums that are only looked at do not count
 	defer func() { b.marks = marks }()
 	discount = abs(discount)
-	for _, net := range b.paid() {
-		if state := b.compare(net, discount); state != unclear {
-			return state
+	if state := b.byTotal(discount); state != unclear {
+		return state
+	}
+	for _, s := range [...]*sum{&subtotal, &revenue} {
+		if net, found, fault := b.sumAt(s); found && fault == "" {
+			if state := b.compare(net, discount); state != unclear {
+				return state
+			}
 		}
 	}
 	return unclear
 }
 
-// paid gives what an order may say was paid for its items.
-func (b *build) paid() (nets []int64) {
-	if whole, found, fault := b.sumAt(&total); found && fault == "" {
-		for _, extras := range [...][]*sum{{&tax, &shipping}, {&shipping}} {
-			if net, fault := b.lessExtras(whole, extras...); fault == "" {
-				nets = append(nets, net)
+func (b *build) byTotal(discount int64) prices {
+	whole, found, fault := b.sumAt(&total)
+	if !found || fault != "" {
+		return unclear
+	}
+	for _, extras := range [...][]*sum{{&tax, &shipping}, {&shipping}} {
+		if net, fault := b.lessExtras(whole, extras...); fault == "" {
+			if state := b.compare(net, discount); state != unclear {
+				return state
 			}
 		}
 	}
-	for _, s := range [...]*sum{&subtotal, &revenue} {
-		if net, found, fault := b.sumAt(s); found && fault == "" {
-			nets = append(nets, net)
-		}
-	}
-	return nets
+	return unclear
 }
 
 // compare allows a cent per item, for rounding.

@@ -42,7 +42,8 @@ func document() string {
 		p, _ := lookupAny(l.name)
 		row(l.name+documented(l), condition(l), l.paths, l.rule, p, l.source)
 	}
-	b.WriteString("\n## Products\n\nEach element of `properties.products` becomes an item, numbered from 1. Paths are those in the product.\n\n" +
+	b.WriteString("\n## Products\n\nEach element of `properties.products` becomes an item, numbered from 1. Paths are those in the product.\n" +
+		"`products` may also be one product, an object of products by any keys, or any of these as a JSON text; and an order without products and sums that has a `price` or `line_total` of its own is one product (our choice).\n\n" +
 		"| impact.com parameter | sent on | paths in the product | what is done | limit | source |\n|---|---|---|---|---|---|\n")
 	for _, l := range productTable {
 		p, _ := lookupAny(l.name + "1")
@@ -151,20 +152,56 @@ Also after custom mappings:
 
 - No e-mail address leaves in clear. An address is sent as its SHA-1 or cut out of the text or URL it stands in.
 - Too long: identifiers are left out, and the message is refused when no other is left; descriptive text is cut and counted.
-- Amounts are plain decimals with two places, half up; no exponent, no thousands separator.
+- Amounts leave as plain decimals with two places, half up; no exponent, no thousands separator. How they are read: [Amounts](#amounts).
 - Nothing is dated in the future.
 - Texts longer than 8 KiB are cut there before anything else; control characters become spaces.
 
 ## Custom mappings
 
-` + "`customParameterMapping`" + ` (parameter: path) applies to page loads and conversions and wins over the paths below; an absent or unusable source leaves the default. Parameters that impact.com
+` + "`customParameterMapping`" + ` (parameter: path) applies to page loads and conversions and wins over the paths below; an absent or unusable source leaves the default (an amount that changes what a partner is paid refuses the conversion where it cannot be read). Parameters may be
+written in letters of any case; ` + "`\"\"`" + ` as the path leaves the parameter out. Parameters that impact.com
 documents on conversions only (` + "`Text1`, `CustomerStatus`, ..." + `) are sent on page loads too; there they are undocumented. ` + "`traits.<key>`" + ` reads the message, else the state.
-` + "`userId`, `anonymousId`" + ` and the e-mail paths give the person as the table has them. ` + "`customMappingForProducts`" + ` (item parameter without its number: path in the product) goes before the paths of the product table.
+` + "`userId`, `anonymousId`" + ` and the e-mail paths give the person as the table has them. ` + "`customMappingForProducts`" + ` (item parameter without its number: path in the product) goes before the paths of the product table; case and ` + "`\"\"`" + ` as above.
+
+## Amounts
+
+JSON numbers are read exactly. A text is read where it has one meaning: plain (` + "`50.00`" + `), with the sign or ISO 4217 code of a currency before or behind it (` + "`$50.00`, `12 €`, `EUR 12`, `Rs.500`" + `), with groups of thousands
+parted by comma, point, apostrophe or any space (` + "`1,199.00`, `1.199,00`, `1 199,00`, `1'199.00`, `1,19,900.00`" + `), with a decimal comma (` + "`19,99`" + `), with a minus or brackets around it, or with ` + "`,-`" + ` for no cents.
+
+` + "`1,199`, and as a text `1.199` too, may mean 1199 or 1.199: the conversion is refused, until the setting `decimalSign`" + ` says which it is. ` + "`free`, `two`, `n/a`, `5%`, NaN, `true`" + `, objects and lists are no amounts. Absent, null and blank is no amount, and nothing wrong.
+
+An amount that changes what a partner is paid (prices, quantities, subtotals, sums, discounts; also where a custom mapping reads them) refuses the conversion if it is there and cannot be read, or is negative: sent without it, or with another one in its
+place, it would be worth less or more. The reason names the product and the value. Tax, shipping, margin, ` + "`Money1..3`, `Numeric1..10`" + ` are for reports: left out and counted, except that a tax or shipping that Amount needs (total - tax - shipping) counts as part of it.
+
+An amount written in a currency that is not the order's (` + "`€12`" + ` in an order in USD; ` + "`currency`" + ` of a product likewise) refuses the conversion. Where the order names no currency, the only one that stands beside its amounts counts, else the setting ` + "`defaultCurrency`" + `.
+
+These readings are our choice; no document of Segment or impact.com says what a text means.
+
+## Discounts
+
+impact.com documents [Amount](https://integrations.impact.com/impact-brand/docs/order-level-data) as post-discount, before tax and shipping; and OrderDiscount as automatically subtracted from the order total on processing, and from the items by their share.
+[ItemPrice and ItemSubTotal](https://integrations.impact.com/impact-brand/docs/item-level-data) are amounts from which discounts are then subtracted. Segment documents subtotal and revenue as after discounts. It follows (our inference) that OrderDiscount beside an Amount, or
+beside items at the prices that were paid, is taken off twice, and the partner is paid too little. So with ` + "`orderDiscount: auto`" + `, the default:
+
+- beside an Amount, or another order total, no OrderDiscount is sent;
+- beside items, the sum of price times quantity is compared with what the order says was paid: total - tax - shipping, total - shipping (prices that hold the tax), subtotal, revenue, in this order. The first that equals the sum less the discount says that the prices are from before it: OrderDiscount
+  is sent. The first that equals the sum says that they are those that were paid: it is not. A cent per item may differ;
+- where none of these says, it is sent, as impact.com documents items.
+
+What is not sent is counted as ` + "`note_discount_left_out`" + `. A discount with a minus is taken as what is off if the sums say so, else refused; one that cannot be read refuses the order unless the items are worth what was paid. ` + "`send` and `omit`" + ` do so always; ` + "`OrderDiscount: \"\"`" + `
+under ` + "`customParameterMapping`" + ` is the same as ` + "`omit`" + `. A path there says where the discount stands, and the setting still whether it goes.
 
 `
 
 const documentTail = `
-Of an order's products the first 500 are sent. A product with neither a usable price nor a subtotal is dropped and counted; when none is left, Amount is sent instead.
+All products of an order become items, or none: an order is never sent with some of them. If one cannot be sent (a price, subtotal, quantity or item discount that cannot be read or is negative, a quantity of 0, more than 500 products), the conversion is refused, with exit 3 and the product
+in ` + "`refused list`" + `; with ` + "`unusableItems: amount`" + ` the order's own sum goes as Amount without items (` + "`note_items_left_out`" + `), and only an order without one is refused. A change of the settings sends what was refused again.
+
+What has no price at all (a gift, null) may be missing where the other items are worth what the order says was paid, see [Discounts](#discounts): counted as ` + "`note_product_dropped`" + `. Where no product has a price, Amount goes without items: ` + "`note_products_unpriced`" + `.
+
+impact.com wants [a whole Quantity with each item](https://integrations.impact.com/impact-brand/docs/item-level-data), and price or subtotal but not both. A quantity that is not whole (1.5 m of cloth) makes one piece of the line: ItemSubTotal = price times quantity, ItemQuantity 1 (our choice).
+
+One order total at most: a mapped OrderSubTotalPostDiscount stands instead of Amount, and neither stands beside items.
 
 ## Sources
 

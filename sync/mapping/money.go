@@ -9,7 +9,7 @@ import (
 // amount, in hundredths of the currency. It is 0 and "" for a message that
 // becomes no conversion or carries no usable sum.
 func (m *Mapper) Money(msg *segment.Message) (hundredths int64, currency string) {
-	if kind := m.Route(msg).Kind; kind != Conversion && kind != Install {
+	if !isConversion(m.Route(msg).Kind) {
 		return 0, ""
 	}
 	b := m.newBuild(msg, Person{})

@@ -70,7 +70,7 @@ func shortOrderID(id string) string {
 // Values that a custom mapping takes from the state are not seen.
 func (m *Mapper) OrderKey(msg *segment.Message) (eventType, orderID string, ok bool) {
 	kind := m.Route(msg).Kind
-	if kind != Conversion && kind != Install {
+	if !isConversion(kind) {
 		return "", "", false
 	}
 	b := m.newBuild(msg, Person{})
@@ -117,10 +117,8 @@ var (
 
 // carriesMoney reports whether an order says anywhere what it is worth.
 func (m *Mapper) carriesMoney(msg *segment.Message) bool {
-	for _, s := range sums {
-		if present(msg.Lookup(s.path)) {
-			return true
-		}
+	if hasSum(msg) {
+		return true
 	}
 	for i := range m.conversions {
 		if s := &m.conversions[i]; s.custom != nil && s.orderTotal && !s.removed && present(msg.Lookup(s.custom.path)) {

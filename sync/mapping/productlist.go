@@ -40,8 +40,43 @@ func (m *Mapper) productsOf(msg *segment.Message) productList {
 	if m.isOneProduct(msg) {
 		return productList{some: []segment.Value{msg.Lookup(pathProperties)}}
 	}
+	if fault := m.elsewhere(msg); fault != "" {
+		return productList{fault: fault}
+	}
 	return productList{}
 }
+
+// otherProducts are where other tools keep an order's products. No document of
+// Segment or impact.com names them, so they are not read; but they tell an
+// order whose money would be lost from one that has none.
+var otherProducts = [...]segment.Path{
+	segment.MustPath("properties.items.0.price"), segment.MustPath("properties.line_items.0.price"), segment.MustPath("properties.lineItems.0.price"),
+}
+
+// elsewhere says where an order has prices, if it has them only where they are
+// not read.
+func (m *Mapper) elsewhere(msg *segment.Message) (fault string) {
+	if !isConversion(m.Route(msg).Kind) || m.ownTotal || hasSum(msg) {
+		return ""
+	}
+	for _, path := range otherProducts {
+		if present(msg.Lookup(path)) {
+			return "the order's money is in " + strings.TrimSuffix(path.String(), ".0.price") + ", which is not read: send properties.products, or a sum such as properties.revenue"
+		}
+	}
+	return ""
+}
+
+func hasSum(msg *segment.Message) bool {
+	for _, s := range sums {
+		if present(msg.Lookup(s.path)) {
+			return true
+		}
+	}
+	return false
+}
+
+func isConversion(k Kind) bool { return k == Conversion || k == Install }
 
 // listed is what properties.products holds, if anything.
 func (m *Mapper) listed(msg *segment.Message) (list productList, found bool) {
@@ -124,15 +159,7 @@ var pathProperties = segment.MustPath("properties")
 // isOneProduct reports whether an order tells its worth by the price of one
 // product among its own properties, and in no other way.
 func (m *Mapper) isOneProduct(msg *segment.Message) bool {
-	if kind := m.Route(msg).Kind; kind != Conversion && kind != Install || m.ownTotal {
-		return false
-	}
-	for _, s := range sums {
-		if present(msg.Lookup(s.path)) {
-			return false
-		}
-	}
-	return m.products.priced(msg.Lookup(pathProperties))
+	return isConversion(m.Route(msg).Kind) && !m.ownTotal && !hasSum(msg) && m.products.priced(msg.Lookup(pathProperties))
 }
 
 // ownTotal reports whether a custom mapping says what an order is worth.

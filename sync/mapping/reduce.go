@@ -42,6 +42,9 @@ func keptPaths(customs map[string]source, p *products) *node {
 			root.insert(compileSource(segment.MustPath("receivedAt")))
 		}
 	}
+	for _, path := range otherProducts {
+		root.insert(compileSource(path))
+	}
 	list := root.grow([]string{"properties", "products"})
 	list.items = MaxProducts + 1 // one more, so that the mapping still sees there were too many
 	if list.item == nil {

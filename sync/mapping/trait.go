@@ -39,7 +39,11 @@ func (m *Mapper) Trait(u TraitUpdate) (Request, error) {
 		b.refuse("parameter", "no PageUrl: set destination.pageUrl")
 	}
 	for i := range m.pages {
-		switch s := &m.pages[i]; s.name {
+		s := &m.pages[i]
+		if s.removed {
+			continue
+		}
+		switch s.name {
 		case "CampaignId":
 			b.campaign(s)
 		case "EventDate":

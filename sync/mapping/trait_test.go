@@ -67,3 +67,14 @@ func TestCheckTraitKey(t *testing.T) {
 		require.Error(t, CheckTraitKey(key), key)
 	}
 }
+
+func TestTraitUpdatesLeaveOutWhatIsTakenAway(t *testing.T) {
+	t.Parallel()
+	s := everything()
+	s.CustomParameterMapping = map[string]string{"customeremail": ""}
+	u := update1(TraitValue{"vip", "true"})
+	r, err := newMapper(t, s).Trait(u)
+	require.NoError(t, err)
+	require.NotEmpty(t, u.Identity.EmailSHA1)
+	require.Empty(t, value(t, r, "CustomerEmail"))
+}

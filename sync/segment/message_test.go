@@ -194,6 +194,31 @@ func TestIDs(t *testing.T) {
 	}
 }
 
+func TestWholeNumbersAreTheirDigits(t *testing.T) {
+	t.Parallel()
+	for number, want := range map[string]string{
+		`1001.0`: "1001", `1.001e3`: "1001", `1001.000`: "1001", `10.010E2`: "1001", `-5.0`: "-5", `1001`: "1001", `0.50`: "0.50", `1001.10`: "1001.10",
+		`12345678901234567890`: "12345678901234567890", `12345678901234567890.0`: "12345678901234567890", `1e21`: "1000000000000000000000",
+		`1.2345678901234567890e19`: "12345678901234567890", `1e400`: "1e400", `"1001.0"`: "1001.0", `"1e3"`: "1e3",
+	} {
+		text, ok := decode(t, `{"type":"track","properties":{"n":`+number+`}}`).Lookup(MustPath("properties.n")).Text()
+		require.True(t, ok, number)
+		require.Equal(t, want, text, number)
+	}
+	require.Equal(t, "1001", decode(t, `{"type":"track","userId":1001.0}`).UserID)
+}
+
+func TestProductsInATextAreRead(t *testing.T) {
+	t.Parallel()
+	list, ok := ParseText(` [{"price":1}]`)
+	require.True(t, ok)
+	require.True(t, list.Index(0).IsObject())
+	for _, text := range []string{"", "5", "null", `"a"`, `[{"price":1}`, `[1] x`} {
+		_, ok := ParseText(text)
+		require.False(t, ok, text)
+	}
+}
+
 func TestIdentityKeepsNoAddress(t *testing.T) {
 	t.Parallel()
 	hash, _ := HashEmail("a@b.example")

@@ -124,8 +124,12 @@ func (l loader) checkPeople() {
 
 func (l loader) checkMapping(key string, mapping map[string]string) {
 	for parameter, from := range mapping {
-		if parameter == "" || from == "" {
-			l.problem(fmt.Sprintf("%s[%q]", key, parameter), "a parameter and a path are wanted", "such as CustomerStatus: properties.customer_status")
+		at := fmt.Sprintf("%s[%q]", key, parameter)
+		switch raw := l.raw[at]; {
+		case parameter == "":
+			l.problem(at, "a parameter and a path are wanted", "such as CustomerStatus: properties.customer_status")
+		case from == "" && raw != "":
+			l.problem(at, "is empty: the environment has no value for "+raw, `give it one, or write "" to leave the parameter out`)
 		}
 	}
 }

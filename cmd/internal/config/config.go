@@ -82,10 +82,18 @@ type Destination struct {
 	EnableScreenEvents bool `yaml:"enableScreenEvents"`
 	// Send plain identify calls as page loads; trait updates do not need it. Default false.
 	EnableIdentifyEvents bool `yaml:"enableIdentifyEvents"`
-	// impact.com parameter -> Segment path, such as CustomerStatus: properties.customer_status.
+	// impact.com parameter -> Segment path, such as CustomerStatus: properties.customer_status; "" leaves the parameter out.
 	CustomParameterMapping map[string]string `yaml:"customParameterMapping"`
-	// impact.com item parameter -> product field, such as ItemSku: product_id.
+	// impact.com item parameter -> product field, such as ItemSku: product_id; "" leaves the parameter out.
 	CustomMappingForProducts map[string]string `yaml:"customMappingForProducts"`
+	// An order with products that cannot be sent as items: refuse it, or send its own sum as amount instead of all items. Default refuse.
+	UnusableItems string `yaml:"unusableItems" oneof:"refuse amount"`
+	// OrderDiscount, which impact.com subtracts: auto sends it beside items that are priced before it, send always, omit never. Default auto.
+	OrderDiscount string `yaml:"orderDiscount" oneof:"auto send omit"`
+	// An order with money and without an id of its own: its messageId goes as OrderId, or refuse it. Default messageId.
+	MissingOrderID string `yaml:"missingOrderId" oneof:"messageId refuse"`
+	// What parts the decimals in texts such as 1,199 and 1.199, which may mean either; auto refuses them. Default auto.
+	DecimalSign string `yaml:"decimalSign" oneof:"auto point comma"`
 	// PageUrl of trait updates; required when there are traits to send.
 	PageURL string `yaml:"pageUrl"`
 	// Base of the tracking host; https, or a loopback address. Default https://trkapi.impact.com.

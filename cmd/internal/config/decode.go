@@ -162,7 +162,11 @@ func (d *decoder) texts(p place, v reflect.Value) {
 	v.Set(reflect.MakeMap(v.Type()))
 	for key, m := range d.pairs(p) {
 		elem := reflect.New(v.Type().Elem()).Elem()
-		d.value(p.at(fmt.Sprintf("%s[%q]", p.path, key), m.Value), elem)
+		at := p.at(fmt.Sprintf("%s[%q]", p.path, key), m.Value)
+		if _, null := m.Value.(*ast.NullNode); null {
+			d.add(at, "has no value", `give it one; "" is an empty text`)
+		}
+		d.value(at, elem)
 		v.SetMapIndex(reflect.ValueOf(key), elem)
 	}
 }

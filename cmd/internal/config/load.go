@@ -146,6 +146,10 @@ func (l loader) defaults() {
 		list.names.Replace = l.isSet(list.key + ".only")
 	}
 	orUnset(l, "destination.appInstall", &d.AppInstall, true)
+	d.UnusableItems = cmp.Or(d.UnusableItems, "refuse")
+	d.OrderDiscount = cmp.Or(d.OrderDiscount, "auto")
+	d.MissingOrderID = cmp.Or(d.MissingOrderID, "messageId")
+	d.DecimalSign = cmp.Or(d.DecimalSign, "auto")
 	d.TrackingURL = cmp.Or(d.TrackingURL, defaultTrackingURL)
 	d.APIURL = cmp.Or(d.APIURL, defaultAPIURL)
 	c.State.Path = cmp.Or(c.State.Path, defaultStatePath)

@@ -15,7 +15,7 @@ import (
 	"github.com/impactsync/impactsync/sync/source/table"
 )
 
-// text is a JSON string, or a number by its digits.
+// text is a JSON string, or a number as ids in messages are read: 1001.0 is 1001.
 type text string
 
 // UnmarshalJSON implements json.Unmarshaler.
@@ -25,7 +25,7 @@ func (t *text) UnmarshalJSON(raw []byte) error {
 	}
 	var number json.Number
 	err := json.Unmarshal(raw, &number)
-	*t = text(number)
+	*t = text(segment.NumberText(string(number)))
 	return err
 }
 
