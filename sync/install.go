@@ -49,9 +49,6 @@ func (e *Engine) question(dec *segment.Decoder, c state.Claim, conversion mappin
 // withClick asks which click an install came from, and gives its conversion with
 // the answer. The one it gets is released where it gives another one.
 func (d *dispatch) withClick(run, ctx context.Context, dec *segment.Decoder, o *state.Outcome, req mapping.Request) mapping.Request {
-	if d.asking.off.Load() {
-		return req
-	}
 	question, ok := d.question(dec, o.Claim, req)
 	if !ok {
 		return req
@@ -85,7 +82,7 @@ func (d *dispatch) personOf(dec *segment.Decoder, c state.Claim) state.Person {
 // ask asks, and gives "" where there is no answer with a click.
 func (d *dispatch) ask(run, ctx context.Context, params impactapi.Params, o *state.Outcome) string {
 	host := d.limits.tracking
-	if !host.turn(run, patience) {
+	if d.asking.off.Load() || !host.turn(run, patience) {
 		o.Notes = append(o.Notes, "install_not_asked")
 		return ""
 	}

@@ -48,7 +48,7 @@ func (d *dispatch) send(run, ctx context.Context, dec *segment.Decoder, c state.
 	}
 	req = d.withClick(run, ctx, dec, &o, req)
 	defer req.Release()
-	if o.Asked > 0 && d.stopped(run) != "" { // the question took its time: the next run goes on
+	if d.stopped(run) != "" { // asking took its time: the next run goes on
 		o.Result = state.Unsent
 		return o
 	}

@@ -231,6 +231,7 @@ func asides(r impactsync.Report) (lines []string) {
 	}
 	add("looked_up", "conversions whose verdict was looked up")
 	add("verdict_fault", "of them faults (impactsync status tells the reasons)")
+	add("install_not_asked", "app installs whose click could not be asked for")
 	add("too_old", "messages older than maxEventAge")
 	add("time_corrected", "messages of a clock that was wrong, dated by receivedAt - (sentAt - originalTimestamp)")
 	add("time_received_at", "messages without a possible time, dated by receivedAt")
