@@ -7,7 +7,6 @@ import "strconv"
 type check struct {
 	endpoint Endpoint
 	seen     role // roles of all parameters with a value
-	money    bool // whether any of them is money
 	items    []itemRoles
 	fields   []FieldError
 }
@@ -61,7 +60,6 @@ func (c *check) value(p *Param) {
 var customParameter = Parameter{Type: Text, MaxLen: maxText}
 
 func (c *check) note(p *Parameter, item int) {
-	c.money = c.money || p.Type == Money
 	c.seen |= p.role
 	if item == 0 {
 		return
@@ -97,9 +95,6 @@ func (c *check) conversionRules() {
 	c.need(isEvent, "EventTypeId", "is required, or EventTypeCode")
 	c.need(isAttribution, "ClickId",
 		"is required, or another attribution key: CustomerId, CustomProfileId, a promo code, a device id")
-	if c.money {
-		c.need(isCurrency, "CurrencyCode", "is required with amounts of money")
-	}
 	if c.seen&isSubID != 0 {
 		c.need(isMedia, "MediaId", "is required with SubId and SharedId")
 	}

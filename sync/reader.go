@@ -74,7 +74,7 @@ func (r *reader) change(rec *source.Record) {
 		Line: rec.Line, Person: state.Person(c.Identity), SeenAt: at,
 		Change: &state.Change{
 			Trait: state.TraitInfo{
-				Key: c.Key, Name: segment.Redact(c.Name), Class: traitClass(c.Class), SpaceID: c.SpaceID, ComputationID: c.ComputationID, Authority: r.Authority(c.Key),
+				Key: c.Key, Name: segment.Redact(segment.CleanText(c.Name)), Class: traitClass(c.Class), SpaceID: c.SpaceID, ComputationID: c.ComputationID, Authority: r.Authority(c.Key),
 			},
 			Value: c.Value, Cleared: c.State == segment.ValueCleared, At: at, ReceivedAt: c.ReceivedAt, MessageID: segment.Redact(c.MessageID),
 		},
@@ -95,7 +95,8 @@ func (r *reader) message(rec *source.Record) {
 		r.out.Counts["too_old"]++
 		return
 	}
-	it := state.Item{Line: rec.Line, Person: state.Person(who), SeenAt: at, ClickID: r.Mapper.ClickID(m)}
+	it := state.Item{Line: rec.Line, Person: state.Person(who), SeenAt: at}
+	it.ClickID, it.ClickSure = r.Mapper.Click(m)
 	it.Event = r.event(m, at)
 	if it.Event == nil && it.ClickID == "" && (who.UserID == "" || who.AnonymousID == "") {
 		return // nothing to send and nothing to remember

@@ -97,12 +97,12 @@ func (e *Engine) request(ctx context.Context, dec *segment.Decoder, c state.Clai
 	if e.MaxEventAge > 0 && e.now().Sub(c.At) > e.MaxEventAge {
 		return mapping.Request{}, errTooOld
 	}
-	return e.Mapper.Event(m, mapping.Person{ClickID: c.ClickID, Now: e.now(), Traits: e.traitsOf(ctx, c.Profile)})
+	return e.Mapper.Event(m, mapping.Person{ClickID: c.ClickID, ClickSure: c.Sure, Now: e.now(), Traits: e.traitsOf(ctx, c.Profile)})
 }
 
 // refusal is why our own rules would not let an event be sent, or "".
 func (e *Engine) refusal(ctx context.Context, dec *segment.Decoder, ev state.DueEvent) (string, error) {
-	return reason(e.request(ctx, dec, state.Claim{Kind: ev.Kind, At: ev.At, Payload: ev.Payload, ClickID: ev.ClickID, Profile: ev.Profile}))
+	return reason(e.request(ctx, dec, state.Claim{Kind: ev.Kind, At: ev.At, Payload: ev.Payload, ClickID: ev.ClickID, Sure: ev.Sure, Profile: ev.Profile}))
 }
 
 // reason drops a request that was only tried, and says why our own rules refuse it.

@@ -102,12 +102,14 @@ func newClient(c *config.Config) (*impactapi.Client, error) {
 
 func settings(c *config.Config) mapping.Settings {
 	d := c.Destination
+	name, _ := build()
 	return mapping.Settings{
 		CampaignID: d.CampaignID, EventTypeID: d.EventTypeID, EventTypeIDs: d.EventTypeIDs, IOSAppID: d.IOSAppID, AndroidAppID: d.AndroidAppID,
 		ActionEventNames: d.ActionEventNames, InstallEventNames: d.InstallEventNames, PageLoadEventNames: d.PageLoadEventNames,
 		EnablePageEvents: d.EnablePageEvents, EnableScreenEvents: d.EnableScreenEvents, EnableIdentifyEvents: d.EnableIdentifyEvents,
 		CustomParameterMapping: d.CustomParameterMapping, CustomMappingForProducts: d.CustomMappingForProducts,
-		PageURL: d.PageURL, DefaultCurrency: c.DefaultCurrency,
+		ClickIDNames: d.ClickIDNames, UndocumentedParameters: d.UndocumentedParameters,
+		PageURL: d.PageURL, DefaultCurrency: c.DefaultCurrency, AccountCurrency: c.DefaultCurrency == "", Version: cmp.Or(name, "dev"),
 	}
 }
 

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"strings"
 	"time"
 
 	"github.com/impactsync/impactsync/impactapi"
@@ -12,6 +13,9 @@ type Person struct {
 	// ClickID is the person's last click id. Conversions carry it where they
 	// have none of their own, because impact.com attributes by it.
 	ClickID string
+	// ClickSure says that it came in a way which only impact.com uses; then it
+	// also counts before one that may be another network's.
+	ClickSure bool
 	// Traits gives the wanted value of a trait, for custom mappings of
 	// traits.<key> that the message itself does not hold. May be nil.
 	Traits func(key string) (string, bool)
@@ -114,7 +118,7 @@ var orderTotals = map[string]bool{"Amount": true, "OrderSubTotalPostDiscount": t
 
 // ownCustom are the lines that look at the custom mapping themselves, since
 // their rule holds after it.
-var ownCustom = map[string]bool{"EventDate": true}
+var ownCustom = map[string]bool{"EventDate": true, "ClickId": true}
 
 // put adds a parameter if the text can be one.
 func (b *build) put(s *step, text string) bool {
@@ -146,8 +150,13 @@ func (b *build) put(s *step, text string) bool {
 
 // fit keeps a text within its limit.
 func (b *build) fit(s *step, text string) string {
-	if s.name == "OrderId" {
-		return shortOrderID(text)
+	switch s.name {
+	case "OrderId":
+		return shortOrderID(strings.TrimSpace(segment.CleanText(text)))
+	case "OrderPromoCode": // people type them
+		text = strings.TrimSpace(segment.CleanText(text))
+	case "ClickId":
+		text = clickText(text)
 	}
 	if s.identifier && !segment.UsableID(text) && s.name != "EventTypeCode" {
 		return ""

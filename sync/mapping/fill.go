@@ -39,13 +39,6 @@ func (b *build) date(s *step, at time.Time) {
 	b.added(s)
 }
 
-func (b *build) clickID(s *step) {
-	if b.put(s, clickIDOf(b.msg)) || b.on != impactapi.Conversions {
-		return
-	}
-	b.put(s, bounded(b.person.ClickID))
-}
-
 func (b *build) customerEmail(s *step) {
 	if b.on == impactapi.PageLoads && len(b.email) != 40 {
 		return
@@ -120,8 +113,13 @@ func (m *Mapper) eventTypeOf(event string) string {
 func (b *build) eventTypeID(s *step) { b.put(s, b.mapper.eventTypeOf(b.msg.Event)) }
 
 func (b *build) eventTypeCode(s *step) {
-	if !b.typed && !b.put(s, bounded(b.msg.Event)) {
-		b.refuse("parameter", "EventTypeCode, the event's name, is too long; set eventTypeIds for it")
+	if b.typed {
+		return
+	}
+	// As impact.com's own function does: commas have a special meaning in its API.
+	code := strings.Replace(b.msg.Event, ",", "", 1)
+	if !b.put(s, bounded(code)) {
+		b.refuse("parameter", "EventTypeCode, the event's name, is too long or but a comma; set eventTypeIds for it")
 	}
 }
 
@@ -141,7 +139,7 @@ var orderIDPaths = [...]segment.Path{segment.MustPath("properties.order_id"), se
 
 func orderIDOf(m *segment.Message) string {
 	for i := range orderIDPaths {
-		if id := strings.TrimSpace(textOf(m.Lookup(orderIDPaths[i]))); segment.UsableID(id) {
+		if id := strings.TrimSpace(segment.CleanText(textOf(m.Lookup(orderIDPaths[i])))); segment.UsableID(id) {
 			return id
 		}
 	}
@@ -237,6 +235,9 @@ func (b *build) currency(s *step) {
 	}
 	text := textOf(b.msg.Lookup(pathCurrency))
 	if strings.TrimSpace(text) == "" {
+		if b.mapper.settings.AccountCurrency {
+			return
+		}
 		text = b.mapper.settings.DefaultCurrency
 	}
 	if !b.put(s, text) {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/impactsync/impactsync/impactapi"
@@ -21,6 +20,9 @@ type Mapper struct {
 	conversions []step
 	traits      []step // what trait updates take from the custom mapping
 	products    products
+	clickNames  []string
+	ownsGeneric bool    // no other network uses clickid here
+	clickSource *source // of a custom mapping
 	keep        *node
 	builds      sync.Pool
 	reduced     sync.Pool // *[]byte
@@ -51,10 +53,15 @@ func New(s Settings) (*Mapper, error) {
 		return nil, problem
 	}
 	m.kinds = eventKinds(s)
-	m.pages = plan(impactapi.PageLoads, customs)
-	m.conversions = plan(impactapi.Conversions, customs)
+	m.clickNames, m.ownsGeneric = clickNames(s.ClickIDNames), containsFold(s.ClickIDNames, genericClickName)
+	if src, ok := customs["ClickId"]; ok {
+		m.clickSource = &src
+	}
+	lines := sentLines(s.UndocumentedParameters)
+	m.pages = plan(lines, impactapi.PageLoads, customs)
+	m.conversions = plan(lines, impactapi.Conversions, customs)
 	m.traits = traitPlan(customs)
-	m.keep = keptPaths(customs, &m.products)
+	m.keep = keptPaths(lines, customs, &m.products)
 	return m, nil
 }
 
@@ -96,7 +103,7 @@ func readCustoms(mapping map[string]string) (map[string]source, error) {
 
 // plan compiles the table for one endpoint. Custom parameters without a line
 // stand before CurrencyCode, which has to know whether there was money.
-func plan(on impactapi.Endpoint, customs map[string]source) []step {
+func plan(table []line, on impactapi.Endpoint, customs map[string]source) []step {
 	var steps, last []step
 	lines := map[string]bool{}
 	for _, l := range table {
@@ -200,7 +207,7 @@ func CheckTraitKey(key string) error {
 		return fmt.Errorf("trait key %.40q... has more than %d bytes", key, segment.MaxTraitKey)
 	case segment.HoldsEmail(key):
 		return errors.New("the trait key holds an e-mail address")
-	case strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r == 0x7f }):
+	case segment.HoldsControl(key):
 		return fmt.Errorf("trait key %q holds control characters", key)
 	case impactapi.Reserved(key):
 		return fmt.Errorf("trait key %q is also a parameter of impact.com; rename the trait or leave it out", key)

@@ -37,8 +37,13 @@ type Settings struct {
 	CustomParameterMapping   map[string]string // parameter -> path in the message
 	CustomMappingForProducts map[string]string // item parameter without number -> path in the product
 
+	ClickIDNames           []string // more names of the landing parameter with the click id, beside im_ref, irclickid and clickid
+	UndocumentedParameters []string // of [Undocumented], those to send
+
 	PageURL         string // PageUrl of trait updates, and of identify calls that have no page
 	DefaultCurrency string // for money without a currency; empty: USD
+	AccountCurrency bool   // send none with such money, so that impact.com takes the account's
+	Version         string `json:"-"` // of the program, for IntegrationVersion
 }
 
 // withDefaults fills what is empty with the defaults in the settings' texts.
@@ -85,6 +90,8 @@ func (s Settings) check() error {
 		problems = append(problems, fmt.Errorf("defaultCurrency: %q is not an ISO 4217 code in capitals, such as USD", s.DefaultCurrency))
 	}
 	problems = append(problems, s.checkNames()...)
+	problems = append(problems, s.checkClickNames()...)
+	problems = append(problems, s.checkUndocumented()...)
 	return errors.Join(problems...)
 }
 

@@ -17,6 +17,7 @@ const (
 	fromSettings   = "https://segment.com/docs/connections/destinations/catalog/impact-partnership-cloud/"
 	fromRudder     = "https://github.com/rudderlabs/rudder-transformer/tree/c98d160cfaddc5fe5ddee7891c4f4a23014b9aa8/src/v0/destinations/impact"
 	fromEcommerce  = "https://segment.com/docs/connections/spec/ecommerce/v2/"
+	fromFunction   = "https://github.com/ImpactInc/third-party-integration/blob/main/segment/dist/impactSegmentFunction-latest.js"
 	fromClickIDs   = "https://integrations.impact.com/integration-guides/for-brands/tracking-integrations/api-online-sale/implementation"
 )
 
@@ -50,8 +51,9 @@ var table = []line{
 		rule: "setting `campaignId`"},
 	{name: "EventDate", on: both, paths: []string{"timestamp", "originalTimestamp", "receivedAt"}, fill: (*build).eventDate, source: fromPageLoad,
 		rule: "RFC 3339 in UTC, to the millisecond; a future one becomes now; without any: refused"},
-	{name: "ClickId", on: both, paths: []string{"context.referrer.id", "context.page.url", "properties.url", "context.page.search", "properties.search"}, fill: (*build).clickID, source: fromClickIDs,
-		rule: "the id of a referrer of type `impactRadius`, else `im_ref`, `irclickid` or `clickid` of the query, decoded once; conversions without one carry the person's last; left out when too long"},
+	{name: "ClickId", on: both, paths: []string{"context.referrer.id", "context.page.url", "properties.url", "context.page.search", "properties.search",
+		"context.referrer.url", "context.referrer.link", "context.page.referrer", "properties.referrer"}, fill: (*build).clickID, source: fromClickIDs,
+		rule: "see [Click ids](#click-ids)"},
 	{name: "CustomerId", on: both, paths: []string{"userId"}, source: fromClassic,
 		rule: "byte-exact; not when it is an e-mail address; left out when too long"},
 	{name: "CustomProfileId", on: both, paths: []string{"anonymousId"}, source: fromRudder,
@@ -85,7 +87,7 @@ var table = []line{
 	{name: "EventTypeId", on: impactapi.Conversions, fill: (*build).eventTypeID, source: fromSettings,
 		rule: "setting `eventTypeIds` of the event's name, else `eventTypeId`"},
 	{name: "EventTypeCode", on: impactapi.Conversions, paths: []string{"event"}, fill: (*build).eventTypeCode, source: fromSettings,
-		rule: "the event's name, where there is no EventTypeId; refused when too long"},
+		rule: "the event's name without its first comma, where there is no EventTypeId; refused when too long"},
 	{name: "OrderId", on: impactapi.Conversions, paths: []string{"properties.order_id", "properties.orderId", "messageId"}, fill: (*build).orderID, source: fromOrders,
 		rule: "`messageId` only for events without money, others are refused; over 64 characters: the first 32 hex digits of its SHA-256"},
 	{name: "OrderPromoCode", on: impactapi.Conversions, paths: []string{"properties.coupon"}, source: fromClassic, rule: "left out when too long"},
@@ -100,7 +102,7 @@ var table = []line{
 	{name: "Amount", on: impactapi.Conversions, paths: []string{"properties.subtotal", "properties.revenue", "properties.total", "properties.tax", "properties.shipping", "properties.value"}, fill: (*build).amount, source: fromOrders,
 		rule: "only without items: subtotal, else revenue, else total - tax - shipping, else value; two places, half up; refused when negative or no number"},
 	{name: "CurrencyCode", on: impactapi.Conversions, paths: []string{"properties.currency"}, fill: (*build).currency, source: fromEcommerce,
-		rule: "only with money: upper-cased, else setting `defaultCurrency`; refused when no code of three letters"},
+		rule: "only with money: upper-cased, else setting `defaultCurrency`, none where that is empty; refused when no code of three letters"},
 }
 
 // productTable is the mapping of one product; paths are those in the product.
