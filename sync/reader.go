@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"errors"
 	"strconv"
 	"time"
 
@@ -95,6 +96,10 @@ func (r *reader) message(rec *source.Record) {
 		r.out.Counts["too_old"]++
 		return
 	}
+	if who.IsZero() && !r.sentWithoutPerson(m) {
+		r.reject(rec, source.NamesNobody)
+		return
+	}
 	it := state.Item{Line: rec.Line, Person: state.Person(who), SeenAt: at}
 	it.ClickID, it.ClickSure = r.Mapper.Click(m)
 	it.Event = r.event(m, at)
@@ -102,6 +107,21 @@ func (r *reader) message(rec *source.Record) {
 		return // nothing to send and nothing to remember
 	}
 	r.out.Items = append(r.out.Items, it)
+}
+
+// sentWithoutPerson reports whether a message that names nobody can be sent all
+// the same: an order or a page load with a click id or a promo code.
+func (r *reader) sentWithoutPerson(m *segment.Message) bool {
+	if r.Mapper.Route(m).Kind == mapping.None {
+		return false
+	}
+	req, err := r.Mapper.Event(m, mapping.Person{Now: r.now()})
+	var refusal *mapping.Refusal
+	if errors.As(err, &refusal) {
+		return refusal.Class != "identifier" && r.Mapper.HasClickID(m)
+	}
+	req.Release()
+	return err == nil
 }
 
 // event makes an outbox entry of a message that is to be sent.
