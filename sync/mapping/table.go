@@ -62,7 +62,7 @@ var table = []line{
 		rule: "SHA-1 hex of the trimmed, lower-cased address; 40 hex digits pass, 64 (SHA-256) on conversions only; `userId` only where it is an address"},
 	{name: "PageUrl", on: impactapi.PageLoads, paths: []string{"context.page.url", "properties.url"}, fill: (*build).pageURL, source: fromPageLoad,
 		rule: "absolute, without e-mail addresses; never the referrer; an identify call without a page and trait updates: setting `pageUrl`; none for a direct app open"},
-	{name: "ReferringUrl", on: impactapi.PageLoads, paths: []string{"context.page.referrer", "properties.referrer"}, source: fromPageLoad,
+	{name: "ReferringUrl", on: impactapi.PageLoads, paths: []string{"context.page.referrer", "properties.referrer", "context.referrer.url"}, source: fromPageLoad,
 		rule: "absolute, without e-mail addresses; left out otherwise"},
 	{name: "PropertyId", on: both, paths: []string{"context.os.name", "context.device.type"}, fill: (*build).property, source: fromSettings,
 		rule: "setting `iOsAppId` or `androidAppId`, chosen by the system"},
