@@ -122,15 +122,35 @@ func (b *build) findClick() (found foundClick) {
 		if !p.query && !strings.ContainsAny(text, "?#") {
 			continue // most have none, and it costs least to see
 		}
-		b.mapper.searchClick(bounded(text), p, &found)
+		b.mapper.searchClick(bounded(text), p.query, p.referrer && b.otherSite(text), &found)
 	}
 	return found
 }
 
+// otherSite reports whether a referrer is on another site than the page.
+func (b *build) otherSite(referrer string) bool {
+	for _, path := range [...]segment.Path{pathPageURL, pathPropertiesURL} {
+		if page, _ := b.msg.Lookup(path).Text(); page != "" {
+			return !strings.EqualFold(siteOf(page), siteOf(referrer))
+		}
+	}
+	return false
+}
+
+// siteOf is the host of a URL, without www.
+func siteOf(text string) string {
+	_, host, _ := strings.Cut(text, "://")
+	if i := strings.IndexAny(host, "/?#"); i >= 0 {
+		host = host[:i]
+	}
+	return strings.TrimPrefix(host, "www.")
+}
+
 // searchClick looks through the query and the fragment of a URL, which may have
-// a query of its own (#/path?im_ref=..), or through a query alone.
-func (m *Mapper) searchClick(text string, p *clickPlace, found *foundClick) {
-	if !p.query {
+// a query of its own (#/path?im_ref=..), or through a query alone. On another
+// site clickid is of whichever network that site belongs to.
+func (m *Mapper) searchClick(text string, query, otherSite bool, found *foundClick) {
+	if !query {
 		_, text = cutAt(text)
 	}
 	for text != "" {
@@ -145,10 +165,9 @@ func (m *Mapper) searchClick(text string, p *clickPlace, found *foundClick) {
 			continue
 		}
 		sure := m.clickNames[rank] != genericClickName || m.ownsGeneric
-		if p.referrer && !sure {
-			continue
+		if sure || !otherSite {
+			found.offer(formClickText(value), sure, rank)
 		}
-		found.offer(formClickText(value), sure, rank)
 	}
 }
 

@@ -41,6 +41,9 @@ var clicks = map[string]string{
 	`"context":{"page":{"url":"https://x.example/?clickid=other&irclickid=A"}}`:                                                              "A",
 	`"context":{"page":{"url":"https://x.example/?irclickid=B#im_ref=A"}}`:                                                                   "A",
 	`"context":{"page":{"url":"https://x.example/?im_ref=A","referrer":"https://x.example/?im_ref=before"}}`:                                 "A",
+	`"context":{"page":{"url":"https://x.example/cart","referrer":"https://www.X.example/?ClickId=A"}}`:                                      "A",
+	`"context":{"referrer":{"url":"https://x.example/#clickid=A"}}`:                                                                          "A",
+	`"context":{"page":{"url":"https://x.example/","referrer":"https://network.example/?clickid=other&irclickid=A"}}`:                        "A",
 	`"context":{"page":{"url":"https://x.example/","referrer":"https://network.example/?clickid=other"}}`:                                    "",
 	// Placeholders take nobody's place.
 	`"context":{"referrer":{"type":"impactRadius","id":"undefined"},"page":{"url":"https://x.example/?im_ref=A"}}`: "A",

@@ -149,7 +149,7 @@ A ClickId is what a partner is paid by. It is the first of these that is an id:
 3. ` + "`im_ref`" + `, anywhere;
 4. ` + "`irclickid`" + `, anywhere;
 5. a name of ` + "`clickIdNames`" + `, in their order, anywhere;
-6. ` + "`clickid`" + `, in the page's own URL.
+6. ` + "`clickid`" + `, anywhere but in a referrer of another site than the page's.
 
 The case of these names does not matter. Anywhere means: the query or the fragment (` + "`#im_ref=..`, `#/path?im_ref=..`" + `) of ` + "`context.page.url`, `properties.url`" + ` (which is also where Segment's
 [mobile spec](https://segment.com/docs/connections/spec/mobile/) puts a deep link), ` + "`context.page.search`, `properties.search`" + `, and of the landing URL where it stands as a referrer: ` + "`context.referrer.url`" + `,
