@@ -14,7 +14,6 @@ const (
 	isEvent        // says which event type
 	isAttribution  // lets impact.com attribute a conversion
 	isVisitor      // identifies the visitor of a page load
-	isCurrency     // CurrencyCode
 	isOrderTotal   // order-level total, not together with items
 	isItemPrice    // unit price
 	isItemSubTotal // line total

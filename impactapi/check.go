@@ -7,7 +7,6 @@ import "strconv"
 type check struct {
 	endpoint Endpoint
 	seen     role // roles of all parameters with a value
-	money    bool // whether any of them is money
 	totals   int  // order totals
 	items    []itemRoles
 	fields   []FieldError
@@ -62,7 +61,6 @@ func (c *check) value(p *Param) {
 var customParameter = Parameter{Type: Text, MaxLen: maxText}
 
 func (c *check) note(p *Parameter, item int) {
-	c.money = c.money || p.Type == Money
 	c.seen |= p.role
 	if p.role&isOrderTotal != 0 {
 		c.totals++
@@ -101,9 +99,6 @@ func (c *check) conversionRules() {
 	c.need(isEvent, "EventTypeId", "is required, or EventTypeCode")
 	c.need(isAttribution, "ClickId",
 		"is required, or another attribution key: CustomerId, CustomProfileId, a promo code, a device id")
-	if c.money {
-		c.need(isCurrency, "CurrencyCode", "is required with amounts of money")
-	}
 	if c.seen&isSubID != 0 {
 		c.need(isMedia, "MediaId", "is required with SubId and SharedId")
 	}

@@ -83,7 +83,7 @@ type Customer struct {
 
 // Order is the money of a conversion as a whole.
 type Order struct {
-	Currency     string // ISO 4217; required with money
+	Currency     string // ISO 4217; blank: impact.com takes the account's
 	Amount       Amount // total after discounts, before tax and shipping; not with Items
 	SubTotal     Amount // after discounts, for order-level reports; not with Items
 	Discount     Amount // subtracted from the total; without discounts on shipping

@@ -50,7 +50,7 @@ func ValidatePageLoad(p Params) error {
 
 // ValidateConversion checks a conversion against impact.com's documented
 // rules: CampaignId, EventDate, OrderId, an event type, an attribution key,
-// CurrencyCode with money, a price with a quantity or a subtotal per item but
+// a price with a quantity or a subtotal per item but
 // never both, at most one order total and none beside items, sub ids only with
 // MediaId, a hashed e-mail address; then types and lengths. Undocumented names are let through
 // with up to 255 characters, because accounts have parameters of their own.

@@ -95,7 +95,7 @@ func TestValidateConversion(t *testing.T) {
 		{"no event type", "EventTypeCode", "", "EventTypeId"},
 		{"event type in words", "EventTypeId", "sale", "EventTypeId"},
 		{"no attribution key", "CustomerId", "", "ClickId"},
-		{"money without a currency", "Amount", "1.00", "CurrencyCode"},
+		{"money in the account's currency", "Amount", "1.00", ""},
 		{"currency in lower case", "CurrencyCode", "usd", "CurrencyCode"},
 		{"amount with three places", "Amount", "1.005", "Amount"},
 		{"amount with an exponent", "Amount", "1e3", "Amount"},
@@ -144,7 +144,7 @@ func TestValidateConversion(t *testing.T) {
 	t.Run("every problem is named, and no value", func(t *testing.T) {
 		t.Parallel()
 		err := ValidateConversion(Params{{"CustomerId", "jane@example.com"}, {"Amount", "much"}})
-		for _, want := range []string{"CampaignId", "EventDate", "OrderId", "EventTypeId", "CustomerId", "Amount", "CurrencyCode"} {
+		for _, want := range []string{"CampaignId", "EventDate", "OrderId", "EventTypeId", "CustomerId", "Amount"} {
 			require.ErrorContains(t, err, want)
 		}
 		require.NotContains(t, err.Error(), "jane")

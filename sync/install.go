@@ -104,7 +104,7 @@ func (d *dispatch) ask(run, ctx context.Context, params impactapi.Params, o *sta
 	host.answered(res.Rate)
 	d.asking.failures.Store(0)
 	o.Notes = append(o.Notes, "install_asked")
-	return mapping.InstallClick(res)
+	return d.Mapper.InstallClick(res)
 }
 
 // unanswered notes a question without an answer. It ends the asking for this run

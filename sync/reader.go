@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"errors"
 	"strconv"
 	"time"
 
@@ -72,7 +73,7 @@ func (r *reader) change(rec *source.Record) {
 		Line: rec.Line, Person: state.Person(c.Identity), SeenAt: at,
 		Change: &state.Change{
 			Trait: state.TraitInfo{
-				Key: c.Key, Name: segment.Redact(c.Name), Class: traitClass(c.Class), SpaceID: c.SpaceID, ComputationID: c.ComputationID, Authority: r.Authority(c.Key),
+				Key: c.Key, Name: segment.Redact(segment.CleanText(c.Name)), Class: traitClass(c.Class), SpaceID: c.SpaceID, ComputationID: c.ComputationID, Authority: r.Authority(c.Key),
 			},
 			Value: c.Value, Cleared: c.State == segment.ValueCleared, At: at, ReceivedAt: c.ReceivedAt, MessageID: segment.Redact(c.MessageID),
 		},
@@ -94,7 +95,12 @@ func (r *reader) message(rec *source.Record) {
 		r.out.Counts["too_old"]++
 		return
 	}
-	it := state.Item{Line: rec.Line, Person: state.Person(who), SeenAt: at, ClickID: r.Mapper.ClickID(m)}
+	if who.IsZero() && !r.sentWithoutPerson(m) {
+		r.reject(rec, source.NamesNobody)
+		return
+	}
+	it := state.Item{Line: rec.Line, Person: state.Person(who), SeenAt: at}
+	it.ClickID, it.ClickSure = r.Mapper.Click(m)
 	it.Event = r.event(m, at)
 	if it.Event == nil && it.ClickID == "" && (who.UserID == "" || who.AnonymousID == "") {
 		return // nothing to send and nothing to remember
@@ -116,6 +122,21 @@ func (r *reader) past(at time.Time) time.Time {
 		return now
 	}
 	return at
+}
+
+// sentWithoutPerson reports whether a message that names nobody can be sent all
+// the same: an order or a page load with a click id or a promo code.
+func (r *reader) sentWithoutPerson(m *segment.Message) bool {
+	if r.Mapper.Route(m).Kind == mapping.None {
+		return false
+	}
+	req, err := r.Mapper.Event(m, mapping.Person{Now: r.now()})
+	var refusal *mapping.Refusal
+	if errors.As(err, &refusal) {
+		return refusal.Class != "identifier" && r.Mapper.HasClickID(m)
+	}
+	req.Release()
+	return err == nil
 }
 
 // event makes an outbox entry of a message that is to be sent.

@@ -103,7 +103,7 @@ func (e *Engine) request(ctx context.Context, dec *segment.Decoder, c state.Clai
 	if e.MaxEventAge > 0 && e.now().Sub(c.At) > e.MaxEventAge {
 		return mapping.Request{}, errTooOld
 	}
-	return e.Mapper.Event(m, mapping.Person{ClickID: c.ClickID, Now: e.now(), Traits: e.traitsOf(ctx, c.Profile)})
+	return e.Mapper.Event(m, mapping.Person{ClickID: c.ClickID, ClickSure: c.Sure, Now: e.now(), Traits: e.traitsOf(ctx, c.Profile)})
 }
 
 // refusal is why our own rules would not let an event be sent, or "".
@@ -113,7 +113,7 @@ func (e *Engine) refusal(ctx context.Context, dec *segment.Decoder, ev state.Due
 
 // claimOf is an event as if it were claimed.
 func claimOf(ev state.DueEvent) state.Claim {
-	return state.Claim{Kind: ev.Kind, Event: ev.Event, At: ev.At, Payload: ev.Payload, ClickID: ev.ClickID, NewClick: ev.NewClick, Profile: ev.Profile}
+	return state.Claim{Kind: ev.Kind, Event: ev.Event, At: ev.At, Payload: ev.Payload, ClickID: ev.ClickID, NewClick: ev.NewClick, Sure: ev.Sure, Profile: ev.Profile}
 }
 
 // reason drops a request that was only tried, and says why our own rules refuse it.

@@ -18,7 +18,8 @@ func (a *app) explainCommand() *cobra.Command {
 		Short: "Everything known of one person",
 		Long: `Show everything known of the person with this user id, else with this anonymous id
 or e-mail address (or its SHA-1; of several people with it the first, and the ids of the
-others): per trait what is wanted, what impact.com was told, whether that is in doubt,
+others), else the events of a guest, who has no id, with this order's or message's id:
+per trait what is wanted, what impact.com was told, whether that is in doubt,
 and why it will or will not be sent; every event; and every attempt that did not end
 well. An address is looked for among all profiles and all events that are due.
 
@@ -32,7 +33,7 @@ It only reads: no lock, no credentials, and a run may go on meanwhile.` +
 			return a.viewed(c.Context(), func(db *state.DB) error {
 				e, err := db.Explain(c.Context(), idOf(args[0]))
 				if errors.Is(err, state.ErrNotFound) {
-					return &failure{code: 1, err: err, hint: "ids are byte-exact; only people with a trait, an event or two ids are kept"}
+					return &failure{code: 1, err: err, hint: "ids are byte-exact; only people with a trait, an event or two ids are kept, and guests' events by their order's or message's id"}
 				}
 				if err != nil {
 					return err
@@ -70,6 +71,9 @@ func idOf(text string) string {
 }
 
 func writeExplanation(w io.Writer, e state.Explanation) {
+	if e.UserID+e.AnonymousID+e.EmailSHA1 == "" {
+		fmt.Fprintln(w, "A guest: these events name nobody, and nothing else is known of whose they are.")
+	}
 	table(w, func(w io.Writer) {
 		line := func(what, value string) {
 			if value != "" {

@@ -20,7 +20,8 @@ func (a *app) forgetCommand() *cobra.Command {
 		Long: `Remove the person with this user id, anonymous id or e-mail address (or its SHA-1):
 every id they are known by, trait values, events and attempts. With an address everybody
 goes who is known by it, be it by an event that was not sent yet: that reads all that is
-due. A run may go on meanwhile.
+due. An id that is nobody's is looked for among the orders and messages of guests, who
+have none. A run may go on meanwhile.
 
 Keyed hashes of the ids stay (HMAC-SHA-256, by privacy.hashKey or hashKeyFile of the
 configuration): with them, lists and messages are read without this person from now on,

@@ -108,13 +108,15 @@ func newClient(c *config.Config) (*impactapi.Client, error) {
 
 func settings(c *config.Config) mapping.Settings {
 	d := c.Destination
+	name, _ := build()
 	return mapping.Settings{
 		CampaignID: d.CampaignID, EventTypeID: d.EventTypeID, EventTypeIDs: d.EventTypeIDs, IOSAppID: d.IOSAppID, AndroidAppID: d.AndroidAppID,
 		ActionEventNames: d.ActionEventNames.Named(), InstallEventNames: d.InstallEventNames.Named(), PageLoadEventNames: d.PageLoadEventNames.Named(),
 		OnlyActionEventNames: d.ActionEventNames.Replace, OnlyInstallEventNames: d.InstallEventNames.Replace, OnlyPageLoadEventNames: d.PageLoadEventNames.Replace,
 		EnablePageEvents: d.EnablePageEvents, EnableScreenEvents: d.EnableScreenEvents, EnableIdentifyEvents: d.EnableIdentifyEvents,
 		CustomParameterMapping: d.CustomParameterMapping, CustomMappingForProducts: d.CustomMappingForProducts,
-		PageURL: d.PageURL, DefaultCurrency: c.DefaultCurrency, Placeholders: placeholders(c),
+		ClickIDNames: d.ClickIDNames, UndocumentedParameters: d.UndocumentedParameters,
+		PageURL: d.PageURL, DefaultCurrency: c.DefaultCurrency, AccountCurrency: c.DefaultCurrency == "", Version: cmp.Or(name, "dev"), Placeholders: placeholders(c),
 		UnusableItems: d.UnusableItems, OrderDiscount: d.OrderDiscount, MissingOrderID: d.MissingOrderID, DecimalSign: d.DecimalSign,
 	}
 }

@@ -13,6 +13,9 @@ type Person struct {
 	// ClickID is the person's last click id. Conversions carry it where they
 	// have none of their own, because impact.com attributes by it.
 	ClickID string
+	// ClickSure says that it came in a way which only impact.com uses; then it
+	// also counts before one that may be another network's.
+	ClickSure bool
 	// Traits gives the wanted value of a trait, for custom mappings of
 	// traits.<key> that the message itself does not hold. May be nil.
 	Traits func(key string) (string, bool)
@@ -126,7 +129,7 @@ var orderTotals = map[string]bool{"Amount": true, "OrderSubTotalPostDiscount": t
 
 // ownCustom are the lines that look at the custom mapping themselves, since
 // their rule holds after it.
-var ownCustom = map[string]bool{"EventDate": true, "OrderDiscount": true, "CurrencyCode": true}
+var ownCustom = map[string]bool{"EventDate": true, "ClickId": true, "OrderDiscount": true, "CurrencyCode": true}
 
 // payout are the amounts that change what a partner is paid. Where one is
 // there and cannot be read the order is refused; tax, shipping and the like are
@@ -221,11 +224,16 @@ func (b *build) put(s *step, text string) bool {
 
 // fit keeps a text within its limit.
 func (b *build) fit(s *step, text string) string {
-	if s.name == "OrderId" {
-		if !isOrderID(text) {
+	switch s.name {
+	case "OrderId":
+		if text = strings.TrimSpace(segment.CleanText(text)); !isOrderID(text) {
 			return ""
 		}
 		return shortOrderID(text)
+	case "OrderPromoCode": // people type them
+		text = strings.TrimSpace(segment.CleanText(text))
+	case "ClickId":
+		text = clickText(text)
 	}
 	if s.identifier && !b.usable(s.name, text) {
 		return ""

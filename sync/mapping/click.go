@@ -2,8 +2,11 @@ package mapping
 
 import (
 	"net/url"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
+	"github.com/impactsync/impactsync/impactapi"
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
@@ -12,23 +15,64 @@ var (
 	pathReferrerID   = segment.MustPath("context.referrer.id")
 )
 
-// clickPaths are where a landing URL or its query may stand.
-var clickPaths = [...]segment.Path{
-	pathPageURL, pathPropertiesURL,
-	segment.MustPath("context.page.search"), segment.MustPath("properties.search"),
+// clickPlace is where a landing URL or its query may stand.
+type clickPlace struct {
+	path     segment.Path
+	query    bool // the query alone
+	referrer bool // a URL that may be another site's
 }
 
-// clickNames are the names of impact.com's landing parameter, newest first.
-var clickNames = [...]string{"im_ref", "irclickid", "clickid"}
+// clickPlaces are those that Segment's spec names
+// (https://segment.com/docs/connections/spec/common/, /page/ and /mobile/: the
+// url of a deep link that was opened); of two ids under one name the first counts.
+var clickPlaces = [...]clickPlace{
+	{path: pathPageURL},
+	{path: pathPropertiesURL},
+	{path: segment.MustPath("context.page.search"), query: true},
+	{path: segment.MustPath("properties.search"), query: true},
+	{path: segment.MustPath("context.referrer.url"), referrer: true},
+	{path: segment.MustPath("context.referrer.link"), referrer: true},
+	{path: segment.MustPath("context.page.referrer"), referrer: true},
+	{path: segment.MustPath("properties.referrer"), referrer: true},
+}
 
-// ClickID is the click id that a message itself carries, or nothing. A URL's
-// is decoded once; ids that cannot be sent are none.
-func (m *Mapper) ClickID(msg *segment.Message) string {
-	id, long := cutText(clickIDOf(msg), maxClickID)
-	if long || !segment.UsableID(id) {
-		return ""
+// genericClickName is a name that other networks use, too.
+const genericClickName = "clickid"
+
+// clickNames are the names of the landing parameter in the order in which they
+// count: impact.com's own, newest first, those of the settings, and last the one
+// that may be another network's, unless the settings have it.
+func clickNames(own []string) []string {
+	names := slices.Concat([]string{"im_ref", "irclickid"}, own, []string{genericClickName})
+	for i, name := range names {
+		names[i] = strings.ToLower(name)
 	}
-	return strings.Clone(id)
+	seen := map[string]bool{}
+	return slices.DeleteFunc(names, func(name string) bool {
+		again := seen[name]
+		seen[name] = true
+		return again
+	})
+}
+
+// Click is the click id that a message itself carries, or nothing. Sure says
+// that it came in a way which only impact.com uses; another one may be another
+// network's. The custom mapping counts as far as it reads the message.
+func (m *Mapper) Click(msg *segment.Message) (id string, sure bool) {
+	b := m.newBuild(msg, Person{})
+	defer b.release()
+	if m.clickSource != nil {
+		b.identity = msg.Identity()
+		b.email = emailOf(msg, b.identity)
+	}
+	found := b.findClick()
+	return strings.Clone(found.id), found.sure
+}
+
+// ClickID is the click id that a message itself carries, or nothing.
+func (m *Mapper) ClickID(msg *segment.Message) string {
+	id, _ := m.Click(msg)
+	return id
 }
 
 // HasClickID reports whether a message carries a click id of its own.
@@ -38,52 +82,156 @@ func (m *Mapper) HasClickID(msg *segment.Message) bool { return m.ClickID(msg) !
 // (https://integrations.impact.com/impact-brand/reference/the-conversion-object).
 const maxClickID = 64
 
-func clickIDOf(m *segment.Message) string {
-	if kind, _ := m.Lookup(pathReferrerType).Str(); kind == "impactRadius" {
-		if id := textOf(m.Lookup(pathReferrerID)); id != "" {
-			return id
+// foundClick is the best click id so far.
+type foundClick struct {
+	id   string
+	sure bool
+	long bool // one that would have been better was too long
+	rank int  // of its name
+}
+
+// offer takes an id that is usable and better than the one there is: a
+// placeholder takes nothing's place.
+func (f *foundClick) offer(id string, sure bool, rank int) {
+	if id == "" || f.id != "" && f.rank <= rank {
+		return
+	}
+	if _, long := cutText(id, maxClickID); long {
+		f.long = true
+		return
+	}
+	f.id, f.sure, f.rank = id, sure, rank
+}
+
+// findClick looks at the custom mapping, at a referrer of impact.com, and at
+// each place for each name.
+func (b *build) findClick() (found foundClick) {
+	if b.mapper.clickSource != nil {
+		if found.offer(clickText(b.resolve(b.mapper.clickSource)), true, -2); found.id != "" {
+			return found
 		}
 	}
-	for i := range clickPaths {
-		text, _ := m.Lookup(clickPaths[i]).Text()
-		if strings.IndexByte(text, '?') < 0 {
+	if kind, _ := b.msg.Lookup(pathReferrerType).Str(); strings.EqualFold(strings.TrimSpace(kind), "impactRadius") {
+		if found.offer(clickText(textOf(b.msg.Lookup(pathReferrerID))), true, -1); found.id != "" {
+			return found
+		}
+	}
+	for i := range clickPlaces {
+		p := &clickPlaces[i]
+		text, _ := b.msg.Lookup(p.path).Text()
+		if !p.query && !strings.ContainsAny(text, "?#") {
 			continue // most have none, and it costs least to see
 		}
-		if id := clickIDIn(bounded(text)); id != "" {
-			return id
-		}
+		b.mapper.searchClick(bounded(text), p.query, p.referrer && b.otherSite(text), &found)
 	}
-	return ""
+	return found
 }
 
-// clickIDIn finds the click id in a URL or in a query alone.
-func clickIDIn(text string) string {
-	_, query, _ := strings.Cut(text, "?")
-	query, _, _ = strings.Cut(query, "#")
-	for _, name := range clickNames {
-		if id := queryValue(query, name); id != "" {
-			return id
+// otherSite reports whether a referrer is on another site than the page.
+func (b *build) otherSite(referrer string) bool {
+	for _, path := range [...]segment.Path{pathPageURL, pathPropertiesURL} {
+		if page, _ := b.msg.Lookup(path).Text(); page != "" {
+			return !strings.EqualFold(siteOf(page), siteOf(referrer))
 		}
 	}
-	return ""
+	return false
 }
 
-func queryValue(query, name string) string {
-	if !strings.Contains(query, name) {
-		return ""
+// siteOf is the host of a URL, without www.
+func siteOf(text string) string {
+	_, host, _ := strings.Cut(text, "://")
+	if i := strings.IndexAny(host, "/?#"); i >= 0 {
+		host = host[:i]
 	}
-	var pair string
-	for query != "" {
-		pair, query, _ = strings.Cut(query, "&")
-		key, value, _ := strings.Cut(pair, "=")
-		if key != name || value == "" {
+	return strings.TrimPrefix(host, "www.")
+}
+
+// searchClick looks through the query and the fragment of a URL, which may have
+// a query of its own (#/path?im_ref=..), or through a query alone. On another
+// site clickid is of whichever network that site belongs to.
+func (m *Mapper) searchClick(text string, query, otherSite bool, found *foundClick) {
+	if !query {
+		_, text = cutAt(text)
+	}
+	for text != "" {
+		var pair string
+		pair, text = cutAt(text)
+		name, value, _ := strings.Cut(pair, "=")
+		if value == "" {
 			continue
 		}
-		decoded, err := url.QueryUnescape(value)
-		if err != nil {
-			decoded = value
+		rank := m.clickRank(name)
+		if rank < 0 {
+			continue
 		}
-		return segment.Redact(strings.ToValidUTF8(decoded, ""))
+		sure := m.clickNames[rank] != genericClickName || m.ownsGeneric
+		if sure || !otherSite {
+			found.offer(formClickText(value), sure, rank)
+		}
 	}
-	return ""
+}
+
+// cutAt cuts a URL at the next sign that parts its query's pairs.
+func cutAt(text string) (before, after string) {
+	i := strings.IndexAny(text, "?#&")
+	if i < 0 {
+		return text, ""
+	}
+	return text[:i], text[i+1:]
+}
+
+// clickRank is the place of a name among the click names, or -1. The case of
+// letters does not matter.
+func (m *Mapper) clickRank(name string) int {
+	name = strings.TrimPrefix(name, "amp;") // of an address that was taken from HTML
+	if strings.IndexByte(name, '%') >= 0 {
+		if plain, err := url.PathUnescape(name); err == nil {
+			name = plain
+		}
+	}
+	return slices.IndexFunc(m.clickNames, func(known string) bool { return len(known) == len(name) && strings.EqualFold(known, name) })
+}
+
+// formClickText is a click id as a query has it.
+func formClickText(value string) string {
+	if plain, err := url.QueryUnescape(value); err == nil {
+		value = plain
+	}
+	return clickText(value)
+}
+
+// clickText is a click id, or nothing where the text is none: a placeholder, the
+// parameter's own name, an e-mail address, not readable. impact.com's ids hold no
+// percent sign, so what is still encoded was encoded twice.
+func clickText(text string) string {
+	for range 3 {
+		plain, err := url.PathUnescape(text)
+		if err != nil || plain == text {
+			break
+		}
+		text = plain
+	}
+	text = strings.TrimSpace(text)
+	switch {
+	case !segment.UsableID(text), !utf8.ValidString(text), strings.ContainsRune(text, utf8.RuneError), segment.HoldsEmail(text):
+		return ""
+	case strings.EqualFold(text, "im_ref"), strings.EqualFold(text, "irclickid"), strings.EqualFold(text, genericClickName):
+		return ""
+	}
+	return text
+}
+
+// clickID adds the message's own click id; on conversions else the person's last,
+// and that also before one of the message that may be another network's.
+func (b *build) clickID(s *step) {
+	found := b.findClick()
+	if b.on == impactapi.Conversions && (found.id == "" || !found.sure && b.person.ClickSure) {
+		if b.put(s, bounded(b.person.ClickID)) {
+			return
+		}
+	}
+	if !b.put(s, found.id) && found.long {
+		b.note(NoteTooLong, s.name)
+		b.tooLong = true
+	}
 }

@@ -104,6 +104,9 @@ func (b *build) currency(s *step) {
 		if text == "" && !present(v) {
 			text = b.currencyBeside()
 		}
+		if text == "" && b.mapper.settings.AccountCurrency {
+			return
+		}
 		if segment.IsPlaceholder(text) || !b.put(s, text) {
 			b.refuse("parameter", "CurrencyCode is not a code of three letters: "+quote(text))
 			return
@@ -123,6 +126,9 @@ func (b *build) currencyBeside() string {
 		if codes := currenciesOf(m.text); len(codes) == currencyCode {
 			return codes
 		}
+	}
+	if b.mapper.settings.AccountCurrency {
+		return ""
 	}
 	return b.mapper.settings.DefaultCurrency
 }

@@ -28,6 +28,7 @@ func TestDocumentIsTheTable(t *testing.T) {
 func document() string {
 	var b strings.Builder
 	b.WriteString(documentHead)
+	b.WriteString(clickIDs)
 	b.WriteString("## Parameters\n\n| impact.com parameter | sent on | Segment paths, in order | what is done | limit | source |\n|---|---|---|---|---|---|\n")
 	sources := map[string]int{}
 	var order []string
@@ -42,6 +43,12 @@ func document() string {
 		p, _ := lookupAny(l.name)
 		row(l.name+documented(l), condition(l), l.paths, l.rule, p, l.source)
 	}
+	b.WriteString(requestHead)
+	for _, l := range undocumented {
+		p, _ := lookupAny(l.name)
+		row(l.name, condition(l), l.paths, l.rule, p, l.source)
+	}
+	b.WriteString(differenceSection())
 	b.WriteString("\n## Products\n\nEach element of `properties.products` becomes an item, numbered from 1. Paths are those in the product.\n" +
 		"`products` may also be one product, an object of products by any keys, or any of these as a JSON text; and an order without products and sums that has a `price` or `line_total` of its own is one product (our choice).\n\n" +
 		"| impact.com parameter | sent on | paths in the product | what is done | limit | source |\n|---|---|---|---|---|---|\n")
@@ -154,7 +161,7 @@ Also after custom mappings:
 - Too long: identifiers are left out, and the message is refused when no other is left; descriptive text is cut and counted.
 - Amounts leave as plain decimals with two places, half up; no exponent, no thousands separator. How they are read: [Amounts](#amounts).
 - Nothing is dated in the future.
-- Texts longer than 8 KiB are cut there before anything else; control characters become spaces.
+- Texts longer than 8 KiB are cut there before anything else. Control characters become spaces, and so do halves of characters (a text that was cut too short); ids that hold them are none.
 
 ## Custom mappings
 

@@ -292,28 +292,6 @@ func TestIdentifiers(t *testing.T) {
 	require.Equal(t, strings.ToLower(sha256), value(t, r, "CustomerEmail"))
 }
 
-func TestClickIDs(t *testing.T) {
-	t.Parallel()
-	m := newMapper(t, everything())
-	for body, want := range map[string]string{
-		`"properties":{"url":"https://x.example/?a=1&im_ref=Qii~WX%3A1+z#irclickid=no"}`:                         "Qii~WX:1 z",
-		`"context":{"page":{"search":"?clickid=c&irclickid=b"}}`:                                                 "b",
-		`"context":{"referrer":{"type":"impactRadius","id":"ref"},"page":{"url":"https://x.example/?im_ref=q"}}`: "ref",
-		`"context":{"referrer":{"type":"dataxu","id":"ref"}}`:                                                    "",
-		`"properties":{"url":"https://x.example/im_ref=no"}`:                                                     "",
-		`"properties":{"url":"https://x.example/?xim_ref=no&IM_REF=no"}`:                                         "",
-		`"properties":{"url":"https://x.example/?im_ref=a%40b.example"}`:                                         "",
-		`"properties":{"url":"https://x.example/?im_ref=` + strings.Repeat("x", 65) + `"}`:                       "",
-	} {
-		msg := decode(t, `{"type":"page",`+body+`}`)
-		require.Equal(t, want, m.ClickID(msg), body)
-		require.Equal(t, want != "", m.HasClickID(msg))
-	}
-	r, err := m.Event(decode(t, segmentOrder), Person{Now: now, ClickID: "last"})
-	require.NoError(t, err)
-	require.Equal(t, "last", value(t, r, "ClickId"))
-}
-
 func TestRequestsLiveUntilTheirOwnRelease(t *testing.T) {
 	t.Parallel()
 	m := newMapper(t, everything())

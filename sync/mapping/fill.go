@@ -52,13 +52,6 @@ func (b *build) date(s *step, at time.Time) {
 	b.added(s)
 }
 
-func (b *build) clickID(s *step) {
-	if b.put(s, clickIDOf(b.msg)) || b.on != impactapi.Conversions {
-		return
-	}
-	b.put(s, bounded(b.person.ClickID))
-}
-
 func (b *build) customerEmail(s *step) {
 	if b.on == impactapi.PageLoads && len(b.email) != 40 {
 		return

@@ -30,8 +30,9 @@ func (b *build) eventTypeCode(s *step) {
 	case b.kind == Install && b.mapper.settings.EventTypeID != "":
 		b.refuse("parameter", "no event type for this install: "+b.missingApp()+
 			"; eventTypeId is not for installs: mend that, or set eventTypeIds for the event's name, or installEventNames: {only: []} to send no installs")
-	case !b.put(s, strings.TrimSpace(bounded(b.msg.Event))):
-		b.refuse("parameter", "EventTypeCode, the event's name, is too long; set eventTypeIds for it")
+	// As impact.com's own function does: commas have a special meaning in its API.
+	case !b.put(s, strings.TrimSpace(bounded(strings.Replace(b.msg.Event, ",", "", 1)))):
+		b.refuse("parameter", "EventTypeCode, the event's name, is too long or but a comma; set eventTypeIds for it")
 	}
 }
 
@@ -80,12 +81,9 @@ func (m *Mapper) AppInstall(msg *segment.Message, p Person) (Request, error) {
 // InstallClick is the click id in the answer to an install's page load: the one
 // it names, else the one in the address where the click led. It is empty where
 // there is none that can be sent.
-func InstallClick(r *impactapi.AppInstallResult) string {
-	for _, id := range [...]string{r.ClickID, clickIDIn(bounded(r.LandingPage))} {
-		id = strings.TrimSpace(id)
-		if short, long := cutText(id, maxClickID); !long && segment.UsableID(short) && !segment.HoldsEmail(short) {
-			return strings.Clone(short)
-		}
-	}
-	return ""
+func (m *Mapper) InstallClick(r *impactapi.AppInstallResult) string {
+	var found foundClick
+	found.offer(clickText(r.ClickID), true, -1)
+	m.searchClick(bounded(r.LandingPage), false, false, &found)
+	return strings.Clone(found.id)
 }

@@ -86,15 +86,16 @@ func TestAppInstallIsThePageLoadOfAnInstall(t *testing.T) {
 
 func TestInstallClick(t *testing.T) {
 	t.Parallel()
+	m := newMapper(t, everything())
 	for want, r := range map[string]impactapi.AppInstallResult{
 		"c1":     {ClickID: " c1 ", LandingPage: "https://x.example/?irclickid=c2"},
 		"c2":     {LandingPage: "https://x.example/?a=b&irclickid=c2#f"},
 		"c:3~ -": {ClickID: "null", LandingPage: "https://x.example/?irclickid=c%3A3~%20-"},
 		"":       {ClickID: "0", LandingPage: "https://x.example/"},
 	} {
-		require.Equal(t, want, InstallClick(&r))
+		require.Equal(t, want, m.InstallClick(&r))
 	}
 	for _, id := range []string{"", "null", "undefined", "sam@shop.example", string(make([]byte, 65))} {
-		require.Empty(t, InstallClick(&impactapi.AppInstallResult{ClickID: id}), id)
+		require.Empty(t, m.InstallClick(&impactapi.AppInstallResult{ClickID: id}), id)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/impactsync/impactsync/impactapi"
@@ -25,6 +24,9 @@ type Mapper struct {
 	products    products
 	ownTotal    bool    // a custom mapping says what an order is worth
 	discount    *source // where a custom mapping says that OrderDiscount stands
+	clickNames  []string
+	ownsGeneric bool    // no other network uses clickid here
+	clickSource *source // of a custom mapping
 	keep        *node
 	keepProduct *node // of an order that is one product itself
 	builds      sync.Pool
@@ -62,18 +64,23 @@ func New(s Settings) (*Mapper, error) {
 	if problem != nil {
 		return nil, problem
 	}
+	m.clickNames, m.ownsGeneric = clickNames(s.ClickIDNames), containsFold(s.ClickIDNames, genericClickName)
+	if src, ok := customs["ClickId"]; ok && !src.removed {
+		m.clickSource = &src
+	}
+	lines := sentLines(s.UndocumentedParameters)
 	m.eventTypes = map[string]string{}
 	for name, id := range s.EventTypeIDs {
 		m.eventTypes[FoldEvent(name)] = id
 	}
-	m.pages = plan(impactapi.PageLoads, customs)
-	m.conversions = plan(impactapi.Conversions, customs)
+	m.pages = plan(lines, impactapi.PageLoads, customs)
+	m.conversions = plan(lines, impactapi.Conversions, customs)
 	m.traits = traitPlan(customs)
 	m.ownTotal = ownTotal(customs)
 	if src, ok := customs["OrderDiscount"]; ok && !src.removed {
 		m.discount = &src
 	}
-	m.keep, m.keepProduct = keptPaths(customs, &m.products), keptPaths(customs, &m.products)
+	m.keep, m.keepProduct = keptPaths(lines, customs, &m.products), keptPaths(lines, customs, &m.products)
 	m.products.growIn(m.keepProduct.grow([]string{"properties"}))
 	m.keepProduct.sort()
 	return m, nil
@@ -109,7 +116,7 @@ func readCustoms(mapping map[string]string) (map[string]source, error) {
 
 // plan compiles the table for one endpoint. Custom parameters without a line
 // stand before CurrencyCode, which has to know whether there was money.
-func plan(on impactapi.Endpoint, customs map[string]source) []step {
+func plan(table []line, on impactapi.Endpoint, customs map[string]source) []step {
 	var steps, last []step
 	lines := map[string]bool{}
 	for _, l := range table {
@@ -215,7 +222,7 @@ func CheckTraitKey(key string) error {
 		return fmt.Errorf("trait key %.40q... has more than %d bytes", key, segment.MaxTraitKey)
 	case segment.HoldsEmail(key):
 		return errors.New("the trait key holds an e-mail address")
-	case strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r == 0x7f }):
+	case segment.HoldsControl(key):
 		return fmt.Errorf("trait key %q holds control characters", key)
 	case impactapi.Reserved(key):
 		return fmt.Errorf("trait key %q is also a parameter of impact.com; rename the trait or leave it out", key)

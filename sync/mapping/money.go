@@ -28,7 +28,10 @@ func (m *Mapper) Money(msg *segment.Message) (hundredths int64, currency string)
 		return 0, ""
 	}
 	params := b.values()
-	currency, _ = params.Get("CurrencyCode")
+	currency, ok := params.Get("CurrencyCode")
+	if !ok {
+		currency = "of the account's currency"
+	}
 	if b.items > 0 {
 		return b.worth, currency
 	}

@@ -36,7 +36,7 @@ var orderIDPaths = [...]segment.Path{
 
 func orderIDOf(m *segment.Message) string {
 	for i := range orderIDPaths {
-		if id := strings.TrimSpace(textOf(m.Lookup(orderIDPaths[i]))); isOrderID(id) {
+		if id := strings.TrimSpace(segment.CleanText(textOf(m.Lookup(orderIDPaths[i])))); isOrderID(id) {
 			return id
 		}
 	}

@@ -23,7 +23,7 @@ type node struct {
 
 // keptPaths gathers every path that the mapping may read, beside the ids and
 // addresses, which Reduce writes itself.
-func keptPaths(customs map[string]source, p *products) *node {
+func keptPaths(table []line, customs map[string]source, p *products) *node {
 	root := &node{}
 	for _, l := range table {
 		if l.name == "EventDate" {

@@ -16,8 +16,10 @@ func custom() Settings {
 	s.CustomParameterMapping = map[string]string{
 		"CustomerStatus": "properties.customer_status", "Text1": "traits.vip", "Text2": "userId", "Text3": "messageId",
 		"Text4": "properties.email", "Text5": "properties.products.1.name", "Text6": "properties.1.a.b", "Note": "context.note",
-		"Date1": "properties.when", "Text7": "timestamp.foo", "Text8": "receivedAt", "Text9": "timestamp", "Text10": "originalTimestamp", "Text11": "sentAt", "Numeric1": "properties.n", "EventDate": "properties.completed_at", "LocationName": "zeta.x",
+		"Date1": "properties.when", "Text7": "timestamp.foo", "Text8": "receivedAt", "Text9": "timestamp", "Text10": "originalTimestamp", "Text11": "sentAt", "Numeric1": "properties.n", "EventDate": "properties.completed_at", "LocationName": "zeta.x", "ClickId": "properties.cid",
 	}
+	s.ClickIDNames = []string{"cid"}
+	s.UndocumentedParameters = Undocumented()
 	s.CustomMappingForProducts = map[string]string{"ItemMpn": "ids.0.mpn", "ItemSku": "product_id"}
 	return s
 }
@@ -48,7 +50,9 @@ func requireSameRequest(t *testing.T, m *Mapper, d *segment.Decoder, line []byte
 	wantType, wantOrder, wantOK := m.OrderKey(msg)
 	gotType, gotOrder, gotOK := m.OrderKey(again)
 	require.Equal(t, []any{wantType, wantOrder, wantOK}, []any{gotType, gotOrder, gotOK})
-	require.Equal(t, m.ClickID(msg), m.ClickID(again))
+	wantClick, wantSure := m.Click(msg)
+	gotClick, gotSure := m.Click(again)
+	require.Equal(t, []any{wantClick, wantSure}, []any{gotClick, gotSure}, "%s", reduced)
 	require.False(t, segment.HoldsEmail(string(reduced)), "%s", reduced)
 	for _, p := range got.Params {
 		require.False(t, impactapi.ContainsEmail(p.Value), "%s", p.Name)
@@ -59,7 +63,7 @@ func TestReducedMessageGivesTheSameRequest(t *testing.T) {
 	t.Parallel()
 	var d segment.Decoder
 	for _, m := range []*Mapper{newMapper(t, everything()), newMapper(t, custom())} {
-		for _, line := range append(sampleLines(t), segmentOrder, oddMessage) {
+		for _, line := range append(append(sampleLines(t), segmentOrder, oddMessage), clickMessages()...) {
 			requireSameRequest(t, m, &d, []byte(line))
 		}
 		for _, times := range oddTimes {
@@ -108,7 +112,7 @@ func TestReduceBoundsProductsAndTexts(t *testing.T) {
 }
 
 func FuzzReduce(f *testing.F) {
-	for _, line := range append(sampleLines(f), segmentOrder, oddMessage) {
+	for _, line := range append(append(sampleLines(f), segmentOrder, oddMessage), clickMessages()...) {
 		f.Add([]byte(line))
 	}
 	plain, odd := newMapper(f, everything()), newMapper(f, custom())

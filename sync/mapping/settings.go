@@ -40,8 +40,13 @@ type Settings struct {
 	CustomParameterMapping   map[string]string // parameter -> path in the message
 	CustomMappingForProducts map[string]string // item parameter without number -> path in the product
 
+	ClickIDNames           []string // more names of the landing parameter with the click id, beside im_ref, irclickid and clickid
+	UndocumentedParameters []string // of [Undocumented], those to send
+
 	PageURL         string // PageUrl of trait updates, and of identify calls that have no page
 	DefaultCurrency string // for money without a currency; empty: USD
+	AccountCurrency bool   // send none with such money, so that impact.com takes the account's
+	Version         string `json:"-"` // of the program, for IntegrationVersion
 
 	UnusableItems  string // of an order with products that cannot be sent: ItemsRefuse (default) or ItemsAmount
 	OrderDiscount  string // DiscountAuto (default), DiscountSend or DiscountOmit
@@ -134,6 +139,8 @@ func (s Settings) check() error {
 		}
 	}
 	problems = append(problems, s.checkNames()...)
+	problems = append(problems, s.checkClickNames()...)
+	problems = append(problems, s.checkUndocumented()...)
 	return errors.Join(problems...)
 }
 

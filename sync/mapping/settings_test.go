@@ -11,6 +11,7 @@ func TestNewReportsEveryProblem(t *testing.T) {
 	_, err := New(Settings{
 		CampaignID: "abc", EventTypeID: "x", EventTypeIDs: map[string]string{"A": "-1"}, IOSAppID: "1.5", AndroidAppID: "a",
 		PageURL: "www.example.com", DefaultCurrency: "usd", ActionEventNames: []string{""},
+		ClickIDNames: []string{"", "a=b"}, UndocumentedParameters: []string{"DeviceOs", "deviceOsVer", "UserAgent"},
 		CustomParameterMapping: map[string]string{
 			"CampaignId": "properties.x", "ItemSku": "properties.sku", "customerstatus": "properties.s", "Text": "properties.t",
 			"OrderId": "properties.o", "Oid": "properties.o", "Note": "properties..x", "Text2": "properties", "Text3": "properties.p.9999",
@@ -46,6 +47,9 @@ func TestEverySettingChangesTheFingerprint(t *testing.T) {
 		"sign":         func(s *Settings) { s.DecimalSign = SignPoint },
 		"removed":      func(s *Settings) { s.CustomParameterMapping = map[string]string{"OrderDiscount": ""} },
 		"currency":     func(s *Settings) { s.DefaultCurrency = "EUR" },
+		"no currency":  func(s *Settings) { s.AccountCurrency = true },
+		"clickIdNames": func(s *Settings) { s.ClickIDNames = []string{"cid"} },
+		"undocumented": func(s *Settings) { s.UndocumentedParameters = []string{"DeviceOs"} },
 	} {
 		s := base
 		change(&s)

@@ -114,6 +114,9 @@ func textOf(v segment.Value) string {
 func bounded(text string) string {
 	if len(text) > maxValue {
 		text = strings.ToValidUTF8(text[:maxValue], "")
+		if i := strings.LastIndexAny(text, "&?# "); i > maxValue/2 { // half an id would be another one
+			text = text[:i]
+		}
 	}
 	return segment.Redact(text)
 }

@@ -52,8 +52,9 @@ var table = []line{
 		rule: "setting `campaignId`"},
 	{name: "EventDate", on: both, paths: []string{"timestamp", "originalTimestamp", "receivedAt", "sentAt"}, fill: (*build).eventDate, source: fromPageLoad,
 		rule: "RFC 3339 in UTC, to the millisecond; never later than `receivedAt`, nor now; one of before 2010 or more than 5 minutes after `receivedAt` is none; an uncorrected clock that is ahead: `receivedAt` - (`sentAt` - `originalTimestamp`); without any: when the file was written"},
-	{name: "ClickId", on: both, paths: []string{"context.referrer.id", "context.page.url", "properties.url", "context.page.search", "properties.search"}, fill: (*build).clickID, source: fromClickIDs,
-		rule: "the id of a referrer of type `impactRadius`, else `im_ref`, `irclickid` or `clickid` of the query, decoded once; conversions without one carry the person's last; left out when too long"},
+	{name: "ClickId", on: both, paths: []string{"context.referrer.id", "context.page.url", "properties.url", "context.page.search", "properties.search",
+		"context.referrer.url", "context.referrer.link", "context.page.referrer", "properties.referrer"}, fill: (*build).clickID, source: fromClickIDs,
+		rule: "see [Click ids](#click-ids)"},
 	{name: "CustomerId", on: both, paths: []string{"userId"}, source: fromClassic,
 		rule: "byte-exact; not when it is an e-mail address; left out when too long"},
 	{name: "CustomProfileId", on: both, paths: []string{"anonymousId"}, source: fromRudder,
@@ -62,7 +63,7 @@ var table = []line{
 		rule: "SHA-1 hex of the trimmed, lower-cased address; 40 hex digits pass, 64 (SHA-256) on conversions only; `userId` only where it is an address"},
 	{name: "PageUrl", on: impactapi.PageLoads, paths: []string{"context.page.url", "properties.url"}, fill: (*build).pageURL, source: fromPageLoad,
 		rule: "absolute, without e-mail addresses; never the referrer; an identify call without a page and trait updates: setting `pageUrl`; none for a direct app open"},
-	{name: "ReferringUrl", on: impactapi.PageLoads, paths: []string{"context.page.referrer", "properties.referrer"}, source: fromPageLoad,
+	{name: "ReferringUrl", on: impactapi.PageLoads, paths: []string{"context.page.referrer", "properties.referrer", "context.referrer.url"}, source: fromPageLoad,
 		rule: "absolute, without e-mail addresses; left out otherwise"},
 	{name: "PropertyId", on: both, paths: []string{"context.os.name", "context.device.type"}, fill: (*build).property, source: fromSettings,
 		rule: "setting `iOsAppId` or `androidAppId`, chosen by the system"},
@@ -87,7 +88,7 @@ var table = []line{
 	{name: "EventTypeId", on: impactapi.Conversions, fill: (*build).eventTypeID, source: fromSettings,
 		rule: "setting `eventTypeIds` of the event's name; else of installs the app's id, `iOsAppId` or `androidAppId`, and of the others `eventTypeId`"},
 	{name: "EventTypeCode", on: impactapi.Conversions, paths: []string{"event"}, fill: (*build).eventTypeCode, source: fromSettings,
-		rule: "the event's name, where there is no EventTypeId; refused when too long"},
+		rule: "the event's name without its first comma, where there is no EventTypeId; refused when too long"},
 	{name: "EventCode", on: impactapi.Conversions, fill: (*build).eventCode, source: fromData,
 		rule: "`INSTALL` on installs"},
 	{name: "OrderId", on: impactapi.Conversions, paths: []string{"properties.orderId", "properties.order_id", "properties.transactionID", "properties.transaction_id", "properties.messageId", "messageId"}, fill: (*build).orderID, source: fromFunction,
@@ -105,7 +106,7 @@ var table = []line{
 	{name: "Amount", on: impactapi.Conversions, paths: []string{"properties.subtotal", "properties.revenue", "properties.total", "properties.tax", "properties.shipping", "properties.value"}, fill: (*build).amount, source: fromOrders,
 		rule: "only without items and without another order total: subtotal, else revenue, else total - tax - shipping, else value; two places, half up; refused when negative or not to be read"},
 	{name: "CurrencyCode", on: impactapi.Conversions, paths: []string{"properties.currency"}, fill: (*build).currency, source: fromEcommerce,
-		rule: "only with money: upper-cased, else the currency that stands beside the amounts, else setting `defaultCurrency`; refused when no code of three letters, or when an amount stands in another currency"},
+		rule: "only with money: upper-cased, else the currency that stands beside the amounts, else setting `defaultCurrency`, none where that is empty; refused when no code of three letters, or when an amount stands in another currency"},
 }
 
 // productTable is the mapping of one product; paths are those in the product.

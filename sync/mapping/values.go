@@ -67,14 +67,7 @@ func appendWord(dst []byte, kind impactapi.Type, text string) ([]byte, string) {
 // appendText writes a text with its control characters as spaces: a line break
 // in a product's name is no reason to lose the order.
 func appendText(dst []byte, text string) []byte {
-	start := len(dst)
-	dst = append(dst, text...)
-	for i := start; i < len(dst); i++ {
-		if dst[i] < ' ' || dst[i] == 0x7f {
-			dst[i] = ' '
-		}
-	}
-	return dst
+	return append(dst, segment.CleanText(text)...)
 }
 
 // cutText gives at most max characters of a text, cut between characters.
@@ -94,15 +87,15 @@ func cutText(text string, limit int) (string, bool) {
 
 // appendURL writes an absolute URL. Blanks, which browsers take, are escaped.
 func appendURL(dst []byte, text string) ([]byte, string) {
-	text = strings.TrimSpace(text)
+	text = strings.TrimSpace(segment.CleanText(text))
 	scheme, rest, _ := strings.Cut(text, ":")
 	if !isScheme(scheme) || rest == "" || rest == "//" {
 		return dst, NoteUnusable
 	}
 	start := 0
 	for i := range len(text) {
-		if c := text[i]; c <= ' ' || c == 0x7f {
-			dst = append(append(dst, text[start:i]...), '%', "01234567"[c>>4], "0123456789ABCDEF"[c&15])
+		if text[i] == ' ' {
+			dst = append(append(dst, text[start:i]...), "%20"...)
 			start = i + 1
 		}
 	}

@@ -13,18 +13,18 @@ const unread = "\uFFFD"
 
 // CleanText replaces what no text should hold by spaces: control characters
 // (U+0000 to U+001F, U+007F, and U+0080 to U+009F, which a faulty encoding
-// leaves) and U+FFFD, which stands for what could not be read. It does not
-// allocate where there is none.
+// leaves) and U+FFFD, which stands for what could not be read; then no space is
+// left at either end. It does not allocate where there is none.
 func CleanText(s string) string {
 	if !HoldsControl(s) && !strings.Contains(s, unread) {
 		return s
 	}
-	return strings.Map(func(r rune) rune {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == utf8.RuneError {
 			return ' '
 		}
 		return r
-	}, s)
+	}, s))
 }
 
 // HoldsControl reports whether a text holds a control character.

@@ -78,6 +78,9 @@ type Record struct {
 	Skipped    string // why it is passed over on purpose: a word for the counters, e.g. "before_start"
 }
 
+// NamesNobody is why a message or row that tells of nobody cannot be used.
+const NamesNobody = "no usable user id, anonymous id or e-mail address"
+
 // Member is one row of a list.
 type Member struct {
 	segment.Identity

@@ -37,7 +37,7 @@ func (l loader) check() {
 	if _, ok := parseShare(c.Conversions.Verify); !ok {
 		l.problem("conversions.verify", l.quote("conversions.verify", c.Conversions.Verify)+" is no share", "off, all, or a share of 0% to 100%, such as 1%")
 	}
-	if !currency.MatchString(c.DefaultCurrency) {
+	if c.DefaultCurrency != "" && !currency.MatchString(c.DefaultCurrency) {
 		l.problem("defaultCurrency", "must be three capital letters", "an ISO 4217 code such as USD")
 	}
 	if _, err := cron.ParseStandard(c.Schedule); err != nil {

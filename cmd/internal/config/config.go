@@ -37,7 +37,7 @@ type Config struct {
 	Consent Consent `yaml:"consent"`
 	// Whom to keep out of the state, and whose data not to use any more.
 	Privacy Privacy `yaml:"privacy"`
-	// ISO 4217 code used where a message carries money without a currency. Default USD.
+	// ISO 4217 code used where a message carries money without a currency; "" sends none, and impact.com takes the account's. Default USD.
 	DefaultCurrency string `yaml:"defaultCurrency"`
 	// When the daemon runs: five cron fields or @every. Default "0 */2 * * *".
 	Schedule string `yaml:"schedule"`
@@ -94,6 +94,10 @@ type Destination struct {
 	MissingOrderID string `yaml:"missingOrderId" oneof:"messageId refuse"`
 	// What parts the decimals in texts such as 1,199 and 1.199, which may mean either; auto refuses them. Default auto.
 	DecimalSign string `yaml:"decimalSign" oneof:"auto point comma"`
+	// More names of the landing URL's parameter that holds impact.com's click id, as the gateway settings of your program may choose; im_ref, irclickid and clickid are always read. Default none.
+	ClickIDNames []string `yaml:"clickIdNames"`
+	// Parameters to send though impact.com documents them nowhere, or not on that call: any of AppName, AppleAdTrack, DeviceCarrier, DeviceLocale, DeviceOs, DeviceOsVer, IntegrationSource, IntegrationVersion, Latitude, Longitude, MobileApp. Default none.
+	UndocumentedParameters []string `yaml:"undocumentedParameters"`
 	// PageUrl of trait updates; required when there are traits to send.
 	PageURL string `yaml:"pageUrl"`
 	// Base of the tracking host; https, or a loopback address. Default https://trkapi.impact.com.

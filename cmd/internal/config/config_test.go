@@ -69,6 +69,7 @@ func TestDefaults(t *testing.T) {
 
 func TestZeroIsNotAbsent(t *testing.T) {
 	t.Parallel()
+	require.Empty(t, load(t, good+"defaultCurrency: \"\"\n").DefaultCurrency, "the account's own counts")
 	c := load(t, good+`delivery: {coalesce: false, attributionWait: 0s, pageLoadsPerSecond: 0, conversionsPerHour: 0}
 guard: {maxExits: {percent: 0}, maxSuppressions: {atLeast: 0}}
 `)

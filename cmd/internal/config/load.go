@@ -156,7 +156,9 @@ func (l loader) defaults() {
 	orUnset(l, "maxEventAge", &c.MaxEventAge, 720*time.Hour)
 	c.Privacy.Suppressed = cmp.Or(c.Privacy.Suppressed, SuppressedSendFalse)
 	c.Privacy.SegmentURL = cmp.Or(c.Privacy.SegmentURL, defaultSegmentURL)
-	c.DefaultCurrency = cmp.Or(c.DefaultCurrency, "USD")
+	if c.DefaultCurrency == "" && (!l.isSet("defaultCurrency") || l.raw["defaultCurrency"] != "") { // what the environment made empty is not said
+		c.DefaultCurrency = "USD"
+	}
 	c.Schedule = cmp.Or(c.Schedule, defaultSchedule)
 	c.TimeZone = cmp.Or(c.TimeZone, "UTC")
 	l.guards(&c.Guard)

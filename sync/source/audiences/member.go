@@ -17,7 +17,7 @@ const (
 )
 
 const (
-	reasonNoID   = "no usable user id, anonymous id or e-mail address"
+	reasonNoID   = source.NamesNobody
 	reasonSHA256 = "only the SHA-256 of an e-mail address, which cannot be addressed: impact.com takes SHA-1 on page loads"
 )
 

@@ -150,7 +150,7 @@ func TestRejectsBadLinesAndGoesOn(t *testing.T) {
 	t.Parallel()
 	f := setup(t, Config{MaxLine: 200})
 	f.write("log", strings.Join([]string{
-		page, `{"type":"page"`, "{\"type\":\"page\",\"userId\":\"\xff\"}", `{"userId":"u"}`, `{"type":"page","userId":"null"}`,
+		page, `{"type":"page"`, "{\"type\":\"page\",\"userId\":\"\xff\"}", `{"userId":"u"}`, `{"type":"alias","userId":"null"}`,
 		`{"type":"page","x":"` + strings.Repeat("x", 10<<20) + `"}`, `[1]`, page, `{"type":"pa`,
 	}, "\n"))
 	records, last, err := f.read(source.Position{})
@@ -161,6 +161,11 @@ func TestRejectsBadLinesAndGoesOn(t *testing.T) {
 		"7 rejected: not a JSON object", "9:m1", "10 rejected: incomplete last line",
 	}, records)
 	require.True(t, last.Done)
+
+	f.write("log", `{"type":"track","messageId":"guest"}`+"\n"+strings.ReplaceAll(vip, `"userId":"u1"`, `"userId":"null"`)+"\n")
+	records, _, err = f.read(source.Position{})
+	require.NoError(t, err)
+	require.Equal(t, "1:guest", records[0], "whether it can be sent all the same, the mapping says")
 }
 
 func TestReadsOn(t *testing.T) {

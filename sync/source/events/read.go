@@ -190,8 +190,8 @@ func (b *batch) decode(line []byte, record *source.Record) {
 	case record.Skipped == SkipTrait:
 		record.Change = change // for its key, which people want to see
 	case record.Skipped != "":
-	case namesNobody(m):
-		record.Rejected = "no usable user id, anonymous id or e-mail address"
+	case namesNobody(m) && (change != nil || !mayBeGuests(m)):
+		record.Rejected = source.NamesNobody
 	default:
 		record.Message, record.Change = m, change
 	}
@@ -199,6 +199,16 @@ func (b *batch) decode(line []byte, record *source.Record) {
 
 func namesNobody(m *segment.Message) bool {
 	return m.UserID == "" && m.AnonymousID == "" && m.Identity().IsZero()
+}
+
+// mayBeGuests reports whether a message may be sent though it names nobody: by
+// the click it belongs to, for one. Whoever maps it knows.
+func mayBeGuests(m *segment.Message) bool {
+	switch m.Type {
+	case "track", "page", "screen", "identify":
+		return true
+	}
+	return false
 }
 
 // flush hands the records over, and their position.
