@@ -207,18 +207,22 @@ func (s *storing) item(it *Item) error {
 // person, and the last click id.
 func (s *storing) seen(it *Item) (int64, error) {
 	at := unix(it.SeenAt)
-	both := it.Person.UserID != "" && it.Person.AnonymousID != ""
+	who, err := s.apart(it)
+	if err != nil {
+		return 0, err
+	}
+	both := who.UserID != "" && who.AnonymousID != ""
 	if !both && it.ClickID == "" {
-		prof, _, err := s.find(it.Person)
+		prof, _, err := s.find(who)
 		if prof.absorbed != 0 {
 			return prof.absorbed, err
 		}
 		return prof.id, err
 	}
 	absorbed := len(s.absorbed)
-	prof, err := s.resolve(it.Person, at)
+	prof, err := s.resolve(who, at)
 	s.follow(s.absorbed[absorbed:], prof.id)
-	if err != nil || it.ClickID == "" || at < prof.clickAt || it.ClickID == prof.clickID {
+	if err != nil || it.ClickID == "" || s.d.crowds[prof.id] || at < prof.clickAt || it.ClickID == prof.clickID {
 		return prof.id, err
 	}
 	prof.clickID, prof.clickAt = it.ClickID, at
