@@ -3,6 +3,9 @@ package state
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -96,25 +99,32 @@ func (s *storing) apart(it *Item) (Person, error) {
 	return p, err
 }
 
+// tooMany selects the users of a list who have more than ?2 visitors.
+const tooMany = `SELECT value FROM json_each(?1) AS u WHERE (SELECT count(*) FROM (SELECT 1 FROM profiles WHERE absorbed_into = u.value LIMIT ?2 + 1)) > ?2`
+
 // judgeJoined looks at the users that visitors were merged into by this transaction.
 func (t *tx) judgeJoined() error {
-	for user := range t.joined {
-		var n int64
-		if _, err := t.get(`SELECT count(*) FROM (SELECT 1 FROM profiles WHERE absorbed_into = ? LIMIT ?)`, []any{user, MostVisitors + 1}, &n); err != nil {
-			return err
-		}
-		if n <= MostVisitors {
-			continue
-		}
-		prof, found, err := t.byID(user)
-		if err == nil && found {
-			err = t.holdCrowd(prof, Crowd{Visitors: n})
-		}
-		if err != nil {
-			return err
+	if len(t.joined) == 0 {
+		return nil
+	}
+	users, err := json.Marshal(slices.Collect(maps.Keys(t.joined)))
+	if err != nil {
+		return err
+	}
+	var crowds []int64
+	err = t.each(tooMany, []any{string(users), MostVisitors}, func(rows *sql.Rows) error {
+		var id int64
+		err := rows.Scan(&id)
+		crowds = append(crowds, id)
+		return err
+	})
+	for i := 0; i < len(crowds) && err == nil; i++ {
+		var prof profile
+		if prof, _, err = t.byID(crowds[i]); err == nil {
+			err = t.holdCrowd(prof, Crowd{Visitors: MostVisitors + 1})
 		}
 	}
-	return nil
+	return err
 }
 
 // holdCrowd takes a crowd apart and keeps it so.
