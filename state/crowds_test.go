@@ -55,7 +55,7 @@ func (b *bench) crowd(id string, visitors int) {
 		items = append(items, visit(id, fmt.Sprintf("%s-anon-%d", id, i), fmt.Sprintf("click-%d", i), state.PageLoad, i, b.now.Add(-3*time.Hour)))
 	}
 	b.store(items...)
-	b.store(visit(id, id+"-buyer", "", state.Conversion, 0, b.now.Add(-time.Hour)))
+	b.store(visit(id, id+"-buyer", "", state.Conversion, 0, b.now.Add(-time.Hour)), visit(id, id+"-anon-5", "", state.Conversion, 0, b.now.Add(-time.Hour)))
 }
 
 func TestManyVisitorsAreNotOnePerson(t *testing.T) {
@@ -92,6 +92,7 @@ func TestManyVisitorsAreNotOnePerson(t *testing.T) {
 	require.Equal(t, "click-998", got[`{"type":"track","userId":"regular","anonymousId":"regular-buyer"}`])
 	require.Contains(t, got, `{"type":"track","anonymousId":"web_user-buyer"}`, "and impact.com is not told the id")
 	require.Empty(t, got[`{"type":"track","anonymousId":"web_user-buyer"}`])
+	require.Equal(t, "click-5", got[`{"type":"track","anonymousId":"web_user-anon-5"}`], "each has their own")
 	require.Equal(t, "click-late", got[`{"type":"track","anonymousId":"anon-late"}`])
 	problems, err := b.db.Check(ctx)
 	require.NoError(t, err)
@@ -159,7 +160,8 @@ func TestPeopleOfOlderStatesWhoAreNobodyAreTakenApart(t *testing.T) {
 	for id, events := range map[string]int{"anon-A": 1, "anon-B": 1, "u1": 1} {
 		e, err := b.db.Explain(ctx, id)
 		require.NoError(t, err, id)
-		require.Empty(t, e.AbsorbedInto+e.ClickID, id)
+		require.Empty(t, e.AbsorbedInto, id)
+		require.Equal(t, map[string]string{"anon-A": "CLICK-OF-A"}[id], e.ClickID, id)
 		require.Len(t, e.Events, events, id)
 	}
 	e, err := b.db.Explain(ctx, "u1")

@@ -214,7 +214,7 @@ func (t *tx) absorb(anon Person, user, seenAt int64) error {
 	old.absorbed = user
 	if found {
 		t.d.profiles.drop(old.id)
-		_, err = t.exec(`UPDATE profiles SET absorbed_into = ?, click_id = NULL, click_at = NULL WHERE id = ?`, user, old.id)
+		_, err = t.exec(`UPDATE profiles SET absorbed_into = ? WHERE id = ?`, user, old.id)
 	} else {
 		err = t.insertProfile(&old, seenAt)
 	}

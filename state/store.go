@@ -222,6 +222,9 @@ func (s *storing) seen(it *Item) (int64, error) {
 	absorbed := len(s.absorbed)
 	prof, err := s.resolve(who, at)
 	s.follow(s.absorbed[absorbed:], prof.id)
+	if both && err == nil && it.ClickID != "" {
+		err = s.ownClick(who.AnonymousID, it.ClickID, at)
+	}
 	if err != nil || it.ClickID == "" || s.d.crowds[prof.id] || at < prof.clickAt || it.ClickID == prof.clickID {
 		return prof.id, err
 	}
@@ -229,6 +232,19 @@ func (s *storing) seen(it *Item) (int64, error) {
 	s.d.profiles.put(prof)
 	_, err = s.exec(`UPDATE profiles SET click_id = ?, click_at = ? WHERE id = ?`, it.ClickID, at, prof.id)
 	return prof.id, err
+}
+
+// ownClick keeps a visitor's click id in the visitor's own row, too: should the
+// user turn out to be many people, each has their own.
+func (s *storing) ownClick(visitor, click string, at int64) error {
+	prof, found, err := s.find(Person{AnonymousID: visitor})
+	if err != nil || !found || at < prof.clickAt || click == prof.clickID {
+		return err
+	}
+	prof.clickID, prof.clickAt = click, at
+	s.d.profiles.put(prof)
+	_, err = s.exec(`UPDATE profiles SET click_id = ?, click_at = ? WHERE id = ?`, click, at, prof.id)
+	return err
 }
 
 func (s *storing) change(it *Item) error {
