@@ -144,7 +144,7 @@ func (t *tx) refreshed() error {
 		return nil
 	}
 	t.d.version = version
-	t.d.traits = nil
+	t.d.traits, t.d.crowds = nil, nil
 	t.d.profiles.clear()
 	if t.d.barred.Load() == nil && len(t.d.hashKey) == 0 {
 		return nil

@@ -97,15 +97,17 @@ type DB struct {
 	hashKey    []byte
 	barred     atomic.Pointer[barred]
 	profiles   known
-	recentKeys int                // in recent_event_keys, or unknownKeys
-	keyPart    int64              // of the recent keys, which moves next
-	beat       int64              // the last heartbeat of the run
-	seq        int64              // attempts claimed by this process
-	open       map[int64]bool     // profiles with an attempt in flight
-	people     map[int64]bool     // profiles claimed in this run
-	passed     map[queue]position // up to where conversions were found to wait
-	credit     [4]float64         // of the classes of the tracking host's queue
-	guards     Guards             // of the run
+	crowds     map[int64]bool       // profiles whose merging is held; nil: to be read
+	trusted    func(id string) bool // of the run
+	recentKeys int                  // in recent_event_keys, or unknownKeys
+	keyPart    int64                // of the recent keys, which moves next
+	beat       int64                // the last heartbeat of the run
+	seq        int64                // attempts claimed by this process
+	open       map[int64]bool       // profiles with an attempt in flight
+	people     map[int64]bool       // profiles claimed in this run
+	passed     map[queue]position   // up to where conversions were found to wait
+	credit     [4]float64           // of the classes of the tracking host's queue
+	guards     Guards               // of the run
 	refuses    func(DueEvent) bool
 }
 

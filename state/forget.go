@@ -186,7 +186,7 @@ func (f *forgetting) rows(id int64) error {
 	if err != nil {
 		return err
 	}
-	for _, q := range []string{`DELETE FROM attempts WHERE profile_id = ?`, `DELETE FROM guard_passed WHERE profile_id = ?`, `DELETE FROM suppressions WHERE profile_id = ?`, `DELETE FROM profiles WHERE id = ?`} {
+	for _, q := range []string{`DELETE FROM attempts WHERE profile_id = ?`, `DELETE FROM guard_passed WHERE profile_id = ?`, `DELETE FROM suppressions WHERE profile_id = ?`, `DELETE FROM crowds WHERE profile_id = ?`, `DELETE FROM profiles WHERE id = ?`} {
 		n, err := f.exec(q, id)
 		if err != nil {
 			return err

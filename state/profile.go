@@ -123,6 +123,10 @@ func (t *tx) find(p Person) (prof profile, found bool, err error) {
 // stores the person, follows an absorbed anonymous id to its user, and absorbs
 // one that is seen with a user id for the first time.
 func (t *tx) resolve(p Person, seenAt int64) (profile, error) {
+	p, err := t.single(p)
+	if err != nil {
+		return profile{}, err
+	}
 	prof, found, err := t.find(p)
 	if err != nil {
 		return prof, err
@@ -209,7 +213,7 @@ func (t *tx) absorb(anon Person, user, seenAt int64) error {
 	old.absorbed = user
 	if found {
 		t.d.profiles.drop(old.id)
-		_, err = t.exec(`UPDATE profiles SET absorbed_into = ?, click_id = NULL, click_at = NULL, click_sure = NULL WHERE id = ?`, user, old.id)
+		_, err = t.exec(`UPDATE profiles SET absorbed_into = ? WHERE id = ?`, user, old.id)
 	} else {
 		err = t.insertProfile(&old, seenAt)
 	}
@@ -217,6 +221,7 @@ func (t *tx) absorb(anon Person, user, seenAt int64) error {
 		return err
 	}
 	t.absorbed = append(t.absorbed, old.id)
+	t.joined[user] = true
 	if before != 0 {
 		return nil // another user has what there was
 	}

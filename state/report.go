@@ -91,6 +91,7 @@ type Status struct {
 	Unusable    []UnusableInput  `json:"unusable_objects"`
 	Hosts       []HostStatus     `json:"hosts"`
 	Verdicts    []VerdictStatus  `json:"verdicts"`
+	Crowds      []Crowd          `json:"crowds"`
 }
 
 // UnusableInput is an object that lies there and cannot be used to its end.
@@ -121,6 +122,7 @@ func (d *DB) Status(ctx context.Context, runs int) (s Status, err error) {
 			func() error { return v.warnings(&s) },
 			func() error { return v.unusable(&s) },
 			func() error { return v.verdicts(&s) },
+			func() error { s.Crowds, err = v.crowds(); return err },
 			func() error { s.Hosts, err = v.hosts(d.now()); return err },
 		} {
 			if err := step(); err != nil {

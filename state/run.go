@@ -20,7 +20,8 @@ type RunInfo struct {
 	Unknown     map[Kind]Policy // for events whose answer never came
 	KeepEvents  time.Duration   // how long an event's key is remembered
 	Guards      Guards
-	Routes      []Route             // what the configuration sends of messages; nil: not said
+	Routes      []Route // what the configuration sends of messages; nil: not said
+	People      PeopleRules
 	Refuses     func(DueEvent) bool // whether our own rules keep an event from being sent, asked while the state is locked; nil: they keep none
 }
 
@@ -46,7 +47,7 @@ func (d *DB) BeginRun(ctx context.Context, info RunInfo) (run int64, err error) 
 			return err
 		}
 		d.run, d.seq = run, run<<32
-		if err := t.recover(info); err != nil {
+		if err := errors.Join(t.recover(info), t.keepPeople(info.People)); err != nil {
 			return err
 		}
 		if err := errors.Join(t.releaseRefused(info.Fingerprint), t.keepRoutes(info.Routes)); err != nil {

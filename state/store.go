@@ -215,21 +215,39 @@ func (s *storing) seen(it *Item) (int64, error) {
 		return guestID(keyOf(it.Event)), nil
 	}
 	at := unix(it.SeenAt)
-	both := it.Person.UserID != "" && it.Person.AnonymousID != ""
+	who, err := s.apart(it)
+	if err != nil {
+		return 0, err
+	}
+	both := who.UserID != "" && who.AnonymousID != ""
 	if !both && it.ClickID == "" {
-		prof, _, err := s.find(it.Person)
+		prof, _, err := s.find(who)
 		if prof.absorbed != 0 {
 			return prof.absorbed, err
 		}
 		return prof.id, err
 	}
 	absorbed := len(s.absorbed)
-	prof, err := s.resolve(it.Person, at)
+	prof, err := s.resolve(who, at)
 	s.follow(s.absorbed[absorbed:], prof.id)
-	if err != nil {
+	c := click{id: it.ClickID, at: at, sure: sql.NullBool{Bool: it.ClickSure, Valid: true}}
+	if both && err == nil {
+		err = s.ownClick(who.AnonymousID, c)
+	}
+	if err != nil || s.d.crowds[prof.id] {
 		return prof.id, err
 	}
-	return prof.id, s.click(&prof, click{id: it.ClickID, at: at, sure: sql.NullBool{Bool: it.ClickSure, Valid: true}})
+	return prof.id, s.click(&prof, c)
+}
+
+// ownClick keeps a visitor's click id in the visitor's own row, too: should the
+// user turn out to be many people, each has their own.
+func (s *storing) ownClick(visitor string, c click) error {
+	prof, found, err := s.find(Person{AnonymousID: visitor})
+	if err != nil || !found {
+		return err
+	}
+	return s.click(&prof, c)
 }
 
 func (s *storing) change(it *Item) error {

@@ -23,6 +23,7 @@ type tx struct {
 	absent   map[int64]bool // numbers that no profile has; nil where that is not worth knowing
 	absorbed []int64        // numbers of the anonymous profiles absorbed in this transaction
 	digested *trait         // whose digest was made in this transaction
+	joined   map[int64]bool // users that anonymous profiles were absorbed into
 }
 
 type counter struct {
@@ -48,13 +49,16 @@ func (d *DB) update(ctx context.Context, fn func(*tx) error) error {
 		return errors.New("the state is closed or was opened for reading only")
 	}
 	// A context without an end also spares the driver a goroutine per statement.
-	t := &tx{d: d, ctx: context.Background(), now: d.now().UnixNano(), moved: map[counter]int64{}, ran: map[string]int64{}}
+	t := &tx{d: d, ctx: context.Background(), now: d.now().UnixNano(), moved: map[counter]int64{}, ran: map[string]int64{}, joined: map[int64]bool{}}
 	if _, err := t.exec("BEGIN IMMEDIATE"); err != nil {
 		return classify(d.path, fmt.Errorf("begin: %w", err))
 	}
 	err := t.refreshed()
 	if err == nil {
 		err = fn(t)
+	}
+	if err == nil {
+		err = t.judgeJoined()
 	}
 	if err == nil {
 		err = errors.Join(t.flushCounters(), t.heartbeat(), t.number())
@@ -65,7 +69,7 @@ func (d *DB) update(ctx context.Context, fn func(*tx) error) error {
 	}
 	if err != nil {
 		_, _ = t.exec("ROLLBACK") // on a full disk SQLite has rolled back already
-		d.traits = nil
+		d.traits, d.crowds = nil, nil
 		d.profiles.clear()
 		d.recentKeys = unknownKeys
 		return classify(d.path, err)

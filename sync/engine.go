@@ -114,9 +114,11 @@ func (e *Engine) Run(ctx context.Context, o Options) (Report, error) {
 }
 
 func (e *Engine) begin(ctx context.Context, kind string) (int64, error) {
-	dec := segment.Decoder{Placeholders: e.Mapper.Placeholders()}
+	nobody := e.Mapper.Placeholders()
+	dec := segment.Decoder{Placeholders: nobody}
 	return e.State.BeginRun(ctx, state.RunInfo{
 		Kind: kind, Version: e.Version, Fingerprint: e.Mapper.Fingerprint(), Unknown: e.Unknown, KeepEvents: e.keepEvents(), Guards: e.Guards, Routes: e.routes(),
+		People: state.PeopleRules{Fingerprint: nobody.Fingerprint(), Usable: nobody.Usable, Trusted: nobody.Trusted},
 		Refuses: func(ev state.DueEvent) bool {
 			why, err := e.refusal(ctx, &dec, ev)
 			return err == nil && why != ""
@@ -144,6 +146,9 @@ type pass struct {
 	interrupted bool
 	limits      limits
 	listing     *state.Listing // of the logs that are to be read
+
+	messages        int64 // that were read
+	users, visitors frequent
 }
 
 func (p *pass) run(ctx context.Context) (err error) {

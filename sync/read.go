@@ -27,6 +27,9 @@ func (p *pass) read(ctx context.Context, found []inputs) error {
 			return err
 		}
 	}
+	if err := p.holdCrowds(ctx); err != nil {
+		return err
+	}
 	return p.judge(ctx)
 }
 

@@ -89,6 +89,7 @@ func (r *reader) message(rec *source.Record) {
 		}
 		return
 	}
+	r.seen(who)
 	r.timing(m.Timing())
 	at := r.past(m.EffectiveTime())
 	if r.MaxEventAge > 0 && !at.IsZero() && r.now().Sub(at) > r.MaxEventAge {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -34,6 +35,9 @@ func (d *doctor) checkState(ctx context.Context) {
 	if err != nil {
 		d.bad("state", "impactsync state check", err, impactsync.ExitCode(err))
 		return
+	}
+	for _, c := range s.Crowds {
+		d.warn("id "+plain(c.ID), crowdHint, "%s under one %s: it is hardly one person's; nothing is merged into it, and it shares no click id", crowdText(c), strings.ReplaceAll(c.Kind, "_", " "))
 	}
 	d.checkLock(s)
 	d.checkQuota(ctx, db)

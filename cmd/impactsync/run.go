@@ -241,6 +241,8 @@ func asides(r impactsync.Report) (lines []string) {
 	add("duplicate_order", "orders seen before")
 	add("late", "trait changes older than what is known")
 	add("stale_list", "lists not newer than the last")
+	add("nobody_removed", "ids of nobody that were taken for people, taken apart")
+	add("crowds", "ids with more visitors or messages than one person has, merged no further (impactsync status names them)")
 	add("kept_out", "lines of forgotten people, left out")
 	add("people_forgotten", "people removed who asked for it (delete messages)")
 	add("no_consent", "messages without consent")

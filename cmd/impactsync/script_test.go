@@ -34,7 +34,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"sandbox": startSandbox, "exits": wantExit, "calls": countCalls, "hold": hold, "age": age, "shop": shop, "answers": answers, "long": long,
+			"sandbox": startSandbox, "exits": wantExit, "calls": countCalls, "hold": hold, "age": age, "shop": shop, "answers": answers, "long": long, "crowd": crowd,
 		},
 	})
 }
@@ -95,6 +95,17 @@ func long(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	_, err = f.WriteString(strings.Repeat(args[2], n) + "\n")
 	ts.Check(errors.Join(err, f.Close()))
+}
+
+// crowd: crowd FILE N ID writes a log of N visitors under one user id.
+func crowd(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	var log strings.Builder
+	for i := range n {
+		fmt.Fprintf(&log, `{"type":"identify","messageId":"crowd-%d","timestamp":"2024-05-01T00:00:00Z","userId":%q,"anonymousId":"visitor-%d"}`+"\n", i, args[2], i)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(log.String()), 0o600))
 }
 
 func program(ts *testscript.TestScript) string {

@@ -20,8 +20,9 @@ func (a *app) statusCommand() *cobra.Command {
 		Short: "Last runs, what is due, and how stale the sources are",
 		Long: `Show the last runs, what is pending, refused, held and unknown, the age of the
 oldest undelivered change, how long sending it all takes at the known rates, each
-trait and source, what impact.com made of conversions, and event names and trait
-keys that the configuration does not mention, most frequent first.
+trait and source, ids that are more than one person's, what impact.com made of
+conversions, and event names and trait keys that the configuration does not mention,
+most frequent first.
 
 It only reads: no lock, no credentials, and a run may go on meanwhile.` + exits("shown", "1   there is no state yet", exitReadLine, exitUsageLine),
 		Args: cobra.NoArgs,
@@ -79,6 +80,7 @@ func writeStatus(w io.Writer, s statusReport, now time.Time) {
 	writeHosts(w, s, now)
 	writeAudiences(w, s.Audiences)
 	writeHeld(w, s.Held)
+	writeCrowds(w, s.Crowds)
 	writeVerdicts(w, s.Verdicts)
 	writeSources(w, s.Sources, now)
 	writeUnlisted(w, s.Unlisted)
@@ -117,6 +119,30 @@ func writeHosts(w io.Writer, s statusReport, now time.Time) {
 			row(w, h.Host, h.SentLastHour, left, took(takes), paused)
 		}
 	})
+}
+
+// crowdText says why an id is taken for more than one person's.
+func crowdText(c state.Crowd) string {
+	if c.Messages > 0 {
+		return fmt.Sprintf("%s of %s messages of a run", humanize.Comma(c.Messages), humanize.Comma(c.Of))
+	}
+	return fmt.Sprintf("more than %s anonymous ids", humanize.Comma(c.Visitors-1))
+}
+
+const crowdHint = "add it to placeholderIds in the configuration if it is nobody's, to trustedIds if it is one person's"
+
+func writeCrowds(w io.Writer, all []state.Crowd) {
+	if len(all) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "\nIds with more visitors or messages than one person has. Nothing is merged into them any more, and they share no click id:")
+	table(w, func(w io.Writer) {
+		row(w, "ID", "KIND", "WHY", "SINCE")
+		for _, c := range all {
+			row(w, plain(c.ID), strings.ReplaceAll(c.Kind, "_", " "), crowdText(c), c.FoundAt.Format(time.RFC3339))
+		}
+	})
+	fmt.Fprintln(w, "Of each: "+crowdHint+".")
 }
 
 func writeVerdicts(w io.Writer, all []state.VerdictStatus) {

@@ -21,3 +21,5 @@ INSERT INTO approvals (scope, direction, amount, created_at, expires_at) VALUES 
 INSERT INTO event_keys (key, seen_at) VALUES (x'000102030405060708090a0b0c0d0e0f', 1795000000000000000);
 INSERT INTO recent_event_keys (key, seen_at) VALUES (x'101112131415161718191a1b1c1d1e1f', 1795000000000000000);
 INSERT INTO routes (type, name, becomes) VALUES ('track', 'Order Completed', 'conversion'), ('page', '', 'page_load');
+UPDATE store SET placeholders = '1';
+INSERT INTO crowds (profile_id, id, kind, visitors, messages, of_messages, found_at) VALUES (42, 'web_user', 'user_id', 1001, 0, 0, 1795000000000000000);

@@ -47,6 +47,9 @@ func (m *Mapper) Trait(u TraitUpdate) (Request, error) {
 		case "CampaignId":
 			b.campaign(s)
 		case "EventDate":
+			if !u.At.IsZero() && !segment.PossibleTime(u.At) { // a list that came out of an archive, or what an older version took from a message
+				u.At = u.Now
+			}
 			b.date(s, u.At)
 		case "CustomerId":
 			b.put(s, b.identity.UserID)

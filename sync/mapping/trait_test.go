@@ -56,6 +56,10 @@ func TestTraitValuesAreSafe(t *testing.T) {
 	require.Equal(t, "a b", value(t, r, "lines"))
 	require.Equal(t, "2026-09-01T00:00:00Z", value(t, r, "EventDate"))
 	require.Equal(t, []Note{{NoteFuture, "EventDate"}, {NoteCut, "long"}}, r.Notes)
+	u.At = time.Unix(0, 0)
+	r, err = newMapper(t, everything()).Trait(u)
+	require.NoError(t, err)
+	require.Equal(t, "2026-09-01T00:00:00Z", value(t, r, "EventDate"), "a list of 1970")
 }
 
 func TestCheckTraitKey(t *testing.T) {

@@ -1,0 +1,138 @@
+package state
+
+import (
+	"database/sql"
+	"errors"
+)
+
+// PeopleRules say which ids are people's.
+type PeopleRules struct {
+	Fingerprint string               // of the rules; "" where there are none
+	Usable      func(id string) bool // whether an id can be one person's
+	Trusted     func(id string) bool // whether it is, whatever speaks against it
+}
+
+// keepPeople brings the people who are known in line with today's rules. Where
+// these are not those of the last time it reads all profiles.
+//
+// Under an id that is nobody's, older versions made one person of many, and gave
+// each of them the last click id of all. These are taken apart: visitors are
+// themselves again, with their events; click ids and trait values that nobody can
+// say whose they are go, and so does the person.
+func (t *tx) keepPeople(rules PeopleRules) error {
+	t.d.trusted = rules.Trusted
+	if rules.Fingerprint == "" {
+		return nil
+	}
+	var have string
+	if _, err := t.get(`SELECT placeholders FROM store`, nil, &have); err != nil || have == rules.Fingerprint {
+		return err
+	}
+	if err := errors.Join(t.releaseCrowds(rules), t.removeNobodies(rules), t.findCrowds()); err != nil {
+		return err
+	}
+	_, err := t.exec(`UPDATE store SET placeholders = ?`, rules.Fingerprint)
+	return err
+}
+
+// releaseCrowds lets go of crowds of which the rules tell by now what they are.
+func (t *tx) releaseCrowds(rules PeopleRules) error {
+	var known []int64
+	err := t.each(`SELECT profile_id, id FROM crowds`, nil, func(rows *sql.Rows) error {
+		var profile int64
+		var id string
+		err := rows.Scan(&profile, &id)
+		if rules.Trusted(id) || !rules.Usable(id) {
+			known = append(known, profile)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, profile := range known {
+		if _, err := t.exec(`DELETE FROM crowds WHERE profile_id = ?`, profile); err != nil {
+			return err
+		}
+	}
+	t.d.crowds = nil
+	return nil
+}
+
+func (t *tx) removeNobodies(rules PeopleRules) error {
+	var nobodies, riders []profile
+	err := t.each(selectProfiles+` >= 0`, nil, func(rows *sql.Rows) error {
+		var p profile
+		if err := rows.Scan(p.dest()...); err != nil {
+			return err
+		}
+		_, key := p.person.kindAndKey()
+		was := p.person
+		for _, rider := range []*string{&p.person.AnonymousID, &p.person.EmailSHA1} {
+			if *rider != "" && *rider != key && !rules.Usable(*rider) {
+				*rider = ""
+			}
+		}
+		switch {
+		case !rules.Usable(key):
+			nobodies = append(nobodies, p)
+		case p.person != was:
+			riders = append(riders, p)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, p := range nobodies {
+		if err := t.removeNobody(p); err != nil {
+			return err
+		}
+	}
+	for _, p := range riders {
+		if _, err := t.exec(`UPDATE profiles SET anonymous_id = ?, email_sha1 = ? WHERE id = ?`, null(p.person.AnonymousID), null(p.person.EmailSHA1), p.id); err != nil {
+			return err
+		}
+	}
+	t.countRun("nobody_removed", int64(len(nobodies)))
+	t.d.profiles.clear()
+	return nil
+}
+
+// removeNobody takes a person apart who is none. Events without another id stay
+// where they are, without a click id that is not their own.
+func (t *tx) removeNobody(p profile) error {
+	if err := t.split(p); err != nil {
+		return err
+	}
+	rows, err := t.rowsOf(p.id)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		t.countRun("forgotten", one(r.status != statusSettled))
+		if err := t.deleteTraitRow(r); err != nil {
+			return err
+		}
+	}
+	for _, q := range []string{`DELETE FROM guard_passed WHERE profile_id = ?`, `DELETE FROM suppressions WHERE profile_id = ?`, `DELETE FROM profiles WHERE id = ?`} {
+		if _, err := t.exec(q, p.id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// findCrowds looks for crowds of before anybody looked for them.
+func (t *tx) findCrowds() error {
+	err := t.each(`SELECT absorbed_into FROM profiles WHERE absorbed_into IS NOT NULL GROUP BY absorbed_into HAVING count(*) > ?`, []any{MostVisitors}, func(rows *sql.Rows) error {
+		var user int64
+		err := rows.Scan(&user)
+		t.joined[user] = true
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return t.judgeJoined()
+}
