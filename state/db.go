@@ -105,6 +105,7 @@ type DB struct {
 	people     map[int64]bool     // profiles claimed in this run
 	passed     map[queue]position // up to where conversions were found to wait
 	credit     [4]float64         // of the classes of the tracking host's queue
+	oddTurn    bool               // the odd one of a turn is for what was not tried before
 	guards     Guards             // of the run
 	refuses    func(DueEvent) bool
 }
