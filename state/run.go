@@ -20,7 +20,8 @@ type RunInfo struct {
 	Unknown     map[Kind]Policy // for events whose answer never came
 	KeepEvents  time.Duration   // how long an event's key is remembered
 	Guards      Guards
-	Refuses     func(DueEvent) bool // whether our own rules keep an event from being sent, asked while the state is locked; nil: they keep none
+	Feeds       func(source, key string) bool // whether a source feeds a trait, by the configuration; nil: all do
+	Refuses     func(DueEvent) bool           // whether our own rules keep an event from being sent, asked while the state is locked; nil: they keep none
 }
 
 // BeginRun opens a run: it ends one that died, turns what that left in flight
@@ -59,7 +60,7 @@ func (d *DB) BeginRun(ctx context.Context, info RunInfo) (run int64, err error) 
 	}
 	clear(d.open)
 	clear(d.people)
-	d.guards, d.refuses = info.Guards, info.Refuses
+	d.guards, d.refuses, d.feeds, d.used = info.Guards, info.Refuses, info.Feeds, nil
 	d.credit = [4]float64{}
 	return run, nil
 }

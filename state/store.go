@@ -233,7 +233,7 @@ func (s *storing) change(it *Item) error {
 		s.countRun("unusable_value", 1)
 		return nil
 	}
-	tr, err := s.trait(c.Trait)
+	tr, err := s.trait(c.Trait, false)
 	if errors.Is(err, ErrTooManyTraits) || errors.Is(err, errOtherClass) { // anybody can send one such message: it must not stop the others
 		return s.reject([]Rejected{{Source: s.source, Object: s.name, Line: it.Line, Reason: err.Error()}})
 	}

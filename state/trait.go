@@ -304,7 +304,7 @@ func (t *tx) loadTraits() error {
 	if err != nil {
 		return err
 	}
-	t.d.traits = traits
+	t.d.traits, t.d.used = traits, nil
 	t.d.index()
 	return t.each(`SELECT t.key, c.space_id, c.computation_id, c.approved_at IS NOT NULL FROM computations c JOIN traits t ON t.id = c.trait_id`, nil, func(rows *sql.Rows) error {
 		var key string
@@ -345,15 +345,46 @@ var ErrTooManyTraits = errors.New("too many trait keys")
 
 const mostTraits = 10_000
 
-// trait finds or makes a trait.
-func (t *tx) trait(info TraitInfo) (*trait, error) {
+// room is an error where a trait key more would be one too many of those that
+// come as lists, or as messages. Anybody can send messages with keys: they must
+// take no list's place. Keys that no input feeds any more do not count.
+func (t *tx) room(key string, list bool) error {
+	if len(t.d.traits) < mostTraits {
+		return nil
+	}
+	if t.d.used == nil {
+		t.d.used = map[bool]int{}
+		for _, tr := range t.d.traits {
+			t.d.used[tr.listSource != ""] += int(one(t.d.feeds == nil || tr.fed(t.d.feeds)))
+		}
+	}
+	switch {
+	case t.d.used[list] < mostTraits:
+		return nil
+	case list:
+		return fmt.Errorf("%w: there are %d of lists, and %q would be one more; take some lists away", ErrTooManyTraits, mostTraits, key)
+	}
+	return fmt.Errorf("%w: there are %d, and %q would be one more; narrow traits.include", ErrTooManyTraits, mostTraits, key)
+}
+
+// fed reports whether one of the inputs that fed a trait does so by today's
+// configuration.
+func (tr *trait) fed(by func(source, key string) bool) bool {
+	if tr.listSource == "" && tr.changesSource == "" {
+		return true
+	}
+	return tr.listSource != "" && by(tr.listSource, tr.key) || tr.changesSource != "" && by(tr.changesSource, tr.key)
+}
+
+// trait finds or makes a trait, which a list or a message names.
+func (t *tx) trait(info TraitInfo, list bool) (*trait, error) {
 	if err := t.loadTraits(); err != nil {
 		return nil, err
 	}
 	tr, ok := t.d.traits[info.Key]
 	if !ok {
-		if len(t.d.traits) >= mostTraits {
-			return nil, fmt.Errorf("%w: there are %d, and %q would be one more; narrow traits.include", ErrTooManyTraits, mostTraits, info.Key)
+		if err := t.room(info.Key, list); err != nil {
+			return nil, err
 		}
 		id, err := t.insert(`INSERT INTO traits (key, name, class, authority, created_at) VALUES (?, ?, ?, ?, ?)`,
 			info.Key, info.Name, info.Class, info.Authority, t.now)
@@ -363,6 +394,9 @@ func (t *tx) trait(info TraitInfo) (*trait, error) {
 		tr = &trait{id: id, key: info.Key, class: info.Class, authority: info.Authority, computations: map[computation]bool{}}
 		t.d.traits[info.Key] = tr
 		t.d.byID[tr.id] = tr
+		if t.d.used != nil {
+			t.d.used[list]++
+		}
 		return tr, nil
 	}
 	if tr.class != info.Class {
