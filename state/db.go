@@ -94,6 +94,7 @@ type DB struct {
 	used       map[bool]int // traits that count, of lists or not; nil: not counted so far
 	run        int64        // 0 outside a run
 	latest     int64        // what the clock showed at most, in this and earlier runs
+	restored   int64        // when the file was restored; 0: never
 	version    int64        // of the file, as SQLite counts other processes' writes
 	hashKey    []byte
 	barred     atomic.Pointer[barred]

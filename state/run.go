@@ -14,7 +14,7 @@ import (
 
 // RunInfo describes a run that begins.
 type RunInfo struct {
-	Kind        string // run, adopt, resync
+	Kind        string // run, adopt, plan
 	Version     string
 	Fingerprint string          // of mapping and configuration: what another one refused is tried again
 	Unknown     map[Kind]Policy // for events whose answer never came
@@ -34,6 +34,9 @@ func (d *DB) BeginRun(ctx context.Context, info RunInfo) (run int64, err error) 
 			return err
 		}
 		if _, err := t.exec(`UPDATE runs SET ended_at = heartbeat_at, note = 'the process ended without a word' WHERE ended_at IS NULL`); err != nil {
+			return err
+		}
+		if _, err := t.get(`SELECT coalesce(max(started_at), 0) FROM runs WHERE kind = ?`, []any{restoreKind}, &d.restored); err != nil {
 			return err
 		}
 		if err := t.setClock(); err != nil {
