@@ -85,7 +85,7 @@ func Restore(ctx context.Context, path, backup string, b *Binding, now time.Time
 	if err := boundElsewhere(ctx, path, b); err != nil {
 		return r, err
 	}
-	if r.Doubts, err = prepareRestore(ctx, temp, backup, b); err != nil {
+	if r.Doubts, err = prepareRestore(ctx, temp, backup, b, now); err != nil {
 		return r, fmt.Errorf("restore %s: %w", backup, err)
 	}
 	r.Old = path + now.UTC().Format(".before-restore-20060102T150405.000000000Z")
@@ -115,7 +115,7 @@ func boundElsewhere(ctx context.Context, path string, b *Binding) error {
 }
 
 // prepareRestore makes a sound copy of the backup that vouches for nothing.
-func prepareRestore(ctx context.Context, temp, backup string, b *Binding) (doubts int64, err error) {
+func prepareRestore(ctx context.Context, temp, backup string, b *Binding, now time.Time) (doubts int64, err error) {
 	old, err := Open(ctx, Options{Path: backup, ReadOnly: true, Older: true, Binding: b})
 	if err != nil {
 		return 0, err
@@ -123,7 +123,7 @@ func prepareRestore(ctx context.Context, temp, backup string, b *Binding) (doubt
 	if err := errors.Join(old.Backup(ctx, temp), old.Close()); err != nil {
 		return 0, err
 	}
-	d, err := Open(ctx, Options{Path: temp}) // migrates an older one
+	d, err := Open(ctx, Options{Path: temp, Now: func() time.Time { return now }}) // migrates an older one
 	if err != nil {
 		return 0, errors.Join(err, os.Remove(temp))
 	}
@@ -161,8 +161,9 @@ func syncFolder(dir string) error {
 
 // DoubtAll sets doubt on every value of everybody that the state knows, told or
 // not: after a restore nobody can say what was told since. Refused and held ones
-// stay so; what becomes of them later is said even if it is a false. It gives
-// how many rows there are.
+// stay so; what becomes of them later is said even if it is a false. The history
+// gets a line, by which later runs doubt what may have been told to people whom
+// the backup does not know. It gives how many rows there are.
 func (d *DB) DoubtAll(ctx context.Context) (n int64, err error) {
 	err = d.update(ctx, func(t *tx) error {
 		if err := t.loadTraits(); err != nil {
@@ -175,10 +176,16 @@ func (d *DB) DoubtAll(ctx context.Context) (n int64, err error) {
 			}
 			n += moved
 		}
-		return nil
+		host, _ := os.Hostname()
+		_, err := t.exec(`INSERT INTO runs (kind, started_at, heartbeat_at, ended_at, exit_code, pid, host, version, pending, note) VALUES (?1, ?2, ?2, ?2, 0, ?3, ?4, '', ?5, 'a backup was restored')`,
+			restoreKind, t.now, os.Getpid(), host, n)
+		return err
 	})
 	return n, err
 }
+
+// restoreKind is what the history calls a restore.
+const restoreKind = "restore"
 
 func (t *tx) doubt(tr *trait) (int64, error) {
 	// A computed trait without a value has nothing that could be sent.

@@ -17,6 +17,17 @@ type Want struct {
 	Coalesce        bool            // all due traits of a person in one delivery
 	AttributionWait time.Duration   // how long a conversion waits for earlier page loads of its person
 	Kinds           map[Kind]Policy // what to do with unknown deliveries of events
+
+	// Of a host that failed one after the other: only what waits for no retry,
+	// the newest first, to see whether it fails all.
+	ProbePageLoads, ProbeConversions bool
+}
+
+func (w *Want) probes(k Kind) bool {
+	if k.Host() == HostAPI {
+		return w.ProbeConversions
+	}
+	return w.ProbePageLoads
 }
 
 // Policy says what becomes of a delivery whose answer never came.
@@ -42,6 +53,7 @@ type Claim struct {
 	Sure     bool   // that click id came by a name that only impact.com uses
 	Attempts int    // earlier attempts
 	Doubt    bool   // impact.com may have it already
+	Probe    bool   // see [Want]
 
 	// Of a trait update.
 	Values []ClaimedValue
@@ -206,13 +218,42 @@ const selectDue = `SELECT d.id, d.status, d.kind, d.profile_id, d.event, d.event
 const waits = `d.kind = 'conversion' AND d.created_at >= ?4 AND EXISTS (SELECT 1 FROM deliveries o
 	WHERE o.profile_id = d.profile_id AND o.status IN (1, 2, 3, 5) AND o.kind = 'page_load' AND o.event_at <= d.event_at)`
 
-// The first of these goes along deliveries_next, the second along
+// The first of these goes along deliveries_next, the others along
 // deliveries_due, each from a position on: an OR of both would sort the whole
 // queue. SQLite uses a partial index only where its condition stands in the query
 // word for word, hence the "status > 0".
 var dueEvents = [...]string{
 	selectDue + `WHERE d.status IN (3, 5) AND d.next_attempt_at <= ?3 AND d.kind = ?1 AND d.has_click = ?2 AND (d.next_attempt_at, d.id) > (?5, ?6) ORDER BY d.next_attempt_at, d.id`,
 	selectDue + `WHERE d.kind = ?1 AND d.status = 1 AND d.status > 0 AND d.has_click = ?2 AND ?3 > 0 AND (d.event_at, d.id) > (?5, ?6) ORDER BY d.event_at, d.id`,
+	selectDue + `WHERE d.kind = ?1 AND d.status = 1 AND d.status > 0 AND d.has_click = ?2 AND ?3 > 0 AND (d.event_at, d.id) > (?5, ?6) ORDER BY d.event_at DESC, d.id DESC`,
+}
+
+const (
+	retries = iota // of dueEvents
+	untried
+	newest
+)
+
+// steps shares a turn's room between what was not tried before, which comes
+// first, and retries, so that what fails again and again holds nobody up; and what
+// one of them leaves the other takes.
+func (c *claiming) steps(kind Kind, n int, take func(query, most int) (int, error)) error {
+	if c.want.probes(kind) {
+		_, err := take(newest, n)
+		return err
+	}
+	c.d.oddTurn = !c.d.oddTurn
+	half := (n + int(one(c.d.oddTurn))) / 2
+	first, err := take(untried, half)
+	if err != nil {
+		return err
+	}
+	again, err := take(retries, n-first)
+	if err != nil || first < half {
+		return err
+	}
+	_, err = take(untried, n-first-again)
+	return err
 }
 
 // queue is the rows of one of dueEvents.
@@ -250,22 +291,21 @@ func (r *deliveryRow) dest() []any {
 }
 
 func (c *claiming) events(kind Kind, click bool, n int) error {
-	for query := range dueEvents {
-		if n <= 0 {
-			return nil
+	return c.steps(kind, n, func(query, most int) (int, error) {
+		if most <= 0 {
+			return 0, nil
 		}
-		due, err := c.dueIn(queue{query, kind, click}, n)
+		due, err := c.dueIn(queue{query, kind, click}, most)
 		if err != nil {
-			return err
+			return 0, err
 		}
-		n -= len(due)
 		for _, r := range due {
 			if err := c.event(r); err != nil {
-				return err
+				return 0, err
 			}
 		}
-	}
-	return nil
+		return len(due), nil
+	})
 }
 
 // mostWaiting bounds how many conversions that wait a turn looks at, for each
@@ -325,7 +365,7 @@ func (c *claiming) some(query string, args []any, fn func(*sql.Rows) (more bool,
 func (c *claiming) event(r deliveryRow) error {
 	c.d.seq++
 	claim := Claim{
-		Kind: r.kind, Attempt: c.d.seq, Profile: r.profile, Attempts: r.attempts, Doubt: r.doubt,
+		Kind: r.kind, Attempt: c.d.seq, Profile: r.profile, Attempts: r.attempts, Doubt: r.doubt, Probe: c.want.probes(r.kind),
 		Delivery: r.id, Event: r.event, At: time.Unix(0, r.at), Payload: []byte(r.payload), prior: r,
 	}
 	if r.clickAt <= r.at {

@@ -6,48 +6,50 @@ import (
 )
 
 func (c *claiming) traitUpdates(exits bool, n int) error {
-	people, err := c.peopleDue(exits, n)
-	if err != nil {
-		return err
-	}
-	for _, p := range people {
-		if err := c.traitUpdate(p); err != nil {
-			return err
+	return c.steps(TraitUpdate, n, func(query, most int) (int, error) {
+		people, err := c.peopleDue(query, exits, most)
+		if err != nil {
+			return 0, err
 		}
-	}
-	return nil
+		for _, p := range people {
+			if err := c.traitUpdate(p); err != nil {
+				return 0, err
+			}
+		}
+		return len(people), nil
+	})
 }
 
 type dueTrait struct{ trait, profile int64 }
 
-func (c *claiming) peopleDue(exits bool, n int) ([]dueTrait, error) {
+// duePeople are those of whom something is due; to each of ?2, 0 is any trait.
+var duePeople = [...]string{
+	`SELECT v.trait_id, v.profile_id FROM trait_faults f JOIN trait_values v ON v.trait_id = f.trait_id AND v.profile_id = f.profile_id
+		WHERE f.next_attempt_at <= ?3 AND v.status IN (3, 5) AND v.is_exit = ?1 AND (?2 = 0 OR v.trait_id = ?2) ORDER BY f.next_attempt_at`,
+	`SELECT trait_id, profile_id FROM trait_values WHERE status = 1 AND status > 0 AND is_exit = ?1 AND (?2 = 0 OR trait_id = ?2) AND ?3 > 0 ORDER BY wanted_at`,
+	`SELECT trait_id, profile_id FROM trait_values WHERE status = 1 AND status > 0 AND is_exit = ?1 AND (?2 = 0 OR trait_id = ?2) AND ?3 > 0 ORDER BY wanted_at DESC`,
+}
+
+func (c *claiming) peopleDue(query int, exits bool, most int) (due []dueTrait, err error) {
 	only := int64(0)
 	if tr := c.d.traits[c.want.Trait]; tr != nil {
 		only = tr.id
 	} else if c.want.Trait != "" {
 		return nil, nil
 	}
-	var due []dueTrait
-	collect := func(rows *sql.Rows) (bool, error) {
+	if most <= 0 {
+		return nil, nil
+	}
+	return due, c.some(duePeople[query], []any{exits, only, c.now}, func(rows *sql.Rows) (bool, error) {
 		var r dueTrait
 		if err := rows.Scan(&r.trait, &r.profile); err != nil {
 			return false, err
 		}
-		if (only == 0 || r.trait == only) && c.take(r.profile) {
+		if c.take(r.profile) {
 			due = append(due, r)
 		}
-		return len(due) < n, nil
-	}
-	err := c.some(`SELECT v.trait_id, v.profile_id FROM trait_faults f JOIN trait_values v ON v.trait_id = f.trait_id AND v.profile_id = f.profile_id
-		WHERE f.next_attempt_at <= ?1 AND v.status IN (3, 5) AND v.is_exit = ?2 ORDER BY f.next_attempt_at`, []any{c.now, exits}, collect)
-	if err != nil || len(due) >= n {
-		return due, err
-	}
-	query, args := `SELECT trait_id, profile_id FROM trait_values WHERE status = 1 AND status > 0 AND is_exit = ?1 ORDER BY wanted_at`, []any{exits}
-	if only != 0 {
-		query, args = `SELECT trait_id, profile_id FROM trait_values WHERE status = 1 AND status > 0 AND is_exit = ?1 AND trait_id = ?2 ORDER BY wanted_at`, []any{exits, only}
-	}
-	return due, c.some(query, args, collect)
+		return len(due) < most, nil
+	})
 }
 
 // traitUpdate claims what is due of one person: everything, or the one trait
@@ -62,7 +64,7 @@ func (c *claiming) traitUpdate(p dueTrait) error {
 		return err
 	}
 	c.d.seq++
-	claim := Claim{Kind: TraitUpdate, Attempt: c.d.seq, Profile: p.profile, Person: prof.person}
+	claim := Claim{Kind: TraitUpdate, Attempt: c.d.seq, Profile: p.profile, Person: prof.person, Probe: c.want.probes(TraitUpdate)}
 	for _, old := range rows {
 		next := old
 		next.status, next.doubt = statusInFlight, true

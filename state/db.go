@@ -91,9 +91,11 @@ type DB struct {
 	stmts      map[string]*sql.Stmt
 	traits     map[string]*trait // by key; reloaded after a rollback
 	byID       map[int64]*trait
-	run        int64 // 0 outside a run
-	latest     int64 // what the clock showed at most, in this and earlier runs
-	version    int64 // of the file, as SQLite counts other processes' writes
+	used       map[bool]int // traits that count, of lists or not; nil: not counted so far
+	run        int64        // 0 outside a run
+	latest     int64        // what the clock showed at most, in this and earlier runs
+	restored   int64        // when the file was restored; 0: never
+	version    int64        // of the file, as SQLite counts other processes' writes
 	hashKey    []byte
 	barred     atomic.Pointer[barred]
 	profiles   known
@@ -107,8 +109,10 @@ type DB struct {
 	people     map[int64]bool       // profiles claimed in this run
 	passed     map[queue]position   // up to where conversions were found to wait
 	credit     [4]float64           // of the classes of the tracking host's queue
+	oddTurn    bool                 // the odd one of a turn is for what was not tried before
 	guards     Guards               // of the run
 	refuses    func(DueEvent) bool
+	feeds      func(source, key string) bool
 }
 
 // Open opens or makes a state file, migrates an older schema and checks the

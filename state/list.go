@@ -141,7 +141,7 @@ func (l *List) Apply(ctx context.Context) (v Verdict, err error) {
 
 // begin registers the generation as applying, or says why the list is ignored.
 func (l *List) begin(t *tx) (ignored, err error) {
-	tr, err := t.trait(l.info.Trait)
+	tr, err := t.trait(l.info.Trait, true)
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ type merge struct {
 }
 
 func newMerge(ctx context.Context, t *tx, l *List) (*merge, error) {
-	tr, err := t.trait(l.info.Trait)
+	tr, err := t.trait(l.info.Trait, true)
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ import (
 
 // RunInfo describes a run that begins.
 type RunInfo struct {
-	Kind        string // run, adopt, resync
+	Kind        string // run, adopt, plan
 	Version     string
 	Fingerprint string          // of mapping and configuration: what another one refused is tried again
 	Unknown     map[Kind]Policy // for events whose answer never came
@@ -22,7 +22,8 @@ type RunInfo struct {
 	Guards      Guards
 	Routes      []Route // what the configuration sends of messages; nil: not said
 	People      PeopleRules
-	Refuses     func(DueEvent) bool // whether our own rules keep an event from being sent, asked while the state is locked; nil: they keep none
+	Feeds       func(source, key string) bool // whether a source feeds a trait, by the configuration; nil: all do
+	Refuses     func(DueEvent) bool           // whether our own rules keep an event from being sent, asked while the state is locked; nil: they keep none
 }
 
 // BeginRun opens a run: it ends one that died, turns what that left in flight
@@ -35,6 +36,9 @@ func (d *DB) BeginRun(ctx context.Context, info RunInfo) (run int64, err error) 
 			return err
 		}
 		if _, err := t.exec(`UPDATE runs SET ended_at = heartbeat_at, note = 'the process ended without a word' WHERE ended_at IS NULL`); err != nil {
+			return err
+		}
+		if _, err := t.get(`SELECT coalesce(max(started_at), 0) FROM runs WHERE kind = ?`, []any{restoreKind}, &d.restored); err != nil {
 			return err
 		}
 		if err := t.setClock(); err != nil {
@@ -61,7 +65,7 @@ func (d *DB) BeginRun(ctx context.Context, info RunInfo) (run int64, err error) 
 	}
 	clear(d.open)
 	clear(d.people)
-	d.guards, d.refuses = info.Guards, info.Refuses
+	d.guards, d.refuses, d.feeds, d.used = info.Guards, info.Refuses, info.Feeds, nil
 	d.credit = [4]float64{}
 	return run, nil
 }

@@ -50,6 +50,7 @@ type Outcome struct {
 	QueuedURI   string    // of a delivered conversion
 	Requests    int       // HTTP requests made
 	Throttled   bool      // the host answered 429
+	Odd         bool      // the host answered as it answers no delivery: of itself, that tells nothing of this one
 	Warnings    []Warning // impact.com's remarks on a request that it took
 	Notes       []string  // counted by word, e.g. text_cut
 	Asked       int       // HTTP requests to the tracking host beside these, for the click of an install

@@ -256,7 +256,7 @@ func (s *storing) change(it *Item) error {
 		s.countRun("unusable_value", 1)
 		return nil
 	}
-	tr, err := s.trait(c.Trait)
+	tr, err := s.trait(c.Trait, false)
 	if errors.Is(err, ErrTooManyTraits) || errors.Is(err, errOtherClass) { // anybody can send one such message: it must not stop the others
 		return s.reject([]Rejected{{Source: s.source, Object: s.name, Line: it.Line, Reason: err.Error()}})
 	}
@@ -291,12 +291,42 @@ func (s *storing) change(it *Item) error {
 		s.countRun("late", 1)
 		return nil
 	}
+	passed := s.mayBeTold(&old, c, at)
+	if passed {
+		next.doubt, next.sent = true, sql.NullString{String: trueText, Valid: true}
+	}
 	if old.exists && !next.newerThan(&old) {
 		s.countRun("late", 1)
-		return nil
+		if !passed {
+			return nil
+		}
+		return s.doubted(old)
 	}
 	s.changed[tr] = max(s.changed[tr], at)
 	return s.move(old, next, c)
+}
+
+// mayBeTold reports whether a true that passes by may have been told to
+// impact.com by what a restore has undone: a message from before it, of a person
+// to whom nothing was said since.
+func (s *storing) mayBeTold(old *traitRow, c *Change, at int64) bool {
+	if at > s.d.restored || c.Trait.Class != Audience || c.Cleared || c.Value != trueText || old.status == statusInFlight {
+		return false
+	}
+	return !old.doubt && (!old.delivered.Valid || old.deliveredAt.Int64 < s.d.restored/int64(time.Millisecond))
+}
+
+// doubted sets doubt on a row whose wanted value stays.
+func (s *storing) doubted(old traitRow) error {
+	next := old
+	next.doubt, next.sent = true, sql.NullString{String: trueText, Valid: true}
+	if next.status == statusSettled {
+		if next = next.moved(); next.status == statusPending && s.guardOf(next.trait).awaits(&next) {
+			next.status = statusHeld
+		}
+	}
+	s.countMove(old, next)
+	return s.put(old, next)
 }
 
 // move stores a row whose wanted value may have moved. A newer message of the
@@ -306,6 +336,10 @@ func (s *storing) change(it *Item) error {
 func (s *storing) move(old, next traitRow, c *Change) error {
 	if old.exists && old.wanted == next.wanted {
 		next.status = old.status
+		if next.due() && old.status == statusSettled { // by a doubt
+			next.status = statusPending
+			s.countMove(old, next)
+		}
 		next.wantedAt, next.orderedAt = old.wantedAt, sql.NullInt64{Int64: next.wantedAt, Valid: next.wantedAt > old.wantedAt}
 		s.countRun("unchanged", 1)
 		return s.put(old, next)

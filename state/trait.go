@@ -304,7 +304,7 @@ func (t *tx) loadTraits() error {
 	if err != nil {
 		return err
 	}
-	t.d.traits = traits
+	t.d.traits, t.d.used = traits, nil
 	t.d.index()
 	return t.each(`SELECT t.key, c.space_id, c.computation_id, c.approved_at IS NOT NULL FROM computations c JOIN traits t ON t.id = c.trait_id`, nil, func(rows *sql.Rows) error {
 		var key string
@@ -327,72 +327,6 @@ func (d *DB) index() {
 // ordered gives the traits by key. It costs a sort: not for hot paths.
 func (d *DB) ordered() []*trait {
 	return slices.SortedFunc(maps.Values(d.traits), func(a, b *trait) int { return cmp.Compare(a.key, b.key) })
-}
-
-// TraitInfo describes a trait as an input names it.
-type TraitInfo struct {
-	Key           string
-	Name          string
-	Class         Class
-	SpaceID       string
-	ComputationID string
-	Authority     Authority // from the configuration; "" where it says nothing
-}
-
-// ErrTooManyTraits says that a trait key is one too many. Nobody has so many:
-// something else stands where a key should.
-var ErrTooManyTraits = errors.New("too many trait keys")
-
-const mostTraits = 10_000
-
-// trait finds or makes a trait.
-func (t *tx) trait(info TraitInfo) (*trait, error) {
-	if err := t.loadTraits(); err != nil {
-		return nil, err
-	}
-	tr, ok := t.d.traits[info.Key]
-	if !ok {
-		if len(t.d.traits) >= mostTraits {
-			return nil, fmt.Errorf("%w: there are %d, and %q would be one more; narrow traits.include", ErrTooManyTraits, mostTraits, info.Key)
-		}
-		id, err := t.insert(`INSERT INTO traits (key, name, class, authority, created_at) VALUES (?, ?, ?, ?, ?)`,
-			info.Key, info.Name, info.Class, info.Authority, t.now)
-		if err != nil {
-			return nil, err
-		}
-		tr = &trait{id: id, key: info.Key, class: info.Class, authority: info.Authority, computations: map[computation]bool{}}
-		t.d.traits[info.Key] = tr
-		t.d.byID[tr.id] = tr
-		return tr, nil
-	}
-	if tr.class != info.Class {
-		return nil, fmt.Errorf("%w: %q is known as %s, and this says %s: give one of them another key", errOtherClass, info.Key, tr.class, info.Class)
-	}
-	if tr.authority != info.Authority {
-		tr.authority = info.Authority
-		if _, err := t.exec(`UPDATE traits SET authority = ? WHERE id = ?`, info.Authority, tr.id); err != nil {
-			return nil, err
-		}
-	}
-	return tr, nil
-}
-
-// feed notes that a list or a stream of messages of some source feeds a trait,
-// and refuses two feeds of which nothing says who counts.
-func (t *tx) feed(tr *trait, source string, list bool) error {
-	have, other, column := &tr.changesSource, tr.listSource, "changes_source"
-	if list {
-		have, other, column = &tr.listSource, tr.changesSource, "list_source"
-	}
-	if other != "" && tr.authority == "" {
-		return fmt.Errorf("%w: %q comes as full lists and as messages (sources %q and %q); set authority: list, changes or latest for it", ErrAuthority, tr.key, source, other)
-	}
-	if *have == source {
-		return nil
-	}
-	*have = source
-	_, err := t.exec(`UPDATE traits SET `+column+` = ? WHERE id = ?`, source, tr.id)
-	return err
 }
 
 func unix(at time.Time) int64 {

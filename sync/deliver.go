@@ -28,8 +28,9 @@ type dispatch struct {
 	jobs     chan state.Claim
 	outcomes chan state.Outcome
 	lead     lead
-	open     int  // claimed and not settled
-	full     bool // the last turn gave all that was asked for
+	open     int             // claimed and not settled
+	odd      []state.Outcome // of them: answered oddly, and it is not known yet what that means
+	full     bool            // the last turn gave all that was asked for
 	asked    state.Want
 	lastSend time.Time
 	asking   asking
@@ -111,11 +112,14 @@ func (d *dispatch) loop(ctx context.Context, giveUp context.CancelCauseFunc) err
 		for _, c := range claims {
 			d.jobs <- c
 		}
-		if d.open == 0 && len(claims) == 0 {
-			if more, err := d.idle(ctx); err != nil || !more {
+		if d.open == len(d.odd) && len(claims) == 0 {
+			if settled = d.exhausted(d.stopped(ctx) != ""); len(settled) > 0 {
+				continue
+			}
+			more, err := d.idle(ctx)
+			if settled = d.exhausted(!more); err != nil || !more && len(settled) == 0 {
 				return err
 			}
-			settled = nil
 			continue
 		}
 		settled = d.collect()
@@ -181,9 +185,10 @@ func (d *dispatch) stopped(ctx context.Context) string {
 
 // want is the room for new claims: workers and rates allowing.
 func (d *dispatch) want() state.Want {
-	room := max(d.Workers+d.lead.ahead(d.Workers)-d.open, 0)
+	room := max(d.Workers+d.lead.ahead(d.Workers)-d.open+len(d.odd), 0)
 	w := state.Want{
 		Trait: d.options.Trait, People: d.options.People, Coalesce: d.Coalesce, AttributionWait: d.AttributionWait, Kinds: d.Unknown,
+		ProbePageLoads: d.limits.tracking.probing(), ProbeConversions: d.limits.api.probing(),
 	}
 	w.Conversions = min(room, d.limits.api.room())
 	if d.eventsGap {
@@ -202,14 +207,19 @@ func (d *dispatch) collect() []state.Outcome {
 	var group []state.Outcome
 	timer := time.NewTimer(tick)
 	defer timer.Stop()
-	for len(group) < groupSize && len(group) < d.open {
+	for len(group) < groupSize && len(group) < d.open-len(d.odd) {
 		select {
 		case o := <-d.outcomes:
 			if len(group) == 0 {
 				timer.Reset(groupWait)
 			}
 			d.note(&o)
-			group = append(group, o)
+			if o.Odd {
+				d.odd = append(d.odd, o)
+			} else {
+				group = append(group, o)
+			}
+			group = append(group, d.decided(false)...)
 			if d.full && len(group) >= d.Workers && len(d.jobs) < d.Workers {
 				return group // the workers are about to run dry
 			}
@@ -225,12 +235,54 @@ const grace = 10 * time.Second
 
 // note watches the stream of outcomes for what concerns a whole host.
 func (d *dispatch) note(o *state.Outcome) {
-	if o.Result != state.Unsent {
+	if o.Result != state.Unsent || o.Odd {
 		d.lastSend = d.now()
 	}
 	h := d.limits.of(o.Claim.Kind.Host())
 	h.settled(o.Requests)
 	h.watch(o)
+}
+
+// oddTries is how often a delivery is answered oddly, while others are taken,
+// until it is refused.
+const oddTries = 3
+
+// decided gives the odd outcomes of which it is known by now what they mean. Of
+// a host that takes others they are about their delivery: it is tried again
+// later, and refused in the end. Of one that is stopped they are about the host,
+// and nothing was tried. At the end of a run all go, to be tried later.
+func (d *dispatch) decided(end bool) (group []state.Outcome) {
+	rest := d.odd[:0]
+	for _, o := range d.odd {
+		known, stopped, sure := d.limits.of(o.Claim.Kind.Host()).decided()
+		switch {
+		case !known && !end:
+			rest = append(rest, o)
+			continue
+		case stopped:
+			o.Result = state.Unsent
+		case o.Doubt: // it may have been taken: to refuse it would be a guess
+			o.Result, o.Next = state.Unknown, d.backoff(o.Claim.Attempts)
+		case sure && o.Claim.Attempts+1 >= oddTries:
+			o.Result, o.Class = state.Refused, "other"
+		default:
+			o.Result, o.Next = state.RetryLater, d.backoff(o.Claim.Attempts)
+		}
+		group = append(group, o)
+	}
+	d.odd = rest
+	return group
+}
+
+// exhausted is for when no answer is awaited and nothing can be claimed.
+func (d *dispatch) exhausted(end bool) []state.Outcome {
+	if d.asked.PageLoads > 0 {
+		d.limits.tracking.exhausted()
+	}
+	if d.asked.Conversions > 0 {
+		d.limits.api.exhausted()
+	}
+	return d.decided(end)
 }
 
 // stopWith ends the run for a reason that every request shares. The first one

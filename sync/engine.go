@@ -119,11 +119,28 @@ func (e *Engine) begin(ctx context.Context, kind string) (int64, error) {
 	return e.State.BeginRun(ctx, state.RunInfo{
 		Kind: kind, Version: e.Version, Fingerprint: e.Mapper.Fingerprint(), Unknown: e.Unknown, KeepEvents: e.keepEvents(), Guards: e.Guards, Routes: e.routes(),
 		People: state.PeopleRules{Fingerprint: nobody.Fingerprint(), Usable: nobody.Usable, Trusted: nobody.Trusted},
+		Feeds:  e.feeds,
 		Refuses: func(ev state.DueEvent) bool {
 			why, err := e.refusal(ctx, &dec, ev)
 			return err == nil && why != ""
 		},
 	})
+}
+
+// chooser is a source that takes some trait keys only.
+type chooser interface {
+	Includes(key string) bool
+}
+
+// feeds reports whether a source feeds a trait.
+func (e *Engine) feeds(name, key string) bool {
+	for _, f := range e.Feeds {
+		if f.Name() == name {
+			c, chooses := f.Source.(chooser)
+			return !chooses || c.Includes(key)
+		}
+	}
+	return false
 }
 
 // keepEvents is how long an event may come again: privacy deletions rewrite

@@ -65,7 +65,7 @@ func ExitCode(err error) int {
 		return ExitCredentials
 	case errors.Is(err, state.ErrLocked):
 		return ExitLocked
-	case errors.Is(err, ErrConfig), errors.Is(err, state.ErrAuthority), errors.Is(err, state.ErrHashKey), errors.Is(err, state.ErrTooManyTraits):
+	case errors.Is(err, ErrConfig), errors.Is(err, state.ErrAuthority), errors.Is(err, state.ErrHashKey):
 		return ExitUsage
 	case errors.Is(err, ErrTerminated), errors.Is(err, context.DeadlineExceeded):
 		return ExitUnfinished

@@ -112,7 +112,7 @@ func (d *dispatch) ask(run, ctx context.Context, params impactapi.Params, o *sta
 func (d *dispatch) unanswered(ctx context.Context, api *impactapi.Error, err error) {
 	switch {
 	case ctx.Err() != nil:
-	case api != nil && concernsAll(api):
+	case api != nil && (odd(api) || credentials(api)):
 		d.stopAsking("the tracking host does not take /AppInstall", err)
 	case d.asking.failures.Add(1) >= mostFailures:
 		d.stopAsking("the tracking host does not answer /AppInstall", err)

@@ -101,6 +101,9 @@ func (h *hostLimit) room() int {
 		return 0
 	}
 	n := h.pace.room(now)
+	if h.breaker.probing {
+		n = min(n, mostProbes-h.breaker.probes)
+	}
 	left, known := h.left(now)
 	if known {
 		n = min(n, left-h.open)
@@ -131,12 +134,15 @@ func (h *hostLimit) left(now time.Time) (n int, known bool) {
 }
 
 // quiet reports whether a request that was claimed already must not go out.
-func (h *hostLimit) quiet() bool {
+func (h *hostLimit) quiet() bool { return h.keeps(true) }
+
+// keeps is quiet of a claim, which is a probe or not.
+func (h *hostLimit) keeps(probe bool) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := h.now()
 	left, known := h.left(now)
-	return h.breaker.err != nil || now.Before(h.quota.PausedUntil) || known && left == 0
+	return h.breaker.probing && !probe || h.breaker.err != nil || now.Before(h.quota.PausedUntil) || known && left == 0
 }
 
 // wait is how long until there is room, and what stands in the way; 0 when
@@ -168,6 +174,9 @@ func (h *hostLimit) claimed(n int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.open += n
+	if h.breaker.probing {
+		h.breaker.probes += n
+	}
 	h.pace.take(n, h.now())
 }
 

@@ -25,6 +25,10 @@ func (p *pass) readList(ctx context.Context, f Feed, in source.Input) error {
 		p.Log.Warn("a list is ignored", "source", f.Name(), "trait", in.Key, "objects", objectNames(in), "why", err)
 		return nil
 	}
+	if errors.Is(err, state.ErrTooManyTraits) { // the others go on
+		p.Log.Error("a list cannot be used", "source", f.Name(), "trait", in.Key, "objects", objectNames(in), "why", err)
+		return stored(p.State.Reject(ctx, []state.Rejected{{Source: f.Name(), Object: objectNames(in), Reason: "list not used: " + err.Error()}}))
+	}
 	if err != nil {
 		return stored(err)
 	}

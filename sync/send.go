@@ -20,7 +20,7 @@ import (
 func (d *dispatch) work(ctx, sending context.Context) {
 	dec := segment.Decoder{Placeholders: d.Mapper.Placeholders()}
 	for c := range d.jobs {
-		if d.stopped(ctx) != "" || d.limits.of(c.Kind.Host()).quiet() {
+		if d.stopped(ctx) != "" || d.limits.of(c.Kind.Host()).keeps(c.Probe) {
 			d.outcomes <- state.Outcome{Claim: c, Result: state.Unsent}
 			continue
 		}
@@ -197,9 +197,11 @@ func (d *dispatch) failed(o state.Outcome, err error) state.Outcome {
 	limit := d.limits.of(o.Claim.Kind.Host())
 	limit.learnFrom(api)
 	switch {
-	case concernsAll(api):
+	case credentials(api):
 		o.Result = state.Unsent // not this delivery's fault: nothing is marked refused
 		d.stop(api, o.Claim.Kind)
+	case odd(api):
+		o.Result, o.Odd = state.Unsent, true // until it is known whether the host takes others
 	case impactapi.Retryable(err):
 		o.Result = state.RetryLater
 		if o.Doubt {
@@ -217,25 +219,38 @@ func (d *dispatch) failed(o state.Outcome, err error) state.Outcome {
 	return o
 }
 
-// concernsAll reports whether every other request would be answered so: the
-// credentials or their scope, or a server that is not impact.com's. An unclear
-// answer may concern one person alone; if all are answered alike, the breaker sees it.
-func concernsAll(api *impactapi.Error) bool {
-	switch api.Status {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed:
+// odd reports whether an answer may be about this delivery, or about every
+// other one too: a server that is not impact.com's, or something in between.
+// Where impact.com says what is wrong with which parameter, it is a refusal.
+func odd(api *impactapi.Error) bool {
+	switch s := api.Status; {
+	case len(api.Fields) > 0 || s == 0:
+		return false
+	case s < http.StatusBadRequest:
+		return true
+	case s >= http.StatusInternalServerError:
+		return false
+	default:
+		switch s {
+		case http.StatusBadRequest, http.StatusPaymentRequired, http.StatusConflict, http.StatusUnprocessableEntity, // of the request itself
+			http.StatusRequestTimeout, http.StatusTooManyRequests: // for now
+			return false
+		}
 		return true
 	}
-	return api.Status >= http.StatusMultipleChoices && api.Status < http.StatusBadRequest
 }
 
-// stop ends the run for a reason that every other request shares.
+// credentials reports whether an answer is about the account, and so about every
+// other request too.
+func credentials(api *impactapi.Error) bool {
+	return api.Status == http.StatusUnauthorized || api.Status == http.StatusForbidden
+}
+
+// stop ends the run: of credentials every other request would hear the same.
 func (d *dispatch) stop(api *impactapi.Error, kind state.Kind) {
-	err := fmt.Errorf("%w: check trackingURL and apiURL: a wrong base answers so; nothing was marked refused", api)
-	if api.Status == http.StatusUnauthorized || api.Status == http.StatusForbidden {
-		err = credentialsError(api)
-		if kind.Host() == state.HostTracking {
-			err = fmt.Errorf("%w: %w; page loads need no credentials: something in between refuses, a firewall or a proxy, or trackingURL is wrong", ErrCredentials, api)
-		}
+	err := credentialsError(api)
+	if kind.Host() == state.HostTracking {
+		err = fmt.Errorf("%w: %w; page loads need no credentials: something in between refuses, a firewall or a proxy, or trackingURL is wrong", ErrCredentials, api)
 	}
 	d.stopWith(err)
 }

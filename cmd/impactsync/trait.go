@@ -53,8 +53,8 @@ func (a *app) resyncCommand() *cobra.Command {
 		Use:   "resync KEY",
 		Short: "Say again everything that impact.com was told of a trait",
 		Long: `Set doubt on every value of this trait that impact.com was ever told, so that the
-next run says it again: members as true, those who left as an explicit false.
-Nothing is forgotten.` + exits("done", exitFailLine, exitLockLine, exitStateLine, "64  usage or configuration, or a key that the state does not know"),
+next run says it again: members as true, those who left as an explicit false. What
+waits for a retry goes at once; what is refused or held stays so. Nothing is forgotten.` + exits("done", exitFailLine, exitLockLine, exitStateLine, "64  usage or configuration, or a key that the state does not know"),
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.locked(c.Context(), func(db *state.DB) error {

@@ -127,7 +127,7 @@ func (s *Source) skip(m *segment.Message, change *segment.TraitChange) string {
 	switch {
 	case m.Type == "delete":
 		return "" // whoever asks to be deleted is, whatever else the message says
-	case change != nil && !s.included(change.Key):
+	case change != nil && !s.Includes(change.Key):
 		return SkipTrait
 	case !at.IsZero() && at.Before(s.cfg.StartAt):
 		return SkipBeforeStart
@@ -137,7 +137,8 @@ func (s *Source) skip(m *segment.Message, change *segment.TraitChange) string {
 	return ""
 }
 
-func (s *Source) included(key string) bool {
+// Includes reports whether changes of a trait count.
+func (s *Source) Includes(key string) bool {
 	match := func(pattern string) bool {
 		ok, _ := path.Match(pattern, key)
 		return ok

@@ -1,0 +1,106 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+)
+
+// TraitInfo describes a trait as an input names it.
+type TraitInfo struct {
+	Key           string
+	Name          string
+	Class         Class
+	SpaceID       string
+	ComputationID string
+	Authority     Authority // from the configuration; "" where it says nothing
+}
+
+// ErrTooManyTraits says that a trait key is one too many. Nobody has so many:
+// something else stands where a key should.
+var ErrTooManyTraits = errors.New("too many trait keys")
+
+const mostTraits = 10_000
+
+// room is an error where a trait key more would be one too many of those that
+// come as lists, or as messages. Anybody can send messages with keys: they must
+// take no list's place. Keys that no input feeds any more do not count.
+func (t *tx) room(key string, list bool) error {
+	if len(t.d.traits) < mostTraits {
+		return nil
+	}
+	if t.d.used == nil {
+		t.d.used = map[bool]int{}
+		for _, tr := range t.d.traits {
+			t.d.used[tr.listSource != ""] += int(one(t.d.feeds == nil || tr.fed(t.d.feeds)))
+		}
+	}
+	switch {
+	case t.d.used[list] < mostTraits:
+		return nil
+	case list:
+		return fmt.Errorf("%w: there are %d of lists, and %q would be one more; take some lists away", ErrTooManyTraits, mostTraits, key)
+	}
+	return fmt.Errorf("%w: there are %d, and %q would be one more; narrow traits.include", ErrTooManyTraits, mostTraits, key)
+}
+
+// fed reports whether one of the inputs that fed a trait does so by today's
+// configuration.
+func (tr *trait) fed(by func(source, key string) bool) bool {
+	if tr.listSource == "" && tr.changesSource == "" {
+		return true
+	}
+	return tr.listSource != "" && by(tr.listSource, tr.key) || tr.changesSource != "" && by(tr.changesSource, tr.key)
+}
+
+// trait finds or makes a trait, which a list or a message names.
+func (t *tx) trait(info TraitInfo, list bool) (*trait, error) {
+	if err := t.loadTraits(); err != nil {
+		return nil, err
+	}
+	tr, ok := t.d.traits[info.Key]
+	if !ok {
+		if err := t.room(info.Key, list); err != nil {
+			return nil, err
+		}
+		id, err := t.insert(`INSERT INTO traits (key, name, class, authority, created_at) VALUES (?, ?, ?, ?, ?)`,
+			info.Key, info.Name, info.Class, info.Authority, t.now)
+		if err != nil {
+			return nil, err
+		}
+		tr = &trait{id: id, key: info.Key, class: info.Class, authority: info.Authority, computations: map[computation]bool{}}
+		t.d.traits[info.Key] = tr
+		t.d.byID[tr.id] = tr
+		if t.d.used != nil {
+			t.d.used[list]++
+		}
+		return tr, nil
+	}
+	if tr.class != info.Class {
+		return nil, fmt.Errorf("%w: %q is known as %s, and this says %s: give one of them another key", errOtherClass, info.Key, tr.class, info.Class)
+	}
+	if tr.authority != info.Authority {
+		tr.authority = info.Authority
+		if _, err := t.exec(`UPDATE traits SET authority = ? WHERE id = ?`, info.Authority, tr.id); err != nil {
+			return nil, err
+		}
+	}
+	return tr, nil
+}
+
+// feed notes that a list or a stream of messages of some source feeds a trait,
+// and refuses two feeds of which nothing says who counts.
+func (t *tx) feed(tr *trait, source string, list bool) error {
+	have, other, column := &tr.changesSource, tr.listSource, "changes_source"
+	if list {
+		have, other, column = &tr.listSource, tr.changesSource, "list_source"
+	}
+	if other != "" && tr.authority == "" {
+		return fmt.Errorf("%w: %q comes as full lists and as messages (sources %q and %q); set authority: list, changes or latest for it", ErrAuthority, tr.key, source, other)
+	}
+	if *have == source {
+		return nil
+	}
+	*have = source
+	_, err := t.exec(`UPDATE traits SET `+column+` = ? WHERE id = ?`, source, tr.id)
+	return err
+}
