@@ -34,11 +34,19 @@ func usage(hint, format string, args ...any) error {
 // exitCode is an error's exit code.
 func exitCode(err error) int {
 	var f *failure
-	if errors.As(err, &f) {
+	if errors.As(err, &f) && !exhausted(err) {
 		return f.code
 	}
 	return impactsync.ExitCode(err)
 }
+
+// exhausted reports whether the process, or the machine, had no file left to
+// open: that is no fault of the configuration or of the state.
+func exhausted(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
+}
+
+const filesHint = "too many files are open: raise the limit (ulimit -n, LimitNOFILE) or look for what holds them, then run again; nothing is lost"
 
 // fail prints an error and what to do about it, and gives its exit code.
 func (a *app) fail(err error) int {
@@ -95,6 +103,9 @@ var hints = []struct {
 
 func hintFor(err error) string {
 	var f *failure
+	if exhausted(err) {
+		return filesHint
+	}
 	if errors.As(err, &f) && f.hint != "" {
 		return f.hint
 	}
