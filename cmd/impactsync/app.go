@@ -29,7 +29,7 @@ type app struct {
 
 // run is the program: it gives the exit code.
 func run(args []string) int {
-	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, terminal: term.IsTerminal(int(os.Stderr.Fd()))}
+	a := &app{stdin: os.Stdin, stdout: telemetry.Plain(os.Stdout), stderr: os.Stderr, terminal: term.IsTerminal(int(os.Stderr.Fd()))}
 	a.log = telemetry.Logger(a.stderr, a.terminal)
 	root := a.command()
 	root.SetArgs(args)

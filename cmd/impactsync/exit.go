@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/impactsync/impactsync/cmd/internal/config"
+	"github.com/impactsync/impactsync/cmd/internal/telemetry"
 	"github.com/impactsync/impactsync/state"
 	impactsync "github.com/impactsync/impactsync/sync"
 	"github.com/impactsync/impactsync/sync/source"
@@ -60,11 +61,11 @@ func (a *app) fail(err error) int {
 			Hint     string `json:"hint,omitempty"`
 			ExitCode int    `json:"exit_code"`
 		}{err.Error(), hint, code}
-		_ = json.NewEncoder(a.stderr).Encode(out) // nobody is left to tell
+		_ = json.NewEncoder(telemetry.Plain(a.stderr)).Encode(out) // nobody is left to tell
 		return code
 	}
 	for line := range strings.Lines(err.Error()) {
-		fmt.Fprintln(a.stderr, "impactsync:", strings.TrimRight(line, "\n"))
+		fmt.Fprintln(a.stderr, "impactsync:", plain(strings.TrimRight(line, "\n")))
 	}
 	if hint != "" {
 		fmt.Fprintln(a.stderr, "impactsync: hint:", hint)
