@@ -3,7 +3,11 @@
 #
 #   docker build --build-arg VERSION=v0.1.0 -t registry.example.com/impactsync:v0.1.0 .
 
-FROM golang:1.26-bookworm AS build
+# A tag can be moved; a digest cannot. To pin the base, look its digest up with
+# docker buildx imagetools inspect golang:1.26-bookworm, and build with
+#   --build-arg GO_IMAGE=golang:1.26-bookworm@sha256:...
+ARG GO_IMAGE=golang:1.26-bookworm
+FROM ${GO_IMAGE} AS build
 WORKDIR /src
 
 # Modules first: this layer changes only when they do.

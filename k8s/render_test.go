@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/util/yaml"
@@ -37,6 +38,7 @@ type manifests struct {
 	config   []*corev1.ConfigMap
 	claims   []*corev1.PersistentVolumeClaim
 	accounts []*corev1.ServiceAccount
+	networks []*networkingv1.NetworkPolicy
 }
 
 // decode reads manifests strictly: an unknown or doubled field is an error, and so is a kind that we do not expect.
@@ -74,6 +76,8 @@ func (m *manifests) add(object runtime.Object) error {
 		m.claims = append(m.claims, o)
 	case *corev1.ServiceAccount:
 		m.accounts = append(m.accounts, o)
+	case *networkingv1.NetworkPolicy:
+		m.networks = append(m.networks, o)
 	default:
 		return fmt.Errorf("nobody expects a %T here", object)
 	}

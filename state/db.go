@@ -10,6 +10,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/mattn/go-sqlite3"
@@ -283,6 +284,9 @@ func classify(path string, err error) error {
 	var se sqlite3.Error
 	if err == nil || !errors.As(err, &se) {
 		return err
+	}
+	if se.SystemErrno == syscall.EMFILE || se.SystemErrno == syscall.ENFILE {
+		return fmt.Errorf("open %s: %w: %w", path, se.SystemErrno, err)
 	}
 	switch se.Code {
 	case sqlite3.ErrNotADB:

@@ -167,7 +167,9 @@ func (d *dispatch) progressOf(settled []state.Outcome) {
 			n++
 		}
 	}
-	d.Progress.add(n)
+	if len(settled) > 0 { // a turn without outcomes is no sign of life: requests may hang
+		d.Progress.add(n)
+	}
 }
 
 // stopped says why nothing new is to be claimed, or "".
@@ -322,6 +324,7 @@ func (d *dispatch) idle(ctx context.Context) (more bool, err error) {
 		return false, nil
 	}
 	sleep(ctx, min(max(next.Sub(d.now()), 10*time.Millisecond), time.Second))
+	d.Progress.add(0)
 	return true, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 
 	"github.com/impactsync/impactsync/state"
 )
@@ -59,6 +60,8 @@ func ExitCode(err error) int {
 		return ExitOK
 	case errors.Is(err, ErrInterrupted):
 		return ExitInterrupted
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE): // whatever could not be opened is none the worse
+		return ExitFailed
 	case errors.Is(err, state.ErrUnusable), errors.Is(err, state.ErrNewer), errors.Is(err, state.ErrBound):
 		return ExitState
 	case errors.Is(err, ErrCredentials):

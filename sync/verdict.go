@@ -140,6 +140,7 @@ func (p *pass) lookUp(ctx context.Context, due []state.Lookup) (more bool, err e
 	p.limits.api.claimed(len(due))
 	workers := iter.Mapper[state.Lookup, lookupResult]{MaxGoroutines: p.Workers}
 	results := workers.Map(due, func(l *state.Lookup) lookupResult { return p.lookUpOne(ctx, *l) })
+	p.Progress.add(0)
 	found := make([]state.Finding, len(results))
 	more = true
 	for i, r := range results {

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/impactsync/impactsync/cmd/internal/telemetry"
+	"github.com/impactsync/impactsync/sync/daemon"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
@@ -19,15 +20,16 @@ type app struct {
 	terminal       bool // stderr is one
 	log            *slog.Logger
 
-	config  string // --config
-	json    bool   // --json
-	network bool   // --allow-network-filesystem
-	started bool   // a command took over from the parsing of the command line
+	config  string        // --config
+	json    bool          // --json
+	network bool          // --allow-network-filesystem
+	pulse   *daemon.Pulse // of the daemon's runs; nil without one
+	started bool          // a command took over from the parsing of the command line
 }
 
 // run is the program: it gives the exit code.
 func run(args []string) int {
-	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, terminal: term.IsTerminal(int(os.Stderr.Fd()))}
+	a := &app{stdin: os.Stdin, stdout: telemetry.Plain(os.Stdout), stderr: os.Stderr, terminal: term.IsTerminal(int(os.Stderr.Fd()))}
 	a.log = telemetry.Logger(a.stderr, a.terminal)
 	root := a.command()
 	root.SetArgs(args)

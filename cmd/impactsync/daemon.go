@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/impactsync/impactsync/cmd/internal/telemetry"
 	"github.com/impactsync/impactsync/sync/daemon"
 	"github.com/spf13/cobra"
+	"golang.org/x/net/netutil"
 )
 
 func (a *app) daemonCommand() *cobra.Command {
@@ -24,8 +26,8 @@ tick that comes while a run goes on is skipped. Each run reads the configuration
 anew, so that new credentials count; schedule and time zone hold until a restart. The
 state is held during a run only.
 
-/healthz answers 200 as long as the daemon is up; /metrics is for
-Prometheus. Runs end as they would by themselves: their exit codes are in the log, in
+/healthz answers 200, and 503 with the reason while a run hangs: without a sign of
+life for 30 minutes, or for 2 beyond its deadline. /metrics is for Prometheus. Runs end as they would by themselves: their exit codes are in the log, in
 the metrics and in impactsync status.
 
 SIGTERM and SIGINT stop in good order: what is under way is answered and settled.` +
@@ -48,6 +50,7 @@ func (a *app) daemon(ctx context.Context, listen string, n narrow) error {
 		return usage("an IANA name such as Europe/Berlin", "timeZone: %w", err)
 	}
 	metrics := telemetry.NewMetrics(build())
+	a.pulse = &daemon.Pulse{}
 	d, err := daemon.New(daemon.Config{
 		Schedule: cfg.Schedule, Location: zone, Log: a.log,
 		Run: func(ctx context.Context) error { return a.scheduled(ctx, n, metrics) },
@@ -62,14 +65,16 @@ func (a *app) daemon(ctx context.Context, listen string, n narrow) error {
 	if err != nil {
 		return fmt.Errorf("start the daemon: %w", err)
 	}
-	wait := a.serve(ctx, l, handler(metrics))
+	wait := a.serve(ctx, l, handler(metrics, a.pulse))
 	d.Run(ctx)
 	return wait()
 }
 
 // scheduled is one run of the daemon.
 func (a *app) scheduled(ctx context.Context, n narrow, metrics *telemetry.Metrics) error {
+	a.pulse.Begin(n.deadline)
 	report, err := a.run(ctx, n)
+	a.pulse.End()
 	err = outcome(report, err)
 	code := exitCode(err)
 	metrics.Ran(report, code, time.Now())
@@ -79,16 +84,30 @@ func (a *app) scheduled(ctx context.Context, n narrow, metrics *telemetry.Metric
 	return err
 }
 
-func handler(metrics *telemetry.Metrics) http.Handler {
+func handler(metrics *telemetry.Metrics, pulse *daemon.Pulse) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		if err := pulse.Check(); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	})
 	mux.Handle("GET /metrics", metrics.Handler())
 	return mux
 }
 
+// mostConnections is how many the daemon has at a time. More of them wait: they
+// must not use up the files that a run needs.
+const mostConnections = 32
+
 // serve answers on the listener until the function that it gives is called.
 func (a *app) serve(ctx context.Context, l net.Listener, h http.Handler) (stop func() error) {
-	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
+	l = netutil.LimitListener(l, mostConnections)
+	server := &http.Server{
+		Handler: h, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: 10 * time.Second,
+	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(l) }()
 	a.log.Info("listening", "url", "http://"+l.Addr().String())

@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/impactsync/impactsync/cmd/internal/config"
+	"github.com/impactsync/impactsync/cmd/internal/telemetry"
 	"github.com/impactsync/impactsync/state"
 	impactsync "github.com/impactsync/impactsync/sync"
 	"github.com/impactsync/impactsync/sync/source"
@@ -34,11 +35,19 @@ func usage(hint, format string, args ...any) error {
 // exitCode is an error's exit code.
 func exitCode(err error) int {
 	var f *failure
-	if errors.As(err, &f) {
+	if errors.As(err, &f) && !exhausted(err) {
 		return f.code
 	}
 	return impactsync.ExitCode(err)
 }
+
+// exhausted reports whether the process, or the machine, had no file left to
+// open: that is no fault of the configuration or of the state.
+func exhausted(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
+}
+
+const filesHint = "too many files are open: raise the limit (ulimit -n, LimitNOFILE) or look for what holds them, then run again; nothing is lost"
 
 // fail prints an error and what to do about it, and gives its exit code.
 func (a *app) fail(err error) int {
@@ -52,11 +61,11 @@ func (a *app) fail(err error) int {
 			Hint     string `json:"hint,omitempty"`
 			ExitCode int    `json:"exit_code"`
 		}{err.Error(), hint, code}
-		_ = json.NewEncoder(a.stderr).Encode(out) // nobody is left to tell
+		_ = json.NewEncoder(telemetry.Plain(a.stderr)).Encode(out) // nobody is left to tell
 		return code
 	}
 	for line := range strings.Lines(err.Error()) {
-		fmt.Fprintln(a.stderr, "impactsync:", strings.TrimRight(line, "\n"))
+		fmt.Fprintln(a.stderr, "impactsync:", plain(strings.TrimRight(line, "\n")))
 	}
 	if hint != "" {
 		fmt.Fprintln(a.stderr, "impactsync: hint:", hint)
@@ -95,6 +104,9 @@ var hints = []struct {
 
 func hintFor(err error) string {
 	var f *failure
+	if exhausted(err) {
+		return filesHint
+	}
 	if errors.As(err, &f) && f.hint != "" {
 		return f.hint
 	}

@@ -6,4 +6,7 @@ package main
 
 import "os"
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() {
+	noCoreDump()
+	os.Exit(run(os.Args[1:]))
+}

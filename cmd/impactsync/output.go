@@ -7,9 +7,9 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"github.com/dustin/go-humanize"
+	"github.com/impactsync/impactsync/cmd/internal/telemetry"
 	"github.com/impactsync/impactsync/state"
 )
 
@@ -88,15 +88,9 @@ func writePage(w io.Writer, t state.Table) {
 	})
 }
 
-// plain keeps foreign text from moving the terminal's cursor.
-func plain(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, s)
-}
+// plain keeps foreign text from moving the terminal's cursor, and a cell in its
+// line.
+func plain(s string) string { return telemetry.Escape(s) }
 
 func objects(t state.Table) []map[string]string {
 	all := make([]map[string]string, len(t.Rows))

@@ -20,7 +20,7 @@ import (
 
 // The scripts run the program itself, in a process of its own.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"impactsync": main, "impactsync-crashing": crashing, "impactsync-network": onNetwork, "impactsync-cramped": cramped})
+	testscript.Main(m, map[string]func(){"impactsync": main, "impactsync-crashing": crashing, "impactsync-network": onNetwork, "impactsync-cramped": cramped, "impactsync-few": few})
 }
 
 func TestScripts(t *testing.T) {

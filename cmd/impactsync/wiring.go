@@ -127,7 +127,7 @@ func (a *app) engine(w *wiring, db *state.DB, bars *progress.Bars) (*impactsync.
 	name, _ := build()
 	return impactsync.New(impactsync.Config{
 		State: db, Client: w.client, Mapper: w.mapper, Feeds: w.feeds, Version: name,
-		Log: telemetry.Logger(bars, a.terminal), Progress: bars.Progress(), // the two share the terminal
+		Log: telemetry.Logger(bars, a.terminal), Progress: a.watched(bars.Progress()), // the two share the terminal
 		Guards: w.rules.guards(), Authority: w.rules.authority,
 		AppInstall: c.Destination.AppInstall, MaxEventAge: c.MaxEventAge, RequiredCategories: c.Consent.RequiredCategories,
 		Suppressions: w.suppressed, SuppressedFalse: c.Privacy.Suppressed == config.SuppressedSendFalse,
@@ -138,6 +138,33 @@ func (a *app) engine(w *wiring, db *state.DB, bars *progress.Bars) (*impactsync.
 		},
 		Point: point,
 	})
+}
+
+// watched makes what a run reports a sign of life for the daemon.
+func (a *app) watched(p impactsync.Progress) impactsync.Progress {
+	if a.pulse == nil {
+		return p
+	}
+	return impactsync.Progress{
+		Start: func(phase, what string, total int64, unit string) {
+			a.pulse.Beat()
+			if p.Start != nil {
+				p.Start(phase, what, total, unit)
+			}
+		},
+		Add: func(n int64) {
+			a.pulse.Beat()
+			if p.Add != nil {
+				p.Add(n)
+			}
+		},
+		Done: func() {
+			a.pulse.Beat()
+			if p.Done != nil {
+				p.Done()
+			}
+		},
+	}
 }
 
 // binding is the destination that a state made with this configuration vouches for.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/impactsync/impactsync/impactapi"
+	"golang.org/x/net/netutil"
 )
 
 // Config says whom the sandbox believes and how it misbehaves. The zero value
@@ -113,13 +114,20 @@ func (s *Sandbox) Close() error {
 	return s.closed
 }
 
+// mostConnections is how many Serve has at a time; more of them wait. It is more
+// than impactsync has workers.
+const mostConnections = 2048
+
 // Serve answers on the listener until the context ends, then lets requests
 // under way finish for up to five seconds. It closes the listener, not the
 // call log. The end of the context is not an error.
 func (s *Sandbox) Serve(ctx context.Context, listener net.Listener) error {
-	server := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	server := &http.Server{
+		Handler: s.Handler(), MaxHeaderBytes: 64 << 10, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second,
+		WriteTimeout: s.config.Latency + time.Minute, IdleTimeout: 2 * time.Minute,
+	}
 	done := make(chan error, 1)
-	go func() { done <- server.Serve(listener) }()
+	go func() { done <- server.Serve(netutil.LimitListener(listener, mostConnections)) }()
 	select {
 	case err := <-done:
 		return fmt.Errorf("serve sandbox: %w", err)

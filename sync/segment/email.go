@@ -3,6 +3,7 @@ package segment
 import (
 	"crypto/sha1"
 	"encoding/hex"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -13,7 +14,7 @@ import (
 // (https://integrations.impact.com/brand-api-reference/reference/page-load/page-load)
 // but not the trimming and lower-casing, which are ours.
 func HashEmail(s string) (string, bool) {
-	s = strings.ToLower(strings.TrimSpace(s))
+	s = strings.ToLower(strings.TrimSpace(unveil(s)))
 	if len(s) == 40 && isHex(s) {
 		return s, true
 	}
@@ -25,9 +26,10 @@ func HashEmail(s string) (string, bool) {
 }
 
 // LooksLikeEmail reports whether the whole of s, but for space around it, has
-// the shape of an e-mail address: something, an @, and a domain with a dot.
+// the shape of an e-mail address: something, an @, and a domain with a dot,
+// localhost, or an IP address in brackets.
 func LooksLikeEmail(s string) bool {
-	s = strings.TrimSpace(s)
+	s = strings.TrimSpace(unveil(s))
 	start, end := findEmail(s)
 	return start == 0 && end == len(s) && end > 0
 }
@@ -42,14 +44,25 @@ func findEmail(s string) (start, end int) {
 		}
 		at := from + i
 		start, end = localStart(s, at), domainEnd(s, at)
-		if start < at && strings.Contains(strings.Trim(s[at+1:end], ".-"), ".") {
+		if start < at && isHost(s[at+1:end]) {
 			return start, end
 		}
 		from = at + 1
 	}
 }
 
+// isHost reports whether mail can go to a domain: one with a dot, or one of the
+// machine's own.
+func isHost(domain string) bool {
+	return strings.Contains(strings.Trim(domain, ".-"), ".") || strings.HasPrefix(domain, "[") || strings.EqualFold(domain, "localhost")
+}
+
 func localStart(s string, at int) int {
+	if at > 1 && s[at-1] == '"' { // "a b"@x.example
+		if open := strings.LastIndexByte(s[:at-1], '"'); open >= 0 && at-1-open > 1 {
+			return open
+		}
+	}
 	for at > 0 && isLocal(s[at-1]) {
 		at--
 	}
@@ -63,6 +76,9 @@ func isLocal(c byte) bool {
 }
 
 func domainEnd(s string, at int) int {
+	if n := literal.FindString(s[at+1:]); n != "" {
+		return at + 1 + len(n)
+	}
 	end := at + 1
 	for end < len(s) && isDomain(s[end]) {
 		end++
@@ -73,4 +89,39 @@ func domainEnd(s string, at int) int {
 func isDomain(c byte) bool {
 	lower := c | 0x20
 	return c == '.' || c == '-' || c >= utf8.RuneSelf || (c >= '0' && c <= '9') || (lower >= 'a' && lower <= 'z')
+}
+
+// literal is an IP address for a domain.
+var literal = regexp.MustCompile(`^\[(?:[Ii][Pp][Vv]6:)?[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]*\]`)
+
+// veils are other ways to write an @ or a dot: full-width and ideographic signs,
+// and HTML's references.
+var veils = strings.NewReplacer(
+	"\uff20", "@", "\ufe6b", "@", "&#64;", "@", "&#064;", "@", "&#x40;", "@", "&#X40;", "@", "&commat;", "@",
+	"\uff0e", ".", "\u3002", ".", "\uff61", ".", "\ufe52", ".", "&#46;", ".", "&#x2e;", ".", "&#x2E;", ".", "&period;", ".",
+)
+
+// unveil writes an address plainly, and leaves alone what holds none.
+func unveil(s string) string {
+	if !veiled(s) {
+		return s
+	}
+	plain := veils.Replace(s)
+	for veiled(plain) { // one reference may have hidden another
+		again := veils.Replace(plain)
+		if again == plain {
+			break
+		}
+		plain = again
+	}
+	if !mayHoldEmail(plain) || !partHoldsEmail(plain) {
+		return s
+	}
+	return plain
+}
+
+// veiled is the cheap test.
+func veiled(s string) bool {
+	return strings.Contains(s, "&") || strings.Contains(s, "\uff20") || strings.Contains(s, "\ufe6b") ||
+		strings.IndexByte(s, '@') >= 0 && (strings.Contains(s, "\uff0e") || strings.Contains(s, "\u3002") || strings.Contains(s, "\uff61") || strings.Contains(s, "\ufe52"))
 }

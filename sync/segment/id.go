@@ -45,6 +45,7 @@ func takeEmail(id *string) string {
 		return ""
 	}
 	*id = ""
+	text = unveil(text)
 	start, end := findEmail(text)
 	for end == 0 { // percent-encoded, or HoldsEmail had not seen it
 		text = unescape(text)

@@ -6,6 +6,7 @@ import "strings"
 // address becomes its SHA-1 (see [HashEmail]), a URL is cut as by [RedactURL],
 // and from any other text the addresses are cut out.
 func Redact(s string) string {
+	s = unveil(s)
 	if !mayHoldEmail(s) {
 		return s
 	}
@@ -28,6 +29,7 @@ func Redact(s string) string {
 // HoldsEmail reports whether an e-mail address stands anywhere in s, also with
 // its @ percent-encoded.
 func HoldsEmail(s string) bool {
+	s = unveil(s)
 	return mayHoldEmail(s) && partHoldsEmail(s)
 }
 
@@ -35,6 +37,7 @@ func HoldsEmail(s string) bool {
 // or percent-encoded: path parts, query names and values, the fragment; and
 // the user name before the host. The rest stays byte for byte.
 func RedactURL(s string) string {
+	s = unveil(s)
 	if !mayHoldEmail(s) {
 		return s
 	}

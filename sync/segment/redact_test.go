@@ -39,3 +39,33 @@ func TestRedactURL(t *testing.T) {
 	}
 	require.Equal(t, "write to  now", Redact("write to a@b.example now"))
 }
+
+// Addresses in other clothes are addresses; what only looks a little like one is not.
+func TestUnusualAddresses(t *testing.T) {
+	t.Parallel()
+	const want = "63a710569261a24b3766275b7000ce8d7b32e2f7" // sha1sum of "user@example.com"
+	for _, s := range []string{"user\uff20example.com", "user\ufe6bexample\uff0ecom", "User@example\u3002com", "user&#64;example.com", "user&#x40;example.com", "user&commat;example.com"} {
+		hash, ok := HashEmail(s)
+		require.True(t, ok, s)
+		require.Equal(t, want, hash, s)
+		require.Equal(t, want, Redact(s), s)
+		require.Equal(t, Identity{EmailSHA1: want}, NewIdentity(s, "", ""), s)
+		require.NotContains(t, Redact("write to "+s+" now"), "example", s)
+		require.NotContains(t, RedactURL("https://x.example/?to="+s+"&a=1"), "user", s)
+	}
+	for _, s := range []string{"x@localhost", "x@[192.0.2.1]", "x@[IPv6:2001:db8::1]", `"a b"@example.com`, "mailto:x@example.com", "x%40example.com", "x%2540localhost"} {
+		require.True(t, HoldsEmail(s), s)
+		require.False(t, HoldsEmail(Redact(s)), s)
+		require.NotContains(t, Redact(s), "@", s)
+		id := NewIdentity(s, "", "")
+		require.Empty(t, id.UserID, s)
+		require.Len(t, id.EmailSHA1, 40, s)
+	}
+	for _, s := range []string{"@handle", "a@b", "a & b", "fish&chips", "x@[not an address]", "me@home", "50\uff05", "\u3002", "rock&#39;n&#39;roll", "x@localhosts"} {
+		require.False(t, HoldsEmail(s), s)
+		require.Equal(t, s, Redact(s), s)
+		require.Equal(t, s, NewIdentity(s, "", "").UserID, s)
+	}
+	one, other := NewIdentity("auth0|ann@example.com", "", ""), NewIdentity("google|ann@example.com", "", "")
+	require.NotEqual(t, one, other, "two ids are two people")
+}

@@ -83,8 +83,14 @@ func (d *decoder) syntax(err error) {
 	d.problems = append(d.problems, p)
 }
 
+// mostProblems is how many are listed: whoever has more has another file.
+const mostProblems = 100
+
 // add notes a problem at a node.
 func (d *decoder) add(p place, message, hint string) {
+	if len(d.problems) >= mostProblems {
+		return
+	}
 	problem := Problem{File: d.file, Key: p.path, Message: message, Hint: hint}
 	if pos := position(p.node); pos != nil {
 		problem.Line, problem.Column = pos.Line, pos.Column
@@ -137,7 +143,7 @@ func (d *decoder) structure(p place, v reflect.Value) {
 		at := place{path: join(p.path, key), node: m.Key}
 		i := slices.IndexFunc(fields, func(f reflect.StructField) bool { return f.Tag.Get("yaml") == key })
 		if i < 0 {
-			d.add(at, fmt.Sprintf("unknown key %q", key), suggest(key, names(fields)))
+			d.unknown(p, m.Key, key, names(fields))
 			continue
 		}
 		d.value(place{path: at.path, node: m.Value, tag: fields[i].Tag}, v.FieldByIndex(fields[i].Index))
@@ -155,6 +161,20 @@ func (d *decoder) listOrStructure(p place, v reflect.Value) {
 	default:
 		d.wrong(p, "a list, or a mapping with "+strings.Join(names(fieldsOf(v.Type())), ", "))
 	}
+}
+
+// unknown notes a key that is none of the fields. What does not look like a key
+// is not repeated: it may be a secret that stands on the wrong side of a colon.
+func (d *decoder) unknown(p place, node ast.Node, key string, known []string) {
+	if len(d.problems) >= mostProblems {
+		return
+	}
+	hint, near := suggest(key, known)
+	if !near && !harmlessKey(key) {
+		d.add(place{path: p.path, node: node}, "unknown key, not shown here: it may hold a secret", hint)
+		return
+	}
+	d.add(place{path: join(p.path, key), node: node}, fmt.Sprintf("unknown key %q", key), hint)
 }
 
 // texts decodes a mapping of any keys to texts.
@@ -223,7 +243,11 @@ func (d *decoder) pairs(p place) func(yield func(string, *ast.MappingValueNode) 
 				d.add(place{path: p.path, node: m.Key}, "this is no plain key", "anchors, merges and tags are not supported")
 				continue
 			case seen[key]:
-				d.add(place{path: join(p.path, key), node: m.Key}, "the key stands here twice", "keep one of them")
+				path := p.path
+				if harmlessKey(key) {
+					path = join(path, key)
+				}
+				d.add(place{path: path, node: m.Key}, "the key stands here twice", "keep one of them")
 				continue
 			}
 			seen[key] = true

@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -28,13 +29,29 @@ func Load(path string, getenv Lookup) (*Config, error) {
 
 // open gives the file's text and its folder.
 func open(path string) (data []byte, folder string, err error) {
-	if data, err = os.ReadFile(path); err != nil {
+	if data, err = readSome(path); err != nil {
 		return nil, "", fmt.Errorf("read the configuration: %w (name another file with --config)", err)
+	}
+	if len(data) > mostBytes {
+		return nil, "", fmt.Errorf("%s is larger than 1 MB: that is no configuration (name another file with --config)", path)
 	}
 	if folder, err = filepath.Abs(filepath.Dir(path)); err != nil {
 		return nil, "", fmt.Errorf("find the folder of %q: %w", path, err)
 	}
 	return data, folder, nil
+}
+
+// mostBytes bounds the file: parsed, it takes 300 times as much memory.
+const mostBytes = 1 << 20
+
+// readSome reads a file to the bound and one byte more.
+func readSome(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, mostBytes+1))
 }
 
 // read is Load after the file was read.

@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"strings"
+
+	"github.com/impactsync/impactsync/sync/segment"
 )
 
 // Problem is one thing that is wrong with the file: where, what, and what to
@@ -13,6 +15,7 @@ type Problem struct {
 	Key          string // such as sources[0].url
 	Message      string
 	Hint         string
+	cause        error // for errors.Is; nil for most
 }
 
 // String gives "file:line:column: key: message (hint)".
@@ -24,9 +27,9 @@ func (p Problem) String() string {
 	}
 	b.WriteString(": ")
 	if p.Key != "" {
-		b.WriteString(p.Key + ": ")
+		b.WriteString(shownPath(p.Key) + ": ")
 	}
-	b.WriteString(p.Message)
+	b.WriteString(segment.Redact(p.Message))
 	if p.Hint != "" {
 		b.WriteString(" (" + p.Hint + ")")
 	}
@@ -43,4 +46,15 @@ func (p Problems) Error() string {
 		lines[i] = one.String()
 	}
 	return strings.Join(lines, "\n")
+}
+
+// Unwrap gives the causes, where a file could not be opened.
+func (p Problems) Unwrap() []error {
+	var causes []error
+	for _, one := range p {
+		if one.cause != nil {
+			causes = append(causes, one.cause)
+		}
+	}
+	return causes
 }

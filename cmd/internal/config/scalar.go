@@ -121,10 +121,10 @@ func (d *decoder) limits(p place, v reflect.Value, raw string) {
 	}
 }
 
-// shown quotes a value as it stands in the file, before expansion; of a secret
-// nothing.
+// shown quotes a value as it stands in the file, before expansion; of a secret,
+// and of what may be one in the wrong place, nothing.
 func shown(raw string, t reflect.Type) string {
-	if t == secretType {
+	if t == secretType || !harmlessValue(raw) {
 		return "this"
 	}
 	return strconv.Quote(raw)

@@ -47,6 +47,7 @@ func (l loader) secret(s secretOf) {
 	if err != nil {
 		// Not by its name: the secret itself may stand here by mistake.
 		l.problem(key, fmt.Sprintf("read %s from %s: %v", s.what, cmp.Or(l.raw[key], "the file that is named here"), err), "the file holds "+s.what+" and nothing else")
+		l.problems[len(l.problems)-1].cause = err
 		return
 	}
 	*s.value = Secret(text)

@@ -7,21 +7,25 @@ import (
 )
 
 // suggest says what may be meant by an unknown key: a known one that is spelt
-// much like it, or the same key in the place where it belongs.
-func suggest(unknown string, known []string) string {
+// much like it, or the same key in the place where it belongs. Near tells
+// whether it found one.
+func suggest(unknown string, known []string) (hint string, near bool) {
 	best, distance := "", len(unknown)/3+1
 	for _, k := range known {
+		if len(unknown) > 2*len(k) {
+			continue // too long to be meant for it
+		}
 		if d := editDistance(strings.ToLower(unknown), strings.ToLower(k)); d < distance {
 			best, distance = k, d
 		}
 	}
 	if best != "" {
-		return "did you mean " + best + "?"
+		return "did you mean " + best + "?", true
 	}
 	if home := homeOf(unknown, reflect.TypeFor[Config](), ""); home != "" {
-		return "it belongs under " + home
+		return "it belongs under " + home, true
 	}
-	return "known here: " + strings.Join(known, ", ")
+	return "known here: " + strings.Join(known, ", "), false
 }
 
 // homeOf finds the section below t that has the key, or "".

@@ -104,7 +104,7 @@ func (b *Bars) start(phase, what string, total int64, unit string) {
 }
 
 func (b *Bars) add(n int64) {
-	if b.bar == nil {
+	if b.bar == nil || n == 0 {
 		return
 	}
 	now := time.Now()

@@ -8,7 +8,9 @@ import (
 )
 
 // Logger writes text to a terminal and JSON to anything else, for collectors.
+// Foreign text in it cannot move a cursor or turn a line around.
 func Logger(w io.Writer, terminal bool) *slog.Logger {
+	w = Plain(w)
 	if terminal {
 		return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{ReplaceAttr: clock}))
 	}

@@ -1,0 +1,78 @@
+package daemon
+
+import (
+	"fmt"
+	"sync"
+	"time"
+)
+
+// How long a run may show no sign of life before it counts as hanging. A large
+// list is compared in one piece, which takes minutes; past its deadline a run
+// has only requests under way to wait for.
+const (
+	mostSilence = 30 * time.Minute
+	mostOverrun = 2 * time.Minute
+)
+
+// Pulse tells whether a run goes on. The zero value is one without a run. It is
+// safe for concurrent use, and nil takes everything and tells nothing.
+type Pulse struct {
+	mu       sync.Mutex
+	running  bool
+	began    time.Time
+	last     time.Time // sign of life
+	deadline time.Time // zero for none
+}
+
+// Begin notes the start of a run that is to end by itself after so long; 0 means
+// that it takes as long as it takes.
+func (p *Pulse) Begin(limit time.Duration) {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	p.running, p.began, p.last, p.deadline = true, now, now, time.Time{}
+	if limit > 0 {
+		p.deadline = now.Add(limit)
+	}
+}
+
+// Beat notes a sign of life.
+func (p *Pulse) Beat() {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.last = time.Now()
+}
+
+// End notes that the run is over.
+func (p *Pulse) End() {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.running = false
+}
+
+// Check gives an error while a run hangs: it has shown no sign of life for longer
+// than anything that it does can take.
+func (p *Pulse) Check() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	silent := now.Sub(p.last)
+	overdue := !p.deadline.IsZero() && now.Sub(p.deadline) > mostOverrun && silent > mostOverrun
+	if !p.running || silent <= mostSilence && !overdue {
+		return nil
+	}
+	text := fmt.Sprintf("the run that began at %s has shown no sign of life for %s", p.began.UTC().Format(time.RFC3339), silent.Round(time.Second))
+	if overdue {
+		text += fmt.Sprintf("; its deadline passed %s ago", now.Sub(p.deadline).Round(time.Second))
+	}
+	return fmt.Errorf("%s; restart the daemon: nothing is lost", text)
+}
