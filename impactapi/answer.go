@@ -11,18 +11,24 @@ import (
 	"unicode"
 )
 
-// wireBody is what answers of every kind hold: encoding/json ignores the case
-// of keys, and impact.com uses both errors and Errors, status and Status.
+// wireBody is what answers of every kind hold: the case of keys does not count,
+// and impact.com uses both errors and Errors, status and Status.
 type wireBody struct {
 	Status       loose    `xml:"Status"`
 	Message      loose    `xml:"Message"`
 	Title        loose    `xml:"-"`
 	Errors       []notice `xml:"Errors>Error"`
 	Warnings     []notice `xml:"Warnings>Warning"`
-	QueuedURI    loose    `json:"QueuedUri" xml:"QueuedUri"`
-	ClickID      loose    `json:"clickId" xml:"-"`
-	LandingPage  loose    `json:"landingPage" xml:"-"`
-	SessionStart loose    `json:"sessionStart" xml:"-"`
+	QueuedURI    loose    `xml:"QueuedUri"`
+	ActionID     loose    `xml:"ActionId"`
+	ActionURI    loose    `xml:"ActionUri"`
+	ClickID      loose    `xml:"-"`
+	LandingPage  loose    `xml:"-"`
+	SessionStart loose    `xml:"-"`
+
+	keys       int  // that the object has, whatever they are
+	documented bool // one of them is a page load's
+	complaint  bool // one of them says that something went wrong
 }
 
 type notice struct {
@@ -69,20 +75,136 @@ func isTypeError(err error) bool {
 }
 
 // parseBody reads JSON or XML and reports whether it was either, in a shape
-// that impact.com uses.
+// that impact.com uses. What breaks off is read as far as it goes.
 func parseBody(text []byte) (body wireBody, ok bool) {
-	text = bytes.TrimSpace(text)
+	text = bytes.TrimSpace(bytes.TrimPrefix(text, []byte("\ufeff")))
 	if len(text) == 0 {
 		return body, false
 	}
 	switch text[0] {
 	case '{':
-		err := json.Unmarshal(text, &body)
-		return body, err == nil || isTypeError(err)
+		return parseJSON(text)
 	case '<':
 		return parseXML(text)
 	}
 	return body, false
+}
+
+// parseJSON reads an object key by key, so that a part of an answer tells what
+// it can. It is not ok where not even the first key was to be read.
+func parseJSON(text []byte) (body wireBody, ok bool) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	if _, err := d.Token(); err != nil { // the brace
+		return body, false
+	}
+	for d.More() {
+		key, err := d.Token()
+		name, isText := key.(string)
+		if err != nil || !isText {
+			return body, body.keys > 0
+		}
+		var value json.RawMessage
+		errValue := d.Decode(&value)
+		body.set(strings.ToLower(name), value)
+		if errValue != nil {
+			return body, true
+		}
+	}
+	_, err := d.Token()
+	return body, err == nil || body.keys > 0
+}
+
+// set notes a key and its value, which is nil where the answer breaks off in it.
+func (b *wireBody) set(name string, value json.RawMessage) {
+	b.keys++
+	switch name {
+	case "status":
+		b.Status = textOf(value)
+	case "message":
+		b.Message = textOf(value)
+	case "title":
+		b.Title = textOf(value)
+	case "queueduri":
+		b.QueuedURI = textOf(value)
+	case "actionid":
+		b.ActionID = textOf(value)
+	case "actionuri":
+		b.ActionURI = textOf(value)
+	case "clickid":
+		b.ClickID, b.documented = textOf(value), true
+	case "landingpage":
+		b.LandingPage, b.documented = textOf(value), true
+	case "sessionstart":
+		b.SessionStart, b.documented = textOf(value), true
+	case "warnings":
+		b.Warnings, b.documented = noticesOf(value), true
+	case "errors":
+		b.Errors, b.complaint = noticesOf(value), b.complaint || !blank(value)
+	case "error", "fault", "exception":
+		b.complaint = b.complaint || !blank(value)
+	case "success", "ok":
+		b.complaint = b.complaint || !strings.EqualFold(string(textOf(value)), "true")
+	}
+}
+
+func textOf(value json.RawMessage) (l loose) {
+	_ = json.Unmarshal(value, &l) // what is no text is blank
+	return l
+}
+
+func noticesOf(value json.RawMessage) (all []notice) {
+	if err := json.Unmarshal(value, &all); err != nil && !isTypeError(err) {
+		return nil
+	}
+	return all
+}
+
+// blank reports whether a value says nothing: an empty list of errors is none.
+func blank(value json.RawMessage) bool {
+	switch string(bytes.Join(bytes.Fields(value), nil)) {
+	case "null", "false", `""`, "[]", "{}", "0":
+		return true
+	}
+	return false
+}
+
+// proof says by what an answer of 2xx shows that impact.com took the request.
+type proof uint8
+
+const (
+	readable proof = iota // a look-up: any object
+	queued                // a conversion
+	opened                // a page load
+)
+
+// takenFor reports whether a body proves it. impact.com documents Status and
+// QueuedUri for conversions, and for page loads four keys that are all optional:
+// an object without any key is such an answer, too. A direct {ActionId,
+// ActionUri} is not documented; a client in production copes with it, and it
+// names an action that is there.
+//
+// https://integrations.impact.com/brand-api-reference/reference/conversions/conversions
+func (b *wireBody) takenFor(p proof) bool {
+	if p == readable {
+		return true
+	}
+	if b.complaint || len(b.Errors) > 0 || failing(string(b.Status)) {
+		return false
+	}
+	switch {
+	case b.Status != "" && strings.Contains(string(b.QueuedURI), "/"), b.ActionID != "" && b.ActionURI != "":
+		return true
+	}
+	return p == opened && (b.documented || b.keys == 0)
+}
+
+// failing knows the words that can stand for a status and mean that it is none.
+func failing(status string) bool {
+	switch strings.ToUpper(status) {
+	case "ERROR", "FAIL", "FAILED", "FAILURE", "REJECTED", "REFUSED", "DENIED", "INVALID", "FALSE":
+		return true
+	}
+	return false
 }
 
 func parseXML(text []byte) (wireBody, bool) {
@@ -95,41 +217,40 @@ func parseXML(text []byte) (wireBody, bool) {
 	if err := d.Decode(&envelope); err != nil {
 		return wireBody{}, false
 	}
+	envelope.keys = 1 // an envelope without anything is no answer to a page load
 	return envelope.wireBody, true
 }
 
 // judge turns an answer into an error, or fills it in. It is the one place
 // that knows what HTTP says.
-func (c *Client) judge(a *answer, errRead error) *Error {
+func (c *Client) judge(a *answer, p proof, errRead error) *Error {
 	body, ok := parseBody(a.text)
 	a.body = body
 	e := &Error{Status: a.status, Rate: a.rate, Sent: SentAnswered}
 	switch {
+	case a.status < 200:
+		e.Message = "it is no final answer to a request: something in between is broken, a proxy or a load balancer"
 	case a.status >= 300 && a.status < 400:
 		e.Message = "redirects are not followed: check the configured URLs"
-		return e
-	case a.status < 200 || a.status >= 400 || ok && strings.EqualFold(string(body.Status), "ERROR"):
+	case a.status >= 400, ok && strings.EqualFold(string(body.Status), "ERROR"):
 		c.fill(e, body, a.text)
-		return e
-	case ok:
+	case ok && body.takenFor(p):
 		a.warnings = c.fields(body)
+		if errRead != nil {
+			a.warnings = append(a.warnings, FieldError{Level: "WARNING", Message: "the answer could not be read to its end: " + errRead.Error()})
+		}
 		return nil
-	case errRead != nil && looksOurs(a.text):
-		a.warnings = []FieldError{{Level: "WARNING", Message: "the answer could not be read to its end: " + errRead.Error()}}
-		return nil
+	case ok:
+		c.fill(e, body, a.text)
+		e.Message = strings.TrimSuffix("the answer does not say that it was taken: "+e.Message, ": ")
+	case errRead != nil:
+		e.Message, e.Err = "the answer could not be read", errRead
 	case len(bytes.TrimSpace(a.text)) == 0:
-		return nil
+		e.Message = "an empty answer does not say that it was taken"
+	default: // some other server: believing it would mark everything as delivered
+		e.Message = "not an answer of impact.com, check the configured URLs: " + c.excerpt(a.text)
 	}
-	// Some other server: believing it would mark everything as delivered.
-	e.Message = "not an answer of impact.com, check the configured URLs: " + c.excerpt(a.text)
 	return e
-}
-
-// looksOurs tells the beginning of an answer of impact.com from a web page.
-func looksOurs(text []byte) bool {
-	text = bytes.TrimSpace(text)
-	return len(text) == 0 || text[0] == '{' ||
-		bytes.HasPrefix(text, []byte("<?xml")) || bytes.HasPrefix(text, []byte("<ImpactRadius"))
 }
 
 func (c *Client) fill(e *Error, body wireBody, text []byte) {

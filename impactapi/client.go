@@ -96,6 +96,7 @@ func (c Config) LogValue() slog.Value {
 type Client struct {
 	config    Config
 	tracking  *url.URL // of PageLoad itself
+	installs  *url.URL // of AppInstall itself
 	api       *url.URL // base
 	transport http.RoundTripper
 	// Header sets, shared by all requests: net/http does not write to them.
@@ -116,6 +117,7 @@ func New(config Config) (*Client, error) {
 	c := &Client{
 		config:    config,
 		tracking:  tracking.JoinPath("PageLoad"),
+		installs:  tracking.JoinPath("AppInstall"),
 		api:       api,
 		transport: config.Transport,
 	}

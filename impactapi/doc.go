@@ -47,13 +47,23 @@
 // longer than Config.MaxWait ends the call instead; [Error] carries it in
 // RetryAfter. Other answers end the call at once. Redirects are not followed.
 //
+// # What counts as taken
+//
+// Of a conversion: 2xx, a Status that is no failure's, and a QueuedUri; JSON or
+// XML. Or ActionId and ActionUri, an answer that is not documented. Of a page
+// load: 2xx and an object with one of the documented keys, or with none at all,
+// because all are optional. Errors beside them make it no success. Everything
+// else, a page of another server, an empty body, a maintenance notice, is an
+// [*Error] of unknown fate: see [Unclear]. Reading an answer ends with the context.
+//
 // # What a failure means
 //
 // Every failure of a sent request is an [*Error]. Two questions matter:
 //
 //   - May the same request succeed later? [Retryable].
 //   - May impact.com hold it already? [Doubtful]. It may, when an attempt ended
-//     without an answer after a connection was there, or in a 5xx. It may not
+//     without an answer after a connection was there, in an unclear one, or in a
+//     5xx. It may not
 //     when no connection was opened or the answer was 4xx, unless an earlier
 //     attempt of the same call left doubt.
 //

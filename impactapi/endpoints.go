@@ -15,7 +15,9 @@ var ErrNoCredentials = errors.New("no credentials: set AccountSID and AuthToken"
 // repeat counts twice.
 const GeneratedOrderID = "IR_AN_64_TS"
 
-// PageLoadResult is the 2xx answer to a page load. Every text may be blank.
+// PageLoadResult is impact.com's answer to a page load that it took: an object
+// with a documented key, or without any, for all are optional. Every text may be
+// blank.
 type PageLoadResult struct {
 	Status       int          // HTTP status
 	ClickID      string       // click that impact.com made or found
@@ -26,8 +28,9 @@ type PageLoadResult struct {
 	Attempts     int // HTTP requests that it took
 }
 
-// ConversionResult is the 2xx answer to a conversion. It says that impact.com
-// received it; whether it is valid is decided minutes later, see Submission.
+// ConversionResult is impact.com's answer to a conversion that it took: a status
+// and where it is queued. Whether it is valid is decided minutes later, see
+// Submission. An answer that names the action itself has neither.
 type ConversionResult struct {
 	Status    int          // HTTP status
 	State     string       // impact.com's word, QUEUED
@@ -40,6 +43,9 @@ type ConversionResult struct {
 // SendPageLoad validates a page load and sends it to the tracking host,
 // without credentials. The error is a *ValidationError or an *Error.
 //
+// An answer of 2xx that is none of impact.com's to a page load is an error: it
+// is unknown whether it was taken ([Unclear]).
+//
 // Answers 408, 429 and 5xx and connections that never opened are retried
 // within the call. When it is unknown whether the request arrived, it is not,
 // unless Config.RetryUnknown says so.
@@ -51,7 +57,7 @@ func (c *Client) SendPageLoad(ctx context.Context, p Params) (*PageLoadResult, e
 	}
 	a, err := c.do(ctx, &call{
 		method: http.MethodPost, path: "/PageLoad", url: c.tracking, headers: c.openForm,
-		form: p, repeatable: c.config.RetryUnknown, limit: maxBody,
+		form: p, repeatable: c.config.RetryUnknown, limit: maxBody, proof: opened,
 	})
 	if err != nil {
 		return nil, err
@@ -61,6 +67,36 @@ func (c *Client) SendPageLoad(ctx context.Context, p Params) (*PageLoadResult, e
 		LandingPage: string(a.body.LandingPage), SessionStart: string(a.body.SessionStart),
 		Warnings: a.warnings, Rate: a.rate, Attempts: a.attempts,
 	}, nil
+}
+
+// AppInstallResult is the 2xx answer to an app install. Every text may be blank.
+type AppInstallResult struct {
+	ClickID     string // click that the install came from
+	LandingPage string // where that click led, with the click id in its query
+	Rate        Rate
+	Attempts    int // HTTP requests that it took
+}
+
+// SendAppInstall asks the tracking host, without credentials, which click an app
+// install came from. It takes the parameters of a page load and validates them as
+// such. The error is a *ValidationError or an *Error; it is retried within the
+// call as a page load is.
+//
+// No document of impact.com's names this call today. Its own Segment function
+// makes it before the conversion of an install:
+// https://github.com/ImpactInc/third-party-integration (segment, version 1.8.0).
+func (c *Client) SendAppInstall(ctx context.Context, p Params) (*AppInstallResult, error) {
+	if err := ValidatePageLoad(p); err != nil {
+		return nil, err
+	}
+	a, err := c.do(ctx, &call{
+		method: http.MethodPost, path: "/AppInstall", url: c.installs, headers: c.openForm,
+		form: p, repeatable: c.config.RetryUnknown, limit: maxBody,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &AppInstallResult{ClickID: string(a.body.ClickID), LandingPage: string(a.body.LandingPage), Rate: a.rate, Attempts: a.attempts}, nil
 }
 
 // SendConversion validates a conversion and sends it to the API host. The
@@ -109,7 +145,7 @@ func (c *Client) account(ctx context.Context, method, resource string, form Para
 	}
 	if method == http.MethodPost {
 		order, _ := form.Get("OrderId")
-		k.headers, k.limit = c.signedForm, maxBody
+		k.headers, k.limit, k.proof = c.signedForm, maxBody, queued
 		k.repeatable = !c.config.NeverRetryUnknown && order != GeneratedOrderID
 	}
 	return c.do(ctx, k)

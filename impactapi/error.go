@@ -49,8 +49,8 @@ func (s SentState) String() string {
 	}
 }
 
-// Error is the failure of a call: an answer outside 2xx, or none at all. Its
-// text never holds credentials or e-mail addresses.
+// Error is the failure of a call: an answer outside 2xx, one of 2xx that does not
+// say that impact.com took the request, or none at all. Its text never holds credentials or e-mail addresses.
 type Error struct {
 	Method, Path string        // what was called; the account SID stands as {AccountSID}
 	Status       int           // HTTP status; 0 when there was no answer
@@ -95,8 +95,8 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 // Retryable reports whether the same request may succeed later: no answer
-// came, or the answer was 408, 429 or 5xx (520 included). It does not say that
-// repeating is harmless; see Doubtful.
+// came, or the answer was 408, 429 or 5xx (520 included), or Unclear. It does not
+// say that repeating is harmless; see Doubtful.
 //
 // https://integrations.impact.com/impact-agency/reference/errors
 func Retryable(err error) bool {
@@ -107,7 +107,22 @@ func Retryable(err error) bool {
 	return e.retryable()
 }
 
+// Unclear reports whether an answer came that is neither a success nor a
+// failure: a status below 300, and a body that does not say that impact.com took
+// the request. A page of somebody else's, a maintenance notice, an error in a
+// 200, nothing at all, or 101 from a broken proxy. Repeating it at once is of no
+// use, and it concerns this request alone until others are answered alike.
+func Unclear(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.unclear()
+}
+
+func (e *Error) unclear() bool { return e.Status > 0 && e.Status < 300 }
+
 func (e *Error) retryable() bool {
+	if e.unclear() {
+		return true
+	}
 	switch e.Status {
 	case 0, http.StatusRequestTimeout, http.StatusTooManyRequests:
 		return true

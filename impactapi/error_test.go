@@ -51,7 +51,8 @@ func TestAnswers(t *testing.T) {
 			require.Equal(t, tt.fields, e.Fields)
 			require.Equal(t, SentAnswered, e.Sent)
 			require.Equal(t, "/Advertisers/{AccountSID}/Conversions", e.Path)
-			require.Equal(t, tt.status >= 500, Retryable(err))
+			require.Equal(t, tt.status < 300 || tt.status >= 500, Retryable(err))
+			require.Equal(t, tt.status < 300, Unclear(err))
 			require.Equal(t, tt.status < 400 || tt.status >= 500, Doubtful(err))
 		})
 	}
@@ -114,7 +115,7 @@ func FuzzErrorBody(f *testing.F) {
 	c, err := New(Config{AccountSID: testSID, AuthToken: testToken})
 	require.NoError(f, err)
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		e := c.judge(&answer{status: status, text: body}, nil)
+		e := c.judge(&answer{status: status, text: body}, opened, nil)
 		if e == nil {
 			return
 		}

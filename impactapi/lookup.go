@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -130,7 +129,10 @@ func (c *Client) submissionID(queuedURI string) (string, error) {
 // decode reads the whole JSON answer of a look-up.
 func (a *answer) decode(into any) error {
 	if err := json.Unmarshal(a.text, into); err != nil && !isTypeError(err) {
-		return fmt.Errorf("read answer of %s: %w", a.path, err)
+		return &Error{
+			Method: http.MethodGet, Path: a.path, Status: a.status, Message: "the answer cannot be read", Rate: a.rate,
+			Sent: SentAnswered, Attempts: a.attempts, Err: err,
+		}
 	}
 	return nil
 }

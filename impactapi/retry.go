@@ -64,7 +64,7 @@ func (c *Client) newRetries(k *call) *retries {
 // answer asked for, else the next step of the back-off. A wait longer than
 // MaxWait is the caller's to plan.
 func (r *retries) next(e *Error) (time.Duration, bool) {
-	if r.attempts > r.config.MaxRetries || !e.retryable() || e.Sent == SentUnknown && !r.repeatable {
+	if r.attempts > r.config.MaxRetries || !e.retryable() || e.unclear() || e.Sent == SentUnknown && !r.repeatable {
 		return 0, false
 	}
 	if e.Status == http.StatusTooManyRequests && r.config.ReturnThrottled {

@@ -28,6 +28,7 @@ type call struct {
 	form       Params
 	repeatable bool  // whether to send again when the first may have arrived
 	limit      int64 // bytes of the answer to read
+	proof      proof // what makes a 2xx answer one of success
 }
 
 // answer is a 2xx answer.
@@ -56,11 +57,10 @@ func (c *Client) attempt(ctx context.Context, k *call, form []byte) (*answer, *E
 	if err != nil {
 		return nil, &Error{Method: k.method, Path: k.path, Sent: w.sent(), Err: explain(ctx, err)}
 	}
-	defer res.Body.Close()
-	text, errRead := readAll(res.Body, k.limit)
+	text, errRead := read(ctx, res, k.limit)
 	now := answeredAt(res.Header, time.Now())
 	a := &answer{path: k.path, status: res.StatusCode, text: text, rate: parseRate(res.Header, now)}
-	if e := c.judge(a, errRead); e != nil {
+	if e := c.judge(a, k.proof, errRead); e != nil {
 		e.Method, e.Path = k.method, k.path
 		e.RetryAfter = askedWait(res.StatusCode, res.Header, now)
 		return nil, e
@@ -116,6 +116,22 @@ func (w *watch) sent() SentState {
 		return SentNothing
 	}
 	return SentUnknown
+}
+
+// read takes the body of an answer, for as long as the context lives. The body of
+// a 101 is the bare connection, which no context ends: nobody asked for one.
+func read(ctx context.Context, res *http.Response, limit int64) ([]byte, error) {
+	defer res.Body.Close()
+	if res.StatusCode < http.StatusOK {
+		return nil, nil
+	}
+	// net/http does so by itself; another transport may not.
+	defer context.AfterFunc(ctx, func() { _ = res.Body.Close() })()
+	text, err := readAll(res.Body, limit)
+	if err != nil && !errors.Is(err, errTooLong) {
+		err = explain(ctx, err)
+	}
+	return text, err
 }
 
 var errTooLong = errors.New("answer too long")

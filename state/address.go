@@ -1,6 +1,7 @@
 package state
 
 import (
+	"context"
 	"database/sql"
 	"encoding/hex"
 	"encoding/json"
@@ -62,4 +63,32 @@ func withAddress(r reading, hash string) (found []profile, err error) {
 		found = append(found, byEvent[id])
 	}
 	return found, err
+}
+
+// KnownBy gives everybody who is known by one of some hashed addresses, as
+// withAddress does, but for visitors who became users by their user ids alone.
+// It reads all profiles, and the content of all events that are due, once.
+func (d *DB) KnownBy(ctx context.Context, hashes []string) (people []Person, err error) {
+	list, err := json.Marshal(hashes)
+	if err != nil || len(hashes) == 0 {
+		return nil, err
+	}
+	add := func(rows *sql.Rows) error {
+		var p Person
+		err := rows.Scan(&p.UserID, &p.AnonymousID, &p.EmailSHA1)
+		people = append(people, p)
+		return err
+	}
+	err = d.view(ctx, func(v *view) error {
+		err := v.each(`SELECT coalesce(user_id, ''), coalesce(anonymous_id, ''), coalesce(email_sha1, '') FROM profiles
+			WHERE id IN (SELECT coalesce(absorbed_into, id) FROM profiles WHERE email_sha1 IN (SELECT value FROM json_each(?)))`, []any{string(list)}, add)
+		if err != nil {
+			return err
+		}
+		return v.each(`WITH wanted AS MATERIALIZED (SELECT value FROM json_each(?1))
+			SELECT DISTINCT coalesce(payload ->> '$.userId', ''), coalesce(payload ->> '$.anonymousId', ''), '' FROM deliveries INDEXED BY deliveries_due
+			WHERE kind IN ('page_load', 'conversion') AND status > 0 AND instr(payload, '"email"') > 0 AND (payload ->> '$.userId' <> '' OR payload ->> '$.anonymousId' <> '')
+			AND (payload ->> '$.traits.email' IN wanted OR payload ->> '$.context.traits.email' IN wanted OR payload ->> '$.properties.email' IN wanted)`, []any{string(list)}, add)
+	})
+	return people, err
 }

@@ -138,7 +138,5 @@ func (t *tx) release(a approval) (n int64, err error) {
 	if a.direction == ConversionBatch {
 		return n, nil
 	}
-	_, err = t.exec(`DELETE FROM trait_faults AS f WHERE f.trait_id = ?1 AND f.class = ?2
-		AND (SELECT v.status FROM trait_values v WHERE v.trait_id = ?1 AND v.profile_id = f.profile_id) = 1`, a.scope, a.direction)
-	return n, err
+	return n, t.dropFaults(a.scope)
 }

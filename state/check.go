@@ -13,64 +13,6 @@ import (
 	"github.com/mattn/go-sqlite3"
 )
 
-// Check looks for damage: SQLite's own integrity check, foreign keys, rows
-// whose status contradicts their values, and counters that do not add up. It
-// gives what it found, nothing if all is well. It reads the whole file.
-func (d *DB) Check(ctx context.Context) (problems []string, err error) {
-	err = d.view(ctx, func(v *view) error {
-		for _, c := range checks {
-			err := v.each(c.query, nil, func(rows *sql.Rows) error {
-				var found string
-				if err := rows.Scan(&found); err != nil {
-					return err
-				}
-				if found != "ok" {
-					problems = append(problems, c.what+": "+found)
-				}
-				return nil
-			})
-			if err != nil {
-				return fmt.Errorf("check %s: %w", c.what, err)
-			}
-		}
-		return nil
-	})
-	return problems, err
-}
-
-var checks = []struct{ what, query string }{
-	{"integrity", `PRAGMA integrity_check(10)`},
-	{"foreign keys", `SELECT "table" || coalesce(' row ' || rowid, '') FROM pragma_foreign_key_check LIMIT 10`},
-	{"trait values without a person", `SELECT 'trait ' || v.trait_id || ' profile ' || v.profile_id FROM trait_values v
-		LEFT JOIN profiles p ON p.id = v.profile_id WHERE p.id IS NULL LIMIT 10`},
-	{"settled trait values that are due", `SELECT t.key || ' profile ' || v.profile_id FROM trait_values v JOIN traits t ON t.id = v.trait_id
-		WHERE v.status = 0 AND (v.wanted IS NOT NULL OR t.class = 'audience') AND (v.doubt = 1
-			OR (t.class = 'audience' AND v.wanted IS 1 AND v.delivered IS NOT 1)
-			OR (t.class = 'audience' AND v.wanted IS NOT 1 AND v.delivered IS 1)
-			OR (t.class = 'computed' AND v.wanted IS NOT v.delivered)) LIMIT 10`},
-	{"counters of traits", `SELECT coalesce(t.key, 'trait ' || d.scope) || ' ' || d.name || ': counted ' || d.counted || ', is ' || d.real FROM (
-			SELECT scope, name, sum(counted) AS counted, sum(real) AS real FROM (
-				SELECT scope, name, value AS counted, 0 AS real FROM counters WHERE scope > 0
-				UNION ALL SELECT v.trait_id, s.name, 0, v.n FROM (SELECT trait_id, status, count(*) AS n FROM trait_values GROUP BY 1, 2) v JOIN (` + statusRows + `) s ON s.status = v.status
-				UNION ALL SELECT v.trait_id, 'wanted', 0, count(*) FROM trait_values v JOIN traits t ON t.id = v.trait_id WHERE v.wanted IS NOT NULL AND (t.class = 'computed' OR v.wanted = 1) GROUP BY 1
-				UNION ALL SELECT v.trait_id, 'delivered', 0, count(*) FROM trait_values v JOIN traits t ON t.id = v.trait_id WHERE v.delivered IS NOT NULL AND (t.class = 'computed' OR v.delivered = 1) GROUP BY 1
-				UNION ALL SELECT v.trait_id, 'told', 0, count(*) FROM trait_values v JOIN traits t ON t.id = v.trait_id WHERE v.doubt = 1 AND v.sent IS NOT 0 OR v.delivered IS NOT NULL AND (t.class = 'computed' OR v.delivered = 1) GROUP BY 1
-			) GROUP BY 1, 2 HAVING sum(counted) <> sum(real)
-		) d LEFT JOIN traits t ON t.id = d.scope LIMIT 10`},
-	{"what the guard holds", `SELECT f.class || ' of trait ' || f.trait_id || ' profile ' || f.profile_id FROM trait_faults f
-		LEFT JOIN trait_values v ON v.trait_id = f.trait_id AND v.profile_id = f.profile_id
-		WHERE f.class IN ('exits', 'joins', 'computation', 'suppressions') AND (v.status IS NOT 6 OR f.class = 'exits' AND v.is_exit = 0 OR f.class = 'joins' AND v.is_exit = 1) LIMIT 10`},
-	{"counters of events", `SELECT CASE scope WHEN 0 THEN 'page loads ' WHEN -1 THEN 'conversions ' ELSE scope || ' ' END || name || ': counted ' || sum(counted) || ', is ' || sum(real) FROM (
-			SELECT scope, name, value AS counted, 0 AS real FROM counters WHERE scope <= 0
-			UNION ALL SELECT CASE d.kind WHEN 'conversion' THEN -1 ELSE 0 END, s.name, 0, d.n FROM (SELECT kind, status, count(*) AS n FROM deliveries WHERE status > 0 GROUP BY 1, 2) d
-				JOIN (` + statusRows + `) s ON s.status = d.status
-		) WHERE name <> 'settled' GROUP BY scope, name HAVING sum(counted) <> sum(real) LIMIT 10`}, // what was delivered long ago is forgotten
-	{"keys in both tables", `SELECT hex(key) FROM recent_event_keys JOIN event_keys USING (key) LIMIT 10`},
-}
-
-// statusRows are the statuses with their counters' names.
-const statusRows = `SELECT 0 AS status, 'settled' AS name UNION ALL VALUES (1, 'pending'), (2, 'in_flight'), (3, 'retry_later'), (4, 'refused'), (5, 'unknown'), (6, 'held')`
-
 // Backup copies the state to a new file, online: a run may go on writing. The
 // copy has mode 0600 and is complete in itself. An existing file is not
 // overwritten.
@@ -246,10 +188,7 @@ func (t *tx) doubt(tr *trait) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if _, err := t.exec(`DELETE FROM trait_faults WHERE trait_id = ? AND class IS NULL`, tr.id); err != nil {
-		return 0, err
-	}
-	return n, t.recount(tr)
+	return n, errors.Join(t.dropFaults(tr.id), t.recount(tr))
 }
 
 // Compact rewrites the file without its free pages and empties the write-ahead

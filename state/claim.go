@@ -38,6 +38,8 @@ type Claim struct {
 	Profile  int64
 	Person   Person
 	ClickID  string // the person's last one before the event
+	NewClick bool   // that one is of the event itself
+	Sure     bool   // that click id came by a name that only impact.com uses
 	Attempts int    // earlier attempts
 	Doubt    bool   // impact.com may have it already
 
@@ -196,7 +198,7 @@ func (c *claiming) take(profile int64) bool {
 }
 
 const selectDue = `SELECT d.id, d.status, d.kind, d.profile_id, d.event, d.event_at, coalesce(d.payload, ''), d.attempts, d.doubt, d.has_click,
-	coalesce(p.click_id, ''), coalesce(p.click_at, 0), CASE d.status WHEN 1 THEN d.event_at ELSE d.next_attempt_at END, ` + waits + `
+	coalesce(p.click_id, ''), coalesce(p.click_at, 0), coalesce(p.click_sure, 0), CASE d.status WHEN 1 THEN d.event_at ELSE d.next_attempt_at END, ` + waits + `
 	FROM deliveries d LEFT JOIN profiles p ON p.id = d.profile_id `
 
 // A conversion waits until no earlier page load of its person is open, because
@@ -238,12 +240,13 @@ type deliveryRow struct {
 	hasClick bool
 	clickID  string
 	clickAt  int64
+	sure     bool
 	place    int64 // in its queue
 	waits    bool  // for the person's page loads
 }
 
 func (r *deliveryRow) dest() []any {
-	return []any{&r.id, &r.status, &r.kind, &r.profile, &r.event, &r.at, &r.payload, &r.attempts, &r.doubt, &r.hasClick, &r.clickID, &r.clickAt, &r.place, &r.waits}
+	return []any{&r.id, &r.status, &r.kind, &r.profile, &r.event, &r.at, &r.payload, &r.attempts, &r.doubt, &r.hasClick, &r.clickID, &r.clickAt, &r.sure, &r.place, &r.waits}
 }
 
 func (c *claiming) events(kind Kind, click bool, n int) error {
@@ -326,7 +329,7 @@ func (c *claiming) event(r deliveryRow) error {
 		Delivery: r.id, Event: r.event, At: time.Unix(0, r.at), Payload: []byte(r.payload), prior: r,
 	}
 	if r.clickAt <= r.at {
-		claim.ClickID = r.clickID // impact.com wants the event after the click
+		claim.ClickID, claim.NewClick, claim.Sure = r.clickID, r.clickID != "" && r.clickAt == r.at, r.sure // impact.com wants the event after the click
 	}
 	c.claims = append(c.claims, claim)
 	c.count(scopeOf(r.kind), statusNames[r.status], -1)

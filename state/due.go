@@ -8,16 +8,19 @@ import (
 
 // DueEvent is an event that a run would send.
 type DueEvent struct {
-	Kind    Kind
-	At      time.Time
-	Payload []byte
-	ClickID string // the person's last one before the event
-	Profile int64
+	Kind     Kind
+	Event    string
+	At       time.Time
+	Payload  []byte
+	ClickID  string // the person's last one before the event
+	NewClick bool   // that one is of the event itself
+	Sure     bool   // as of a [Claim]
+	Profile  int64
 }
 
 // What a DueEvent is read from; deliveries are d.
 const (
-	dueColumns = `d.kind, d.event_at, d.payload, d.profile_id, CASE WHEN p.click_at <= d.event_at THEN coalesce(p.click_id, '') ELSE '' END`
+	dueColumns = `d.kind, d.event, d.event_at, d.payload, d.profile_id, CASE WHEN p.click_at <= d.event_at THEN coalesce(p.click_id, '') ELSE '' END, coalesce(p.click_at = d.event_at, 0), coalesce(p.click_sure, 0)`
 	dueFrom    = ` FROM deliveries d LEFT JOIN profiles p ON p.id = d.profile_id`
 )
 
@@ -31,7 +34,7 @@ func (d *DB) EachDue(ctx context.Context, fn func(DueEvent) error) error {
 			var at int64
 			var payload sql.RawBytes
 			var click sql.NullString
-			if err := rows.Scan(&e.Kind, &at, &payload, &e.Profile, &click); err != nil {
+			if err := rows.Scan(&e.Kind, &e.Event, &at, &payload, &e.Profile, &click, &e.NewClick, &e.Sure); err != nil {
 				return err
 			}
 			e.At, e.Payload, e.ClickID = time.Unix(0, at), payload, click.String

@@ -73,7 +73,8 @@ const statusWords = `CASE %s WHEN 0 THEN 'settled' WHEN 1 THEN 'pending' WHEN 2 
 
 // Explain gives everything known of the person with this user id, or else this
 // anonymous id, or else of the first who is known by this SHA-1 of an address;
-// SameAddress names the others. ErrNotFound means that the state knows nothing.
+// SameAddress names the others. An id that is nobody's is looked for among the
+// orders and messages of guests, who have none. ErrNotFound means that the state knows nothing.
 // Only a SHA-1 that is nobody's id costs more than some look-ups: it reads all
 // profiles and the content of everything that is due.
 func (d *DB) Explain(ctx context.Context, id string) (e Explanation, err error) {
@@ -89,6 +90,9 @@ func (d *DB) Explain(ctx context.Context, id string) (e Explanation, err error) 
 			if known, err = v.address(p.EmailSHA1, known, &e); err != nil || known {
 				return err
 			}
+		}
+		if known, err := v.guest(id, &e); err != nil || known {
+			return err
 		}
 		return fmt.Errorf("%w: nobody with the id %q: no trait, no event, no click id", ErrNotFound, id)
 	})
@@ -149,7 +153,7 @@ func (v *view) explain(prof profile, e *Explanation) error {
 		}
 		e.AbsorbedInto = prof.person.UserID
 	}
-	e.UserID, e.AnonymousID, e.EmailSHA1, e.ClickID = prof.person.UserID, prof.person.AnonymousID, prof.person.EmailSHA1, prof.clickID
+	e.UserID, e.AnonymousID, e.EmailSHA1, e.ClickID = prof.person.UserID, prof.person.AnonymousID, prof.person.EmailSHA1, prof.click.id
 	for _, step := range []func(int64, *Explanation) error{v.aliases, v.traitsOf, v.eventsOf, v.attemptsOf} {
 		if err := step(prof.id, e); err != nil {
 			return err

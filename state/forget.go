@@ -17,6 +17,9 @@ import (
 // nothing of the person is taken in again until [DB.Readmit]; then a person who
 // is not known is no error. It may run beside a run of another process.
 //
+// An id that is nobody's is looked for among the orders and messages of guests,
+// who have none.
+//
 // It reads all profiles once. With a hashed address alone everybody goes who is
 // known by it: that reads the content of everything that is due, too, while a run
 // beside it waits to write.
@@ -28,6 +31,12 @@ func (d *DB) Forget(ctx context.Context, p Person) (removed int64, err error) {
 		f := newForgetting(t)
 		if err := f.everybody(p); err != nil {
 			return err
+		}
+		if f.removed == 0 {
+			_, key := p.kindAndKey()
+			if err := f.guests(key); err != nil {
+				return err
+			}
 		}
 		if f.removed == 0 && len(d.hashKey) == 0 {
 			return fmt.Errorf("%w: nobody with this id in the state", ErrNotFound)

@@ -81,11 +81,11 @@ func (m *merge) holdJoins() error {
 }
 
 func (m *merge) releaseJoins() error {
-	if _, err := m.exec(`DELETE FROM trait_faults WHERE trait_id = ?1 AND profile_id IN (SELECT profile_id`+heldJoins+`)`, m.trait.id); err != nil {
+	n, err := m.exec(`UPDATE trait_values SET status = 1 WHERE trait_id = ?1 AND profile_id IN (SELECT profile_id`+heldJoins+`)`, m.trait.id)
+	if err != nil {
 		return err
 	}
-	n, err := m.exec(`UPDATE trait_values SET status = 1 WHERE trait_id = ?1 AND profile_id IN (SELECT profile_id`+heldJoins+`)`, m.trait.id)
 	m.count(m.trait.id, statusNames[statusHeld], -n)
 	m.count(m.trait.id, statusNames[statusPending], n)
-	return err
+	return m.dropFaults(m.trait.id)
 }

@@ -281,6 +281,7 @@ func (m *merge) finish() error {
 	if err != nil {
 		return err
 	}
+	m.trait.listedAt = m.at
 	return m.keepDigest()
 }
 

@@ -46,10 +46,10 @@ func (d *DB) prepareSchema(ctx context.Context, o Options) error {
 			return err
 		}
 	}
-	if err := os.Remove(d.path + making); !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(d.path + making); !errors.Is(err, fs.ErrNotExist) && err != nil {
 		return err
 	}
-	return nil
+	return d.heal(ctx)
 }
 
 func (d *DB) migrate(ctx context.Context, b *Binding) (moved bool, err error) {

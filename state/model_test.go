@@ -2,6 +2,7 @@ package state_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -56,7 +57,7 @@ func TestModel(t *testing.T) {
 }
 
 func (m *model) step() {
-	switch n := m.rng.IntN(14); {
+	switch n := m.rng.IntN(16); {
 	case n < 4:
 		m.message()
 	case n < 6 && len(m.open) == 0:
@@ -67,6 +68,8 @@ func (m *model) step() {
 		m.answer()
 	case n < 13:
 		m.letThrough(int64(1 + m.rng.IntN(4)))
+	case n < 15:
+		m.command()
 	default:
 		m.kill()
 	}
@@ -98,6 +101,37 @@ func (m *model) fullList() {
 		}
 	}
 	m.list(key, m.guards[key], members...)
+}
+
+// command is what somebody may do between two runs.
+func (m *model) command() {
+	if len(m.open) > 0 {
+		return
+	}
+	ctx := context.Background()
+	var err error
+	switch key := modelKeys[m.rng.IntN(len(modelKeys))]; m.rng.IntN(4) {
+	case 0:
+		_, err = m.db.RetryRefused(ctx, state.Filter{Trait: key})
+	case 1:
+		m.restored()
+		_, err = m.db.DoubtAll(ctx)
+	default:
+		if _, err = m.db.Resync(ctx, key); errors.Is(err, state.ErrNotFound) {
+			err = nil // not seen so far
+		}
+	}
+	require.NoError(m.t, err)
+	m.sound()
+}
+
+// restored: nobody knows any more who was told true.
+func (m *model) restored() {
+	for _, u := range modelUsers {
+		for _, k := range modelKeys {
+			m.tried[u+"|"+k] = true
+		}
+	}
 }
 
 // guard is any guard, or none.

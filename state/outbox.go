@@ -109,7 +109,7 @@ func (s *storing) vacate(e *event) (moved bool, err error) {
 	var status int
 	found, err := s.get(`SELECT d.id, d.status, `+dueColumns+dueFrom+`
 		WHERE d.event_type = ? AND d.order_id = ? AND d.doubt = 0 AND (d.status IN (1, 4, 6) OR d.status = 0 AND d.outcome IN ('dropped', 'too_old'))`,
-		[]any{e.EventType, e.OrderID}, &id, &status, &old.Kind, &at, &old.Payload, &old.Profile, &old.ClickID)
+		[]any{e.EventType, e.OrderID}, &id, &status, &old.Kind, &old.Event, &at, &old.Payload, &old.Profile, &old.ClickID, &old.NewClick, &old.Sure)
 	if err != nil || !found {
 		return false, err
 	}

@@ -69,8 +69,7 @@ func (p Person) sameKey(stored Person) bool { return p.key() == stored.key() }
 type profile struct {
 	id       int64
 	person   Person
-	clickID  string
-	clickAt  int64
+	click    click
 	seenAt   int64
 	absorbed int64 // the user's profile, or 0
 }
@@ -78,10 +77,10 @@ type profile struct {
 const selectProfile = selectProfiles + ` = ?`
 
 const selectProfiles = `SELECT id, coalesce(user_id, ''), coalesce(anonymous_id, ''), coalesce(email_sha1, ''),
-	coalesce(click_id, ''), coalesce(click_at, 0), coalesce(seen_at, 0), coalesce(absorbed_into, 0) FROM profiles WHERE id`
+	coalesce(click_id, ''), coalesce(click_at, 0), click_sure, coalesce(seen_at, 0), coalesce(absorbed_into, 0) FROM profiles WHERE id`
 
 func (p *profile) dest() []any {
-	return []any{&p.id, &p.person.UserID, &p.person.AnonymousID, &p.person.EmailSHA1, &p.clickID, &p.clickAt, &p.seenAt, &p.absorbed}
+	return []any{&p.id, &p.person.UserID, &p.person.AnonymousID, &p.person.EmailSHA1, &p.click.id, &p.click.at, &p.click.sure, &p.seenAt, &p.absorbed}
 }
 
 // nextID is where a profile goes whose number is taken by somebody else: the
@@ -210,7 +209,7 @@ func (t *tx) absorb(anon Person, user, seenAt int64) error {
 	old.absorbed = user
 	if found {
 		t.d.profiles.drop(old.id)
-		_, err = t.exec(`UPDATE profiles SET absorbed_into = ?, click_id = NULL, click_at = NULL WHERE id = ?`, user, old.id)
+		_, err = t.exec(`UPDATE profiles SET absorbed_into = ?, click_id = NULL, click_at = NULL, click_sure = NULL WHERE id = ?`, user, old.id)
 	} else {
 		err = t.insertProfile(&old, seenAt)
 	}
@@ -246,13 +245,11 @@ func (d *DB) userOf(ctx context.Context, p Person) (Person, error) {
 }
 
 func (t *tx) moveClick(from profile, user int64) error {
-	if from.clickID == "" {
-		return nil
+	to, found, err := t.byID(user)
+	if err != nil || !found {
+		return err
 	}
-	t.d.profiles.drop(user)
-	_, err := t.exec(`UPDATE profiles SET click_id = ?1, click_at = ?2 WHERE id = ?3 AND coalesce(click_at, 0) < ?2`,
-		from.clickID, from.clickAt, user)
-	return err
+	return t.click(&to, from.click)
 }
 
 // movePassed keeps the guard from counting a visitor who is a user by now twice.
@@ -285,7 +282,7 @@ func (t *tx) absorbTrait(from traitRow, user int64) error {
 		return err
 	}
 	next := to
-	if !to.exists || from.newerThan(&to) {
+	if !to.exists || from.prevails(&to) {
 		next.wanted, next.wantedAt, next.orderedAt, next.origin = from.wanted, from.wantedAt, from.orderedAt, from.origin
 		next.receivedAt, next.messageID = from.receivedAt, from.messageID
 	}

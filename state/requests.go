@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -20,29 +21,28 @@ func (t *tx) traitByKey(key string) (*trait, error) {
 }
 
 // Adopt takes what is wanted of a trait as delivered: somebody else has told
-// impact.com. It gives how many rows moved.
+// impact.com. An audience without a value counts as false, as it would be sent.
+// It gives how many rows moved.
 func (d *DB) Adopt(ctx context.Context, key string) (n int64, err error) {
 	return n, d.update(ctx, func(t *tx) error {
 		tr, err := t.traitByKey(key)
 		if err != nil {
 			return err
 		}
-		if n, err = t.exec(`UPDATE trait_values SET delivered = wanted, delivered_at = ?1, doubt = 0, sent = NULL, status = 0, is_exit = 0
-			WHERE trait_id = ?2 AND wanted IS NOT NULL AND (wanted IS NOT delivered OR doubt = 1 OR status > 0)
+		if n, err = t.exec(`UPDATE trait_values SET delivered = coalesce(wanted, 0), delivered_at = ?1, doubt = 0, sent = NULL, attempt = NULL, status = 0, is_exit = 0
+			WHERE trait_id = ?2 AND (wanted IS NOT NULL OR ?3 = 'audience' AND status > 0) AND (wanted IS NOT delivered OR doubt = 1 OR status > 0)
 			AND NOT (?3 = 'audience' AND wanted = 0 AND delivered IS NULL AND doubt = 0)`, t.now/int64(time.Millisecond), tr.id, tr.class); err != nil {
 			return err
 		}
-		if _, err := t.exec(`DELETE FROM trait_faults WHERE trait_id = ?`, tr.id); err != nil {
-			return err
-		}
 		t.countRun("adopted", n)
-		return t.recount(tr)
+		return errors.Join(t.dropFaults(tr.id), t.recount(tr))
 	})
 }
 
 // Resync sets doubt on everything of a trait that impact.com was ever told, so
-// that it is said again. Nothing is forgotten. It gives how many rows are due
-// by it.
+// that it is said again, and ends the waiting of what is to be tried again.
+// Nothing is forgotten. Held and refused rows stay so. It gives how many rows
+// the next run sends by it.
 func (d *DB) Resync(ctx context.Context, key string) (n int64, err error) {
 	return n, d.update(ctx, func(t *tx) error {
 		tr, err := t.traitByKey(key)
@@ -50,14 +50,20 @@ func (d *DB) Resync(ctx context.Context, key string) (n int64, err error) {
 			return err
 		}
 		// A computed trait without a value has nothing that could be sent again.
-		if n, err = t.exec(`UPDATE trait_values SET doubt = 1, sent = coalesce(sent, delivered), status = CASE WHEN status IN (4, 6) THEN status ELSE 1 END, is_exit = (?2 = 'audience' AND wanted IS NOT 1)
-			WHERE trait_id = ?1 AND (delivered IS NOT NULL OR doubt = 1) AND status <> 2 AND (?2 = 'audience' OR wanted IS NOT NULL)`, tr.id, tr.class); err != nil {
+		const said = ` WHERE trait_id = ?1 AND (delivered IS NOT NULL OR doubt = 1) AND (?2 = 'audience' OR wanted IS NOT NULL)`
+		if _, err := t.exec(`UPDATE trait_values SET doubt = 1, sent = coalesce(sent, delivered)`+said+` AND status IN (4, 6)`, tr.id, tr.class); err != nil {
 			return err
 		}
-		if _, err := t.exec(`DELETE FROM trait_faults WHERE trait_id = ?1 AND class IS NULL`, tr.id); err != nil {
+		again, err := t.exec(`UPDATE trait_values SET doubt = 1, sent = coalesce(sent, delivered), status = 1, is_exit = (?2 = 'audience' AND wanted IS NOT 1)`+said+` AND status IN (0, 1, 3, 5)`, tr.id, tr.class)
+		if err != nil {
 			return err
 		}
-		return t.recount(tr)
+		waited, err := t.exec(`UPDATE trait_values SET status = 1 WHERE trait_id = ? AND status = 3`, tr.id) // certainly not taken: no doubt
+		if err != nil {
+			return err
+		}
+		n = again + waited
+		return errors.Join(t.dropFaults(tr.id), t.recount(tr))
 	})
 }
 

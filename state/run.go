@@ -20,6 +20,7 @@ type RunInfo struct {
 	Unknown     map[Kind]Policy // for events whose answer never came
 	KeepEvents  time.Duration   // how long an event's key is remembered
 	Guards      Guards
+	Routes      []Route             // what the configuration sends of messages; nil: not said
 	Refuses     func(DueEvent) bool // whether our own rules keep an event from being sent, asked while the state is locked; nil: they keep none
 }
 
@@ -48,7 +49,7 @@ func (d *DB) BeginRun(ctx context.Context, info RunInfo) (run int64, err error) 
 		if err := t.recover(info); err != nil {
 			return err
 		}
-		if err := t.releaseRefused(info.Fingerprint); err != nil {
+		if err := errors.Join(t.releaseRefused(info.Fingerprint), t.keepRoutes(info.Routes)); err != nil {
 			return err
 		}
 		return t.prune(info.KeepEvents)

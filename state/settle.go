@@ -52,6 +52,9 @@ type Outcome struct {
 	Throttled   bool      // the host answered 429
 	Warnings    []Warning // impact.com's remarks on a request that it took
 	Notes       []string  // counted by word, e.g. text_cut
+	Asked       int       // HTTP requests to the tracking host beside these, for the click of an install
+	ClickID     string    // that one, which is its person's click from the event on
+	Person      Person    // of a ClickID
 }
 
 // of is how a claim ended for one of its traits. Where impact.com named the
@@ -78,7 +81,7 @@ func ignoreEnough(err error) error {
 }
 
 func (t *tx) settle(o *Outcome, want Want) error {
-	t.countRun("requests", int64(o.Requests))
+	t.countRun("requests", int64(o.Requests+o.Asked))
 	for i := range o.Warnings {
 		if err := t.noteWarning(o.Claim.Kind, &o.Warnings[i]); err != nil {
 			return err
@@ -90,6 +93,9 @@ func (t *tx) settle(o *Outcome, want Want) error {
 	if err := t.noteRequests(o.Claim.Kind.Host(), o.Requests); err != nil {
 		return err
 	}
+	if err := t.noteRequests(HostTracking, o.Asked); err != nil {
+		return err
+	}
 	if gone, err := t.forgotten(&o.Claim); err != nil || gone {
 		return err
 	}
@@ -99,7 +105,7 @@ func (t *tx) settle(o *Outcome, want Want) error {
 		}
 	}
 	if o.Claim.Kind != TraitUpdate {
-		return t.settleEvent(o, want)
+		return errors.Join(t.foundClick(o), t.settleEvent(o, want))
 	}
 	for i := range o.Claim.Values {
 		if err := t.settleValue(o, &o.Claim.Values[i]); err != nil {
@@ -207,6 +213,20 @@ func (t *tx) failed(old, next traitRow, o *Outcome, v *ClaimedValue) error {
 			class = excluded.class, value = excluded.value, fingerprint = excluded.fingerprint, at = excluded.at`,
 		next.trait.id, next.profile, again, o.Error, null(o.Class), v.Value, null(o.Fingerprint), t.now)
 	return err
+}
+
+// foundClick keeps a click id that was asked for, whatever became of the event: it
+// need not be asked for again, and what the person does later came from it too.
+func (t *tx) foundClick(o *Outcome) error {
+	if o.ClickID == "" || o.Claim.Profile < 0 { // a guest has no later
+		return nil
+	}
+	at := o.Claim.prior.at
+	prof, err := t.resolve(o.Person, at)
+	if err != nil {
+		return err
+	}
+	return t.click(&prof, click{id: o.ClickID, at: at, sure: sql.NullBool{Bool: true, Valid: true}})
 }
 
 func (t *tx) settleEvent(o *Outcome, want Want) error {

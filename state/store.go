@@ -64,9 +64,11 @@ type Item struct {
 	Person  Person
 	SeenAt  time.Time
 	ClickID string // of impact.com, seen on this message
-	Change  *Change
-	Event   *Event
-	Forget  bool // the person asked to be deleted
+	// ClickSure says that the click id came by a name that only impact.com uses; another one never takes such a one's place.
+	ClickSure bool
+	Change    *Change
+	Event     *Event
+	Forget    bool // the person asked to be deleted
 }
 
 // Batch is what was read of one object since the last batch.
@@ -206,6 +208,12 @@ func (s *storing) item(it *Item) error {
 // seen stores of a person only what later messages need: that two ids are one
 // person, and the last click id.
 func (s *storing) seen(it *Item) (int64, error) {
+	if it.Person.IsZero() { // a guest: nothing is remembered, and nothing is shared with another one
+		if it.Event == nil {
+			return 0, nil
+		}
+		return guestID(keyOf(it.Event)), nil
+	}
 	at := unix(it.SeenAt)
 	both := it.Person.UserID != "" && it.Person.AnonymousID != ""
 	if !both && it.ClickID == "" {
@@ -218,13 +226,10 @@ func (s *storing) seen(it *Item) (int64, error) {
 	absorbed := len(s.absorbed)
 	prof, err := s.resolve(it.Person, at)
 	s.follow(s.absorbed[absorbed:], prof.id)
-	if err != nil || it.ClickID == "" || at < prof.clickAt || it.ClickID == prof.clickID {
+	if err != nil {
 		return prof.id, err
 	}
-	prof.clickID, prof.clickAt = it.ClickID, at
-	s.d.profiles.put(prof)
-	_, err = s.exec(`UPDATE profiles SET click_id = ?, click_at = ? WHERE id = ?`, it.ClickID, at, prof.id)
-	return prof.id, err
+	return prof.id, s.click(&prof, click{id: it.ClickID, at: at, sure: sql.NullBool{Bool: it.ClickSure, Valid: true}})
 }
 
 func (s *storing) change(it *Item) error {
@@ -264,15 +269,9 @@ func (s *storing) change(it *Item) error {
 	next.receivedAt = sql.NullInt64{Int64: unix(c.ReceivedAt), Valid: !c.ReceivedAt.IsZero()}
 	next.messageID = sql.NullString{String: c.MessageID, Valid: c.MessageID != ""}
 	next.origin = sql.NullInt64{Int64: s.origin, Valid: true}
-	if !old.exists && tr.authority == AuthorityLatest {
-		listed, err := s.listedAt(tr)
-		if err != nil {
-			return err
-		}
-		if at <= listed { // a newer list did not have this person
-			s.countRun("late", 1)
-			return nil
-		}
+	if tr.authority == AuthorityLatest && at <= tr.listedAt { // a newer list had this person, or had not
+		s.countRun("late", 1)
+		return nil
 	}
 	if old.exists && !next.newerThan(&old) {
 		s.countRun("late", 1)
@@ -280,12 +279,6 @@ func (s *storing) change(it *Item) error {
 	}
 	s.changed[tr] = max(s.changed[tr], at)
 	return s.move(old, next, c)
-}
-
-// listedAt is the time of a trait's last list, 0 without one.
-func (s *storing) listedAt(tr *trait) (at int64, err error) {
-	_, err = s.get(`SELECT coalesce(last_list_at, 0) FROM traits WHERE id = ?`, []any{tr.id}, &at)
-	return at, err
 }
 
 // move stores a row whose wanted value may have moved. A newer message of the

@@ -44,6 +44,7 @@ type trait struct {
 	listSource    string
 	changesSource string
 	authority     Authority
+	listedAt      int64                // the time of its last list; 0 without one
 	hasDigest     bool                 // of its last list, which the state still agrees with
 	computations  map[computation]bool // seen; true: approved
 }
@@ -137,6 +138,26 @@ func (r traitRow) moved() traitRow {
 
 // order is the time by which a row stands against others.
 func (r *traitRow) order() int64 { return max(r.wantedAt, r.orderedAt.Int64) }
+
+// confirmedAt is when the trait's newest list said what the rows say that are
+// not newer: of everybody, since who is not on a list is no member. 0 where no
+// list counts.
+func (tr *trait) confirmedAt() int64 {
+	if tr.authority == AuthorityChanges {
+		return 0
+	}
+	return tr.listedAt
+}
+
+// prevails reports whether a visitor's row stands against the row of the user
+// that the visitor turned out to be. Where the newest list confirmed both, who is
+// on it under one of the ids is a member.
+func (r *traitRow) prevails(o *traitRow) bool {
+	if listed := r.trait.confirmedAt(); max(r.order(), o.order()) <= listed {
+		return r.isWanted() && !o.isWanted()
+	}
+	return r.newerThan(o)
+}
 
 // newerThan is the order of changes: effective time, then receipt, then
 // messageId.
@@ -272,9 +293,9 @@ func (t *tx) loadTraits() error {
 		return nil
 	}
 	traits := map[string]*trait{}
-	err := t.each(`SELECT id, key, class, coalesce(list_source, ''), coalesce(changes_source, ''), authority, list_digest IS NOT NULL FROM traits`, nil, func(rows *sql.Rows) error {
+	err := t.each(`SELECT id, key, class, coalesce(list_source, ''), coalesce(changes_source, ''), authority, coalesce(last_list_at, 0), list_digest IS NOT NULL FROM traits`, nil, func(rows *sql.Rows) error {
 		tr := &trait{computations: map[computation]bool{}}
-		if err := rows.Scan(&tr.id, &tr.key, &tr.class, &tr.listSource, &tr.changesSource, &tr.authority, &tr.hasDigest); err != nil {
+		if err := rows.Scan(&tr.id, &tr.key, &tr.class, &tr.listSource, &tr.changesSource, &tr.authority, &tr.listedAt, &tr.hasDigest); err != nil {
 			return err
 		}
 		traits[tr.key] = tr

@@ -32,6 +32,7 @@ type dispatch struct {
 	full     bool // the last turn gave all that was asked for
 	asked    state.Want
 	lastSend time.Time
+	asking   asking
 
 	fatalOnce sync.Once
 	fatalErr  atomic.Pointer[error] // stops the run; set by workers too

@@ -37,6 +37,7 @@ type Config struct {
 	// Authority answers for a trait key; nil means none.
 	Authority func(key string) state.Authority
 
+	AppInstall         bool          // ask the tracking host which click an app install came from
 	MaxEventAge        time.Duration // older events are counted, not sent
 	RequiredCategories []string      // of consent
 
@@ -100,7 +101,10 @@ func (e *Engine) Run(ctx context.Context, o Options) (Report, error) {
 	if o.Adopt != "" {
 		kind = "adopt"
 	}
-	run, err := e.begin(ctx, kind)
+	run, err := int64(0), e.tellNewRoutes(ctx) // before they are the last run's
+	if err == nil {
+		run, err = e.begin(ctx, kind)
+	}
 	if err = Cause(ctx, err); err != nil {
 		return Report{ExitCode: ExitCode(err)}, fmt.Errorf("begin the run: %w", err)
 	}
@@ -110,9 +114,9 @@ func (e *Engine) Run(ctx context.Context, o Options) (Report, error) {
 }
 
 func (e *Engine) begin(ctx context.Context, kind string) (int64, error) {
-	var dec segment.Decoder
+	dec := segment.Decoder{Placeholders: e.Mapper.Placeholders()}
 	return e.State.BeginRun(ctx, state.RunInfo{
-		Kind: kind, Version: e.Version, Fingerprint: e.Mapper.Fingerprint(), Unknown: e.Unknown, KeepEvents: e.keepEvents(), Guards: e.Guards,
+		Kind: kind, Version: e.Version, Fingerprint: e.Mapper.Fingerprint(), Unknown: e.Unknown, KeepEvents: e.keepEvents(), Guards: e.Guards, Routes: e.routes(),
 		Refuses: func(ev state.DueEvent) bool {
 			why, err := e.refusal(ctx, &dec, ev)
 			return err == nil && why != ""
@@ -189,6 +193,10 @@ func (p *pass) adopt(ctx context.Context) error {
 // Plan reads the inputs as a run would, into a state that the caller throws
 // away afterwards, and sends nothing. The engine's State must be such a copy.
 func (e *Engine) Plan(ctx context.Context, o Options) (PlanReport, error) {
+	fresh, err := e.newRoutes(ctx)
+	if err != nil {
+		return PlanReport{}, err
+	}
 	run, err := e.begin(ctx, "plan")
 	if err != nil {
 		return PlanReport{}, fmt.Errorf("begin the plan: %w", err)
@@ -201,5 +209,6 @@ func (e *Engine) Plan(ctx context.Context, o Options) (PlanReport, error) {
 		return PlanReport{}, err
 	}
 	r, err := p.plan(ctx)
+	r.NewlySent = fresh
 	return r, errors.Join(append(p.unread, err)...)
 }

@@ -71,6 +71,14 @@ func (p *pace) take(n int, now time.Time) {
 	}
 }
 
+// reserve takes the next place in the stream, and says how long it is until then.
+func (p *pace) reserve(now time.Time) time.Duration {
+	if p.rate == 0 {
+		return 0
+	}
+	return p.bucket.ReserveN(now, 1).DelayFrom(now)
+}
+
 // wait is how long until there is room.
 func (p *pace) wait(now time.Time) time.Duration {
 	if p.rate == 0 || p.room(now) > 0 {

@@ -14,9 +14,11 @@ type PlanReport struct {
 	state.Plan
 	Seconds       Seconds          `json:"seconds"` // at the known rates
 	TrackingCalls int64            `json:"tracking_calls"`
+	InstallCalls  int64            `json:"install_calls"` // of them: questions which click an app install came from
 	APICalls      int64            `json:"api_calls"`
 	Refusals      map[string]int64 `json:"refusals"`                      // what our own rules would refuse, by reason: not among the calls
 	Waiting       int64            `json:"conversions_waiting,omitempty"` // for a run that reads all sources of messages: not among the calls
+	NewlySent     []state.NewRoute `json:"newly_sent,omitempty"`          // what this configuration sends and the last run did not
 	Counts        map[string]int64 `json:"counts"`
 	Sample        state.Table      `json:"sample"`
 	Missing       []string         `json:"missing_lists,omitempty"`
@@ -47,7 +49,7 @@ func (p *pass) plan(ctx context.Context) (r PlanReport, err error) {
 	if err := p.refusals(ctx, &r); err != nil {
 		return r, fmt.Errorf("map what is due: %w", err)
 	}
-	r.TrackingCalls, r.APICalls = p.updates(r.Plan)+r.PageLoads, r.Conversions
+	r.TrackingCalls, r.APICalls = p.updates(r.Plan)+r.PageLoads+r.InstallCalls, r.Conversions
 	hosts, err := p.State.Hosts(ctx)
 	if err != nil {
 		return r, fmt.Errorf("read the rates: %w", err)
@@ -116,9 +118,16 @@ func (e *Engine) updates(p state.Plan) int64 {
 // off the calls. It costs some microseconds an event.
 func (p *pass) refusals(ctx context.Context, r *PlanReport) error {
 	r.Refusals = map[string]int64{}
-	var dec segment.Decoder
+	dec := segment.Decoder{Placeholders: p.Mapper.Placeholders()}
 	err := p.State.EachDue(ctx, func(e state.DueEvent) error {
-		why, err := p.refusal(ctx, &dec, e)
+		req, err := p.request(ctx, &dec, claimOf(e))
+		if err == nil {
+			if q, ok := p.question(&dec, claimOf(e), req); ok {
+				q.Release()
+				r.InstallCalls++
+			}
+		}
+		why, err := reason(req, err)
 		if err != nil || why == "" {
 			return err
 		}

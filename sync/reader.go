@@ -66,10 +66,8 @@ func (r *reader) change(rec *source.Record) {
 		r.reject(rec, err.Error())
 		return
 	}
+	r.timing(c.Timing)
 	at := c.At
-	if at.IsZero() {
-		at = c.ReceivedAt
-	}
 	r.out.Items = append(r.out.Items, state.Item{
 		Line: rec.Line, Person: state.Person(c.Identity), SeenAt: at,
 		Change: &state.Change{
@@ -85,12 +83,13 @@ func (r *reader) message(rec *source.Record) {
 	m := rec.Message
 	who := m.Identity()
 	if m.Type == "delete" {
-		if one := segment.NewIdentity(m.UserID, "", ""); !one.IsZero() {
+		if one := r.Mapper.Placeholders().Identity(m.UserID, "", ""); !one.IsZero() {
 			r.out.Items = append(r.out.Items, state.Item{Line: rec.Line, Person: state.Person(one), Forget: true})
 		}
 		return
 	}
-	at := m.EffectiveTime()
+	r.timing(m.Timing())
+	at := r.past(m.EffectiveTime())
 	if r.MaxEventAge > 0 && !at.IsZero() && r.now().Sub(at) > r.MaxEventAge {
 		r.out.Counts["too_old"]++
 		return
@@ -103,6 +102,22 @@ func (r *reader) message(rec *source.Record) {
 	r.out.Items = append(r.out.Items, it)
 }
 
+// timing counts what was not taken for its time as the message says it.
+func (r *reader) timing(t segment.Timing) {
+	if t != "" {
+		r.out.Counts[string(t)]++
+	}
+}
+
+// past is a time that is not after now: the machine's clock may have been set
+// back, and no click may count as newer than those to come.
+func (r *reader) past(at time.Time) time.Time {
+	if now := r.now(); at.IsZero() || at.After(now) {
+		return now
+	}
+	return at
+}
+
 // event makes an outbox entry of a message that is to be sent.
 func (r *reader) event(m *segment.Message, at time.Time) *state.Event {
 	route := r.Mapper.Route(m)
@@ -113,9 +128,6 @@ func (r *reader) event(m *segment.Message, at time.Time) *state.Event {
 			r.out.Unlisted[state.Unlisted{Kind: "event", Name: segment.Redact(m.Event)}]++
 		}
 		return nil
-	}
-	if at.IsZero() {
-		at = r.now()
 	}
 	e := &state.Event{Key: m.Key(), MessageID: segment.Redact(m.MessageID), Kind: state.PageLoad, Name: m.Type, At: at, Payload: r.Mapper.Reduce(m)}
 	if m.Type == "track" {

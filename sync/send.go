@@ -18,20 +18,20 @@ import (
 // work sends claims until there are no more. Once the run is stopped, what has
 // not begun is given back unsent.
 func (d *dispatch) work(ctx, sending context.Context) {
-	var dec segment.Decoder
+	dec := segment.Decoder{Placeholders: d.Mapper.Placeholders()}
 	for c := range d.jobs {
 		if d.stopped(ctx) != "" || d.limits.of(c.Kind.Host()).quiet() {
 			d.outcomes <- state.Outcome{Claim: c, Result: state.Unsent}
 			continue
 		}
-		o := d.send(sending, &dec, c)
+		o := d.send(ctx, sending, &dec, c)
 		d.Point("after an answer")
 		d.outcomes <- o
 	}
 }
 
 // send makes the request of a claim and gives its outcome.
-func (d *dispatch) send(ctx context.Context, dec *segment.Decoder, c state.Claim) state.Outcome {
+func (d *dispatch) send(run, ctx context.Context, dec *segment.Decoder, c state.Claim) state.Outcome {
 	o := state.Outcome{Claim: c, Fingerprint: d.Mapper.Fingerprint()}
 	req, err := d.request(ctx, dec, c)
 	if err != nil {
@@ -46,7 +46,12 @@ func (d *dispatch) send(ctx context.Context, dec *segment.Decoder, c state.Claim
 		o.Result, o.Class, o.Error = state.Refused, refusal.Class, refusal.Reason
 		return o
 	}
+	req = d.withClick(run, ctx, dec, &o, req)
 	defer req.Release()
+	if o.Asked > 0 && d.stopped(run) != "" { // the question took its time: the next run goes on
+		o.Result = state.Unsent
+		return o
+	}
 	for _, n := range req.Notes {
 		o.Notes = append(o.Notes, "note_"+n.Word)
 	}
@@ -94,6 +99,7 @@ func (e *Engine) request(ctx context.Context, dec *segment.Decoder, c state.Clai
 		return mapping.Request{}, &mapping.Refusal{Class: "parameter", Reason: "the stored message cannot be read: " + err.Error()}
 	}
 	defer m.Release()
+	m.FoundIn(c.At, e.now())
 	if e.MaxEventAge > 0 && e.now().Sub(c.At) > e.MaxEventAge {
 		return mapping.Request{}, errTooOld
 	}
@@ -102,7 +108,12 @@ func (e *Engine) request(ctx context.Context, dec *segment.Decoder, c state.Clai
 
 // refusal is why our own rules would not let an event be sent, or "".
 func (e *Engine) refusal(ctx context.Context, dec *segment.Decoder, ev state.DueEvent) (string, error) {
-	return reason(e.request(ctx, dec, state.Claim{Kind: ev.Kind, At: ev.At, Payload: ev.Payload, ClickID: ev.ClickID, Profile: ev.Profile}))
+	return reason(e.request(ctx, dec, claimOf(ev)))
+}
+
+// claimOf is an event as if it were claimed.
+func claimOf(ev state.DueEvent) state.Claim {
+	return state.Claim{Kind: ev.Kind, Event: ev.Event, At: ev.At, Payload: ev.Payload, ClickID: ev.ClickID, NewClick: ev.NewClick, Profile: ev.Profile}
 }
 
 // reason drops a request that was only tried, and says why our own rules refuse it.
@@ -207,13 +218,14 @@ func (d *dispatch) failed(o state.Outcome, err error) state.Outcome {
 }
 
 // concernsAll reports whether every other request would be answered so: the
-// credentials or their scope, or a server that is not impact.com's.
+// credentials or their scope, or a server that is not impact.com's. An unclear
+// answer may concern one person alone; if all are answered alike, the breaker sees it.
 func concernsAll(api *impactapi.Error) bool {
 	switch api.Status {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed:
 		return true
 	}
-	return api.Status > 0 && api.Status < http.StatusBadRequest
+	return api.Status >= http.StatusMultipleChoices && api.Status < http.StatusBadRequest
 }
 
 // stop ends the run for a reason that every other request shares.

@@ -10,52 +10,102 @@ import (
 
 // Suppressions is a list of people whose data must not be used any more.
 type Suppressions interface {
-	// Each calls fn with each user id. An error means that the list is not
-	// known; then nothing may be sent.
-	Each(ctx context.Context, fn func(userID string) error) error
+	// Each calls fn with each person, by one id: a user id, an anonymous id or an
+	// address. An error means that the list is not known; then nothing may be sent.
+	Each(ctx context.Context, fn func(segment.Identity) error) error
 }
 
-// suppressChunk is how many people go into one transaction.
-const suppressChunk = 500
+const (
+	suppressChunk = 500    // people go into one transaction
+	addressChunk  = 10_000 // addresses are looked for at once: that reads all profiles
+)
 
 // suppress takes everybody out again who is on a list of suppressed people, as
 // far as the guard lets them through. It comes after the reading, which may have
 // brought them in, and before the sending; without the list nothing is sent.
 func (p *pass) suppress(ctx context.Context) error {
-	var wait []state.Person
-	var listed, waiting int64
-	flush := func() error {
-		n, err := p.State.Suppress(ctx, wait, p.SuppressedFalse)
-		wait = wait[:0]
-		waiting += n
-		return err
-	}
+	out := suppressing{pass: p}
 	for _, s := range p.Suppressions {
-		err := s.Each(ctx, func(id string) error {
-			who := state.Person(segment.NewIdentity(id, "", ""))
-			if who.IsZero() {
+		err := s.Each(ctx, func(id segment.Identity) error {
+			id = p.Mapper.Placeholders().Identity(id.UserID, id.AnonymousID, id.EmailSHA1)
+			if id.IsZero() {
 				return nil // nobody can be stored under it
 			}
-			listed++
-			if wait = append(wait, who); len(wait) < suppressChunk {
-				return nil
-			}
-			return flush()
+			out.listed++
+			return out.add(ctx, state.Person(id))
 		})
 		if err != nil {
 			return fmt.Errorf("nothing was sent, for it is not known who is suppressed: %w", err)
 		}
 	}
-	if err := flush(); err != nil {
+	if err := out.flush(ctx); err != nil {
 		return fmt.Errorf("take suppressed people out: %w", err)
 	}
+	return p.judgeSuppressed(ctx, &out)
+}
+
+// suppressing takes people out, some at a time.
+type suppressing struct {
+	*pass
+	people          []state.Person
+	addresses       []string // whoever is known by one goes
+	listed, waiting int64
+}
+
+func (s *suppressing) add(ctx context.Context, who state.Person) error {
+	if who.UserID == "" && who.AnonymousID == "" {
+		if s.addresses = append(s.addresses, who.EmailSHA1); len(s.addresses) == addressChunk {
+			if err := s.known(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	if s.people = append(s.people, who); len(s.people) < suppressChunk {
+		return nil
+	}
+	return s.take(ctx)
+}
+
+// known adds those who are known by the addresses.
+func (s *suppressing) known(ctx context.Context) error {
+	people, err := s.State.KnownBy(ctx, s.addresses)
+	s.addresses = s.addresses[:0]
+	s.people = append(s.people, people...)
+	return err
+}
+
+func (s *suppressing) take(ctx context.Context) error {
+	for len(s.people) > 0 {
+		some := s.people[:min(suppressChunk, len(s.people))]
+		n, err := s.State.Suppress(ctx, some, s.SuppressedFalse)
+		if err != nil {
+			return err
+		}
+		s.waiting += n
+		s.people = s.people[len(some):]
+	}
+	s.people = nil
+	return nil
+}
+
+func (s *suppressing) flush(ctx context.Context) error {
+	if len(s.addresses) > 0 {
+		if err := s.known(ctx); err != nil {
+			return err
+		}
+	}
+	return s.take(ctx)
+}
+
+// judgeSuppressed has the guard look at all of them.
+func (p *pass) judgeSuppressed(ctx context.Context, out *suppressing) error {
 	judged, err := p.State.JudgeSuppressions(ctx, p.SuppressedFalse)
 	if err != nil {
 		return fmt.Errorf("take suppressed people out: %w", err)
 	}
 	p.report.HeldSuppressions = judged.Held
-	if listed > 0 {
-		p.Log.Info("suppressed people taken out", "listed", listed, "to_be_told_false", waiting+judged.Waiting)
+	if out.listed > 0 {
+		p.Log.Info("suppressed people taken out", "listed", out.listed, "to_be_told_false", out.waiting+judged.Waiting)
 	}
 	if judged.Held > 0 {
 		p.Log.Warn("the guard holds suppressions: nothing is sent about these people meanwhile", "people", judged.Held, "reason", judged.Reason,

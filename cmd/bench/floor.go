@@ -70,6 +70,6 @@ func (b *bench) eventsFloor() func() (spent, error) {
 		SELECT 'BEGIN IMMEDIATE;
 			INSERT OR FAIL INTO deliveries SELECT * FROM r.events WHERE id > ' || (part * %[1]d) || ' AND id <= ' || ((part + 1) * %[1]d) || ' ORDER BY id;
 			INSERT OR FAIL INTO recent_event_keys SELECT key, seen_at FROM r.keys WHERE part = ' || part || ' ORDER BY rowid;
-			INSERT OR FAIL INTO profiles SELECT id, user_id, anonymous_id, email_sha1, click_id, click_at, seen_at, absorbed_into FROM r.people WHERE part = ' || part || ' ORDER BY rowid;
+			INSERT OR FAIL INTO profiles (id, user_id, anonymous_id, email_sha1, click_id, click_at, seen_at, absorbed_into) SELECT id, user_id, anonymous_id, email_sha1, click_id, click_at, seen_at, absorbed_into FROM r.people WHERE part = ' || part || ' ORDER BY rowid;
 			COMMIT;' FROM (SELECT DISTINCT part FROM r.keys) ORDER BY part;`, eventsInCommit))
 }

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/impactsync/impactsync/cmd/internal/config"
 	"github.com/impactsync/impactsync/sync/mapping"
@@ -12,8 +14,8 @@ import (
 func (a *app) configCommand() *cobra.Command {
 	c := group(&cobra.Command{
 		Use:   "config",
-		Short: "The configuration: its schema, and a check of yours",
-		Long:  "Print the schema of the configuration file, or check one." + exits("done", exitUsageLine),
+		Short: "The configuration: its schema, a check of yours, one made of Segment's settings",
+		Long:  "Print the schema of the configuration file, check one, or make one of Segment's settings." + exits("done", exitUsageLine),
 	})
 	c.AddCommand(
 		&cobra.Command{
@@ -33,10 +35,12 @@ func (a *app) configCommand() *cobra.Command {
 			Use:   "check",
 			Short: "Check the configuration file",
 			Long: `Check the configuration file: keys, types, secrets, names and settings, all problems
-at once with line and column. It reaches no network; impactsync doctor does.` + exits("it can be used; there may be warnings", "64  it cannot"),
+at once with line and column. It lists the event names as they count, in any case
+and with the defaults. It reaches no network; impactsync doctor does.` + exits("it can be used; there may be warnings", "64  it cannot"),
 			Args: cobra.NoArgs,
 			RunE: func(*cobra.Command, []string) error { return a.checkConfig() },
 		},
+		a.configImport(),
 	)
 	return c
 }
@@ -46,13 +50,15 @@ func (a *app) checkConfig() error {
 	if err != nil {
 		return badConfig(err)
 	}
-	if _, err := mapping.New(settings(c)); err != nil {
+	m, err := mapping.New(settings(c))
+	if err != nil {
 		return badConfig(fmt.Errorf("%s: destination: %w", a.config, err))
 	}
 	v := struct {
-		OK       bool     `json:"ok"`
-		Warnings []string `json:"warnings,omitempty"`
-	}{OK: true}
+		OK       bool               `json:"ok"`
+		Warnings []string           `json:"warnings,omitempty"`
+		Events   mapping.EventLists `json:"events"` // the names as they count
+	}{OK: true, Events: m.EventLists()}
 	for _, w := range c.Warnings {
 		v.Warnings = append(v.Warnings, w.String())
 	}
@@ -61,5 +67,18 @@ func (a *app) checkConfig() error {
 			fmt.Fprintln(w, "warning:", text)
 		}
 		fmt.Fprintf(w, "%s: ok\n", a.config)
+		table(w, func(w io.Writer) {
+			for _, l := range eventLines(v.Events) {
+				row(w, "  "+l[0], l[1])
+			}
+		})
 	})
+}
+
+// eventLines are the lists of event names as they count, the defaults among them.
+func eventLines(l mapping.EventLists) [][2]string {
+	line := func(key string, names []string) [2]string {
+		return [2]string{key, plain(cmp.Or(strings.Join(names, ", "), "(none)"))}
+	}
+	return [][2]string{line("actionEventNames", l.Actions), line("installEventNames", l.Installs), line("pageLoadEventNames", l.PageLoads)}
 }

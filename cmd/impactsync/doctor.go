@@ -8,6 +8,7 @@ import (
 
 	"github.com/impactsync/impactsync/cmd/internal/config"
 	impactsync "github.com/impactsync/impactsync/sync"
+	"github.com/impactsync/impactsync/sync/mapping"
 	"github.com/impactsync/impactsync/sync/source"
 	"github.com/spf13/cobra"
 )
@@ -115,6 +116,7 @@ func (d *doctor) checkConfig() error {
 		d.bad("configuration", "impactsync config check lists all problems", err, usageExit)
 		return nil
 	}
+	d.checkEvents()
 	for _, w := range d.config.Warnings {
 		d.warn("configuration", "", "%s", w.String())
 	}
@@ -124,10 +126,22 @@ func (d *doctor) checkConfig() error {
 	return nil
 }
 
+// checkEvents shows the event names as they count.
+func (d *doctor) checkEvents() {
+	m, err := mapping.New(settings(d.config))
+	if err != nil {
+		d.bad("events", "mend the settings under destination", fmt.Errorf("destination: %w", err), usageExit)
+		return
+	}
+	for _, l := range eventLines(m.EventLists()) {
+		d.ok("events", "%s: %s", l[0], l[1])
+	}
+}
+
 func (d *doctor) checkSources(ctx context.Context) {
 	for _, s := range d.config.Sources {
 		check := "source " + s.Name
-		w := &wiring{rules: newRules(d.config)}
+		w := &wiring{config: d.config, rules: newRules(d.config)}
 		feed, err := w.open(ctx, s)
 		if err != nil {
 			d.bad(check, "mend the source's url, or mount the folder", err, usageExit)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/impactsync/impactsync/cmd/internal/config"
 	"github.com/impactsync/impactsync/state"
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/spf13/cobra"
@@ -25,6 +26,9 @@ It only reads: no lock, no credentials, and a run may go on meanwhile.` +
 			exits("shown", "1   nobody of this id is known, or there is no state yet", exitReadLine, exitUsageLine),
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := a.checkPerson(args[0]); err != nil {
+				return err
+			}
 			return a.viewed(c.Context(), func(db *state.DB) error {
 				e, err := db.Explain(c.Context(), idOf(args[0]))
 				if errors.Is(err, state.ErrNotFound) {
@@ -37,6 +41,24 @@ It only reads: no lock, no credentials, and a run may go on meanwhile.` +
 			})
 		},
 	}
+}
+
+// checkPerson refuses an id that is nobody's: a script whose variable is empty
+// asks so, and nobody is kept under it.
+func (a *app) checkPerson(id string) error {
+	c, err := a.look()
+	if err != nil {
+		return err
+	}
+	return somebody(c, id)
+}
+
+func somebody(c *config.Config, id string) error {
+	if placeholders(c).Usable(id) {
+		return nil
+	}
+	return usage("name the person by a user id, an anonymous id or an e-mail address; if this is one, list it under trustedIds in the configuration",
+		"%q is no person's id: faulty trackers and exports write such words for nobody, and nobody is known by it", id)
 }
 
 // idOf is an id as the state knows it: of addresses only the SHA-1 is kept.

@@ -45,6 +45,9 @@ stay in free pages of the file until impactsync state compact.` +
 			if err := checkForget(key, undo, mayReturn); err != nil {
 				return err
 			}
+			if err := somebody(cfg, args[0]); err != nil && !undo { // an older version may have kept it out
+				return err
+			}
 			return a.writing(c.Context(), cfg, key, func(db *state.DB) error {
 				if undo {
 					return a.readmit(c.Context(), db, args[0])

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/dustin/go-humanize"
 	"github.com/impactsync/impactsync/state"
@@ -90,7 +91,7 @@ func writePage(w io.Writer, t state.Table) {
 // plain keeps foreign text from moving the terminal's cursor.
 func plain(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+		if unicode.IsControl(r) {
 			return ' '
 		}
 		return r

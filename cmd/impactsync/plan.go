@@ -129,7 +129,7 @@ func writePlan(w io.Writer, r impactsync.PlanReport) {
 	}
 	table(w, func(w io.Writer) {
 		row(w, "HOST", "CALLS", "TAKES AT LEAST", "")
-		row(w, "tracking", r.TrackingCalls, took(r.Seconds.TrackingHost), fmt.Sprintf("%s, %s of events", count(r.TrackingCalls-r.PageLoads, "trait update"), count(r.PageLoads, "page load")))
+		row(w, "tracking", r.TrackingCalls, took(r.Seconds.TrackingHost), trackingCalls(r))
 		row(w, "api", r.APICalls, took(r.Seconds.APIHost), count(r.Conversions, "conversion"))
 	})
 	for _, reason := range slices.Sorted(maps.Keys(r.Refusals)) {
@@ -137,6 +137,12 @@ func writePlan(w io.Writer, r impactsync.PlanReport) {
 	}
 	if r.Waiting > 0 {
 		fmt.Fprintf(w, "  %s would wait for a run that reads all sources of messages\n", count(r.Waiting, "conversion"))
+	}
+	if len(r.NewlySent) > 0 {
+		fmt.Fprintln(w, "\nNewly sent by this configuration, of messages that are read from now on:")
+		for i := range r.NewlySent {
+			fmt.Fprintln(w, "  "+plain(impactsync.DescribeRoutes(r.NewlySent[i:i+1])))
+		}
 	}
 	if len(r.Sample.Rows) > 0 {
 		fmt.Fprintln(w, "\nA sample of what would be sent:")
@@ -151,6 +157,14 @@ func writePlan(w io.Writer, r impactsync.PlanReport) {
 		fmt.Fprintf(w, "%s of the input cannot be used; a run keeps them under impactsync rejected list\n", count(n, "line"))
 	}
 	fmt.Fprintln(w, "\nNothing was sent, and nothing was changed.")
+}
+
+func trackingCalls(r impactsync.PlanReport) string {
+	text := fmt.Sprintf("%s, %s of events", count(r.TrackingCalls-r.PageLoads-r.InstallCalls, "trait update"), count(r.PageLoads, "page load"))
+	if r.InstallCalls > 0 {
+		text += fmt.Sprintf(", %s for the click of an app install", count(r.InstallCalls, "question"))
+	}
+	return text
 }
 
 func writeUnlisted(w io.Writer, all []state.UnlistedStatus) {

@@ -15,6 +15,7 @@ import (
 	"github.com/impactsync/impactsync/state"
 	impactsync "github.com/impactsync/impactsync/sync"
 	"github.com/impactsync/impactsync/sync/mapping"
+	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source/audiences"
 	"github.com/impactsync/impactsync/sync/source/events"
 	"github.com/impactsync/impactsync/sync/source/suppressions"
@@ -73,7 +74,7 @@ func (w *wiring) open(ctx context.Context, s config.Source) (impactsync.Feed, er
 	if s.Kind == config.KindEvents {
 		src, err := events.New(ctx, events.Config{
 			Name: s.Name, URL: s.URL, Include: s.Traits.Include, Exclude: s.Traits.Exclude,
-			HonourIntegrations: s.HonourIntegrations, StartAt: s.StartAt, MaxLine: s.MaxLineBytes,
+			HonourIntegrations: s.HonourIntegrations, StartAt: s.StartAt, MaxLine: s.MaxLineBytes, Placeholders: placeholders(w.config),
 		})
 		feed.Source = src
 		return feed, err
@@ -82,9 +83,14 @@ func (w *wiring) open(ctx context.Context, s config.Source) (impactsync.Feed, er
 	for _, a := range s.Audiences {
 		patterns[a.Pattern] = audiences.Audience{Name: a.Name, Key: a.Key, List: a.List, Value: a.Value, Parts: a.Parts, OnMissing: a.OnMissing}
 	}
-	src, err := audiences.New(ctx, audiences.Config{Name: s.Name, URL: s.URL, Audiences: patterns, MaxLine: s.MaxLineBytes})
+	src, err := audiences.New(ctx, audiences.Config{Name: s.Name, URL: s.URL, Audiences: patterns, MaxLine: s.MaxLineBytes, Placeholders: placeholders(w.config)})
 	feed.Source = &listed{Source: src, rules: w.rules, entries: s.Audiences}
 	return feed, err
+}
+
+// placeholders are the ids that are nobody's.
+func placeholders(c *config.Config) *segment.Placeholders {
+	return segment.NewPlaceholders(c.PlaceholderIDs, c.TrustedIDs)
 }
 
 func newClient(c *config.Config) (*impactapi.Client, error) {
@@ -104,10 +110,11 @@ func settings(c *config.Config) mapping.Settings {
 	d := c.Destination
 	return mapping.Settings{
 		CampaignID: d.CampaignID, EventTypeID: d.EventTypeID, EventTypeIDs: d.EventTypeIDs, IOSAppID: d.IOSAppID, AndroidAppID: d.AndroidAppID,
-		ActionEventNames: d.ActionEventNames, InstallEventNames: d.InstallEventNames, PageLoadEventNames: d.PageLoadEventNames,
+		ActionEventNames: d.ActionEventNames.Named(), InstallEventNames: d.InstallEventNames.Named(), PageLoadEventNames: d.PageLoadEventNames.Named(),
+		OnlyActionEventNames: d.ActionEventNames.Replace, OnlyInstallEventNames: d.InstallEventNames.Replace, OnlyPageLoadEventNames: d.PageLoadEventNames.Replace,
 		EnablePageEvents: d.EnablePageEvents, EnableScreenEvents: d.EnableScreenEvents, EnableIdentifyEvents: d.EnableIdentifyEvents,
 		CustomParameterMapping: d.CustomParameterMapping, CustomMappingForProducts: d.CustomMappingForProducts,
-		PageURL: d.PageURL, DefaultCurrency: c.DefaultCurrency,
+		PageURL: d.PageURL, DefaultCurrency: c.DefaultCurrency, Placeholders: placeholders(c),
 		UnusableItems: d.UnusableItems, OrderDiscount: d.OrderDiscount, MissingOrderID: d.MissingOrderID, DecimalSign: d.DecimalSign,
 	}
 }
@@ -120,7 +127,7 @@ func (a *app) engine(w *wiring, db *state.DB, bars *progress.Bars) (*impactsync.
 		State: db, Client: w.client, Mapper: w.mapper, Feeds: w.feeds, Version: name,
 		Log: telemetry.Logger(bars, a.terminal), Progress: bars.Progress(), // the two share the terminal
 		Guards: w.rules.guards(), Authority: w.rules.authority,
-		MaxEventAge: c.MaxEventAge, RequiredCategories: c.Consent.RequiredCategories,
+		AppInstall: c.Destination.AppInstall, MaxEventAge: c.MaxEventAge, RequiredCategories: c.Consent.RequiredCategories,
 		Suppressions: w.suppressed, SuppressedFalse: c.Privacy.Suppressed == config.SuppressedSendFalse,
 		Workers: d.Workers, Coalesce: d.Coalesce, AttributionWait: d.AttributionWait,
 		PageLoadsPerSecond: d.PageLoadsPerSecond, ConversionsPerHour: d.ConversionsPerHour, Verify: c.Conversions.VerifyShare(),

@@ -1,6 +1,7 @@
 // Package sandbox is a stand-in for impact.com, which has no test system of
 // its own: the PageLoad, Conversions, APISubmissions, CompanyInformation and
-// Campaigns calls, held to impact.com's documents, on one port.
+// Campaigns calls, held to impact.com's documents, on one port; and AppInstall,
+// which is not documented.
 //
 // # What it does
 //
@@ -12,7 +13,8 @@
 // impactapi never sends: the date NOW, and a plain address as CustomerEmail of
 // a page load. A conversion is answered 200 QUEUED with a QueuedUri; a repeat
 // of event type, OrderId and campaign is too, and its submission then says
-// CONV_DUPLICATE. Calls under /Advertisers/ count towards a rate limit, carry
+// CONV_DUPLICATE. AppInstall is answered as a page load is, always with a click
+// id; one for whom no click is known would get none of impact.com. Calls under /Advertisers/ count towards a rate limit, carry
 // its headers, and get 429 beyond it.
 //
 // # What it does not know

@@ -111,7 +111,7 @@ func (x *exchange) refuseBody(err error) {
 // take finds the call that is meant and answers it.
 func (s *Sandbox) take(x *exchange) {
 	path := x.r.URL.Path
-	if path == "/PageLoad" {
+	if path == "/PageLoad" || path == "/AppInstall" {
 		if x.allow(http.MethodPost) {
 			s.pageLoad(x)
 		}

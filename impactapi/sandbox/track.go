@@ -11,7 +11,9 @@ import (
 	"github.com/impactsync/impactsync/impactapi"
 )
 
-// pageLoad answers POST /PageLoad, keys in camelCase as documented.
+// pageLoad answers POST /PageLoad, keys in camelCase as documented, and POST
+// /AppInstall likewise: no document has its answer, but that impact.com's own
+// Segment function reads clickId of it.
 //
 // https://integrations.impact.com/brand-api-reference/reference/page-load/page-load
 func (s *Sandbox) pageLoad(x *exchange) {

@@ -26,6 +26,7 @@ type build struct {
 	mapper   *Mapper
 	msg      *segment.Message // nil for a trait update
 	person   Person
+	kind     Kind
 	on       impactapi.Endpoint
 	os       system
 	identity segment.Identity
@@ -67,11 +68,16 @@ func (m *Mapper) Event(msg *segment.Message, p Person) (Request, error) {
 	if route.Kind == None {
 		return Request{}, &Refusal{Class: "parameter", Reason: "not to be sent: " + route.Reason}
 	}
+	return m.make(msg, p, route.Kind)
+}
+
+func (m *Mapper) make(msg *segment.Message, p Person, kind Kind) (Request, error) {
 	b := m.newBuild(msg, p)
+	b.kind = kind
 	b.identity = msg.Identity()
 	b.email = emailOf(msg, b.identity)
 	b.os = systemOf(msg)
-	if route.Kind == PageLoad {
+	if kind == PageLoad {
 		b.on = impactapi.PageLoads
 		b.run(m.pages)
 	} else {
@@ -221,7 +227,7 @@ func (b *build) fit(s *step, text string) string {
 		}
 		return shortOrderID(text)
 	}
-	if s.identifier && !segment.UsableID(text) && s.name != "EventTypeCode" {
+	if s.identifier && !b.usable(s.name, text) {
 		return ""
 	}
 	short, cut := cutText(text, s.maxLen)
@@ -234,6 +240,17 @@ func (b *build) fit(s *step, text string) string {
 		b.note(NoteCut, s.name)
 	}
 	return short
+}
+
+// usable reports whether a text can be an identifier.
+func (b *build) usable(name, text string) bool {
+	switch name {
+	case "EventTypeCode":
+		return true
+	case "CustomerId", "CustomProfileId": // a custom mapping may read them from anywhere
+		return b.mapper.settings.Placeholders.Usable(text)
+	}
+	return segment.UsableID(text)
 }
 
 func (b *build) added(s *step) {

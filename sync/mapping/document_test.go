@@ -108,14 +108,32 @@ This page is made from the program's own table. Change the table, then run
 | page | page load | ` + "`enablePageEvents`" + ` |
 | screen | page load | ` + "`enableScreenEvents`" + ` |
 | identify | page load | ` + "`enableIdentifyEvents`" + ` |
-| track, named in ` + "`actionEventNames`" + ` (default Order Completed) | conversion | always |
-| track, named in ` + "`installEventNames`" + ` (default Application Installed) | conversion with the app's PropertyId (as other clients do; not documented) | always |
-| track, named in ` + "`pageLoadEventNames`" + ` (default Application Opened) | page load | always |
+| track, named in ` + "`actionEventNames`" + ` (default Order Completed, Order Complete) | conversion | always |
+| track, named in ` + "`installEventNames`" + ` (default Application Installed) | conversion of an [app install](#app-installs) | always |
+| track, named in ` + "`pageLoadEventNames`" + ` (default Application Opened, Page Load) | page load | always |
 | any other track | nothing; counted by name (our choice, no document says) | |
 | group, alias, delete | nothing; counted | |
 | any message with ` + "`context.personas.computation_class`" + ` | nothing by itself: it moves a trait | |
 
-A name in several lists goes by the first list, in the order above. Names are compared exactly.
+Names are compared without regard to case and to blanks around them, here and in ` + "`eventTypeIds`" + `. Your names come beside the defaults: ` + "`actionEventNames: [Paid]`" + ` makes conversions of Paid,
+Order Completed and Order Complete. ` + "`actionEventNames: {only: [Paid]}`" + ` makes them of Paid alone, ` + "`{only: []}`" + ` of nothing.
+A name that you put into a list goes by it, although it is a default of another one. A name that you put into several goes by the first of them, in the order above (` + "`config check`" + ` warns; impact.com's
+[own Segment function](https://github.com/ImpactInc/third-party-integration) looks at installs first). ` + "`impactsync config check`" + ` and ` + "`doctor`" + ` list the names as they count.
+A message that is not sent is counted under the name that it has. Two orders whose events' names differ in case only are of one event type: the second with the same OrderId is not sent.
+
+## App installs
+
+An install is a conversion with ` + "`EventCode`" + ` INSTALL and the app's PropertyId. impact.com [has an event type for each app](https://integrations.impact.com/impact-brand/docs/impactcom-action-conversion-data-references), so
+` + "`eventTypeId`" + ` never counts for it. Its EventTypeId is
+
+1. what ` + "`eventTypeIds`" + ` has for the event's name, else
+2. the app's id, ` + "`iOsAppId` or `androidAppId`" + `, by ` + "`context.os.name` or `context.device.type`" + ` (as impact.com's own Segment function has it; not documented), else
+3. none: where ` + "`eventTypeId`" + ` is blank the event's name goes as EventTypeCode, as with any conversion. Where it is set, the install is refused, and the reason names the setting that is missing.
+
+Before the conversion of an install that has no click id of its own, the tracking host is asked which click it came from (` + "`appInstall: false`" + ` does not ask): the install's page load goes to ` + "`/AppInstall`" + `, and
+the answer's ` + "`clickId`" + `, or the ` + "`irclickid`" + ` of its ` + "`landingPage`" + `, is the conversion's ClickId and its person's click from then on. It goes before a click that the person had earlier, since it is of this install.
+No document names this call; impact.com's own function makes it. An install of which no page load can be made (no identifier; neither an app id nor a PageUrl) is not asked for.
+Without an answer, or with one that has no click id, the conversion goes out as it is. After a 404 (or 401, 403, 405, a redirect, or 20 failures in a row) nothing is asked any more in that run, with a line in the log.
 
 ## Trait updates
 

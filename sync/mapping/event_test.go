@@ -159,18 +159,14 @@ func TestRoutes(t *testing.T) {
 		`{"type":"track","event":"Order Completed"}`:       {{Kind: Conversion}, {Kind: Conversion}},
 		`{"type":"track","event":"Application Installed"}`: {{Kind: Install}, {Kind: Install}},
 		`{"type":"track","event":"Application Opened"}`:    {{Kind: PageLoad}, {Kind: PageLoad}},
-		`{"type":"track","event":"order completed"}`:       {{Reason: "unlisted_event"}, {Reason: "unlisted_event"}},
+		`{"type":"track","event":"order completed"}`:       {{Kind: Conversion}, {Kind: Conversion}},
+		`{"type":"track","event":"Order Canceled"}`:        {{Reason: "unlisted_event"}, {Reason: "unlisted_event"}},
 		`{"type":"identify","context":{"personas":{"computation_class":"trait"}}}`:                           {{Reason: "trait"}, {Reason: "trait"}},
 		`{"type":"track","event":"Order Completed","context":{"personas":{"computation_class":"audience"}}}`: {{Reason: "trait"}, {Reason: "trait"}},
 	} {
 		require.Equal(t, want[0], off.Route(decode(t, line)), line)
 		require.Equal(t, want[1], on.Route(decode(t, line)), line)
 	}
-	named := newMapper(t, Settings{CampaignID: "1", ActionEventNames: []string{"Paid", "Both"}, InstallEventNames: []string{"Both"}, PageLoadEventNames: []string{"Seen"}})
-	require.Equal(t, Conversion, named.Route(decode(t, `{"type":"track","event":"Paid"}`)).Kind)
-	require.Equal(t, Conversion, named.Route(decode(t, `{"type":"track","event":"Both"}`)).Kind)
-	require.Equal(t, PageLoad, named.Route(decode(t, `{"type":"track","event":"Seen"}`)).Kind)
-	require.Equal(t, None, named.Route(decode(t, `{"type":"track","event":"Order Completed"}`)).Kind)
 }
 
 func TestAmounts(t *testing.T) {
@@ -255,6 +251,20 @@ func TestTimestamps(t *testing.T) {
 		r, err := event(t, everything(), `{"type":"page","anonymousId":"a","properties":{"url":"https://x.example/"},`+fields+`}`)
 		require.NoError(t, err)
 		require.Equal(t, want, value(t, r, "EventDate"), fields)
+	}
+	s := everything()
+	s.CustomParameterMapping = map[string]string{"EventDate": "properties.at", "Date1": "timestamp"}
+	for at, want := range map[string]string{
+		"2026-08-19T00:00:00Z": "2026-08-19T00:00:00Z",
+		"2026-08-21T00:00:00Z": "2026-08-20T00:00:00Z", // after it was received
+		"1970-01-01T00:00:00Z": "2026-08-18T00:00:00Z",
+		"soon":                 "2026-08-18T00:00:00Z",
+	} {
+		r, err := event(t, s, `{"type":"track","event":"Order Completed","userId":"u","timestamp":"2026-08-22T00:00:00Z","originalTimestamp":"2026-08-22T00:00:00Z",
+			"sentAt":"2026-08-24T00:00:00Z","receivedAt":"2026-08-20T00:00:00Z","properties":{"order_id":"o","at":"`+at+`"}}`)
+		require.NoError(t, err)
+		require.Equal(t, want, value(t, r, "EventDate"), at)
+		require.Equal(t, "2026-08-18T00:00:00Z", value(t, r, "Date1"))
 	}
 	_, err := event(t, everything(), `{"type":"page","anonymousId":"a","properties":{"url":"https://x.example/"}}`)
 	require.Equal(t, "time", refusal(t, err).Class)

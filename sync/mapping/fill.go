@@ -15,11 +15,26 @@ func (b *build) campaign(s *step) { b.put(s, b.mapper.settings.CampaignID) }
 func (b *build) eventDate(s *step) {
 	at := b.msg.EffectiveTime()
 	if s.custom != nil {
-		if custom, ok := segment.ParseTime(b.resolve(s.custom)); ok {
-			at = custom
+		if text := b.resolve(s.custom); text != "" {
+			at = b.customDate(s, text, at)
 		}
 	}
 	b.date(s, at)
+}
+
+// customDate is the date of a custom mapping, which must not be later than the
+// message's receipt either; the effective time where it cannot be one.
+func (b *build) customDate(s *step, text string, effective time.Time) time.Time {
+	at, ok := segment.ParseTime(text)
+	if !ok || !segment.PossibleTime(at) {
+		b.note(NoteUnusable, s.name)
+		return effective
+	}
+	if received := b.msg.ReceivedAt(); !received.IsZero() && at.After(received) {
+		b.note(NoteFuture, s.name)
+		return received
+	}
+	return at
 }
 
 // date dates the request: impact.com drops what is dated in the future without
@@ -105,20 +120,4 @@ func systemOf(m *segment.Message) system {
 		}
 	}
 	return anySystem
-}
-
-// eventTypeOf is the setting's id of an event name, or nothing.
-func (m *Mapper) eventTypeOf(event string) string {
-	if id := m.settings.EventTypeIDs[event]; id != "" {
-		return id
-	}
-	return m.settings.EventTypeID
-}
-
-func (b *build) eventTypeID(s *step) { b.put(s, b.mapper.eventTypeOf(b.msg.Event)) }
-
-func (b *build) eventTypeCode(s *step) {
-	if !b.typed && !b.put(s, bounded(b.msg.Event)) {
-		b.refuse("parameter", "EventTypeCode, the event's name, is too long; set eventTypeIds for it")
-	}
 }

@@ -16,7 +16,9 @@ import (
 type Mapper struct {
 	settings    Settings
 	fingerprint string
-	kinds       map[string]Kind // of track events, by name
+	names       names             // of track events
+	lists       EventLists        // the same, for people
+	eventTypes  map[string]string // ids by folded name
 	pages       []step
 	conversions []step
 	traits      []step // what trait updates take from the custom mapping
@@ -44,17 +46,26 @@ type step struct {
 	fill       func(*build, *step)
 }
 
+// Placeholders are the ids of nobody, of the settings.
+func (m *Mapper) Placeholders() *segment.Placeholders { return m.settings.Placeholders }
+
 // New checks the settings and prepares them. The error joins all problems, a
 // line each.
 func New(s Settings) (*Mapper, error) {
 	s = s.withDefaults()
-	m := &Mapper{settings: s, fingerprint: s.fingerprint()}
+	m := &Mapper{}
+	m.names, m.lists = sortNames(s)
+	m.settings = s.withLists(m.lists)
+	m.fingerprint = m.settings.fingerprint()
 	customs, err := readCustoms(s.CustomParameterMapping)
 	problem := errors.Join(s.check(), err, m.products.prepare(s.CustomMappingForProducts))
 	if problem != nil {
 		return nil, problem
 	}
-	m.kinds = eventKinds(s)
+	m.eventTypes = map[string]string{}
+	for name, id := range s.EventTypeIDs {
+		m.eventTypes[FoldEvent(name)] = id
+	}
 	m.pages = plan(impactapi.PageLoads, customs)
 	m.conversions = plan(impactapi.Conversions, customs)
 	m.traits = traitPlan(customs)
@@ -72,19 +83,11 @@ func New(s Settings) (*Mapper, error) {
 // refused under another one can be tried again.
 func (m *Mapper) Fingerprint() string { return m.fingerprint }
 
-// eventKinds sorts the event names; the first list that has a name wins.
-func eventKinds(s Settings) map[string]Kind {
-	kinds := map[string]Kind{}
-	for _, list := range []struct {
-		names []string
-		kind  Kind
-	}{{s.PageLoadEventNames, PageLoad}, {s.InstallEventNames, Install}, {s.ActionEventNames, Conversion}} {
-		for _, name := range list.names {
-			kinds[name] = list.kind // the lists stand last first
-		}
-	}
-	return kinds
-}
+// EventLists are the names of track events as they count.
+func (m *Mapper) EventLists() EventLists { return m.lists }
+
+// KindOf says what a track event of a name becomes.
+func (m *Mapper) KindOf(event string) Kind { return m.names.lookup(event).kind }
 
 // readCustoms checks customParameterMapping and keys it by preferred names.
 func readCustoms(mapping map[string]string) (map[string]source, error) {
@@ -170,16 +173,15 @@ var identifiers = map[string]bool{
 }
 
 // Route says what becomes of a message. Engage messages become nothing here:
-// they move traits. A track event goes by the first of actionEventNames,
-// installEventNames and pageLoadEventNames that has its exact name. It does
-// not allocate.
+// they move traits. A track event goes by the list that has its name, see
+// [Settings]. It does not allocate.
 func (m *Mapper) Route(msg *segment.Message) Route {
 	if msg.IsEngage() {
 		return Route{Reason: "trait"}
 	}
 	switch msg.Type {
 	case "track":
-		if kind := m.kinds[msg.Event]; kind != None {
+		if kind := m.KindOf(msg.Event); kind != None {
 			return Route{Kind: kind}
 		}
 		return Route{Reason: "unlisted_event"}

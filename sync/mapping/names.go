@@ -1,127 +1,138 @@
 package mapping
 
 import (
-	"cmp"
-	"errors"
-	"fmt"
-	"strconv"
 	"strings"
-
-	"github.com/impactsync/impactsync/impactapi"
-	"github.com/impactsync/impactsync/sync/segment"
+	"unicode"
+	"unicode/utf8"
 )
 
-// customSource is one line of customParameterMapping. An empty path takes the
-// parameter away.
-func customSource(name, path string) (canonical string, src source, err error) {
-	name = documentedName(name)
-	p, known := lookupAny(name)
-	canonical = cmp.Or(p.AliasOf, name)
-	switch {
-	case canonical == "CampaignId":
-		err = errors.New("CampaignId cannot be mapped; set destination.campaignId")
-	case p.Item:
-		err = fmt.Errorf("%s belongs to a product; map it under customMappingForProducts without its number", name)
-	case !known && (name == "" || len(name) > 255 || segment.HoldsEmail(name)):
-		err = errors.New("a parameter's name is empty, too long or an e-mail address")
-	case !known && misspelt(name) != "":
-		err = fmt.Errorf("%q is no parameter; impact.com's is spelt %s", name, misspelt(name))
-	case path == "" && required[canonical]:
-		err = fmt.Errorf("%s cannot be left out: impact.com requires it; give it a path or remove the line", canonical)
-	case path == "":
-		return canonical, source{removed: true}, nil
-	}
-	if err != nil {
-		return canonical, src, err
-	}
-	src, err = newSource(path)
-	return canonical, src, err
+// The names that the lists of events hold by themselves: those of impact.com's
+// own Segment function, and of the settings' texts on Segment's page.
+var (
+	defaultActions   = []string{"Order Completed", "Order Complete"}
+	defaultInstalls  = []string{"Application Installed"}
+	defaultPageLoads = []string{"Application Opened", "Page Load"}
+)
+
+// EventLists are the names of track events as they count: each of them once, in
+// the list that it goes by, spelt as the settings spell it.
+type EventLists struct {
+	Actions   []string `json:"actionEventNames"`
+	Installs  []string `json:"installEventNames"`
+	PageLoads []string `json:"pageLoadEventNames"`
 }
 
-// required are the parameters without which nothing can be sent.
-var required = map[string]bool{"EventDate": true, "OrderId": true, "PageUrl": true, "CurrencyCode": true}
-
-// documentedName gives the documented spelling of a parameter that is written
-// in letters of another case; any other name stays as it is.
-func documentedName(name string) string {
-	if _, known := lookupAny(name); known {
-		return name
-	}
-	base := strings.TrimRight(name, "0123456789")
-	for _, p := range impactapi.Catalogue() {
-		numbered := p.Name + name[len(base):]
-		if _, known := lookupAny(numbered); known && strings.EqualFold(p.Name, base) {
-			return numbered
-		}
-	}
-	return name
+// listed is an event name that the lists know.
+type listed struct {
+	name string // as the settings spell it
+	kind Kind
 }
 
-// itemName is documentedName for items' parameters, which are written without
-// the item's number: ItemSubTotal, ItemText_2.
-func itemName(name string) (canonical string, known bool) {
-	base, slot, slotted := strings.Cut(name, "_")
-	for _, p := range impactapi.Catalogue() {
-		if !p.Item || !strings.EqualFold(p.Name, base) {
-			continue
-		}
-		canonical = p.Name
-		if slotted {
-			canonical += "_" + slot
-		}
-		_, known = impactapi.Lookup(impactapi.Conversions, numbered(canonical, 1))
-		return canonical, known && slotted == (p.Slots > 0)
+// names are the event names by their folded form.
+type names map[string]listed
+
+// sortNames gives each name its list. What the settings name goes where they say,
+// a default where they do not name it; of several lists of the settings the
+// first one counts, of actions, installs and page loads.
+func sortNames(s Settings) (names, EventLists) {
+	lists := [...]struct {
+		kind     Kind
+		named    []string
+		only     bool
+		defaults []string
+	}{
+		{Conversion, s.ActionEventNames, s.OnlyActionEventNames, defaultActions},
+		{Install, s.InstallEventNames, s.OnlyInstallEventNames, defaultInstalls},
+		{PageLoad, s.PageLoadEventNames, s.OnlyPageLoadEventNames, defaultPageLoads},
 	}
-	return name, false
+	all := names{}
+	add := func(kind Kind, some []string) {
+		for _, name := range some {
+			if folded := FoldEvent(name); all[folded].kind == None {
+				all[folded] = listed{strings.TrimSpace(name), kind}
+			}
+		}
+	}
+	for _, l := range lists {
+		add(l.kind, l.named)
+	}
+	for _, l := range lists {
+		if !l.only {
+			add(l.kind, l.defaults)
+		}
+	}
+	var as [3][]string
+	for i, l := range lists {
+		as[i] = all.of(l.kind, l.defaults, l.named)
+	}
+	return all, EventLists{as[0], as[1], as[2]}
 }
 
-// misspelt gives the documented spelling of a name that differs from it only
-// in underscores or a missing number. Names that no document knows are let
-// through, for accounts that have parameters of their own.
-func misspelt(name string) string {
-	folded := strings.ReplaceAll(name, "_", "")
-	for _, p := range impactapi.Catalogue() {
-		if strings.EqualFold(folded, p.Name) {
-			return p.Pattern()
+// of gives the names of a kind: the defaults among them first, then the others,
+// in their order.
+func (n names) of(kind Kind, defaults, named []string) []string {
+	out := []string{} // [] in JSON
+	seen := map[string]bool{}
+	for _, some := range [...][]string{defaults, named} {
+		for _, name := range some {
+			folded := FoldEvent(name)
+			if n[folded].kind == kind && !seen[folded] {
+				seen[folded] = true
+				out = append(out, n[folded].name)
+			}
 		}
 	}
-	return ""
+	return out
 }
 
-// lookupAny finds a parameter on either endpoint.
-func lookupAny(name string) (impactapi.Parameter, bool) {
-	if p, ok := impactapi.Lookup(impactapi.Conversions, name); ok {
-		return p, true
-	}
-	if p, ok := impactapi.Lookup(impactapi.PageLoads, name); ok {
-		return p, true
-	}
-	if p, ok := impactapi.Family(name); ok {
-		return p, false
-	}
-	return impactapi.Parameter{Type: impactapi.Text, MaxLen: 255}, false
+// lookup finds an event's name. It does not allocate.
+func (n names) lookup(event string) listed {
+	var buf [128]byte
+	return n[string(appendFolded(buf[:0], event))]
 }
 
-// newSource reads a path of the settings.
-func newSource(path string) (source, error) {
-	parsed, err := segment.ParsePath(path)
-	if err != nil {
-		return source{}, err
+// FoldEvent is what two names of one event have in common: names are compared
+// without regard to case and to blanks around them.
+func FoldEvent(name string) string { return string(appendFolded(nil, name)) }
+
+func appendFolded(dst []byte, name string) []byte {
+	for _, r := range strings.TrimSpace(name) {
+		switch {
+		case r < utf8.RuneSelf && 'A' <= r && r <= 'Z':
+			r += 'a' - 'A'
+		case r >= utf8.RuneSelf:
+			r = unicode.ToLower(unicode.ToUpper(r)) // some letters have two small forms
+		}
+		dst = utf8.AppendRune(dst, r)
 	}
-	keys := parsed.Keys()
-	switch keys[0] {
-	case "context", "properties", "traits", "integrations":
-		if len(keys) == 1 {
-			return source{}, fmt.Errorf("path %q names a whole object; name a key in it", path)
+	return dst
+}
+
+// Routed is what the settings send: the track events of a name, or all messages
+// of another type, whose name is empty.
+type Routed struct {
+	Type, Name string
+	Kind       Kind
+}
+
+// Routed are all messages that the settings send.
+func (m *Mapper) Routed() []Routed {
+	out := []Routed{}
+	for _, l := range [...]struct {
+		kind  Kind
+		names []string
+	}{{Conversion, m.lists.Actions}, {Install, m.lists.Installs}, {PageLoad, m.lists.PageLoads}} {
+		for _, name := range l.names {
+			out = append(out, Routed{"track", name, l.kind})
 		}
 	}
-	if path == pathProducts.String() {
-		return source{}, fmt.Errorf("path %q names all products; name a key of one, such as %s.0.sku", path, path)
-	}
-	for _, key := range keys {
-		if n, err := strconv.Atoi(key); err == nil && n >= MaxProducts {
-			return source{}, fmt.Errorf("path %q: position %d is past the %d that are kept", path, n, MaxProducts)
+	for _, s := range [...]struct {
+		on   bool
+		kind string
+	}{{m.settings.EnablePageEvents, "page"}, {m.settings.EnableScreenEvents, "screen"}, {m.settings.EnableIdentifyEvents, "identify"}} {
+		if s.on {
+			out = append(out, Routed{s.kind, "", PageLoad})
 		}
 	}
-	return compileSource(parsed), nil
+	return out
 }

@@ -69,11 +69,13 @@ func shortOrderID(id string) string {
 // becomes no conversion, and for an order that cannot be told from others.
 // Values that a custom mapping takes from the state are not seen.
 func (m *Mapper) OrderKey(msg *segment.Message) (eventType, orderID string, ok bool) {
-	if !isConversion(m.Route(msg).Kind) {
+	kind := m.Route(msg).Kind
+	if !isConversion(kind) {
 		return "", "", false
 	}
 	b := m.newBuild(msg, Person{})
 	defer b.release()
+	b.kind, b.os = kind, systemOf(msg)
 	b.identity = msg.Identity()
 	b.on = impactapi.Conversions
 	for i := range m.conversions {
@@ -89,6 +91,9 @@ func (m *Mapper) OrderKey(msg *segment.Message) (eventType, orderID string, ok b
 	eventType, ok = key.Get("EventTypeId")
 	if !ok {
 		eventType, _ = key.Get("EventTypeCode")
+		if known := m.names.lookup(eventType).name; known != "" {
+			eventType = known // in whatever case it came
+		}
 	}
 	orderID, ok = key.Get("OrderId")
 	return eventType, orderID, ok

@@ -34,9 +34,12 @@ func keptPaths(customs map[string]source, p *products) *node {
 		}
 	}
 	root.insert(source{path: pathReferrerType})
-	for _, src := range customs {
+	for name, src := range customs {
 		if !src.removed {
 			root.insert(src)
+		}
+		if name == "EventDate" { // which is held against it
+			root.insert(compileSource(segment.MustPath("receivedAt")))
 		}
 	}
 	for _, path := range otherProducts {
@@ -107,8 +110,8 @@ func (n *node) sort() {
 
 // Reduce writes the message with only what the mapping can read: the paths of
 // the table and of the custom mappings, and what routing and ordering need.
-// E-mail addresses are hashed or cut out, empty texts and the times that do not
-// count are left out, each text is at most 8 KiB, and of the products one more
+// E-mail addresses are hashed or cut out, empty texts are left out, the time that
+// counts stands as the timestamp, each text is at most 8 KiB, and of the products one more
 // than [MaxProducts] are kept. [Mapper.Event] of the result gives the very request
 // that it gives of the message.
 func (m *Mapper) Reduce(msg *segment.Message) []byte {
@@ -143,19 +146,9 @@ func (m *Mapper) appendReduced(dst []byte, msg *segment.Message) []byte {
 			dst = appendKept(dst, child, v)
 		}
 	}
-	dst = m.appendTime(dst, msg)
+	dst = appendField(dst, "timestamp", bounded(msg.TimeText()))
 	dst = m.appendTraits(dst, hash, msg.Get("traits"))
 	return append(dst, '}')
-}
-
-// appendTime writes the time that counts, see [segment.Message.EffectiveTime],
-// unless a custom mapping has had it kept.
-func (m *Mapper) appendTime(dst []byte, msg *segment.Message) []byte {
-	key := msg.TimeKey()
-	if key == "" || slices.ContainsFunc(m.keep.children, func(n *node) bool { return n.key == key && n.leaf }) {
-		return dst
-	}
-	return appendField(dst, key, textOf(msg.Get(key)))
 }
 
 // keptType is the message's type; one that is not known may hold anything.

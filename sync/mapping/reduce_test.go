@@ -16,7 +16,7 @@ func custom() Settings {
 	s.CustomParameterMapping = map[string]string{
 		"CustomerStatus": "properties.customer_status", "Text1": "traits.vip", "Text2": "userId", "Text3": "messageId",
 		"Text4": "properties.email", "Text5": "properties.products.1.name", "Text6": "properties.1.a.b", "Note": "context.note",
-		"Date1": "properties.when", "Text7": "timestamp.foo", "Text8": "receivedAt", "Numeric1": "properties.n", "EventDate": "properties.completed_at", "LocationName": "zeta.x",
+		"Date1": "properties.when", "Text7": "timestamp.foo", "Text8": "receivedAt", "Text9": "timestamp", "Text10": "originalTimestamp", "Text11": "sentAt", "Numeric1": "properties.n", "EventDate": "properties.completed_at", "LocationName": "zeta.x",
 	}
 	s.CustomMappingForProducts = map[string]string{"ItemMpn": "ids.0.mpn", "ItemSku": "product_id"}
 	return s
@@ -62,7 +62,18 @@ func TestReducedMessageGivesTheSameRequest(t *testing.T) {
 		for _, line := range append(sampleLines(t), segmentOrder, oddMessage) {
 			requireSameRequest(t, m, &d, []byte(line))
 		}
+		for _, times := range oddTimes {
+			requireSameRequest(t, m, &d, []byte(strings.Replace(oddMessage, `"timestamp":"2026-08-30T00:00:00Z"`, times, 1)))
+		}
 	}
+}
+
+var oddTimes = []string{
+	`"timestamp":"1970-01-01T00:00:00Z","receivedAt":"2026-08-30T00:00:00Z"`,
+	`"timestamp":1787788800,"receivedAt":"soon"`,
+	`"timestamp":{"foo":"a part"},"sentAt":"2026-08-20T00:00:00Z"`,
+	`"timestamp":"2026-08-30T10:00:00Z","originalTimestamp":"2026-08-30T10:00:00Z","sentAt":"2026-08-30T11:00:00Z","receivedAt":"2026-08-20T00:00:00Z"`,
+	`"timestamp":"2026-08-25","originalTimestamp":"2026-08-25","sentAt":"2026-08-30T11:00:00Z","receivedAt":"2026-08-28T00:00:00Z"`,
 }
 
 // oddMessage has something at every path that custom reads.

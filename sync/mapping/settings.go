@@ -19,14 +19,19 @@ import (
 // that say what is sent, and a few of our own.
 type Settings struct {
 	CampaignID   string            // program id; required, digits
-	EventTypeID  string            // blank: the event's name goes as EventTypeCode
-	EventTypeIDs map[string]string // per event name; wins over EventTypeID
-	IOSAppID     string            // System App ID of the iOS app
-	AndroidAppID string            // System App ID of the Android app
+	EventTypeID  string            // of conversions, but for installs; blank: the event's name goes as EventTypeCode
+	EventTypeIDs map[string]string // per event name, in any case; wins over EventTypeID and the apps' ids
+	IOSAppID     string            // System App ID of the iOS app, and the event type of its installs
+	AndroidAppID string            // the same of the Android app
 
-	ActionEventNames   []string // conversions; empty: Order Completed
-	InstallEventNames  []string // installs; empty: Application Installed
-	PageLoadEventNames []string // page loads; empty: Application Opened
+	// Names of track events, in any case, beside the defaults: a default goes by its
+	// own list unless another one names it.
+	ActionEventNames   []string // conversions, beside Order Completed and Order Complete
+	InstallEventNames  []string // installs, beside Application Installed
+	PageLoadEventNames []string // page loads, beside Application Opened and Page Load
+
+	// The names above without the defaults, which may be none.
+	OnlyActionEventNames, OnlyInstallEventNames, OnlyPageLoadEventNames bool
 
 	EnablePageEvents     bool
 	EnableScreenEvents   bool
@@ -42,6 +47,8 @@ type Settings struct {
 	OrderDiscount  string // DiscountAuto (default), DiscountSend or DiscountOmit
 	MissingOrderID string // of an order with money: MissingMessageID (default) or MissingRefuse
 	DecimalSign    string // of texts such as 1,199: SignAuto (default, refused), SignPoint or SignComma
+
+	Placeholders *segment.Placeholders `json:"-"` // ids of nobody; nil: the known words
 }
 
 // The words of settings.
@@ -61,22 +68,21 @@ const (
 	SignComma = "comma" // the other way round
 )
 
-// withDefaults fills what is empty with the defaults in the settings' texts.
+// withDefaults fills what is empty with the defaults.
 func (s Settings) withDefaults() Settings {
-	orDefault := func(names []string, name string) []string {
-		if len(names) == 0 {
-			return []string{name}
-		}
-		return names
-	}
-	s.ActionEventNames = orDefault(s.ActionEventNames, "Order Completed")
-	s.InstallEventNames = orDefault(s.InstallEventNames, "Application Installed")
-	s.PageLoadEventNames = orDefault(s.PageLoadEventNames, "Application Opened")
 	s.DefaultCurrency = cmp.Or(s.DefaultCurrency, "USD")
 	s.UnusableItems = cmp.Or(s.UnusableItems, ItemsRefuse)
 	s.OrderDiscount = cmp.Or(s.OrderDiscount, DiscountAuto)
 	s.MissingOrderID = cmp.Or(s.MissingOrderID, MissingMessageID)
 	s.DecimalSign = cmp.Or(s.DecimalSign, SignAuto)
+	return s
+}
+
+// withLists has the event lists as they count, so that settings that mean the
+// same are the same.
+func (s Settings) withLists(l EventLists) Settings {
+	s.ActionEventNames, s.InstallEventNames, s.PageLoadEventNames = l.Actions, l.Installs, l.PageLoads
+	s.OnlyActionEventNames, s.OnlyInstallEventNames, s.OnlyPageLoadEventNames = true, true, true
 	return s
 }
 
@@ -92,10 +98,16 @@ func (s Settings) check() error {
 	if s.EventTypeID != "" && !isInteger(s.EventTypeID, 10) {
 		fail("eventTypeId", "%q is not a number of at most 10 digits", s.EventTypeID)
 	}
+	ids := map[string]string{}
 	for _, event := range slices.Sorted(maps.Keys(s.EventTypeIDs)) {
-		if id := s.EventTypeIDs[event]; !isInteger(id, 10) {
+		id, folded := s.EventTypeIDs[event], FoldEvent(event)
+		if !isInteger(id, 10) {
 			fail("eventTypeIds", "%q of %q is not a number of at most 10 digits", id, event)
 		}
+		if other, twice := ids[folded]; twice && other != id {
+			fail("eventTypeIds", "%q has two ids, %s and %s, in two spellings: names are compared without regard to case; keep one", event, other, id)
+		}
+		ids[folded] = id
 	}
 	for _, app := range []struct{ key, id string }{{"iOsAppId", s.IOSAppID}, {"androidAppId", s.AndroidAppID}} {
 		if app.id != "" && !isInteger(app.id, 16) {
@@ -138,7 +150,7 @@ func (s Settings) checkNames() []error {
 		{"pageLoadEventNames", s.PageLoadEventNames},
 	} {
 		for i, name := range list.names {
-			if name == "" || segment.HoldsEmail(name) || len(name) > maxValue {
+			if strings.TrimSpace(name) == "" || segment.HoldsEmail(name) || len(name) > maxValue {
 				problems = append(problems, fmt.Errorf("destination.%s: name %d is empty, too long or an e-mail address", list.key, i+1))
 			}
 		}
@@ -151,6 +163,7 @@ func (s Settings) fingerprint() string {
 	hash := sha256.New()
 	encoder := json.NewEncoder(hash)
 	_ = encoder.Encode(s) // a struct of strings, bools and maps of strings always encodes
+	fmt.Fprintln(hash, s.Placeholders.Fingerprint())
 	for _, l := range table {
 		fmt.Fprintf(hash, "%d %s %d %d %v %s\n", tableVersion, l.name, l.on, l.os, l.paths, l.rule)
 	}

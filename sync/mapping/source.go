@@ -14,9 +14,9 @@ import (
 const maxValue = 8 << 10
 
 // source is a compiled path. Ids and addresses are not read as they stand in
-// the message but as the person's identity has them, whichever line or custom
-// mapping asks; so no address can slip through, and a reduced message gives
-// the same.
+// the message but as the person's identity has them, and the timestamp as the
+// time that counts, whichever line or custom mapping asks; so no address can
+// slip through, and a reduced message gives the same.
 type source struct {
 	path    segment.Path
 	as      meaning
@@ -32,6 +32,8 @@ const (
 	anonymousID
 	messageID
 	email
+	timestamp
+	nothing
 )
 
 func compileSource(path segment.Path) source {
@@ -43,10 +45,16 @@ func compileSource(path segment.Path) source {
 		s.as = anonymousID
 	case "messageId":
 		s.as = messageID
+	case "timestamp":
+		s.as = timestamp
 	case "traits.email", "context.traits.email", "properties.email":
 		s.as = email
 	default:
-		if keys := path.Keys(); keys[0] == "traits" && len(keys) == 2 {
+		keys := path.Keys()
+		switch {
+		case keys[0] == "timestamp":
+			s.as = nothing // a time has no parts
+		case keys[0] == "traits" && len(keys) == 2:
 			s.trait = keys[1]
 		}
 	}
@@ -65,6 +73,13 @@ func (b *build) resolve(s *source) string {
 		return messageKey(b.msg)
 	case email:
 		return b.email
+	case timestamp:
+		if b.msg == nil {
+			return ""
+		}
+		return bounded(b.msg.TimeText())
+	case nothing:
+		return ""
 	}
 	if b.msg != nil {
 		if text := textOf(b.msg.Lookup(s.path)); text != "" {

@@ -18,6 +18,7 @@ const (
 	fromSettings   = "https://segment.com/docs/connections/destinations/catalog/impact-partnership-cloud/"
 	fromRudder     = "https://github.com/rudderlabs/rudder-transformer/tree/c98d160cfaddc5fe5ddee7891c4f4a23014b9aa8/src/v0/destinations/impact"
 	fromEcommerce  = "https://segment.com/docs/connections/spec/ecommerce/v2/"
+	fromData       = "https://integrations.impact.com/impact-brand/docs/impactcom-action-conversion-data-references"
 	fromClickIDs   = "https://integrations.impact.com/integration-guides/for-brands/tracking-integrations/api-online-sale/implementation"
 )
 
@@ -49,8 +50,8 @@ type line struct {
 var table = []line{
 	{name: "CampaignId", on: both, fill: (*build).campaign, source: fromSettings,
 		rule: "setting `campaignId`"},
-	{name: "EventDate", on: both, paths: []string{"timestamp", "originalTimestamp", "receivedAt"}, fill: (*build).eventDate, source: fromPageLoad,
-		rule: "RFC 3339 in UTC, to the millisecond; a future one becomes now; without any: refused"},
+	{name: "EventDate", on: both, paths: []string{"timestamp", "originalTimestamp", "receivedAt", "sentAt"}, fill: (*build).eventDate, source: fromPageLoad,
+		rule: "RFC 3339 in UTC, to the millisecond; never later than `receivedAt`, nor now; one of before 2010 or more than 5 minutes after `receivedAt` is none; an uncorrected clock that is ahead: `receivedAt` - (`sentAt` - `originalTimestamp`); without any: when the file was written"},
 	{name: "ClickId", on: both, paths: []string{"context.referrer.id", "context.page.url", "properties.url", "context.page.search", "properties.search"}, fill: (*build).clickID, source: fromClickIDs,
 		rule: "the id of a referrer of type `impactRadius`, else `im_ref`, `irclickid` or `clickid` of the query, decoded once; conversions without one carry the person's last; left out when too long"},
 	{name: "CustomerId", on: both, paths: []string{"userId"}, source: fromClassic,
@@ -84,9 +85,11 @@ var table = []line{
 	{name: "DeviceModel", on: both, paths: []string{"context.device.model"}, source: fromClassic, rule: "cut to the limit"},
 
 	{name: "EventTypeId", on: impactapi.Conversions, fill: (*build).eventTypeID, source: fromSettings,
-		rule: "setting `eventTypeIds` of the event's name, else `eventTypeId`"},
+		rule: "setting `eventTypeIds` of the event's name; else of installs the app's id, `iOsAppId` or `androidAppId`, and of the others `eventTypeId`"},
 	{name: "EventTypeCode", on: impactapi.Conversions, paths: []string{"event"}, fill: (*build).eventTypeCode, source: fromSettings,
 		rule: "the event's name, where there is no EventTypeId; refused when too long"},
+	{name: "EventCode", on: impactapi.Conversions, fill: (*build).eventCode, source: fromData,
+		rule: "`INSTALL` on installs"},
 	{name: "OrderId", on: impactapi.Conversions, paths: []string{"properties.orderId", "properties.order_id", "properties.transactionID", "properties.transaction_id", "properties.messageId", "messageId"}, fill: (*build).orderID, source: fromFunction,
 		rule: "the first that is an id, so no word for nothing and not `IR_AN_64_TS`; the message's own `messageId` where no other is there: counted where there is money (`note_order_without_id`), or refused (setting `missingOrderId`); over 64 characters: the first 32 hex digits of its SHA-256"},
 	{name: "OrderPromoCode", on: impactapi.Conversions, paths: []string{"properties.coupon"}, source: fromClassic, rule: "left out when too long"},

@@ -33,7 +33,7 @@ const maxTraitValue = 255
 func (m *Mapper) Trait(u TraitUpdate) (Request, error) {
 	b := m.newBuild(nil, Person{Now: u.Now, Traits: u.value})
 	b.on = impactapi.PageLoads
-	b.identity = segment.NewIdentity(u.Identity.UserID, u.Identity.AnonymousID, u.Identity.EmailSHA1)
+	b.identity = m.settings.Placeholders.Identity(u.Identity.UserID, u.Identity.AnonymousID, u.Identity.EmailSHA1)
 	b.email = b.identity.EmailSHA1
 	if m.settings.PageURL == "" {
 		b.refuse("parameter", "no PageUrl: set destination.pageUrl")

@@ -46,7 +46,8 @@ type TraitChange struct {
 	SpaceID       string
 	State         ValueState
 	Value         string    // the text that is sent; "true" or "false" for an audience
-	At            time.Time // effective time: originalTimestamp for Engage messages, else timestamp; zero if absent
-	ReceivedAt    time.Time // zero if absent
+	At            time.Time // see [Message.EffectiveTime]; zero if there is none
+	Timing        Timing    // where At comes from
+	ReceivedAt    time.Time // zero if absent or impossible
 	MessageID     string
 }

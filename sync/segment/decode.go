@@ -29,7 +29,8 @@ const keepBytes = 64 << 10
 // Decoder decodes messages into pooled memory. The zero value is ready, and
 // one Decoder serves any number of goroutines.
 type Decoder struct {
-	pool sync.Pool
+	Placeholders *Placeholders // which ids are nobody's; set before the first message
+	pool         sync.Pool
 }
 
 // Decode reads one JSON object. The line is copied, so its bytes may be reused
@@ -37,7 +38,7 @@ type Decoder struct {
 // until its own [Message.Release].
 //
 // Where a key stands twice in an object the first one counts. Unknown types
-// and keys are accepted. A timestamp that cannot be read counts as absent. The
+// and keys are accepted. Half a character becomes U+FFFD. A timestamp that cannot be read counts as absent. The
 // cost is about 2 µs per kilobyte.
 func (d *Decoder) Decode(line []byte) (*Message, error) {
 	if err := checkBytes(line); err != nil {
@@ -47,9 +48,9 @@ func (d *Decoder) Decode(line []byte) (*Message, error) {
 	if m == nil {
 		m = new(Message)
 	}
-	m.pool = &d.pool
+	m.pool, m.placeholders = &d.pool, d.Placeholders
 	m.size = len(line)
-	if err := m.parse(line); err != nil {
+	if err := m.parse(mendHalves(line)); err != nil {
 		m.Release()
 		return nil, err
 	}
@@ -133,7 +134,8 @@ func typeName(v *fastjson.Value) string {
 // allocation.
 func (m *Message) readTexts() {
 	event, _ := scalarText(m.top[fieldEvent])
-	texts := [...]string{m.id(fieldMessageID, UsableID), m.id(fieldUserID, UsablePersonID), m.id(fieldAnonymousID, UsablePersonID), event}
+	event = CleanText(event)
+	texts := [...]string{m.id(fieldMessageID, UsableID), m.id(fieldUserID, m.placeholders.Usable), m.id(fieldAnonymousID, m.placeholders.Usable), event}
 	all := make([]byte, 0, 256) // on the stack
 	for _, text := range texts {
 		all = append(all, text...)

@@ -37,7 +37,8 @@ func (m *Message) IsEngage() bool {
 //   - trait, computed_trait, traits: the value's text; null or absent clears.
 //   - any other class: as a computed trait, if there is a value.
 //
-// A value that holds an e-mail address comes as [Redact] leaves it. A change
+// A value that holds an e-mail address comes as [Redact] leaves it, and without
+// control characters, see [CleanText]. A change
 // without a usable key is unusable and has an empty Key. The change owns its
 // memory.
 func (m *Message) Change() (TraitChange, bool) {
@@ -50,7 +51,8 @@ func (m *Message) Change() (TraitChange, bool) {
 		ComputationID: m.cloneText(pathComputationID),
 		SpaceID:       m.cloneText(pathSpaceID),
 		At:            m.EffectiveTime(),
-		ReceivedAt:    m.time(fieldReceivedAt),
+		Timing:        m.Timing(),
+		ReceivedAt:    m.ReceivedAt(),
 		MessageID:     m.MessageID,
 		State:         ValueUnusable,
 	}
@@ -66,7 +68,7 @@ func (m *Message) Change() (TraitChange, bool) {
 
 func (m *Message) cloneText(p Path) string {
 	text, _ := m.Lookup(p).Text()
-	return strings.Clone(Redact(text))
+	return strings.Clone(Redact(CleanText(text)))
 }
 
 func classOf(class string) Class {
@@ -121,8 +123,8 @@ func (c *TraitChange) setComputed(v Value, known bool) {
 	if isNumber { // compared as the text that was sent: 450.0 and 450 are two
 		text = withoutExponent(number)
 	}
-	if !ok || isNumber && !isDecimal(text) || strings.IndexByte(text, 0) >= 0 {
+	if !ok || isNumber && !isDecimal(text) {
 		return
 	}
-	c.State, c.Value = ValueSet, strings.Clone(Redact(text))
+	c.State, c.Value = ValueSet, strings.Clone(Redact(CleanText(text)))
 }

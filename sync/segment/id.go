@@ -12,51 +12,29 @@ const MaxID = 512
 // so are ids with control characters and ones over [MaxID]. Everything else is
 // used byte for byte.
 func UsableID(s string) bool {
-	if len(s) > MaxID || IsPlaceholder(s) {
+	return !IsPlaceholder(s) && isPlain(s)
+}
+
+func isPlain(s string) bool {
+	if len(s) > MaxID {
 		return false
 	}
-	for i := range len(s) {
-		if s[i] < 0x20 || s[i] == 0x7f {
-			return false
-		}
-	}
-	return true
+	return !HoldsControl(s)
 }
 
 // UsablePersonID is [UsableID] for the ids of people, user ids and anonymous
 // ids: of these the words that shops send for somebody they do not know
-// (guest, anonymous, unknown, test) are none either. Segment advises to block
+// (guest, anonymous, unknown, test) are none either, nor are ids of which a part
+// could not be read (U+FFFD): they may be several people's. Segment advises to block
 // some of them
 // (https://segment.com/docs/unify/identity-resolution/identity-resolution-settings/).
-func UsablePersonID(s string) bool { return UsableID(s) && !isNobody(s) }
+// [Placeholders] adds to them.
+func UsablePersonID(s string) bool { return (*Placeholders)(nil).Usable(s) }
 
-// NewIdentity puts together what an input says about a person. Ids that are
-// not usable are left out, and so is an anonymous id that Segment derived from
-// an address (eml_ and 40 hex digits): it is no device. Of an id that is an
-// address, or holds one, only the hash of that is kept. email is an address in
-// clear or its SHA-1; anything else is ignored. Of several addresses the user id's counts,
-// then email, then the anonymous id's.
+// NewIdentity is [Placeholders.Identity] with the words alone that are known
+// without a configuration.
 func NewIdentity(userID, anonymousID, email string) Identity {
-	var id Identity
-	if UsablePersonID(userID) {
-		id.UserID = userID
-	}
-	if UsablePersonID(anonymousID) && !isDerivedID(anonymousID) {
-		id.AnonymousID = anonymousID
-	}
-	if anonymousID == "" && email == "" { // most people, and their list may be long
-		id.EmailSHA1 = takeEmail(&id.UserID)
-		return id
-	}
-	anonymousHash := takeEmail(&id.AnonymousID)
-	id.EmailSHA1 = takeEmail(&id.UserID)
-	if id.EmailSHA1 == "" && email != "" {
-		id.EmailSHA1, _ = HashEmail(email)
-	}
-	if id.EmailSHA1 == "" {
-		id.EmailSHA1 = anonymousHash
-	}
-	return id
+	return (*Placeholders)(nil).Identity(userID, anonymousID, email)
 }
 
 // takeEmail empties an id that is an address, or holds one, and gives the

@@ -13,7 +13,7 @@ import (
 // what [Message.Lookup] gives is valid until [Message.Release] only. A Message
 // is for one goroutine at a time.
 //
-// Ids are byte-exact and empty where absent or not usable, see [UsablePersonID]. An
+// Ids are byte-exact and empty where absent or not usable, see [Placeholders.Usable]. An
 // id sent as a number is its text.
 type Message struct {
 	Type        string // page, screen, identify, track, group, alias, delete, or what was sent
@@ -28,12 +28,16 @@ type Message struct {
 
 	identity Identity
 	at       time.Time // the effective one
-	timeKey  string
+	timing   Timing
+	written  time.Time // the object it stands in
+	now      time.Time // when it is read
 
 	identified bool // identity was read
 	timed      bool // at was read
 	size       int
 	pool       *sync.Pool
+
+	placeholders *Placeholders
 }
 
 // Release gives the message's memory back to its decoder. Neither the message
@@ -52,53 +56,6 @@ func (m *Message) Release() {
 
 // Size is the length of the line that the message was decoded from, in bytes.
 func (m *Message) Size() int { return m.size }
-
-// timeKeys name the timestamps in the order of their fields.
-var timeKeys = [...]string{"timestamp", "originalTimestamp", "sentAt", "receivedAt"}
-
-// EffectiveTime is when what the message tells happened: the timestamp, else
-// originalTimestamp, else receivedAt, else zero. Engage messages put
-// originalTimestamp first, because their timestamp is cut to milliseconds. It
-// is in UTC with all nanoseconds.
-func (m *Message) EffectiveTime() time.Time {
-	m.readTime()
-	return m.at
-}
-
-// TimeKey names the timestamp that is the [Message.EffectiveTime], and is
-// empty where that is zero.
-func (m *Message) TimeKey() string {
-	m.readTime()
-	return m.timeKey
-}
-
-// readTime reads the one time that counts, when it is first asked for: reading
-// all of each message costs more than anybody needs.
-func (m *Message) readTime() {
-	if m.timed {
-		return
-	}
-	m.timed = true
-	order := [...]field{fieldTimestamp, fieldOriginalTimestamp, fieldReceivedAt}
-	if m.IsEngage() {
-		order[0], order[1] = order[1], order[0]
-	}
-	for _, f := range order {
-		if at := m.time(f); !at.IsZero() {
-			m.at, m.timeKey = at, timeKeys[f-fieldTimestamp]
-			return
-		}
-	}
-}
-
-// time reads a timestamp: zero where absent or unreadable.
-func (m *Message) time(f field) time.Time {
-	if m.top[f] == nil {
-		return time.Time{}
-	}
-	at, _ := ParseTime(rawText(m.top[f]))
-	return at
-}
 
 // Key identifies the message among all: its messageId, else a hash of the
 // message that does not depend on the order of keys or on white space. The
@@ -123,10 +80,10 @@ func (m *Message) Identity() Identity {
 }
 
 func (m *Message) readIdentity() Identity {
-	id := NewIdentity(m.UserID, m.AnonymousID, "")
+	id := m.placeholders.Identity(m.UserID, m.AnonymousID, "")
 	for i := 0; i < len(emailPaths) && id.EmailSHA1 == ""; i++ {
 		if text, ok := m.Lookup(emailPaths[i]).Text(); ok {
-			id.EmailSHA1, _ = HashEmail(text)
+			id.EmailSHA1 = m.placeholders.email(text)
 		}
 	}
 	return id

@@ -241,19 +241,31 @@ func TestTimes(t *testing.T) {
 		"2026-08-30T00:00:00.25":              "2026-08-30T00:00:00.25Z",
 		"2026-08-30 01:02:03":                 "2026-08-30T01:02:03Z",
 		"2026-08-30":                          "2026-08-30T00:00:00Z",
+		" 2026-08-30T00:00:00Z ":              "2026-08-30T00:00:00Z",
+		"2026-08-30T10:20":                    "2026-08-30T10:20:00Z",
+		"2026-08-30 10:20:30.5 UTC":           "2026-08-30T10:20:30.5Z", // BigQuery
+		"2026-08-30 10:20:30.500 +0200":       "2026-08-30T08:20:30.5Z", // Snowflake
+		"2026-08-30 10:20:30+00":              "2026-08-30T10:20:30Z",   // PostgreSQL
+		"Sun, 30 Aug 2026 10:20:30 GMT":       "2026-08-30T10:20:30Z",   // toUTCString
+		"1756512000":                          "2025-08-30T00:00:00Z",
+		"1756512000.25":                       "2025-08-30T00:00:00.25Z",
+		"1756512000250":                       "2025-08-30T00:00:00.25Z",
+		"1756512000250000":                    "2025-08-30T00:00:00.25Z",
+		"1756512000250000000":                 "2025-08-30T00:00:00.25Z",
+		"Sun Aug 30 2026 10:20:30 GMT+0200 (Central European Summer Time)": "2026-08-30T08:20:30Z", // a browser's toString
 	} {
 		at, ok := ParseTime(text)
 		require.True(t, ok, text)
 		require.Equal(t, want, at.Format(time.RFC3339Nano))
 	}
-	for _, text := range []string{"", "yesterday", "2026-13-01T00:00:00Z", "0001-01-01T00:00:00Z", "9999-01-01T00:00:00Z", "1756512000"} {
+	for _, text := range []string{"", "yesterday", "2026-13-01T00:00:00Z", "0001-01-01T00:00:00Z", "9999-01-01T00:00:00Z", "0000-00-00", "0000-00-00T00:00:00Z",
+		"0", "12345", "20260830", "9999999999", "99999999999", "1756512000.x", "-1756512000", "1756512000e3"} {
 		_, ok := ParseTime(text)
 		require.False(t, ok, text)
 	}
 	m := decode(t, `{"type":"page","timestamp":"soon","sentAt":5,"originalTimestamp":"2026-01-01T00:00:00Z"}`)
 	require.Equal(t, "2026-01-01T00:00:00Z", m.EffectiveTime().Format(time.RFC3339Nano))
-	require.Equal(t, "originalTimestamp", m.TimeKey())
-	require.Empty(t, decode(t, `{"type":"page","timestamp":"soon"}`).TimeKey())
+	require.Empty(t, m.Timing())
 }
 
 func TestMessagesLiveUntilTheirOwnRelease(t *testing.T) {

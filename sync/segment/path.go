@@ -16,7 +16,7 @@ const (
 	fieldUserID
 	fieldAnonymousID
 	fieldEvent
-	fieldTimestamp         // receivedAt - (sentAt - originalTimestamp), set by Segment; the four stand as in timeKeys
+	fieldTimestamp         // receivedAt - (sentAt - originalTimestamp), set by Segment
 	fieldOriginalTimestamp // the sender's clock, or what the caller passed
 	fieldSentAt
 	fieldReceivedAt

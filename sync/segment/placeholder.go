@@ -5,13 +5,21 @@ import "strings"
 // IsPlaceholder reports whether a text, but for space around it, stands for
 // nothing at all: it is empty, the word for "no value" of some language or
 // tool (undefined, NULL, None, NaN, \N, N/A, false), only zeros and signs, a
-// pair of quotes, or a template that nobody filled in ({clickid},
+// pair of quotes around any of these or nothing, or a template that nobody filled in ({clickid},
 // %clickid%, $CLICK_ID). The case of letters does not matter. Such texts come
 // from faulty trackers and exports; taken for an id, one of them makes one
 // person of thousands. It does not allocate.
 func IsPlaceholder(s string) bool {
-	s = strings.TrimSpace(s)
+	s = unquote(strings.TrimSpace(s))
 	return isEmptyWord(s) || isZeros(s) || isTemplate(s)
+}
+
+// unquote takes a pair of quotes off.
+func unquote(s string) string {
+	if n := len(s) - 1; n > 0 && s[0] == s[n] && (s[0] == '"' || s[0] == '\'' || s[0] == '`') {
+		return strings.TrimSpace(s[1:n])
+	}
+	return s
 }
 
 // maxWord is the length of the longest word of isEmptyWord and isNobody.
@@ -44,7 +52,7 @@ func isEmptyWord(s string) bool {
 		"(null)", "<null>", "[null]", "(none)", "<none>", "(nil)", "<nil>", "(undefined)",
 		"(not set)", "not set", "(empty)", "(blank)",
 		`\n`, "n/a", "#n/a", "#null!", "#name?", "#ref!", "#value!", "#div/0!", "#num!",
-		`""`, `''`, "``", `"null"`, `'null'`, "{}", "[]", "()", "<>":
+		"{}", "[]", "()", "<>":
 		return true
 	}
 	return false

@@ -22,6 +22,7 @@ func (l loader) check() {
 	l.checkDestination()
 	l.checkSources()
 	l.checkPrivacy()
+	l.checkPeople()
 	l.checkGuard()
 	c := l.config
 	if c.MaxEventAge <= 0 {
@@ -77,6 +78,7 @@ func (l loader) checkDestination() {
 			l.problem(fmt.Sprintf("destination.eventTypeIds[%q]", name), "must be digits", "")
 		}
 	}
+	l.checkEventNames()
 	l.checkMapping("destination.customParameterMapping", d.CustomParameterMapping)
 	l.checkMapping("destination.customMappingForProducts", d.CustomMappingForProducts)
 	l.checkHost("destination.trackingURL", d.TrackingURL)
@@ -97,6 +99,27 @@ func (l loader) checkPrivacy() {
 		l.checkBucket("privacy.suppressionList", p.SuppressionList)
 	}
 	l.checkHost("privacy.segmentURL", p.SegmentURL)
+}
+
+// checkPeople looks at the ids of nobody and of somebody.
+func (l loader) checkPeople() {
+	c := l.config
+	placeholders := map[string]bool{}
+	for i, id := range c.PlaceholderIDs {
+		if strings.TrimSpace(id) == "" {
+			l.problem(fmt.Sprintf("placeholderIds[%d]", i), "is empty", "an empty id is nobody's anyway: remove the line")
+		}
+		placeholders[strings.ToLower(strings.TrimSpace(id))] = true
+	}
+	for i, id := range c.TrustedIDs {
+		key := fmt.Sprintf("trustedIds[%d]", i)
+		switch {
+		case strings.TrimSpace(id) == "":
+			l.problem(key, "is empty", "write the id as Segment has it, or remove the line")
+		case placeholders[strings.ToLower(strings.TrimSpace(id))]:
+			l.problem(key, "is in placeholderIds, too", "it is one person's (trustedIds) or nobody's (placeholderIds)")
+		}
+	}
 }
 
 func (l loader) checkMapping(key string, mapping map[string]string) {

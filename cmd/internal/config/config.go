@@ -29,6 +29,10 @@ type Config struct {
 	MaxEventAge time.Duration `yaml:"maxEventAge"`
 	// Holds back what looks like broken input until somebody approves it.
 	Guard Guards `yaml:"guard"`
+	// User ids, anonymous ids and e-mail addresses that stand for nobody, beside undefined, null, guest and the like; in any case. Default none.
+	PlaceholderIDs []string `yaml:"placeholderIds"`
+	// Ids that are one person's although they look like nobody's, or come with very many visitors; exact. Default none.
+	TrustedIDs []string `yaml:"trustedIds"`
 	// Whom not to send, by Segment's consent rules.
 	Consent Consent `yaml:"consent"`
 	// Whom to keep out of the state, and whose data not to use any more.
@@ -56,20 +60,22 @@ type Destination struct {
 	APIKeyFile string `yaml:"apiKeyFile"`
 	// The id of the program (campaign): digits. Required.
 	CampaignID string `yaml:"campaignId"`
-	// Event type of all conversions. Blank: the event's name goes as EventTypeCode.
+	// Event type of all conversions but app installs. Blank: the event's name goes as EventTypeCode.
 	EventTypeID string `yaml:"eventTypeId"`
-	// Event type by event name; wins over eventTypeId.
+	// Event type by event name, in any case; wins over eventTypeId and the apps' ids.
 	EventTypeIDs map[string]string `yaml:"eventTypeIds"`
-	// PropertyId of the iOS app.
+	// PropertyId of the iOS app, and the event type of its installs.
 	IOSAppID string `yaml:"iOsAppId"`
-	// PropertyId of the Android app.
+	// PropertyId of the Android app, and the event type of its installs.
 	AndroidAppID string `yaml:"androidAppId"`
-	// Track events that are conversions. Absent or []: Order Completed.
-	ActionEventNames []string `yaml:"actionEventNames"`
-	// Track events that are app installs. Absent or []: Application Installed.
-	InstallEventNames []string `yaml:"installEventNames"`
-	// Track events that are page loads. Absent or []: Application Opened.
-	PageLoadEventNames []string `yaml:"pageLoadEventNames"`
+	// Track events that are conversions, in any case, beside Order Completed and Order Complete.
+	ActionEventNames EventNames `yaml:"actionEventNames"`
+	// Track events that are app installs, in any case, beside Application Installed.
+	InstallEventNames EventNames `yaml:"installEventNames"`
+	// Track events that are page loads, in any case, beside Application Opened and Page Load.
+	PageLoadEventNames EventNames `yaml:"pageLoadEventNames"`
+	// Ask impact.com, before the conversion of an app install, which click it came from. Default true.
+	AppInstall bool `yaml:"appInstall"`
 	// Send page calls as page loads. Default false.
 	EnablePageEvents bool `yaml:"enablePageEvents"`
 	// Send screen calls as page loads. Default false.
@@ -94,6 +100,25 @@ type Destination struct {
 	TrackingURL string `yaml:"trackingURL"`
 	// Base of the API host; https, or a loopback address. Default https://api.impact.com.
 	APIURL string `yaml:"apiURL"`
+}
+
+// EventNames are the names under one of the event lists: a list of those beside
+// the defaults, or a mapping of those in their place.
+type EventNames struct {
+	// The names of a list.
+	Names []string `yaml:"-" list:"true"`
+	// Exactly these names, without the defaults. []: none.
+	Only []string `yaml:"only"`
+	// Replace is true where the file has only.
+	Replace bool `yaml:"-"`
+}
+
+// Named are the names that the file has, whether beside the defaults or not.
+func (e EventNames) Named() []string {
+	if e.Replace {
+		return e.Only
+	}
+	return e.Names
 }
 
 // The kinds of source.

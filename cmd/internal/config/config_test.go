@@ -47,9 +47,8 @@ func problems(t *testing.T, text string) Problems {
 func TestDefaults(t *testing.T) {
 	t.Parallel()
 	c := load(t, good)
-	require.Equal(t, []string{"Order Completed"}, c.Destination.ActionEventNames)
-	require.Equal(t, []string{"Application Installed"}, c.Destination.InstallEventNames)
-	require.Equal(t, []string{"Application Opened"}, c.Destination.PageLoadEventNames)
+	require.Equal(t, EventNames{}, c.Destination.ActionEventNames, "the mapping has the defaults")
+	require.True(t, c.Destination.AppInstall)
 	require.Equal(t, "https://trkapi.impact.com", c.Destination.TrackingURL)
 	require.Equal(t, "https://api.impact.com", c.Destination.APIURL)
 	require.Equal(t, Delivery{

@@ -117,6 +117,8 @@ func (d *decoder) value(p place, v reflect.Value) {
 	switch t := v.Type(); {
 	case t == timeType || t.Kind() != reflect.Struct && t.Kind() != reflect.Slice && t.Kind() != reflect.Map:
 		d.scalar(p, v)
+	case t.Kind() == reflect.Struct && listField(t) >= 0:
+		d.listOrStructure(p, v)
 	case t.Kind() == reflect.Struct:
 		d.structure(p, v)
 	case t.Kind() == reflect.Map:
@@ -139,6 +141,19 @@ func (d *decoder) structure(p place, v reflect.Value) {
 			continue
 		}
 		d.value(place{path: at.path, node: m.Value, tag: fields[i].Tag}, v.FieldByIndex(fields[i].Index))
+	}
+}
+
+// listOrStructure decodes a list into the field that takes one, and a mapping
+// into the others.
+func (d *decoder) listOrStructure(p place, v reflect.Value) {
+	switch p.node.(type) {
+	case *ast.SequenceNode:
+		d.list(p, v.Field(listField(v.Type())))
+	case *ast.MappingNode, *ast.MappingValueNode:
+		d.structure(p, v)
+	default:
+		d.wrong(p, "a list, or a mapping with "+strings.Join(names(fieldsOf(v.Type())), ", "))
 	}
 }
 
@@ -282,6 +297,17 @@ func keyField(t reflect.Type) int {
 	}
 	for i := range t.NumField() {
 		if t.Field(i).Tag.Get("key") == "true" {
+			return i
+		}
+	}
+	return -1
+}
+
+// listField is the index of the field that takes a list in the mapping's place,
+// or -1.
+func listField(t reflect.Type) int {
+	for i := range t.NumField() {
+		if t.Field(i).Tag.Get("list") == "true" {
 			return i
 		}
 	}

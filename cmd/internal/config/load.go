@@ -142,13 +142,14 @@ func (l loader) emptied() {
 func (l loader) defaults() {
 	c := l.config
 	d := &c.Destination
-	d.ActionEventNames = orNames(d.ActionEventNames, "Order Completed")
-	d.InstallEventNames = orNames(d.InstallEventNames, "Application Installed")
-	d.PageLoadEventNames = orNames(d.PageLoadEventNames, "Application Opened")
 	d.UnusableItems = cmp.Or(d.UnusableItems, "refuse")
 	d.OrderDiscount = cmp.Or(d.OrderDiscount, "auto")
 	d.MissingOrderID = cmp.Or(d.MissingOrderID, "messageId")
 	d.DecimalSign = cmp.Or(d.DecimalSign, "auto")
+	for _, list := range d.eventLists() {
+		list.names.Replace = l.isSet(list.key + ".only")
+	}
+	orUnset(l, "destination.appInstall", &d.AppInstall, true)
 	d.TrackingURL = cmp.Or(d.TrackingURL, defaultTrackingURL)
 	d.APIURL = cmp.Or(d.APIURL, defaultAPIURL)
 	c.State.Path = cmp.Or(c.State.Path, defaultStatePath)
@@ -221,13 +222,6 @@ func orUnset[T any](l loader, key string, v *T, otherwise T) {
 	if !l.isSet(key) {
 		*v = otherwise
 	}
-}
-
-func orNames(names []string, otherwise string) []string {
-	if len(names) == 0 {
-		return []string{otherwise}
-	}
-	return names
 }
 
 // paths makes relative paths absolute.

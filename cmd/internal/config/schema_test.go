@@ -145,6 +145,9 @@ func typeSchema(t reflect.Type, tag reflect.StructTag, docs map[string]string) o
 		return object{"type": "string", "pattern": `^([0-9.]+(ns|us|µs|ms|s|m|h))+$|\$\{`}
 	case t == timeType:
 		return object{"type": "string", "pattern": `^[0-9]{4}-[0-9]{2}-[0-9]{2}T|\$\{`}
+	case t.Kind() == reflect.Struct && listField(t) >= 0:
+		list := t.Field(listField(t))
+		return object{"anyOf": []object{typeSchema(list.Type, list.Tag, docs), structSchema(t, docs)}}
 	case t.Kind() == reflect.Struct:
 		return structSchema(t, docs)
 	case t.Kind() == reflect.Map:

@@ -12,6 +12,7 @@ import (
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
 	"github.com/impactsync/impactsync/sync/source/bucket"
+	"github.com/impactsync/impactsync/sync/source/table"
 )
 
 // Config says where the files are and what is known of them.
@@ -25,7 +26,8 @@ type Config struct {
 	// without * and ? counts, else the longest.
 	Audiences map[string]Audience
 
-	MaxLine int // longest row in bytes; 0: [bucket.DefaultMaxLine]
+	Placeholders *segment.Placeholders
+	MaxLine      int // longest row in bytes; 0: [bucket.DefaultMaxLine]
 }
 
 // Audience tells of the files of one audience or computed trait. The zero value
@@ -42,7 +44,8 @@ type Audience struct {
 	Value string
 	// Parts makes one list of all the files. Else the newest file is the list.
 	Parts     bool
-	OnMissing string // "keep" (the default) or "exit", see [source.Input]
+	OnMissing string        // "keep" (the default) or "exit", see [source.Input]
+	Columns   table.Columns // of ids, where they have names of their own
 }
 
 // Source reads lists and changes. It is safe for concurrent use, but for
@@ -82,7 +85,7 @@ func (e *KeyClashError) Unwrap() error { return source.ErrConfig }
 // New opens the bucket. It tells all that is wrong with the audiences at once;
 // two names for one key are a [KeyClashError].
 func New(ctx context.Context, cfg Config) (*Source, error) {
-	s := &Source{cfg: cfg, most: MostFiles}
+	s := &Source{cfg: cfg, most: MostFiles, decoder: segment.Decoder{Placeholders: cfg.Placeholders}}
 	s.cfg.MaxLine = cmp.Or(cfg.MaxLine, bucket.DefaultMaxLine)
 	var errs []error
 	for pattern, a := range cfg.Audiences {

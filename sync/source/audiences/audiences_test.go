@@ -16,6 +16,7 @@ import (
 
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
+	"github.com/impactsync/impactsync/sync/source/table"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -253,7 +254,10 @@ func TestObjectsThatAreNoList(t *testing.T) {
 		"empty.csv":   "",
 		"noid.csv":    "name,luke@force.com\nx,y\n",
 		"utf16.csv":   "\xff\xfeu\x00",
-		"latin1.csv":  "user_id,Gr\xf6\xdfe\n",
+		"book.csv":    "PK\x03\x04\x14\x00",
+		"page.csv":    "<!DOCTYPE html>",
+		"psql.csv":    " user_id | email \n---------+-------\n u1      | x\n(1 row)\n",
+		"mysql.csv":   "+---------+\n| user_id |\n+---------+\n| u1      |\n+---------+\n",
 		"events.csv":  "event_name,user_id,message_id\nx,u1,m1\n",
 		"!!!.csv":     "user_id\nu1\n",
 		"junk.bin":    "\x00\x01\x02\x03",
@@ -264,14 +268,17 @@ func TestObjectsThatAreNoList(t *testing.T) {
 	ins, rejected := inputs(t, s)
 	require.Empty(t, ins)
 	require.ElementsMatch(t, []string{
-		"dup.csv: columns 1 and 3 of the header have one name",
+		"dup.csv: columns 1 and 3 of the header have one name, and both would be read: leave one out",
 		`empty.csv: empty file: a list with nobody in it has a header line`,
 		`spaces.csv: empty file: a list with nobody in it has a header line`,
-		`utf16.csv: UTF-16: save the file as UTF-8`,
-		`latin1.csv: the header is not valid UTF-8: save the file as UTF-8`,
+		"utf16.csv: no column with an id: none of the 1 columns is user_id, anonymous_id, email or external_ids; is the header line missing, or has the id another name (columns under audiences)?",
+		"book.csv: an Excel workbook (xlsx) or a zip file: save it as CSV",
+		"page.csv: XML or a web page: save it as CSV",
+		"psql.csv: " + table.ErrSQLTable.Error(),
+		"mysql.csv: " + table.ErrSQLTable.Error(),
 		`events.csv: rows of AWS S3 (Actions), by the column "event_name", without audience_action: add that column in Segment, or set list under audiences`,
 		`!!!.csv: no trait key can be made of the name "!!!": set key under audiences`,
-		"junk.bin: no column with an id: none of the 1 columns is user_id, anonymous_id, email or external_ids; is the header line missing?",
+		"junk.bin: not text, for it holds zero bytes: save it as CSV",
 		`cut.csv.gz: damaged gzip: it ends in the middle: was the upload cut off?`,
 		`badjson.txt: no JSON object that can be read at its beginning`,
 	}, dropPrefix(rejected, "noid.csv"))

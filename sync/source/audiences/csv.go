@@ -2,100 +2,81 @@ package audiences
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"unicode/utf8"
 
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
+	"github.com/impactsync/impactsync/sync/source/bucket"
+	"github.com/impactsync/impactsync/sync/source/table"
 )
 
 // csvParser reads the rows of a CSV.
 type csvParser struct {
-	rows   rows
+	window *bucket.Window
+	rows   *table.Reader
 	layout layout
-	begun  bool
+	read   []int // columns
+}
+
+func newCSVParser(w *bucket.Window, l layout, maxLine int) *csvParser {
+	return &csvParser{window: w, rows: table.NewReader(w, l.header, maxLine), layout: l, read: l.read()}
 }
 
 // Position implements parser.
-func (p *csvParser) Position() source.Position { return p.rows.window.Position() }
+func (p *csvParser) Position() source.Position { return p.window.Position() }
 
 func (p *csvParser) resume(from source.Position) (bool, error) {
-	return p.rows.window.Resume(from, func() error { return p.next(nil) })
+	return p.window.Resume(from, func() error { return p.next(nil) })
 }
 
 func (p *csvParser) next(b *batch) error {
-	if !p.begun {
-		p.begun = true
-		if err := p.header(); err != nil {
-			return err
+	skipped, err := p.rows.Next()
+	line := p.rows.Line()
+	var columns *table.ColumnsError
+	switch {
+	case errors.As(err, &columns) && (b == nil || b.input.Shape == source.ShapeChanges):
+		if b != nil {
+			b.reject(line, err.Error())
 		}
-	}
-	if err := p.rows.next(); errors.Is(err, io.EOF) || b == nil {
+	case errors.As(err, &columns), table.IsSyntax(err):
+		return &rowError{line, err}
+	case err != nil:
 		return err
-	} else if err != nil {
-		return p.explain(err)
+	case b == nil:
+	case skipped != "":
+		b.skip(line, skipped)
+	default:
+		return p.addRow(b, line)
 	}
-	line := p.rows.line
-	if n := len(p.rows.fields); n != p.layout.width {
-		reason := fmt.Errorf("%d columns where the header has %d", n, p.layout.width)
-		if b.input.Shape == source.ShapeList {
-			return &rowError{line, reason}
-		}
-		b.reject(line, reason.Error())
-		return nil
-	}
-	p.addRow(b, line)
 	return nil
 }
 
-// header passes over the blank lines and the header that the layout was made
-// of; its quotes do not span lines.
-func (p *csvParser) header() error {
-	for {
-		line, err := p.rows.readLine()
-		if err != nil {
-			return p.explain(err)
-		}
-		if len(trimHeader(line)) > 0 {
-			return nil
-		}
-	}
-}
-
-// explain makes an error of the CSV one of the object.
-func (p *csvParser) explain(err error) error {
-	if isSyntax(err) {
-		return &rowError{p.rows.line, err}
-	}
-	return err
-}
-
-func (p *csvParser) addRow(b *batch, line int64) {
+func (p *csvParser) addRow(b *batch, line int64) error {
 	l := &p.layout
-	for _, field := range p.rows.fields {
+	for _, i := range p.read { // what nobody reads may be in any encoding
+		field := p.rows.Fields[i]
 		b.bytes += len(field)
 		if !utf8.Valid(field) {
 			b.unreadable(line, segment.ErrInvalidUTF8.Error())
-			return
+			return nil
 		}
 	}
 	r := row{line: line, hasText: l.value >= 0, value: p.text(l.value)}
 	if b.input.Shape == source.ShapeChanges && !p.fillChange(b, &r) {
-		return
+		return nil
 	}
 	b.ids.reset()
-	b.ids.users = p.pick(b.ids.users, l.users)
-	b.ids.anons = p.pick(b.ids.anons, l.anons)
-	b.ids.emails = p.pick(b.ids.emails, l.emails)
+	b.ids.users = p.pick(b.ids.users, l.ids.Users)
+	b.ids.anons = p.pick(b.ids.anons, l.ids.Anons)
+	b.ids.emails = p.pick(b.ids.emails, l.ids.Emails)
 	// The columns of a formatted download say the same as external_ids do.
-	if l.external >= 0 && len(b.ids.users) == 0 {
-		if err := b.ids.addExternal(p.rows.fields[l.external]); err != nil {
+	if l.external >= 0 && !b.hasUser() {
+		if err := b.ids.addExternal(p.rows.Fields[l.external]); err != nil {
 			b.unreadable(line, err.Error())
-			return
+			return nil
 		}
 	}
-	b.add(r)
+	return b.add(r)
 }
 
 // fillChange reads what rows of AWS S3 (Actions) say of a change. A row
@@ -114,10 +95,7 @@ func (p *csvParser) fillChange(b *batch, r *row) bool {
 		}
 	}
 	c.ComputationID, c.SpaceID, c.MessageID = p.text(l.id), p.text(l.space), p.text(l.message)
-	c.At = b.input.ListedAt
-	if at, ok := segment.ParseTime(p.text(l.time)); ok {
-		c.At = at
-	}
+	c.At, c.Timing = segment.RowTime(p.text(l.time), b.input.ListedAt, b.now)
 	return true
 }
 
@@ -125,13 +103,13 @@ func (p *csvParser) text(column int) string {
 	if column < 0 {
 		return ""
 	}
-	return string(p.rows.fields[column])
+	return string(p.rows.Fields[column])
 }
 
 func (p *csvParser) pick(to []string, columns []int) []string {
 	for _, i := range columns {
-		if len(p.rows.fields[i]) > 0 {
-			to = append(to, string(p.rows.fields[i]))
+		if len(p.rows.Fields[i]) > 0 {
+			to = append(to, string(p.rows.Fields[i]))
 		}
 	}
 	return to

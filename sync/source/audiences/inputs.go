@@ -2,7 +2,6 @@ package audiences
 
 import (
 	"bufio"
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -17,6 +16,7 @@ import (
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
 	"github.com/impactsync/impactsync/sync/source/bucket"
+	"github.com/impactsync/impactsync/sync/source/table"
 )
 
 const (
@@ -170,34 +170,20 @@ type unusableError struct{ error }
 // layoutOf tells what an object is from its start, and whole whether that is
 // all of it.
 func (s *Source) layoutOf(start []byte, whole bool, a Audience) (l layout, err error) {
-	if bytes.HasPrefix(start, []byte("\xff\xfe")) || bytes.HasPrefix(start, []byte("\xfe\xff")) {
-		return l, &unusableError{errors.New("UTF-16: save the file as UTF-8")}
-	}
-	header := trimHeader(start)
-	if len(header) == 0 {
-		return l, &unusableError{errEmptyFile}
-	}
-	if header[0] == '{' || header[0] == '[' {
+	text := table.Trim(start)
+	switch err = table.Foreign(start); {
+	case err != nil:
+	case len(text) == 0:
+		err = errEmptyFile
+	case text[0] == '{' || text[0] == '[':
 		l, err = s.jsonLayout(start, a)
-	} else if header, err = firstLine(header, whole); err == nil {
-		l, err = csvLayout(header, a)
+	default:
+		l, err = csvLayout(start, whole, a)
 	}
 	if err != nil {
 		return l, &unusableError{err}
 	}
 	return l, nil
-}
-
-func trimHeader(start []byte) []byte {
-	return bytes.TrimSpace(bytes.TrimPrefix(start, []byte("\ufeff")))
-}
-
-func firstLine(start []byte, whole bool) ([]byte, error) {
-	line, _, ended := bytes.Cut(start, []byte("\n"))
-	if !ended && !whole {
-		return nil, errors.New("the first line is longer than 64 KiB: not a CSV")
-	}
-	return bytes.TrimSuffix(line, []byte("\r")), nil
 }
 
 // group makes inputs of the usable objects, the oldest first.

@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
 	"github.com/impactsync/impactsync/sync/source/bucket"
+	"github.com/impactsync/impactsync/sync/source/table"
 )
 
 // text is a JSON string, or a number as ids in messages are read: 1001.0 is 1001.
@@ -45,12 +48,40 @@ func (o *object) isMessage() bool {
 }
 
 // parse reads one record. No error holds any of it.
-func (o *object) parse(record []byte) error {
+func (o *object) parse(record []byte, own table.Columns) error {
 	switch {
 	case !utf8.Valid(record):
 		return segment.ErrInvalidUTF8
 	case json.Unmarshal(record, o) != nil:
 		return jsonError(record, segment.ErrInvalidJSON)
+	}
+	if o.UserID == "" && o.UserIDHump == "" && !o.isMessage() || own != (table.Columns{}) {
+		return o.rename(record, own)
+	}
+	return nil
+}
+
+// rename takes ids from fields that are called otherwise, such as "User ID" or
+// what the configuration says. It costs a second look at the record.
+func (o *object) rename(record []byte, own table.Columns) error {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(record, &fields) != nil {
+		return jsonError(record, segment.ErrInvalidJSON)
+	}
+	names := slices.Sorted(maps.Keys(fields))
+	ids := own.Find(names)
+	o.UserIDHump, o.AnonIDHump = "", ""
+	for _, f := range [...]struct {
+		to   *text
+		from []int
+	}{{&o.UserID, ids.Users}, {&o.AnonID, ids.Anons}, {&o.Email, ids.Emails}} {
+		*f.to = ""
+		for _, i := range f.from {
+			var id text
+			if raw := fields[names[i]]; len(raw) > 0 && string(raw) != "null" && json.Unmarshal(raw, &id) == nil && *f.to == "" {
+				*f.to = id
+			}
+		}
 	}
 	return nil
 }
@@ -71,7 +102,7 @@ func (s *Source) jsonLayout(start []byte, a Audience) (layout, error) {
 			return l, err
 		}
 		var o object
-		if item.Flaw == bucket.FlawNone && o.parse(item.Data) == nil {
+		if item.Flaw == bucket.FlawNone && o.parse(item.Data, a.Columns) == nil {
 			return l.decideJSON(&o, a)
 		}
 	}

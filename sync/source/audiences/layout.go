@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
+	"github.com/impactsync/impactsync/sync/source/table"
 )
 
 // format is how an object is written.
@@ -28,11 +28,8 @@ type layout struct {
 	named  bool // rows name their trait
 
 	// The rest is for CSV: where the columns are; -1 for none.
-	comma    byte
-	width    int
-	users    []int
-	anons    []int
-	emails   []int
+	header   table.Header
+	ids      table.IDs
 	external int
 	value    int // the value, or audience_action
 	name     int
@@ -42,102 +39,81 @@ type layout struct {
 	message  int
 }
 
-// delimiters are the ones that AWS S3 (Actions) offers
-// (https://segment.com/docs/connections/destinations/catalog/actions-s3/).
-const delimiters = ",|\t;:"
-
-// csvLayout reads a header line. Its delimiter is the one that gives the most
-// known columns.
-func csvLayout(header []byte, a Audience) (layout, error) {
-	if !utf8.Valid(header) {
-		return layout{}, errors.New("the header is not valid UTF-8: save the file as UTF-8")
+// csvLayout reads the header of a CSV from its start.
+func csvLayout(start []byte, whole bool, a Audience) (layout, error) {
+	header, err := table.ReadHeader(start, whole, func(names []string) int {
+		_, known := columns(names, a.Columns)
+		return known
+	})
+	if err != nil {
+		return layout{}, err
 	}
-	var best layout
-	var names []string
-	most := -1
-	for _, comma := range []byte(delimiters) {
-		fields, err := splitHeader(header, comma)
-		if err != nil {
-			continue
-		}
-		l, known := columns(fields)
-		if l.comma = comma; known > most {
-			best, names, most = l, fields, known
-		}
+	l, _ := columns(header.Names, a.Columns)
+	l.header = header
+	if first, again := l.duplicate(); again > 0 {
+		return l, fmt.Errorf("columns %d and %d of the header have one name, and both would be read: leave one out", first+1, again+1)
 	}
-	if most < 0 {
-		return best, errors.New("the first line cannot be read as a CSV header")
-	}
-	if first, again := duplicate(names); again > 0 {
-		return best, fmt.Errorf("columns %d and %d of the header have one name", first+1, again+1)
-	}
-	return best.decide(names, a)
-}
-
-func splitHeader(header []byte, comma byte) ([]string, error) {
-	line := rows{comma: comma}
-	if err := line.split(header); err != nil {
-		return nil, err
-	}
-	names := make([]string, len(line.fields))
-	for i, field := range line.fields {
-		names[i] = strings.ToLower(strings.TrimSpace(string(field)))
-	}
-	return names, nil
+	return l.decide(a)
 }
 
 // columns finds the known columns and counts them.
-func columns(names []string) (l layout, known int) {
-	l = layout{format: formatCSV, width: len(names), external: -1, value: -1, name: -1, id: -1, space: -1, time: -1, message: -1}
+func columns(names []string, own table.Columns) (l layout, known int) {
+	l = layout{format: formatCSV, external: -1, value: -1, name: -1, id: -1, space: -1, time: -1, message: -1}
 	action := -1
 	single := map[string]*int{
-		"external_ids": &l.external, "value": &l.value, "audience_action": &action, "audience_name": &l.name,
-		"audience_id": &l.id, "audience_space_id": &l.space, "space_id": &l.space,
-		"timestamp": &l.time, "message_id": &l.message,
+		"externalids": &l.external, "value": &l.value, "audienceaction": &action, "audiencename": &l.name,
+		"audienceid": &l.id, "audiencespaceid": &l.space, "spaceid": &l.space,
+		"timestamp": &l.time, "messageid": &l.message,
 	}
+	l.ids = own.Find(names)
 	for i, name := range names {
-		if at := single[name]; at != nil {
+		if at := single[table.Fold(name)]; at != nil {
 			*at = i
 			known++
-			continue
 		}
-		switch strings.TrimRight(name, "0123456789") {
-		case "user_id", "userid", "user_id_":
-			l.users = append(l.users, i)
-		case "anonymous_id", "anonymousid", "anonymous_id_":
-			l.anons = append(l.anons, i)
-		case "email", "email_":
-			l.emails = append(l.emails, i)
-		default:
-			continue
-		}
-		known++
 	}
 	if action >= 0 {
 		l.value, l.shape = action, source.ShapeChanges
 	}
-	return l, known
+	return l, known + l.ids.Len()
 }
 
-func duplicate(names []string) (first, again int) {
-	for i, name := range names {
-		if at := slices.Index(names[:i], name); name != "" && at >= 0 {
-			return at, i
+// read gives the columns that are read.
+func (l *layout) read() []int {
+	all := slices.Concat(l.ids.Users, l.ids.Anons, l.ids.Emails)
+	for _, column := range [...]int{l.external, l.value, l.name, l.id, l.space, l.time, l.message} {
+		if column >= 0 {
+			all = append(all, column)
+		}
+	}
+	return all
+}
+
+// duplicate finds a column that is read and has the name of another one.
+func (l *layout) duplicate() (first, again int) {
+	for _, column := range l.read() {
+		for i, name := range l.header.Names {
+			if i != column && strings.EqualFold(name, l.header.Names[column]) {
+				return min(i, column), max(i, column)
+			}
 		}
 	}
 	return 0, 0
 }
 
 // decide settles shape and class, or says why the file is of no use.
-func (l layout) decide(names []string, a Audience) (layout, error) {
+func (l layout) decide(a Audience) (layout, error) {
 	delta := l.shape == source.ShapeChanges
-	if l.external < 0 && len(l.users)+len(l.anons)+len(l.emails) == 0 {
-		return l, fmt.Errorf("no column with an id: none of the %d columns is user_id, anonymous_id, email or external_ids; is the header line missing?", len(names))
+	if err := l.ownColumns(a.Columns); err != nil {
+		return l, err
+	}
+	if l.external < 0 && l.ids.Len() == 0 {
+		return l, fmt.Errorf("no column with an id: none of the %d columns is user_id, anonymous_id, email or external_ids; is the header line missing, or has the id another name (columns under audiences)?", len(l.header.Names))
 	}
 	if !delta && a.List == "" {
 		// To take such rows for a full list would let everybody else leave.
 		for _, name := range []string{"audience_name", "audience_id", "event_type", "event_name", "message_id", "properties_or_traits"} {
-			if slices.Contains(names, name) {
+			if slices.ContainsFunc(l.header.Names, func(n string) bool { return table.Fold(n) == table.Fold(name) }) {
 				return l, fmt.Errorf("rows of AWS S3 (Actions), by the column %q, without audience_action: add that column in Segment, or set list under audiences", name)
 			}
 		}
@@ -152,6 +128,19 @@ func (l layout) decide(names []string, a Audience) (layout, error) {
 	l.shape = shapeOf(a, delta)
 	l.named = l.shape == source.ShapeChanges && l.name >= 0
 	return l, nil
+}
+
+// ownColumns looks whether the columns that the configuration names are there.
+func (l *layout) ownColumns(own table.Columns) error {
+	for _, c := range [...]struct {
+		key, name string
+		found     []int
+	}{{"userId", own.UserID, l.ids.Users}, {"anonymousId", own.AnonymousID, l.ids.Anons}, {"email", own.Email, l.ids.Emails}} {
+		if c.name != "" && len(c.found) == 0 {
+			return fmt.Errorf("no column %q (columns.%s of the configuration)", c.name, c.key)
+		}
+	}
+	return nil
 }
 
 func shapeOf(a Audience, changes bool) source.Shape {

@@ -1,7 +1,9 @@
 package audiences
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/impactsync/impactsync/sync/segment"
@@ -28,13 +30,44 @@ type row struct {
 	change  segment.TraitChange
 }
 
+// errScientific: the digits are gone, and whoever has left cannot be told from
+// whoever was cut. What else a spreadsheet did to such a list nobody knows.
+var errScientific = errors.New("ids in scientific notation (such as 1.2E+15): Excel has cut them; export again, with the column as text")
+
 // add adds the records of a row whose ids are in b.ids: one for each way in
-// which the person is addressed.
-func (b *batch) add(r row) {
+// which the person is addressed. A list with an id that was cut is of no use.
+func (b *batch) add(r row) error {
+	if b.ids.cut() {
+		if b.input.Shape == source.ShapeList {
+			return &rowError{r.line, errScientific}
+		}
+		b.unreadable(r.line, errScientific.Error())
+		return nil
+	}
+	b.addMembers(r)
+	return nil
+}
+
+// cut reports whether an id is in scientific notation.
+func (p *ids) cut() bool {
+	for _, id := range p.users {
+		if segment.FormOf(strings.TrimSpace(id)) == segment.FormScientific {
+			return true
+		}
+	}
+	for _, id := range p.anons {
+		if segment.FormOf(id) == segment.FormScientific {
+			return true
+		}
+	}
+	return false
+}
+
+func (b *batch) addMembers(r row) {
 	var member source.Member
 	switch {
 	case b.input.Class == segment.ClassComputed:
-		member.Value, member.Cleared = segment.Redact(r.value), r.null || r.value == ""
+		member.Value, member.Cleared = segment.Redact(segment.CleanText(r.value)), r.null || r.value == ""
 	case !r.hasText:
 		member.Value = "true"
 	case strings.EqualFold(r.value, "true"), strings.EqualFold(r.value, "false"): // a spreadsheet writes TRUE
@@ -63,29 +96,30 @@ func (b *batch) add(r row) {
 // address adds a record for each user id, else for each anonymous id, else for
 // each e-mail address.
 func (b *batch) address(r row, m source.Member) (found bool) {
+	nobody := b.nobody
 	anon, email := "", ""
-	if len(b.ids.anons) > 0 {
-		anon = b.ids.anons[0]
+	if i := slices.IndexFunc(b.ids.anons, nobody.Usable); i >= 0 {
+		anon = b.ids.anons[i]
 	}
-	if len(b.ids.emails) > 0 {
-		email = b.ids.emails[0]
+	if i := slices.IndexFunc(b.ids.emails, func(s string) bool { return nobody.Identity("", "", s).EmailSHA1 != "" }); i >= 0 {
+		email = b.ids.emails[i]
 	}
 	for _, id := range b.ids.users {
-		if segment.UsablePersonID(id) {
-			found = b.emit(r, m, segment.NewIdentity(id, anon, email)) || found
+		if nobody.Usable(id) {
+			found = b.emit(r, m, nobody.Identity(id, anon, email)) || found
 		}
 	}
 	if found {
 		return true
 	}
 	for _, id := range b.ids.anons {
-		found = b.emit(r, m, segment.NewIdentity("", id, email)) || found
+		found = b.emit(r, m, nobody.Identity("", id, email)) || found
 	}
 	if found {
 		return true
 	}
 	for _, email := range b.ids.emails {
-		found = b.emit(r, m, segment.NewIdentity("", "", email)) || found
+		found = b.emit(r, m, nobody.Identity("", "", email)) || found
 	}
 	return found
 }
@@ -111,6 +145,9 @@ func (b *batch) emit(r row, m source.Member, id segment.Identity) bool {
 	return true
 }
 
+// hasUser reports whether a usable user id is among the ids.
+func (b *batch) hasUser() bool { return slices.ContainsFunc(b.ids.users, b.nobody.Usable) }
+
 // reason says why the ids address nobody.
 func (p *ids) reason() string {
 	for _, email := range p.emails {
@@ -123,7 +160,7 @@ func (p *ids) reason() string {
 
 func clip(s string) string {
 	if len(s) > 40 {
-		return s[:40] + "..."
+		return strings.ToValidUTF8(s[:40], "") + "..." // no half character
 	}
 	return s
 }

@@ -6,12 +6,14 @@ import (
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
 	"github.com/impactsync/impactsync/sync/source/bucket"
+	"github.com/impactsync/impactsync/sync/source/table"
 )
 
 // jsonParser reads members as JSON, or raw messages.
 type jsonParser struct {
 	*bucket.Splitter
 	messages bool
+	columns  table.Columns
 	decoder  *segment.Decoder
 }
 
@@ -31,7 +33,7 @@ func (p *jsonParser) next(b *batch) error {
 	case p.messages:
 		p.addMessage(b, item)
 	default:
-		addObject(b, item)
+		return p.addObject(b, item)
 	}
 	return nil
 }
@@ -43,6 +45,7 @@ func (p *jsonParser) addMessage(b *batch, item bucket.Item) {
 		return
 	}
 	b.messages = append(b.messages, m)
+	m.FoundIn(b.input.ListedAt, b.now)
 	switch c, ok := m.Change(); {
 	case !ok:
 		b.skip(item.Line, SkipNotAudience)
@@ -53,11 +56,11 @@ func (p *jsonParser) addMessage(b *batch, item bucket.Item) {
 	}
 }
 
-func addObject(b *batch, item bucket.Item) {
+func (p *jsonParser) addObject(b *batch, item bucket.Item) error {
 	var o object
-	if err := o.parse(item.Data); err != nil {
+	if err := o.parse(item.Data, p.columns); err != nil {
 		b.unreadable(item.Line, err.Error())
-		return
+		return nil
 	}
 	b.ids.reset()
 	for _, f := range [...]struct {
@@ -71,18 +74,18 @@ func addObject(b *batch, item bucket.Item) {
 			b.ids.add(f.kind, string(f.id))
 		}
 	}
-	if len(b.ids.users) == 0 && string(o.ExternalIDs) != "null" {
+	if !b.hasUser() && string(o.ExternalIDs) != "null" {
 		if err := b.ids.addExternal(o.ExternalIDs); err != nil {
 			b.unreadable(item.Line, err.Error())
-			return
+			return nil
 		}
 	}
 	value, ok := valueText(o.Value)
 	if !ok {
 		b.reject(item.Line, "the value is an object or an array")
-		return
+		return nil
 	}
 	r := row{line: item.Line, value: value, null: value == "", hasText: o.Value != nil}
-	r.change.At = b.input.ListedAt
-	b.add(r)
+	r.change.At, _ = segment.RowTime("", b.input.ListedAt, b.now)
+	return b.add(r)
 }

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
+	"time"
 
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
@@ -29,6 +29,7 @@ var errJunk = errors.New("none of the first 100 rows can be used: the rest was n
 // Changes give what was whole, a batch that is Done, and then the error.
 func (s *Source) Read(ctx context.Context, in source.Input, from source.Position, fn func(source.Batch) error) error {
 	b := newBatch(in, fn)
+	b.nobody = s.cfg.Placeholders
 	defer b.release()
 	for _, o := range in.Objects {
 		if err := s.readObject(ctx, b, o, from); err != nil {
@@ -133,15 +134,17 @@ func (s *Source) start(ctx context.Context, b *batch, o source.Object) (*bucket.
 		return nil, nil, errors.Join(err, r.Close())
 	}
 	if l.format != formatCSV {
-		return r, &jsonParser{Splitter: bucket.NewSplitter(buffered, s.cfg.MaxLine), messages: l.format == formatMessages, decoder: &s.decoder}, nil
+		return r, &jsonParser{Splitter: bucket.NewSplitter(buffered, s.cfg.MaxLine), messages: l.format == formatMessages, columns: a.Columns, decoder: &s.decoder}, nil
 	}
 	window := bucket.NewWindow(buffered, s.cfg.MaxLine, b.input.Shape == source.ShapeChanges)
-	return r, &csvParser{layout: l, rows: rows{window: window, comma: l.comma, max: s.cfg.MaxLine}}, nil
+	return r, newCSVParser(window, l, s.cfg.MaxLine), nil
 }
 
 // batch gathers records and hands them over.
 type batch struct {
 	input   source.Input
+	now     time.Time
+	nobody  *segment.Placeholders
 	fn      func(source.Batch) error
 	object  string
 	parser  parser
@@ -162,7 +165,7 @@ type batch struct {
 
 func newBatch(in source.Input, fn func(source.Batch) error) *batch {
 	return &batch{
-		input: in, fn: fn,
+		input: in, now: time.Now(), fn: fn,
 		records: make([]source.Record, 0, batchRecords),
 		members: make([]source.Member, 0, batchRecords),
 		changes: make([]segment.TraitChange, 0, batchRecords),
@@ -210,10 +213,6 @@ func (b *batch) skip(line int64, word string) {
 }
 
 func (b *batch) addMember(line int64, m source.Member) {
-	if strings.IndexByte(m.Value, 0) >= 0 {
-		b.reject(line, "the value holds a NUL byte")
-		return
-	}
 	b.good = true
 	b.members = append(b.members, m)
 	b.records = append(b.records, source.Record{Object: b.object, Line: line, Member: &b.members[len(b.members)-1]})

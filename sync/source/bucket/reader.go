@@ -115,20 +115,20 @@ func (r *Reader) detect() error {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return r.explain(err)
 	}
-	r.decoded = buffered
-	if !bytes.Equal(magic, []byte{0x1f, 0x8b}) {
-		return nil
+	var content io.Reader = buffered
+	if bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+		r.zipped = true
+		if r.slow {
+			content, err = stdgzip.NewReader(buffered)
+		} else {
+			z := unzippers.Get().(*gzip.Reader) //nolint:forcetypeassert // nothing else is in there
+			content, r.unzipper, err = z, z, z.Reset(buffered)
+		}
+		if err != nil {
+			return r.explain(err)
+		}
 	}
-	r.zipped = true
-	if r.slow {
-		r.decoded, err = stdgzip.NewReader(buffered)
-	} else {
-		z := unzippers.Get().(*gzip.Reader) //nolint:forcetypeassert // nothing else is in there
-		r.decoded, r.unzipper, err = z, z, z.Reset(buffered)
-	}
-	if err != nil {
-		return r.explain(err)
-	}
+	r.decoded = &text{src: content}
 	return nil
 }
 

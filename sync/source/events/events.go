@@ -29,7 +29,8 @@ type Config struct {
 
 	HonourIntegrations bool      // pass over messages not meant for impact.com, see [segment.Message.Allowed]
 	StartAt            time.Time // pass over messages from before; zero: none
-	MaxLine            int       // longest message in bytes; 0: [bucket.DefaultMaxLine]
+	Placeholders       *segment.Placeholders
+	MaxLine            int // longest message in bytes; 0: [bucket.DefaultMaxLine]
 }
 
 // The words of [source.Record.Skipped].
@@ -58,7 +59,7 @@ func New(ctx context.Context, cfg Config) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("source %q: %w", cfg.Name, err)
 	}
-	return &Source{cfg: cfg, bucket: b}, nil
+	return &Source{cfg: cfg, bucket: b, decoder: segment.Decoder{Placeholders: cfg.Placeholders}}, nil
 }
 
 func checkPatterns(cfg Config) error {

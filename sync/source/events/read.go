@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
@@ -42,7 +43,7 @@ func (s *Source) Read(ctx context.Context, in source.Input, from source.Position
 	}
 	defer reader.Close()
 
-	b := &batch{source: s, object: object.Name, reader: reader, split: split, fn: fn, good: split.Position().Offset > 0}
+	b := &batch{source: s, object: object, now: time.Now(), reader: reader, split: split, fn: fn, good: split.Position().Offset > 0}
 	defer b.release()
 	err = b.readAll(ctx)
 	damaged := errors.Is(err, bucket.ErrDamaged) || errors.Is(err, errJunk)
@@ -98,7 +99,8 @@ func (s *Source) open(ctx context.Context, o source.Object, from source.Position
 // batch gathers records and hands them over.
 type batch struct {
 	source  *Source
-	object  string
+	object  source.Object
+	now     time.Time
 	reader  *bucket.Reader
 	split   *bucket.Splitter
 	fn      func(source.Batch) error
@@ -143,7 +145,7 @@ func (b *batch) readAll(ctx context.Context) error {
 
 func (b *batch) add(item bucket.Item) {
 	b.bytes += len(item.Data)
-	record := source.Record{Object: b.object, Line: item.Line}
+	record := source.Record{Object: b.object.Name, Line: item.Line}
 	if record.Rejected = string(item.Flaw); record.Rejected == "" {
 		b.decode(item.Data, &record)
 	}
@@ -162,6 +164,7 @@ func (b *batch) decode(line []byte, record *source.Record) {
 		return
 	}
 	b.messages = append(b.messages, m)
+	m.FoundIn(b.object.ModTime, b.now)
 	var change *segment.TraitChange
 	if c, ok := m.Change(); ok {
 		b.changes = append(b.changes, c)

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/impactsync/impactsync/sync/segment"
 )
 
 // API reads the suppressed users of a workspace from Segment's Public API, GET
@@ -33,6 +35,11 @@ const (
 	longestLag = time.Minute // that an answer may make us wait
 )
 
+type subject struct {
+	Type string   `json:"subjectType"`
+	IDs  []string `json:"subjectIds"`
+}
+
 type page struct {
 	Data struct {
 		Suppressed []subject `json:"suppressed"`
@@ -45,7 +52,7 @@ type page struct {
 // Each calls fn with each suppressed user id, page by page. A call that is
 // turned away for a while (429, 5xx) is repeated up to four times. No error
 // holds the token.
-func (a *API) Each(ctx context.Context, fn func(userID string) error) error {
+func (a *API) Each(ctx context.Context, fn func(segment.Identity) error) error {
 	seen := map[string]bool{}
 	for cursor := ""; ; {
 		p, err := a.page(ctx, cursor)
@@ -54,11 +61,13 @@ func (a *API) Each(ctx context.Context, fn func(userID string) error) error {
 		}
 		for i := range p.Data.Suppressed {
 			s := &p.Data.Suppressed[i]
-			if len(s.IDs) == 0 {
+			if s.Type != "" && s.Type != "USER_ID" { // objects are suppressed too; they are nobody
 				continue
 			}
-			if err := s.each(fn); err != nil {
-				return err
+			for _, id := range s.IDs {
+				if err := fn(segment.NewIdentity(id, "", "")); err != nil {
+					return err
+				}
 			}
 		}
 		next := p.Data.Pagination.Next

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -11,13 +12,16 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+	utf16enc "unicode/utf16"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source/suppressions"
 )
 
@@ -36,15 +40,29 @@ func folder(t *testing.T, files map[string]string) *suppressions.Files {
 }
 
 func idsOf(t *testing.T, s interface {
-	Each(ctx context.Context, fn func(string) error) error
+	Each(ctx context.Context, fn func(segment.Identity) error) error
 }) ([]string, error) {
 	t.Helper()
 	var ids []string
-	err := s.Each(t.Context(), func(id string) error {
-		ids = append(ids, id)
+	err := s.Each(t.Context(), func(who segment.Identity) error {
+		ids = append(ids, who.UserID+who.AnonymousID+who.EmailSHA1)
 		return nil
 	})
 	return ids, err
+}
+
+// Of a@example.com and b@example.com.
+const (
+	hashA = "11a586cd1f7d573b856f94a619ae806a9a63f0a4"
+	hashB = "e968f56b20f745530c5a7bcee134bbdab612e595"
+)
+
+func utf16(text string, order binary.AppendByteOrder) string {
+	var out []byte
+	for _, unit := range utf16enc.Encode([]rune(text)) {
+		out = order.AppendUint16(out, unit)
+	}
+	return string(out)
 }
 
 func TestFiles(t *testing.T) {
@@ -64,6 +82,29 @@ func TestFiles(t *testing.T) {
 		"CSV of one column":      {"\ufeffuser_id\nu1\n", []string{"u1"}},
 		"a header and nobody":    {"user_id\n", nil},
 		"NDJSON":                 {`{"userId":"u1"}` + "\n" + `{"user_id":"u2","x":1}` + "\n", []string{"u1", "u2"}},
+		"semicolons":             {"sep=;\r\nName;User ID\r\nx;u1\r\ny;\"u;2\"\r\n", []string{"u1", "u;2"}},
+		"tabs, and a tab more":   {"user-id\tname\nu1\tx\t\nu2\ty\t\n", []string{"u1", "u2"}},
+		"UTF-16 of Excel":        {utf16("\ufeffuser_id\r\nu1\r\nü2\r\n", binary.LittleEndian), []string{"u1", "ü2"}},
+		"UTF-16, the other way":  {utf16("\ufeffuser_id\nu1\n", binary.BigEndian), []string{"u1"}},
+		"UTF-16 without a mark":  {utf16("u1\nu2\n", binary.LittleEndian), []string{"u1", "u2"}},
+		"CR ends lines":          {"user_id\ru1\ru2\r", []string{"u1", "u2"}},
+		"CR ends lines of ids":   {"u1\ru2", []string{"u1", "u2"}},
+		"id, alone":              {"id,name\nu1,x\n", []string{"u1"}},
+		"quoted lines":           {"\"u1\"\n\"u2\"\n", []string{"u1", "u2"}},
+		"ids with a bar":         {"auth0|5f7c\ngoogle|u2\n", []string{"auth0|5f7c", "google|u2"}},
+		"ids of letters":         {"alice\nbob\n", []string{"alice", "bob"}},
+		"one id":                 {"u1", []string{"u1"}},
+		"addresses one a line":   {"A@example.com\nb@example.com\n", []string{hashA, hashB}},
+		"a column of addresses":  {"E-Mail Address\na@example.com\n\n" + strings.ToUpper(hashB) + "\n", []string{hashA, hashB}},
+		"an id counts first":     {"email,user_id\na@example.com,u1\nb@example.com,NULL\n", []string{"u1", hashB}},
+		"visitors":               {"anonymous_id,user_id\na1,u1\na2,\n", []string{"u1", "a2"}},
+		"a psql footer":          {"user_id\nu1\n(1 row)\n", []string{"u1"}},
+		"shards put together":    {"user_id\nu1\n\ufeffuser_id\nu2\n", []string{"u1", "u2"}},
+		"a JSON array":           {"[\"u1\", \"u2\",\n 3]", []string{"u1", "u2", "3"}},
+		"an array of objects":    {"[\n  {\"user_id\": \"u1\"},\n  {\"Email\": \"a@example.com\"}\n]\n", []string{"u1", hashA}},
+		"an empty array":         {"[]", nil},
+		"Segment's answer":       {`{"data":{"suppressed":[{"subjectType":"USER_ID","subjectIds":["u1","u2"]},{"subjectType":"OBJECT_ID","subjectIds":["o"]}]}}`, []string{"u1", "u2"}},
+		"a number in JSON":       {`{"userId":12345678901234567}`, []string{"12345678901234567"}},
 		"Segment's own subjects": {`{"subjectType":"USER_ID","subjectIds":["u1","u2"]}` + "\n" + `{"subjectType":"OBJECT_ID","subjectIds":["o1"]}`, []string{"u1", "u2"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -83,25 +124,34 @@ func TestFiles(t *testing.T) {
 
 	t.Run("what cannot be used is an error, without the line", func(t *testing.T) {
 		t.Parallel()
-		for _, bad := range []string{"", "a,b\n1,2\n", "user_id,x\nu1,\"secret\n", "{\"userId\":\"u1\"}\nsecret\n", "{\"x\":\"secret\"}\n"} {
+		for _, bad := range []string{
+			"", " \n\r\n", "a,b\n1,2\n", "a;b\n1;2\n", "user_id,x\nu1,\"secret\n", "{\"userId\":\"u1\"}\nsecret\n", "{\"x\":\"secret\"}\n",
+			"client\nu1\n", "Kundennummer\nu1\n", "customer_id\nsecret\n", "contactId\nsecret\n", // headers of unknown names
+			"user_id\nu1\n1.23457E+15\n", "1,23457E+15\n", "user_id;x\n1,23457E+15;y\n", "user_id\n123.0\n", `["1.23457e+15"]`, "[1.23457e+15]",
+			"email\nsecret\n", "email\n" + strings.Repeat("5ec7e7", 10) + "abcd\n", // no address; its SHA-256
+			"PK\x03\x04\x14\x00\x06secret", "PAR1\x15\x04secret", "Obj\x01secret", "\x28\xb5\x2f\xfdsecret", "<html>secret</html>", "\x00\x01secret",
+			"+---------+\n| user_id |\n+---------+\n| secret  |\n", " user_id \n---------\n secret\n",
+			"{\n  \"userId\": \"secret\"\n}\n", `[["secret"]]`, `[{"userId":"u1"}`, `{"userId":{"id":"secret"}}`, `[true]`, `{"data":{"x":"secret"}}`,
+			"u1\nsecret id\n", "u1\nsecret,2\n", "- u1\n- secret\n", "u1\nsecret\xff\n", "user_id\nsecret\xff\n", "user_id,email\nu1,secret\nemail,user_id\nsecret,u2\n",
+		} {
 			_, err := idsOf(t, folder(t, map[string]string{"list": bad}))
 			require.Error(t, err, bad)
 			require.NotContains(t, err.Error(), "secret")
-			require.Contains(t, err.Error(), `"list"`)
+			require.Contains(t, err.Error(), `"list"`, bad)
 		}
 		_, err := idsOf(t, folder(t, nil))
 		require.ErrorContains(t, err, "leave a file with the header user_id alone")
 	})
 }
 
-// segment answers GET /suppressions as Segment documents it, in pages.
-type segment struct {
+// api answers GET /suppressions as Segment documents it, in pages.
+type api struct {
 	ids    []string
 	faults atomic.Int64 // so many answers are 429 or 503
 	calls  atomic.Int64
 }
 
-func (s *segment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	n := s.calls.Add(1)
 	switch {
 	case r.URL.Path != "/suppressions" || r.Header.Get("Authorization") != "Bearer sgp_token":
@@ -139,7 +189,7 @@ func TestAPI(t *testing.T) {
 
 	t.Run("reads all pages, through short refusals", func(t *testing.T) {
 		t.Parallel()
-		s := &segment{}
+		s := &api{}
 		for i := range 450 {
 			s.ids = append(s.ids, fmt.Sprint("u", i))
 		}
@@ -152,14 +202,14 @@ func TestAPI(t *testing.T) {
 
 	t.Run("nobody is suppressed", func(t *testing.T) {
 		t.Parallel()
-		got, err := idsOf(t, serve(t, &segment{}))
+		got, err := idsOf(t, serve(t, &api{}))
 		require.NoError(t, err)
 		require.Empty(t, got)
 	})
 
 	t.Run("a wrong token is said without it", func(t *testing.T) {
 		t.Parallel()
-		a := serve(t, &segment{})
+		a := serve(t, &api{})
 		a.Token = "sgp_wrong"
 		_, err := idsOf(t, a)
 		require.ErrorContains(t, err, "403: privacy.segmentToken")
@@ -182,7 +232,7 @@ func TestAPI(t *testing.T) {
 
 	t.Run("an outage is an error in the end", func(t *testing.T) {
 		t.Parallel()
-		s := &segment{}
+		s := &api{}
 		s.faults.Store(100)
 		_, err := idsOf(t, serve(t, s))
 		require.Error(t, err)

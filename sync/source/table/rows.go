@@ -1,15 +1,19 @@
-package audiences
+package table
 
 import (
 	"bytes"
 	"encoding/csv"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/impactsync/impactsync/sync/source/bucket"
 )
 
-var errRowTooLong = errors.New("a row is longer than the line limit: is a quote missing?")
+var (
+	errRowTooLong = errors.New("a row is longer than the line limit: is a quote missing?")
+	errBackslash  = errors.New(`a quote escaped by a backslash, which the start of the file does not do: write "" for a quote within quotes (Spark: escape='"')`)
+)
 
 // rows reads CSV as encoding/csv does with its defaults (a law that a fuzz test
 // holds), but in bounded memory, with a position, and without a copy of rows
@@ -18,6 +22,9 @@ type rows struct {
 	window *bucket.Window
 	comma  byte
 	max    int
+	// backslash: in quotes a backslash stands before a character that means itself,
+	// as Spark, MySQL and Redshift write it.
+	backslash bool
 
 	line   int64    // where the last row began
 	fields [][]byte // of the last row; valid until the next
@@ -25,9 +32,9 @@ type rows struct {
 	ends   []int
 }
 
-// isSyntax reports whether an error of next is one of the CSV itself.
-func isSyntax(err error) bool {
-	return errors.Is(err, csv.ErrBareQuote) || errors.Is(err, csv.ErrQuote) || errors.Is(err, errRowTooLong)
+// IsSyntax reports whether an error is one of the CSV itself.
+func IsSyntax(err error) bool {
+	return errors.Is(err, csv.ErrBareQuote) || errors.Is(err, csv.ErrQuote) || errors.Is(err, errRowTooLong) || errors.Is(err, errBackslash) || errors.Is(err, errOtherHeader)
 }
 
 // next reads a row; empty lines are none. It gives io.EOF at the end.
@@ -57,7 +64,12 @@ func (r *rows) readLine() ([]byte, error) {
 // split cuts a row into fields; a quoted field may take more lines.
 func (r *rows) split(line []byte) error {
 	if bytes.IndexByte(line, '"') >= 0 {
-		return r.splitQuoted(line)
+		escaped := !r.backslash && bytes.Contains(line, []byte(`\"`)) // the line is gone when a row of several is read
+		err := r.splitQuoted(line)
+		if escaped && (errors.Is(err, csv.ErrQuote) || errors.Is(err, csv.ErrBareQuote)) {
+			err = fmt.Errorf("%w: %w", errBackslash, err)
+		}
+		return err
 	}
 	r.fields = r.fields[:0]
 	for {
@@ -105,7 +117,7 @@ func (r *rows) bare(line []byte) (rest []byte, more bool, err error) {
 // quoted reads a field behind its opening quote.
 func (r *rows) quoted(line []byte) (rest []byte, more bool, err error) {
 	for {
-		i := bytes.IndexByte(line, '"')
+		i := r.mark(line)
 		if i < 0 {
 			r.text = append(append(r.text, line...), '\n')
 			if line, err = r.continued(); err != nil {
@@ -114,8 +126,14 @@ func (r *rows) quoted(line []byte) (rest []byte, more bool, err error) {
 			continue
 		}
 		r.text = append(r.text, line[:i]...)
+		mark := line[i]
 		line = line[i+1:]
 		switch {
+		case mark == '\\':
+			if len(line) > 0 {
+				r.text = append(r.text, line[0])
+				line = line[1:]
+			}
 		case len(line) == 0:
 			return nil, false, nil
 		case line[0] == '"':
@@ -127,6 +145,14 @@ func (r *rows) quoted(line []byte) (rest []byte, more bool, err error) {
 			return nil, false, csv.ErrQuote
 		}
 	}
+}
+
+// mark finds what ends or escapes within quotes.
+func (r *rows) mark(line []byte) int {
+	if r.backslash {
+		return bytes.IndexAny(line, `"\`)
+	}
+	return bytes.IndexByte(line, '"')
 }
 
 func (r *rows) continued() ([]byte, error) {

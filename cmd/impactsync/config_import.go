@@ -1,0 +1,95 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/impactsync/impactsync/cmd/internal/config"
+	impactsync "github.com/impactsync/impactsync/sync"
+	"github.com/impactsync/impactsync/sync/mapping"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) configImport() *cobra.Command {
+	var file, destination string
+	c := &cobra.Command{
+		Use:   "import --segment FILE",
+		Short: "Make a configuration of the hosted destination's settings",
+		Long: `Read the settings of Segment's destination "Impact Partnership Cloud" and print a
+configuration file that does the same. FILE is JSON: the settings as Segment's app
+shows them, or what its Public API answers to GET /destinations or
+GET /destinations/ID; - reads them from stdin. The Auth Token is not taken over:
+the file reads it from IMPACT_AUTH_TOKEN. What is left for you to do stands in the
+file's comments and on stderr.` + exits("printed", "3   printed, but something of it cannot be used: see stderr", "64  usage, or nothing in the file is of this destination"),
+		Example: `  impactsync config import --segment settings.json > impactsync.yaml`,
+		Args:    cobra.NoArgs,
+		RunE:    func(*cobra.Command, []string) error { return a.importConfig(file, destination) },
+	}
+	c.Flags().StringVar(&file, "segment", "", "the file with Segment's settings; - for stdin")
+	c.Flags().StringVar(&destination, "destination", "", "which destination, by id or name, where the file has several")
+	return c
+}
+
+// hostedView is the result as JSON.
+type hostedView struct {
+	Config string   `json:"config"`
+	Traits []string `json:"traits,omitempty"`
+	Notes  []string `json:"notes,omitempty"`
+}
+
+func (a *app) importConfig(file, destination string) error {
+	if file == "" {
+		return usage("impactsync config import --segment settings.json", "the file with Segment's settings is not named")
+	}
+	data, err := a.readBounded(file, config.MaxHosted)
+	if err != nil {
+		return &failure{code: usageExit, err: fmt.Errorf("read Segment's settings: %w", err)}
+	}
+	hosted, err := config.FromSegment(data, destination)
+	if err != nil {
+		return usage("save the answer of Segment's Public API to GET /destinations/ID, or the settings as JSON; --destination chooses one of several", "%s: %w", file, err)
+	}
+	problem := usable(hosted)
+	err = a.result(hostedView{string(hosted.YAML), hosted.Traits, hosted.Notes}, func(w io.Writer) { _, _ = w.Write(hosted.YAML) })
+	if err != nil {
+		return err
+	}
+	if !a.json {
+		for _, note := range hosted.Notes {
+			fmt.Fprintln(a.stderr, "impactsync: note:", note)
+		}
+	}
+	if problem != nil {
+		return &failure{code: impactsync.ExitRefused, err: problem, hint: "mend these lines of the file that was printed, then run impactsync config check"}
+	}
+	return nil
+}
+
+// usable tells what of the file a run would refuse.
+func usable(h config.Hosted) error {
+	c, err := h.Check()
+	if err != nil {
+		return err
+	}
+	_, err = mapping.New(settings(c))
+	return err
+}
+
+// readBounded reads a whole file, or stdin for -, of at most limit bytes.
+func (a *app) readBounded(file string, limit int64) (data []byte, err error) {
+	in := a.stdin
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, f.Close()) }()
+		in = f
+	}
+	if data, err = io.ReadAll(io.LimitReader(in, limit+1)); err == nil && int64(len(data)) > limit {
+		err = fmt.Errorf("more than %d bytes: these are not one workspace's settings", limit)
+	}
+	return data, err
+}

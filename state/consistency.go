@@ -1,0 +1,140 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+// Check looks for damage: SQLite's own integrity check, foreign keys, rows
+// whose status contradicts their values, and counters that do not add up. It
+// gives what it found, nothing if all is well. It reads the whole file.
+func (d *DB) Check(ctx context.Context) (problems []string, err error) {
+	err = d.view(ctx, func(v *view) error {
+		for _, c := range checks {
+			err := v.each(c.query, nil, func(rows *sql.Rows) error {
+				var found string
+				if err := rows.Scan(&found); err != nil {
+					return err
+				}
+				if found != "ok" {
+					problems = append(problems, c.what+": "+found)
+				}
+				return nil
+			})
+			if err != nil {
+				return fmt.Errorf("check %s: %w", c.what, err)
+			}
+		}
+		return nil
+	})
+	return problems, err
+}
+
+var checks = []struct{ what, query string }{
+	{"integrity", `PRAGMA integrity_check(10)`},
+	{"foreign keys", `SELECT "table" || coalesce(' row ' || rowid, '') FROM pragma_foreign_key_check LIMIT 10`},
+	{"trait values without a person", `SELECT 'trait ' || v.trait_id || ' profile ' || v.profile_id FROM trait_values v
+		LEFT JOIN profiles p ON p.id = v.profile_id WHERE p.id IS NULL LIMIT 10`},
+	{"settled trait values that are due", `SELECT t.key || ' profile ' || v.profile_id FROM trait_values v JOIN traits t ON t.id = v.trait_id
+		WHERE v.status = 0 AND (v.wanted IS NOT NULL OR t.class = 'audience') AND (v.doubt = 1
+			OR (t.class = 'audience' AND v.wanted IS 1 AND v.delivered IS NOT 1)
+			OR (t.class = 'audience' AND v.wanted IS NOT 1 AND v.delivered IS 1)
+			OR (t.class = 'computed' AND v.wanted IS NOT v.delivered)) LIMIT 10`},
+	{"trait values that contradict their status", `SELECT t.key || ' profile ' || v.profile_id || ' is ' || s.name FROM trait_values v JOIN traits t ON t.id = v.trait_id JOIN (` + statusRows + `) s ON s.status = v.status
+		LEFT JOIN trait_faults f ON f.trait_id = v.trait_id AND f.profile_id = v.profile_id
+		WHERE v.status > 0 AND (v.is_exit <> (t.class = 'audience' AND v.wanted IS NOT 1)
+			OR v.doubt = 0 AND (v.wanted IS v.delivered OR t.class = 'audience' AND v.wanted IS NOT 1 AND v.delivered IS NOT 1)
+			OR t.class = 'computed' AND v.wanted IS NULL
+			OR v.status = 2 AND (v.attempt IS NULL OR v.doubt = 0 OR v.sent IS NULL)
+			OR v.status = 5 AND v.doubt = 0
+			OR v.status IN (3, 5) AND (f.next_attempt_at IS NULL OR f.class IS NOT NULL)
+			OR v.status NOT IN (3, 5) AND f.next_attempt_at IS NOT NULL
+			OR v.status = 4 AND (f.profile_id IS NULL OR f.class IN (` + guardClasses + `))
+			OR v.status = 6 AND f.profile_id IS NOT NULL AND coalesce(f.class, '') NOT IN (` + guardClasses + `)) LIMIT 10`},
+	{"faults of trait values that have none", `SELECT 'trait ' || f.trait_id || ' profile ' || f.profile_id` + strayFaults + ` LIMIT 10`},
+	{"events that contradict their status", `SELECT d.kind || ' ' || d.id || ' is ' || s.name FROM deliveries d JOIN (` + statusRows + `) s ON s.status = d.status
+		WHERE (d.status > 0) <> (d.payload IS NOT NULL)
+			OR d.status = 2 AND (d.attempt IS NULL OR d.doubt = 0)
+			OR d.status = 5 AND d.doubt = 0
+			OR d.status IN (3, 5) AND d.next_attempt_at IS NULL
+			OR d.status = 4 AND d.refused_at IS NULL
+			OR d.status = 6 AND d.class NOT IN ('conversions', 'suppressions') LIMIT 10`},
+	{"people absorbed into nobody", `SELECT 'profile ' || a.id FROM profiles a LEFT JOIN profiles u ON u.id = a.absorbed_into WHERE a.absorbed_into IS NOT NULL AND u.id IS NULL LIMIT 10`},
+	{"values of absorbed people", `SELECT 'trait ' || v.trait_id || ' profile ' || v.profile_id FROM trait_values v JOIN profiles p ON p.id = v.profile_id WHERE p.absorbed_into IS NOT NULL LIMIT 10`},
+	{"counters of traits", `SELECT coalesce(t.key, 'trait ' || d.scope) || ' ' || d.name || ': counted ' || d.counted || ', is ' || d.real FROM (
+			SELECT scope, name, sum(counted) AS counted, sum(real) AS real FROM (
+				SELECT scope, name, value AS counted, 0 AS real FROM counters WHERE scope > 0
+				UNION ALL SELECT v.trait_id, s.name, 0, v.n FROM (SELECT trait_id, status, count(*) AS n FROM trait_values GROUP BY 1, 2) v JOIN (` + statusRows + `) s ON s.status = v.status
+				UNION ALL SELECT v.trait_id, 'wanted', 0, count(*) FROM trait_values v JOIN traits t ON t.id = v.trait_id WHERE v.wanted IS NOT NULL AND (t.class = 'computed' OR v.wanted = 1) GROUP BY 1
+				UNION ALL SELECT v.trait_id, 'delivered', 0, count(*) FROM trait_values v JOIN traits t ON t.id = v.trait_id WHERE v.delivered IS NOT NULL AND (t.class = 'computed' OR v.delivered = 1) GROUP BY 1
+				UNION ALL SELECT v.trait_id, 'told', 0, count(*) FROM trait_values v JOIN traits t ON t.id = v.trait_id WHERE v.doubt = 1 AND v.sent IS NOT 0 OR v.delivered IS NOT NULL AND (t.class = 'computed' OR v.delivered = 1) GROUP BY 1
+			) GROUP BY 1, 2 HAVING sum(counted) <> sum(real)
+		) d LEFT JOIN traits t ON t.id = d.scope LIMIT 10`},
+	{"what the guard holds", `SELECT f.class || ' of trait ' || f.trait_id || ' profile ' || f.profile_id FROM trait_faults f
+		LEFT JOIN trait_values v ON v.trait_id = f.trait_id AND v.profile_id = f.profile_id
+		WHERE f.class IN (` + guardClasses + `) AND (v.status IS NOT 6 OR f.class = 'exits' AND v.is_exit = 0 OR f.class = 'joins' AND v.is_exit = 1) LIMIT 10`},
+	{"counters of events", `SELECT CASE scope WHEN 0 THEN 'page loads ' WHEN -1 THEN 'conversions ' ELSE scope || ' ' END || name || ': counted ' || sum(counted) || ', is ' || sum(real) FROM (
+			SELECT scope, name, value AS counted, 0 AS real FROM counters WHERE scope <= 0
+			UNION ALL SELECT CASE d.kind WHEN 'conversion' THEN -1 ELSE 0 END, s.name, 0, d.n FROM (SELECT kind, status, count(*) AS n FROM deliveries WHERE status > 0 GROUP BY 1, 2) d
+				JOIN (` + statusRows + `) s ON s.status = d.status
+		) WHERE name <> 'settled' GROUP BY scope, name HAVING sum(counted) <> sum(real) LIMIT 10`}, // what was delivered long ago is forgotten
+	{"keys in both tables", `SELECT hex(key) FROM recent_event_keys JOIN event_keys USING (key) LIMIT 10`},
+}
+
+// statusRows are the statuses with their counters' names.
+const statusRows = `SELECT 0 AS status, 'settled' AS name UNION ALL VALUES (1, 'pending'), (2, 'in_flight'), (3, 'retry_later'), (4, 'refused'), (5, 'unknown'), (6, 'held')`
+
+// guardClasses are the classes of faults by which the guard holds a row.
+const guardClasses = `'exits', 'joins', 'computation', 'suppressions'`
+
+// A row of trait_faults belongs to a trait value that failed, or is held: it
+// stands and goes with that status.
+const (
+	strayFaults = ` FROM trait_faults f LEFT JOIN trait_values v ON v.trait_id = f.trait_id AND v.profile_id = f.profile_id WHERE coalesce(v.status, 0) IN (0, 1)`
+	tornValues  = `v.status IN (3, 4, 5) AND v.status > 0 AND NOT EXISTS (SELECT 1 FROM trait_faults f
+		WHERE f.trait_id = v.trait_id AND f.profile_id = v.profile_id AND (v.status = 4 OR f.next_attempt_at IS NOT NULL))`
+	tornEvents = ` FROM deliveries WHERE status IN (3, 5) AND next_attempt_at IS NULL`
+)
+
+// dropFaults forgets what was the matter with the rows of a trait that are
+// settled or pending by now. What changes many statuses at once ends with it.
+func (t *tx) dropFaults(traitID int64) error {
+	_, err := t.exec(`DELETE FROM trait_faults AS f WHERE f.trait_id = ?
+		AND coalesce((SELECT v.status FROM trait_values v WHERE v.trait_id = f.trait_id AND v.profile_id = f.profile_id), 0) IN (0, 1)`, traitID)
+	return err
+}
+
+// heal makes due again what waits for a retry that nothing would bring: values
+// and events without the time of it, and refused values without their reason, as
+// earlier versions left them after a resync. Its cost grows with what failed.
+func (d *DB) heal(ctx context.Context) error {
+	var torn bool
+	err := d.view(ctx, func(v *view) error {
+		return v.get(`SELECT EXISTS (SELECT 1 FROM trait_values v WHERE `+tornValues+`) OR EXISTS (SELECT 1`+strayFaults+`) OR EXISTS (SELECT 1`+tornEvents+`)`, nil, &torn)
+	})
+	if err != nil || !torn {
+		return err
+	}
+	return d.update(ctx, func(t *tx) error {
+		if err := t.loadTraits(); err != nil {
+			return err
+		}
+		rows, err := t.traitRowsWhere(tornValues)
+		if err != nil {
+			return err
+		}
+		for _, old := range rows {
+			if err := t.put(old, old.moved()); err != nil {
+				return err
+			}
+		}
+		if _, err := t.exec(`DELETE FROM trait_faults WHERE (trait_id, profile_id) IN (SELECT f.trait_id, f.profile_id` + strayFaults + `)`); err != nil {
+			return err
+		}
+		if _, err := t.exec(`UPDATE deliveries SET next_attempt_at = ? WHERE id IN (SELECT id`+tornEvents+`)`, t.now); err != nil {
+			return err
+		}
+		return t.holdSuppressed()
+	})
+}

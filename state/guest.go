@@ -1,0 +1,55 @@
+package state
+
+import (
+	"database/sql"
+	"encoding/binary"
+	"errors"
+)
+
+// guestID numbers the event of a guest, a person without any id: below zero,
+// where nobody's profile is, and each on its own, so that no two guests share a
+// click id, wait for each other or take each other's turn.
+func guestID(key eventKey) int64 {
+	return ^int64(binary.BigEndian.Uint64(key[:8]) >> 1)
+}
+
+// guestsWith gives the numbers of guests' events that have this order's or
+// message's id: all by which they can be named.
+func guestsWith(r reading, id string) (numbers []int64, err error) {
+	const query = `SELECT DISTINCT profile_id FROM deliveries WHERE profile_id < 0 AND (order_id = ?1 OR message_id = ?1) LIMIT ?2`
+	return numbers, r.each(query, []any{id, mostOthers}, func(rows *sql.Rows) error {
+		var number int64
+		err := rows.Scan(&number)
+		numbers = append(numbers, number)
+		return err
+	})
+}
+
+// guest explains guests' events with this order's or message's id.
+func (v *view) guest(id string, e *Explanation) (known bool, err error) {
+	numbers, err := guestsWith(v, id)
+	if err != nil || len(numbers) == 0 {
+		return false, err
+	}
+	*e = Explanation{Traits: []PersonTrait{}, Events: []PersonEvent{}, Attempts: []PersonAttempt{}}
+	for _, number := range numbers {
+		if err := errors.Join(v.eventsOf(number, e), v.attemptsOf(number, e)); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// guests forgets guests' events with this order's or message's id.
+func (f *forgetting) guests(id string) error {
+	numbers, err := guestsWith(f, id)
+	if err != nil {
+		return err
+	}
+	for _, number := range numbers {
+		if err := f.rows(number); err != nil {
+			return err
+		}
+	}
+	return nil
+}

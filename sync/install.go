@@ -1,0 +1,173 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/impactsync/impactsync/impactapi"
+	"github.com/impactsync/impactsync/state"
+	"github.com/impactsync/impactsync/sync/mapping"
+	"github.com/impactsync/impactsync/sync/segment"
+)
+
+// asking is the question, before the conversion of an app install, which click
+// it came from. It goes to the tracking host and counts there. Whatever becomes
+// of it, the conversion goes out.
+type asking struct {
+	off      atomic.Bool
+	failures atomic.Int64 // in a row
+	first    sync.Once    // of the failures
+}
+
+const (
+	patience     = 10 * time.Second // for room at the tracking host
+	mostFailures = 20               // in a row: the conversions must not wait for a dead host
+)
+
+// question is what to ask for a conversion that our rules let through; false
+// where nothing is: it is no install, the click is known, or the install cannot be a page load.
+// A click of the person's from before the install is not the install's own.
+func (e *Engine) question(dec *segment.Decoder, c state.Claim, conversion mapping.Request) (mapping.Request, bool) {
+	if !e.AppInstall || c.Kind != state.Conversion || e.Mapper.KindOf(c.Event) != mapping.Install {
+		return mapping.Request{}, false
+	}
+	if click, has := conversion.Params.Get("ClickId"); has && (c.NewClick || click != c.ClickID) {
+		return mapping.Request{}, false
+	}
+	m, err := dec.Decode(c.Payload)
+	if err != nil {
+		return mapping.Request{}, false
+	}
+	defer m.Release()
+	req, err := e.Mapper.AppInstall(m, mapping.Person{Now: e.now(), Traits: e.traitsOf(context.Background(), c.Profile)})
+	return req, err == nil
+}
+
+// withClick asks which click an install came from, and gives its conversion with
+// the answer. The one it gets is released where it gives another one.
+func (d *dispatch) withClick(run, ctx context.Context, dec *segment.Decoder, o *state.Outcome, req mapping.Request) mapping.Request {
+	if d.asking.off.Load() {
+		return req
+	}
+	question, ok := d.question(dec, o.Claim, req)
+	if !ok {
+		return req
+	}
+	click := d.ask(run, ctx, question.Params, o)
+	question.Release()
+	if click == "" {
+		return req
+	}
+	c := o.Claim
+	c.ClickID = click
+	again, err := d.request(ctx, dec, c)
+	if err != nil {
+		return req
+	}
+	req.Release()
+	o.ClickID, o.Person = click, d.personOf(dec, c)
+	o.Notes = append(o.Notes, "install_click")
+	return again
+}
+
+func (d *dispatch) personOf(dec *segment.Decoder, c state.Claim) state.Person {
+	m, err := dec.Decode(c.Payload)
+	if err != nil {
+		return state.Person{}
+	}
+	defer m.Release()
+	return state.Person(m.Identity())
+}
+
+// ask asks, and gives "" where there is no answer with a click.
+func (d *dispatch) ask(run, ctx context.Context, params impactapi.Params, o *state.Outcome) string {
+	host := d.limits.tracking
+	if !host.turn(run, patience) {
+		o.Notes = append(o.Notes, "install_not_asked")
+		return ""
+	}
+	d.Point("before an install is asked for")
+	res, err := d.Client.SendAppInstall(ctx, params)
+	if err != nil {
+		var api *impactapi.Error
+		if errors.As(err, &api) {
+			o.Asked = api.Attempts
+			host.learnFrom(api)
+		}
+		host.settled(o.Asked)
+		o.Notes = append(o.Notes, "install_not_asked")
+		d.unanswered(ctx, api, err)
+		return ""
+	}
+	o.Asked = res.Attempts
+	host.settled(o.Asked)
+	host.answered(res.Rate)
+	d.asking.failures.Store(0)
+	o.Notes = append(o.Notes, "install_asked")
+	return mapping.InstallClick(res)
+}
+
+// unanswered notes a question without an answer. It ends the asking for this run
+// where every other question would go the same way.
+func (d *dispatch) unanswered(ctx context.Context, api *impactapi.Error, err error) {
+	switch {
+	case ctx.Err() != nil:
+	case api != nil && concernsAll(api):
+		d.stopAsking("the tracking host does not take /AppInstall", err)
+	case d.asking.failures.Add(1) >= mostFailures:
+		d.stopAsking("the tracking host does not answer /AppInstall", err)
+	default:
+		d.asking.first.Do(func() {
+			d.Log.Warn("an app install could not be asked for its click id; its conversion goes out without one", "error", err)
+		})
+	}
+}
+
+func (d *dispatch) stopAsking(why string, err error) {
+	if d.asking.off.CompareAndSwap(false, true) {
+		d.Log.Warn(why+": in this run the conversions of app installs go out without asking for their click ids; destination.appInstall: false never asks", "error", err)
+	}
+}
+
+// turn takes room for one request beside those that are claimed, and waits for
+// it, for so long at most. It is false where there is none; else give it back
+// with settled.
+func (h *hostLimit) turn(ctx context.Context, most time.Duration) bool {
+	end := h.now().Add(most)
+	for ctx.Err() == nil {
+		wait, taken := h.take()
+		if taken {
+			sleep(ctx, wait)
+			return true
+		}
+		if wait < 0 || h.now().Add(wait).After(end) {
+			return false
+		}
+		sleep(ctx, min(wait, tick))
+	}
+	return false
+}
+
+// take takes room for a request that may leave after the wait; or it says how
+// long to wait before asking anew, below 0 for ever.
+func (h *hostLimit) take() (wait time.Duration, taken bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := h.now()
+	left, known := h.left(now)
+	switch {
+	case h.breaker.err != nil:
+		return -1, false
+	case now.Before(h.quota.PausedUntil):
+		return h.quota.PausedUntil.Sub(now), false
+	case known && left <= h.open:
+		return h.quota.ResetAt.Sub(now), false
+	case !h.met && h.open > 0:
+		return tick, false // one alone finds out what the host says
+	}
+	h.open++
+	return h.pace.reserve(now), true
+}

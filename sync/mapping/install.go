@@ -1,0 +1,91 @@
+package mapping
+
+import (
+	"strings"
+
+	"github.com/impactsync/impactsync/impactapi"
+	"github.com/impactsync/impactsync/sync/segment"
+)
+
+// eventTypeID is the event type by its id: the one set for the event's name, else
+// the setting of all conversions. Installs have a type for each app, whose id is
+// the app's; the one of all conversions would book them as sales.
+func (b *build) eventTypeID(s *step) {
+	id := b.mapper.eventTypeOf(b.msg.Event)
+	switch {
+	case id != "":
+	case b.kind == Install:
+		id = b.mapper.appID(b.os)
+	default:
+		id = b.mapper.settings.EventTypeID
+	}
+	b.put(s, id)
+}
+
+// eventTypeCode is the event's name where there is no id. Where conversions have
+// one, an install without has no event type that its name could be the code of.
+func (b *build) eventTypeCode(s *step) {
+	switch {
+	case b.typed:
+	case b.kind == Install && b.mapper.settings.EventTypeID != "":
+		b.refuse("parameter", "no event type for this install: "+b.missingApp()+
+			"; eventTypeId is not for installs: mend that, or set eventTypeIds for the event's name, or installEventNames: {only: []} to send no installs")
+	case !b.put(s, strings.TrimSpace(bounded(b.msg.Event))):
+		b.refuse("parameter", "EventTypeCode, the event's name, is too long; set eventTypeIds for it")
+	}
+}
+
+// eventTypeOf is the id that eventTypeIds has for an event's name.
+func (m *Mapper) eventTypeOf(event string) string {
+	var buf [128]byte
+	return m.eventTypes[string(appendFolded(buf[:0], event))]
+}
+
+// missingApp says which setting would give an install its event type.
+func (b *build) missingApp() string {
+	switch {
+	case b.mapper.appID(b.os) != "":
+		return b.appSetting() + " has more than the 10 digits that an EventTypeId may have"
+	case b.os == anySystem:
+		return "neither context.os.name nor context.device.type says iOS or Android"
+	default:
+		return b.appSetting() + " is not set"
+	}
+}
+
+func (b *build) appSetting() string {
+	if b.os == apple {
+		return "iOsAppId"
+	}
+	return "androidAppId"
+}
+
+// eventCode marks installs.
+func (b *build) eventCode(s *step) {
+	if b.kind == Install {
+		b.put(s, "INSTALL")
+	}
+}
+
+// AppInstall makes the page load of an install, by which impact.com may know
+// the click that it came from: the request is for [impactapi.Client.SendAppInstall].
+// The error is a [*Refusal], also for a message that is no install.
+func (m *Mapper) AppInstall(msg *segment.Message, p Person) (Request, error) {
+	if m.Route(msg).Kind != Install {
+		return Request{}, &Refusal{Class: "parameter", Reason: "no install"}
+	}
+	return m.make(msg, p, PageLoad)
+}
+
+// InstallClick is the click id in the answer to an install's page load: the one
+// it names, else the one in the address where the click led. It is empty where
+// there is none that can be sent.
+func InstallClick(r *impactapi.AppInstallResult) string {
+	for _, id := range [...]string{r.ClickID, clickIDIn(bounded(r.LandingPage))} {
+		id = strings.TrimSpace(id)
+		if short, long := cutText(id, maxClickID); !long && segment.UsableID(short) && !segment.HoldsEmail(short) {
+			return strings.Clone(short)
+		}
+	}
+	return ""
+}

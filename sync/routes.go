@@ -1,0 +1,56 @@
+package sync
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/impactsync/impactsync/state"
+)
+
+// routes are what the configuration sends, as the state keeps it.
+func (e *Engine) routes() []state.Route {
+	all := []state.Route{}
+	for _, r := range e.Mapper.Routed() {
+		all = append(all, state.Route{Type: r.Type, Name: r.Name, Becomes: r.Kind.String()})
+	}
+	return all
+}
+
+// newRoutes are those that the last run did not have.
+func (e *Engine) newRoutes(ctx context.Context) ([]state.NewRoute, error) {
+	fresh, err := e.State.NewRoutes(ctx, e.routes())
+	if err != nil {
+		return nil, fmt.Errorf("compare what the configuration sends: %w", err)
+	}
+	return fresh, nil
+}
+
+// tellNewRoutes says in the log what a run begins to send.
+func (e *Engine) tellNewRoutes(ctx context.Context) error {
+	fresh, err := e.newRoutes(ctx)
+	if len(fresh) > 0 {
+		e.Log.Info("this configuration sends what the last run did not: " + DescribeRoutes(fresh))
+	}
+	return err
+}
+
+// DescribeRoutes says what is new in a line.
+func DescribeRoutes(fresh []state.NewRoute) string {
+	parts := make([]string, len(fresh))
+	for i, n := range fresh {
+		what := n.Name
+		if n.Name == "" {
+			what = n.Type + " calls"
+		}
+		says := strings.ReplaceAll(n.Becomes, "_", " ")
+		if n.Was != "" {
+			says += ", was " + strings.ReplaceAll(n.Was, "_", " ")
+		}
+		if n.PassedOver > 0 {
+			says += fmt.Sprintf(", %d read before are not sent", n.PassedOver)
+		}
+		parts[i] = what + " (" + says + ")"
+	}
+	return strings.Join(parts, "; ")
+}

@@ -1,0 +1,105 @@
+package segment
+
+import "strings"
+
+// IDForm is how an id is written. Programs that pass lists on change it: a
+// spreadsheet cuts long numbers and drops leading zeros, an export hashes.
+type IDForm uint8
+
+// The forms of ids.
+const (
+	FormOther IDForm = iota
+	FormDigits
+	FormLeadingZero // digits of which the first is 0
+	FormCut         // more than 15 digits with zeros at the end: Excel keeps 15, JavaScript 17
+	FormScientific  // 1.23457E+15
+	FormDecimal     // 123.0
+	FormHex32
+	FormHex40
+	FormHex64
+	FormUUID
+	IDForms // how many there are
+)
+
+// String says it for people.
+func (f IDForm) String() string {
+	return [...]string{
+		"of letters and signs", "digits", "digits with a leading zero", "long numbers that end in zeros", "in scientific notation", "decimal numbers",
+		"32 hex digits", "40 hex digits", "64 hex digits", "UUIDs",
+	}[f]
+}
+
+// Mangled reports whether ids hardly ever have the form unless a program made
+// it of another one.
+func (f IDForm) Mangled() bool {
+	return f == FormCut || f == FormScientific || f == FormDecimal || f == FormHex40 || f == FormHex64
+}
+
+// FormOf tells the form of an id. It does not allocate.
+func FormOf(id string) IDForm {
+	digits := 0
+	for digits < len(id) && id[digits]-'0' <= 9 {
+		digits++
+	}
+	switch {
+	case id == "":
+		return FormOther
+	case digits == len(id):
+		return formOfDigits(id)
+	case len(id) == 36 && id[8] == '-' && isGUID(id):
+		return FormUUID
+	case len(id) == 32 && isHex(id):
+		return FormHex32
+	case len(id) == 40 && isHex(id):
+		return FormHex40
+	case len(id) == 64 && isHex(id):
+		return FormHex64
+	case digits == 0:
+		return FormOther
+	}
+	return formOfNumber(id[:digits], id[digits:])
+}
+
+func formOfDigits(id string) IDForm {
+	switch {
+	case id[0] == '0':
+		return FormLeadingZero
+	case len(id) == 16 && id[15] == '0', len(id) > 16 && strings.HasSuffix(id, "00"):
+		return FormCut
+	}
+	return FormDigits
+}
+
+// formOfNumber looks at what begins with digits.
+func formOfNumber(whole, rest string) IDForm {
+	fraction := ""
+	if rest[0] == '.' || rest[0] == ',' {
+		n := 1
+		for n < len(rest) && rest[n]-'0' <= 9 {
+			n++
+		}
+		fraction, rest = rest[1:n], rest[n:]
+	}
+	switch {
+	case rest == "" && fraction != "" && strings.Trim(fraction, "0") == "":
+		return FormDecimal
+	case len(whole) == 1 && isExponent(rest, fraction != ""):
+		return FormScientific
+	}
+	return FormOther
+}
+
+// isExponent reports whether s is E+15; where the number has a fraction the
+// sign may be missing. "1E5" is more likely a code.
+func isExponent(s string, signless bool) bool {
+	if s == "" || s[0]|0x20 != 'e' {
+		return false
+	}
+	s = s[1:]
+	if s != "" && (s[0] == '+' || s[0] == '-') {
+		s = s[1:]
+	} else if !signless {
+		return false
+	}
+	return len(s) > 0 && len(s) < 4 && strings.Trim(s, "0123456789") == ""
+}
