@@ -30,7 +30,7 @@ const (
 // question is what to ask for a conversion that our rules let through; false
 // where nothing is: it is no install, the click is known, or the install cannot be a page load.
 // A click of the person's from before the install is not the install's own.
-func (e *Engine) question(dec *segment.Decoder, c state.Claim, conversion mapping.Request) (mapping.Request, bool) {
+func (e *Engine) question(ctx context.Context, dec *segment.Decoder, c state.Claim, conversion mapping.Request) (mapping.Request, bool) {
 	if !e.AppInstall || c.Kind != state.Conversion || e.Mapper.KindOf(c.Event) != mapping.Install {
 		return mapping.Request{}, false
 	}
@@ -42,14 +42,14 @@ func (e *Engine) question(dec *segment.Decoder, c state.Claim, conversion mappin
 		return mapping.Request{}, false
 	}
 	defer m.Release()
-	req, err := e.Mapper.AppInstall(m, mapping.Person{Now: e.now(), Traits: e.traitsOf(context.Background(), c.Profile)})
+	req, err := e.Mapper.AppInstall(m, mapping.Person{Now: e.now(), Traits: e.traitsOf(ctx, c.Profile)})
 	return req, err == nil
 }
 
 // withClick asks which click an install came from, and gives its conversion with
 // the answer. The one it gets is released where it gives another one.
 func (d *dispatch) withClick(run, ctx context.Context, dec *segment.Decoder, o *state.Outcome, req mapping.Request) mapping.Request {
-	question, ok := d.question(dec, o.Claim, req)
+	question, ok := d.question(ctx, dec, o.Claim, req)
 	if !ok {
 		return req
 	}

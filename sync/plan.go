@@ -122,7 +122,7 @@ func (p *pass) refusals(ctx context.Context, r *PlanReport) error {
 	err := p.State.EachDue(ctx, func(e state.DueEvent) error {
 		req, err := p.request(ctx, &dec, claimOf(e))
 		if err == nil {
-			if q, ok := p.question(&dec, claimOf(e), req); ok {
+			if q, ok := p.question(ctx, &dec, claimOf(e), req); ok {
 				q.Release()
 				r.InstallCalls++
 			}

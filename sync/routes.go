@@ -30,7 +30,7 @@ func (e *Engine) newRoutes(ctx context.Context) ([]state.NewRoute, error) {
 func (e *Engine) tellNewRoutes(ctx context.Context) error {
 	fresh, err := e.newRoutes(ctx)
 	if len(fresh) > 0 {
-		e.Log.Info("this configuration sends what the last run did not: " + DescribeRoutes(fresh))
+		e.Log.Info("this configuration sends, of what is read from now on, what the last run did not: " + DescribeRoutes(fresh))
 	}
 	return err
 }
@@ -48,7 +48,7 @@ func DescribeRoutes(fresh []state.NewRoute) string {
 			says += ", was " + strings.ReplaceAll(n.Was, "_", " ")
 		}
 		if n.PassedOver > 0 {
-			says += fmt.Sprintf(", %d read before are not sent", n.PassedOver)
+			says += fmt.Sprintf(", passed over so far: %d", n.PassedOver)
 		}
 		parts[i] = what + " (" + says + ")"
 	}

@@ -47,7 +47,7 @@ func TestARunSaysWhatItSendsAnew(t *testing.T) {
 	t.Parallel()
 	w, log, _ := rerouted(t)
 	w.sentOK()
-	const says = "Order Complete (conversion, 2 read before are not sent); application installed (conversion, was install); identify calls (page load)"
+	const says = "Order Complete (conversion, passed over so far: 2); application installed (conversion, was install); identify calls (page load)"
 	require.Contains(t, log.String(), says)
 	w.sentOK()
 	require.Equal(t, 1, bytes.Count(log.Bytes(), []byte("\n")), "once")

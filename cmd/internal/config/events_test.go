@@ -43,7 +43,7 @@ func TestEventNamesThatAreNone(t *testing.T) {
 		"actionEventNames: Paid":                 "a list, or a mapping with only is wanted here, not a text",
 		"actionEventNames: {except: [Paid]}":     `unknown key "except"`,
 		"actionEventNames: {only: Paid}":         "a list is wanted here, not a text",
-		"actionEventNames: {only: [a], onyl: 1}": `unknown key "onyl"`,
+		"actionEventNames: {only: [a], also: 1}": `unknown key "also"`,
 	} {
 		require.Contains(t, problems(t, withEvents(text)).Error(), want, text)
 		require.Error(t, resolve(t).Validate(asJSON(t, []byte(withEvents(text)))), text)
