@@ -143,6 +143,7 @@ func siteOf(text string) string {
 	if i := strings.IndexAny(host, "/?#"); i >= 0 {
 		host = host[:i]
 	}
+	host = host[strings.LastIndexByte(host, '@')+1:]
 	return strings.TrimPrefix(host, "www.")
 }
 
@@ -161,7 +162,7 @@ func (m *Mapper) searchClick(text string, query, otherSite bool, found *foundCli
 			continue
 		}
 		rank := m.clickRank(name)
-		if rank < 0 {
+		if rank < 0 || found.id != "" && found.rank <= rank {
 			continue
 		}
 		sure := m.clickNames[rank] != genericClickName || m.ownsGeneric
@@ -189,7 +190,12 @@ func (m *Mapper) clickRank(name string) int {
 			name = plain
 		}
 	}
-	return slices.IndexFunc(m.clickNames, func(known string) bool { return len(known) == len(name) && strings.EqualFold(known, name) })
+	for rank, known := range m.clickNames {
+		if len(known) == len(name) && strings.EqualFold(known, name) {
+			return rank
+		}
+	}
+	return -1
 }
 
 // formClickText is a click id as a query has it.
@@ -205,6 +211,9 @@ func formClickText(value string) string {
 // percent sign, so what is still encoded was encoded twice.
 func clickText(text string) string {
 	for range 3 {
+		if strings.IndexByte(text, '%') < 0 {
+			break
+		}
 		plain, err := url.PathUnescape(text)
 		if err != nil || plain == text {
 			break
