@@ -114,3 +114,15 @@ func TestAFirstListOfHashes(t *testing.T) {
 	require.Contains(t, check([]string{"12.0", "13.0"}, "12"), "decimal numbers")
 	require.Empty(t, check([]string{"u1", hashed("1")}))
 }
+
+func BenchmarkFormCheck(b *testing.B) {
+	known := state.Known{}
+	for _, id := range many("user-%08d", 0, knownSample) {
+		known.People = append(known.People, state.Person{UserID: id})
+	}
+	c := newFormCheck(known)
+	list := many("user-%08d", 0, 4096)
+	for i := 0; b.Loop(); i++ {
+		c.add(segment.Identity{UserID: list[i%len(list)]})
+	}
+}
