@@ -80,6 +80,29 @@ type formCheck struct {
 	known   forms
 	listed  forms
 	spelled [len(keyKinds)]map[string]spelling
+	marks   marks // of all in spelled
+}
+
+// marks tells cheaply that a text is not in a map: of most of a long list that is so.
+type marks [1 << 11]uint64
+
+func (m *marks) of(text string) (word *uint64, bit uint64) {
+	h := uint64(len(text))
+	for i := max(len(text)-8, 0); i < len(text); i++ {
+		h = h<<8 ^ h>>56 ^ uint64(text[i])
+	}
+	h = h * 0x9e3779b97f4a7c15 >> 47
+	return &m[h>>6], 1 << (h & 63)
+}
+
+func (m *marks) set(text string) {
+	word, bit := m.of(text)
+	*word |= bit
+}
+
+func (m *marks) has(text string) bool {
+	word, bit := m.of(text)
+	return *word&bit != 0
 }
 
 type sampled struct {
@@ -107,12 +130,14 @@ func newFormCheck(k state.Known) *formCheck {
 		for _, s := range respell(id.id) {
 			if _, taken := c.spelled[id.kind][s[0]]; !taken && s[0] != id.id {
 				c.spelled[id.kind][s[0]] = spelling{who, s[1]}
+				c.marks.set(s[0])
 			}
 		}
 	}
 	for who, p := range k.People { // an id as it is counts more
 		id := keyOf(segment.Identity(p))
 		c.spelled[id.kind][id.id] = spelling{who: who}
+		c.marks.set(id.id)
 	}
 	return c
 }
@@ -140,14 +165,18 @@ func respell(id string) [][2]string {
 	return all
 }
 
-// add takes a member of the list. It costs a look at a map.
+// add takes a member of the list. It costs some nanoseconds.
 func (c *formCheck) add(id segment.Identity) {
 	k := keyOf(id)
 	c.listed.add(k)
 	if len(c.sample) == 0 {
 		return
 	}
-	s, ok := c.spelled[k.kind][k.id]
+	var s spelling
+	ok := c.marks.has(k.id)
+	if ok {
+		s, ok = c.spelled[k.kind][k.id]
+	}
 	if !ok && k.kind < 2 {
 		s, ok = c.bare(k)
 	}

@@ -121,7 +121,7 @@ func BenchmarkFormCheck(b *testing.B) {
 		known.People = append(known.People, state.Person{UserID: id})
 	}
 	c := newFormCheck(known)
-	list := many("user-%08d", 0, 4096)
+	list := many("user-%08d", 0, 40_960)
 	for i := 0; b.Loop(); i++ {
 		c.add(segment.Identity{UserID: list[i%len(list)]})
 	}
