@@ -158,7 +158,7 @@ func respell(id string) [][2]string {
 	if segment.FormOf(id) == segment.FormUUID {
 		all = append(all, [2]string{strings.ReplaceAll(id, "-", ""), dashes}, [2]string{strings.ToUpper(strings.ReplaceAll(id, "-", "")), dashes})
 	}
-	a, b, c := sha256.Sum256([]byte(id)), sha1.Sum([]byte(id)), md5.Sum([]byte(id)) //nolint:gosec // as above
+	a, b, c := sha256.Sum256([]byte(id)), sha1.Sum([]byte(id)), md5.Sum([]byte(id))
 	for _, sum := range [][]byte{a[:], b[:], c[:]} {
 		all = append(all, [2]string{hex.EncodeToString(sum), hash})
 	}

@@ -27,7 +27,7 @@ func TestFormOf(t *testing.T) { // not parallel: it counts allocations
 		}
 		require.NotEmpty(t, form.String())
 	}
-	require.Zero(t, testing.AllocsPerRun(10, func() { segment.FormOf("1.23457E+15") }))
+	require.Zero(t, testing.AllocsPerRun(10, func() { _ = segment.FormOf("1.23457E+15") }))
 }
 
 func BenchmarkFormOf(b *testing.B) {
