@@ -47,6 +47,7 @@ func (m *merge) gone(r *packedRow) error {
 		return nil
 	}
 	// Never told: nothing to take back, and no business of the guard.
+	m.dropped++
 	return m.exit(r.profile, statusPending)
 }
 

@@ -5,12 +5,15 @@ import "fmt"
 // judge is the guard's verdict on a list: on the exits and the
 // joins that it has made due.
 func (m *merge) judge() error {
-	if m.trait.class != Audience {
-		return nil
-	}
 	g, v := m.d.guardOf(m.trait), &m.verdict
+	if v.Exits == 0 && m.dropped == 0 {
+		m.list.suspicion = "" // nobody is missing
+	}
 	exits := &question{scope: m.trait.id, direction: Exits, fresh: v.Exits, base: v.Told}
 	switch {
+	case m.trait.class != Audience: // a value that is gone is not told
+	case v.Exits > 0 && m.list.suspicion != "":
+		v.exits = m.list.suspicion
 	case v.Exits > 0 && m.list.unreadable > 0:
 		v.exits = fmt.Sprintf("%d lines of the list do not say whom they are about, so that nobody can be said to have left", m.list.unreadable)
 	case v.Exits > 0 && v.Members == 0:
@@ -27,7 +30,7 @@ func (m *merge) judge() error {
 		return err
 	}
 	v.Held, v.Reason = v.exits != "" || v.joins != "", v.exits
-	if v.joins != "" {
+	if v.joins != "" && v.joins != v.exits {
 		v.Reason = joinWords(v.exits, v.joins)
 	}
 	return nil
@@ -53,17 +56,21 @@ const (
 func (m *merge) judgeJoins(g Guard) error {
 	var fresh, standing int64
 	_, err := m.get(`SELECT count(*)`+heldJoins, []any{m.trait.id}, &standing)
-	if err != nil || g.Joins == nil && standing == 0 {
+	if err != nil || g.Joins == nil && standing == 0 && m.list.suspicion == "" {
 		return err
 	}
 	if _, err := m.get(`SELECT count(*)`+newJoins, []any{m.trait.id, -m.list.gen}, &fresh); err != nil {
 		return err
 	}
 	q := &question{scope: m.trait.id, direction: Joins, fresh: fresh + standing, base: m.verdict.Told}
-	if first := q.base == 0 && !g.FirstSync; first || !g.Joins.exceeded(q.fresh, q.base) {
+	switch first := q.base == 0 && !g.FirstSync; {
+	case m.list.suspicion != "" && q.fresh > 0:
+		m.verdict.joins = m.list.suspicion
+	case first || !g.Joins.exceeded(q.fresh, q.base):
 		return m.releaseJoins()
+	default:
+		m.verdict.joins = fmt.Sprintf("%d people would join %d told true%s", q.fresh, q.base, percentWords(q.fresh, q.base, g.Joins))
 	}
-	m.verdict.joins = fmt.Sprintf("%d people would join %d told true%s", q.fresh, q.base, percentWords(q.fresh, q.base, g.Joins))
 	if err := m.holdJoins(); err != nil {
 		return err
 	}

@@ -50,6 +50,7 @@ type List struct {
 	digest     digest
 	barred     *barred // as it was when the list began
 	unreadable int64
+	suspicion  string
 	riders     bool // some line has more than the person's key
 	buf        []byte
 }
@@ -105,6 +106,11 @@ func (l *List) Add(ctx context.Context, p Person, value string, cleared bool) er
 // Unreadable tells how many lines of the list did not say whom they are about.
 // If there are any, nobody can be said to have left: exits are held.
 func (l *List) Unreadable(n int64) { l.unreadable = n }
+
+// Suspect says why the ids of the list cannot be believed to be those by which
+// its people were known. If anybody was a member who is not on it, all that the
+// list changes is held.
+func (l *List) Suspect(why string) { l.suspicion = why }
 
 // Len is the number of lines added.
 func (l *List) Len() int64 { return l.spill.count }

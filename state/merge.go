@@ -18,6 +18,7 @@ type merge struct {
 	at      int64
 	verdict Verdict
 	kept    int64 // people of whom a newer message said otherwise
+	dropped int64 // members who were never told and are not on it
 	exits   exits
 	joins   joins
 	stored  rowsOfTrait

@@ -34,6 +34,9 @@ func (p *pass) readList(ctx context.Context, f Feed, in source.Input) error {
 	}
 	defer list.Close()
 	r := &reader{pass: p, feed: f, input: in}
+	if r.forms, err = p.startFormCheck(ctx, in.Key); err != nil {
+		return stored(err)
+	}
 	p.Progress.start("read", in.Key, size(in), "bytes")
 	err = f.Read(ctx, in, source.Position{}, func(b source.Batch) error { return r.members(ctx, list, b) })
 	if err != nil {
@@ -43,7 +46,11 @@ func (p *pass) readList(ctx context.Context, f Feed, in source.Input) error {
 		return p.badList(ctx, f, in, &source.DamagedError{Object: objectNames(in), Err: errors.New("no row of it can be used")})
 	}
 	p.Progress.start("diff", in.Key, list.Len(), "people")
+	if err := p.firstForm(ctx, r.forms, f.Name(), in.Key, objectNames(in)); err != nil {
+		return stored(err)
+	}
 	list.Unreadable(r.unreadable)
+	list.Suspect(r.forms.verdict())
 	v, err := list.Apply(ctx)
 	p.Progress.done()
 	if err != nil {
@@ -102,6 +109,7 @@ func (r *reader) members(ctx context.Context, list *state.List, b source.Batch) 
 			}
 			r.reject(rec, rec.Rejected)
 		case rec.Member != nil:
+			r.forms.add(rec.Member.Identity)
 			if err := list.Add(ctx, state.Person(rec.Member.Identity), rec.Member.Value, rec.Member.Cleared); err != nil {
 				return stored(err)
 			}

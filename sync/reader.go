@@ -17,6 +17,7 @@ type reader struct {
 	feed  Feed
 	input source.Input
 	out   state.Batch
+	forms *formCheck // of a list
 
 	rejected   int64
 	unreadable int64

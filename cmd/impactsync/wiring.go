@@ -81,7 +81,7 @@ func (w *wiring) open(ctx context.Context, s config.Source) (impactsync.Feed, er
 	}
 	patterns := make(map[string]audiences.Audience, len(s.Audiences))
 	for _, a := range s.Audiences {
-		patterns[a.Pattern] = audiences.Audience{Name: a.Name, Key: a.Key, List: a.List, Value: a.Value, Parts: a.Parts, OnMissing: a.OnMissing}
+		patterns[a.Pattern] = audiences.Audience{Name: a.Name, Key: a.Key, List: a.List, Value: a.Value, Parts: a.Parts, OnMissing: a.OnMissing, Columns: audiences.Columns(a.Columns)}
 	}
 	src, err := audiences.New(ctx, audiences.Config{Name: s.Name, URL: s.URL, Audiences: patterns, MaxLine: s.MaxLineBytes, FollowLinks: s.FollowLinks, Placeholders: placeholders(w.config)})
 	feed.Source = &listed{Source: src, rules: w.rules, entries: s.Audiences}

@@ -178,12 +178,25 @@ type Audience struct {
 	Value string `yaml:"value" oneof:"membership computed"`
 	// All matching files together are one list. Default false: the newest wins.
 	Parts bool `yaml:"parts"`
+	// The columns of ids, where they have names of their own.
+	Columns Columns `yaml:"columns"`
 	// A list that vanished: keep changes nothing, exit lets all members leave (through the guard). Default keep.
 	OnMissing string `yaml:"onMissing" oneof:"keep exit"`
 	// Who is right when a list and change messages feed the same key. Required in that case.
 	Authority string `yaml:"authority" oneof:"list changes latest"`
 	// The guard of this key. Default: the general one.
 	Guard Guard `yaml:"guard"`
+}
+
+// Columns are the names of a list's columns of ids. How they are spelled (User ID,
+// user_id) does not matter.
+type Columns struct {
+	// Of user ids, such as customer_id. Default user_id.
+	UserID string `yaml:"userId"`
+	// Of anonymous ids. Default anonymous_id.
+	AnonymousID string `yaml:"anonymousId"`
+	// Of e-mail addresses. Default email.
+	Email string `yaml:"email"`
 }
 
 // State says where the state is.

@@ -31,6 +31,9 @@ type Config struct {
 	FollowLinks  bool // also out of the folder, see [bucket.Options]
 }
 
+// Columns names the columns of ids that have other names than the usual ones.
+type Columns = table.Columns
+
 // Audience tells of the files of one audience or computed trait. The zero value
 // leaves everything to the file.
 type Audience struct {
@@ -45,8 +48,8 @@ type Audience struct {
 	Value string
 	// Parts makes one list of all the files. Else the newest file is the list.
 	Parts     bool
-	OnMissing string        // "keep" (the default) or "exit", see [source.Input]
-	Columns   table.Columns // of ids, where they have names of their own
+	OnMissing string  // "keep" (the default) or "exit", see [source.Input]
+	Columns   Columns // of ids, where they have names of their own
 }
 
 // Source reads lists and changes. It is safe for concurrent use, but for

@@ -29,9 +29,6 @@ type Header struct {
 // (https://segment.com/docs/connections/destinations/catalog/actions-s3/), and Hive's own.
 const delimiters = ",|\t;:\x01"
 
-// separators is what may stand between ids that are one a line: none of it is in an id.
-const separators = ",|\t;"
-
 // ReadHeader reads the header of a CSV, behind blank lines and Excel's "sep=;",
 // from a file's start; whole says that this is all of it. Of all delimiters the
 // one is taken by which score finds the most columns.

@@ -1,0 +1,301 @@
+package sync
+
+import (
+	"context"
+	"crypto/md5"  //nolint:gosec // exports hash ids so
+	"crypto/sha1" //nolint:gosec // exports hash ids so
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/impactsync/impactsync/state"
+	"github.com/impactsync/impactsync/sync/segment"
+)
+
+// key is an id by which a person is addressed, and what kind of id it is.
+type key struct {
+	kind int // of keyKinds
+	id   string
+}
+
+var keyKinds = [...]string{"user ids", "anonymous ids", "e-mail addresses"}
+
+func keyOf(id segment.Identity) key {
+	switch {
+	case id.UserID != "":
+		return key{0, id.UserID}
+	case id.AnonymousID != "":
+		return key{1, id.AnonymousID}
+	}
+	return key{2, id.EmailSHA1}
+}
+
+// form is how a person is addressed: by which kind of id, written how.
+type form struct {
+	kind int
+	id   segment.IDForm
+}
+
+func (k key) form() form {
+	if k.kind == 2 { // a hash that we make
+		return form{kind: 2}
+	}
+	return form{k.kind, segment.FormOf(k.id)}
+}
+
+// String says it for people: "user ids (64 hex digits)".
+func (f form) String() string {
+	if f.kind == 2 {
+		return keyKinds[f.kind] + " alone"
+	}
+	return keyKinds[f.kind] + " (" + f.id.String() + ")"
+}
+
+// forms counts people by their form.
+type forms struct {
+	counts [len(keyKinds)][segment.IDForms]int64
+	all    int64
+}
+
+func (f *forms) add(k key) {
+	at := k.form()
+	f.counts[at.kind][at.id]++
+	f.all++
+}
+
+func (f *forms) count(at form) int64 { return f.counts[at.kind][at.id] }
+
+func (f *forms) share(at form) float64 { return float64(f.count(at)) / float64(max(f.all, 1)) }
+
+// knownSample is how many known people a list is compared with.
+const knownSample = 1000
+
+// formCheck compares the ids of a list with those of people who are known to be
+// on it, while it is read: whether they are still there, in the same form.
+type formCheck struct {
+	total   int64 // who is known, of whom these are a sample
+	sample  []sampled
+	known   forms
+	listed  forms
+	spelled [len(keyKinds)]map[string]spelling
+	marks   marks // of all in spelled
+}
+
+// marks tells cheaply that a text is not in a map: of most of a long list that is so.
+type marks [1 << 11]uint64
+
+func (m *marks) of(text string) (word *uint64, bit uint64) {
+	h := uint64(len(text))
+	for i := max(len(text)-8, 0); i < len(text); i++ {
+		h = h<<8 ^ h>>56 ^ uint64(text[i])
+	}
+	h = h * 0x9e3779b97f4a7c15 >> 47
+	return &m[h>>6], 1 << (h & 63)
+}
+
+func (m *marks) set(text string) {
+	word, bit := m.of(text)
+	*word |= bit
+}
+
+func (m *marks) has(text string) bool {
+	word, bit := m.of(text)
+	return *word&bit != 0
+}
+
+type sampled struct {
+	here    bool
+	changed string // how the id was changed that is there instead
+}
+
+// spelling says whose id a text would be, and what would have been done to it: "" for nothing.
+type spelling struct {
+	who     int
+	changed string
+}
+
+func newFormCheck(k state.Known) *formCheck {
+	c := &formCheck{total: k.All, sample: make([]sampled, len(k.People))}
+	for kind := range c.spelled {
+		c.spelled[kind] = map[string]spelling{}
+	}
+	for who, p := range k.People {
+		id := keyOf(segment.Identity(p))
+		c.known.add(id)
+		if id.kind == 2 {
+			continue
+		}
+		for _, s := range respell(id.id) {
+			if _, taken := c.spelled[id.kind][s[0]]; !taken && s[0] != id.id {
+				c.spelled[id.kind][s[0]] = spelling{who, s[1]}
+				c.marks.set(s[0])
+			}
+		}
+	}
+	for who, p := range k.People { // an id as it is counts more
+		id := keyOf(segment.Identity(p))
+		c.spelled[id.kind][id.id] = spelling{who: who}
+		c.marks.set(id.id)
+	}
+	return c
+}
+
+// respell gives what programs make of an id on its way, and in words what was done.
+func respell(id string) [][2]string {
+	const zeros, decimal, letters, cut, hash, dashes = "leading zeros are lost", "digits became decimals", "the case of letters changed", "long numbers were cut", "ids were hashed", "dashes are lost"
+	all := [][2]string{{strings.ToLower(id), letters}, {strings.ToUpper(id), letters}}
+	if number := strings.TrimLeft(id, "0"); segment.FormOf(number) == segment.FormDigits || segment.FormOf(number) == segment.FormCut {
+		all = append(all, [2]string{number, zeros}, [2]string{number + ".0", decimal}, [2]string{number + ".00", decimal}, [2]string{number + ",0", decimal})
+		if len(number) > 15 {
+			all = append(all, [2]string{number[:15] + strings.Repeat("0", len(number)-15), cut})
+			if f, err := strconv.ParseFloat(number, 64); err == nil {
+				all = append(all, [2]string{strconv.FormatFloat(f, 'f', 0, 64), cut})
+			}
+		}
+	}
+	if segment.FormOf(id) == segment.FormUUID {
+		all = append(all, [2]string{strings.ReplaceAll(id, "-", ""), dashes}, [2]string{strings.ToUpper(strings.ReplaceAll(id, "-", "")), dashes})
+	}
+	a, b, c := sha256.Sum256([]byte(id)), sha1.Sum([]byte(id)), md5.Sum([]byte(id))
+	for _, sum := range [][]byte{a[:], b[:], c[:]} {
+		all = append(all, [2]string{hex.EncodeToString(sum), hash})
+	}
+	return all
+}
+
+// add takes a member of the list. It costs some nanoseconds.
+func (c *formCheck) add(id segment.Identity) {
+	k := keyOf(id)
+	c.listed.add(k)
+	if len(c.sample) == 0 {
+		return
+	}
+	var s spelling
+	ok := c.marks.has(k.id)
+	if ok {
+		s, ok = c.spelled[k.kind][k.id]
+	}
+	if !ok && k.kind < 2 {
+		s, ok = c.bare(k)
+	}
+	switch {
+	case !ok:
+	case s.changed == "":
+		c.sample[s.who].here = true
+	default:
+		c.sample[s.who].changed = s.changed
+	}
+}
+
+// bare looks for an id without what was put around it.
+func (c *formCheck) bare(k key) (s spelling, ok bool) {
+	first, last := k.id[0], k.id[len(k.id)-1]
+	const around = " \t'\"`={}[]()"
+	if strings.IndexByte(around, first) < 0 && strings.IndexByte(around, last) < 0 {
+		return s, false
+	}
+	s, ok = c.spelled[k.kind][strings.Trim(k.id, around)]
+	s.changed = "blanks, quotes or brackets stand around ids"
+	return s, ok
+}
+
+// verdict gives why the list's ids are not those of the people known, or "".
+func (c *formCheck) verdict() string {
+	if len(c.sample) == 0 || c.listed.all == 0 {
+		return ""
+	}
+	gone, respelled, how := 0, 0, ""
+	for _, s := range c.sample {
+		if s.here {
+			continue
+		}
+		gone++
+		if s.changed != "" {
+			respelled, how = respelled+1, s.changed
+		}
+	}
+	if respelled > 0 && respelled*10 >= gone {
+		return fmt.Sprintf("the ids changed their form: %s (%d of %d people looked at are on the list only so)", how, respelled, len(c.sample))
+	}
+	missing := float64(gone) / float64(len(c.sample)) * float64(c.total)
+	for kind := range keyKinds {
+		for id := range segment.IDForms {
+			if f := (form{kind, id}); c.strange(f, missing) {
+				return fmt.Sprintf("the ids changed their form: %s are %.0f %% of the list, and were %.0f %% of the %d people known to be on it", f, 100*c.listed.share(f), 100*c.known.share(f), c.total)
+			}
+		}
+	}
+	return ""
+}
+
+// How much of a list may be of a form that nobody had of whom it was known.
+const (
+	strangeMangled = 0.01 // a form that ids do not have by themselves
+	strangeFew     = 0.5  // of a short list one person is much
+	strangeMany    = 0.1
+	fewKnown       = 20
+	strangeRise    = 0.5 // where some had it before
+)
+
+// strange reports whether a form came up in the place of others: so many people
+// have it as could be those who are missing.
+func (c *formCheck) strange(f form, missing float64) bool {
+	now, before := c.listed.share(f), c.known.share(f)
+	if 2*missing < min(float64(c.listed.count(f)), float64(c.total)) {
+		return false // the list only grew
+	}
+	switch {
+	case before > 0 && f.kind < 2 && f.id == segment.FormCut && before < 0.3:
+		return now-before > strangeRise
+	case before > 0:
+		return len(c.sample) >= fewKnown && now-before > strangeRise
+	case f.kind < 2 && f.id.Mangled():
+		return now >= strangeMangled
+	case len(c.sample) >= fewKnown:
+		return now >= strangeMany
+	}
+	return now > strangeFew
+}
+
+// hashed gives the form that nearly all user ids of a first list have, where it
+// is one that exports make and no user known has it.
+func (c *formCheck) hashed(users state.Known) string {
+	var others forms
+	for _, p := range users.People {
+		others.add(keyOf(segment.Identity(p)))
+	}
+	for _, id := range []segment.IDForm{segment.FormHex64, segment.FormHex40, segment.FormHex32, segment.FormDecimal, segment.FormCut} {
+		f := form{0, id}
+		if id == segment.FormHex32 && others.all == 0 || others.count(f) > 0 {
+			continue // many shops have such ids
+		}
+		if share := c.listed.share(f); share >= 0.9 {
+			return fmt.Sprintf("%s are %.0f %% of it, and no user known from elsewhere has such an id: were they hashed, or changed by a spreadsheet? Download the list unhashed", f, 100*share)
+		}
+	}
+	return ""
+}
+
+// startFormCheck looks who is known to be on a list.
+func (p *pass) startFormCheck(ctx context.Context, key string) (*formCheck, error) {
+	known, err := p.State.MembersKnown(ctx, key, knownSample)
+	return newFormCheck(known), err
+}
+
+// firstForm warns of a first list whose ids look like those of nobody.
+func (p *pass) firstForm(ctx context.Context, c *formCheck, name, trait, objects string) error {
+	if len(c.sample) > 0 || c.listed.all == 0 {
+		return nil
+	}
+	users, err := p.State.UsersKnown(ctx, knownSample)
+	if err != nil {
+		return err
+	}
+	if why := c.hashed(users); why != "" {
+		p.stale(name, fmt.Sprintf("the list of %s (%s): %s", trait, objects, why))
+		p.Log.Warn("the ids of a list look like those of nobody", "source", name, "trait", trait, "objects", objects, "why", why)
+	}
+	return nil
+}
