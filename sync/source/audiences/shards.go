@@ -96,7 +96,9 @@ func (s *Source) shardError(group string, files []*found) error {
 	}
 	if export != "" && export != "data" {
 		base := path.Base(first.Name)
-		pattern, key = base[:min(len(export), len(base))]+"*", export
+		n := min(len(export), len(base))
+		n += len(base[n:]) - len(strings.TrimLeft(base[n:], "-_. "))
+		pattern, key = base[:n]+"*", export
 		if folder != "." {
 			pattern = folder + "/" + pattern
 		}

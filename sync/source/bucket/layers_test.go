@@ -7,9 +7,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -81,11 +83,12 @@ func readObject(t *testing.T, content string) (text string, err error) {
 	return string(all), err
 }
 
-// long is text of some MiB that does not pack to nothing.
+// long is text of a MiB and more that does not pack to nothing.
 func long() string {
 	var b strings.Builder
-	for i := range 200_000 {
-		b.WriteString(strings.Repeat("u", i%7) + string(rune('a'+i%23)) + "\n")
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 100_000 {
+		b.WriteString(strconv.FormatUint(uint64(random.Uint32()), 36) + "\n")
 	}
 	return b.String()
 }
@@ -139,7 +142,9 @@ func TestPackedObjectsThatBreakOff(t *testing.T) {
 			}
 			got, err := readObject(t, whole[:cut])
 			require.ErrorIs(t, err, ErrDamaged)
-			require.ErrorContains(t, err, "it ends in the middle")
+			if name != "bzip2" { // its reader sees the checksum first
+				require.ErrorContains(t, err, "it ends in the middle")
+			}
 			require.True(t, strings.HasPrefix(text, got), "what came before is right")
 		})
 	}
@@ -172,7 +177,7 @@ func TestFormatsThatAreNamed(t *testing.T) {
 		"a SQLite file is not read":                                 "SQLite format 3\x00\x10",
 		"tar is not read":                                           gzipped(t, "vip.csv"+strings.Repeat("\x00", 250)+"ustar\x0000"+strings.Repeat("\x00", 300)),
 		"what is packed more than three times":                      gzipped(t, gzipped(t, gzipped(t, gzipped(t, "x")))),
-		"zstd with a window of more than 32 MiB is not read: compr": zstandard(t, strings.Repeat(long(), 40), zstd.WithWindowSize(64<<20), zstd.WithEncoderLevel(zstd.SpeedFastest)),
+		"zstd with a window of more than 32 MiB is not read: compr": zstandard(t, strings.Repeat(long(), 60), zstd.WithWindowSize(64<<20), zstd.WithEncoderLevel(zstd.SpeedFastest)),
 	} {
 		_, err := readObject(t, content)
 		require.ErrorIs(t, err, ErrUnsupported, want)
