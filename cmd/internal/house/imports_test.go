@@ -50,6 +50,7 @@ var owners = map[string][]string{
 	"github.com/valyala/fastjson":         {"sync/segment"},
 	"gocloud.dev":                         {"sync/source/bucket"},
 	"github.com/klauspost/compress":       {"sync/source/bucket"},
+	"github.com/parquet-go/parquet-go":    {"sync/source/table"},
 	"github.com/mattn/go-sqlite3":         {"state"},
 	"github.com/pressly/goose":            {"state"},
 	"github.com/gofrs/flock":              {"state"},

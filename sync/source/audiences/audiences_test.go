@@ -272,7 +272,7 @@ func TestObjectsThatAreNoList(t *testing.T) {
 		`empty.csv: empty file: a list with nobody in it has a header line`,
 		`spaces.csv: empty file: a list with nobody in it has a header line`,
 		"utf16.csv: no column with an id: none of the 1 columns is user_id, anonymous_id, email or external_ids; is the header line missing, or has the id another name (columns under audiences)?",
-		"book.csv: an Excel workbook (xlsx) or a zip file: save it as CSV",
+		"book.csv: damaged zip: it ends in the middle: was the upload cut off?",
 		"page.csv: XML or a web page: save it as CSV",
 		"psql.csv: " + table.ErrSQLTable.Error(),
 		"mysql.csv: " + table.ErrSQLTable.Error(),
@@ -335,10 +335,38 @@ func TestAListThatCannotBeReadToItsEndIsAnError(t *testing.T) {
 
 func TestAListOfJunkIsGivenUp(t *testing.T) {
 	t.Parallel()
-	s := setup(t, map[string]string{"vip.csv": "user_id\n" + strings.Repeat("null\n", 1000)}, nil)
+	s := setup(t, map[string]string{"vip.csv": "user_id,email\n" + strings.Repeat("u1,\xff\n", 20_000)}, nil)
 	records, _, err := read(s, one(t, s), source.Position{})
 	require.ErrorIs(t, err, errJunk)
 	require.LessOrEqual(t, len(records), 100)
+}
+
+func TestAListMayBeginWithRowsAboutNobody(t *testing.T) {
+	t.Parallel()
+	for name, rows := range map[string]string{
+		"of nobody":     strings.Repeat("null,\n", 30_000),
+		"of bad values": strings.Repeat("u1,\xff\n", 9_000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := setup(t, map[string]string{"vip.csv": "user_id,email\n" + rows + "u2,\n"}, nil)
+			records, last, err := read(s, one(t, s), source.Position{})
+			require.NoError(t, err)
+			require.True(t, last.Done)
+			require.Len(t, records, strings.Count(rows, "\n")+1, "each bad row is told of")
+			require.Contains(t, records[len(records)-1], " u2//=true")
+		})
+	}
+}
+
+func TestEmptyPartsArePassedOver(t *testing.T) {
+	t.Parallel()
+	s := setup(t, map[string]string{"vip-1.csv": "user_id\nu1\n", "vip-2.csv": "", "vip-3.csv": "\n"}, map[string]Audience{"vip-*": {Name: "VIP", Parts: true}})
+	require.Len(t, one(t, s).Objects, 1)
+	s = setup(t, map[string]string{"vip-1.csv": "", "vip-2.csv": ""}, map[string]Audience{"vip-*": {Name: "VIP", Parts: true}})
+	ins, rejected := inputs(t, s)
+	require.Empty(t, ins, "nothing but empty files is no list of nobody")
+	require.NotEmpty(t, rejected)
 }
 
 func TestTheNewestFileIsTheList(t *testing.T) {
@@ -371,7 +399,7 @@ func TestParts(t *testing.T) {
 	})
 	t.Run("one that is bad spoils the list", func(t *testing.T) {
 		t.Parallel()
-		s := setup(t, map[string]string{"vip-1.csv": "user_id\nu1\n", "vip-2.csv": ""}, parts)
+		s := setup(t, map[string]string{"vip-1.csv": "user_id\nu1\n", "vip-2.csv": "name\nx\n"}, parts)
 		ins, rejected := inputs(t, s)
 		require.Empty(t, ins)
 		require.Len(t, rejected, 1)

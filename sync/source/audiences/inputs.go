@@ -277,15 +277,16 @@ func (s *Source) listInput(list []*found, check func(parts []*found) error) (sou
 	return in, true
 }
 
-// filled leaves out parts without a byte, as many programs write them; if there
-// is no other, they stay, for an empty file is no list.
+// filled leaves out parts with nothing in them, as many programs write them; if
+// there is no other, they stay, for an empty file is no list.
 func filled(list []*found) []*found {
-	some := slices.DeleteFunc(slices.Clone(list), func(f *found) bool { return f.Size == 0 })
+	empty := func(f *found) bool { return errors.Is(f.unusable, errEmptyFile) }
+	some := slices.DeleteFunc(slices.Clone(list), empty)
 	if len(some) == 0 {
 		return list
 	}
 	for _, f := range list {
-		if f.Size == 0 {
+		if empty(f) {
 			f.unusable = nil
 		}
 	}

@@ -195,9 +195,7 @@ func (b *batch) readAll(ctx context.Context) error {
 		} else if err != nil {
 			return err
 		}
-		if b.good {
-			b.tellWithheld()
-		} else if b.bad >= junkInRow {
+		if !b.good && b.bad >= junkInRow {
 			return errJunk
 		}
 		if len(b.records) < batchRecords && b.bytes < batchBytes {
@@ -235,24 +233,30 @@ func (b *batch) turnDown(line int64, reason string, unreadable bool) {
 	b.withheld = append(b.withheld, record)
 }
 
+// usable notes that the object has a good row.
+func (b *batch) usable() {
+	b.good = true
+	b.tellWithheld()
+}
+
 func (b *batch) tellWithheld() {
 	b.records = append(b.records, b.withheld...)
 	b.withheld = nil
 }
 
 func (b *batch) skip(line int64, word string) {
-	b.good = true
+	b.usable()
 	b.records = append(b.records, source.Record{Object: b.object, Line: line, Skipped: word})
 }
 
 func (b *batch) addMember(line int64, m source.Member) {
-	b.good = true
+	b.usable()
 	b.members = append(b.members, m)
 	b.records = append(b.records, source.Record{Object: b.object, Line: line, Member: &b.members[len(b.members)-1]})
 }
 
 func (b *batch) addChange(line int64, c segment.TraitChange) {
-	b.good = true
+	b.usable()
 	b.changes = append(b.changes, c)
 	b.records = append(b.records, source.Record{Object: b.object, Line: line, Change: &b.changes[len(b.changes)-1]})
 }

@@ -14,18 +14,18 @@ import (
 // shardNames are the names that programs give to the parts of one export: no
 // trait is called so. What stands before the part's own name is the first group.
 var shardNames = []*regexp.Regexp{
-	regexp.MustCompile(`^()0\d*$`),                // 000, 000000000000
-	regexp.MustCompile(`^(.*[^0-9])?0\d{11}$`),    // BigQuery: vip_000000000000
-	regexp.MustCompile(`^(.*[^0-9][_-]?)?000$`),   // Redshift, PARALLEL OFF: vip_000
-	regexp.MustCompile(`^(.*)\d{4}_part_\d{2,}$`), // Redshift: vip_0000_part_00
+	regexp.MustCompile(`^()0\d*$`), // 000, 000000000000
+	regexp.MustCompile(`^(.*[^0-9a-z])?(?:part|shard|chunk|slice)-(?:[rm]-)?\d{4,6}(?:-.*)?$`),                                     // Spark, Hadoop, Glue: part-00000-tid-...
+	regexp.MustCompile(`^(.*[^0-9])?0\d{11}$`),                                                                                     // BigQuery: vip_000000000000
+	regexp.MustCompile(`^(.*[^0-9][_-]?)?000$`),                                                                                    // Redshift, PARALLEL OFF: vip_000
+	regexp.MustCompile(`^(.*)\d{4}_part_\d{2,}$`),                                                                                  // Redshift: vip_0000_part_00
 	regexp.MustCompile(`^((?:data)?(?:_?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})?)_\d{1,3}_\d{1,3}_\d{1,3}$`), // Snowflake: data_0_0_0
-	regexp.MustCompile(`^(.*)_0_\d{1,3}_\d{1,3}$`),                                             // Snowflake, with a name: vip_0_0_0
-	regexp.MustCompile(`^(.*[^0-9a-z])?(?:part|shard|chunk|slice)-(?:[rm]-)?\d{4,6}(?:-.*)?$`), // Spark, Hadoop, Glue: part-00000-tid-...
-	regexp.MustCompile(`^()(?:part|shard|chunk|slice|split|partition)[-_. ]?\d+$`),             // Dask: part.0
-	regexp.MustCompile(`^(.*[-_. ])(?:part|shard|chunk|slice|split)[-_. ]?0\d*$`),              // vip_part_01
-	regexp.MustCompile(`^()(?:data|export|unload|output|results?)[-_]0*\d?$`),                  // DuckDB: data_0
-	regexp.MustCompile(`^(.*?)[-_.]?0\d*[-_]of[-_]\d+$`),                                       // Beam: vip-00000-of-00005
-	regexp.MustCompile(`^()\d{8}_\d{6}_\d{5}_[a-z0-9]{5}_[0-9a-f-]{36}$`),                      // Athena, Trino
+	regexp.MustCompile(`^(.*)_0_\d{1,3}_\d{1,3}$`),                                                                                 // Snowflake, with a name: vip_0_0_0
+	regexp.MustCompile(`^()(?:part|shard|chunk|slice|split|partition)[-_. ]?\d+$`),                                                 // Dask: part.0
+	regexp.MustCompile(`^(.*[-_. ])(?:part|shard|chunk|slice|split)[-_. ]?0\d*$`),                                                  // vip_part_01
+	regexp.MustCompile(`^()(?:data|export|unload|output|results?)[-_]0*\d?$`),                                                      // DuckDB: data_0
+	regexp.MustCompile(`^(.*?)[-_.]?0\d*[-_]of[-_]\d+$`),                                                                           // Beam: vip-00000-of-00005
+	regexp.MustCompile(`^()\d{8}_\d{6}_\d{5}_[a-z0-9]{5}_[0-9a-f-]{36}$`),                                                          // Athena, Trino
 	regexp.MustCompile(`^()[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?:[-_]\d+)?$`),
 	regexp.MustCompile(`^()[0-9a-f]{32}(?:[-_]\d+)?$`), // AWS Data Wrangler
 }
@@ -96,7 +96,9 @@ func (s *Source) shardError(group string, files []*found) error {
 	}
 	if export != "" && export != "data" {
 		base := path.Base(first.Name)
-		pattern, key = base[:min(len(export), len(base))]+"*", export
+		n := min(len(export), len(base))
+		n += len(base[n:]) - len(strings.TrimLeft(base[n:], "-_. "))
+		pattern, key = base[:n]+"*", export
 		if folder != "." {
 			pattern = folder + "/" + pattern
 		}

@@ -80,7 +80,7 @@ func formatOf(start []byte) (format, error) {
 	}
 	for _, f := range foreign {
 		// A header may begin with the letters of a short magic.
-		if has(f.magic) && (len(f.magic) > 4 || !isText(start[len(f.magic):])) {
+		if has(f.magic) && (len(f.magic) > 4 || !isText([]byte(f.magic)) || !isText(start[len(f.magic):])) {
 			return 0, &unsupportedError{f.what, f.do}
 		}
 	}

@@ -50,7 +50,9 @@ func OpenParquet(at io.ReaderAt, size int64) (p *Parquet, err error) {
 	switch {
 	case string(end[4:]) == "PARE":
 		return nil, errors.New("its directory is encrypted: write it without encryption")
-	case string(end[4:]) != "PAR1", footer > size-12:
+	case string(end[4:]) == "PAR1" && footer > size-12:
+		return nil, errors.New("its directory is broken")
+	case string(end[4:]) != "PAR1":
 		return nil, errNoFooter
 	case footer > mostFooter:
 		return nil, errors.New("its directory has more than 64 MiB: write fewer row groups")
