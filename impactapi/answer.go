@@ -188,7 +188,7 @@ func (b *wireBody) takenFor(p proof) bool {
 	if p == readable {
 		return true
 	}
-	if b.complaint || len(b.Errors) > 0 || failing(string(b.Status)) {
+	if b.complains() {
 		return false
 	}
 	switch {
@@ -196,6 +196,11 @@ func (b *wireBody) takenFor(p proof) bool {
 		return true
 	}
 	return p == opened && (b.documented || b.keys == 0)
+}
+
+// complains reports whether a body tells of an error.
+func (b *wireBody) complains() bool {
+	return b.complaint || len(b.Errors) > 0 || failing(string(b.Status))
 }
 
 // failing knows the words that can stand for a status and mean that it is none.
@@ -226,7 +231,7 @@ func parseXML(text []byte) (wireBody, bool) {
 func (c *Client) judge(a *answer, p proof, errRead error) *Error {
 	body, ok := parseBody(a.text)
 	a.body = body
-	e := &Error{Status: a.status, Rate: a.rate, Sent: SentAnswered}
+	e := &Error{Status: a.status, Rate: a.rate, Sent: SentAnswered, Complaint: a.status < 300 && ok && body.complains()}
 	switch {
 	case a.status < 200:
 		e.Message = "it is no final answer to a request: something in between is broken, a proxy or a load balancer"

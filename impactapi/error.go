@@ -67,6 +67,9 @@ type Error struct {
 	// none where no connection was opened.
 	Attempts int
 	Err      error // the cause when there was no answer
+	// Complaint says that an answer below 300 itself tells of an error: impact.com,
+	// or what stands before it, did not take the request.
+	Complaint bool
 }
 
 // Error names method, path, status, impact.com's message and its fields.

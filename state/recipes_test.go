@@ -195,7 +195,7 @@ func shopState(t *testing.T) string {
 	s.list(now.Add(-time.Hour), "Gold.csv", "user_id")
 	s.log("b.ndjson", now.Add(-2*time.Hour),
 		`"type":"track","event":"Order Completed","messageId":"m7","userId":"u2","properties":{"order_id":"o-1002","revenue":10,"currency":"USD"}`,
-		`"type":"track","event":"Order Completed","messageId":"m8","userId":"u4","properties":{"revenue":10,"currency":"USD"}`,
+		`"type":"track","event":"Order Completed","messageId":"m8","userId":"u4","properties":{"order_id":"o-1009","currency":"USD","products":[{"sku":"m-1","price":"free"}]}`,
 		`"type":"track","event":`)
 	s.pass(time.Time{}, time.Time{})
 

@@ -263,8 +263,8 @@ func (d *dispatch) decided(end bool) (group []state.Outcome) {
 			continue
 		case stopped:
 			o.Result = state.Unsent
-		case o.Doubt: // it may have been taken: to refuse it would be a guess
-			o.Result, o.Next = state.Unknown, d.backoff(o.Claim.Attempts)
+		case o.Result != state.Unsent: // see oddResult
+			o.Next = d.backoff(o.Claim.Attempts)
 		case sure && o.Claim.Attempts+1 >= oddTries:
 			o.Result, o.Class = state.Refused, "other"
 		default:

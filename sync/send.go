@@ -200,8 +200,10 @@ func (d *dispatch) failed(o state.Outcome, err error) state.Outcome {
 	case credentials(api):
 		o.Result = state.Unsent // not this delivery's fault: nothing is marked refused
 		d.stop(api, o.Claim.Kind)
-	case odd(api):
-		o.Result, o.Odd = state.Unsent, true // until it is known whether the host takes others
+	case impactapi.Unclear(err) && len(refusedKeys(o.Claim, api.Fields)) > 0:
+		o.Result, o.Class, o.RefusedKeys = state.Refused, refusalClass(api), refusedKeys(o.Claim, api.Fields)
+	case odd(api): // until it is known whether the host takes others
+		o.Result, o.Odd = oddResult(api), true
 	case impactapi.Retryable(err):
 		o.Result = state.RetryLater
 		if o.Doubt {
@@ -224,7 +226,11 @@ func (d *dispatch) failed(o state.Outcome, err error) state.Outcome {
 // Where impact.com says what is wrong with which parameter, it is a refusal.
 func odd(api *impactapi.Error) bool {
 	switch s := api.Status; {
-	case len(api.Fields) > 0 || s == 0:
+	case s == 0:
+		return false
+	case s < http.StatusMultipleChoices:
+		return true
+	case len(api.Fields) > 0:
 		return false
 	case s < http.StatusBadRequest:
 		return true
@@ -238,6 +244,19 @@ func odd(api *impactapi.Error) bool {
 		}
 		return true
 	}
+}
+
+// oddResult is what becomes of a delivery with an odd answer, if that is about it
+// alone. What does not say that it was taken is never given up: it goes again,
+// unless it may have been taken and delivery.unknown says otherwise.
+func oddResult(api *impactapi.Error) state.Result {
+	switch {
+	case !impactapi.Unclear(api):
+		return state.Unsent
+	case api.Complaint:
+		return state.RetryLater
+	}
+	return state.Unknown
 }
 
 // credentials reports whether an answer is about the account, and so about every

@@ -172,7 +172,7 @@ func (h *history) run(args ...string) result {
 	h.t.Helper()
 	r := h.begin(args...).wait()
 	h.tell("run %d %v: exit %d", h.runs, args, r.code)
-	h.oneOf(r, 0, 1, 3, 4)
+	h.oneOf(r, 0, 1, 3, 4, 5)
 	return r
 }
 
@@ -199,7 +199,7 @@ func (h *history) died(c *process, how string) {
 	h.impact.killAfter(0, nil)
 	h.killed[h.runs] = r.code == -1
 	h.tell("run %d, %s: exit %d", h.runs, how, r.code)
-	h.oneOf(r, -1, 0, 1, 3, 4)
+	h.oneOf(r, -1, 0, 1, 3, 4, 5)
 }
 
 func (h *history) save() {
@@ -234,6 +234,18 @@ func (h *history) restore() {
 	}
 }
 
+// approve lets through what the guard holds: of lists as short as these, a few
+// other people look like ids of another form.
+func (h *history) approve() {
+	for _, key := range listKeys {
+		for _, direction := range []string{"--exits", "--joins"} {
+			r := h.p.run("approve", key, direction, "1000")
+			h.tell("approve %s %s: exit %d", key, direction, r.code)
+			h.oneOf(r, 0, 1, 64) // 1: nothing like it is held; 64: no run has seen it
+		}
+	}
+}
+
 // end lets everything through and compares.
 func (h *history) end() {
 	h.impact.weather(0, nil, nil)
@@ -241,7 +253,9 @@ func (h *history) end() {
 	for n := 0; n < 12 && code != 0; n++ {
 		h.p.hurry()
 		h.oneOf(h.p.run("refused", "retry"), 0, 1) // 1: no state yet
-		code = h.run("--deadline", "20s").code
+		if code = h.run("--deadline", "20s").code; code == 5 {
+			h.approve()
+		}
 	}
 	require.Zero(h.t, code, "what is due does not end: %s", h.p.run("status").output)
 	r := h.p.run("state", "check")
