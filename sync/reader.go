@@ -135,7 +135,7 @@ func (r *reader) sentWithoutPerson(m *segment.Message) bool {
 	req, err := r.Mapper.Event(m, mapping.Person{Now: r.now()})
 	var refusal *mapping.Refusal
 	if errors.As(err, &refusal) {
-		return refusal.Class != "identifier" && r.Mapper.HasClickID(m)
+		return refusal.Class != "identifier" && r.Mapper.Attributable(m)
 	}
 	req.Release()
 	return err == nil

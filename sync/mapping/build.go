@@ -359,6 +359,31 @@ func (b *build) invalid(err error) *Refusal {
 	return &Refusal{Class: "parameter", Reason: err.Error()}
 }
 
+// Attributable reports whether impact.com could attribute a message that names
+// no person: by a click id, a promo code, a device or their like. It holds also
+// where the message is refused for something else.
+func (m *Mapper) Attributable(msg *segment.Message) bool {
+	kind := m.Route(msg).Kind
+	if !isConversion(kind) {
+		return m.HasClickID(msg)
+	}
+	b := m.newBuild(msg, Person{})
+	defer b.release()
+	b.kind, b.os, b.identity, b.on = kind, systemOf(msg), msg.Identity(), impactapi.Conversions
+	for i := range m.conversions {
+		if attributing[m.conversions[i].name] {
+			b.step(&m.conversions[i])
+		}
+	}
+	return b.attributable()
+}
+
+// attributing are the parameters by which impact.com attributes a conversion.
+var attributing = map[string]bool{
+	"ClickId": true, "CustomerId": true, "CustomProfileId": true, "GoogAId": true, "AndroidId": true, "AppleIfa": true, "AppleIfv": true,
+	"OrderPromoCode": true, "MediaId": true, "UniqueUrl": true, "CallerId": true, "CustomClickId": true,
+}
+
 // attributable reports whether a conversion has any of the keys by which
 // impact.com attributes.
 func (b *build) attributable() bool {

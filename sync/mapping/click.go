@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/impactsync/impactsync/impactapi"
@@ -224,10 +225,29 @@ func clickText(text string) string {
 	switch {
 	case !segment.UsableID(text), !utf8.ValidString(text), strings.ContainsRune(text, utf8.RuneError), segment.HoldsEmail(text):
 		return ""
-	case strings.EqualFold(text, "im_ref"), strings.EqualFold(text, "irclickid"), strings.EqualFold(text, genericClickName):
+	case strings.ContainsAny(text, "{}<>$"), isDressedWord(text):
 		return ""
 	}
 	return text
+}
+
+// isDressedWord reports whether a text is but a placeholder or the name of a
+// click id with signs around it or between its words: @clickid@, !!CLICK_ID!!,
+// undefined/, YOUR-CLICK-ID.
+func isDressedWord(text string) bool {
+	core := strings.TrimFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	if segment.IsPlaceholder(core) {
+		return true
+	}
+	const longest = len("your_irclick_id")
+	if len(core) > longest {
+		return false
+	}
+	switch strings.NewReplacer("_", "", "-", "", " ", "").Replace(strings.ToLower(core)) {
+	case "imref", "irclickid", "clickid", "click", "yourclickid", "yourirclickid":
+		return true
+	}
+	return false
 }
 
 // clickID adds the message's own click id; on conversions else the person's last,

@@ -91,6 +91,19 @@ func TestClickIDs(t *testing.T) {
 	}
 }
 
+func TestPlaceholdersAreNoClickIDs(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"@clickid@", "!!CLICK!!", ":clickid", "(clickid)", "click_id", "YOUR_CLICK_ID", "your-irclickid", "<%= click %>", "{{clickid", "clickid}",
+		"{click_id}xx", "$CLICK_ID_1", "\u201cundefined\u201d", "null\u200b", "undefined/", "None;", "((null))",
+	} {
+		require.Empty(t, clickText(text), text)
+	}
+	for _, text := range []string{"click-1", "nullA", "0-1", "Qii~WX:1", "ok", "3:clickid:2"} {
+		require.Equal(t, text, clickText(text))
+	}
+}
+
 func TestNamesOfClickIDs(t *testing.T) {
 	t.Parallel()
 	s := everything()

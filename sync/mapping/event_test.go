@@ -312,3 +312,16 @@ func TestRequestsLiveUntilTheirOwnRelease(t *testing.T) {
 	require.Zero(t, first)
 	require.Equal(t, []string{"Order Completed", "50314b8e9bcf000000000000", "USD"}, []string{eventType, order, currency})
 }
+
+func TestAttributableThoughRefused(t *testing.T) {
+	t.Parallel()
+	m := newMapper(t, everything())
+	for properties, want := range map[string]bool{
+		`"coupon":"SAVE"`: true, `"coupon":"undefined"`: false, `"url":"https://x.example/?im_ref=A"`: true, `"sku":"A"`: false,
+	} {
+		msg := decode(t, `{"type":"track","event":"Order Completed","timestamp":"2026-08-30T00:00:00Z","properties":{"order_id":"o","revenue":"abc",`+properties+`}}`)
+		_, err := m.Event(msg, Person{Now: now})
+		require.ErrorContains(t, err, `revenue "abc"`)
+		require.Equal(t, want, m.Attributable(msg), properties)
+	}
+}

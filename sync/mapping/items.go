@@ -40,15 +40,33 @@ func (b *build) addProducts(*step) {
 		}
 	}
 	switch {
+	case b.items == 0 && unpriced > 0:
+		b.unpriced(p.name(list.at(first), first) + " has no price that is read")
+	case b.items > 0 && b.worth == 0 && b.hasWorth():
+		b.backTo(start)
+		b.unpriced("no product has a price over 0")
 	case unpriced == 0:
-	case b.items == 0:
-		b.note(NoteUnpriced, "ItemPrice")
 	case b.addsUp():
 		b.note(NoteProduct, "ItemPrice")
 	default:
 		b.backTo(start)
 		b.leaveOut(p.name(list.at(first), first) + " has no price, though others have one")
 	}
+}
+
+// unpriced has the order's own sum sent without items. One that has none is
+// refused: it would be worth nothing.
+func (b *build) unpriced(fault string) {
+	b.leftOut = fault
+	b.note(NoteUnpriced, "ItemPrice")
+}
+
+// hasWorth reports whether the order's own sum is over 0.
+func (b *build) hasWorth() bool {
+	marks := b.marks
+	cents, _, _ := b.orderAmount()
+	b.marks = marks
+	return cents > 0
 }
 
 // leaveOut refuses an order with unusable items, or has its own sum sent

@@ -27,6 +27,8 @@ func money(r Request, err error) string {
 	return strings.Join(shown, " ")
 }
 
+const noSum = "; and the order has no sum of its own to send instead"
+
 // orders are orders by their properties, what is sent of them and, where it
 // differs, what of their items with unusableItems: amount.
 var orders = []struct{ properties, want, instead string }{
@@ -62,7 +64,13 @@ var orders = []struct{ properties, want, instead string }{
 	{`"subtotal":5,"products":[{"sku":"A","price":5},{"sku":"gift"},null,"x"]`, "ItemPrice1=5.00 ItemQuantity1=1 ItemSku1=A product_dropped", ""},
 	{`"total":8,"shipping":4,"discount":1,"products":[{"price":5},{"price":""}]`, "ItemPrice1=5.00 ItemQuantity1=1 OrderDiscount=1.00 OrderShipping=4.00 product_dropped", ""},
 	{`"revenue":5,"products":[{"sku":"A"},{"sku":"B","price":null}]`, "Amount=5.00 products_unpriced", ""},
-	{`"products":[{"sku":"A"}]`, "products_unpriced", ""},
+	{`"products":[{"sku":"A"}]`, `refused: product 1 ("A") has no price that is read` + noSum, ""},
+	{`"products":[{"sku":"A","item_price":5}]`, `refused: product 1 ("A") has no price that is read` + noSum, ""},
+	{`"products":{"items":[{"sku":"A","price":5}]}`, `refused: product 1 has no price that is read` + noSum, ""},
+	{`"products":["A"]`, `refused: product 1 has no price that is read` + noSum, ""},
+	{`"total":50,"shipping":5,"products":[{"sku":"A","price":0}]`, "Amount=45.00 OrderShipping=5.00 products_unpriced", ""},
+	{`"total":5,"shipping":5,"products":[{"sku":"A","price":0}]`, "ItemPrice1=0.00 ItemQuantity1=1 ItemSku1=A OrderShipping=5.00", ""},
+	{`"products":[{"sku":"A","price":0}]`, "ItemPrice1=0.00 ItemQuantity1=1 ItemSku1=A", ""},
 	{`"total":5,"products":[]`, "Amount=5.00", ""},
 	{`"total":5,"products":{}`, "Amount=5.00", ""},
 	{`"total":5,"products":"[]"`, "Amount=5.00", ""},
