@@ -37,6 +37,8 @@ type breaker struct {
 const (
 	mostOdd    = 8
 	mostProbes = 5
+	// fewOdd are enough where nothing else is due; fewer say nothing of a host.
+	fewOdd = 3
 )
 
 // breakAt is the number of failures in a row that makes a host suspect.
@@ -110,14 +112,14 @@ func (h *hostLimit) trip() {
 
 // exhausted is for a host of which nothing can be claimed and no answer is
 // awaited: who is still under suspicion is stopped, unless it took others in this
-// run, since then nothing is left that is held up.
+// run, since then nothing is left that is held up, or there were too few to tell.
 func (h *hostLimit) exhausted() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	b := &h.breaker
 	switch {
 	case b.err != nil || !b.probing && (b.good || b.spared || len(b.odd) == 0):
-	case b.failures < b.most && b.took:
+	case b.failures < b.most && (b.took || len(b.odd) < fewOdd):
 		b.spared, b.probing = true, false
 	default:
 		h.trip()

@@ -43,6 +43,7 @@ type build struct {
 	worth    int64  // of all items, in hundredths
 	marks    []mark // the currencies beside amounts
 	leftOut  string // why the order's sum goes instead of its items
+	assumed  string // the first product whose quantity was taken to be 1
 	money    bool
 	totalled bool // has a sum of the order
 	tooLong  bool

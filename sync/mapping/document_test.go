@@ -205,6 +205,7 @@ All products of an order become items, or none: an order is never sent with some
 in ` + "`refused list`" + `; with ` + "`unusableItems: amount`" + ` the order's own sum goes as Amount without items (` + "`note_items_left_out`" + `), and only an order without one is refused. A change of the settings sends what was refused again.
 
 What has no price at all (a gift, null) may be missing where the other items are worth what the order says was paid, see [Discounts](#discounts): counted as ` + "`note_product_dropped`" + `. Where no product has a price, or all are 0 and the order's sum is not, Amount goes without items: ` + "`note_products_unpriced`" + `; an order without a sum is refused.
+A product without a quantity counts once; where the products are then worth less than each sum of the order, it is refused, since a quantity may stand under another name (map it: ` + "`" + `customMappingForProducts: {ItemQuantity: qty}` + "`" + `). A sum of 0 beside another over 0 is refused, too.
 
 impact.com wants [a whole Quantity with each item](https://integrations.impact.com/impact-brand/docs/item-level-data), and price or subtotal but not both. A quantity that is not whole (1.5 m of cloth) makes one piece of the line: ItemSubTotal = price times quantity, ItemQuantity 1 (our choice).
 

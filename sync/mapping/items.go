@@ -25,6 +25,7 @@ func (b *build) addProducts(*step) {
 	}
 	p, start := &b.mapper.products, b.here()
 	unpriced, first := 0, 0
+	b.assumed = ""
 	for i := range list.len() {
 		v := list.at(i)
 		priceless, fault := b.product(v, i)
@@ -45,13 +46,31 @@ func (b *build) addProducts(*step) {
 	case b.items > 0 && b.worth == 0 && b.hasWorth():
 		b.backTo(start)
 		b.unpriced("no product has a price over 0")
-	case unpriced == 0:
-	case b.addsUp():
+	case unpriced > 0 && b.addsUp():
 		b.note(NoteProduct, "ItemPrice")
-	default:
+	case unpriced > 0:
 		b.backTo(start)
 		b.leaveOut(p.name(list.at(first), first) + " has no price, though others have one")
+	default:
+		if fault := b.tooFew(); fault != "" {
+			b.backTo(start)
+			b.leaveOut(fault)
+		}
 	}
+}
+
+// tooFew says why items of which a quantity was taken to be 1, since there is
+// none that is read, are worth less than each of the order's own sums.
+func (b *build) tooFew() string {
+	if b.assumed == "" {
+		return ""
+	}
+	least, key := b.leastSum()
+	if b.worth+int64(b.items) >= least { // each may be rounded
+		return ""
+	}
+	return b.assumed + " has no quantity that is read, and the products are worth " + string(appendCents(nil, b.worth)) +
+		" where " + key + " says " + string(appendCents(nil, least))
 }
 
 // unpriced has the order's own sum sent without items. One that has none is
@@ -106,6 +125,9 @@ func (b *build) product(v segment.Value, i int) (priceless bool, fault string) {
 	worth, fault := b.worthOf(v, i)
 	if fault != "" || worth == (itemWorth{}) {
 		return fault == "", fault
+	}
+	if _, path := p.quantity.first(v); path == nil && !worth.line && b.assumed == "" {
+		b.assumed = p.name(v, i)
 	}
 	item := b.items + 1
 	b.buf = appendCents(b.buf, worth.cents)

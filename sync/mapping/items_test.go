@@ -68,6 +68,8 @@ var orders = []struct{ properties, want, instead string }{
 	{`"products":[{"sku":"A","item_price":5}]`, `refused: product 1 ("A") has no price that is read` + noSum, ""},
 	{`"products":{"items":[{"sku":"A","price":5}]}`, `refused: product 1 has no price that is read` + noSum, ""},
 	{`"products":["A"]`, `refused: product 1 has no price that is read` + noSum, ""},
+	{`"total":300,"products":[{"sku":"A","price":10,"qty":30}]`, `refused: product 1 ("A") has no quantity that is read, and the products are worth 10.00 where total says 300.00`, "Amount=300.00 items_left_out"},
+	{`"revenue":30,"tax":2,"total":32,"products":[{"sku":"A","price":10,"Quantity":3}]`, `refused: product 1 ("A") has no quantity that is read, and the products are worth 10.00 where revenue says 30.00`, "Amount=30.00 OrderTax=2.00 items_left_out"},
 	{`"total":50,"shipping":5,"products":[{"sku":"A","price":0}]`, "Amount=45.00 OrderShipping=5.00 products_unpriced", ""},
 	{`"total":5,"shipping":5,"products":[{"sku":"A","price":0}]`, "ItemPrice1=0.00 ItemQuantity1=1 ItemSku1=A OrderShipping=5.00", ""},
 	{`"products":[{"sku":"A","price":0}]`, "ItemPrice1=0.00 ItemQuantity1=1 ItemSku1=A", ""},
@@ -106,6 +108,9 @@ var orders = []struct{ properties, want, instead string }{
 	{`"revenue":{"amount":5},"value":5`, "refused: Amount is not usable: revenue is an object or a list, not a number; map the key in it that holds the number", ""},
 	{`"total":"1.199,00","tax":"99,00","shipping":"n/a"`, `refused: Amount is not usable: shipping "n/a" is no number`, ""},
 	{`"total":"1.199,00 €","tax":"99,00","shipping":"€100","currency":"EUR"`, "OrderShipping=100.00 OrderTax=99.00 Amount=1000.00", ""},
+	{`"revenue":0,"total":25`, "refused: Amount is not usable: revenue is 0, but total is 25.00", ""},
+	{`"subtotal":0,"value":25`, "refused: Amount is not usable: subtotal is 0, but value is 25.00", ""},
+	{`"subtotal":0,"revenue":0,"total":8,"shipping":8`, "OrderShipping=8.00 Amount=0.00", ""},
 	{`"revenue":5,"tax":"n/a","shipping":"1,199"`, "unusable unusable Amount=5.00", ""},
 }
 
@@ -158,7 +163,7 @@ func sorted(words string) string {
 
 func TestDiscountIsSubtractedOnce(t *testing.T) {
 	t.Parallel()
-	items := `"products":[{"price":20,"quantity":2},{"price":10}]` // 50.00
+	items := `"products":[{"price":20,"quantity":2},{"price":10,"quantity":1}]` // 50.00
 	for _, c := range []struct{ properties, auto, send string }{
 		{`"discount":5,"revenue":45`, "", "5.00"},
 		{`"discount":5,"total":60,"tax":10`, "", "5.00"},

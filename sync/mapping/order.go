@@ -186,19 +186,53 @@ func (b *build) amount(s *step) {
 }
 
 func (b *build) orderAmount() (cents int64, found bool, fault string) {
-	for _, s := range sums {
-		cents, found, fault = b.sumAt(s)
-		switch {
-		case fault != "":
-			return 0, true, fault
-		case !found:
+	for i, s := range sums {
+		if cents, found, fault = b.netSum(s); !found {
 			continue
-		case s == &total:
-			cents, fault = b.lessExtras(cents, &tax, &shipping)
+		}
+		if cents == 0 && fault == "" {
+			fault = b.contradicted(s, sums[i+1:])
 		}
 		return cents, true, fault
 	}
 	return 0, false, ""
+}
+
+// netSum is one of the order's sums without tax and shipping.
+func (b *build) netSum(s *sum) (cents int64, found bool, fault string) {
+	cents, found, fault = b.sumAt(s)
+	if fault != "" {
+		return 0, true, fault
+	}
+	if found && s == &total {
+		cents, fault = b.lessExtras(cents, &tax, &shipping)
+	}
+	return cents, found, fault
+}
+
+// contradicted says which other sum tells that an order which one sum calls
+// worth nothing was paid for. Trackers fill sums that they do not know with 0.
+func (b *build) contradicted(zero *sum, others []*sum) string {
+	marks := b.marks // they are only looked at
+	defer func() { b.marks = marks }()
+	for _, s := range others {
+		if cents, found, fault := b.netSum(s); found && fault == "" && cents > 0 {
+			return zero.key + " is 0, but " + s.key + " is " + string(appendCents(nil, cents))
+		}
+	}
+	return ""
+}
+
+// leastSum is the smallest of the order's own sums over 0.
+func (b *build) leastSum() (least int64, key string) {
+	marks := b.marks
+	defer func() { b.marks = marks }()
+	for _, s := range sums {
+		if cents, found, fault := b.netSum(s); found && fault == "" && cents > 0 && (least == 0 || cents < least) {
+			least, key = cents, s.key
+		}
+	}
+	return least, key
 }
 
 // lessExtras takes tax and shipping off a total.
