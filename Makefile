@@ -10,7 +10,7 @@ export CGO_ENABLED = 1
 export GOFLAGS += -buildvcs=false -tags=disable_grpc_modules,grpcnotrace
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo sample test race lint fuzz k8s ci deps clean bench bench-peers
+.PHONY: help build demo sample test race lint fuzz sbom k8s ci deps clean bench bench-peers
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ lint: ## golangci-lint, at the version in .ci/versions
 
 fuzz: ## every fuzz target for FUZZ_SECONDS (default 5)
 	bash .ci/run fuzz
+
+sbom: ## dist/sbom.json: the modules that the program is made of, and their licences
+	bash .ci/run sbom
 
 k8s: ## the tests of the Kubernetes manifests
 	bash .ci/run k8s

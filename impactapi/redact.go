@@ -1,13 +1,50 @@
 package impactapi
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // ContainsEmail reports whether the text holds something of the form of an
-// e-mail address, plain or with its @ percent-encoded once or twice. It errs
-// on the side of yes: an account like user@example.social counts too.
+// e-mail address: plain, with its @ percent-encoded once or twice, or with
+// another sign for the @ or a dot. It errs on the side of yes: an account like
+// user@example.social counts too.
 func ContainsEmail(s string) bool {
-	start, _ := findEmail(s)
+	start, _ := findEmail(unveil(s))
 	return start >= 0
+}
+
+// veils are other ways to write an @ or a dot: full-width and ideographic signs,
+// HTML's references, and what those are in a URL.
+var veils = strings.NewReplacer(
+	"\uff20", "@", "\ufe6b", "@", "&#64;", "@", "&#064;", "@", "&#x40;", "@", "&#X40;", "@", "&commat;", "@",
+	"%EF%BC%A0", "@", "%ef%bc%a0", "@", "%EF%B9%AB", "@", "%ef%b9%ab", "@",
+	"\uff0e", ".", "\u3002", ".", "\uff61", ".", "\ufe52", ".", "&#46;", ".", "&#x2e;", ".", "&#x2E;", ".", "&period;", ".",
+	"%2E", ".", "%2e", ".", "%252E", ".", "%252e", ".", "&amp;", "&",
+)
+
+// unveil writes an address plainly, and leaves alone what holds none.
+func unveil(s string) string {
+	for plain := s; strings.ContainsAny(plain, "&%") || !isASCII(plain); {
+		next := veils.Replace(plain)
+		if next == plain {
+			break
+		}
+		plain = next
+		if start, _ := findEmail(next); start >= 0 {
+			s = next
+		}
+	}
+	return s
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // findEmail returns where the first address starts and ends, or -1.
@@ -46,6 +83,11 @@ func findAt(s string) (at, width int) {
 }
 
 func localStart(s string, from, at int) int {
+	if at > 1 && s[at-1] == '"' { // "a b"@x.example
+		if open := strings.LastIndexByte(s[:at-1], '"'); open >= from && at-1-open > 1 {
+			return open
+		}
+	}
 	start := at
 	for start > from && isLocalPart(s[start-1]) {
 		start--
@@ -58,8 +100,12 @@ func isLocalPart(c byte) bool {
 }
 
 // domainEnd is where the domain that starts at i ends, or 0 when what stands
-// there is no domain: labels with dots and a last label of two letters.
+// there is no domain: labels with dots and a last label of two letters,
+// localhost, or an IP address in brackets.
 func domainEnd(s string, i int) int {
+	if n := literalLength(s[i:]); n > 0 {
+		return i + n
+	}
 	end, label := 0, i
 	for j := i; j <= len(s); j++ {
 		if j < len(s) && (isLetter(s[j]) || isDigit(s[j]) || s[j] == '-' || s[j] >= 0x80) {
@@ -68,7 +114,7 @@ func domainEnd(s string, i int) int {
 		if j == label {
 			break
 		}
-		if label > i && isTopLevel(s[label:j]) {
+		if label > i && isTopLevel(s[label:j]) || strings.EqualFold(s[label:j], "localhost") {
 			end = j
 		}
 		if j == len(s) || s[j] != '.' {
@@ -79,6 +125,18 @@ func domainEnd(s string, i int) int {
 	return end
 }
 
+// literalLength is the length of the IP address in brackets with which s begins.
+func literalLength(s string) int {
+	inside, _, closed := strings.Cut(strings.TrimPrefix(s, "["), "]")
+	if !closed || !strings.HasPrefix(s, "[") || !strings.ContainsAny(inside, ".:") {
+		return 0
+	}
+	if address := strings.ToLower(inside); strings.Trim(strings.TrimPrefix(address, "ipv6:"), "0123456789abcdef.:") != "" {
+		return 0
+	}
+	return len(inside) + len("[]")
+}
+
 func isTopLevel(label string) bool {
 	return len(label) >= 2 && !isDigit(label[0])
 }
@@ -87,6 +145,7 @@ func isTopLevel(label string) bool {
 // error or a log.
 func redactEmails(s string) string {
 	var b strings.Builder
+	s = unveil(s)
 	for {
 		start, end := findEmail(s)
 		if start < 0 {

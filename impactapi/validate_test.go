@@ -155,13 +155,25 @@ func TestContainsEmail(t *testing.T) {
 	t.Parallel()
 	for _, s := range []string{
 		"jane@example.com", "mailto:jane.doe+x@mail.example.co.uk", "?e=jane%40example.com&x=1", "?e=jane%2540example.com",
-		"jörg@exämple.de", "a@@b@example.com", "o'neil@example.com",
+		"jörg@exämple.de", "a@@b@example.com", "o'neil@example.com", `"a b"@example.com`,
+		"user\uff20example.com", "user\ufe6bexample\uff0ecom", "User@example\u3002com", "user%EF%BC%A0example%2Ecom", "user%40example%252Ecom",
+		"user&#64;example.com", "user&#x40;example.com", "user&commat;example.com", "user&amp;#64;example&period;com",
+		"x@localhost", "x%2540localhost", "x@[192.0.2.1]", "x@[IPv6:2001:db8::1]",
 	} {
 		require.True(t, ContainsEmail(s), s)
+		for _, text := range []string{s, "write to " + s + " now"} {
+			redacted := redactEmails(text)
+			require.False(t, ContainsEmail(redacted), redacted)
+			require.Contains(t, redacted, "[address]")
+			require.NotContains(t, strings.ToLower(redacted), "user", "nothing of it stays")
+			require.NotContains(t, redacted, "a b", "nothing of it stays")
+		}
 	}
 	for _, s := range []string{
-		"", "@", "jane@", "@example.com", "jane@localhost", "/@jane/posts", "react@18.2.0", "10 @ 2.50", "a@b", "%40", "x%40y",
+		"", "@", "jane@", "@example.com", "me@home", "x@localhosts", "/@jane/posts", "react@18.2.0", "10 @ 2.50", "a@b", "%40", "x%40y",
+		"@handle", "a & b", "fish&chips", "x@[not an address]", "x@[192.0.2.1", "50\uff05", "\u3002", "rock&#39;n&#39;roll", "a&amp;b%2Ec",
 	} {
 		require.False(t, ContainsEmail(s), s)
+		require.Equal(t, s, redactEmails(s), "what holds none stays as it is")
 	}
 }

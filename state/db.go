@@ -289,6 +289,8 @@ func classify(path string, err error) error {
 		return fmt.Errorf("open %s: %w: %w", path, se.SystemErrno, err)
 	}
 	switch se.Code {
+	case sqlite3.ErrBusy:
+		return busy(path, err)
 	case sqlite3.ErrNotADB:
 		return fmt.Errorf("%w: %s is not a SQLite file: %w", ErrUnusable, path, err)
 	case sqlite3.ErrCorrupt:

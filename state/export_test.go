@@ -28,3 +28,6 @@ func SetMostRecentKeys(n int) (restore func()) {
 	mostRecentKeys = n
 	return func() { mostRecentKeys = before }
 }
+
+// Classify is what every error of SQLite goes through.
+var Classify = classify

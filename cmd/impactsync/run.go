@@ -220,7 +220,7 @@ func asides(r impactsync.Report) (lines []string) {
 	}
 	add("unknown", "sent without an answer")
 	if again := r.Traits.Unknown + r.PageLoads.Unknown + r.Conversions.Unknown; again > 0 {
-		lines = append(lines, "due again as unknown, for no answer came: "+humanize.Comma(again))
+		lines = append(lines, "due again as unknown, for no clear answer came: "+humanize.Comma(again))
 	}
 	add("recovered", "left in flight by a run that died")
 	if waits := r.Traits.Refused + r.PageLoads.Refused + r.Conversions.Refused; waits > 0 {

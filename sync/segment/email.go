@@ -98,6 +98,7 @@ var literal = regexp.MustCompile(`^\[(?:[Ii][Pp][Vv]6:)?[0-9A-Fa-f]*[.:][0-9A-Fa
 // and HTML's references.
 var veils = strings.NewReplacer(
 	"\uff20", "@", "\ufe6b", "@", "&#64;", "@", "&#064;", "@", "&#x40;", "@", "&#X40;", "@", "&commat;", "@",
+	"%EF%BC%A0", "@", "%ef%bc%a0", "@", "%EF%B9%AB", "@", "%ef%b9%ab", "@", "&amp;", "&",
 	"\uff0e", ".", "\u3002", ".", "\uff61", ".", "\ufe52", ".", "&#46;", ".", "&#x2e;", ".", "&#x2E;", ".", "&period;", ".",
 )
 
@@ -122,6 +123,6 @@ func unveil(s string) string {
 
 // veiled is the cheap test.
 func veiled(s string) bool {
-	return strings.Contains(s, "&") || strings.Contains(s, "\uff20") || strings.Contains(s, "\ufe6b") ||
+	return strings.Contains(s, "&") || strings.Contains(s, "%EF%B") || strings.Contains(s, "%ef%b") || strings.Contains(s, "\uff20") || strings.Contains(s, "\ufe6b") ||
 		strings.IndexByte(s, '@') >= 0 && (strings.Contains(s, "\uff0e") || strings.Contains(s, "\u3002") || strings.Contains(s, "\uff61") || strings.Contains(s, "\ufe52"))
 }

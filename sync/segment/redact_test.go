@@ -44,7 +44,7 @@ func TestRedactURL(t *testing.T) {
 func TestUnusualAddresses(t *testing.T) {
 	t.Parallel()
 	const want = "63a710569261a24b3766275b7000ce8d7b32e2f7" // sha1sum of "user@example.com"
-	for _, s := range []string{"user\uff20example.com", "user\ufe6bexample\uff0ecom", "User@example\u3002com", "user&#64;example.com", "user&#x40;example.com", "user&commat;example.com"} {
+	for _, s := range []string{"user\uff20example.com", "user\ufe6bexample\uff0ecom", "User@example\u3002com", "user&#64;example.com", "user&#x40;example.com", "user&commat;example.com", "user&amp;#64;example.com", "user%EF%BC%A0example.com"} {
 		hash, ok := HashEmail(s)
 		require.True(t, ok, s)
 		require.Equal(t, want, hash, s)
