@@ -54,7 +54,7 @@ file with its lock, destination and disk, and the quota used in the last hour.
 
 It sends no page load and no conversion, and changes nothing. Its calls to apiURL
 count towards impact.com's hourly limit.` +
-			exits("nothing FAILs; there may be warnings", "1   a source or a host does not answer", exitCredentialsLine, exitStateLine, exitUsageLine),
+			exits("nothing FAILs; there may be warnings, as of a stale source", "1   a source or a host does not answer", exitCredentialsLine, exitStateLine, exitUsageLine),
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, stop := withSignals(c.Context())

@@ -99,4 +99,4 @@ type notBytes struct{ err error }
 // Read implements io.Reader.
 func (n notBytes) Read([]byte) (int, error) { return 0, n.err }
 
-var errParquetLog = &unsupportedError{"Parquet of anything but lists and changes", "write JSON lines (suppressed people: CSV), packed or not"}
+var errParquetLog = &unsupportedError{"Parquet of messages", "write JSON lines, packed or not"}

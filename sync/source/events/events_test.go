@@ -1,9 +1,11 @@
 package events
 
 import (
+	archive "archive/zip"
 	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -102,6 +105,24 @@ func zip(t *testing.T, content string) string {
 	return b.String()
 }
 
+func zstandard(t *testing.T, content string) string {
+	t.Helper()
+	w, err := zstd.NewWriter(nil)
+	require.NoError(t, err)
+	return string(w.EncodeAll([]byte(content), nil))
+}
+
+func zipped(t *testing.T, content string) string {
+	t.Helper()
+	var b bytes.Buffer
+	w := archive.NewWriter(&b)
+	file, err := w.Create("log.json")
+	require.NoError(t, err)
+	_, err = file.Write([]byte(content))
+	require.NoError(t, errors.Join(err, w.Close()))
+	return b.String()
+}
+
 const (
 	page  = `{"type":"page","messageId":"m1","anonymousId":"a1","timestamp":"2026-01-01T00:00:00Z"}`
 	track = `{"type":"track","event":"x","messageId":"m2","userId":"u1","timestamp":"2025-01-01T00:00:00Z","integrations":{"All":false}}`
@@ -115,6 +136,8 @@ func TestReadsLogsInEveryDress(t *testing.T) {
 		"lines":              lines,
 		"gzip":               zip(t, lines),
 		"gzip in two pieces": zip(t, page+"\n"+track[:20]) + zip(t, track[20:]+"\n"+vip),
+		"zstd":               zstandard(t, lines),
+		"zip":                zipped(t, lines),
 		"an array":           "[" + page + ",\n" + track + "," + vip + "]",
 	} {
 		f := setup(t, Config{Include: []string{"v*"}})
@@ -215,6 +238,19 @@ func TestATruncatedGzipGivesWhatIsWhole(t *testing.T) {
 	rest, _, err := f.read(last)
 	require.NoError(t, err)
 	require.Len(t, rest, 5000-len(records), "mended, the rest is read and nothing twice")
+}
+
+func TestALogMayBeginWithBadLines(t *testing.T) {
+	t.Parallel()
+	for _, bad := range []int{100, 101, 9_999} {
+		f := setup(t, Config{Include: []string{"*"}})
+		f.write("log", strings.Repeat("not a call\n", bad)+track+"\n"+page+"\n")
+		records, last, err := f.read(source.Position{})
+		require.NoError(t, err, bad)
+		require.Len(t, records, bad+2, "each bad line is told of")
+		require.Equal(t, []string{fmt.Sprintf("%d:m2", bad+1), fmt.Sprintf("%d:m1", bad+2)}, records[bad:])
+		require.True(t, last.Done)
+	}
 }
 
 func TestGivesUpWhatIsNoLog(t *testing.T) {

@@ -13,7 +13,8 @@ import (
 // Files are the suppression lists in one folder; all of them together count.
 // Each is a CSV file with a column of user ids, anonymous ids or e-mail
 // addresses; NDJSON or a JSON array of ids, or of objects with such fields or
-// Segment's subjectIds; or plain text with one id or address a line; gzip or not.
+// Segment's subjectIds; Parquet with such a column; or plain text with one id or
+// address a line; packed or not, see [bucket.Bucket.Open].
 type Files struct {
 	bucket *bucket.Bucket
 }
@@ -62,11 +63,19 @@ func (f *Files) object(ctx context.Context, o source.Object, fn func(segment.Ide
 		return fmt.Errorf("%q has no bytes: a list of nobody has a header user_id", o.Name)
 	}
 	r, err := f.bucket.Open(ctx, o)
+	if errors.Is(err, bucket.ErrDamaged) || errors.Is(err, bucket.ErrUnsupported) {
+		return fmt.Errorf("read %q: %w", o.Name, err) // its text is about what is in an object
+	}
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	if err := read(r, fn); err != nil {
+	if at, size, ok := r.Parquet(); ok {
+		err = parquet(r, at, size, fn)
+	} else {
+		err = read(r, fn)
+	}
+	if err != nil {
 		return fmt.Errorf("read %q: %w", o.Name, err)
 	}
 	return r.Verify(ctx)

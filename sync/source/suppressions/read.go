@@ -2,7 +2,6 @@ package suppressions
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -23,7 +22,7 @@ const sniffBytes = 64 << 10
 
 var (
 	errBlank    = errors.New("nothing but blanks: a list of nobody has a header user_id")
-	errNoColumn = errors.New("line 1: no column user_id, anonymous_id or email")
+	errNoColumn = errors.New("no column user_id, anonymous_id or email")
 	errHeader   = errors.New("line 1 looks like the name of a column, and it is not known whose: call it user_id, anonymous_id or email")
 	errCut      = errors.New("an id in scientific notation or with decimals: a spreadsheet has cut it; export again, with the column as text")
 	errNoEmail  = errors.New("in the column of addresses stands neither an address nor its SHA-1")
@@ -61,9 +60,9 @@ func read(src io.Reader, fn func(segment.Identity) error) error {
 	}
 	switch {
 	case ids.Len() > 0:
-		return rows(r, header, ids, fn)
+		return csv(r, header, ids, fn)
 	case strings.ContainsAny(all[0], ",;\t"):
-		return errNoColumn
+		return fmt.Errorf("line 1: %w", errNoColumn)
 	case looksLikeHeader(all):
 		return errHeader
 	}
@@ -175,37 +174,4 @@ func person(users, anons, emails []string, beside bool, fn func(segment.Identity
 		}
 	}
 	return nil
-}
-
-// rows reads CSV.
-func rows(r io.Reader, h table.Header, ids table.IDs, fn func(segment.Identity) error) error {
-	t := table.NewReader(bucket.NewWindow(r, longestLine, false), h, longestLine)
-	var invalid error
-	pick := func(columns []int) (some []string) {
-		for _, i := range columns {
-			id := string(bytes.TrimSpace(t.Fields[i]))
-			if !utf8.ValidString(id) {
-				invalid = segment.ErrInvalidUTF8
-			}
-			if id != "" {
-				some = append(some, id)
-			}
-		}
-		return some
-	}
-	for {
-		skipped, err := t.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err == nil && skipped == "" {
-			users, anons, emails := pick(ids.Users), pick(ids.Anons), pick(ids.Emails)
-			if err = invalid; err == nil {
-				err = person(users, anons, emails, len(ids.Users) > 0, fn)
-			}
-		}
-		if err != nil {
-			return fmt.Errorf("line %d: %w", t.Line(), err)
-		}
-	}
 }

@@ -1,11 +1,13 @@
 package suppressions_test
 
 import (
+	"archive/zip"
 	"bytes"
 	"compress/gzip"
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -18,6 +20,8 @@ import (
 	"time"
 	utf16enc "unicode/utf16"
 
+	"github.com/klauspost/compress/zstd"
+	"github.com/parquet-go/parquet-go"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -65,19 +69,65 @@ func utf16(text string, order binary.AppendByteOrder) string {
 	return string(out)
 }
 
+func gzipOf(t *testing.T, text string) string {
+	t.Helper()
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, err := w.Write([]byte(text))
+	require.NoError(t, errors.Join(err, w.Close()))
+	return b.String()
+}
+
+func zstdOf(t *testing.T, text string) string {
+	t.Helper()
+	w, err := zstd.NewWriter(nil)
+	require.NoError(t, err)
+	return string(w.EncodeAll([]byte(text), nil))
+}
+
+func zipOf(t *testing.T, files ...string) string {
+	t.Helper()
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	for i, text := range files {
+		file, err := w.Create(fmt.Sprint(i, ".csv"))
+		require.NoError(t, err)
+		_, err = file.Write([]byte(text))
+		require.NoError(t, err)
+	}
+	require.NoError(t, w.Close())
+	return b.String()
+}
+
+// bzip2Lines is "u1\nu2\n" as bzip2 packs it, for Go only unpacks.
+const bzip2Lines = "\x42\x5a\x68\x39\x31\x41\x59\x26\x53\x59\xd9\x45\x71\x93\x00\x00\x02\x48\x80\x00\x10\x30\x00\x02\x00\x20\x00\x30\xcd\x34\x18\xc8\x0c\x67\x17\x72\x45\x38\x50\x90\xd9\x45\x71\x93"
+
+type suppressed struct {
+	ID    *int64  `parquet:"user_id,optional"`
+	Email *string `parquet:"email,optional,zstd"`
+}
+
+func parquetOf[T any](t *testing.T, rows []T) string {
+	t.Helper()
+	var b bytes.Buffer
+	w := parquet.NewGenericWriter[T](&b)
+	_, err := w.Write(rows)
+	require.NoError(t, errors.Join(err, w.Close()))
+	return b.String()
+}
+
 func TestFiles(t *testing.T) {
 	t.Parallel()
-	var zipped bytes.Buffer
-	z := gzip.NewWriter(&zipped)
-	_, err := z.Write([]byte("u1\nu2\n"))
-	require.NoError(t, err)
-	require.NoError(t, z.Close())
 	for name, test := range map[string]struct {
 		text string
 		want []string
 	}{
 		"plain lines":            {"u1\n\n  u2  \r\nu3", []string{"u1", "u2", "u3"}},
-		"gzip":                   {zipped.String(), []string{"u1", "u2"}},
+		"gzip":                   {gzipOf(t, "u1\nu2\n"), []string{"u1", "u2"}},
+		"zstd":                   {zstdOf(t, "u1\nu2\n"), []string{"u1", "u2"}},
+		"zip":                    {zipOf(t, "user_id\nu1\nu2\n"), []string{"u1", "u2"}},
+		"bzip2":                  {bzip2Lines, []string{"u1", "u2"}},
+		"gzip, twice":            {gzipOf(t, gzipOf(t, "u1\nu2\n")), []string{"u1", "u2"}},
 		"CSV":                    {"email,user_id\nx,u1\ny,\"u,2\"\nz,\n", []string{"u1", "u,2"}},
 		"CSV of one column":      {"\ufeffuser_id\nu1\n", []string{"u1"}},
 		"a header and nobody":    {"user_id\n", nil},
@@ -115,6 +165,14 @@ func TestFiles(t *testing.T) {
 		})
 	}
 
+	t.Run("Parquet, by the columns of CSV", func(t *testing.T) {
+		t.Parallel()
+		file := parquetOf(t, []suppressed{{ID: new(int64(1<<53 + 1))}, {Email: new("a@example.com")}, {}})
+		got, err := idsOf(t, folder(t, map[string]string{"list": file}))
+		require.NoError(t, err)
+		require.Equal(t, []string{"9007199254740993", hashA}, got)
+	})
+
 	t.Run("several files count together", func(t *testing.T) {
 		t.Parallel()
 		got, err := idsOf(t, folder(t, map[string]string{"a.csv": "user_id\nu1\n", "b.txt": "u2\n"}))
@@ -124,8 +182,12 @@ func TestFiles(t *testing.T) {
 
 	t.Run("what cannot be used is an error, without the line", func(t *testing.T) {
 		t.Parallel()
+		table := parquetOf(t, []struct{ Email string }{{"secret"}})
+		packed := zipOf(t, "u1\nu2\n")
 		for _, bad := range []string{
 			"", " \n\r\n", "a,b\n1,2\n", "a;b\n1;2\n", "user_id,x\nu1,\"secret\n", "{\"userId\":\"u1\"}\nsecret\n", "{\"x\":\"secret\"}\n",
+			table, table[:len(table)-20], parquetOf(t, []struct{ Secret string }{{"secret"}}), parquetOf(t, []struct{ Email []string }{{[]string{"secret"}}}),
+			packed[:len(packed)-20], zipOf(t, "u1", "secret"), gzipOf(t, strings.Repeat("u1\n", 99))[:20], zstdOf(t, "u1\nu2\n")[:12], gzipOf(t, table),
 			"client\nu1\n", "Kundennummer\nu1\n", "customer_id\nsecret\n", "contactId\nsecret\n", // headers of unknown names
 			"user_id\nu1\n1.23457E+15\n", "1,23457E+15\n", "user_id;x\n1,23457E+15;y\n", "user_id\n123.0\n", `["1.23457e+15"]`, "[1.23457e+15]",
 			"email\nsecret\n", "email\n" + strings.Repeat("5ec7e7", 10) + "abcd\n", // no address; its SHA-256

@@ -25,7 +25,7 @@ type Parquet struct {
 
 const (
 	// mostFooter bounds the schema and the directory of a file, which are held.
-	mostFooter = 64 << 20
+	mostFooter = 16 << 20
 	// mostChunk bounds what a column has in one row group: a page of it, and its
 	// dictionary, are held.
 	mostChunk = 512 << 20
@@ -55,7 +55,7 @@ func OpenParquet(at io.ReaderAt, size int64) (p *Parquet, err error) {
 	case string(end[4:]) != "PAR1":
 		return nil, errNoFooter
 	case footer > mostFooter:
-		return nil, errors.New("its directory has more than 64 MiB: write fewer row groups")
+		return nil, errors.New("its directory has more than 16 MiB: write fewer row groups")
 	}
 	f, err := parquet.OpenFile(at, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(readAhead))
 	if err != nil {

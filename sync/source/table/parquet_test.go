@@ -2,6 +2,7 @@ package table
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"io"
 	"math"
@@ -145,6 +146,17 @@ func TestBrokenParquet(t *testing.T) {
 	}
 	_, err := texts(t, append([]byte("PAR1\x15\x04"), bytes.Repeat([]byte{0x15}, 80)...), 0)
 	require.Error(t, err)
+}
+
+func TestADirectoryThatIsTooLargeIsNotRead(t *testing.T) {
+	t.Parallel()
+	file := make([]byte, mostFooter+64)
+	copy(file, "PAR1")
+	end := file[len(file)-8:]
+	binary.LittleEndian.PutUint32(end, mostFooter+1)
+	copy(end[4:], "PAR1")
+	_, err := texts(t, file, 0)
+	require.ErrorContains(t, err, "more than 16 MiB")
 }
 
 // FuzzParquet holds for any bytes: an error at most.
