@@ -59,8 +59,7 @@ type forms struct {
 	all    int64
 }
 
-func (f *forms) add(k key) {
-	at := k.form()
+func (f *forms) add(at form) {
 	f.counts[at.kind][at.id]++
 	f.all++
 }
@@ -79,6 +78,8 @@ type formCheck struct {
 	sample  []sampled
 	known   forms
 	listed  forms
+	filled  map[int]bool // lengths of known numbers that zeros fill up
+	uncut   bool         // a long number is listed as nobody has cut it
 	spelled [len(keyKinds)]map[string]spelling
 	marks   marks // of all in spelled
 }
@@ -106,6 +107,7 @@ func (m *marks) has(text string) bool {
 }
 
 type sampled struct {
+	form    form
 	here    bool
 	changed string // how the id was changed that is there instead
 }
@@ -117,13 +119,19 @@ type spelling struct {
 }
 
 func newFormCheck(k state.Known) *formCheck {
-	c := &formCheck{total: k.All, sample: make([]sampled, len(k.People))}
+	c := &formCheck{total: k.All, sample: make([]sampled, len(k.People)), filled: map[int]bool{}}
+	for _, p := range k.People {
+		if id := keyOf(segment.Identity(p)); id.form().id == segment.FormLeadingZero {
+			c.filled[len(id.id)] = true
+		}
+	}
 	for kind := range c.spelled {
 		c.spelled[kind] = map[string]spelling{}
 	}
 	for who, p := range k.People {
 		id := keyOf(segment.Identity(p))
-		c.known.add(id)
+		c.sample[who].form = c.formOf(id)
+		c.known.add(c.sample[who].form)
 		if id.kind == 2 {
 			continue
 		}
@@ -140,6 +148,16 @@ func newFormCheck(k state.Known) *formCheck {
 		c.marks.set(id.id)
 	}
 	return c
+}
+
+// formOf is the key's form. A number that fills its width needs no zeros: 099999
+// is followed by 100000.
+func (c *formCheck) formOf(k key) form {
+	f := k.form()
+	if (f.id == segment.FormDigits || f.id == segment.FormCut) && c.filled[len(k.id)] {
+		f.id = segment.FormLeadingZero
+	}
+	return f
 }
 
 // respell gives what programs make of an id on its way, and in words what was done.
@@ -168,7 +186,9 @@ func respell(id string) [][2]string {
 // add takes a member of the list. It costs some nanoseconds.
 func (c *formCheck) add(id segment.Identity) {
 	k := keyOf(id)
-	c.listed.add(k)
+	f := c.formOf(k)
+	c.listed.add(f)
+	c.uncut = c.uncut || f.id == segment.FormDigits && len(k.id) > 15
 	if len(c.sample) == 0 {
 		return
 	}
@@ -192,7 +212,7 @@ func (c *formCheck) add(id segment.Identity) {
 // bare looks for an id without what was put around it.
 func (c *formCheck) bare(k key) (s spelling, ok bool) {
 	first, last := k.id[0], k.id[len(k.id)-1]
-	const around = " \t'\"`={}[]()"
+	const around = " \t'\"`={}[]()\u00a0\u200b\u200e\u200f\u2060\ufeff"
 	if strings.IndexByte(around, first) < 0 && strings.IndexByte(around, last) < 0 {
 		return s, false
 	}
@@ -243,8 +263,13 @@ const (
 // have it as could be those who are missing.
 func (c *formCheck) strange(f form, missing float64) bool {
 	now, before := c.listed.share(f), c.known.share(f)
-	if 2*missing < min(float64(c.listed.count(f)), float64(c.total)) {
+	switch {
+	case 2*missing < min(float64(c.listed.count(f)), float64(c.total)):
 		return false // the list only grew
+	case f.kind < 2 && f.id == segment.FormCut && c.uncut:
+		return false // one number of ten ends in a zero by itself
+	case len(c.sample) < fewKnown && (f.kind == 2 || !f.id.Mangled()) && c.othersHere(f):
+		return false // a short list of several forms
 	}
 	switch {
 	case before > 0 && f.kind < 2 && f.id == segment.FormCut && before < 0.3:
@@ -259,12 +284,23 @@ func (c *formCheck) strange(f form, missing float64) bool {
 	return now > strangeFew
 }
 
+// othersHere reports whether somebody is still listed in the form that most
+// people had, where that is not f: then it was not changed throughout.
+func (c *formCheck) othersHere(f form) bool {
+	for _, s := range c.sample {
+		if s.here && s.form != f && 2*c.known.count(s.form) >= c.known.all {
+			return true
+		}
+	}
+	return false
+}
+
 // hashed gives the form that nearly all user ids of a first list have, where it
 // is one that exports make and no user known has it.
 func (c *formCheck) hashed(users state.Known) string {
 	var others forms
 	for _, p := range users.People {
-		others.add(keyOf(segment.Identity(p)))
+		others.add(c.formOf(keyOf(segment.Identity(p))))
 	}
 	for _, id := range []segment.IDForm{segment.FormHex64, segment.FormHex40, segment.FormHex32, segment.FormDecimal, segment.FormCut} {
 		f := form{0, id}
