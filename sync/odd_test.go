@@ -127,7 +127,7 @@ func TestUnclearAnswer(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, impactsync.ExitUnfinished, r.ExitCode, "%+v", r)
 			require.EqualValues(t, 28, r.Counts["delivered"])
-			require.EqualValues(t, unknown, r.Traits.Unknown+r.Conversions.Unknown)
+			require.Equal(t, unknown, r.Traits.Unknown+r.Conversions.Unknown)
 			require.EqualValues(t, 2, r.Open())
 			mended.Store(true)
 			w.retriesNow()
