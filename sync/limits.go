@@ -165,6 +165,9 @@ func (h *hostLimit) wait() (wait time.Duration, why string) {
 	}
 	if p := h.pace.wait(now); p > wait {
 		wait, why = p, "pageLoadsPerSecond"
+		if h.pace.goal < h.pace.most || h.pace.most == 0 {
+			why = "the pace that impact.com bore before its last 429"
+		}
 	}
 	return wait, why
 }
