@@ -27,10 +27,14 @@ func (c click) replaces(old click) bool {
 	return c.at >= old.at && (c.id != old.id || c.sure != old.sure)
 }
 
-// click keeps a person's click id, if it takes the place of the one there is.
+// click keeps a person's click id, if it takes the place of the one there is. A
+// crowd keeps none: it would be one of its people's, and go to all of them.
 func (t *tx) click(prof *profile, c click) error {
 	if !c.replaces(prof.click) {
 		return nil
+	}
+	if err := t.loadCrowds(); err != nil || t.d.crowds[prof.id] {
+		return err
 	}
 	if c.id == prof.click.id { // what was sold since the first time belongs to it, too
 		c.at = min(c.at, prof.click.at)

@@ -45,7 +45,8 @@ func (t *tx) loadCrowds() error {
 	})
 }
 
-// crowdIn reports which of a person's ids are crowds.
+// crowdIn reports whether a person's user id is a crowd's, and whether the
+// anonymous id is.
 func (t *tx) crowdIn(p Person) (user, visitor bool, err error) {
 	if err := t.loadCrowds(); err != nil || len(t.d.crowds) == 0 {
 		return false, false, err
@@ -66,8 +67,8 @@ func (t *tx) crowdIn(p Person) (user, visitor bool, err error) {
 	return user, visitor, nil
 }
 
-// single is a person without what a crowd must not be given, or give: of a user
-// who is one nothing but the user id stays.
+// single returns a person without the ids by which people would be merged into a
+// crowd, or a crowd into somebody: where the user id is a crowd's, that id alone.
 func (t *tx) single(p Person) (Person, error) {
 	user, visitor, err := t.crowdIn(p)
 	switch {
@@ -79,8 +80,9 @@ func (t *tx) single(p Person) (Person, error) {
 	return p, err
 }
 
-// apart is whom an event belongs to: to the visitor, where the user id is a
-// crowd's. What names the crowd goes from the event, for impact.com joins people by it.
+// apart returns the person whom an event belongs to: the visitor, where the user
+// id is a crowd's. The crowd's id is removed from the event, because impact.com
+// joins people by it.
 func (s *storing) apart(it *Item) (Person, error) {
 	p := it.Person
 	user, visitor, err := s.crowdIn(p)

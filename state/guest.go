@@ -6,15 +6,15 @@ import (
 	"errors"
 )
 
-// guestID numbers the event of a guest, a person without any id: below zero,
-// where nobody's profile is, and each on its own, so that no two guests share a
-// click id, wait for each other or take each other's turn.
+// guestID returns the number under which the event of a guest, a person without
+// any id, is stored. It is below zero, where no profile is, and another one for
+// each event, so that no two guests share a click id or wait for each other.
 func guestID(key eventKey) int64 {
 	return ^int64(binary.BigEndian.Uint64(key[:8]) >> 1)
 }
 
-// guestsWith gives the numbers of guests' events that have this order's or
-// message's id: all by which they can be named.
+// guestsWith returns the numbers of the guests' events with this order id or
+// message id. A guest has no other name.
 func guestsWith(r reading, id string) (numbers []int64, err error) {
 	const query = `SELECT DISTINCT profile_id FROM deliveries WHERE profile_id < 0 AND (order_id = ?1 OR message_id = ?1) LIMIT ?2`
 	return numbers, r.each(query, []any{id, mostOthers}, func(rows *sql.Rows) error {

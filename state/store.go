@@ -234,7 +234,7 @@ func (s *storing) seen(it *Item) (int64, error) {
 	if both && err == nil {
 		err = s.ownClick(who.AnonymousID, c)
 	}
-	if err != nil || s.d.crowds[prof.id] {
+	if err != nil {
 		return prof.id, err
 	}
 	return prof.id, s.click(&prof, c)

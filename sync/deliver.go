@@ -249,10 +249,11 @@ func (d *dispatch) note(o *state.Outcome) {
 // until it is refused.
 const oddTries = 3
 
-// decided gives the odd outcomes of which it is known by now what they mean. Of
-// a host that takes others they are about their delivery: it is tried again
-// later, and refused in the end. Of one that is stopped they are about the host,
-// and nothing was tried. At the end of a run all go, to be tried later.
+// decided returns the odd outcomes whose meaning is known by now, and keeps the
+// others. If the host takes other deliveries, an odd answer is about its own one:
+// that is tried again later, and refused in the end. If the host is stopped, the
+// answer is about the host, and the delivery counts as not tried. At the end of a
+// run all of them are returned, to be tried later.
 func (d *dispatch) decided(end bool) (group []state.Outcome) {
 	rest := d.odd[:0]
 	for _, o := range d.odd {

@@ -246,9 +246,10 @@ func odd(api *impactapi.Error) bool {
 	}
 }
 
-// oddResult is what becomes of a delivery with an odd answer, if that is about it
-// alone. What does not say that it was taken is never given up: it goes again,
-// unless it may have been taken and delivery.unknown says otherwise.
+// oddResult returns what becomes of a delivery with an odd answer that turns out
+// to be about this delivery alone: Unsent where the answer is a clear no, which
+// [dispatch.decided] retries and at last refuses; RetryLater where a 2xx tells of
+// an error; Unknown where a 2xx says nothing, so that delivery.unknown decides.
 func oddResult(api *impactapi.Error) state.Result {
 	switch {
 	case !impactapi.Unclear(api):
