@@ -28,6 +28,8 @@ var (
 	errCut      = errors.New("an id in scientific notation or with decimals: a spreadsheet has cut it; export again, with the column as text")
 	errNoEmail  = errors.New("in the column of addresses stands neither an address nor its SHA-1")
 	errSHA256   = errors.New("the SHA-256 of an address, by which nobody can be known: give the address, or its SHA-1")
+	errSpoilt   = errors.New("an id with quotes or an equals sign before it, or with characters that are not seen (control characters, a zero-width space, a lone CR): nobody is known by it; export again")
+	errNobody   = errors.New("rows, and not one id or address in them: a list of nobody has the header alone")
 	errNoID     = errors.New("not one id or address alone: give the file a header line (user_id) if these are columns")
 )
 
@@ -133,10 +135,22 @@ func notInID(r rune) bool {
 
 // user gives the person of a user id, or of an address in its place.
 func user(id string, fn func(segment.Identity) error) error {
+	if segment.IsPlaceholder(id) {
+		return nil
+	}
 	if form := segment.FormOf(strings.TrimSpace(id)); form == segment.FormScientific || form == segment.FormDecimal {
 		return errCut
 	}
+	if strings.IndexByte("'\"`=", id[0]) >= 0 || len(id) > segment.MaxID || strings.ContainsFunc(id, unseen) {
+		return errSpoilt
+	}
 	return fn(segment.NewIdentity(id, "", ""))
+}
+
+// unseen reports whether a character is one that a program left in an id, and
+// that no one sees there.
+func unseen(r rune) bool {
+	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == utf8.RuneError
 }
 
 // person gives whom a row or an object names: by the user ids, else the anonymous
@@ -145,12 +159,10 @@ func user(id string, fn func(segment.Identity) error) error {
 func person(users, anons, emails []string, beside bool, fn func(segment.Identity) error) error {
 	found := false
 	for _, id := range users {
-		if segment.UsablePersonID(id) {
-			found = true
-			if err := user(id, fn); err != nil {
-				return err
-			}
+		if err := user(id, fn); err != nil {
+			return err
 		}
+		found = found || segment.UsablePersonID(id)
 	}
 	for _, id := range anons {
 		if who := segment.NewIdentity("", id, ""); !found && !who.IsZero() {
@@ -181,6 +193,12 @@ func person(users, anons, emails []string, beside bool, fn func(segment.Identity
 func rows(r io.Reader, h table.Header, ids table.IDs, fn func(segment.Identity) error) error {
 	t := table.NewReader(bucket.NewWindow(r, longestLine, false), h, longestLine)
 	var invalid error
+	named, nameless := false, false // whether a row names somebody, or is filled and names nobody
+	note := func(who segment.Identity) error {
+		named = named || !who.IsZero()
+		return fn(who)
+	}
+	filled := func(field []byte) bool { return len(bytes.TrimSpace(field)) > 0 }
 	pick := func(columns []int) (some []string) {
 		for _, i := range columns {
 			id := string(bytes.TrimSpace(t.Fields[i]))
@@ -196,12 +214,16 @@ func rows(r io.Reader, h table.Header, ids table.IDs, fn func(segment.Identity) 
 	for {
 		skipped, err := t.Next()
 		if errors.Is(err, io.EOF) {
+			if nameless && !named {
+				return errNobody
+			}
 			return nil
 		}
 		if err == nil && skipped == "" {
+			nameless = nameless || slices.ContainsFunc(t.Fields, filled)
 			users, anons, emails := pick(ids.Users), pick(ids.Anons), pick(ids.Emails)
 			if err = invalid; err == nil {
-				err = person(users, anons, emails, len(ids.Users) > 0, fn)
+				err = person(users, anons, emails, len(ids.Users) > 0, note)
 			}
 		}
 		if err != nil {
