@@ -111,7 +111,8 @@ func TestAFirstListOfHashes(t *testing.T) {
 		for _, id := range users {
 			known.People = append(known.People, state.Person{UserID: id})
 		}
-		return c.hashed(known)
+		_, why := c.hashed(known)
+		return why
 	}
 	hex64, hex32 := []string{hashed("1"), hashed("2")}, []string{hashed("1")[:32]}
 	require.Contains(t, check(hex64), "64 hex digits")
@@ -121,6 +122,8 @@ func TestAFirstListOfHashes(t *testing.T) {
 	require.Contains(t, check(hex32, "u1"), "32 hex digits")
 	require.Contains(t, check([]string{"12.0", "13.0"}, "12"), "decimal numbers")
 	require.Empty(t, check([]string{"u1", hashed("1")}))
+	require.Empty(t, check([]string{"1234567890123450"}, "12"), "it ends in a zero by itself")
+	require.Contains(t, check([]string{"1234567890123450", "1234567890123460", "1234567890123410"}, "12"), "end in zeros")
 }
 
 func BenchmarkFormCheck(b *testing.B) {

@@ -26,14 +26,19 @@ const (
 func (p *pass) suppress(ctx context.Context) error {
 	out := suppressing{pass: p}
 	for _, s := range p.Suppressions {
+		check := newFormCheck(state.Known{})
 		err := s.Each(ctx, func(id segment.Identity) error {
 			id = p.Mapper.Placeholders().Identity(id.UserID, id.AnonymousID, id.EmailSHA1)
 			if id.IsZero() {
 				return nil // nobody can be stored under it
 			}
 			out.listed++
+			check.add(id)
 			return out.add(ctx, state.Person(id))
 		})
+		if err == nil {
+			err = p.suppressedForm(ctx, check)
+		}
 		if err != nil {
 			return fmt.Errorf("nothing was sent, for it is not known who is suppressed: %w", err)
 		}
@@ -42,6 +47,26 @@ func (p *pass) suppress(ctx context.Context) error {
 		return fmt.Errorf("take suppressed people out: %w", err)
 	}
 	return p.judgeSuppressed(ctx, &out)
+}
+
+// suppressedForm is an error where the ids of a list of suppressed people were
+// plainly changed, so that it suppresses nobody.
+func (p *pass) suppressedForm(ctx context.Context, c *formCheck) error {
+	mangled := false
+	for id := range segment.IDForms {
+		mangled = mangled || id.Mangled() && c.listed.count(form{0, id}) > 0
+	}
+	if !mangled {
+		return nil // and no need to look who is known
+	}
+	users, err := p.State.UsersKnown(ctx, knownSample)
+	if err != nil || users.All == 0 {
+		return err
+	}
+	if f, why := c.hashed(users); f.Mangled() {
+		return fmt.Errorf("suppression list: %s", why)
+	}
+	return nil
 }
 
 // suppressing takes people out, some at a time.

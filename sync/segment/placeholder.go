@@ -58,11 +58,11 @@ func isEmptyWord(s string) bool {
 	return false
 }
 
-// isNobody knows what shops write for a person whom they do not know.
+// isNobody knows what shops and exports write for a person whom they do not know.
 func isNobody(s string) bool {
 	var buf [maxWord]byte
 	switch string(foldWord(&buf, strings.TrimSpace(s))) {
-	case "unknown", "guest", "anonymous", "test":
+	case "unknown", "guest", "anonymous", "test", "na", "n.a.": // R and others write NA for no value; an order may be called so
 		return true
 	}
 	return false

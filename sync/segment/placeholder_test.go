@@ -23,7 +23,7 @@ func TestPlaceholders(t *testing.T) {
 		require.False(t, IsPlaceholder(s), "%q", s)
 		require.True(t, UsablePersonID(s), "%q", s)
 	}
-	for _, s := range []string{"guest", "GUEST", "Anonymous", "unknown", "test"} {
+	for _, s := range []string{"guest", "GUEST", "Anonymous", "unknown", "test", "NA"} {
 		require.True(t, UsableID(s), "%q: an order or a promo code may be called so", s)
 		require.False(t, UsablePersonID(s), "%q", s)
 	}

@@ -27,6 +27,8 @@ var (
 	errCut      = errors.New("an id in scientific notation or with decimals: a spreadsheet has cut it; export again, with the column as text")
 	errNoEmail  = errors.New("in the column of addresses stands neither an address nor its SHA-1")
 	errSHA256   = errors.New("the SHA-256 of an address, by which nobody can be known: give the address, or its SHA-1")
+	errSpoilt   = errors.New("an id with quotes or an equals sign before it, or with characters that are not seen (control characters, a zero-width space, a lone CR): nobody is known by it; export again")
+	errNobody   = errors.New("rows, and not one id or address in them: a list of nobody has the header alone")
 	errNoID     = errors.New("not one id or address alone: give the file a header line (user_id) if these are columns")
 )
 
@@ -132,10 +134,22 @@ func notInID(r rune) bool {
 
 // user gives the person of a user id, or of an address in its place.
 func user(id string, fn func(segment.Identity) error) error {
+	if segment.IsPlaceholder(id) {
+		return nil
+	}
 	if form := segment.FormOf(strings.TrimSpace(id)); form == segment.FormScientific || form == segment.FormDecimal {
 		return errCut
 	}
+	if strings.IndexByte("'\"`=", id[0]) >= 0 || len(id) > segment.MaxID || strings.ContainsFunc(id, unseen) {
+		return errSpoilt
+	}
 	return fn(segment.NewIdentity(id, "", ""))
+}
+
+// unseen reports whether a character is one that a program left in an id, and
+// that no one sees there.
+func unseen(r rune) bool {
+	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == utf8.RuneError
 }
 
 // person gives whom a row or an object names: by the user ids, else the anonymous
@@ -144,12 +158,10 @@ func user(id string, fn func(segment.Identity) error) error {
 func person(users, anons, emails []string, beside bool, fn func(segment.Identity) error) error {
 	found := false
 	for _, id := range users {
-		if segment.UsablePersonID(id) {
-			found = true
-			if err := user(id, fn); err != nil {
-				return err
-			}
+		if err := user(id, fn); err != nil {
+			return err
 		}
+		found = found || segment.UsablePersonID(id)
 	}
 	for _, id := range anons {
 		if who := segment.NewIdentity("", id, ""); !found && !who.IsZero() {

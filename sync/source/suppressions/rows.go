@@ -16,13 +16,14 @@ import (
 // csv reads CSV.
 func csv(r io.Reader, h table.Header, ids table.IDs, fn func(segment.Identity) error) error {
 	t := table.NewReader(bucket.NewWindow(r, longestLine, false), h, longestLine)
+	var all rows
 	for {
 		skipped, err := t.Next()
 		if errors.Is(err, io.EOF) {
-			return nil
+			return all.end()
 		}
 		if err == nil && skipped == "" {
-			err = row(t.Fields, ids, fn)
+			err = all.row(t.Fields, ids, fn)
 		}
 		if err != nil {
 			return fmt.Errorf("line %d: %w", t.Line(), err)
@@ -44,22 +45,35 @@ func parquet(r *bucket.Reader, at io.ReaderAt, size int64, fn func(segment.Ident
 	if err := t.Use(slices.Concat(ids.Users, ids.Anons, ids.Emails)); err != nil {
 		return err
 	}
+	var all rows
 	for {
 		err := t.Next()
 		if errors.Is(err, io.EOF) {
-			return nil
+			return all.end()
 		}
 		if err != nil {
 			return r.Damaged(err)
 		}
-		if err := row(t.Fields, ids, fn); err != nil {
+		if err := all.row(t.Fields, ids, fn); err != nil {
 			return fmt.Errorf("row %d: %w", t.Line(), err)
 		}
 	}
 }
 
+// rows remembers whether any row named somebody. A list of which none does is
+// one that is not understood: a list of nobody has the header alone.
+type rows struct{ named, filled bool }
+
+func (r *rows) end() error {
+	if r.filled && !r.named {
+		return errNobody
+	}
+	return nil
+}
+
 // row gives whom a row names.
-func row(fields [][]byte, ids table.IDs, fn func(segment.Identity) error) error {
+func (r *rows) row(fields [][]byte, ids table.IDs, fn func(segment.Identity) error) error {
+	r.filled = r.filled || slices.ContainsFunc(fields, func(field []byte) bool { return len(bytes.TrimSpace(field)) > 0 })
 	var texts [3][]string
 	for i, columns := range [...][]int{ids.Users, ids.Anons, ids.Emails} {
 		for _, column := range columns {
@@ -72,5 +86,8 @@ func row(fields [][]byte, ids table.IDs, fn func(segment.Identity) error) error 
 			}
 		}
 	}
-	return person(texts[0], texts[1], texts[2], len(ids.Users) > 0, fn)
+	return person(texts[0], texts[1], texts[2], len(ids.Users) > 0, func(who segment.Identity) error {
+		r.named = r.named || !who.IsZero()
+		return fn(who)
+	})
 }

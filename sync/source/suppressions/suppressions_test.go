@@ -189,6 +189,8 @@ func TestFiles(t *testing.T) {
 			table, table[:len(table)-20], parquetOf(t, []struct{ Secret string }{{"secret"}}), parquetOf(t, []struct{ Email []string }{{[]string{"secret"}}}),
 			packed[:len(packed)-20], zipOf(t, "u1", "secret"), gzipOf(t, strings.Repeat("u1\n", 99))[:20], zstdOf(t, "u1\nu2\n")[:12], gzipOf(t, table),
 			"client\nu1\n", "Kundennummer\nu1\n", "customer_id\nsecret\n", "contactId\nsecret\n", // headers of unknown names
+			"user_id\nu1\rsecret\n", "user_id\nu1\nsecret\u200b\n", "secret\u200b\n", "user_id\nsecret\x01\n", "u1\n'secret\n", "user_id\n'secret'\n", "user_id\n\"=\"\"secret\"\"\"\n", "[\"`secret`\"]",
+			"user_id\nNULL\n\\N\n", "user_id,name\n,secret\n", // a column of ids without one
 			"user_id\nu1\n1.23457E+15\n", "1,23457E+15\n", "user_id;x\n1,23457E+15;y\n", "user_id\n123.0\n", `["1.23457e+15"]`, "[1.23457e+15]",
 			"email\nsecret\n", "email\n" + strings.Repeat("5ec7e7", 10) + "abcd\n", // no address; its SHA-256
 			"PK\x03\x04\x14\x00\x06secret", "PAR1\x15\x04secret", "Obj\x01secret", "\x28\xb5\x2f\xfdsecret", "<html>secret</html>", "\x00\x01secret",
