@@ -21,7 +21,7 @@ const notSent = "does not send it"
 const (
 	documentedThere = "impact.com documents it there"
 	textLimits      = "cut at impact.com's limit, without control characters"
-	plainDecimals   = "two places, half up, no exponent, as impact.com documents decimals; what is no number is left out"
+	plainDecimals   = "two places, half up, no exponent, as impact.com documents decimals; what is no number is left out where it is for reports only, and refuses the order where it changes what is paid"
 	beyond          = "impact.com's documents do not name it there, and may change what they do with it: sent on request alone"
 )
 
