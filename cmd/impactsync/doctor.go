@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"time"
 
 	"github.com/impactsync/impactsync/cmd/internal/config"
@@ -145,7 +146,11 @@ func (d *doctor) checkSources(ctx context.Context) {
 		w := &wiring{config: d.config, rules: newRules(d.config)}
 		feed, err := w.open(ctx, s)
 		if err != nil {
-			d.bad(check, "mend the source's url, or mount the folder", err, usageExit)
+			code := usageExit
+			if errors.Is(err, fs.ErrNotExist) {
+				code = impactsync.ExitFailed
+			}
+			d.bad(check, "mend the source's url, or mount the folder", err, code)
 			continue
 		}
 		d.checkSource(ctx, check, feed)

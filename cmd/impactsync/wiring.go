@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"strings"
 
@@ -47,14 +48,24 @@ func wire(ctx context.Context, c *config.Config) (*wiring, error) {
 	for _, s := range c.Sources {
 		feed, err := w.open(ctx, s)
 		if err != nil {
-			return nil, &failure{code: usageExit, err: errors.Join(err, w.close())}
+			return nil, w.unopened(err)
 		}
 		w.feeds = append(w.feeds, feed)
 	}
 	if err := w.suppressions(ctx, c.Privacy); err != nil {
-		return nil, &failure{code: usageExit, err: errors.Join(err, w.close())}
+		return nil, w.unopened(err)
 	}
 	return w, nil
+}
+
+// unopened is the failure to open a source. One whose folder is not there may be
+// mounted by the next try; anything else is a matter of the configuration.
+func (w *wiring) unopened(err error) error {
+	code := usageExit
+	if errors.Is(err, fs.ErrNotExist) {
+		code = impactsync.ExitFailed
+	}
+	return &failure{code: code, err: errors.Join(err, w.close())}
 }
 
 func (w *wiring) close() error {

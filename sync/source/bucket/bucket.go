@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -96,7 +97,7 @@ func (b *Bucket) toFolder(u *url.URL) error {
 	info, err := os.Stat(filepath.FromSlash(dir))
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return fmt.Errorf("%s: there is no folder %q: create it, mount it, or mend the source's url", b.name, dir)
+		return missingFolder(fmt.Sprintf("%s: there is no folder %q: create it, mount it, or mend the source's url", b.name, dir))
 	case err != nil:
 		return fmt.Errorf("%s: look for the folder: %w", b.name, err)
 	case !info.IsDir():
@@ -151,3 +152,12 @@ func scrub(text string, u *url.URL) string {
 	}
 	return text
 }
+
+// missingFolder is the error of a folder that is not there, or not there yet: a
+// volume that is mounted late. It is [fs.ErrNotExist], without its words.
+type missingFolder string
+
+func (m missingFolder) Error() string { return string(m) }
+
+// Is reports whether the target is what the error stands for.
+func (missingFolder) Is(target error) bool { return target == fs.ErrNotExist }
