@@ -49,11 +49,11 @@ var differences = []difference{
 	{"AppVer", "`context.app.version`", textLimits},
 	{"DeviceMfr", "`context.device.manufacturer`", textLimits},
 	{"DeviceModel", "`context.device.model`", textLimits},
-	{"EventTypeId", "setting `eventTypeId`", "also one per event name (`eventTypeIds`)"},
+	{"EventTypeId", "setting `eventTypeId`; on installs `iOsAppId` or `androidAppId`", "also one per event name (`eventTypeIds`)"},
 	{"EventTypeCode", "the event's name without its first comma (\"commas have a special meaning in Impact's API\"), beside EventTypeId", "the same text, so that event types match; but one event identifier is what impact.com asks for, so not beside EventTypeId. More commas stay, as there: the code that your event type has is made for that"},
 	{"OrderId", "`properties.orderId`, `order_id`, `transactionID`, `properties.messageId`, `messageId`, else the constant `IR_AN_64_TS`, of which impact.com makes an id", "with that constant, and with a messageId for an order that is sent twice, the sale would be booked twice"},
 	{"OrderPromoCode", "`properties.coupon`", "a placeholder is no code; spaces at its ends go"},
-	{"OrderDiscount", "`properties.discount`", plainDecimals},
+	{"OrderDiscount", "`properties.discount`", "impact.com subtracts it, and Amount is after discounts already: it goes only beside items that are priced before it"},
 	{"OrderShipping", "`properties.shipping`", plainDecimals},
 	{"OrderTax", "`properties.tax`", plainDecimals},
 	{"CustomerStatus", "`context.traits.status`", textLimits},
@@ -69,8 +69,8 @@ var differences = []difference{
 	{"ItemBrand", "`brand`", textLimits},
 	{"ItemPromoCode", "`coupon`", textLimits},
 	{"ItemPrice", "`price`, else the product's `subtotal`", "a subtotal is no unit price: with a quantity of 2 the sale would be booked twice"},
-	{"ItemQuantity", "`quantity`", "whole numbers only, as documented"},
-	{"ItemSubTotal", notSent, "for lines whose quantity is not whole, or whose total a mapping names"},
+	{"ItemQuantity", "`quantity`", "whole numbers only, as documented; beside ItemSubTotal, too"},
+	{"ItemSubTotal", notSent, "for lines that have only a sum, or whose quantity is not whole"},
 	{"AppleAdTrack", "`context.device.adTrackingEnabled` on iOS", beyond + ". TrackingConsent, which is documented, says the same"},
 	{"DeviceCarrier", "`context.network.carrier`", beyond},
 	{"DeviceLocale", "`context.locale`", beyond},
@@ -82,7 +82,7 @@ var differences = []difference{
 	{"Longitude", "`context.location.longitude`", beyond + ", and only where your privacy rules allow it"},
 	{"MobileApp", "`true` on iOS", beyond},
 	{"OrderSubTotalPostDiscount", "`properties.revenue`, else `properties.total`, only where the first item has no price", "Amount says it, and both would count twice; map it if your account's reports want it"},
-	{"EventCode", "`INSTALL` on installs", "a later page of impact.com's calls EventCode a legacy feature; map it if your account has it"},
+	{"EventCode", "`INSTALL` on installs", "impact.com documents it for mobile events; a later page calls it a legacy feature"},
 }
 
 // named gives the names of lines.
