@@ -49,6 +49,9 @@ func (s *Splitter) takeElement() (Item, error) {
 		case !done && !errors.Is(s.err, io.EOF):
 			return Item{}, s.err
 		case scan.broken:
+			// The line end that broke the value must stand before the position, so
+			// that a resumed reading sees it too.
+			s.take(scan.seen)
 			return s.breakArray()
 		case tooLong:
 			return s.endElement(Item{Flaw: FlawTooLong})

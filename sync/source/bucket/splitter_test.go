@@ -65,6 +65,7 @@ func TestSplitterCuts(t *testing.T) {
 		"an array without its end":        {`[{},`, []string{"1:{}", "2:!incomplete last line"}},
 		"an array cut in an element":      {`[{},{"a`, []string{"1:{}", "2:!incomplete last line"}},
 		"a line end in a text of a value": {"[{\"a\n{}\n", []string{"1:!broken JSON array", "2:{}"}},
+		"a line end in a text, two lines": {"[{\n\"a\n{}\n", []string{"1:!broken JSON array", "2:{}"}},
 		"an array without commas":         {"[{} {}]\n{}\n", []string{"1:{}", "2:!broken JSON array", "3:{}"}},
 		"a line that begins an array":     {"{}\n[{\"a\":1},{\n{}\n", []string{"1:{}", `2:{"a":1}`, "3:!broken JSON array", "4:{}"}},
 		"a brace that closes nothing":     {"[}]\n{}\n", []string{"1:!broken JSON array", "2:{}"}},
@@ -126,6 +127,7 @@ func FuzzSplitter(f *testing.F) {
 	f.Add([]byte("{\"a\":1}\n{}\n[{},{\"b\":[1]}]\n{"), 20)
 	f.Add([]byte("[\n{\"a\":\"x\\\"\"},\n{}\n]\n{}"), 8)
 	f.Add([]byte("\ufeff[{} {}]\nx\r\n"), 3)
+	f.Add([]byte("[{\n\"\n0"), 20) // broken behind the first line end of a value
 	f.Fuzz(func(t *testing.T, in []byte, maxLine int) {
 		maxLine = max(1, maxLine%64)
 		items, positions := split(t, bytes.NewReader(in), maxLine)
