@@ -1,7 +1,6 @@
 package state
 
 import (
-	"context"
 	"database/sql"
 	"math"
 	"time"
@@ -77,77 +76,18 @@ type ClaimedValue struct {
 	prior traitRow
 }
 
-// shares of each turn that the lower classes of the tracking host's queue get
-// even when there is more than enough of the first: page loads with a click
-// id, other page loads, exits, joins.
-var shares = [4]float64{0, 0.1, 0.1, 0.1}
-
-// Turn settles the outcomes of earlier claims and claims what is to be sent
-// next, in one transaction, so that a sender pays for one commit and not two.
-// A claim stays until it is settled; what a dead process claimed is recovered
-// by [DB.BeginRun].
-func (d *DB) Turn(ctx context.Context, outcomes []Outcome, want Want) (claims []Claim, err error) {
-	if len(outcomes) == 0 && want.PageLoads <= 0 && want.Conversions <= 0 {
-		return nil, nil
-	}
-	// Outcomes must be kept even when the run is being stopped.
-	err = d.update(context.WithoutCancel(ctx), func(t *tx) error {
-		if err := t.loadTraits(); err != nil {
-			return err
-		}
-		for i := range outcomes {
-			if err := t.settle(&outcomes[i], want); err != nil {
-				return err
-			}
-		}
-		c := &claiming{tx: t, want: want, free: outcomes}
-		if err := c.all(); err != nil {
-			return err
-		}
-		claims = c.claims
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, o := range outcomes {
-		delete(d.open, o.Claim.Profile)
-	}
-	for _, c := range claims {
-		d.open[c.Profile] = true
-		if want.People > 0 {
-			d.people[c.Profile] = true
-		}
-	}
-	return claims, nil
-}
-
 // claiming chooses and marks the next deliveries of one turn.
 type claiming struct {
 	*tx
+	*memory
 	want   Want
-	free   []Outcome // settled just now: their people are not busy any more
-	busy   map[int64]bool
-	people int
+	busy   map[int64]bool // people with an attempt under way
 	claims []Claim
 }
 
 func (c *claiming) all() error {
-	c.busy = make(map[int64]bool, len(c.d.open))
-	for p := range c.d.open {
-		c.busy[p] = true
-	}
-	for i := range c.free {
-		delete(c.busy, c.free[i].Claim.Profile)
-	}
-	c.people = len(c.d.people)
-	if err := c.pageLoads(); err != nil {
+	if err := c.pageLoads(); err != nil || c.want.Trait != "" {
 		return err
-	}
-	if c.want.Trait != "" {
-		return nil
 	}
 	most := len(c.claims) + c.want.Conversions
 	for _, click := range [...]bool{true, false} {
@@ -158,6 +98,11 @@ func (c *claiming) all() error {
 	return nil
 }
 
+// shares of each turn that the lower classes of the tracking host's queue get
+// even when there is more than enough of the first: page loads with a click
+// id, other page loads, exits, joins.
+var shares = [4]float64{0, 0.1, 0.1, 0.1}
+
 // pageLoads serves the four classes of the tracking host: first their minimum
 // shares, then what is left in order.
 func (c *claiming) pageLoads() error {
@@ -165,13 +110,13 @@ func (c *claiming) pageLoads() error {
 		return nil
 	}
 	for class, share := range shares {
-		c.d.credit[class] = min(c.d.credit[class]+share*float64(c.want.PageLoads), float64(c.want.PageLoads))
-		n := min(int(c.d.credit[class]), c.want.PageLoads-len(c.claims))
+		c.credit[class] = min(c.credit[class]+share*float64(c.want.PageLoads), float64(c.want.PageLoads))
+		n := min(int(c.credit[class]), c.want.PageLoads-len(c.claims))
 		before := len(c.claims)
 		if err := c.class(class, n); err != nil {
 			return err
 		}
-		c.d.credit[class] -= float64(len(c.claims) - before)
+		c.credit[class] -= float64(len(c.claims) - before)
 	}
 	for class := range shares {
 		if err := c.class(class, c.want.PageLoads-len(c.claims)); err != nil {
@@ -199,11 +144,11 @@ func (c *claiming) take(profile int64) bool {
 	if c.busy[profile] {
 		return false
 	}
-	if c.want.People > 0 && !c.d.people[profile] {
-		if c.people >= c.want.People {
+	if c.want.People > 0 && !c.people[profile] {
+		if len(c.people) >= c.want.People {
 			return false
 		}
-		c.people++
+		c.people[profile] = true
 	}
 	c.busy[profile] = true
 	return true
@@ -242,8 +187,8 @@ func (c *claiming) steps(kind Kind, n int, take func(query, most int) (int, erro
 		_, err := take(newest, n)
 		return err
 	}
-	c.d.oddTurn = !c.d.oddTurn
-	half := (n + int(one(c.d.oddTurn))) / 2
+	c.oddTurn = !c.oddTurn
+	half := (n + int(one(c.oddTurn))) / 2
 	first, err := take(untried, half)
 	if err != nil {
 		return err
@@ -316,12 +261,12 @@ const mostWaiting = 500
 // dueIn gives so many rows of a queue that may go: from the oldest on, or from
 // where the last turn gave up among those that wait.
 func (c *claiming) dueIn(q queue, most int) (due []deliveryRow, err error) {
-	from, ok := c.d.passed[q]
+	from, ok := c.passed[q]
 	alone := len(c.claims) == 0 && len(c.busy) == 0 // nothing goes on that could end their waiting: look at all
 	if !ok || alone {
 		from = oldest
 	}
-	delete(c.d.passed, q)
+	delete(c.passed, q)
 	scanned, waiting := 0, 0
 	err = c.each(dueEvents[q.query], []any{q.kind, q.click, c.now, c.now - int64(c.want.AttributionWait), from.at, from.id}, func(rows *sql.Rows) error {
 		var r deliveryRow
@@ -330,7 +275,7 @@ func (c *claiming) dueIn(q queue, most int) (due []deliveryRow, err error) {
 		}
 		if r.waits {
 			if waiting++; waiting == mostWaiting && !alone {
-				c.d.passed[q] = position{r.place, r.id}
+				c.passed[q] = position{r.place, r.id}
 				return errEnough
 			}
 			return nil

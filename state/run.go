@@ -63,10 +63,7 @@ func (d *DB) BeginRun(ctx context.Context, info RunInfo) (run int64, err error) 
 		d.run = 0
 		return 0, err
 	}
-	clear(d.open)
-	clear(d.people)
 	d.guards, d.refuses, d.feeds, d.used = info.Guards, info.Refuses, info.Feeds, nil
-	d.credit = [4]float64{}
 	return run, nil
 }
 
@@ -253,30 +250,21 @@ func (d *DB) EndRun(ctx context.Context, exitCode int, note string) error {
 		return err
 	})
 	d.run = 0
-	return errors.Join(err, d.inPlace())
-}
-
-// inPlace fails when the file is not the one any more that was opened.
-func (d *DB) inPlace() error {
-	now, err := os.Stat(d.path)
-	if err != nil || !os.SameFile(d.file, now) {
-		return fmt.Errorf("%w: %s", ErrMoved, d.path)
-	}
-	return nil
+	return errors.Join(err, d.file.InPlace())
 }
 
 // ObjectState looks up how far an object was read.
 func (d *DB) ObjectState(ctx context.Context, source, name string) (o Object, found bool, err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	t := &tx{d: d, ctx: context.WithoutCancel(ctx)}
 	var mod int64
-	found, err = t.get(`SELECT source, name, etag, size, mod_time, read_bytes, read_lines, read_hash, done, coalesce(problem, '') FROM objects WHERE source = ? AND name = ?`,
-		[]any{source, name}, &o.Source, &o.Name, &o.ETag, &o.Size, &mod, &o.Offset, &o.Line, &o.Hash, &o.Done, &o.Problem)
+	err = d.view(ctx, func(v *view) error {
+		found, err = v.Get(`SELECT source, name, etag, size, mod_time, read_bytes, read_lines, read_hash, done, coalesce(problem, '') FROM objects WHERE source = ? AND name = ?`,
+			[]any{source, name}, &o.Source, &o.Name, &o.ETag, &o.Size, &mod, &o.Offset, &o.Line, &o.Hash, &o.Done, &o.Problem)
+		return err
+	})
 	if mod != 0 {
 		o.ModTime = time.Unix(0, mod)
 	}
-	return o, found, classify(d.path, err)
+	return o, found, err
 }
 
 // NoteSource records how new a source's newest input is and which configured

@@ -23,7 +23,8 @@ const module = "github.com/impactsync/impactsync"
 var rooms = map[string][]string{
 	"impactapi":                {},
 	"impactapi/sandbox":        {"impactapi"},
-	"state":                    {},
+	"state":                    {"state/internal/sqlite"},
+	"state/internal/sqlite":    {},
 	"sync/segment":             {},
 	"sync/mapping":             {"sync/segment", "impactapi"},
 	"sync/source":              {"sync/segment"},
@@ -51,9 +52,9 @@ var owners = map[string][]string{
 	"gocloud.dev":                         {"sync/source/bucket"},
 	"github.com/klauspost/compress":       {"sync/source/bucket"},
 	"github.com/parquet-go/parquet-go":    {"sync/source/table"},
-	"github.com/mattn/go-sqlite3":         {"state"},
+	"github.com/mattn/go-sqlite3":         {"state/internal/sqlite"},
 	"github.com/pressly/goose":            {"state"},
-	"github.com/gofrs/flock":              {"state"},
+	"github.com/gofrs/flock":              {"state/internal/sqlite"},
 	"github.com/cenkalti/backoff":         {"impactapi"},
 	"github.com/robfig/cron":              {"sync/daemon", "cmd/internal/config"}, // config checks the schedule's text
 	"github.com/spf13/cobra":              {"cmd/impactsync"},
