@@ -72,7 +72,8 @@ func (d *DB) connect(ctx context.Context, mode Mode) (err error) {
 	}
 	begin := fmt.Sprintf("PRAGMA wal_autocheckpoint = %d", between/page)
 	if mode == Rehearsal {
-		begin = "BEGIN IMMEDIATE"
+		// What the cache cannot hold goes into the log, which Close drops.
+		begin = "PRAGMA cache_size = -65536; BEGIN IMMEDIATE"
 	}
 	_, err = d.writer.ExecContext(ctx, begin)
 	return err
