@@ -143,7 +143,7 @@ func (d *doctor) checkEvents() {
 func (d *doctor) checkSources(ctx context.Context) {
 	for _, s := range d.config.Sources {
 		check := "source " + s.Name
-		w := &wiring{config: d.config, rules: newRules(d.config)}
+		w := &wiring{config: d.config}
 		feed, err := w.open(ctx, s)
 		if err != nil {
 			code := usageExit
