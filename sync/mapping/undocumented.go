@@ -57,7 +57,7 @@ func sentLines(wanted []string) []line {
 func (s Settings) checkUndocumented() (problems []error) {
 	for _, name := range s.UndocumentedParameters {
 		if !slices.Contains(Undocumented(), name) {
-			problems = append(problems, fmt.Errorf("destination.undocumentedParameters: %q is none of %s", name, strings.Join(Undocumented(), ", ")))
+			problems = append(problems, fmt.Errorf("destination.undocumentedParameters: %q is not one of %s", name, strings.Join(Undocumented(), ", ")))
 		}
 	}
 	return problems
