@@ -28,7 +28,7 @@ var undocumented = []line{
 	{name: "IntegrationVersion", on: both, fill: (*build).integrationVersion, source: fromFunction, rule: "the version of this program"},
 	{name: "Latitude", on: both, paths: []string{"context.location.latitude"}, fill: (*build).coordinate, source: fromClassic, rule: "a number of degrees; left out otherwise"},
 	{name: "Longitude", on: both, paths: []string{"context.location.longitude"}, fill: (*build).coordinate, source: fromClassic, rule: "a number of degrees; left out otherwise"},
-	{name: "MobileApp", on: both, os: apple, fill: (*build).mobileApp, source: fromFunction, rule: "`true` of an app on Apple systems"},
+	{name: "MobileApp", on: both, os: apple, fill: (*build).mobileApp, source: fromFunction, rule: "`true` for an app on Apple systems"},
 }
 
 // Undocumented names the parameters that are sent only where
