@@ -39,7 +39,7 @@ func present(v segment.Value) bool {
 func (m *Mapper) numberOf(v segment.Value) number {
 	switch text := textOf(v); {
 	case v.IsNumber():
-		if isPlain(text) {
+		if segment.IsDecimal(text) {
 			return number{plain: text, found: true}
 		}
 		return number{found: true, fault: quote(text) + " is no number"}
@@ -55,16 +55,10 @@ func (m *Mapper) numberOf(v segment.Value) number {
 // numberIn reads the number in a text.
 func numberIn(text, decimalSign string) number {
 	trimmed := strings.TrimSpace(text)
-	if isPlain(trimmed) && !mayBeThousands(trimmed) {
+	if segment.IsDecimal(trimmed) && !mayBeThousands(trimmed) {
 		return number{plain: trimmed, found: true}
 	}
 	return formatted(trimmed, decimalSign)
-}
-
-// isPlain reports whether a text is a decimal as JSON writes it.
-func isPlain(text string) bool {
-	whole, fraction, point := strings.Cut(strings.TrimPrefix(text, "-"), ".")
-	return isInteger(whole, len(whole)) && (!point || isInteger(fraction, len(fraction)))
 }
 
 // mayBeThousands reports whether the point of a plain decimal may stand before
@@ -103,7 +97,7 @@ func formatted(text, decimalSign string) number {
 	case ambiguous && known:
 		n.fault = quote(text) + " could be " + strings.Map(onlyDigits, core) + " or " + strings.Replace(core, ",", ".", 1) +
 			"; destination.decimalSign says which"
-		if isPlain(text) {
+		if segment.IsDecimal(text) {
 			n.point = text
 		}
 	case !ok || !known || minus && trailing || negative && (minus || trailing):

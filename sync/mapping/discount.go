@@ -39,8 +39,7 @@ func (b *build) discount(s *step) {
 	case cents < 0:
 		b.refuse("parameter", "OrderDiscount is not usable: discount "+quote(n.plain)+" is negative")
 	default:
-		b.buf = appendCents(b.buf, cents)
-		b.added(s)
+		b.add(s, formatCents(cents))
 	}
 }
 

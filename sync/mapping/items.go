@@ -23,14 +23,14 @@ func (b *build) addProducts(*step) {
 		b.leaveOut("more than " + strconv.Itoa(MaxProducts) + " products")
 		return
 	}
-	p, start := &b.mapper.products, b.here()
+	p, start := &b.mapper.products, *b
 	unpriced, first := 0, 0
 	b.assumed = ""
 	for i := range list.len() {
 		v := list.at(i)
 		priceless, fault := b.product(v, i)
 		if fault != "" {
-			b.backTo(start)
+			*b = start
 			b.leaveOut(p.name(v, i) + ": " + fault)
 			return
 		}
@@ -44,16 +44,16 @@ func (b *build) addProducts(*step) {
 	case b.items == 0 && unpriced > 0:
 		b.unpriced(p.name(list.at(first), first) + " has no price that is read")
 	case b.items > 0 && b.worth == 0 && b.hasWorth():
-		b.backTo(start)
+		*b = start
 		b.unpriced("no product has a price over 0")
 	case unpriced > 0 && b.addsUp():
 		b.note(NoteProduct, "ItemPrice")
 	case unpriced > 0:
-		b.backTo(start)
+		*b = start
 		b.leaveOut(p.name(list.at(first), first) + " has no price, though others have one")
 	default:
 		if fault := b.tooFew(); fault != "" {
-			b.backTo(start)
+			*b = start
 			b.leaveOut(fault)
 		}
 	}
@@ -69,8 +69,8 @@ func (b *build) tooFew() string {
 	if b.worth+int64(b.items) >= least { // each may be rounded
 		return ""
 	}
-	return b.assumed + " has no quantity that is read, and the products are worth " + string(appendCents(nil, b.worth)) +
-		" where " + key + " says " + string(appendCents(nil, least))
+	return b.assumed + " has no quantity that is read, and the products are worth " + formatCents(b.worth) +
+		" where " + key + " says " + formatCents(least)
 }
 
 // unpriced has the order's own sum sent without items. One that has none is
@@ -130,14 +130,12 @@ func (b *build) product(v segment.Value, i int) (priceless bool, fault string) {
 		b.assumed = p.name(v, i)
 	}
 	item := b.items + 1
-	b.buf = appendCents(b.buf, worth.cents)
 	if worth.line {
-		b.addItem(&p.subTotal, item)
+		b.addItem(&p.subTotal, item, formatCents(worth.cents))
 	} else {
-		b.addItem(&p.price, item)
+		b.addItem(&p.price, item, formatCents(worth.cents))
 	}
-	b.buf = strconv.AppendInt(b.buf, worth.quantity, 10)
-	b.addItem(&p.quantity, item)
+	b.addItem(&p.quantity, item, strconv.FormatInt(worth.quantity, 10))
 	b.items = item
 	b.worth += worth.total
 	for j := range p.others {
@@ -160,9 +158,10 @@ func (b *build) other(s *productStep, item int, v segment.Value) (fault string) 
 		if !n.found {
 			continue
 		}
-		if fault := b.appendNumber(&s.step, n, strings.Join(path, ".")); fault == "" {
-			b.addItem(s, item)
-		} else if payout[s.name] {
+		text, fault := b.numberText(&s.step, n, strings.Join(path, "."))
+		if fault == "" {
+			b.addItem(s, item, text)
+		} else if s.has(payout) {
 			return fault
 		} else {
 			b.note(NoteUnusable, s.name)

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"strings"
 
-	"github.com/impactsync/impactsync/impactapi"
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
@@ -64,41 +63,6 @@ func shortOrderID(id string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// OrderKey gives what makes a conversion unique to impact.com beside the
-// program: the event type and the order. It is false for a message that
-// becomes no conversion, and for an order that cannot be told from others.
-// Values that a custom mapping takes from the state are not seen.
-func (m *Mapper) OrderKey(msg *segment.Message) (eventType, orderID string, ok bool) {
-	kind := m.Route(msg).Kind
-	if !isConversion(kind) {
-		return "", "", false
-	}
-	b := m.newBuild(msg, Person{})
-	defer b.release()
-	b.kind, b.os = kind, systemOf(msg)
-	b.identity = msg.Identity()
-	b.on = impactapi.Conversions
-	for i := range m.conversions {
-		switch m.conversions[i].name {
-		case "EventTypeId", "EventTypeCode", "OrderId":
-			b.step(&m.conversions[i])
-		}
-	}
-	if b.refusal != nil {
-		return "", "", false
-	}
-	key := b.values()
-	eventType, ok = key.Get("EventTypeId")
-	if !ok {
-		eventType, _ = key.Get("EventTypeCode")
-		if known := m.names.lookup(eventType).name; known != "" {
-			eventType = known // in whatever case it came
-		}
-	}
-	orderID, ok = key.Get("OrderId")
-	return eventType, orderID, ok
-}
-
 // sum is one of the sums that an order may state of itself.
 type sum struct {
 	key  string
@@ -121,7 +85,7 @@ func (m *Mapper) carriesMoney(msg *segment.Message) bool {
 		return true
 	}
 	for i := range m.conversions {
-		if s := &m.conversions[i]; s.custom != nil && s.orderTotal && !s.removed && present(msg.Lookup(s.custom.path)) {
+		if s := &m.conversions[i]; s.custom != nil && s.has(orderTotal) && !s.removed && present(msg.Lookup(s.custom.path)) {
 			return true
 		}
 	}
@@ -178,8 +142,7 @@ func (b *build) amount(s *step) {
 	case found && cents < 0:
 		b.refuse("parameter", "Amount is negative")
 	case found:
-		b.buf = appendCents(b.buf, cents)
-		b.added(s)
+		b.add(s, formatCents(cents))
 	case b.leftOut != "":
 		b.refuse("parameter", b.leftOut+"; and the order has no sum of its own to send instead")
 	}
@@ -217,7 +180,7 @@ func (b *build) contradicted(zero *sum, others []*sum) string {
 	defer func() { b.marks = marks }()
 	for _, s := range others {
 		if cents, found, fault := b.netSum(s); found && fault == "" && cents > 0 {
-			return zero.key + " is 0, but " + s.key + " is " + string(appendCents(nil, cents))
+			return zero.key + " is 0, but " + s.key + " is " + formatCents(cents)
 		}
 	}
 	return ""

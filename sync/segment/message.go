@@ -3,6 +3,7 @@ package segment
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"strings"
 	"sync"
 	"time"
 
@@ -87,6 +88,22 @@ func (m *Message) readIdentity() Identity {
 		}
 	}
 	return id
+}
+
+// EmailHash is the SHA-1 of the person's address, else a SHA-256 that the
+// message holds in its place, which impact.com takes of conversions only.
+func (m *Message) EmailHash() string {
+	if hash := m.Identity().EmailSHA1; hash != "" {
+		return hash
+	}
+	const sha256Digits = 64
+	for _, path := range emailPaths {
+		text, _ := m.Lookup(path).Str()
+		if text = strings.TrimSpace(text); len(text) == sha256Digits && isHex(text) {
+			return strings.ToLower(text)
+		}
+	}
+	return ""
 }
 
 var emailPaths = [...]Path{
