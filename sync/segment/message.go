@@ -25,7 +25,6 @@ type Message struct {
 
 	parser fastjson.Parser
 	root   *fastjson.Value
-	top    [fieldOther]*fastjson.Value
 
 	identity Identity
 	at       time.Time // the effective one
@@ -113,19 +112,9 @@ var emailPaths = [...]Path{
 // Root is the message as a whole.
 func (m *Message) Root() Value { return Value{m.root} }
 
-// Get gives the value of a top-level key.
-func (m *Message) Get(key string) Value {
-	if f := fieldOf(key); f != fieldOther {
-		return Value{m.top[f]}
-	}
-	return m.Root().Get(key)
-}
+// Get returns the value of a top-level key.
+func (m *Message) Get(key string) Value { return m.Root().Get(key) }
 
 // Lookup finds the value at a path. It costs some nanoseconds per key of the
 // objects on the way and never allocates.
-func (m *Message) Lookup(p Path) Value {
-	if p.root != fieldOther {
-		return Value{m.top[p.root]}.At(p.keys)
-	}
-	return Value{m.root}.At(p.keys)
-}
+func (m *Message) Lookup(p Path) Value { return m.Root().At(p.keys) }
