@@ -44,7 +44,7 @@ type build struct {
 
 	items        int
 	worth        int64  // of all items, in hundredths
-	marks        []mark // the currencies beside amounts
+	marks        []mark // the currencies beside the amounts that are sent
 	leftOut      string // why the order's sum goes instead of its items
 	assumed      string // the first product whose quantity was taken to be 1
 	money        bool
@@ -126,12 +126,12 @@ func (b *build) putSource(s *step, src *source) bool {
 	if !n.found {
 		return false
 	}
-	text, fault := b.numberText(s, n, src.path.String())
+	m := s.amount(n, src.path.String())
 	switch {
-	case fault == "":
-		b.add(s, text)
+	case m.fault == "":
+		b.add(s, formatCents(m.cents), m.marks...)
 	case s.has(payout) && b.on == impactapi.Conversions:
-		b.refuse("parameter", s.name+" is not usable: "+fault)
+		b.refuse("parameter", s.name+" is not usable: "+m.fault)
 	default:
 		b.note(NoteUnusable, s.name)
 		return false
@@ -154,17 +154,16 @@ func (b *build) numberAt(src *source) number {
 	return numberIn(text, b.mapper.settings.DecimalSign)
 }
 
-// numberText writes a number as a parameter's type wants it, or says why it
-// cannot.
-func (b *build) numberText(s *step, n number, where string) (text, fault string) {
+// amount reads a number as the parameter's type wants it.
+func (s *step) amount(n number, where string) money {
 	if s.kind == impactapi.Decimal { // a measure or a share, no money
 		n = n.asMeasure()
 	}
-	cents, fault := b.cents(n, where)
-	if fault == "" && s.kind == impactapi.Money && cents < 0 {
-		fault = where + " " + quote(n.plain) + " is negative"
+	m := n.asMoney(where)
+	if m.cents < 0 && s.kind == impactapi.Money {
+		m.fault = where + " " + quote(n.plain) + " is negative"
 	}
-	return formatCents(cents), fault
+	return m
 }
 
 // put adds a parameter if the text can be one.
@@ -234,9 +233,10 @@ func (b *build) usable(name, text string) bool {
 	return segment.UsableID(text)
 }
 
-// add adds a parameter.
-func (b *build) add(s *step, value string) {
+// add adds a parameter, of an amount with the currencies beside it.
+func (b *build) add(s *step, value string, marks ...mark) {
 	b.params.Add(s.name, value)
+	b.marks = append(b.marks, marks...)
 	b.money = b.money || s.kind == impactapi.Money
 	b.totalled = b.totalled || s.has(orderTotal)
 	b.typed = b.typed || s.name == "EventTypeId" || s.name == "EventTypeCode"

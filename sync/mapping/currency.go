@@ -83,14 +83,6 @@ var currencySigns = map[string]string{
 	"SFR": "CHF", "SFR.": "CHF", "R": "ZAR", "RM": "MYR", "RP": "IDR", "RP.": "IDR", "S/": "PEN", "S/.": "PEN",
 }
 
-// marked remembers the currency beside an amount, for the check against the
-// order's own.
-func (b *build) marked(text, where string) {
-	if text != "" {
-		b.marks = append(b.marks, mark{text: text, where: where})
-	}
-}
-
 var pathCurrency = segment.MustPath("properties.currency")
 
 // currency adds CurrencyCode where there is money: the order's own, else the

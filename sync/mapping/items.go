@@ -82,10 +82,7 @@ func (b *build) unpriced(fault string) {
 
 // hasWorth reports whether the order's own sum is over 0.
 func (b *build) hasWorth() bool {
-	marks := b.marks
-	cents, _, _ := b.orderAmount()
-	b.marks = marks
-	return cents > 0
+	return b.orderAmount().positive()
 }
 
 // leaveOut refuses an order with unusable items, or has its own sum sent
@@ -158,11 +155,11 @@ func (b *build) other(s *productStep, item int, v segment.Value) (fault string) 
 		if !n.found {
 			continue
 		}
-		text, fault := b.numberText(&s.step, n, strings.Join(path, "."))
-		if fault == "" {
-			b.addItem(s, item, text)
+		m := s.amount(n, strings.Join(path, "."))
+		if m.fault == "" {
+			b.addItem(s, item, formatCents(m.cents), m.marks...)
 		} else if s.has(payout) {
-			return fault
+			return m.fault
 		} else {
 			b.note(NoteUnusable, s.name)
 		}
@@ -200,17 +197,16 @@ func (b *build) worthOf(v segment.Value, i int) (w itemWorth, fault string) {
 	}
 	n := b.mapper.numberOf(value)
 	where := strings.Join(path, ".")
-	if w.cents, fault = b.cents(n, where); fault != "" {
-		return w, fault
+	m := p.price.amount(n, where)
+	if m.fault != "" {
+		return w, m.fault
 	}
-	if w.cents < 0 {
-		return w, where + " " + quote(n.plain) + " is negative"
-	}
+	w.cents = m.cents
 	if n.mark != "" {
-		b.marks[len(b.marks)-1].where = where + " of " + p.name(v, i)
+		b.marks = append(b.marks, mark{n.mark, where + " of " + p.name(v, i)})
 	}
 	if code := strings.TrimSpace(textOf(v.Get("currency"))); code != "" {
-		b.marked(code, "currency of "+p.name(v, i))
+		b.marks = append(b.marks, mark{code, "currency of " + p.name(v, i)})
 	}
 	return b.times(w, n.plain, v)
 }

@@ -67,12 +67,12 @@ func TestOneOrderTotal(t *testing.T) {
 		`"worth":null,"net":"","revenue":70`: "Amount=70.00",
 	} {
 		r, err := order(t, s, `{"order_id":"o",`+properties+`}`)
-		require.Equal(t, want, money(r, err), properties)
+		require.Equal(t, want, moneyIn(r, err), properties)
 	}
 	require.EqualValues(t, 500, newMapper(t, s).Prepare(decode(t, orderLine(`"order_id":"o","net":5,"revenue":7`))).Amount)
 	s.CustomParameterMapping = map[string]string{"Amount": "properties.price"}
 	r, err := order(t, s, `{"order_id":"o","price":5}`)
-	require.Equal(t, "Amount=5.00", money(r, err), "a mapped sum is no product")
+	require.Equal(t, "Amount=5.00", moneyIn(r, err), "a mapped sum is no product")
 }
 
 func TestNamesInAnyCaseAndDefaultsTakenAway(t *testing.T) {

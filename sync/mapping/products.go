@@ -129,8 +129,8 @@ func (b *build) putItem(s *productStep, item int, text string) bool {
 	return true
 }
 
-func (b *build) addItem(s *productStep, item int, value string) {
-	b.add(&s.step, value)
+func (b *build) addItem(s *productStep, item int, value string, marks ...mark) {
+	b.add(&s.step, value, marks...)
 	b.numberItem(item)
 }
 
