@@ -104,19 +104,19 @@ type DB struct {
 	mu sync.Mutex // held for a whole write transaction
 	caches
 
-	run      int64 // 0 outside a run
-	seq      int64 // of the run's last attempt
-	latest   int64 // what the clock showed at most, in this and earlier runs
-	restored int64 // when the file was restored; 0: never
-	beat     int64 // the last heartbeat of the run
-	version  int64 // of the file, as SQLite counts other processes' writes
-	keyPart  int64 // of the recent keys, which moves next
-	hashKey  []byte
-	barred   atomic.Pointer[barred]
-	trusted  func(id string) bool // of the run, as the following
-	guards   Guards
-	refuses  func(DueEvent) bool
-	feeds    func(source, key string) bool
+	run         int64 // 0 outside a run
+	seq         int64 // of the run's last attempt
+	latest      int64 // what the clock showed at most, in this and earlier runs
+	restored    int64 // when the file was restored; 0: never
+	beat        int64 // the last heartbeat of the run
+	version     int64 // of the file, as SQLite counts other processes' writes
+	keyPart     int64 // of the recent keys, which moves next
+	hashKey     []byte
+	barred      atomic.Pointer[barred]
+	trusted     func(id string) bool // of the run, as the following
+	guards      Guards
+	maxEventAge time.Duration // older events are not sent; 0: all are
+	feeds       func(source, key string) bool
 }
 
 // caches are what is remembered of the file. A transaction that is rolled back

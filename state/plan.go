@@ -150,25 +150,60 @@ const (
 	dueFrom    = ` FROM deliveries d LEFT JOIN profiles p ON p.id = d.profile_id`
 )
 
-// EachDue calls fn for every event that a run would send, in no order. The
-// payload is valid until fn returns.
-func (d *DB) EachDue(ctx context.Context, of Part, fn func(DueEvent) error) error {
+// RefusedEvents is how many due events of one kind our own rules refuse, for one
+// reason.
+type RefusedEvents struct {
+	Kind   Kind
+	TooOld bool   // they are older than is sent
+	Reason string // otherwise
+	Count  int64
+}
+
+// OwnRefusals counts the due events that our own rules refuse, but for those that
+// [DB.EachUnsure] reads.
+func (d *DB) OwnRefusals(ctx context.Context, of Part) (all []RefusedEvents, err error) {
+	people, err := of.among()
+	if err != nil {
+		return nil, err
+	}
+	return all, d.view(ctx, func(v *view) error {
+		for _, kind := range of.kinds() {
+			err := v.each(`SELECT event_at < ?3, CASE WHEN event_at < ?3 THEN '' ELSE own_refusal END, count(*) FROM deliveries
+				WHERE `+open+` AND `+ofPart+` AND kind = ?2 AND (event_at < ?3 OR own_refusal IS NOT NULL AND NOT unsure) GROUP BY 1, 2`,
+				[]any{people, kind, d.tooOld(d.now().UnixNano())}, func(rows *sql.Rows) error {
+					r := RefusedEvents{Kind: kind}
+					err := rows.Scan(&r.TooOld, &r.Reason, &r.Count)
+					all = append(all, r)
+					return err
+				})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// EachUnsure calls fn, in no order, for every due event of which only the person
+// says whether our own rules refuse it. The payload is valid until fn returns.
+func (d *DB) EachUnsure(ctx context.Context, of Part, fn func(DueEvent) error) error {
 	people, err := of.among()
 	if err != nil {
 		return err
 	}
 	return d.view(ctx, func(v *view) error {
 		for _, kind := range of.kinds() {
-			err := v.each(`SELECT `+dueColumns+dueFrom+` WHERE `+open+` AND `+ofPart+` AND kind = ?2`, []any{people, kind}, func(rows *sql.Rows) error {
-				var e DueEvent
-				var at int64
-				var payload sql.RawBytes
-				if err := rows.Scan(&e.Kind, &e.Event, &at, &payload, &e.Profile, &e.ClickID, &e.NewClick, &e.Sure); err != nil {
-					return err
-				}
-				e.At, e.Payload = time.Unix(0, at), payload
-				return fn(e)
-			})
+			err := v.each(`SELECT `+dueColumns+dueFrom+` WHERE `+open+` AND `+ofPart+` AND kind = ?2 AND unsure AND event_at >= ?3`,
+				[]any{people, kind, d.tooOld(d.now().UnixNano())}, func(rows *sql.Rows) error {
+					var e DueEvent
+					var at int64
+					var payload sql.RawBytes
+					if err := rows.Scan(&e.Kind, &e.Event, &at, &payload, &e.Profile, &e.ClickID, &e.NewClick, &e.Sure); err != nil {
+						return err
+					}
+					e.At, e.Payload = time.Unix(0, at), payload
+					return fn(e)
+				})
 			if err != nil {
 				return err
 			}

@@ -107,37 +107,37 @@ func (e *Engine) updates(p state.Plan) int64 {
 	return p.TraitValues
 }
 
-// refusals maps what is due, as a run would, and takes what our own rules refuse
-// off the calls. It costs some microseconds an event.
+// refusals takes what our own rules refuse off the calls: of most events the
+// state knows it, the others are mapped as a run would.
 func (p *pass) refusals(ctx context.Context, of state.Part, r *PlanReport) error {
 	r.Refusals = map[string]int64{}
+	known, err := p.State.OwnRefusals(ctx, of)
+	if err != nil {
+		return err
+	}
+	for _, k := range known {
+		if k.TooOld {
+			k.Reason = errTooOld.Error()
+		}
+		r.refusedEvents(k.Kind, k.Reason, k.Count)
+	}
 	dec := segment.Decoder{Placeholders: p.Mapper.Placeholders()}
-	err := p.State.EachDue(ctx, of, func(e state.DueEvent) error {
-		req, err := p.request(ctx, &dec, claimOf(e))
-		if err == nil {
-			if q, ok := p.question(ctx, &dec, claimOf(e), req); ok {
-				q.Release()
-				r.InstallCalls++
-			}
+	err = p.State.EachUnsure(ctx, of, func(e state.DueEvent) error {
+		why, asks, err := p.try(ctx, &dec, claimOf(e))
+		if asks {
+			r.InstallCalls++
 		}
-		why, err := reason(req, err)
-		if err != nil || why == "" {
-			return err
+		if err == nil && why != "" {
+			r.refusedEvents(e.Kind, why, 1)
 		}
-		r.refused(why, 1)
-		if e.Kind == state.Conversion {
-			r.Conversions--
-		} else {
-			r.PageLoads--
-		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return err
 	}
 	something := []state.ClaimedValue{{Key: "trait", At: p.now()}} // here the person matters, not what is said of them
 	return p.State.EachOddlyNamed(ctx, of, func(who state.DuePerson) error {
-		why, err := reason(p.request(ctx, nil, state.Claim{Kind: state.TraitUpdate, Person: who.Person, Values: something}))
+		why, _, err := p.try(ctx, nil, state.Claim{Kind: state.TraitUpdate, Person: who.Person, Values: something})
 		if err != nil || why == "" {
 			return err
 		}
@@ -149,6 +149,15 @@ func (p *pass) refusals(ctx context.Context, of state.Part, r *PlanReport) error
 		r.refused(why, who.Values)
 		return nil
 	})
+}
+
+func (r *PlanReport) refusedEvents(kind state.Kind, why string, n int64) {
+	if kind == state.Conversion {
+		r.Conversions -= n
+	} else {
+		r.PageLoads -= n
+	}
+	r.refused(why, n)
 }
 
 // mostReasons bounds the reasons that a plan tells apart: some name a value, so
