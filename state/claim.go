@@ -154,25 +154,6 @@ func (c *claiming) take(profile int64) bool {
 	return true
 }
 
-const selectDue = `SELECT d.id, d.status, d.kind, d.profile_id, d.event, d.event_at, coalesce(d.payload, ''), d.attempts, d.doubt, d.has_click,
-	coalesce(p.click_id, ''), coalesce(p.click_at, 0), coalesce(p.click_sure, 0), CASE d.status WHEN 1 THEN d.event_at ELSE d.next_attempt_at END, ` + waits + `
-	FROM deliveries d LEFT JOIN profiles p ON p.id = d.profile_id `
-
-// A conversion waits until no earlier page load of its person is open, because
-// impact.com attributes it by them.
-const waits = `d.kind = 'conversion' AND d.created_at >= ?4 AND EXISTS (SELECT 1 FROM deliveries o
-	WHERE o.profile_id = d.profile_id AND o.status IN (1, 2, 3, 5) AND o.kind = 'page_load' AND o.event_at <= d.event_at)`
-
-// The first of these goes along deliveries_next, the others along
-// deliveries_due, each from a position on: an OR of both would sort the whole
-// queue. SQLite uses a partial index only where its condition stands in the query
-// word for word, hence the "status > 0".
-var dueEvents = [...]string{
-	selectDue + `WHERE d.status IN (3, 5) AND d.next_attempt_at <= ?3 AND d.kind = ?1 AND d.has_click = ?2 AND (d.next_attempt_at, d.id) > (?5, ?6) ORDER BY d.next_attempt_at, d.id`,
-	selectDue + `WHERE d.kind = ?1 AND d.status = 1 AND d.status > 0 AND d.has_click = ?2 AND ?3 > 0 AND (d.event_at, d.id) > (?5, ?6) ORDER BY d.event_at, d.id`,
-	selectDue + `WHERE d.kind = ?1 AND d.status = 1 AND d.status > 0 AND d.has_click = ?2 AND ?3 > 0 AND (d.event_at, d.id) > (?5, ?6) ORDER BY d.event_at DESC, d.id DESC`,
-}
-
 const (
 	retries = iota // of dueEvents
 	untried
@@ -212,28 +193,6 @@ type queue struct {
 type position struct{ at, id int64 }
 
 var oldest = position{at: math.MinInt64}
-
-type deliveryRow struct {
-	id       int64
-	status   int
-	kind     Kind
-	profile  int64
-	event    string
-	at       int64
-	payload  string
-	attempts int
-	doubt    bool
-	hasClick bool
-	clickID  string
-	clickAt  int64
-	sure     bool
-	place    int64 // in its queue
-	waits    bool  // for the person's page loads
-}
-
-func (r *deliveryRow) dest() []any {
-	return []any{&r.id, &r.status, &r.kind, &r.profile, &r.event, &r.at, &r.payload, &r.attempts, &r.doubt, &r.hasClick, &r.clickID, &r.clickAt, &r.sure, &r.place, &r.waits}
-}
 
 func (c *claiming) events(kind Kind, click bool, n int) error {
 	return c.steps(kind, n, func(query, most int) (int, error) {
@@ -317,8 +276,5 @@ func (c *claiming) event(r deliveryRow) error {
 		claim.ClickID, claim.NewClick, claim.Sure = r.clickID, r.clickID != "" && r.clickAt == r.at, r.sure // impact.com wants the event after the click
 	}
 	c.claims = append(c.claims, claim)
-	c.count(scopeOf(r.kind), statusNames[r.status], -1)
-	c.count(scopeOf(r.kind), statusNames[statusInFlight], 1)
-	_, err := c.exec(`UPDATE deliveries SET status = 2, doubt = 1, attempt = ?, attempts = attempts + 1 WHERE id = ?`, c.d.seq, r.id)
-	return err
+	return c.claimEvent(&r, c.d.seq)
 }
