@@ -253,7 +253,7 @@ func (b *build) times(w itemWorth, price string, v segment.Value) (itemWorth, st
 	return w, ""
 }
 
-// multiply gives hundredths, half up.
+// multiply returns hundredths, half up.
 func multiply(cents, quantity float64) (int64, bool) {
 	product := math.Round(cents * quantity)
 	if !(product >= 0 && product < 1e17) {

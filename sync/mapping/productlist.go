@@ -138,7 +138,7 @@ func (p *products) priced(v segment.Value) bool {
 	return false
 }
 
-// productsByKey gives the objects and lists in an object, and how many other
+// productsByKey returns the objects and lists in an object, and how many other
 // values it has.
 func productsByKey(v segment.Value) (some []segment.Value, others int) {
 	v.Each(func(_ string, value segment.Value) {

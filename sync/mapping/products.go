@@ -64,7 +64,7 @@ func (p *products) prepare(customs map[string]string) error {
 	return errors.Join(problems...)
 }
 
-// productPath checks a line of customMappingForProducts and gives the
+// productPath checks a line of customMappingForProducts and returns the
 // parameter's documented spelling. An empty path, which takes the parameter
 // away, has no keys.
 func productPath(name, path string) (canonical string, keys []string, err error) {
