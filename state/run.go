@@ -35,7 +35,7 @@ func (d *DB) BeginRun(ctx context.Context, info RunInfo) (run int64, err error) 
 		if err := errors.Join(t.loadTraits(), t.checkHashKey()); err != nil {
 			return err
 		}
-		if _, err := t.exec(`UPDATE runs SET ended_at = heartbeat_at, note = 'the process ended without a word' WHERE ended_at IS NULL`); err != nil {
+		if _, err := t.exec(`UPDATE runs SET ended_at = heartbeat_at, note = 'the process exited before finishing' WHERE ended_at IS NULL`); err != nil {
 			return err
 		}
 		if _, err := t.get(`SELECT coalesce(max(started_at), 0) FROM runs WHERE kind = ?`, []any{restoreKind}, &d.restored); err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/impactsync/impactsync/impactapi"
 	"github.com/impactsync/impactsync/state"
+	"github.com/impactsync/impactsync/state/rules"
 	"github.com/impactsync/impactsync/sync/mapping"
 	"github.com/impactsync/impactsync/sync/source"
 )
@@ -31,10 +32,9 @@ type Config struct {
 	Progress Progress
 	Version  string
 
-	// Guards are the limits of the guard.
+	// Guards are the limits of the guard, and the rules of traits as far as they
+	// are known before the inputs are listed.
 	Guards state.Guards
-	// Authority answers for a trait key; nil means none.
-	Authority func(key string) state.Authority
 
 	AppInstall         bool          // ask the tracking host which click an app install came from
 	MaxEventAge        time.Duration // older events are counted, not sent
@@ -82,9 +82,6 @@ func New(c Config) (*Engine, error) {
 	}
 	if c.FirstRetry <= 0 {
 		c.FirstRetry = 5 * time.Second
-	}
-	if c.Authority == nil {
-		c.Authority = func(string) state.Authority { return "" }
 	}
 	if c.Point == nil {
 		c.Point = func(string) {}
@@ -157,6 +154,7 @@ type pass struct {
 	interrupted bool
 	limits      limits
 	listing     *state.Listing // of the logs that are to be read
+	rules       rules.Table    // of traits
 
 	messages        int64 // that were read
 	users, visitors frequent

@@ -73,7 +73,7 @@ func (r *reader) change(rec *source.Record) {
 		Line: rec.Line, Person: state.Person(c.Identity), SeenAt: at,
 		Change: &state.Change{
 			Trait: state.TraitInfo{
-				Key: c.Key, Name: segment.Redact(segment.CleanText(c.Name)), Class: traitClass(c.Class), SpaceID: c.SpaceID, ComputationID: c.ComputationID, Authority: r.Authority(c.Key),
+				Key: c.Key, Name: segment.Redact(segment.CleanText(c.Name)), Class: traitClass(c.Class), SpaceID: c.SpaceID, ComputationID: c.ComputationID, Authority: r.rules.Of(c.Key).Authority,
 			},
 			Value: c.Value, Cleared: c.State == segment.ValueCleared, At: at, ReceivedAt: c.ReceivedAt, MessageID: segment.Redact(c.MessageID),
 		},

@@ -104,7 +104,7 @@ func TestNamesInAnyCaseAndDefaultsTakenAway(t *testing.T) {
 	for _, want := range []string{
 		"OrderId cannot be left out", "CurrencyCode cannot be left out", "OrderPromoCode is mapped under two of its names", "names all products",
 		"ItemQuantity cannot be left out", "ItemSku is mapped twice",
-		`unusableItems: "drop" is none of refuse, amount`, `orderDiscount: "yes"`, `missingOrderId: "-"`, `decimalSign: ","`,
+		`unusableItems: "drop" is not one of refuse, amount`, `orderDiscount: "yes"`, `missingOrderId: "-"`, `decimalSign: ","`,
 	} {
 		require.ErrorContains(t, err, want)
 	}

@@ -136,7 +136,7 @@ func (s Settings) check() error {
 		{"decimalSign", s.DecimalSign, []string{SignAuto, SignPoint, SignComma}},
 	} {
 		if !slices.Contains(word.of, word.word) {
-			fail(word.key, "%q is none of %s", word.word, strings.Join(word.of, ", "))
+			fail(word.key, "%q is not one of %s", word.word, strings.Join(word.of, ", "))
 		}
 	}
 	problems = append(problems, s.checkNames()...)
