@@ -36,13 +36,10 @@ var rooms = map[string][]string{
 	"sync/limit":               {"state", "impactapi"},
 	"sync":                     {"state", "impactapi", "sync/segment", "sync/mapping", "sync/source", "sync/limit"},
 	"cmd/internal/config":      {"impactapi", "sync/segment", "sync/mapping"},
-	"cmd/internal/shopdata":    {},
 	"cmd/internal/progress":    {"sync"},
 	"cmd/internal/telemetry":   {"state", "sync"},
 	"cmd/internal/house":       {},
 	"cmd/internal/histories":   {},
-	"cmd/shopgen":              {"cmd/internal/shopdata"},
-	"cmd/bench":                {"cmd/internal/shopdata"},
 	"cmd/impactsync":           {"..."},
 }
 
