@@ -53,7 +53,6 @@ var owners = map[string][]string{
 	"github.com/mattn/go-sqlite3":         {"state"},
 	"github.com/pressly/goose":            {"state"},
 	"github.com/gofrs/flock":              {"state"},
-	"github.com/cenkalti/backoff":         {"impactapi"},
 	"github.com/robfig/cron":              {"sync/daemon", "cmd/internal/config"}, // config checks the schedule's text
 	"github.com/spf13/cobra":              {"cmd/impactsync"},
 	"github.com/goccy/go-yaml":            {"cmd/internal/config"},
