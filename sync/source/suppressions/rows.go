@@ -1,11 +1,11 @@
 package suppressions
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/impactsync/impactsync/sync/segment"
@@ -18,15 +18,15 @@ func csv(r io.Reader, h table.Header, ids table.IDs, fn func(segment.Identity) e
 	t := table.NewReader(bucket.NewWindow(r, longestLine, false), h, longestLine)
 	var all rows
 	for {
-		skipped, err := t.Next()
+		row, err := t.Next()
 		if errors.Is(err, io.EOF) {
 			return all.end()
 		}
-		if err == nil && skipped == "" {
-			err = all.row(t.Fields, ids, fn)
+		if err == nil && row.Skipped == "" {
+			err = all.row(row.Fields, ids, fn)
 		}
 		if err != nil {
-			return fmt.Errorf("line %d: %w", t.Line(), err)
+			return fmt.Errorf("line %d: %w", row.Line, err)
 		}
 	}
 }
@@ -47,15 +47,15 @@ func parquet(r *bucket.Reader, at io.ReaderAt, size int64, fn func(segment.Ident
 	}
 	var all rows
 	for {
-		err := t.Next()
+		row, err := t.Next()
 		if errors.Is(err, io.EOF) {
 			return all.end()
 		}
 		if err != nil {
 			return r.Damaged(err)
 		}
-		if err := all.row(t.Fields, ids, fn); err != nil {
-			return fmt.Errorf("row %d: %w", t.Line(), err)
+		if err := all.row(row.Fields, ids, fn); err != nil {
+			return fmt.Errorf("row %d: %w", row.Line, err)
 		}
 	}
 }
@@ -72,12 +72,12 @@ func (r *rows) end() error {
 }
 
 // row gives whom a row names.
-func (r *rows) row(fields [][]byte, ids table.IDs, fn func(segment.Identity) error) error {
-	r.filled = r.filled || slices.ContainsFunc(fields, func(field []byte) bool { return len(bytes.TrimSpace(field)) > 0 })
+func (r *rows) row(fields []string, ids table.IDs, fn func(segment.Identity) error) error {
+	r.filled = r.filled || slices.ContainsFunc(fields, func(field string) bool { return strings.TrimSpace(field) != "" })
 	var texts [3][]string
 	for i, columns := range [...][]int{ids.Users, ids.Anons, ids.Emails} {
 		for _, column := range columns {
-			id := string(bytes.TrimSpace(fields[column]))
+			id := strings.TrimSpace(fields[column])
 			if !utf8.ValidString(id) {
 				return segment.ErrInvalidUTF8
 			}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
+	"strings"
 )
 
 // ErrSQLTable says that a file is what a SQL client shows on a screen.
@@ -49,23 +51,9 @@ func isRule(line []byte) bool {
 }
 
 // isFooter reports whether a line is the count below a SQL client's result:
-// "(2 rows)", "2 rows selected."
-func isFooter(line []byte) bool {
-	if len(line) < 5 || len(line) > 60 || line[0] != '(' && (line[0] < '0' || line[0] > '9') {
-		return false
-	}
-	if last := line[len(line)-1]; last != ')' && last != '.' && last != 'd' && last != 't' && last != 's' && last != 'w' {
-		return false
-	}
-	rest := bytes.TrimLeft(bytes.TrimPrefix(line, []byte("(")), "0123456789,")
-	rest, ok := bytes.CutPrefix(rest, []byte(" row"))
-	if !ok || len(rest) == len(line) {
-		return false
-	}
-	rest, _, _ = bytes.Cut(bytes.TrimPrefix(rest, []byte("s")), []byte(" ("))
-	switch string(rest) {
-	case "", ")", ".", " selected.", " selected", " in set", " affected)", " affected":
-		return true
-	}
-	return false
+// "(2 rows)", "2 rows selected.", "2 rows in set (0.00 sec)".
+func isFooter(line string) bool {
+	return strings.Contains(line, " row") && footer(strings.TrimSpace(line))
 }
+
+var footer = regexp.MustCompile(`^\(?[0-9][0-9,]* rows?(\)|\.| selected\.?| in set| affected\)?)?( \(.*)?$`).MatchString

@@ -23,16 +23,16 @@ func read(text string) (ids, skipped []string, err error) {
 	}
 	r := NewReader(bucket.NewWindow(strings.NewReader(text), 1<<20, false), h, 1<<20)
 	for {
-		word, err := r.Next()
+		row, err := r.Next()
 		switch {
 		case errors.Is(err, io.EOF):
 			return ids, skipped, nil
 		case err != nil:
 			return ids, skipped, err
-		case word != "":
-			skipped = append(skipped, word)
+		case row.Skipped != "":
+			skipped = append(skipped, row.Skipped)
 		default:
-			ids = append(ids, string(r.Fields[columns.Users[0]]))
+			ids = append(ids, row.Fields[columns.Users[0]])
 		}
 	}
 }
