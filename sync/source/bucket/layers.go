@@ -58,7 +58,7 @@ func (r *Reader) detect() error {
 			r.decoded = asUTF8(buffered)
 			return nil
 		case layer > 0 && (f == formatParquet || f == formatZip):
-			return unsupported(f.String() + " that is packed once more", "upload it as it is")
+			return unsupported(f.String()+" that is packed once more", "upload it as it is")
 		case f == formatParquet:
 			return nil // see [Reader.Parquet]
 		}

@@ -74,7 +74,9 @@ func (b *Bucket) stored(ctx context.Context, o source.Object, offset, length int
 // tell, never its name or its metadata: Segment's files carry
 // Content-Encoding: gzip, which some clients undo and some do not. What is not
 // read is [ErrUnsupported]; for Parquet see [Reader.Parquet].
-func (b *Bucket) Open(ctx context.Context, o source.Object) (*Reader, error) { return b.open(ctx, o, -1) }
+func (b *Bucket) Open(ctx context.Context, o source.Object) (*Reader, error) {
+	return b.open(ctx, o, -1)
+}
 
 // OpenStart opens an object to read only what its first bytes hold. size is
 // counted before decoding.
