@@ -95,7 +95,7 @@ func (t *tx) againstSuppressions() (string, error) {
 		if _, err := t.get(more, nil, &n); err != nil {
 			return "", err
 		}
-		if q.base += n; !q.limit.exceeded(q.fresh, q.base) {
+		if q.base += n; !q.limit.Exceeded(q.fresh, q.base) {
 			return "", nil
 		}
 	}

@@ -84,7 +84,7 @@ func (a *app) doctor(ctx context.Context) error {
 	for _, f := range d.findings {
 		if f.Result == "FAIL" {
 			bad++
-			code = firstOf(code, f.code)
+			code = impactsync.FirstExit(code, f.code)
 		}
 	}
 	if bad == 0 {
@@ -143,7 +143,7 @@ func (d *doctor) checkEvents() {
 func (d *doctor) checkSources(ctx context.Context) {
 	for _, s := range d.config.Sources {
 		check := "source " + s.Name
-		w := &wiring{config: d.config, rules: newRules(d.config)}
+		w := &wiring{config: d.config}
 		feed, err := w.open(ctx, s)
 		if err != nil {
 			code := usageExit
