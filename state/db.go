@@ -245,7 +245,7 @@ func prepareFile(ctx context.Context, o Options) error {
 	case info.IsDir():
 		return fmt.Errorf("%w: %s is a folder; state.path names a file", ErrUnusable, o.Path)
 	case info.Size() == 0 && !inTheMaking(o.Path):
-		return fmt.Errorf("%w: %s is empty: what it held is lost; restore a backup, or delete the file to start over, which tells everybody again", ErrUnusable, o.Path)
+		return fmt.Errorf("%w: %s is empty: what it held is lost; restore a backup, or delete the file to start over, which sends everybody again", ErrUnusable, o.Path)
 	case o.ReadOnly && inTheMaking(o.Path):
 		return fmt.Errorf("%w at %s: a first run was cut short while it made the file, or makes it just now; the next run goes on", ErrMissing, o.Path)
 	case o.ReadOnly:
