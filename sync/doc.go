@@ -11,9 +11,9 @@
 //	report    count, and choose the exit code
 //
 // Data moves in one order: source -> segment -> mapping -> state -> segment ->
-// mapping -> impactapi.
-// Nothing is sent before everything is read, because a conversion is attributed
-// by the page loads before it and the newest value of a trait must win.
+// mapping -> impactapi. Nothing is sent before everything is read, because a
+// conversion is attributed by the page loads before it, and because the newest
+// value of a trait must win.
 //
 // Workers send; one goroutine, the caller's, is the only one that writes the
 // state while they do.
