@@ -80,7 +80,7 @@ func checkForget(key []byte, undo, mayReturn bool) error {
 	case len(key) == 0 && undo:
 		return usage(make, "--undo needs the hash key that the person was forgotten with")
 	case len(key) == 0 && !mayReturn:
-		return usage(make, "no hash key is configured: nothing would keep the person out (--may-return removes them all the same)")
+		return usage(make, "no hash key is configured: nothing would keep the person out (--may-return removes them anyway)")
 	case len(key) > 0 && mayReturn:
 		return usage("", "--may-return is for configurations without a hash key")
 	}
