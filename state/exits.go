@@ -208,7 +208,7 @@ func (e *exits) end(held bool) error {
 	if err != nil || !held {
 		return err
 	}
-	return e.markHeld(e.trait.id, Exits)
+	return e.tx.hold(e.trait.id, Exits)
 }
 
 func (e *exits) close() {

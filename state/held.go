@@ -4,6 +4,8 @@ import (
 	"database/sql"
 	"errors"
 	"time"
+
+	"github.com/impactsync/impactsync/state/internal/guard"
 )
 
 // HeldSet is what the guard holds back of one trait, or of the conversions, in
@@ -45,19 +47,17 @@ func (v *view) held(now time.Time) ([]HeldSet, error) {
 }
 
 func (v *view) approved(s *HeldSet, now time.Time) error {
-	scope := int64(scopeConversions)
-	switch s.Direction {
-	case NewComputation, Unanswered:
+	if s.Direction == NewComputation || s.Direction == Unanswered {
 		return nil
-	case Suppressions:
-		scope = scopeSuppressions
-	case Exits, Joins:
+	}
+	scope := scopeOfSet(s.Direction)
+	if scope == 0 {
 		if err := v.get(`SELECT id FROM traits WHERE key = ?`, []any{s.Key}, &scope); err != nil {
 			return err
 		}
 	}
 	var held, newest int64
-	return v.get(heldAndApproved(s.Direction), []any{scope, s.Direction, now.UnixNano()}, &held, &newest, &s.Approved)
+	return v.get(heldAndApproved(scope), []any{scope, s.Direction, now.UnixNano()}, &held, &newest, &s.Approved)
 }
 
 // eventText names an event, with its order and money.
@@ -74,7 +74,7 @@ func (v *view) heldSample(s *HeldSet) error {
 			FROM suppressions s LEFT JOIN profiles p ON p.id = s.person
 			WHERE s.held = 1 AND s.person = s.profile_id LIMIT ?`, []any{heldSample}
 	case ConversionBatch:
-		query, args = `SELECT `+eventText+standingConversions+` LIMIT ?`, []any{heldSample}
+		query, args = `SELECT `+eventText+` FROM deliveries WHERE kind = 'conversion' AND status = 6 AND status > 0 AND class = 'conversions' LIMIT ?`, []any{heldSample}
 	case Unanswered:
 		query, args = `SELECT `+eventText+` FROM deliveries WHERE kind = ? AND `+heldUnanswered+` LIMIT ?`, []any{s.Kind, heldSample}
 	}
@@ -90,7 +90,7 @@ func (v *view) heldSample(s *HeldSet) error {
 func wordsOn(sets []HeldSet, key string) (words string) {
 	for _, s := range sets {
 		if s.Key == key {
-			words = joinWords(words, s.Reason)
+			words = guard.Join(words, s.Reason)
 		}
 	}
 	return words

@@ -321,7 +321,7 @@ func (s *storing) doubted(old traitRow) error {
 	next := old
 	next.doubt, next.sent = true, sql.NullString{String: trueText, Valid: true}
 	if next.status == statusSettled {
-		if next = next.moved(); next.status == statusPending && s.guardOf(next.trait).awaits(&next) {
+		if next = next.moved(); next.status == statusPending && awaits(s.guardOf(next.trait), &next) {
 			next.status = statusHeld
 		}
 	}
@@ -353,7 +353,7 @@ func (s *storing) move(old, next traitRow, c *Change) error {
 	}
 	next = next.moved()
 	due := next.status == statusPending
-	if due && (!known || s.guardOf(next.trait).awaits(&next)) {
+	if due && (!known || awaits(s.guardOf(next.trait), &next)) {
 		next.status = statusHeld
 	}
 	s.countMove(old, next)
