@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -33,8 +32,9 @@ func (m *merge) judgeDisplaced() error {
 	return nil
 }
 
-// gone is for a row whose person is not on the list. The guard judges the exits
-// of those who were told.
+// gone is for a row whose person is not on the list. Those who were told leave
+// with the guard's verdict, when all lines are read: a line of several ids may yet
+// absorb a row.
 func (m *merge) gone(r *packedRow) error {
 	switch {
 	case r.newer && m.trait.authority == AuthorityLatest:
@@ -42,7 +42,10 @@ func (m *merge) gone(r *packedRow) error {
 		return nil
 	case r.told:
 		m.verdict.Exits++
-		return m.exits.add(r)
+		if r.leaving && !m.list.riders {
+			return nil
+		}
+		return m.exits.add(r.profile)
 	case !r.hasWanted || m.trait.class == Audience && r.wanted != trueText:
 		return nil
 	}
@@ -57,6 +60,9 @@ func (m *merge) exit(id int64, due int) error {
 	old, err := m.traitRow(m.trait, id)
 	if err != nil || !old.exists {
 		return err // absorbed meanwhile
+	}
+	if old.isExit && (old.status == statusPending || old.status == statusRetryLater || old.status == statusUnknown) {
+		return nil // what was let through is not taken back
 	}
 	if old.status == statusRefused && !old.isWanted() {
 		return nil // the false itself was refused: the same again would be, too
@@ -82,86 +88,21 @@ func (m *merge) exit(id int64, due int) error {
 	return m.put(old, next)
 }
 
-// exits are the people told true who are not on the list. Those with whom
-// nothing else is the matter leave as the merge goes by, since their pages are
-// changed by joins, too; the guard's verdict, which comes last, may still hold
-// them. The others wait for it.
-type exits struct {
-	*merge
-	wait    []int64
-	left    idSpool
-	odd     idSpool
-	leaving idSpool // they count, but what was let through is not taken back
-}
-
-func (e *exits) add(r *packedRow) error {
-	if r.leaving {
-		if !e.list.riders {
-			return nil
-		}
-		return e.leaving.add(r.profile)
-	}
-	if r.wanted != trueText || e.trait.class != Audience || e.list.riders { // a line of several ids may yet absorb a row
-		return e.odd.add(r.profile)
-	}
-	return e.addMember(r.profile)
-}
-
-// addMember is add for one who was wanted.
-func (e *exits) addMember(id int64) error {
-	e.wait = append(e.wait, id)
-	if len(e.wait) < joinChunk {
-		return nil
-	}
-	return e.flush()
-}
-
-// flush makes those leave who wait.
-func (e *exits) flush() error {
-	if len(e.wait) == 0 {
-		return nil
-	}
-	n, err := e.leave(e.wait)
-	if err != nil {
-		return err
-	}
-	spool := &e.left
-	if int(n) < len(e.wait) {
-		spool = &e.odd // those who have left by now are found so
-	}
-	for _, id := range e.wait {
-		if err := spool.add(id); err != nil {
-			return err
-		}
-	}
-	e.wait = e.wait[:0]
-	return nil
-}
-
 // leave is exit for many: in one statement, for those who are members, were
 // told so, and with whom nothing else is the matter.
-func (e *exits) leave(ids []int64) (int64, error) {
-	n, err := e.execFor(`UPDATE OR FAIL trait_values SET status = 1, is_exit = 1, wanted = 0, wanted_at = ?2, origin = ?3, received_at = NULL, message_id = NULL, ordered_at = NULL
-		WHERE trait_id = ?1 AND status = 0 AND wanted = 1 AND delivered = 1 AND doubt = 0 AND profile_id IN (`, ids, e.trait.id, e.at, -e.list.gen)
-	e.countRun("found", n)
-	e.count(e.trait.id, "wanted", -n)
-	e.count(e.trait.id, statusNames[statusSettled], -n)
-	e.count(e.trait.id, statusNames[statusPending], n)
+func (m *merge) leave(ids []int64, due int) (int64, error) {
+	n, err := m.execFor(`UPDATE OR FAIL trait_values SET status = ?4, is_exit = 1, wanted = 0, wanted_at = ?2, origin = ?3, received_at = NULL, message_id = NULL, ordered_at = NULL
+		WHERE trait_id = ?1 AND status = 0 AND wanted = 1 AND delivered = 1 AND doubt = 0 AND profile_id IN (`, ids, m.trait.id, m.at, -m.list.gen, due)
+	m.countRun("found", n)
+	m.count(m.trait.id, "wanted", -n)
+	m.countStatus(m.trait.id, statusSettled, due, n)
 	return n, err
-}
-
-// hold is the verdict on those who have left.
-func (e *exits) hold(ids []int64) error {
-	n, err := e.execFor(`UPDATE OR FAIL trait_values SET status = 6 WHERE trait_id = ?1 AND status = 1 AND profile_id IN (`, ids, e.trait.id)
-	e.count(e.trait.id, statusNames[statusPending], -n)
-	e.count(e.trait.id, statusNames[statusHeld], n)
-	return err
 }
 
 // execFor executes a statement that ends in the ids. FAIL spares SQLite the
 // copies that it keeps to undo one statement: a failure undoes all of the merge.
-func (e *exits) execFor(start string, ids []int64, args ...any) (int64, error) {
-	return e.exec(valuesOf(start, "?", len(ids))+")", append(args, anys(ids)...)...)
+func (m *merge) execFor(start string, ids []int64, args ...any) (int64, error) {
+	return m.exec(valuesOf(start, "?", len(ids))+")", append(args, anys(ids)...)...)
 }
 
 func anys(ids []int64) []any {
@@ -172,34 +113,35 @@ func anys(ids []int64) []any {
 	return all
 }
 
-// uncount takes back the exits of those who were absorbed into a member after
-// all: the verdict is on who really leaves.
-func (e *exits) uncount() error {
-	if len(e.absorbed) == 0 {
+// uncountExits takes back the exits of those who were absorbed into a member
+// after all: the verdict is on who really leaves.
+func (m *merge) uncountExits() error {
+	if len(m.absorbed) == 0 {
 		return nil
 	}
-	count := func(ids []int64) error {
+	return m.exits.each(joinChunk, func(ids []int64) error {
 		var still int64
-		_, err := e.get(valuesOf(`SELECT count(*) FROM trait_values WHERE trait_id = ?1 AND profile_id IN (`, "?", len(ids))+")",
-			append([]any{e.trait.id}, anys(ids)...), &still)
-		e.verdict.Exits -= int64(len(ids)) - still
+		_, err := m.get(valuesOf(`SELECT count(*) FROM trait_values WHERE trait_id = ?1 AND profile_id IN (`, "?", len(ids))+")",
+			append([]any{m.trait.id}, anys(ids)...), &still)
+		m.verdict.Exits -= int64(len(ids)) - still
 		return err
-	}
-	return errors.Join(e.odd.each(joinChunk, count), e.leaving.each(joinChunk, count))
+	})
 }
 
-// end makes the exits due, or held.
-func (e *exits) end(held bool) error {
-	status := statusPending
+// endExits makes the exits due, or held.
+func (m *merge) endExits(held bool) error {
+	due := statusPending
 	if held {
-		status = statusHeld
-		if err := e.left.each(joinChunk, e.hold); err != nil {
-			return err
-		}
+		due = statusHeld
 	}
-	err := e.odd.each(joinChunk, func(ids []int64) error {
+	err := m.exits.each(joinChunk, func(ids []int64) error {
+		if m.trait.class == Audience {
+			if n, err := m.leave(ids, due); err != nil || int(n) == len(ids) {
+				return err
+			}
+		}
 		for _, id := range ids {
-			if err := e.exit(id, status); err != nil {
+			if err := m.exit(id, due); err != nil {
 				return err
 			}
 		}
@@ -208,13 +150,7 @@ func (e *exits) end(held bool) error {
 	if err != nil || !held {
 		return err
 	}
-	return e.tx.hold(e.trait.id, Exits)
-}
-
-func (e *exits) close() {
-	e.left.close()
-	e.odd.close()
-	e.leaving.close()
+	return m.hold(m.trait.id, Exits)
 }
 
 // idSpool remembers profile ids in a file, in order, in 8 bytes each.
