@@ -5,36 +5,45 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 )
 
-// absent is for a row under whose number the list has nobody.
+// absent is for a row under whose number the list has nobody. Its person may yet
+// be on it: under another number, or by a line of several ids that absorbs the
+// row. Then the row waits until all lines are read.
 func (m *merge) absent(r *packedRow) error {
-	if sha := sha256.Sum256([]byte(string(r.kind) + r.key)); profileID(sha) != r.profile {
-		m.displaced = append(m.displaced, *r)
+	if !r.told && !m.isMember(r) {
 		return nil
+	}
+	if sha := sha256.Sum256([]byte(string(r.kind) + r.key)); m.list.riders || profileID(sha) != r.profile {
+		return m.doubtful.add(r.profile)
 	}
 	return m.gone(r)
 }
 
-// judgeDisplaced is for the rows whose people may be on the list under another
-// number.
-func (m *merge) judgeDisplaced() error {
-	for i := range m.displaced {
-		if r := &m.displaced[i]; !m.elsewhere[r.profile] {
-			if err := m.gone(r); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+func (m *merge) isMember(r *packedRow) bool {
+	return r.hasWanted && (m.trait.class != Audience || r.wanted == trueText)
 }
 
-// gone is for a row whose person is not on the list. Those who were told leave
-// with the guard's verdict, when all lines are read: a line of several ids may yet
-// absorb a row.
+// settleDoubtful is for the rows that waited for all lines.
+func (m *merge) settleDoubtful() error {
+	return m.doubtful.each(func(id int64) error {
+		if m.elsewhere[id] {
+			return nil
+		}
+		r, err := m.traitRow(m.trait, id)
+		if err != nil || !r.exists {
+			return err // absorbed meanwhile
+		}
+		return m.gone(&packedRow{profile: id, told: r.told(), wanted: r.wanted.String, hasWanted: r.wanted.Valid, newer: r.order() > m.at})
+	})
+}
+
+// gone is for a row whose person is not on the list. The guard judges the exits
+// of those who were told.
 func (m *merge) gone(r *packedRow) error {
 	switch {
 	case r.newer && m.trait.authority == AuthorityLatest:
@@ -42,123 +51,83 @@ func (m *merge) gone(r *packedRow) error {
 		return nil
 	case r.told:
 		m.verdict.Exits++
-		if r.leaving && !m.list.riders {
-			return nil
+		if !m.isMember(r) {
+			return nil // has left before, and that is not sent yet
 		}
-		return m.exits.add(r.profile)
-	case !r.hasWanted || m.trait.class == Audience && r.wanted != trueText:
-		return nil
+		return m.leave(r.profile)
+	default: // nothing to take back, and nothing for the guard to judge
+		m.dropped++
+		return m.exit(r.profile)
 	}
-	// Never told: nothing to take back, and no business of the guard.
-	m.dropped++
-	return m.exit(r.profile, statusPending)
 }
 
-// exit moves wanted to "not a member". A row that becomes due gets the status
-// given.
-func (m *merge) exit(id int64, due int) error {
+// leave queues the exit of a member.
+func (m *merge) leave(id int64) error {
+	if m.leaving = append(m.leaving, id); len(m.leaving) < joinChunk {
+		return nil
+	}
+	return m.flushExits()
+}
+
+// flushExits writes the exits that are queued: in one statement, where they are of
+// members who were told so, and with whom nothing else is the matter.
+func (m *merge) flushExits() error {
+	ids := m.leaving
+	m.leaving = ids[:0]
+	if len(ids) == 0 {
+		return nil
+	}
+	args := []any{m.trait.id, m.at, -m.list.gen}
+	for _, id := range ids {
+		args = append(args, id)
+	}
+	// FAIL spares SQLite the copies that it keeps to undo one statement: a failure undoes all of the merge.
+	n, err := m.exec(valuesOf(`UPDATE OR FAIL trait_values SET status = 1, is_exit = 1, wanted = 0, wanted_at = ?2, origin = ?3, received_at = NULL, message_id = NULL, ordered_at = NULL
+		WHERE trait_id = ?1 AND status = 0 AND wanted = 1 AND delivered = 1 AND doubt = 0 AND profile_id IN (`, "?", len(ids))+")", args...)
+	if err != nil {
+		return err
+	}
+	m.countRun("found", n)
+	m.count(m.trait.id, "wanted", -n)
+	m.countStatus(m.trait.id, statusSettled, statusPending, n)
+	if int(n) == len(ids) {
+		return nil
+	}
+	for _, id := range ids {
+		if err := m.exit(id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// exit moves wanted to "not a member".
+func (m *merge) exit(id int64) error {
 	old, err := m.traitRow(m.trait, id)
-	if err != nil || !old.exists {
-		return err // absorbed meanwhile
-	}
-	if old.isExit && (old.status == statusPending || old.status == statusRetryLater || old.status == statusUnknown) {
-		return nil // what was let through is not taken back
-	}
-	if old.status == statusRefused && !old.isWanted() {
-		return nil // the false itself was refused: the same again would be, too
+	if err != nil || !old.isWanted() {
+		return err
 	}
 	next := old
-	next.wanted = sql.NullString{String: falseText, Valid: m.trait.class == Audience}
-	if !next.wanted.Valid {
-		next.wanted.String = ""
+	next.wanted = sql.NullString{}
+	if m.trait.class == Audience {
+		next.wanted = sql.NullString{String: falseText, Valid: true}
 	}
-	if next.wanted != old.wanted {
-		next.wantedAt, next.orderedAt = m.at, sql.NullInt64{}
-		next.origin = sql.NullInt64{Int64: -m.list.gen, Valid: true}
-		next.receivedAt, next.messageID = sql.NullInt64{}, sql.NullString{}
-	}
+	next.wantedAt, next.orderedAt = m.at, sql.NullInt64{}
+	next.origin = sql.NullInt64{Int64: -m.list.gen, Valid: true}
+	next.receivedAt, next.messageID = sql.NullInt64{}, sql.NullString{}
 	next = next.moved()
-	if next.status == statusPending {
-		next.status = due
-	}
 	m.countMove(old, next)
-	if !next.wanted.Valid && old.wanted.Valid {
+	if !next.wanted.Valid {
 		m.countRun("cleared", 1)
 	}
 	return m.put(old, next)
 }
 
-// leave is exit for many: in one statement, for those who are members, were
-// told so, and with whom nothing else is the matter.
-func (m *merge) leave(ids []int64, due int) (int64, error) {
-	n, err := m.execFor(`UPDATE OR FAIL trait_values SET status = ?4, is_exit = 1, wanted = 0, wanted_at = ?2, origin = ?3, received_at = NULL, message_id = NULL, ordered_at = NULL
-		WHERE trait_id = ?1 AND status = 0 AND wanted = 1 AND delivered = 1 AND doubt = 0 AND profile_id IN (`, ids, m.trait.id, m.at, -m.list.gen, due)
-	m.countRun("found", n)
-	m.count(m.trait.id, "wanted", -n)
-	m.countStatus(m.trait.id, statusSettled, due, n)
-	return n, err
-}
-
-// execFor executes a statement that ends in the ids. FAIL spares SQLite the
-// copies that it keeps to undo one statement: a failure undoes all of the merge.
-func (m *merge) execFor(start string, ids []int64, args ...any) (int64, error) {
-	return m.exec(valuesOf(start, "?", len(ids))+")", append(args, anys(ids)...)...)
-}
-
-func anys(ids []int64) []any {
-	all := make([]any, len(ids))
-	for i, id := range ids {
-		all[i] = id
-	}
-	return all
-}
-
-// uncountExits takes back the exits of those who were absorbed into a member
-// after all: the verdict is on who really leaves.
-func (m *merge) uncountExits() error {
-	if len(m.absorbed) == 0 {
-		return nil
-	}
-	return m.exits.each(joinChunk, func(ids []int64) error {
-		var still int64
-		_, err := m.get(valuesOf(`SELECT count(*) FROM trait_values WHERE trait_id = ?1 AND profile_id IN (`, "?", len(ids))+")",
-			append([]any{m.trait.id}, anys(ids)...), &still)
-		m.verdict.Exits -= int64(len(ids)) - still
-		return err
-	})
-}
-
-// endExits makes the exits due, or held.
-func (m *merge) endExits(held bool) error {
-	due := statusPending
-	if held {
-		due = statusHeld
-	}
-	err := m.exits.each(joinChunk, func(ids []int64) error {
-		if m.trait.class == Audience {
-			if n, err := m.leave(ids, due); err != nil || int(n) == len(ids) {
-				return err
-			}
-		}
-		for _, id := range ids {
-			if err := m.exit(id, due); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil || !held {
-		return err
-	}
-	return m.hold(m.trait.id, Exits)
-}
-
 // idSpool remembers profile ids in a file, in order, in 8 bytes each.
 type idSpool struct {
-	dir   string
-	file  *os.File // nil while there are none
-	w     *bufio.Writer
-	count int64
+	dir  string
+	file *os.File // nil while there are none
+	w    *bufio.Writer
 }
 
 func (s *idSpool) add(id int64) (err error) {
@@ -168,7 +137,6 @@ func (s *idSpool) add(id int64) (err error) {
 		}
 		s.w = bufio.NewWriter(s.file)
 	}
-	s.count++
 	_, err = s.w.Write(binary.BigEndian.AppendUint64(s.w.AvailableBuffer(), uint64(id)))
 	return err
 }
@@ -179,10 +147,9 @@ func (s *idSpool) close() {
 	}
 }
 
-// each calls fn for the ids in order, so many at a time. The slice is valid
-// until fn returns.
-func (s *idSpool) each(most int64, fn func(ids []int64) error) error {
-	if s.count == 0 {
+// each calls fn for the ids in order.
+func (s *idSpool) each(fn func(id int64) error) error {
+	if s.file == nil {
 		return nil
 	}
 	if err := s.w.Flush(); err != nil {
@@ -191,16 +158,17 @@ func (s *idSpool) each(most int64, fn func(ids []int64) error) error {
 	if _, err := s.file.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	r := bufio.NewReader(s.file)
-	ids := make([]int64, most)
-	for left := s.count; left > 0; left -= most {
-		ids = ids[:min(left, most)]
-		if err := binary.Read(r, binary.BigEndian, ids); err != nil {
+	var id int64
+	for r := bufio.NewReader(s.file); ; {
+		err := binary.Read(r, binary.BigEndian, &id)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
 			return fmt.Errorf("read the spilled exits: %w", err)
 		}
-		if err := fn(ids); err != nil {
+		if err := fn(id); err != nil {
 			return err
 		}
 	}
-	return nil
 }

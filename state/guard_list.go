@@ -1,17 +1,23 @@
 package state
 
-import "github.com/impactsync/impactsync/state/internal/guard"
+import (
+	"math"
 
-// The joins of this list, and those of earlier lists that the guard holds and
-// this list says again.
+	"github.com/impactsync/impactsync/state/internal/guard"
+)
+
+// Of trait ?1 in direction ?2: what list ?3 made due, and what was held before and
+// the list decides anew: joins that earlier lists made and this one says again, and
+// exits that are not newer than ?3.
 const (
-	newJoins  = ` status = 1 AND status > 0 AND is_exit = 0 AND +trait_id = ?1 AND origin = ?2`
-	heldJoins = `SELECT profile_id AS id FROM trait_values AS v WHERE status = 6 AND status > 0 AND is_exit = 0 AND +trait_id = ?1 AND origin < 0
+	newOfList  = `SELECT profile_id AS id FROM trait_values WHERE status = 1 AND status > 0 AND is_exit = (?2 = 'exits') AND +trait_id = ?1 AND origin = -?3`
+	heldBefore = `SELECT profile_id AS id FROM trait_values AS v WHERE status = 6 AND status > 0 AND is_exit = (?2 = 'exits') AND +trait_id = ?1
+		AND CASE ?2 WHEN 'joins' THEN origin < 0 ELSE coalesce(ordered_at, wanted_at) <= ?3 END
 		AND NOT EXISTS (SELECT 1 FROM trait_faults f WHERE f.trait_id = v.trait_id AND f.profile_id = v.profile_id AND f.class = 'suppressions')`
 )
 
-// judge is the guard's verdict on a list: on the exits and the joins that it has
-// made due. It writes the joins; the exits are written with it.
+// judge is the guard's verdict on the exits and the joins that a list has made
+// due.
 func (m *merge) judge() error {
 	v, limits := &m.verdict, m.d.guardOf(m.trait)
 	facts, err := m.facts(limits)
@@ -19,24 +25,14 @@ func (m *merge) judge() error {
 		return err
 	}
 	exits, joins := facts.Sets(limits)
-	v.exits, v.joins = exits.Against(), joins.Against()
+	if v.exits, err = m.judgeSet(exits); err != nil {
+		return err
+	}
+	if v.joins, err = m.judgeSet(joins); err != nil {
+		return err
+	}
 	v.Held, v.Reason = v.exits != "" || v.joins != "", guard.Join(v.exits, v.joins)
-	if err := m.note(&guarded{exits, m.trait.id, m.trait.key}, v.exits); err != nil {
-		return err
-	}
-	if err := m.note(&guarded{joins, m.trait.id, m.trait.key}, v.joins); err != nil {
-		return err
-	}
-	if v.joins != "" {
-		return m.holdNewJoins()
-	}
-	if facts.Joins == 0 {
-		return nil
-	}
-	if _, err := m.release(m.trait.id, heldJoins, m.trait.id); err != nil {
-		return err
-	}
-	return m.dropFaults(m.trait.id)
+	return nil
 }
 
 func (m *merge) facts(limits Guard) (guard.List, error) {
@@ -47,21 +43,38 @@ func (m *merge) facts(limits Guard) (guard.List, error) {
 	if m.trait.class != Audience {
 		f.Exits = 0 // a value that is gone is not told
 	}
-	var standing int64
-	_, err := m.get(`SELECT count(*) FROM (`+heldJoins+`)`, []any{m.trait.id}, &standing)
-	if err != nil || limits.Joins == nil && standing == 0 && f.Suspicion == "" {
+	var before int64
+	_, err := m.get(`SELECT count(*) FROM (`+heldBefore+`)`, []any{m.trait.id, Joins, 0}, &before)
+	if err != nil || limits.Joins == nil && before == 0 && f.Suspicion == "" {
 		return f, err
 	}
-	_, err = m.get(`SELECT count(*) FROM trait_values WHERE`+newJoins, []any{m.trait.id, -m.list.gen}, &f.Joins)
-	f.Joins += standing
+	_, err = m.get(`SELECT count(*) FROM (`+newOfList+`)`, []any{m.trait.id, Joins, m.list.gen}, &f.Joins)
+	f.Joins += before
 	return f, err
 }
 
-func (m *merge) holdNewJoins() error {
-	n, err := m.exec(`UPDATE trait_values SET status = 6 WHERE trait_id = ?1 AND profile_id IN (SELECT profile_id FROM trait_values WHERE`+newJoins+`)`, m.trait.id, -m.list.gen)
-	if err != nil {
-		return err
+// judgeSet holds what the list made due in one direction, or lets it go with what
+// was held before.
+func (m *merge) judgeSet(set guard.Set) (reason string, err error) {
+	s := &guarded{set, m.trait.id, m.trait.key}
+	if reason = s.Against(); reason == "" {
+		newest := int64(math.MaxInt64)
+		if m.trait.authority == AuthorityLatest {
+			newest = m.at
+		}
+		n, err := m.release(s.scope, heldBefore, s.scope, s.Direction, newest)
+		if err != nil || n == 0 {
+			return "", err
+		}
+		return "", m.dropFaults(s.scope)
 	}
-	m.countStatus(m.trait.id, statusPending, statusHeld, n)
-	return m.hold(m.trait.id, Joins)
+	n, err := m.exec(`UPDATE trait_values SET status = 6 WHERE trait_id = ?1 AND profile_id IN (`+newOfList+`)`, s.scope, s.Direction, m.list.gen)
+	if err != nil {
+		return "", err
+	}
+	m.countStatus(s.scope, statusPending, statusHeld, n)
+	if err := m.hold(s.scope, s.Direction); err != nil {
+		return "", err
+	}
+	return reason, m.note(s, reason)
 }
