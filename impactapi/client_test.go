@@ -287,3 +287,15 @@ func TestSent(t *testing.T) {
 type mute struct{}
 
 func (mute) RoundTrip(*http.Request) (*http.Response, error) { return nil, errors.New("no") }
+
+func TestOnlyImpactComsOwnHostsAreOfficial(t *testing.T) {
+	t.Parallel()
+	for base, want := range map[string]bool{
+		"https://api.impact.com": true, "https://trkapi.impact.com/x": true,
+		"https://API.Impact.com": true, "https://impact.com": true, "https://api.impactradius.com": true, "https://impactradius.com:443": true,
+		"https://notimpactradius.com": false, "https://impactradius.com.example.com": false, "://": false, "": false,
+		"https://api.impact.com.example.com": false, "https://notimpact.com": false, "http://127.0.0.1:8090": false,
+	} {
+		require.Equal(t, want, Official(base), base)
+	}
+}

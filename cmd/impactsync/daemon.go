@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/impactsync/impactsync/cmd/internal/telemetry"
+	impactsync "github.com/impactsync/impactsync/sync"
 	"github.com/impactsync/impactsync/sync/daemon"
 	"github.com/spf13/cobra"
 	"golang.org/x/net/netutil"
@@ -76,7 +77,7 @@ func (a *app) scheduled(ctx context.Context, n narrow, metrics *telemetry.Metric
 	report, err := a.run(ctx, n)
 	a.pulse.End()
 	err = outcome(report, err)
-	code := exitCode(err)
+	code := impactsync.ExitCode(err)
 	metrics.Ran(report, code, time.Now())
 	counts := report.Counts
 	a.log.Info("run ended", "run", report.Run, "exit_code", code, "found", counts["found"], "delivered", counts["delivered"],

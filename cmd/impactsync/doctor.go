@@ -84,7 +84,7 @@ func (a *app) doctor(ctx context.Context) error {
 	for _, f := range d.findings {
 		if f.Result == "FAIL" {
 			bad++
-			code = firstOf(code, f.code)
+			code = impactsync.FirstExit(code, f.code)
 		}
 	}
 	if bad == 0 {

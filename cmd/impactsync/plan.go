@@ -101,7 +101,7 @@ func (a *app) onCopy(ctx context.Context, c *config.Config, fn func(*state.DB) e
 // copyTrouble says where the copy stands that has no room.
 func copyTrouble(err error) error {
 	if errors.Is(err, state.ErrFull) {
-		return &failure{code: exitCode(err), err: err, hint: temporaryHint}
+		return &failure{code: impactsync.ExitCode(err), err: err, hint: temporaryHint}
 	}
 	return err
 }

@@ -65,7 +65,7 @@ it was told. Nothing is sent before everything is read. What fails for a while i
 tried again, within this run while its deadline allows, else by the next one.
 
 SIGINT and SIGTERM stop in good order: what is under way is answered and settled.
-A second signal kills; even then nothing is lost.` + runExits,
+A second signal kills; even then nothing is lost.` + runExits(),
 		Example: `  impactsync run
   impactsync run --deadline 30m --exit-zero-on 4
   impactsync run --audience vip --limit 10      ten people first`,
@@ -105,7 +105,7 @@ func checkZero(codes []int) error {
 
 // forgiven makes an outcome a success where the user said so. It is still told.
 func forgiven(err error, zero []int) error {
-	if code := exitCode(err); err != nil && slices.Contains(zero, code) {
+	if code := impactsync.ExitCode(err); err != nil && slices.Contains(zero, code) {
 		return &failure{err: err, hint: hintFor(err)}
 	}
 	return err
@@ -119,7 +119,7 @@ func outcome(r impactsync.Report, err error) error {
 	f := &failure{code: r.ExitCode, err: err}
 	if err != nil {
 		f.hint = hintFor(err)
-		f.code = firstOf(r.ExitCode, exitCode(err))
+		f.code = impactsync.FirstExit(r.ExitCode, impactsync.ExitCode(err))
 		return f
 	}
 	f.err = errors.New(r.Note)
@@ -130,16 +130,6 @@ func outcome(r impactsync.Report, err error) error {
 		impactsync.ExitInterrupted: "nothing is lost; the next run goes on from here",
 	}[r.ExitCode]
 	return f
-}
-
-// firstOf is the code that counts where two apply.
-func firstOf(a, b int) int {
-	for _, code := range []int{130, 12, 11, 10, 64, 1, 4, 5, 3} {
-		if a == code || b == code {
-			return code
-		}
-	}
-	return 0
 }
 
 // run makes one pass with the configuration as it is now.
