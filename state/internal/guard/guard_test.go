@@ -95,7 +95,7 @@ func TestLists(t *testing.T) {
 
 func TestJoin(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, "", Join("", ""))
+	require.Empty(t, Join("", ""))
 	require.Equal(t, "a", Join("a", ""))
 	require.Equal(t, "b", Join("", "b"))
 	require.Equal(t, "a", Join("a", "a"))
