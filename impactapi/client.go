@@ -185,7 +185,7 @@ func checkCredentials(c Config) error {
 	case strings.TrimSpace(c.AccountSID) != c.AccountSID || strings.TrimSpace(c.AuthToken) != c.AuthToken:
 		return errors.New("config: AccountSID or AuthToken starts or ends with a blank: cut the line break off")
 	case strings.ContainsAny(c.AccountSID, ":/?#% \r\n\t"):
-		return fmt.Errorf("config: AccountSID %q is none: take the one of 34 characters that starts with IR", c.AccountSID)
+		return fmt.Errorf("config: invalid AccountSID %q: want 34 characters starting with IR", c.AccountSID)
 	}
 	return nil
 }

@@ -44,7 +44,7 @@ func (t *tx) traitSets() (all []*guarded, err error) {
 			d = Exits
 		}
 		tr := t.d.byID[scope]
-		all = append(all, &guarded{t.d.guardOf(tr).Set(d, m), scope, tr.key})
+		all = append(all, &guarded{guard.Of(d, t.d.guardOf(tr), m), scope, tr.key})
 		return nil
 	})
 	for _, s := range all {

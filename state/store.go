@@ -56,6 +56,7 @@ type Event struct {
 	Currency  string // "" without money
 	At        time.Time
 	Payload   []byte // JSON
+	Refusal   OwnRefusal
 }
 
 // Item is what one input line means to the state.
@@ -167,7 +168,6 @@ type storing struct {
 	name     string
 	origin   int64
 	changed  map[*trait]int64
-	guards   map[*trait]Guard
 	unlisted map[Unlisted]int64
 
 	events  []event // wait to be stored together
@@ -321,7 +321,7 @@ func (s *storing) doubted(old traitRow) error {
 	next := old
 	next.doubt, next.sent = true, sql.NullString{String: trueText, Valid: true}
 	if next.status == statusSettled {
-		if next = next.moved(); next.status == statusPending && awaits(s.guardOf(next.trait), &next) {
+		if next = next.moved(); next.status == statusPending && s.d.awaits(&next) {
 			next.status = statusHeld
 		}
 	}
@@ -353,7 +353,7 @@ func (s *storing) move(old, next traitRow, c *Change) error {
 	}
 	next = next.moved()
 	due := next.status == statusPending
-	if due && (!known || awaits(s.guardOf(next.trait), &next)) {
+	if due && (!known || s.d.awaits(&next)) {
 		next.status = statusHeld
 	}
 	s.countMove(old, next)

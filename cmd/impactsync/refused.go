@@ -37,7 +37,7 @@ func (o *choice) known() error {
 	case class == "credentials" || class == "scope":
 		return usage("mend the credentials, then: impactsync run", "--class %s: credentials and scopes stop a run (exit 11) and mark nothing refused", class)
 	}
-	return usage("", "--class %q is none of %s", class, strings.Join(impactsync.RefusalClasses, ", "))
+	return usage("", "--class %q is not one of %s", class, strings.Join(impactsync.RefusalClasses, ", "))
 }
 
 // chosen keeps a forgotten flag from giving everything up.
@@ -53,7 +53,7 @@ func (o *choice) chosen() error {
 func (o *choice) refused(c *cobra.Command) *cobra.Command {
 	c.Flags().StringVar(&o.filter.Class, "class", "", "only this class: "+strings.Join(impactsync.RefusalClasses, ", "))
 	c.Flags().StringVar(&o.filter.Trait, "audience", "", "only this trait `key`")
-	c.Flags().DurationVar(&o.olderThan, "older-than", 0, "only what is older, such as 168h")
+	c.Flags().DurationVar(&o.olderThan, "older-than", 0, "only what is older than this, such as 168h")
 	c.PreRunE = func(*cobra.Command, []string) error { return o.known() }
 	return c
 }
@@ -61,7 +61,7 @@ func (o *choice) refused(c *cobra.Command) *cobra.Command {
 // listing makes a command list what read returns.
 func (a *app) listing(c *cobra.Command, o *choice, none string, read func(*state.DB, context.Context, state.Filter) (state.Table, error)) *cobra.Command {
 	c.Args = cobra.NoArgs
-	c.Flags().IntVar(&o.filter.Limit, "limit", 100, "at most so many; 0 for all")
+	c.Flags().IntVar(&o.filter.Limit, "limit", 100, "show at most this many; 0 for all")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		return a.viewed(c.Context(), func(db *state.DB) error {
 			t, err := read(db, c.Context(), o.state())
@@ -100,7 +100,7 @@ func them(n int64) string {
 func (a *app) refusedCommand() *cobra.Command {
 	c := group(&cobra.Command{
 		Use:   "refused",
-		Short: "What impact.com, or its documented rules, said no to",
+		Short: "List, retry or drop what impact.com or its documented rules refused",
 		Long: `List what was refused for a reason that a retry does not cure, make it due again, or
 give it up. What is refused becomes due by itself when its value, the mapping or
 the configuration changes.` + exits("done", exitFailLine, exitStateLine, exitUsageLine),
@@ -122,7 +122,7 @@ func (a *app) refusedRetry() *cobra.Command {
 	var o choice
 	return a.moving(o.refused(&cobra.Command{
 		Use:   "retry",
-		Short: "Make it due again",
+		Short: "Make refused deliveries due again",
 		Long:  "Make what is refused due again: the next run sends it once more." + exits("done", exitFailLine, exitStateLine, exitUsageLine),
 	}), &o, "", "retried", func(n int64) string { return fmt.Sprintf("%d made due again; the next run sends %s", n, them(n)) }, (*state.DB).RetryRefused)
 }
@@ -131,8 +131,8 @@ func (a *app) refusedDrop() *cobra.Command {
 	var o choice
 	return a.moving(o.refused(&cobra.Command{
 		Use:   "drop",
-		Short: "Give it up for good",
-		Long: `Give up what is refused: events are never sent, and a trait value counts as said
+		Short: "Give up refused deliveries for good",
+		Long: `Give up what is refused: events are never sent, and a trait value counts as delivered
 until it changes.` + exits("done", exitFailLine, exitStateLine, exitUsageLine),
 	}), &o, "everything that is refused", "dropped", func(n int64) string { return fmt.Sprintf("%d given up; nothing of %s will be sent", n, them(n)) }, (*state.DB).DropRefused)
 }
@@ -140,9 +140,9 @@ until it changes.` + exits("done", exitFailLine, exitStateLine, exitUsageLine),
 func (a *app) rejectedCommand() *cobra.Command {
 	c := group(&cobra.Command{
 		Use:   "rejected",
-		Short: "Input that could not be used",
+		Short: "List or drop input that could not be used",
 		Long: `List the lines and objects of the input that could not be used, with the reason, or
-forget them. The lines themselves are not kept. They go by themselves after 30 days.` +
+forget them. The lines themselves are not kept. Entries expire after 30 days.` +
 			exits("done", exitFailLine, exitStateLine, exitUsageLine),
 	})
 	c.AddCommand(a.rejectedList(), a.rejectedDrop())
@@ -153,7 +153,7 @@ func (a *app) rejectedList() *cobra.Command {
 	var o choice
 	c := a.listing(&cobra.Command{
 		Use:   "list",
-		Short: "List it, newest first",
+		Short: "List rejected input, newest first",
 		Long:  "List rejected input, newest first: source, object, line (0 for the object as a whole) and reason." + exits("listed", exitFailLine, exitReadLine, exitUsageLine),
 	}, &o, "Nothing is rejected.", (*state.DB).Rejected)
 	c.Flags().StringVar(&o.filter.Source, "source", "", "only this source")
@@ -164,10 +164,10 @@ func (a *app) rejectedDrop() *cobra.Command {
 	var o choice
 	c := a.moving(&cobra.Command{
 		Use:   "drop",
-		Short: "Forget it",
+		Short: "Forget rejected input",
 		Long:  "Forget rejected input. The objects are not read again." + exits("done", exitFailLine, exitStateLine, exitUsageLine),
 	}, &o, "everything that is rejected", "dropped", func(n int64) string { return count(n, "rejected line") + " forgotten" }, (*state.DB).DropRejected)
 	c.Flags().StringVar(&o.filter.Source, "source", "", "only this source")
-	c.Flags().DurationVar(&o.olderThan, "older-than", 0, "only what is older, such as 168h")
+	c.Flags().DurationVar(&o.olderThan, "older-than", 0, "only what is older than this, such as 168h")
 	return c
 }

@@ -1,23 +1,20 @@
 package guard
 
-import "fmt"
+import (
+	"fmt"
 
-// Audience limits the changes of one audience. The zero value has no limits.
-type Audience struct {
-	Exits     *Limit // people told true who leave; nil means no limit
-	Joins     *Limit // people who join; nil means no limit
-	FirstSync bool   // judge joins even while nobody is told true
-}
+	"github.com/impactsync/impactsync/state/rules"
+)
 
-// Set returns a set of changes of the audience, either Exits or Joins. Its base
-// is the number of people told true.
-func (a Audience) Set(d Direction, m Measure) Set {
+// Of returns a set of changes of an audience, either Exits or Joins. Its base is
+// the number of people told true.
+func Of(d Direction, limits rules.Guard, m Measure) Set {
 	if d == Exits {
-		m.Limit = a.Exits
+		m.Limit = limits.Exits
 		return Set{Direction: Exits, Measures: []Measure{m}}
 	}
-	m.Limit = a.Joins
-	return Set{Direction: Joins, Exempt: m.Base == 0 && !a.FirstSync, Measures: []Measure{m}}
+	m.Limit = limits.Joins
+	return Set{Direction: Joins, Exempt: m.Base == 0 && !limits.FirstSync, Measures: []Measure{m}}
 }
 
 // List is what comparing a full list with the state found.
@@ -33,9 +30,9 @@ type List struct {
 // Sets returns the exits and the joins of a list. Whatever the limits are, exits
 // are held of a list that is empty or not readable in full, and both are held of
 // a list under suspicion.
-func (l List) Sets(a Audience) (exits, joins Set) {
-	exits = a.Set(Exits, Measure{Fresh: l.Exits, Base: l.Told})
-	joins = a.Set(Joins, Measure{Fresh: l.Joins, Base: l.Told})
+func (l List) Sets(limits rules.Guard) (exits, joins Set) {
+	exits = Of(Exits, limits, Measure{Fresh: l.Exits, Base: l.Told})
+	joins = Of(Joins, limits, Measure{Fresh: l.Joins, Base: l.Told})
 	exits.Whole, joins.Whole = true, true
 	if l.Exits > 0 {
 		exits.Objection = l.objection()

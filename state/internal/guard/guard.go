@@ -2,7 +2,11 @@
 // computes: the caller gathers the facts, and holds or releases what they are of.
 package guard
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/impactsync/impactsync/state/rules"
+)
 
 // Direction says which way a set of changes goes, and with that how it is judged.
 type Direction string
@@ -16,18 +20,6 @@ const (
 	Computation  Direction = "computation"
 )
 
-// Limit is exceeded by at least AtLeast changes that are more than Percent of
-// what they are compared with.
-type Limit struct {
-	Percent float64
-	AtLeast int64
-}
-
-// Exceeded reports whether n changes are too many. A nil limit is never exceeded.
-func (l *Limit) Exceeded(n, base int64) bool {
-	return l != nil && n >= l.AtLeast && float64(n)*100 > l.Percent*float64(base)
-}
-
 // Set is the changes of one scope that go in one direction and are judged at once.
 type Set struct {
 	Direction Direction
@@ -39,12 +31,12 @@ type Set struct {
 
 // Measure is one way to count a set: its rows, or the money of one currency.
 type Measure struct {
-	Unit   string // "": rows; else a currency, in hundredths
-	Limit  *Limit // nil: none
-	Fresh  int64  // waits for a verdict
-	Held   int64  // is held by an earlier verdict
-	Passed int64  // was let through within the last 24 hours, and is not among these
-	Base   int64  // what they are compared with
+	Unit   string       // "": rows; else a currency, in hundredths
+	Limit  *rules.Limit // nil: none
+	Fresh  int64        // waits for a verdict
+	Held   int64        // is held by an earlier verdict
+	Passed int64        // was let through within the last 24 hours, and is not among these
+	Base   int64        // what they are compared with
 }
 
 func (m *Measure) total() int64 { return m.Fresh + m.Held + m.Passed }

@@ -4,9 +4,13 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/impactsync/impactsync/state/rules"
 )
 
-func limit(percent float64, atLeast int64) *Limit { return &Limit{Percent: percent, AtLeast: atLeast} }
+func limit(percent float64, atLeast int64) *rules.Limit {
+	return &rules.Limit{Percent: percent, AtLeast: atLeast}
+}
 
 func TestAgainst(t *testing.T) {
 	t.Parallel()
@@ -48,17 +52,17 @@ func TestAgainst(t *testing.T) {
 
 func TestSetsOfAnAudience(t *testing.T) {
 	t.Parallel()
-	a := Audience{Exits: limit(30, 10), Joins: limit(50, 5)}
-	require.Equal(t, Set{Direction: Exits, Measures: []Measure{{Limit: a.Exits, Fresh: 1}}}, a.Set(Exits, Measure{Fresh: 1}))
-	require.Equal(t, Set{Direction: Joins, Exempt: true, Measures: []Measure{{Limit: a.Joins, Fresh: 1}}}, a.Set(Joins, Measure{Fresh: 1}), "nobody was told true")
-	require.False(t, a.Set(Joins, Measure{Fresh: 1, Base: 1}).Exempt)
+	a := rules.Guard{Exits: limit(30, 10), Joins: limit(50, 5)}
+	require.Equal(t, Set{Direction: Exits, Measures: []Measure{{Limit: a.Exits, Fresh: 1}}}, Of(Exits, a, Measure{Fresh: 1}))
+	require.Equal(t, Set{Direction: Joins, Exempt: true, Measures: []Measure{{Limit: a.Joins, Fresh: 1}}}, Of(Joins, a, Measure{Fresh: 1}), "nobody was told true")
+	require.False(t, Of(Joins, a, Measure{Fresh: 1, Base: 1}).Exempt)
 	a.FirstSync = true
-	require.False(t, a.Set(Joins, Measure{Fresh: 1}).Exempt)
+	require.False(t, Of(Joins, a, Measure{Fresh: 1}).Exempt)
 }
 
 func TestLists(t *testing.T) {
 	t.Parallel()
-	limits := Audience{Exits: limit(30, 10), Joins: limit(50, 10)}
+	limits := rules.Guard{Exits: limit(30, 10), Joins: limit(50, 10)}
 	const (
 		odd    = "the user ids have another form"
 		empty  = "the list is empty and would end all 5 memberships"
@@ -88,7 +92,7 @@ func TestLists(t *testing.T) {
 			require.Equal(t, tt.joins, joins.Against())
 		})
 	}
-	exits, joins := (List{Told: 5, Exits: 5}).Sets(Audience{})
+	exits, joins := (List{Told: 5, Exits: 5}).Sets(rules.Guard{})
 	require.Equal(t, empty, exits.Against(), "also without limits")
 	require.Empty(t, joins.Against())
 }
