@@ -11,10 +11,10 @@ import (
 // approvalLife is how long an approval counts.
 const approvalLife = 24 * time.Hour
 
-// ErrNothingHeld says that there is nothing to approve.
+// ErrNothingHeld means that there is nothing to approve.
 var ErrNothingHeld = errors.New("nothing is held")
 
-// Approval lets a part of a held set through.
+// Approval says how much of a held set is approved.
 type Approval struct {
 	Key         string // of the trait; not for ConversionBatch and Suppressions
 	Direction   Direction
@@ -22,17 +22,16 @@ type Approval struct {
 	Computation string // the id of a computation, or of its space
 }
 
-// Approved is what came of an approval.
+// Approved is the result of an approval.
 type Approved struct {
 	Held    int64 // rows of the set
-	Granted int64 // of them may go
+	Granted int64 // how many of them may go
 }
 
-// Approve lets up to Most rows of one direction that are held now through in the
-// next run, within a day, whatever the guard says. What is not used then is over:
+// Approve lets the next run within a day release up to Most rows that are held now
+// in one direction, whatever the guard says. What that run does not use expires:
 // what is held later needs an approval of its own. A computation is approved for
-// good, and its changes wait for the verdict that any others wait for. It needs
-// no lock.
+// good, and its changes are then judged like any others. It needs no lock.
 func (d *DB) Approve(ctx context.Context, a Approval) (res Approved, err error) {
 	return res, d.update(ctx, func(t *tx) error {
 		d.traits = nil // another process may have made the trait
@@ -83,9 +82,9 @@ func heldAndApproved(scope int64) string {
 			FROM approvals a WHERE a.scope = ?1 AND a.direction = ?2 AND a.expires_at > ?3)) FROM counted`
 }
 
-// releaseApproved lets held things go as far as approvals do: of suppressions, or
-// all others. Then these end, or they would open the guard for what it holds
-// later. So it comes before the judgement.
+// releaseApproved releases what was approved: suppressions, or everything else. It
+// uses the approvals up, so that they release nothing that is held later. It comes
+// before the judgement.
 func (t *tx) releaseApproved(suppressions bool) error {
 	type approval struct {
 		scope, left, given int64

@@ -11,9 +11,9 @@ import (
 	"os"
 )
 
-// absent is for a row under whose number the list has nobody. Its person may yet
-// be on it: under another number, or by a line of several ids that absorbs the
-// row. Then the row waits until all lines are read.
+// absent handles a row whose number is not on the list. If its person may still be
+// on the list, under another number or on a line with several ids that absorbs the
+// row, the row waits until all lines are read.
 func (m *merge) absent(r *packedRow) error {
 	if !r.told && !m.isMember(r) {
 		return nil
@@ -28,7 +28,7 @@ func (m *merge) isMember(r *packedRow) bool {
 	return r.hasWanted && (m.trait.class != Audience || r.wanted == trueText)
 }
 
-// settleDoubtful is for the rows that waited for all lines.
+// settleDoubtful handles the rows that waited for all lines.
 func (m *merge) settleDoubtful() error {
 	return m.doubtful.each(func(id int64) error {
 		if m.elsewhere[id] {
@@ -42,8 +42,8 @@ func (m *merge) settleDoubtful() error {
 	})
 }
 
-// gone is for a row whose person is not on the list. The guard judges the exits
-// of those who were told.
+// gone handles a row whose person is not on the list. The guard judges the exits of
+// those who were told true.
 func (m *merge) gone(r *packedRow) error {
 	switch {
 	case r.newer && m.trait.authority == AuthorityLatest:
@@ -52,7 +52,7 @@ func (m *merge) gone(r *packedRow) error {
 	case r.told:
 		m.verdict.Exits++
 		if !m.isMember(r) {
-			return nil // has left before, and that is not sent yet
+			return nil // left before, but that is not sent yet
 		}
 		return m.leave(r.profile)
 	default: // nothing to take back, and nothing for the guard to judge
@@ -69,8 +69,8 @@ func (m *merge) leave(id int64) error {
 	return m.flushExits()
 }
 
-// flushExits writes the exits that are queued: in one statement, where they are of
-// members who were told so, and with whom nothing else is the matter.
+// flushExits writes the queued exits: in one statement if all of them are of settled
+// members.
 func (m *merge) flushExits() error {
 	ids := m.leaving
 	m.leaving = ids[:0]
@@ -123,7 +123,7 @@ func (m *merge) exit(id int64) error {
 	return m.put(old, next)
 }
 
-// idSpool remembers profile ids in a file, in order, in 8 bytes each.
+// idSpool stores profile ids in a file, in order, in 8 bytes each.
 type idSpool struct {
 	dir  string
 	file *os.File // nil while there are none

@@ -20,14 +20,13 @@ type Guards struct {
 	Suppressions *Limit
 }
 
-// Guard and Limit are how the rules of a trait, conversions and suppressions are
-// guarded. The changes of a list are judged when it is applied; those that come
-// as messages by [DB.Judge], together with what was let through in the last 24
-// hours.
-type (
-	Guard = rules.Guard
-	Limit = rules.Limit
-)
+// Guard says which changes of one audience are too many to be believed. The
+// changes of a list are judged when it is applied; those that come as messages
+// by [DB.Judge], together with what was let through in the last 24 hours.
+type Guard = rules.Guard
+
+// Limit says how many changes are too many.
+type Limit = rules.Limit
 
 // ConversionGuard says which conversions are too many to be believed: new ones,
 // with what was let through in the last 24 hours, against the daily average of
@@ -40,7 +39,7 @@ type ConversionGuard struct {
 
 func (g ConversionGuard) on() bool { return g.Count != nil || g.Money != nil }
 
-// Direction says which way a set of due rows goes, and with that who judges it.
+// Direction says which way a set of due rows goes, and with that how it is judged.
 type Direction = guard.Direction
 
 // The guard holds sets of these.
@@ -59,7 +58,7 @@ const Unanswered Direction = "unknown"
 type Ruling struct {
 	Key       string // of a trait; "" for conversions
 	Direction Direction
-	Reason    string // the guard's words
+	Reason    string
 }
 
 // Judge lets through what was approved, and then judges everything that came as
@@ -120,7 +119,7 @@ func (d *DB) guardOf(tr *trait) Guard {
 }
 
 // awaits reports whether a row that a message made due waits for the guard's
-// verdict: it is born held, so that a crash lets nothing through unjudged.
+// verdict: it is stored as held, so that a crash lets nothing through unjudged.
 func (d *DB) awaits(r *traitRow) bool {
 	g := d.guardOf(r.trait)
 	if r.toSend() == falseText {

@@ -14,15 +14,15 @@ const (
 	averageDays = 14
 )
 
-// guarded is a set with where its rows are.
+// guarded is a set and the scope of its rows.
 type guarded struct {
 	guard.Set
 	scope int64
 	key   string // of a trait
 }
 
-// traitSets returns the sets of traits in which something is fresh. What was let
-// through counts by people, against those told true at the window's start.
+// traitSets returns the sets of traits that have fresh rows. Who was let through
+// counts once, against the people told true at the window's start.
 func (t *tx) traitSets() (all []*guarded, err error) {
 	err = t.each(`SELECT w.trait_id, w.is_exit, w.fresh, w.held, coalesce(p.n, 0) - w.again, coalesce(c.value, 0) FROM (
 			SELECT v.trait_id, v.is_exit, count(*) - count(f.class) AS fresh, count(f.class) AS held, count(g.at) AS again
@@ -56,8 +56,8 @@ func (t *tx) traitSets() (all []*guarded, err error) {
 	return all, err
 }
 
-// conversionSet returns what is fresh and held of the conversions: their number,
-// and the money in each currency. It has no measures if nothing is fresh.
+// conversionSet returns the fresh and the held conversions, measured by number and
+// by the money of each currency. It has no measures if nothing is fresh.
 func (t *tx) conversionSet() (*guarded, error) {
 	limits := t.d.guards.Conversions
 	s := &guarded{Set: guard.Set{Direction: ConversionBatch}, scope: scopeConversions}
@@ -89,9 +89,9 @@ func (t *tx) conversionSet() (*guarded, error) {
 	return s, err
 }
 
-// averages returns what a day brought on average, since the first delivery or in
-// the last 14 days: the number of conversions under "", and the money of each
-// currency. It reports whether none was delivered yet.
+// averages returns the daily averages since the first delivery, or of the last 14
+// days: the number of conversions under "", and the money of each currency. It
+// reports whether nothing was delivered yet.
 func (t *tx) averages() (first bool, average map[string]int64, err error) {
 	const delivered = ` FROM deliveries WHERE kind = 'conversion' AND status = 0 AND outcome = 'delivered'`
 	const day = int64(24 * time.Hour)
@@ -112,10 +112,9 @@ func (t *tx) averages() (first bool, average map[string]int64, err error) {
 		})
 }
 
-// window reads what the verdicts of the window let through, and puts the base at
-// the window's start in place of today's. A first sync that was let through
-// starts the window anew; a verdict of a clock that was ahead does not count for
-// ever.
+// window reads how much the verdicts of the window let through, and replaces the
+// base with the one at the window's start. A first sync starts a new window. The
+// verdicts of a clock that was ahead do not count.
 func (t *tx) window(s *guarded, m *guard.Measure, passed *int64) error {
 	var base, oldest sql.NullInt64
 	// Beside min(id), a plain column is that row's: https://sqlite.org/lang_select.html#bareagg
@@ -129,8 +128,8 @@ func (t *tx) window(s *guarded, m *guard.Measure, passed *int64) error {
 	return err
 }
 
-// note keeps a verdict: for the next ones, and for people. Of lists only those
-// that hold something.
+// note stores a verdict, for later ones and for people. Verdicts on whole lists are
+// stored only if they hold something.
 func (t *tx) note(s *guarded, reason string) error {
 	if s.Whole && reason == "" {
 		return nil
@@ -145,15 +144,15 @@ func (t *tx) note(s *guarded, reason string) error {
 	return nil
 }
 
-// forgetPassed drops who was let through before the window, or by a clock that
+// forgetPassed deletes who was let through before the window, or by a clock that
 // was ahead.
 func (t *tx) forgetPassed() error {
 	_, err := t.exec(`DELETE FROM guard_passed WHERE at <= ? OR at >= ?`, t.now-int64(guardWindow), t.now+int64(guardWindow))
 	return err
 }
 
-// notePassed remembers who is let through, for the window. After a first sync
-// it begins anew.
+// notePassed stores who is let through, for the window. A first sync starts a new
+// one.
 func (t *tx) notePassed(s *guarded) error {
 	query, args := `INSERT INTO guard_passed (profile_id, trait_id, is_exit, at) SELECT id, ?1, ?2 = 'exits', ?3 FROM (`+freshValues+`) WHERE true
 		ON CONFLICT DO UPDATE SET at = excluded.at`, []any{s.scope, s.Direction, t.now}

@@ -6,9 +6,9 @@ import (
 	"github.com/impactsync/impactsync/state/internal/guard"
 )
 
-// Of trait ?1 in direction ?2: what list ?3 made due, and what was held before and
-// the list decides anew: joins that earlier lists made and this one says again, and
-// exits that are not newer than ?3.
+// Rows of trait ?1 in direction ?2. newOfList selects what list ?3 made due,
+// heldBefore what was held before and is judged again: the joins of earlier lists
+// that this one repeats, and exits that are not newer than time ?3.
 const (
 	newOfList  = `SELECT profile_id AS id FROM trait_values WHERE status = 1 AND status > 0 AND is_exit = (?2 = 'exits') AND +trait_id = ?1 AND origin = -?3`
 	heldBefore = `SELECT profile_id AS id FROM trait_values AS v WHERE status = 6 AND status > 0 AND is_exit = (?2 = 'exits') AND +trait_id = ?1
@@ -16,8 +16,7 @@ const (
 		AND NOT EXISTS (SELECT 1 FROM trait_faults f WHERE f.trait_id = v.trait_id AND f.profile_id = v.profile_id AND f.class = 'suppressions')`
 )
 
-// judge is the guard's verdict on the exits and the joins that a list has made
-// due.
+// judge judges the exits and the joins of a list.
 func (m *merge) judge() error {
 	v, limits := &m.verdict, m.d.guardOf(m.trait)
 	facts, err := m.facts(limits)
@@ -53,8 +52,8 @@ func (m *merge) facts(limits Guard) (guard.List, error) {
 	return f, err
 }
 
-// judgeSet holds what the list made due in one direction, or lets it go with what
-// was held before.
+// judgeSet holds what the list made due in one direction, or releases what was held
+// before.
 func (m *merge) judgeSet(set guard.Set) (reason string, err error) {
 	s := &guarded{set, m.trait.id, m.trait.key}
 	if reason = s.Against(); reason == "" {

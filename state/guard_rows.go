@@ -1,9 +1,9 @@
 package state
 
-// The rows of the guard's sets. Fresh ones wait for a verdict, held ones have
-// one; at is since when, where that matters: only lists are applied between an
-// approval and the next judgement. ?1 is the scope, ?2 the direction; a query
-// selects nothing of another scope.
+// The rows of the guard's sets. Fresh rows wait for a verdict, held rows have one.
+// Column at is when a row became held. It matters only for traits, whose lists are
+// applied between an approval and the next judgement. ?1 is the scope, ?2 the
+// direction; a query selects nothing for other scopes.
 const (
 	// A plus before trait_id keeps SQLite to the index of what is due.
 	freshValues = `SELECT v.profile_id AS id FROM trait_values v WHERE v.status = 6 AND v.status > 0 AND v.is_exit = (?2 = 'exits') AND +v.trait_id = ?1
@@ -11,7 +11,7 @@ const (
 	heldValues = `SELECT v.profile_id AS id, f.at FROM trait_values v JOIN trait_faults f ON f.trait_id = v.trait_id AND f.profile_id = v.profile_id AND f.class = ?2
 		WHERE v.status = 6 AND v.status > 0 AND +v.trait_id = ?1`
 
-	// What a policy for unknown deliveries holds was attempted before.
+	// What the policy for unknown deliveries holds was attempted before.
 	freshConversions = `SELECT id FROM deliveries WHERE kind = 'conversion' AND status = 6 AND status > 0 AND class IS NULL AND attempts = 0 AND ?1 = -1 AND ?2 = 'conversions'`
 	heldConversions  = `SELECT id, 0 AS at FROM deliveries WHERE kind = 'conversion' AND status = 6 AND status > 0 AND class = 'conversions' AND ?1 = -1 AND ?2 = 'conversions'`
 
@@ -31,8 +31,8 @@ func rowsOf(scope int64) (fresh, held string) {
 	}
 }
 
-// hold marks the fresh rows of a set as held: since after any approval, whatever
-// the clock says.
+// hold marks the fresh rows of a set as held. They count as held later than any
+// approval was given, even if the clock was set back.
 func (t *tx) hold(scope int64, d Direction) error {
 	fresh, _ := rowsOf(scope)
 	query, args := `UPDATE deliveries SET class = 'conversions' WHERE id IN (`+fresh+`)`, []any{scope, d}
@@ -48,8 +48,8 @@ func (t *tx) hold(scope int64, d Direction) error {
 	return err
 }
 
-// pass releases a set that may go: what is fresh, and where a list names
-// everybody again, what was held, too.
+// pass releases a set: what is fresh and, if a list names everybody again, what
+// was held.
 func (t *tx) pass(s *guarded) error {
 	if s.scope > 0 {
 		if err := t.notePassed(s); err != nil {

@@ -22,11 +22,11 @@ type HeldSet struct {
 	Sample    []string  `json:"sample"`   // user ids, else anonymous ids; of conversions the orders
 }
 
-// heldSample is how many of a held set are shown.
+// heldSample is how many rows of a held set are shown.
 const heldSample = 5
 
-// held reads what is held, and how much of it is approved by now. Its cost
-// grows with that.
+// held returns what is held, and how much of that is approved. Its cost grows with
+// what is held.
 func (v *view) held(now time.Time) ([]HeldSet, error) {
 	sets := []HeldSet{}
 	err := v.each(`SELECT coalesce(trait_key, ''), direction, held, coalesce(reason, ''), coalesce(held_at, ''), command, coalesce(kind, '') FROM held_changes ORDER BY 1, 2, command`, nil, func(rows *sql.Rows) error {
@@ -86,7 +86,7 @@ func (v *view) heldSample(s *HeldSet) error {
 	})
 }
 
-// wordsOn gives the guard's words on a trait.
+// wordsOn returns why changes of a trait are held.
 func wordsOn(sets []HeldSet, key string) (words string) {
 	for _, s := range sets {
 		if s.Key == key {
