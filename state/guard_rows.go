@@ -80,7 +80,7 @@ func (t *tx) release(scope int64, which string, args ...any) (n int64, err error
 }
 
 // countStatus moves n rows of a scope from one status's counter to another's.
-func (t *tx) countStatus(scope int64, from, to int, n int64) {
+func (t *tx) countStatus(scope int64, from, to status, n int64) {
 	t.count(scope, statusNames[from], -n)
 	t.count(scope, statusNames[to], n)
 }

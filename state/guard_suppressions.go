@@ -152,14 +152,14 @@ func (t *tx) freeSuppressed() error {
 }
 
 // moveAll gives the rows of a table, whatever their scope, another status.
-func (t *tx) moveAll(table, which string, to int, also string, args ...any) error {
+func (t *tx) moveAll(table, which string, to status, also string, args ...any) error {
 	scope := `trait_id`
 	if table == `deliveries` {
 		scope = `CASE kind WHEN 'conversion' THEN -1 ELSE 0 END`
 	}
 	err := t.each(`SELECT `+scope+`, status, count(*) FROM `+table+` WHERE`+which+` GROUP BY 1, 2`, nil, func(rows *sql.Rows) error {
 		var scope, n int64
-		var from int
+		var from status
 		err := rows.Scan(&scope, &from, &n)
 		t.countStatus(scope, from, to, n)
 		return err

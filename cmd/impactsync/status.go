@@ -52,8 +52,8 @@ func (a *app) status(ctx context.Context, runs int) error {
 			return err
 		}
 		now := time.Now()
-		rates := impactsync.Rates{PageLoadsPerSecond: c.Delivery.PageLoadsPerSecond, ConversionsPerHour: c.Delivery.ConversionsPerHour, Hosts: s.Hosts}
-		s.Seconds = rates.Take(s.Traits.Open()+s.PageLoads.Open(), s.Conversions.Open(), now)
+		rates := impactsync.Rates{PageLoadsPerSecond: c.Delivery.PageLoadsPerSecond, ConversionsPerHour: c.Delivery.ConversionsPerHour}
+		s.Seconds = rates.Take(s.Hosts, s.Traits.Open()+s.PageLoads.Open(), s.Conversions.Open(), now)
 		return a.result(s, func(w io.Writer) { writeStatus(w, s, now) })
 	})
 }
@@ -103,8 +103,8 @@ func writeHosts(w io.Writer, s statusReport, now time.Time) {
 		if h.Remaining != nil {
 			left = fmt.Sprintf("%d of %d left until %s", *h.Remaining, h.Quota, h.ResetAt.UTC().Format(time.TimeOnly))
 		}
-		if h.PausedUntil != nil {
-			paused = "impact.com asked for quiet (429), " + relative(*h.PausedUntil, now)
+		if !h.PausedUntil.IsZero() {
+			paused = "impact.com asked for quiet (429), " + relative(h.PausedUntil, now)
 		}
 		return []any{h.Host, h.SentLastHour, left, took(takes), paused}
 	})
