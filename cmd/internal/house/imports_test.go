@@ -23,7 +23,8 @@ const module = "github.com/impactsync/impactsync"
 var rooms = map[string][]string{
 	"impactapi":                {},
 	"impactapi/sandbox":        {"impactapi"},
-	"state":                    {"state/rules", "state/internal/sqlite"},
+	"state":                    {"state/internal/guard", "state/internal/sqlite", "state/rules"},
+	"state/internal/guard":     {"state/rules"},
 	"state/rules":              {},
 	"state/internal/sqlite":    {},
 	"sync/segment":             {},
