@@ -28,7 +28,7 @@ type dispatch struct {
 	*pass
 	jobs     chan state.Claim
 	outcomes chan state.Outcome
-	lead     lead
+	ahead    int             // of the answers, see lead
 	open     int             // claimed and not settled
 	odd      []state.Outcome // of them: answered oddly, and it is not known yet what that means
 	full     bool            // the last turn gave all that was asked for
@@ -44,7 +44,7 @@ type dispatch struct {
 func (p *pass) deliver(ctx context.Context) error {
 	d := &dispatch{
 		pass: p, jobs: make(chan state.Claim, p.Workers+groupSize), outcomes: make(chan state.Outcome, p.Workers+groupSize),
-		lastSend: p.now(),
+		lastSend: p.now(), ahead: p.Workers,
 	}
 	due, err := p.due(ctx)
 	if err != nil {
@@ -124,28 +124,15 @@ func (d *dispatch) loop(ctx context.Context, giveUp context.CancelCauseFunc) err
 			continue
 		}
 		settled = d.collect()
-		d.lead.note(d.now(), len(settled))
+		d.ahead = d.lead(len(settled))
 	}
 }
 
-// lead is how far claims run ahead of answers. What is claimed beyond the requests
-// under way is in doubt if the process dies, although it was never sent: no
-// more of it than a quarter of a second's worth, and no more than a group.
-type lead struct {
-	perSecond float64
-	noted     time.Time
-}
-
-func (l *lead) note(now time.Time, settled int) {
-	const weight = 0.3 // of the newest
-	if spent := now.Sub(l.noted).Seconds(); !l.noted.IsZero() && spent > 0 {
-		l.perSecond += weight * (float64(settled)/spent - l.perSecond)
-	}
-	l.noted = now
-}
-
-func (l *lead) ahead(workers int) int {
-	return min(max(int(l.perSecond/4), workers), groupSize)
+// lead returns how far claims run ahead of answers: a quarter of a second's worth,
+// by how many came in together last. What is claimed beyond the requests under way
+// is in doubt if the process dies, although it was never sent.
+func (d *dispatch) lead(settled int) int {
+	return min(max(5*settled, d.Workers), groupSize)
 }
 
 // keepLimits counts what was claimed, after what was settled is committed.
@@ -188,7 +175,7 @@ func (d *dispatch) stopped(ctx context.Context) string {
 
 // want is the room for new claims: workers and rates allowing.
 func (d *dispatch) want() state.Want {
-	room := max(d.Workers+d.lead.ahead(d.Workers)-d.open+len(d.odd), 0)
+	room := max(d.Workers+d.ahead-d.open+len(d.odd), 0)
 	w := state.Want{
 		Trait: d.options.Trait, People: d.options.People, Coalesce: d.Coalesce, AttributionWait: d.AttributionWait, Kinds: d.Unknown,
 		ProbePageLoads: d.limits.tracking.Trust() == limit.Suspect, ProbeConversions: d.limits.api.Trust() == limit.Suspect,
