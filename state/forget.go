@@ -203,14 +203,14 @@ func (t *tx) dropEvents(id int64) (removed int64, err error) {
 	const count = `SELECT CASE kind WHEN 'conversion' THEN ? ELSE ? END, status, count(*) FROM deliveries WHERE profile_id = ? GROUP BY 1, 2`
 	err = t.each(count, []any{scopeConversions, scopePageLoads, id}, func(rows *sql.Rows) error {
 		var scope, n int64
-		var status int
-		if err := rows.Scan(&scope, &status, &n); err != nil {
+		var was status
+		if err := rows.Scan(&scope, &was, &n); err != nil {
 			return err
 		}
-		if status != statusSettled {
+		if was != statusSettled {
 			t.countRun("forgotten", n)
 		}
-		t.count(scope, statusNames[status], -n)
+		t.count(scope, statusNames[was], -n)
 		return nil
 	})
 	if err != nil {

@@ -152,9 +152,9 @@ func unseen(r rune) bool {
 	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == utf8.RuneError
 }
 
-// person calls fn with whom a row or an object names: by the user ids, else the anonymous
-// ids, else the addresses. Placeholders such as NULL
-// name nobody; beside a column of user ids, a bad address does not matter.
+// person calls fn with whom a row or an object names: by the user ids, else the
+// anonymous ids, else the addresses. Placeholders such as NULL name nobody; beside
+// a column of user ids, a bad address does not matter.
 func person(users, anons, emails []string, beside bool, fn func(segment.Identity) error) error {
 	found := false
 	for _, id := range users {
