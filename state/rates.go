@@ -11,8 +11,8 @@ const (
 	HostTracking = "tracking"
 	HostAPI      = "api"
 
-	// hostLookups counts those of the API host's requests that asked for a verdict.
-	hostLookups = "api_lookups"
+	// HostLookups counts those of the API host's requests that asked for a verdict.
+	HostLookups = "api_lookups"
 )
 
 // Host is where a delivery goes.
@@ -81,15 +81,9 @@ func (v *view) quota(host string, now time.Time) (Quota, error) {
 	return q, err
 }
 
-// Usage is the number of requests sent to a host in the last hour, to the
-// minute, in this and earlier processes.
-func (d *DB) Usage(ctx context.Context, host string) (int64, error) {
-	n, _, err := d.Sent(ctx, host)
-	return n, err
-}
-
-// Sent is Usage, and when the oldest of those requests will be an hour old;
-// the zero time if there are none.
+// Sent returns the number of requests sent to a host in the last hour, to the
+// minute, in this and earlier processes, and when the oldest of them will be an
+// hour old; the zero time if there are none.
 func (d *DB) Sent(ctx context.Context, host string) (n int64, frees time.Time, err error) {
 	err = d.view(ctx, func(v *view) error {
 		n, frees, err = v.sent(host, d.now())

@@ -101,7 +101,7 @@ func TestAnInstallIsAskedForItsClick(t *testing.T) {
 	require.EqualValues(t, 3, r.Counts["requests"])
 	require.EqualValues(t, 1, r.Counts["install_click"])
 	db := w.open()
-	sent, err := db.Usage(t.Context(), state.HostTracking)
+	sent, _, err := db.Sent(t.Context(), state.HostTracking)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, sent)
 	require.NoError(t, db.Close())

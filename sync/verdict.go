@@ -118,8 +118,8 @@ func (p *pass) lookupRoom(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	lookups, errLookups := p.State.LookupsSent(ctx)
-	sent, errSent := p.State.Usage(ctx, state.HostAPI)
+	lookups, _, errLookups := p.State.Sent(ctx, state.HostLookups)
+	sent, _, errSent := p.State.Sent(ctx, state.HostAPI)
 	if err := errors.Join(errLookups, errSent); err != nil {
 		return 0, fmt.Errorf("count the look-ups of the last hour: %w", err)
 	}

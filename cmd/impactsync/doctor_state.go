@@ -60,7 +60,7 @@ func (d *doctor) checkLock(s state.Status) {
 }
 
 func (d *doctor) checkQuota(ctx context.Context, db *state.DB) {
-	used, err := db.Usage(ctx, state.HostAPI)
+	used, _, err := db.Sent(ctx, state.HostAPI)
 	if err != nil {
 		d.bad("quota", "impactsync state check", err, impactsync.ExitCode(err))
 		return
