@@ -165,7 +165,7 @@ func (o *Options) mode() sqlite.Mode {
 // makeFile makes a file where there is none and the caller wants one.
 func makeFile(ctx context.Context, o Options) error {
 	if _, err := os.Stat(o.Path); !errors.Is(err, fs.ErrNotExist) || !o.Create {
-		return nil //nolint:nilerr // opening the file says what is the matter
+		return nil
 	}
 	if _, err := os.Stat(sqlite.Resolve(o.Path) + restoring); err == nil {
 		return fmt.Errorf("%w: %s is missing because a restore was cut short; run impactsync state restore again", ErrUnusable, o.Path)

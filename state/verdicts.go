@@ -67,7 +67,7 @@ func (d *DB) NoteVerdicts(ctx context.Context, found []Finding) error {
 			}
 		}
 		t.countRun("requests", int64(requests))
-		if err := t.noteRequests(HostLookups, requests); err != nil {
+		if err := t.noteRequests(hostLookups, requests); err != nil {
 			return err
 		}
 		return t.noteRequests(HostAPI, requests)
@@ -90,6 +90,12 @@ func (t *tx) noteFinding(v *Finding) error {
 			error_type = excluded.error_type, reasons = excluded.reasons, verdict = excluded.verdict`,
 		v.Delivery, v.Looks+1, t.now, v.Status, nanos(v.CompletedAt), null(v.ErrorType), null(strings.Join(v.Reasons, " ")), v.Verdict)
 	return err
+}
+
+// LookupsSent returns the number of look-ups in the last hour, to the minute.
+func (d *DB) LookupsSent(ctx context.Context) (int64, error) {
+	h, err := d.HostStatus(ctx, hostLookups)
+	return h.SentLastHour, err
 }
 
 // VerdictStatus counts the conversions of which impact.com said the same.
