@@ -23,7 +23,8 @@ const module = "github.com/impactsync/impactsync"
 var rooms = map[string][]string{
 	"impactapi":                {},
 	"impactapi/sandbox":        {"impactapi"},
-	"state":                    {},
+	"state":                    {"state/internal/spill"},
+	"state/internal/spill":     {},
 	"sync/segment":             {},
 	"sync/mapping":             {"sync/segment", "impactapi"},
 	"sync/source":              {"sync/segment"},

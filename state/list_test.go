@@ -31,7 +31,7 @@ func (b *bench) sendAll() (lines []string) {
 	}
 }
 
-// Lists of this size are compared range by range with the digest of the last one.
+// Lists of this size are compared range by range.
 func TestLargeLists(t *testing.T) {
 	t.Parallel()
 	const n = 12_000
@@ -104,8 +104,8 @@ func TestLargeLists(t *testing.T) {
 	})
 }
 
-// A range whose last digest stands is compared by the profiles' numbers.
-func TestComparedByNumbers(t *testing.T) {
+// What was written while lists were compared is judged as a whole.
+func TestLargeListsInTurn(t *testing.T) {
 	t.Parallel()
 	const n = 12_000
 
@@ -149,8 +149,7 @@ func TestComparedByNumbers(t *testing.T) {
 	})
 }
 
-// Small lists have no digest that could prove anything.
-func TestSmallListsAreComparedByValue(t *testing.T) {
+func TestListsAreComparedByValue(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	apply := func(values map[string]string) {
