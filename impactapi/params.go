@@ -3,7 +3,6 @@ package impactapi
 import (
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
 )
 
@@ -36,40 +35,16 @@ func (p *Params) Add(name, value string) {
 	*p = append(*p, Param{Name: name, Value: value})
 }
 
-// Set gives the first parameter of that name a new value in its place and
-// drops any others of the name; without one it appends.
-func (p *Params) Set(name, value string) {
-	for i := range *p {
-		if (*p)[i].Name == name {
-			(*p)[i].Value = value
-			rest := (*p)[i+1:]
-			*p = (*p)[:i+1+len(deleteNamed(rest, name))]
-			return
-		}
-	}
-	p.Add(name, value)
-}
-
-// Del drops every parameter of that name and keeps the order of the others.
-func (p *Params) Del(name string) {
-	*p = deleteNamed(*p, name)
-}
-
-func deleteNamed(p Params, name string) Params {
-	return slices.DeleteFunc(p, func(q Param) bool { return q.Name == name })
-}
-
 // AppendForm appends the list to dst as application/x-www-form-urlencoded
-// text and returns the longer slice. It allocates only when dst is too small.
-// Each byte outside A-Z a-z 0-9 - . _ ~ is escaped exactly once, a space as +.
+// text and returns the longer slice. Each byte outside A-Z a-z 0-9 - . _ ~ is escaped exactly once, a space as +.
 func (p Params) AppendForm(dst []byte) []byte {
 	for i := range p {
 		if i > 0 {
 			dst = append(dst, '&')
 		}
-		dst = appendEscaped(dst, p[i].Name)
+		dst = append(dst, url.QueryEscape(p[i].Name)...)
 		dst = append(dst, '=')
-		dst = appendEscaped(dst, p[i].Value)
+		dst = append(dst, url.QueryEscape(p[i].Value)...)
 	}
 	return dst
 }
@@ -112,35 +87,6 @@ func ParseForm(form string) (Params, error) {
 		p = append(p, Param{Name: name, Value: value})
 	}
 	return p, nil
-}
-
-const upperHex = "0123456789ABCDEF"
-
-// unreserved marks the bytes that stand for themselves in a form (RFC 3986 §2.3).
-var unreserved = func() (table [256]bool) {
-	for c := range table {
-		b := byte(c)
-		table[c] = isLetter(b) || isDigit(b) || strings.IndexByte("-._~", b) >= 0
-	}
-	return table
-}()
-
-func appendEscaped(dst []byte, s string) []byte {
-	start := 0
-	for i := range len(s) {
-		c := s[i]
-		if unreserved[c] {
-			continue
-		}
-		dst = append(dst, s[start:i]...)
-		start = i + 1
-		if c == ' ' {
-			dst = append(dst, '+')
-			continue
-		}
-		dst = append(dst, '%', upperHex[c>>4], upperHex[c&15])
-	}
-	return append(dst, s[start:]...)
 }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }

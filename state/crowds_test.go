@@ -36,14 +36,14 @@ func (b *bench) conversions() map[string]string {
 	return all
 }
 
-func (b *bench) begin(rules state.PeopleRules) {
+func (b *bench) begin(people state.PeopleRules) {
 	b.t.Helper()
-	_, err := b.db.BeginRun(context.Background(), state.RunInfo{Kind: "run", Fingerprint: "f", KeepEvents: 1000 * time.Hour, People: rules})
+	_, err := b.db.BeginRun(context.Background(), state.RunInfo{Kind: "run", Fingerprint: "f", KeepEvents: 1000 * time.Hour, People: people})
 	require.NoError(b.t, err)
 }
 
-// rules by which nobody and trusted are what they are.
-func rules(name, nobody, trusted string) state.PeopleRules {
+// peopleRules by which nobody and trusted are what they are.
+func peopleRules(name, nobody, trusted string) state.PeopleRules {
 	return state.PeopleRules{Fingerprint: name, Usable: func(id string) bool { return id != nobody }, Trusted: func(id string) bool { return id == trusted }}
 }
 
@@ -99,7 +99,7 @@ func TestManyVisitorsAreNotOnePerson(t *testing.T) {
 	require.Empty(t, problems)
 
 	// Somebody says that it is one person: it is merged as any.
-	b.begin(rules("trusted", "", "web_user"))
+	b.begin(peopleRules("trusted", "", "web_user"))
 	b.crowd("web_user", state.MostVisitors+1)
 	held, err = b.db.Crowds(ctx)
 	require.NoError(t, err)
@@ -152,7 +152,7 @@ func TestPeopleOfOlderStatesWhoAreNobodyAreTakenApart(t *testing.T) {
 	b.change(user("undefined"), "vip", "true", at)
 	b.change(state.Person{UserID: "u1"}, "vip", "true", at)
 
-	b.begin(rules("1", "undefined", ""))
+	b.begin(peopleRules("1", "undefined", ""))
 	counts, err := b.db.RunCounts(ctx, b.run+1)
 	require.NoError(t, err)
 	require.EqualValues(t, 2, counts["nobody_removed"], "a user, and a visitor")
@@ -176,10 +176,10 @@ func TestPeopleOfOlderStatesWhoAreNobodyAreTakenApart(t *testing.T) {
 	b.store(state.Item{Person: state.Person{AnonymousID: "anon-A"}, SeenAt: at, ClickID: "CLICK-OF-A"})
 	require.Equal(t, map[string]string{`{"type":"track","anonymousId":"anon-B"}`: "", string(alone.Event.Payload): ""}, b.conversions())
 
-	b.begin(rules("1", "anon-B", ""))
+	b.begin(peopleRules("1", "anon-B", ""))
 	_, err = b.db.Explain(ctx, "anon-B")
 	require.NoError(t, err, "the same rules: nobody is looked through again")
-	b.begin(rules("2", "anon-B", ""))
+	b.begin(peopleRules("2", "anon-B", ""))
 	counts, err = b.db.RunCounts(ctx, b.run+3)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, counts["nobody_removed"])

@@ -57,9 +57,9 @@ func (m *merge) isElsewhere(r *row) (bool, error) {
 
 // exit moves wanted to "not a member". A row that becomes due gets the status
 // given.
-func (m *merge) exit(id int64, due int) error {
+func (m *merge) exit(id int64, due status) error {
 	old, err := m.traitRow(m.trait, id)
-	if err != nil {
+	if err != nil || !old.exists {
 		return err
 	}
 	if old.status == statusRefused && !old.isWanted() {
@@ -112,7 +112,7 @@ func (m *merge) storeExits(held bool) error {
 
 // leave is exit for many: in one statement for those who are members, were told
 // so, and with whom nothing else is the matter.
-func (m *merge) leave(people []spill.Record, due int) error {
+func (m *merge) leave(people []spill.Record, due status) error {
 	if m.trait.class == Audience {
 		args := []any{m.trait.id, m.at, -m.list.gen, due}
 		for _, r := range people {

@@ -5,39 +5,30 @@ import (
 	"database/sql"
 	"fmt"
 	"time"
+
+	"github.com/impactsync/impactsync/state/rules"
 )
 
 // Guards are the limits of a run. The zero value lets everything through but
 // a list that ends every membership, and a computation that is new under a
 // known key.
 type Guards struct {
-	// Trait answers for a trait key; nil means no limits. Once the reading has begun, it is asked from other goroutines.
-	Trait func(key string) Guard
+	// Traits limits the changes of audiences. See [DB.SetRules].
+	Traits rules.Table
 	// Conversions limits the outbox.
 	Conversions ConversionGuard
 	// Suppressions limits who is taken out as suppressed, of all people known; nil means no limit.
 	Suppressions *Limit
 }
 
-// Guard says which changes of one audience are too many to be believed. The
-// changes of a list are judged when it is applied; those that come as messages
-// by [DB.Judge], together with what was let through in the last 24 hours.
-type Guard struct {
-	Exits     *Limit // people told true who leave; nil means no limit
-	Joins     *Limit // people who join; nil means no limit
-	FirstSync bool   // judge joins even while nobody is told true
-}
-
-// Limit is exceeded by at least AtLeast changes that are more than Percent of
-// what they are compared with.
-type Limit struct {
-	Percent float64
-	AtLeast int64
-}
-
-func (l *Limit) exceeded(n, base int64) bool {
-	return l != nil && n >= l.AtLeast && float64(n)*100 > l.Percent*float64(base)
-}
+// Guard and Limit are how the rules of a trait, conversions and suppressions are
+// guarded. The changes of a list are judged when it is applied; those that come
+// as messages by [DB.Judge], together with what was let through in the last 24
+// hours.
+type (
+	Guard = rules.Guard
+	Limit = rules.Limit
+)
 
 // ConversionGuard says which conversions are too many to be believed: new ones,
 // with what was let through in the last 24 hours, against the daily average of
@@ -96,7 +87,7 @@ func (t *tx) ask(q *question) (against string, err error) {
 		q.base = base.Int64
 	}
 	n := q.fresh + q.standing + q.passed
-	if q.exempt || !q.limit.exceeded(n, q.base) {
+	if q.exempt || !q.limit.Exceeded(n, q.base) {
 		return "", nil
 	}
 	return q.words(n, q.base), nil
@@ -136,30 +127,22 @@ func share(n, base int64) string {
 	return fmt.Sprintf(" (%d %%)", n*100/base)
 }
 
-// guardOf is a trait's guard; values of computed traits have none.
+// SetRules replaces the rules of traits for the rest of the run: some are known
+// only once the inputs are listed. Nothing else may use the state meanwhile.
+func (d *DB) SetRules(t rules.Table) { d.guards.Traits = t }
+
+// guardOf returns a trait's guard; values of computed traits have none.
 func (d *DB) guardOf(tr *trait) Guard {
-	if d.guards.Trait == nil || tr.class != Audience {
+	if tr.class != Audience {
 		return Guard{}
 	}
-	return d.guards.Trait(tr.key)
-}
-
-// guardOf remembers the answers for a batch.
-func (s *storing) guardOf(tr *trait) Guard {
-	g, ok := s.guards[tr]
-	if !ok {
-		g = s.d.guardOf(tr)
-		if s.guards == nil {
-			s.guards = map[*trait]Guard{}
-		}
-		s.guards[tr] = g
-	}
-	return g
+	return d.guards.Traits.Of(tr.key).Guard
 }
 
 // awaits reports whether a row that a message made due waits for the guard's
 // verdict: it is born held, so that a crash lets nothing through unjudged.
-func (g Guard) awaits(r *traitRow) bool {
+func (d *DB) awaits(r *traitRow) bool {
+	g := d.guardOf(r.trait)
 	if r.toSend() == falseText {
 		return g.Exits != nil
 	}

@@ -18,7 +18,7 @@ func (m *merge) judge() error {
 		v.exits = fmt.Sprintf("%d lines of the list do not say whom they are about, so that nobody can be said to have left", m.list.unreadable)
 	case v.Exits > 0 && v.Members == 0:
 		v.exits = fmt.Sprintf("the list is empty and would end all %d memberships", v.Exits)
-	case g.Exits.exceeded(v.Exits, v.Told):
+	case g.Exits.Exceeded(v.Exits, v.Told):
 		v.exits = fmt.Sprintf("%d of %d people told true would leave%s", v.Exits, v.Told, percentWords(v.Exits, v.Told, g.Exits))
 	}
 	if v.exits != "" {
@@ -66,7 +66,7 @@ func (m *merge) judgeJoins(g Guard) error {
 	switch first := q.base == 0 && !g.FirstSync; {
 	case m.list.suspicion != "" && q.fresh > 0:
 		m.verdict.joins = m.list.suspicion
-	case first || !g.Joins.exceeded(q.fresh, q.base):
+	case first || !g.Joins.Exceeded(q.fresh, q.base):
 		return m.releaseJoins()
 	default:
 		m.verdict.joins = fmt.Sprintf("%d people would join %d told true%s", q.fresh, q.base, percentWords(q.fresh, q.base, g.Joins))

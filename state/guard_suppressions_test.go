@@ -153,7 +153,7 @@ func TestSuppressionsAreJudged(t *testing.T) {
 		require.Equal(t, words, held[0].Reason)
 		require.Equal(t, "approve --suppressions 40", held[0].Command)
 		require.Len(t, held[0].Sample, 5)
-		plan, err := b.db.Plan(context.Background())
+		plan, err := b.db.Plan(context.Background(), state.Part{})
 		require.NoError(t, err)
 		require.Equal(t, held, plan.Held)
 		e, err := b.db.Explain(context.Background(), "u10")

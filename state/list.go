@@ -118,11 +118,11 @@ func (l *List) Close() error { return l.spill.Close() }
 // with the guard's verdict, in one commit. Memory does not grow with the list;
 // the write-ahead log grows with the changes.
 func (l *List) Apply(ctx context.Context) (v Verdict, err error) {
-	reader, err := l.d.readers.Conn(ctx)
+	reader, release, err := l.d.file.Reader(ctx)
 	if err != nil {
 		return v, err
 	}
-	defer reader.Close()
+	defer release()
 	err = l.d.update(ctx, func(t *tx) error {
 		m, err := newMerge(ctx, t, l)
 		if err != nil {

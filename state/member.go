@@ -45,7 +45,7 @@ func decodeMember(id int64, text string) (m member, err error) {
 		if used <= 0 || size > uint64(len(text)-used) {
 			return m, errMember
 		}
-		*s, text = text[used:used+int(size)], text[used+int(size):] //nolint:gosec // at most the text's length
+		*s, text = text[used:used+int(size)], text[used+int(size):]
 	}
 	if text != "" {
 		return m, errMember

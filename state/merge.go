@@ -122,9 +122,9 @@ func (m *merge) identifyAll(lines []member) error {
 	return nil
 }
 
-// lacks reports whether p has an id beside the key that a stored person has not.
-func (stored Person) lacks(p Person) bool {
-	return p.UserID != "" && (p.AnonymousID != "" && p.AnonymousID != stored.AnonymousID || p.EmailSHA1 != "" && p.EmailSHA1 != stored.EmailSHA1)
+// lacks reports whether the other, of the same key, has an id that p has not.
+func (p Person) lacks(other Person) bool {
+	return p.UserID != "" && (other.AnonymousID != "" && other.AnonymousID != p.AnonymousID || other.EmailSHA1 != "" && other.EmailSHA1 != p.EmailSHA1)
 }
 
 // chunk is a range of the list and of the trait's rows.

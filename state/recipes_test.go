@@ -23,6 +23,7 @@ import (
 	"github.com/impactsync/impactsync/impactapi"
 	"github.com/impactsync/impactsync/impactapi/sandbox"
 	"github.com/impactsync/impactsync/state"
+	"github.com/impactsync/impactsync/state/rules"
 	impactsync "github.com/impactsync/impactsync/sync"
 	"github.com/impactsync/impactsync/sync/mapping"
 	"github.com/impactsync/impactsync/sync/source/audiences"
@@ -122,7 +123,10 @@ func TestLinks(t *testing.T) {
 	t.Parallel()
 	papers, err := filepath.Glob("../docs/*.md")
 	require.NoError(t, err)
-	papers = append(papers, "../README.md", "../CHANGELOG.md", "../CONTRIBUTING.md")
+	records, err := filepath.Glob("../docs/decisions/*.md")
+	require.NoError(t, err)
+	papers = append(papers, records...)
+	papers = append(papers, "../README.md", "../CHANGELOG.md", "../CONTRIBUTING.md", "../SECURITY.md")
 	for _, paper := range papers {
 		text, err := os.ReadFile(paper)
 		require.NoError(t, err)
@@ -286,7 +290,7 @@ func (s shop) engine(db *state.DB) *impactsync.Engine {
 	e, err := impactsync.New(impactsync.Config{
 		State: db, Client: client, Mapper: m, Log: slog.New(slog.DiscardHandler), Version: "test",
 		Feeds: []impactsync.Feed{{Source: web}, {Source: exports}}, Workers: 4, Coalesce: true, MaxEventAge: 720 * time.Hour, Verify: 1,
-		Guards: state.Guards{Trait: func(string) state.Guard { return state.Guard{Exits: &state.Limit{Percent: 30, AtLeast: 100}} }},
+		Guards: state.Guards{Traits: rules.Table{General: state.Guard{Exits: &state.Limit{Percent: 30, AtLeast: 100}}}},
 	})
 	require.NoError(s.t, err)
 	return e

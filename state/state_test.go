@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/impactsync/impactsync/state"
+	"github.com/impactsync/impactsync/state/rules"
 )
 
 // bench is a state file in a temporary folder and a clock that tests move.
@@ -52,7 +53,7 @@ func (b *bench) reopen() {
 }
 
 func (b *bench) limits() state.Guards {
-	return state.Guards{Trait: func(key string) state.Guard { return b.guards[key] }, Conversions: b.sales, Suppressions: b.most}
+	return state.Guards{Traits: rules.Table{Guards: b.guards}, Conversions: b.sales, Suppressions: b.most}
 }
 
 // judge is the end of the reading.

@@ -55,6 +55,7 @@ type Event struct {
 	Currency  string // "" without money
 	At        time.Time
 	Payload   []byte // JSON
+	Refusal   OwnRefusal
 }
 
 // Item is what one input line means to the state.
@@ -166,7 +167,6 @@ type storing struct {
 	name     string
 	origin   int64
 	changed  map[*trait]int64
-	guards   map[*trait]Guard
 	unlisted map[Unlisted]int64
 
 	events  []event // wait to be stored together
@@ -316,7 +316,7 @@ func (s *storing) doubted(old traitRow) error {
 	next := old
 	next.doubt, next.sent = true, sql.NullString{String: trueText, Valid: true}
 	if next.status == statusSettled {
-		if next = next.moved(); next.status == statusPending && s.guardOf(next.trait).awaits(&next) {
+		if next = next.moved(); next.status == statusPending && s.d.awaits(&next) {
 			next.status = statusHeld
 		}
 	}
@@ -348,7 +348,7 @@ func (s *storing) move(old, next traitRow, c *Change) error {
 	}
 	next = next.moved()
 	due := next.status == statusPending
-	if due && (!known || s.guardOf(next.trait).awaits(&next)) {
+	if due && (!known || s.d.awaits(&next)) {
 		next.status = statusHeld
 	}
 	s.countMove(old, next)

@@ -8,6 +8,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/impactsync/impactsync/state/rules"
 )
 
 // Class tells audiences (true or false) from computed traits (any text).
@@ -20,13 +22,13 @@ const (
 )
 
 // Authority says which of two feeds of one trait counts.
-type Authority string
+type Authority = rules.Authority
 
 // A trait fed by lists and by messages needs one of these.
 const (
-	AuthorityList    Authority = "list"
-	AuthorityChanges Authority = "changes"
-	AuthorityLatest  Authority = "latest"
+	AuthorityList    = rules.List
+	AuthorityChanges = rules.Changes
+	AuthorityLatest  = rules.Latest
 )
 
 // ErrAuthority says that two inputs feed one trait and nothing says which of
@@ -48,9 +50,11 @@ type trait struct {
 	computations  map[computation]bool // seen; true: approved
 }
 
-// Statuses of trait values and deliveries. Every due row has exactly one.
+// status is that of a trait value or a delivery. Every due row has exactly one.
+type status int
+
 const (
-	statusSettled = iota
+	statusSettled status = iota
 	statusPending
 	statusInFlight
 	statusRetryLater
@@ -67,7 +71,7 @@ type traitRow struct {
 	trait       *trait
 	profile     int64
 	exists      bool
-	status      int
+	status      status
 	isExit      bool
 	doubt       bool
 	wanted      sql.NullString

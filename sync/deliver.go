@@ -25,6 +25,7 @@ const (
 // settles.
 type dispatch struct {
 	*pass
+	sender   *state.Sender
 	jobs     chan state.Claim
 	outcomes chan state.Outcome
 	lead     lead
@@ -42,7 +43,7 @@ type dispatch struct {
 // deliver sends what is due until nothing is left that can go now.
 func (p *pass) deliver(ctx context.Context) error {
 	d := &dispatch{
-		pass: p, jobs: make(chan state.Claim, p.Workers+groupSize), outcomes: make(chan state.Outcome, p.Workers+groupSize),
+		pass: p, sender: p.State.NewSender(), jobs: make(chan state.Claim, p.Workers+groupSize), outcomes: make(chan state.Outcome, p.Workers+groupSize),
 		lastSend: p.now(),
 	}
 	due, err := p.due(ctx)
@@ -79,7 +80,7 @@ func (p *pass) deliver(ctx context.Context) error {
 }
 
 func (p *pass) due(ctx context.Context) (int64, error) {
-	plan, err := p.State.Plan(ctx)
+	plan, err := p.State.Plan(ctx, state.Part{})
 	if err != nil {
 		return 0, fmt.Errorf("count what is due: %w", err)
 	}
@@ -97,7 +98,7 @@ func (d *dispatch) loop(ctx context.Context, giveUp context.CancelCauseFunc) err
 		if len(settled) > 0 {
 			d.Point("before settling")
 		}
-		claims, err := d.State.Turn(ctx, settled, want)
+		claims, err := d.sender.Turn(ctx, settled, want)
 		if err != nil {
 			giveUp(err)
 			return fmt.Errorf("settle and claim deliveries: %w", err)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/impactsync/impactsync/state"
+	"github.com/impactsync/impactsync/state/rules"
 	"github.com/impactsync/impactsync/sync/mapping"
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
@@ -61,7 +62,26 @@ func (p *pass) discover(ctx context.Context) ([]inputs, error) {
 		}
 		found = append(found, in)
 	}
+	p.rules = p.Guards.Traits.With(listedRules(found))
+	p.State.SetRules(p.rules)
 	return found, checkLists(found)
+}
+
+// listedRules returns what the configuration says of traits by the names of files.
+func listedRules(found []inputs) map[string]rules.Rule {
+	byKey := map[string]rules.Rule{}
+	for _, in := range found {
+		all := in.all
+		if m, ok := in.feed.Source.(missing); ok {
+			all = slices.Concat(m.Missing(), all)
+		}
+		for _, one := range all {
+			if one.Key != "" && one.Rule != nil {
+				byKey[one.Key] = *one.Rule
+			}
+		}
+	}
+	return byKey
 }
 
 // cannotRead notes a source that could not be read: the others go on.

@@ -9,8 +9,8 @@ import (
 
 	"github.com/impactsync/impactsync/impactapi"
 	"github.com/impactsync/impactsync/state"
+	"github.com/impactsync/impactsync/state/rules"
 	"github.com/impactsync/impactsync/sync/mapping"
-	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
 )
 
@@ -32,10 +32,9 @@ type Config struct {
 	Progress Progress
 	Version  string
 
-	// Guards are the limits of the guard.
+	// Guards are the limits of the guard, and the rules of traits as far as they
+	// are known before the inputs are listed.
 	Guards state.Guards
-	// Authority answers for a trait key; nil means none.
-	Authority func(key string) state.Authority
 
 	AppInstall         bool          // ask the tracking host which click an app install came from
 	MaxEventAge        time.Duration // older events are counted, not sent
@@ -84,9 +83,6 @@ func New(c Config) (*Engine, error) {
 	if c.FirstRetry <= 0 {
 		c.FirstRetry = 5 * time.Second
 	}
-	if c.Authority == nil {
-		c.Authority = func(string) state.Authority { return "" }
-	}
 	if c.Point == nil {
 		c.Point = func(string) {}
 	}
@@ -115,15 +111,10 @@ func (e *Engine) Run(ctx context.Context, o Options) (Report, error) {
 
 func (e *Engine) begin(ctx context.Context, kind string) (int64, error) {
 	nobody := e.Mapper.Placeholders()
-	dec := segment.Decoder{Placeholders: nobody}
 	return e.State.BeginRun(ctx, state.RunInfo{
 		Kind: kind, Version: e.Version, Fingerprint: e.Mapper.Fingerprint(), Unknown: e.Unknown, KeepEvents: e.keepEvents(), Guards: e.Guards, Routes: e.routes(),
 		People: state.PeopleRules{Fingerprint: nobody.Fingerprint(), Usable: nobody.Usable, Trusted: nobody.Trusted},
-		Feeds:  e.feeds,
-		Refuses: func(ev state.DueEvent) bool {
-			why, err := e.refusal(ctx, &dec, ev)
-			return err == nil && why != ""
-		},
+		Feeds:  e.feeds, MaxEventAge: e.MaxEventAge,
 	})
 }
 
@@ -163,6 +154,7 @@ type pass struct {
 	interrupted bool
 	limits      limits
 	listing     *state.Listing // of the logs that are to be read
+	rules       rules.Table    // of traits
 
 	messages        int64 // that were read
 	users, visitors frequent
@@ -188,6 +180,9 @@ func (p *pass) run(ctx context.Context) (err error) {
 }
 
 func (p *pass) takeIn(ctx context.Context) (err error) {
+	if err := p.refreshRefusals(ctx); err != nil {
+		return fmt.Errorf("map anew what waits: %w", err)
+	}
 	p.listing = p.State.NewListing(p.keepEvents())
 	defer func() { err = errors.Join(err, p.listing.Close()) }()
 	found, err := p.discover(ctx)
@@ -212,8 +207,8 @@ func (p *pass) adopt(ctx context.Context) error {
 	return nil
 }
 
-// Plan reads the inputs as a run would, into a state that the caller throws
-// away afterwards, and sends nothing. The engine's State must be such a copy.
+// Plan reads the inputs as a run would and sends nothing. The engine's State is
+// open for a rehearsal, so that nothing of it lasts.
 func (e *Engine) Plan(ctx context.Context, o Options) (PlanReport, error) {
 	fresh, err := e.newRoutes(ctx)
 	if err != nil {

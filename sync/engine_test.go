@@ -17,6 +17,7 @@ import (
 	"github.com/impactsync/impactsync/impactapi"
 	"github.com/impactsync/impactsync/impactapi/sandbox"
 	"github.com/impactsync/impactsync/state"
+	"github.com/impactsync/impactsync/state/rules"
 	impactsync "github.com/impactsync/impactsync/sync"
 	"github.com/impactsync/impactsync/sync/mapping"
 	"github.com/impactsync/impactsync/sync/source"
@@ -87,7 +88,7 @@ func (w *world) engine(db *state.DB) *impactsync.Engine {
 	c := impactsync.Config{
 		State: db, Client: client, Mapper: m, Log: slog.New(slog.DiscardHandler),
 		Feeds: w.feeds(), Workers: 4, Coalesce: true, MaxEventAge: 720 * time.Hour,
-		Guards: state.Guards{Trait: func(string) state.Guard { return state.Guard{Exits: &state.Limit{Percent: 30, AtLeast: 100}} }},
+		Guards: state.Guards{Traits: rules.Table{General: state.Guard{Exits: &state.Limit{Percent: 30, AtLeast: 100}}}},
 	}
 	if w.change != nil {
 		w.change(&c)

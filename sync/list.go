@@ -62,7 +62,7 @@ func (p *pass) readList(ctx context.Context, f Feed, in source.Input) error {
 
 func (p *pass) listInfo(f Feed, in source.Input) state.ListInfo {
 	info := state.ListInfo{
-		Trait:  state.TraitInfo{Key: in.Key, Name: segment.Redact(in.Name), Class: traitClass(in.Class), Authority: p.Authority(in.Key)},
+		Trait:  state.TraitInfo{Key: in.Key, Name: segment.Redact(in.Name), Class: traitClass(in.Class), Authority: p.rules.Of(in.Key).Authority},
 		Source: f.Name(), ListedAt: in.ListedAt, Progress: p.Progress.add,
 	}
 	for _, o := range in.Objects {

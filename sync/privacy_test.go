@@ -13,6 +13,7 @@ import (
 
 	"github.com/impactsync/impactsync/impactapi/sandbox"
 	"github.com/impactsync/impactsync/state"
+	"github.com/impactsync/impactsync/state/rules"
 	impactsync "github.com/impactsync/impactsync/sync"
 	"github.com/impactsync/impactsync/sync/source/suppressions"
 )
@@ -120,7 +121,7 @@ func TestSuppressions(t *testing.T) {
 	api := segmentAPI(t, &ids)
 	w.change = func(c *impactsync.Config) {
 		c.Suppressions, c.SuppressedFalse = []impactsync.Suppressions{api}, true
-		c.Authority = func(string) state.Authority { return state.AuthorityLatest }
+		c.Guards.Traits.Keys = map[string]rules.Rule{"vip": {Authority: rules.Latest, Guard: c.Guards.Traits.General}}
 	}
 	w.list("VIP.csv", "user_id", "u1", "u2")
 	w.log("a.ndjson", oneLine(entered("m1", "u3", "")))

@@ -1,126 +1,72 @@
 package main
 
 import (
-	"context"
-	"iter"
+	"cmp"
 	"math"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/impactsync/impactsync/cmd/internal/config"
 	"github.com/impactsync/impactsync/state"
+	"github.com/impactsync/impactsync/state/rules"
 	"github.com/impactsync/impactsync/sync/segment"
-	"github.com/impactsync/impactsync/sync/source"
-	"github.com/impactsync/impactsync/sync/source/audiences"
 )
 
-// rules answers for a trait key what the configuration says by file pattern:
-// its guard and its authority.
-type rules struct {
-	general config.Guards
-	seen    map[string]config.Audience // by key, from the files as they were listed
-	named   map[string]config.Audience // by key, where the configuration tells it
-	loose   []config.Audience          // entries whose key only a file's name tells
+// guards translates the configuration's limits, and what it says of single traits.
+func guards(c *config.Config) state.Guards {
+	g := c.Guard
+	limits := state.Guards{
+		Traits:       ruleTable(c),
+		Conversions:  state.ConversionGuard{FirstSync: holds(g.FirstSync)},
+		Suppressions: limit(g.MaxSuppressions.Percent, g.MaxSuppressions.AtLeast),
+	}
+	if sales := g.Conversions; sales.On {
+		limits.Conversions.Count = limit(sales.Percent, sales.AtLeast)
+		if sales.Money > 0 {
+			limits.Conversions.Money = &state.Limit{Percent: sales.Percent, AtLeast: int64(math.Round(sales.Money * 100))}
+		}
+	}
+	return limits
 }
 
-func newRules(c *config.Config) *rules {
-	r := &rules{general: c.Guard, seen: map[string]config.Audience{}, named: map[string]config.Audience{}}
+// ruleTable has the rules of the keys that the configuration tells. What only a
+// file's name tells goes by pattern, until the files are listed.
+func ruleTable(c *config.Config) rules.Table {
+	t := rules.Table{General: traitGuard(c.Guard.Guard()), Guards: map[string]rules.Guard{}, Keys: map[string]rules.Rule{}}
+	for _, k := range c.Guard.Keys {
+		t.Guards[k.Key] = traitGuard(k.Guard())
+	}
 	for _, s := range c.Sources {
 		for _, a := range s.Audiences {
-			key := a.Key
+			key := cmp.Or(a.Key, segment.TraitKey(a.Name))
 			if key == "" {
-				key = segment.TraitKey(a.Name)
-			}
-			if key == "" {
-				r.loose = append(r.loose, a)
+				stem, _, _ := strings.Cut(path.Base(a.Pattern), ".")
+				t.Patterns = append(t.Patterns, rules.Pattern{Key: stem, Rule: rule(a)})
 				continue
 			}
 			// Of a list and changes for one key, the entry that says who is right counts.
-			if other, twice := r.named[key]; !twice || other.Authority == "" {
-				r.named[key] = a
+			if other, twice := t.Keys[key]; !twice || other.Authority == "" {
+				t.Keys[key] = rule(a)
 			}
 		}
 	}
-	return r
+	return t
 }
 
-func (r *rules) find(key string) (config.Audience, bool) {
-	if a, ok := r.named[key]; ok {
-		return a, true
-	}
-	if a, ok := r.seen[key]; ok {
-		return a, true
-	}
-	for _, a := range r.loose {
-		stem, _, _ := strings.Cut(path.Base(a.Pattern), ".")
-		if ok, _ := path.Match(stem, key); ok {
-			return a, true
-		}
-	}
-	return config.Audience{}, false
+func rule(a config.Audience) rules.Rule {
+	return rules.Rule{Authority: rules.Authority(a.Authority), Guard: traitGuard(a.Guard)}
 }
 
-func (r *rules) authority(key string) state.Authority {
-	a, _ := r.find(key)
-	return state.Authority(a.Authority)
-}
-
-func (r *rules) guard(key string) state.Guard {
-	g := r.general.Guard()
-	if i := slices.IndexFunc(r.general.Keys, func(k config.KeyGuard) bool { return k.Key == key }); i >= 0 {
-		g = r.general.Keys[i].Guard()
-	} else if a, ok := r.find(key); ok {
-		g = a.Guard
-	}
-	most := state.Guard{Exits: &state.Limit{Percent: g.MaxExits.Percent, AtLeast: int64(g.MaxExits.AtLeast)}, FirstSync: g.FirstSync == "hold"}
+func traitGuard(g config.Guard) rules.Guard {
+	most := rules.Guard{Exits: limit(g.MaxExits.Percent, g.MaxExits.AtLeast), FirstSync: holds(g.FirstSync)}
 	if g.MaxJoins.On {
-		most.Joins = &state.Limit{Percent: g.MaxJoins.Percent, AtLeast: int64(g.MaxJoins.AtLeast)}
+		most.Joins = limit(g.MaxJoins.Percent, g.MaxJoins.AtLeast)
 	}
 	return most
 }
 
-func (r *rules) guards() state.Guards {
-	c := r.general.Conversions
-	g := state.Guards{Trait: r.guard, Conversions: state.ConversionGuard{FirstSync: r.general.FirstSync == "hold"}}
-	g.Suppressions = &state.Limit{Percent: r.general.MaxSuppressions.Percent, AtLeast: int64(r.general.MaxSuppressions.AtLeast)}
-	if c.On {
-		g.Conversions.Count = &state.Limit{Percent: c.Percent, AtLeast: int64(c.AtLeast)}
-		if c.Money > 0 {
-			g.Conversions.Money = &state.Limit{Percent: c.Percent, AtLeast: int64(math.Round(c.Money * 100))}
-		}
-	}
-	return g
+func limit(percent float64, atLeast int) *state.Limit {
+	return &state.Limit{Percent: percent, AtLeast: int64(atLeast)}
 }
 
-// listed is a source of lists that notes which entry of the configuration the
-// key of each file goes by.
-type listed struct {
-	*audiences.Source
-	rules   *rules
-	entries []config.Audience
-}
-
-// Inputs implements [source.Source].
-func (l *listed) Inputs(ctx context.Context, reject func(source.Object, int64, string)) iter.Seq2[source.Input, error] {
-	return func(yield func(source.Input, error) bool) {
-		for in, err := range l.Source.Inputs(ctx, reject) {
-			l.note(in)
-			if !yield(in, err) {
-				return
-			}
-		}
-	}
-}
-
-func (l *listed) note(in source.Input) {
-	if in.Key == "" || len(in.Objects) == 0 {
-		return
-	}
-	pattern := l.Pattern(in.Objects[0].Name)
-	for _, a := range l.entries {
-		if a.Pattern == pattern {
-			l.rules.seen[in.Key] = a
-		}
-	}
-}
+func holds(firstSync string) bool { return firstSync == "hold" }

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
-	"strings"
 
 	"github.com/impactsync/impactsync/cmd/internal/config"
 	"github.com/impactsync/impactsync/cmd/internal/progress"
@@ -28,7 +26,6 @@ type wiring struct {
 	mapper *mapping.Mapper
 	client *impactapi.Client
 	feeds  []impactsync.Feed
-	rules  *rules
 
 	suppressed []impactsync.Suppressions
 	files      *suppressions.Files // one of them; nil if there is none
@@ -37,7 +34,7 @@ type wiring struct {
 // wire builds it. What is wrong is a matter of the configuration: nothing was
 // changed yet.
 func wire(ctx context.Context, c *config.Config) (*wiring, error) {
-	w := &wiring{config: c, rules: newRules(c)}
+	w := &wiring{config: c}
 	var err error
 	if w.mapper, err = mapping.New(settings(c)); err != nil {
 		return nil, &failure{code: usageExit, err: fmt.Errorf("destination: %w", err)}
@@ -92,10 +89,11 @@ func (w *wiring) open(ctx context.Context, s config.Source) (impactsync.Feed, er
 	}
 	patterns := make(map[string]audiences.Audience, len(s.Audiences))
 	for _, a := range s.Audiences {
-		patterns[a.Pattern] = audiences.Audience{Name: a.Name, Key: a.Key, List: a.List, Value: a.Value, Parts: a.Parts, OnMissing: a.OnMissing, Columns: audiences.Columns(a.Columns)}
+		said := rule(a)
+		patterns[a.Pattern] = audiences.Audience{Name: a.Name, Key: a.Key, List: a.List, Value: a.Value, Parts: a.Parts, OnMissing: a.OnMissing, Columns: audiences.Columns(a.Columns), Rule: &said}
 	}
 	src, err := audiences.New(ctx, audiences.Config{Name: s.Name, URL: s.URL, Audiences: patterns, MaxLine: s.MaxLineBytes, FollowLinks: s.FollowLinks, Placeholders: placeholders(w.config)})
-	feed.Source = &listed{Source: src, rules: w.rules, entries: s.Audiences}
+	feed.Source = src
 	return feed, err
 }
 
@@ -139,7 +137,7 @@ func (a *app) engine(w *wiring, db *state.DB, bars *progress.Bars) (*impactsync.
 	return impactsync.New(impactsync.Config{
 		State: db, Client: w.client, Mapper: w.mapper, Feeds: w.feeds, Version: name,
 		Log: telemetry.Logger(bars, a.terminal), Progress: a.watched(bars.Progress()), // the two share the terminal
-		Guards: w.rules.guards(), Authority: w.rules.authority,
+		Guards:     guards(c),
 		AppInstall: c.Destination.AppInstall, MaxEventAge: c.MaxEventAge, RequiredCategories: c.Consent.RequiredCategories,
 		Suppressions: w.suppressed, SuppressedFalse: c.Privacy.Suppressed == config.SuppressedSendFalse,
 		Workers: d.Workers, Coalesce: d.Coalesce, AttributionWait: d.AttributionWait,
@@ -183,7 +181,7 @@ func binding(c *config.Config) *state.Binding {
 	d := c.Destination
 	return &state.Binding{
 		AccountSID: d.AccountSID, CampaignID: d.CampaignID,
-		Official: official(d.TrackingURL) && official(d.APIURL), Hosts: d.TrackingURL + " and " + d.APIURL,
+		Official: impactapi.Official(d.TrackingURL) && impactapi.Official(d.APIURL), Hosts: d.TrackingURL + " and " + d.APIURL,
 	}
 }
 
@@ -195,10 +193,4 @@ func bound(c *config.Config) *state.Binding {
 		b.Hosts = ""
 	}
 	return b
-}
-
-// official reports whether a base is on a host of impact.com's own.
-func official(base string) bool {
-	u, err := url.Parse(base)
-	return err == nil && (u.Hostname() == "impact.com" || strings.HasSuffix(u.Hostname(), ".impact.com"))
 }

@@ -42,7 +42,7 @@ func (m *Mapper) eventTypeOf(event string) string {
 	return m.eventTypes[string(appendFolded(buf[:0], event))]
 }
 
-// missingApp says which setting would give an install its event type.
+// missingApp says which setting is missing for the event type of an install.
 func (b *build) missingApp() string {
 	switch {
 	case b.mapper.appID(b.os) != "":
@@ -75,7 +75,7 @@ func (m *Mapper) AppInstall(msg *segment.Message, p Person) (Request, error) {
 	if m.Route(msg).Kind != Install {
 		return Request{}, &Refusal{Class: "parameter", Reason: "no install"}
 	}
-	return m.make(msg, p, PageLoad)
+	return m.newBuild(msg, p).request(PageLoad)
 }
 
 // InstallClick is the click id in the answer to an install's page load: the one

@@ -76,8 +76,6 @@ func hasSum(msg *segment.Message) bool {
 	return false
 }
 
-func isConversion(k Kind) bool { return k == Conversion || k == Install }
-
 // listed is what properties.products holds, if anything.
 func (m *Mapper) listed(msg *segment.Message) (list productList, found bool) {
 	v, fault := understood(msg.Lookup(pathProducts))
@@ -118,21 +116,7 @@ func understood(v segment.Value) (products segment.Value, fault bool) {
 
 // isProduct reports whether an object is one product and not several by key.
 func (p *products) isProduct(v segment.Value) bool {
-	for _, steps := range [...][]productStep{{p.price, p.quantity, p.subTotal}, p.others} {
-		for i := range steps {
-			for _, path := range steps[i].paths {
-				if present(v.At(path)) {
-					return true
-				}
-			}
-		}
-	}
-	return false
-}
-
-// priced reports whether a product says what it costs.
-func (p *products) priced(v segment.Value) bool {
-	for _, s := range [...]*productStep{&p.price, &p.subTotal} {
+	for _, s := range append([]productStep{p.price, p.quantity, p.subTotal}, p.others...) {
 		if value, _ := s.first(v); present(value) {
 			return true
 		}
@@ -140,7 +124,13 @@ func (p *products) priced(v segment.Value) bool {
 	return false
 }
 
-// productsByKey gives the objects and lists in an object, and how many other
+// priced reports whether a product says what it costs.
+func (p *products) priced(v segment.Value) bool {
+	value, _, _ := p.cost(v)
+	return present(value)
+}
+
+// productsByKey returns the objects and lists in an object, and how many other
 // values it has.
 func productsByKey(v segment.Value) (some []segment.Value, others int) {
 	v.Each(func(_ string, value segment.Value) {
@@ -164,8 +154,8 @@ func (m *Mapper) isOneProduct(msg *segment.Message) bool {
 
 // ownTotal reports whether a custom mapping says what an order is worth.
 func ownTotal(customs map[string]source) bool {
-	for name := range orderTotals {
-		if src, ok := customs[name]; ok && !src.removed {
+	for name, src := range customs {
+		if rules[name]&orderTotal != 0 && !src.removed {
 			return true
 		}
 	}

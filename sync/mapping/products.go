@@ -19,8 +19,14 @@ const MaxProducts = 500
 // products is the compiled product table.
 type products struct {
 	price, quantity, subTotal productStep
-	ownSubTotal               bool // subTotal's first path is a custom mapping's, which goes before the price
 	others                    []productStep
+	costs                     []cost
+}
+
+// cost is where a product may say what it costs.
+type cost struct {
+	path []string
+	line bool // of all units
 }
 
 // productStep is one item parameter: its name for each number, and where in a
@@ -28,11 +34,7 @@ type products struct {
 type productStep struct {
 	step
 	paths [][]string
-	names []string // of the first items
 }
-
-// readyNames is for how many items names are made beforehand.
-const readyNames = 64
 
 func (p *products) prepare(customs map[string]string) error {
 	lines := map[string]bool{}
@@ -52,7 +54,6 @@ func (p *products) prepare(customs map[string]string) error {
 	for _, l := range productTable {
 		lines[l.name] = true
 		s := newProductStep(l.name, paths[l.name])
-		p.ownSubTotal = p.ownSubTotal || l.name == "ItemSubTotal" && len(s.paths) > 0
 		if custom := paths[l.name]; custom == nil || *custom != nil {
 			for _, path := range l.paths {
 				s.paths = append(s.paths, []string{path})
@@ -65,10 +66,19 @@ func (p *products) prepare(customs map[string]string) error {
 			p.place(newProductStep(name, paths[name]))
 		}
 	}
+	if custom := paths["ItemSubTotal"]; custom != nil && *custom != nil {
+		p.costs = append(p.costs, cost{*custom, true})
+	}
+	for _, path := range p.price.paths {
+		p.costs = append(p.costs, cost{path, false})
+	}
+	for _, path := range p.subTotal.paths {
+		p.costs = append(p.costs, cost{path, true})
+	}
 	return errors.Join(problems...)
 }
 
-// productPath checks a line of customMappingForProducts and gives the
+// productPath checks a line of customMappingForProducts and returns the
 // parameter's documented spelling. An empty path, which takes the parameter
 // away, has no keys.
 func productPath(name, path string) (canonical string, keys []string, err error) {
@@ -96,12 +106,9 @@ func productPath(name, path string) (canonical string, keys []string, err error)
 
 func newProductStep(name string, custom *[]string) productStep {
 	p, _ := lookupAny(numbered(name, 1))
-	s := productStep{step: step{name: name, kind: p.Type, maxLen: p.MaxLen}}
+	s := productStep{step: step{name: name, kind: p.Type, maxLen: p.MaxLen, rule: rules[name]}}
 	if custom != nil && *custom != nil {
 		s.paths = append(s.paths, *custom)
-	}
-	for i := range readyNames {
-		s.names = append(s.names, numbered(name, i+1))
 	}
 	return s
 }
@@ -132,32 +139,38 @@ func (b *build) putItem(s *productStep, item int, text string) bool {
 	if !b.put(&s.step, text) {
 		return false
 	}
-	b.params[len(b.params)-1].Name = s.numbered(item)
+	b.numberItem(item)
 	return true
 }
 
-func (b *build) addItem(s *productStep, item int) {
-	b.added(&s.step)
-	b.params[len(b.params)-1].Name = s.numbered(item)
+func (b *build) addItem(s *productStep, item int, value string, marks ...mark) {
+	b.add(&s.step, value, marks...)
+	b.numberItem(item)
 }
 
-func (s *productStep) numbered(item int) string {
-	if item <= len(s.names) {
-		return s.names[item-1]
-	}
-	return numbered(s.name, item)
+// numberItem puts the item's number into the name of the last parameter.
+func (b *build) numberItem(item int) {
+	last := &b.params[len(b.params)-1]
+	last.Name = numbered(last.Name, item)
 }
 
 // first is the first value that the product has on the step's paths, and where.
-func (s *productStep) first(product segment.Value) (v segment.Value, path []string) {
-	return firstOf(product, s.paths)
-}
-
-func firstOf(product segment.Value, paths [][]string) (v segment.Value, path []string) {
-	for _, path := range paths {
+func (s *productStep) first(product segment.Value) (v segment.Value, where string) {
+	for _, path := range s.paths {
 		if v := product.At(path); present(v) {
-			return v, path
+			return v, strings.Join(path, ".")
 		}
 	}
-	return segment.Value{}, nil
+	return segment.Value{}, ""
+}
+
+// cost is the first value by which the product says what it costs, and where;
+// line, if that is of all units.
+func (p *products) cost(product segment.Value) (v segment.Value, where string, line bool) {
+	for _, c := range p.costs {
+		if v := product.At(c.path); present(v) {
+			return v, strings.Join(c.path, "."), c.line
+		}
+	}
+	return segment.Value{}, "", false
 }

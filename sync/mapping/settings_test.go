@@ -123,7 +123,7 @@ func TestIPs(t *testing.T) {
 		"8.8.8.8": "8.8.8.8", "::ffff:8.8.8.8": "8.8.8.8", "2a00:1450:4001::1": "2a00:1450:4001::1",
 		"10.1.2.3": "", "127.0.0.1": "", "169.254.1.1": "", "100.64.1.1": "", "::1": "", "fe80::1%eth0": "", "fd00::1": "", "no": "", "0.0.0.0": "",
 	} {
-		out, _ := appendIP(nil, ip)
-		require.Equal(t, want, string(out), ip)
+		out, _ := publicIP(ip)
+		require.Equal(t, want, out, ip)
 	}
 }

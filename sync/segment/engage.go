@@ -25,8 +25,8 @@ func (m *Message) IsEngage() bool {
 	return ok && class != ""
 }
 
-// Change reads the trait change out of an Engage message, and gives false for
-// any other message. The class and the computation key decide, never the event
+// Change reads the trait change out of an Engage message. It is false for any
+// other message. The class and the computation key decide, never the event
 // name, by the rule of Segment's own destinations
 // (https://github.com/segmentio/action-destinations, audience-membership.ts):
 //
@@ -123,7 +123,7 @@ func (c *TraitChange) setComputed(v Value, known bool) {
 	if isNumber { // compared as the text that was sent: 450.0 and 450 are two
 		text = withoutExponent(number)
 	}
-	if !ok || isNumber && !isDecimal(text) {
+	if !ok || isNumber && !IsDecimal(text) {
 		return
 	}
 	c.State, c.Value = ValueSet, strings.Clone(Redact(CleanText(text)))

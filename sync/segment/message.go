@@ -3,6 +3,7 @@ package segment
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"strings"
 	"sync"
 	"time"
 
@@ -10,7 +11,7 @@ import (
 )
 
 // Message is one Segment call. Its fields own their memory and may be kept;
-// what [Message.Lookup] gives is valid until [Message.Release] only. A Message
+// what [Message.Lookup] returns is valid until [Message.Release] only. A Message
 // is for one goroutine at a time.
 //
 // Ids are byte-exact and empty where absent or not usable, see [Placeholders.Usable]. An
@@ -24,7 +25,6 @@ type Message struct {
 
 	parser fastjson.Parser
 	root   *fastjson.Value
-	top    [fieldOther]*fastjson.Value
 
 	identity Identity
 	at       time.Time // the effective one
@@ -40,7 +40,7 @@ type Message struct {
 	placeholders *Placeholders
 }
 
-// Release gives the message's memory back to its decoder. Neither the message
+// Release returns the message's memory to its decoder. Neither the message
 // nor any [Value] or text of it that came from Lookup may be used afterwards.
 func (m *Message) Release() {
 	pool, size, parser := m.pool, m.size, m.parser
@@ -89,6 +89,22 @@ func (m *Message) readIdentity() Identity {
 	return id
 }
 
+// EmailHash is the SHA-1 of the person's address, else a SHA-256 that the
+// message holds in its place, which impact.com takes of conversions only.
+func (m *Message) EmailHash() string {
+	if hash := m.Identity().EmailSHA1; hash != "" {
+		return hash
+	}
+	const sha256Digits = 64
+	for _, path := range emailPaths {
+		text, _ := m.Lookup(path).Str()
+		if text = strings.TrimSpace(text); len(text) == sha256Digits && isHex(text) {
+			return strings.ToLower(text)
+		}
+	}
+	return ""
+}
+
 var emailPaths = [...]Path{
 	MustPath("traits.email"), MustPath("context.traits.email"), MustPath("properties.email"),
 }
@@ -96,19 +112,9 @@ var emailPaths = [...]Path{
 // Root is the message as a whole.
 func (m *Message) Root() Value { return Value{m.root} }
 
-// Get gives the value of a top-level key.
-func (m *Message) Get(key string) Value {
-	if f := fieldOf(key); f != fieldOther {
-		return Value{m.top[f]}
-	}
-	return m.Root().Get(key)
-}
+// Get returns the value of a top-level key.
+func (m *Message) Get(key string) Value { return m.Root().Get(key) }
 
 // Lookup finds the value at a path. It costs some nanoseconds per key of the
 // objects on the way and never allocates.
-func (m *Message) Lookup(p Path) Value {
-	if p.root != fieldOther {
-		return Value{m.top[p.root]}.At(p.keys)
-	}
-	return Value{m.root}.At(p.keys)
-}
+func (m *Message) Lookup(p Path) Value { return m.Root().At(p.keys) }

@@ -40,7 +40,7 @@ var (
 
 // ParseTime reads an ISO 8601 time with 0 to 9 digits of a second's fraction
 // (more are cut), or the number of seconds, milliseconds, microseconds or
-// nanoseconds since 1970 (10, 13, 16 or 19 digits), and gives it in UTC. A time
+// nanoseconds since 1970 (10, 13, 16 or 19 digits), in UTC. A time
 // without a zone is taken as UTC: Segment's page says that its times are
 // (https://segment.com/docs/connections/spec/common/#timestamps), and says
 // nothing of ones without a zone, nor of numbers. A date alone is its first
@@ -77,7 +77,7 @@ var epochUnits = map[int]int64{10: 1e9, 13: 1e6, 16: 1e3, 19: 1}
 func parseEpoch(s string) (time.Time, bool) {
 	whole, fraction, _ := strings.Cut(s, ".")
 	unit := epochUnits[len(whole)]
-	if unit == 0 || !isDigits(whole) || fraction != "" && !isDigits(fraction) {
+	if unit == 0 || !IsDigits(whole) || fraction != "" && !IsDigits(fraction) {
 		return time.Time{}, false
 	}
 	n, err := strconv.ParseInt(whole, 10, 64)

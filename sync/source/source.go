@@ -12,6 +12,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/impactsync/impactsync/state/rules"
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
@@ -59,6 +60,9 @@ type Input struct {
 	Class     segment.Class
 	ListedAt  time.Time // of the newest part: what orders the lists of a key
 	OnMissing string    // "keep" or "exit"
+	// Rule is what the configuration says of the files' trait; nil where it does
+	// not mention these files.
+	Rule *rules.Rule
 }
 
 // Record is one line or row. Exactly one of Message, Change, Member, Rejected

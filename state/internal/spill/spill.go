@@ -57,7 +57,7 @@ func (s *Spill) Add(number int64, record []byte) error {
 	s.count++
 	p.rows++
 	p.rest = binary.BigEndian.AppendUint64(p.rest, uint64(number))
-	p.rest = binary.BigEndian.AppendUint32(p.rest, uint32(len(record))) //nolint:gosec // a line of a list
+	p.rest = binary.BigEndian.AppendUint32(p.rest, uint32(len(record)))
 	p.rest = append(p.rest, record...)
 	for len(p.rest) >= block {
 		if err := s.write(p.rest[:block]); err != nil {
@@ -204,10 +204,10 @@ func split(text string, rows int) ([]Record, error) {
 			return records, errDamaged
 		}
 		number, size := binary.BigEndian.Uint64([]byte(text[:8])), int(binary.BigEndian.Uint32([]byte(text[8:header])))
-		if int64(number) < 0 || len(text)-header < size { //nolint:gosec // below zero is what is looked for
+		if int64(number) < 0 || len(text)-header < size {
 			return records, errDamaged
 		}
-		records = append(records, Record{int64(number), text[header : header+size]}) //nolint:gosec // as above
+		records = append(records, Record{int64(number), text[header : header+size]})
 		text = text[header+size:]
 	}
 	if len(records) != rows {

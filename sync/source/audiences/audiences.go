@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/impactsync/impactsync/state/rules"
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
 	"github.com/impactsync/impactsync/sync/source/bucket"
@@ -48,8 +49,9 @@ type Audience struct {
 	Value string
 	// Parts makes one list of all the files. Else the newest file is the list.
 	Parts     bool
-	OnMissing string  // "keep" (the default) or "exit", see [source.Input]
-	Columns   Columns // of ids, where they have names of their own
+	OnMissing string      // "keep" (the default) or "exit", see [source.Input]
+	Columns   Columns     // of ids, where they have names of their own
+	Rule      *rules.Rule // of the trait, see [source.Input]
 }
 
 // Source reads lists and changes. It is safe for concurrent use, but for
@@ -212,13 +214,6 @@ func (s *Source) Close() error { return s.bucket.Close() }
 // which the last Inputs found no object. A pattern with * is known by its name
 // or key only.
 func (s *Source) Missing() []source.Input { return s.missing }
-
-// Pattern gives the pattern of the configuration that an object goes by, or
-// nothing.
-func (s *Source) Pattern(object string) string {
-	pattern, _ := s.lookup(object)
-	return pattern
-}
 
 // packed are the endings without which a pattern matches, too.
 var packed = []string{".gz", ".zst", ".bz2", ".zip"}

@@ -136,7 +136,7 @@ func (s *Source) notFound(all []found) []source.Input {
 			class = segment.ClassComputed
 		}
 		missing = append(missing, source.Input{
-			Source: s.cfg.Name, Shape: source.ShapeList, Key: key, Name: name, Class: class, OnMissing: cmp.Or(a.OnMissing, "keep"),
+			Source: s.cfg.Name, Shape: source.ShapeList, Key: key, Name: name, Class: class, OnMissing: cmp.Or(a.OnMissing, "keep"), Rule: a.Rule,
 		})
 	}
 	return missing
@@ -297,7 +297,7 @@ func (s *Source) input(f *found) source.Input {
 	in := source.Input{
 		Source: s.cfg.Name, Shape: f.layout.shape, Class: f.layout.class,
 		Objects: []source.Object{f.Object}, ListedAt: f.ModTime,
-		OnMissing: cmp.Or(f.audience.OnMissing, "keep"),
+		OnMissing: cmp.Or(f.audience.OnMissing, "keep"), Rule: f.audience.Rule,
 	}
 	if f.needsKey() {
 		in.Key, in.Name = f.key, f.name
