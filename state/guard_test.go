@@ -139,7 +139,7 @@ func TestChangeStreamsAreJudged(t *testing.T) {
 		b.judge()
 		b.send()
 		for i := range 3 {
-			_, err := b.db.Forget(context.Background(), user(fmt.Sprintf("u%d", i)))
+			_, err := b.db.Forget(context.Background(), fmt.Sprintf("u%d", i))
 			require.NoError(t, err)
 		}
 		require.Zero(t, b.number(`SELECT count(*) FROM guard_passed`))

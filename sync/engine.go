@@ -176,7 +176,7 @@ func (p *pass) run(ctx context.Context) (err error) {
 	if err := p.deliver(ctx); err != nil {
 		return err
 	}
-	return errors.Join(append(p.unread, p.limits.broken(), p.hostsDown(ctx), p.verify(ctx))...)
+	return errors.Join(append(p.unread, p.hostsDown(ctx), p.verify(ctx))...)
 }
 
 func (p *pass) takeIn(ctx context.Context) (err error) {

@@ -57,8 +57,7 @@ func (p *pass) plan(ctx context.Context) (r PlanReport, err error) {
 	if err != nil {
 		return r, fmt.Errorf("read the rates: %w", err)
 	}
-	rates := Rates{PageLoadsPerSecond: p.PageLoadsPerSecond, ConversionsPerHour: p.ConversionsPerHour, Hosts: hosts}
-	r.Seconds = rates.Take(r.TrackingCalls, r.APICalls, p.now())
+	r.Seconds = Rates{p.PageLoadsPerSecond, p.ConversionsPerHour}.Take(hosts, r.TrackingCalls, r.APICalls, p.now())
 	return r, nil
 }
 

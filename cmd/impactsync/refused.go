@@ -35,7 +35,7 @@ func (o *choice) known() error {
 	case class == "" || slices.Contains(impactsync.RefusalClasses, class):
 		return nil
 	case class == "credentials" || class == "scope":
-		return usage("mend the credentials, then: impactsync run", "--class %s: credentials and scopes stop a run (exit 11) and mark nothing refused", class)
+		return usage("correct the credentials, then: impactsync run", "--class %s: credentials and scopes stop a run (exit 11) and mark nothing refused", class)
 	}
 	return usage("", "--class %q is not one of %s", class, strings.Join(impactsync.RefusalClasses, ", "))
 }

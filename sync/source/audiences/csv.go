@@ -2,6 +2,7 @@ package audiences
 
 import (
 	"errors"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/impactsync/impactsync/sync/segment"
@@ -15,7 +16,8 @@ type csvParser struct {
 	window *bucket.Window
 	rows   *table.Reader
 	layout layout
-	read   []int // columns
+	read   []int     // columns
+	row    table.Row // the last one
 }
 
 func newCSVParser(w *bucket.Window, l layout, maxLine int) *csvParser {
@@ -30,8 +32,9 @@ func (p *csvParser) resume(from source.Position) (bool, error) {
 }
 
 func (p *csvParser) next(b *batch) error {
-	skipped, err := p.rows.Next()
-	line := p.rows.Line()
+	var err error
+	p.row, err = p.rows.Next()
+	line := p.row.Line
 	var columns *table.ColumnsError
 	switch {
 	case errors.As(err, &columns) && (b == nil || b.input.Shape == source.ShapeChanges):
@@ -43,20 +46,20 @@ func (p *csvParser) next(b *batch) error {
 	case err != nil:
 		return err
 	case b == nil:
-	case skipped != "":
-		b.skip(line, skipped)
+	case p.row.Skipped != "":
+		b.skip(line, p.row.Skipped)
 	default:
-		return p.addRow(b, line)
+		return p.addRow(b)
 	}
 	return nil
 }
 
-func (p *csvParser) addRow(b *batch, line int64) error {
-	l := &p.layout
+func (p *csvParser) addRow(b *batch) error {
+	l, line := &p.layout, p.row.Line
 	for _, i := range p.read { // what nobody reads may be in any encoding
-		field := p.rows.Fields[i]
+		field := p.row.Fields[i]
 		b.bytes += len(field)
-		if !utf8.Valid(field) {
+		if !utf8.ValidString(field) {
 			b.unreadable(line, segment.ErrInvalidUTF8.Error())
 			return nil
 		}
@@ -71,7 +74,7 @@ func (p *csvParser) addRow(b *batch, line int64) error {
 	b.ids.emails = p.pick(b.ids.emails, l.ids.Emails)
 	// The columns of a formatted download say the same as external_ids do.
 	if l.external >= 0 && !b.hasUser() {
-		if err := b.ids.addExternal(p.rows.Fields[l.external]); err != nil {
+		if err := b.ids.addExternal([]byte(p.row.Fields[l.external])); err != nil {
 			b.unreadable(line, err.Error())
 			return nil
 		}
@@ -103,13 +106,13 @@ func (p *csvParser) text(column int) string {
 	if column < 0 {
 		return ""
 	}
-	return string(p.rows.Fields[column])
+	return strings.Clone(p.row.Fields[column]) // the row may be long
 }
 
 func (p *csvParser) pick(to []string, columns []int) []string {
 	for _, i := range columns {
-		if len(p.rows.Fields[i]) > 0 {
-			to = append(to, string(p.rows.Fields[i]))
+		if id := p.text(i); id != "" {
+			to = append(to, id)
 		}
 	}
 	return to

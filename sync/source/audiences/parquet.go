@@ -67,7 +67,7 @@ type parquetParser struct {
 
 func newParquetParser(r *bucket.Reader, p *table.Parquet, l layout, withHash bool) (*parquetParser, error) {
 	parser := &parquetParser{
-		csvParser: &csvParser{rows: &table.Reader{Fields: p.Fields}, layout: l, read: l.read()},
+		csvParser: &csvParser{layout: l, read: l.read()},
 		file:      p, object: r,
 	}
 	if withHash {
@@ -97,22 +97,22 @@ func (p *parquetParser) resume(from source.Position) (bool, error) {
 }
 
 func (p *parquetParser) next(b *batch) error {
-	if err := p.file.Next(); errors.Is(err, io.EOF) {
+	var err error
+	if p.row, err = p.file.Next(); errors.Is(err, io.EOF) {
 		return errors.Join(io.EOF, p.file.Close())
 	} else if err != nil {
 		return p.object.Damaged(err)
 	}
-	p.at.Line = p.file.Line()
+	p.at.Line = p.row.Line
 	for _, i := range p.read {
-		field := p.file.Fields[i]
+		field := p.row.Fields[i]
 		p.at.Offset += int64(len(field)) + 1
 		if p.sum != nil {
-			p.sum.Write(field)
-			p.sum.Write([]byte{'\n'})
+			_, _ = io.WriteString(p.sum, field+"\n")
 		}
 	}
 	if b == nil {
 		return nil
 	}
-	return p.addRow(b, p.at.Line)
+	return p.addRow(b)
 }

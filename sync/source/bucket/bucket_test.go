@@ -24,7 +24,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func open(t *testing.T, rawURL string) *Bucket {
 	t.Helper()
-	b, err := Open(context.Background(), rawURL)
+	b, err := Open(context.Background(), rawURL, Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, b.Close()) })
 	return b
@@ -56,7 +56,7 @@ func TestURLsThatCannotBeOpened(t *testing.T) {
 	for name, tt := range map[string]struct{ url, want string }{
 		"a missing folder":       {"file://" + dir + "/none", "there is no folder"},
 		"a file":                 {"file://" + dir + "/vip.csv", "is a file: give its folder"},
-		"a folder as a host":     {"file://data/x", `"data" stands where a host goes: write file:///data/x, or file://./data/x`},
+		"a folder as a host":     {"file://data/x", `"data" is where a host would be: write file:///data/x, or file://./data/x`},
 		"a parameter for a file": {"file://" + dir + "?region=x", `takes no parameter "region"`},
 		"an unknown scheme":      {"ftp://user:s3cr3t@host/x?token=s3cr3t", `ftp://host/x: unknown scheme "ftp"`},
 		"no URL":                 {"s3cr3t", "bucket URL is not valid"},
@@ -64,7 +64,7 @@ func TestURLsThatCannotBeOpened(t *testing.T) {
 		"a bad parameter":        {"s3://bucket/x?s3cr3t=s3cr3t&region=secret", "s3://bucket/x: open the bucket"},
 		"two prefixes":           {"s3://bucket/x?prefix=y", "both a path and the parameter prefix"},
 	} {
-		_, err := Open(context.Background(), tt.url)
+		_, err := Open(context.Background(), tt.url, Options{})
 		require.ErrorContains(t, err, tt.want, name)
 		require.NotContains(t, err.Error(), "=s3cr3t", name)
 		require.NotContains(t, err.Error(), ":s3cr3t", name)
