@@ -23,10 +23,11 @@ const module = "github.com/impactsync/impactsync"
 var rooms = map[string][]string{
 	"impactapi":                {},
 	"impactapi/sandbox":        {"impactapi"},
-	"state":                    {"state/internal/guard", "state/internal/sqlite", "state/rules"},
+	"state":                    {"state/internal/guard", "state/internal/spill", "state/internal/sqlite", "state/rules"},
 	"state/internal/guard":     {"state/rules"},
 	"state/rules":              {},
 	"state/internal/sqlite":    {},
+	"state/internal/spill":     {},
 	"sync/segment":             {},
 	"sync/mapping":             {"sync/segment", "impactapi"},
 	"sync/source":              {"sync/segment", "state/rules"},
