@@ -2,115 +2,51 @@ package audiences
 
 import (
 	"errors"
-	"unicode/utf8"
 
-	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
 	"github.com/impactsync/impactsync/sync/source/bucket"
+	"github.com/impactsync/impactsync/sync/source/reading"
 	"github.com/impactsync/impactsync/sync/source/table"
 )
 
-// csvParser reads the rows of a CSV.
-type csvParser struct {
-	window *bucket.Window
-	rows   *table.Reader
-	layout layout
-	read   []int // columns
+// csvRows are the rows of a CSV.
+type csvRows struct {
+	*bucket.Window
+	table   *table.Reader
+	layout  layout
+	texts   []string
+	skipped string // the last one; so is broken
+	broken  error
 }
 
-func newCSVParser(w *bucket.Window, l layout, maxLine int) *csvParser {
-	return &csvParser{window: w, rows: table.NewReader(w, l.header, maxLine), layout: l, read: l.read()}
+func newCSVRows(w *bucket.Window, l layout, maxLine int) *csvRows {
+	return &csvRows{Window: w, table: table.NewReader(w, l.header, maxLine), layout: l, texts: make([]string, len(l.header.Names))}
 }
 
-// Position implements parser.
-func (p *csvParser) Position() source.Position { return p.window.Position() }
+// Resume implements rows.
+func (c *csvRows) Resume(from source.Position) (bool, error) { return c.Window.Resume(from, c.next) }
 
-func (p *csvParser) resume(from source.Position) (bool, error) {
-	return p.window.Resume(from, func() error { return p.next(nil) })
-}
-
-func (p *csvParser) next(b *batch) error {
-	skipped, err := p.rows.Next()
-	line := p.rows.Line()
+func (c *csvRows) next() (err error) {
+	c.broken = nil
+	c.skipped, err = c.table.Next()
 	var columns *table.ColumnsError
 	switch {
-	case errors.As(err, &columns) && (b == nil || b.input.Shape == source.ShapeChanges):
-		if b != nil {
-			b.reject(line, err.Error())
-		}
-	case errors.As(err, &columns), table.IsSyntax(err):
-		return &rowError{line, err}
-	case err != nil:
-		return err
-	case b == nil:
-	case skipped != "":
-		b.skip(line, skipped)
-	default:
-		return p.addRow(b, line)
-	}
-	return nil
-}
-
-func (p *csvParser) addRow(b *batch, line int64) error {
-	l := &p.layout
-	for _, i := range p.read { // what nobody reads may be in any encoding
-		field := p.rows.Fields[i]
-		b.bytes += len(field)
-		if !utf8.Valid(field) {
-			b.unreadable(line, segment.ErrInvalidUTF8.Error())
-			return nil
-		}
-	}
-	r := row{line: line, hasText: l.value >= 0, value: p.text(l.value)}
-	if b.input.Shape == source.ShapeChanges && !p.fillChange(b, &r) {
+	case errors.As(err, &columns):
+		c.broken = err
 		return nil
+	case table.IsSyntax(err):
+		return &reading.RecordError{Line: c.table.Line(), Err: err}
 	}
-	b.ids.reset()
-	b.ids.users = p.pick(b.ids.users, l.ids.Users)
-	b.ids.anons = p.pick(b.ids.anons, l.ids.Anons)
-	b.ids.emails = p.pick(b.ids.emails, l.ids.Emails)
-	// The columns of a formatted download say the same as external_ids do.
-	if l.external >= 0 && !b.hasUser() {
-		if err := b.ids.addExternal(p.rows.Fields[l.external]); err != nil {
-			b.unreadable(line, err.Error())
-			return nil
-		}
-	}
-	return b.add(r)
+	return err
 }
 
-// fillChange reads what rows of AWS S3 (Actions) say of a change. A row
-// without a time happened, as far as anybody knows, when its file was written.
-func (p *csvParser) fillChange(b *batch, r *row) bool {
-	l, c := &p.layout, &r.change
-	if l.named {
-		c.Key = p.text(l.name)
-		if r.value == "" {
-			b.skip(r.line, SkipNotAudience)
-			return false
-		}
-		if !segment.UsableID(c.Key) || len(c.Key) > segment.MaxTraitKey {
-			b.reject(r.line, "no audience_name that could be a trait key")
-			return false
-		}
+func (c *csvRows) read(r *row) {
+	r.line, r.broken, r.skipped = c.table.Line(), c.broken, c.skipped
+	if r.broken != nil || r.skipped != "" {
+		return
 	}
-	c.ComputationID, c.SpaceID, c.MessageID = p.text(l.id), p.text(l.space), p.text(l.message)
-	c.At, c.Timing = segment.RowTime(p.text(l.time), b.input.ListedAt, b.now)
-	return true
-}
-
-func (p *csvParser) text(column int) string {
-	if column < 0 {
-		return ""
+	for _, i := range c.layout.read {
+		c.texts[i] = string(c.table.Fields[i])
 	}
-	return string(p.rows.Fields[column])
-}
-
-func (p *csvParser) pick(to []string, columns []int) []string {
-	for _, i := range columns {
-		if len(p.rows.Fields[i]) > 0 {
-			to = append(to, string(p.rows.Fields[i]))
-		}
-	}
-	return to
+	r.fields(&c.layout, c.texts)
 }

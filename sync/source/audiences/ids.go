@@ -17,10 +17,6 @@ type ids struct {
 	users, anons, emails []string
 }
 
-func (p *ids) reset() {
-	p.users, p.anons, p.emails = p.users[:0], p.anons[:0], p.emails[:0]
-}
-
 // addExternal adds the ids of a column external_ids: a JSON object that has,
 // by kind of id, a text or an array of texts. Other kinds are passed over.
 func (p *ids) addExternal(text []byte) error {

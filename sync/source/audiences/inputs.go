@@ -1,12 +1,10 @@
 package audiences
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"slices"
 	"strings"
@@ -16,7 +14,6 @@ import (
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
 	"github.com/impactsync/impactsync/sync/source/bucket"
-	"github.com/impactsync/impactsync/sync/source/table"
 )
 
 const (
@@ -177,39 +174,6 @@ func (s *Source) sniff(ctx context.Context, f *found) error {
 
 // needsKey reports whether the rows leave open which trait they are of.
 func (f *found) needsKey() bool { return f.layout.format != formatMessages && !f.layout.named }
-
-// peekLayout gives the layout, and a reader that still has the whole object.
-func (s *Source) peekLayout(r io.Reader, a Audience) (*bufio.Reader, layout, error) {
-	buffered := bufio.NewReaderSize(r, sniffBytes)
-	start, err := buffered.Peek(sniffBytes)
-	if len(start) == 0 && !errors.Is(err, io.EOF) {
-		return nil, layout{}, err
-	}
-	l, unusable := s.layoutOf(start, err != nil, a)
-	return buffered, l, unusable
-}
-
-// unusableError says what is wrong with an object itself.
-type unusableError struct{ error }
-
-// layoutOf tells what an object is from its start, and whole whether that is
-// all of it.
-func (s *Source) layoutOf(start []byte, whole bool, a Audience) (l layout, err error) {
-	text := table.Trim(start)
-	switch err = table.Foreign(start); {
-	case err != nil:
-	case len(text) == 0:
-		err = errEmptyFile
-	case text[0] == '{' || text[0] == '[':
-		l, err = s.jsonLayout(start, a)
-	default:
-		l, err = csvLayout(start, whole, a)
-	}
-	if err != nil {
-		return l, &unusableError{err}
-	}
-	return l, nil
-}
 
 // group makes inputs of the usable objects, the oldest first.
 // check says why parts are not a whole list.
