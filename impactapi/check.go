@@ -26,7 +26,16 @@ func (c *check) err() error {
 	if len(c.fields) == 0 {
 		return nil
 	}
-	return &ValidationError{Endpoint: c.endpoint, Fields: c.fields}
+	return &ValidationError{Endpoint: c.endpoint, Fields: c.fields, Unidentified: c.seen&c.identifying() == 0}
+}
+
+// identifying returns the roles of which one is required to say whose the
+// request is.
+func (c *check) identifying() role {
+	if c.endpoint == Conversions {
+		return isAttribution
+	}
+	return isVisitor
 }
 
 func (c *check) values(p Params) {
@@ -88,7 +97,7 @@ func (c *check) pageLoadRules() {
 	c.need(isCampaign, "CampaignId", "is required")
 	c.need(isDate, "EventDate", "is required")
 	c.need(isPageURL|isProperty, "PageUrl", "is required, unless an app was opened directly and PropertyId says which")
-	c.need(isVisitor, "CustomProfileId",
+	c.need(c.identifying(), "CustomProfileId",
 		"is required, or one of CustomerId, ClickId, GoogAId, AndroidId, AppleIfa, AppleIfv")
 }
 
@@ -97,7 +106,7 @@ func (c *check) conversionRules() {
 	c.need(isDate, "EventDate", "is required")
 	c.need(isOrder, "OrderId", "is required")
 	c.need(isEvent, "EventTypeId", "is required, or EventTypeCode")
-	c.need(isAttribution, "ClickId",
+	c.need(c.identifying(), "ClickId",
 		"is required, or another attribution key: CustomerId, CustomProfileId, a promo code, a device id")
 	if c.seen&isSubID != 0 {
 		c.need(isMedia, "MediaId", "is required with SubId and SharedId")

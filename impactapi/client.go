@@ -185,7 +185,7 @@ func checkCredentials(c Config) error {
 	case strings.TrimSpace(c.AccountSID) != c.AccountSID || strings.TrimSpace(c.AuthToken) != c.AuthToken:
 		return errors.New("config: AccountSID or AuthToken starts or ends with a blank: cut the line break off")
 	case strings.ContainsAny(c.AccountSID, ":/?#% \r\n\t"):
-		return fmt.Errorf("config: AccountSID %q is none: take the one of 34 characters that starts with IR", c.AccountSID)
+		return fmt.Errorf("config: invalid AccountSID %q: want 34 characters starting with IR", c.AccountSID)
 	}
 	return nil
 }
@@ -197,15 +197,21 @@ func parseBase(name, base string) (*url.URL, error) {
 		return nil, fmt.Errorf("config: %s is not an http or https URL: give one such as %s", name, DefaultAPIURL)
 	case u.User != nil, u.RawQuery != "", u.Fragment != "":
 		return nil, fmt.Errorf("config: %s has credentials, a query or a fragment: give scheme, host and path alone", name)
-	case u.Scheme == "http" && isImpact(u.Hostname()):
+	case u.Scheme == "http" && Official(base):
 		return nil, fmt.Errorf("config: %s %q is plain http: impact.com takes https only", name, base)
 	}
 	return u.JoinPath("/"), nil // JoinPath makes relative paths of a base without one
 }
 
-func isImpact(host string) bool {
-	host = strings.ToLower(host)
-	return host == "impact.com" || strings.HasSuffix(host, ".impact.com") || strings.HasSuffix(host, ".impactradius.com")
+// Official reports whether a base URL is on a host of impact.com's own, by its
+// name of today or by its former one, Impact Radius.
+func Official(base string) bool {
+	u, err := url.Parse(base)
+	if err != nil {
+		return false
+	}
+	host := "." + strings.ToLower(u.Hostname())
+	return strings.HasSuffix(host, ".impact.com") || strings.HasSuffix(host, ".impactradius.com")
 }
 
 func newTransport(connections int) *http.Transport {

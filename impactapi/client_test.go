@@ -44,7 +44,7 @@ func TestSend(t *testing.T) {
 			}
 			answerWith(200, `{"landingPage":"https://shop.example/","clickId":"c-1","warnings":[{"field":"vip","level":"ERROR","message":"no such thing"}]}`)(w, r)
 		})
-		got, err := c.SendPageLoad(t.Context(), validPageLoad())
+		got, err := c.SendPageLoad(t.Context(), ready(NewPageLoad, validPageLoad()))
 		require.NoError(t, err)
 		require.Equal(t, &PageLoadResult{
 			Status: 200, ClickID: "c-1", LandingPage: "https://shop.example/", Attempts: 1,
@@ -63,7 +63,7 @@ func TestSend(t *testing.T) {
 			answerWith(200, `{"Status":"QUEUED","QueuedUri":"/Advertisers/IRtestAccount/APISubmissions/A-1"}`,
 				"X-RateLimit-Limit", "1000", "X-RateLimit-Remaining", "998", "X-RateLimit-Reset", "700")(w, r)
 		})
-		got, err := c.SendConversion(t.Context(), validConversion())
+		got, err := c.SendConversion(t.Context(), ready(NewConversion, validConversion()))
 		require.NoError(t, err)
 		require.Equal(t, &ConversionResult{
 			Status: 200, State: "QUEUED", QueuedURI: "/Advertisers/IRtestAccount/APISubmissions/A-1", Attempts: 1,
@@ -75,7 +75,7 @@ func TestSend(t *testing.T) {
 		t.Parallel()
 		c := served(t, answerWith(200, `<?xml version="1.0" encoding="UTF-8"?><ImpactRadiusResponse><Status>QUEUED</Status>`+
 			`<QueuedUri>/Advertisers/IR/APISubmissions/A-1</QueuedUri></ImpactRadiusResponse>`))
-		got, err := c.SendConversion(t.Context(), validConversion())
+		got, err := c.SendConversion(t.Context(), ready(NewConversion, validConversion()))
 		require.NoError(t, err)
 		require.Equal(t, "/Advertisers/IR/APISubmissions/A-1", got.QueuedURI)
 	})
@@ -158,13 +158,12 @@ func TestEveryMethod(t *testing.T) {
 
 func everyMethod(c *Client) map[string]func(context.Context) error {
 	return map[string]func(context.Context) error{
-		"page load":       func(ctx context.Context) error { _, err := c.SendPageLoad(ctx, validPageLoad()); return err },
-		"page load typed": func(ctx context.Context) error { _, err := c.PageLoad(ctx, typedPageLoad()); return err },
-		"conversion":      func(ctx context.Context) error { _, err := c.SendConversion(ctx, validConversion()); return err },
-		"conversion typed": func(ctx context.Context) error {
-			_, err := c.Conversion(ctx, Conversion{
-				CampaignID: "1", EventDate: time.Now(), OrderID: "o", EventTypeID: "2", Visitor: Visitor{CustomerID: "c"},
-			})
+		"page load": func(ctx context.Context) error {
+			_, err := c.SendPageLoad(ctx, ready(NewPageLoad, validPageLoad()))
+			return err
+		},
+		"conversion": func(ctx context.Context) error {
+			_, err := c.SendConversion(ctx, ready(NewConversion, validConversion()))
 			return err
 		},
 		"company":   func(ctx context.Context) error { _, err := c.CompanyInformation(ctx); return err },
@@ -174,10 +173,6 @@ func everyMethod(c *Client) map[string]func(context.Context) error {
 			return err
 		},
 	}
-}
-
-func typedPageLoad() PageLoad {
-	return PageLoad{CampaignID: "1", EventDate: time.Now(), PageURL: "https://example.com/", Visitor: Visitor{CustomerID: "c"}}
 }
 
 func TestNew(t *testing.T) {
@@ -222,7 +217,7 @@ func TestSent(t *testing.T) {
 		c, err := New(config)
 		require.NoError(t, err)
 		defer c.Close()
-		_, err = c.SendPageLoad(t.Context(), validPageLoad())
+		_, err = c.SendPageLoad(t.Context(), ready(NewPageLoad, validPageLoad()))
 		var e *Error
 		require.ErrorAs(t, err, &e)
 		require.True(t, Retryable(err))
@@ -287,3 +282,15 @@ func TestSent(t *testing.T) {
 type mute struct{}
 
 func (mute) RoundTrip(*http.Request) (*http.Response, error) { return nil, errors.New("no") }
+
+func TestOnlyImpactComsOwnHostsAreOfficial(t *testing.T) {
+	t.Parallel()
+	for base, want := range map[string]bool{
+		"https://api.impact.com": true, "https://trkapi.impact.com/x": true,
+		"https://API.Impact.com": true, "https://impact.com": true, "https://api.impactradius.com": true, "https://impactradius.com:443": true,
+		"https://notimpactradius.com": false, "https://impactradius.com.example.com": false, "://": false, "": false,
+		"https://api.impact.com.example.com": false, "https://notimpact.com": false, "http://127.0.0.1:8090": false,
+	} {
+		require.Equal(t, want, Official(base), base)
+	}
+}

@@ -21,25 +21,31 @@
 //		return err
 //	}
 //	defer client.Close()
-//	result, err := client.Conversion(ctx, impactapi.Conversion{
-//		CampaignID:    "1000",
-//		EventTypeCode: "sale",
-//		EventDate:     order.PaidAt,
-//		OrderID:       order.ID,
-//		Visitor:       impactapi.Visitor{CustomerID: order.CustomerID, ClickID: order.ClickID},
-//		Order:         impactapi.Order{Currency: "EUR"},
-//		Items:         []impactapi.Item{{SKU: "AN-1", Category: "Anvils", Quantity: 2, Price: impactapi.Cents(1999)}},
+//	sale, err := impactapi.NewConversion(impactapi.Params{
+//		{Name: "CampaignId", Value: "1000"},
+//		{Name: "EventTypeCode", Value: "sale"},
+//		{Name: "EventDate", Value: order.PaidAt.Format(time.RFC3339)},
+//		{Name: "OrderId", Value: order.ID},
+//		{Name: "ClickId", Value: order.ClickID},
+//		{Name: "CurrencyCode", Value: "EUR"},
+//		{Name: "ItemSku1", Value: "AN-1"},
+//		{Name: "ItemQuantity1", Value: "2"},
+//		{Name: "ItemPrice1", Value: "19.99"},
 //	})
+//	if err != nil {
+//		return err // a ValidationError, with every problem
+//	}
+//	result, err := client.SendConversion(ctx, sale)
 //
 // # The life of a request
 //
-// A request is a list of form parameters, [Params], built by hand or from the
-// typed [PageLoad] and [Conversion]. It is validated first: required and
-// conditional parameters, types, lengths; a [ValidationError] lists every
-// problem and nothing was sent. Two rules are stricter than impact.com's: no
-// e-mail address goes out in clear, in no parameter, and no date is NOW. The
-// [Catalogue] holds what is documented of each parameter; [Lookup] finds one,
-// [Reserved] tells whether a name of one's own would collide.
+// A request is a list of form parameters, [Params]. [NewPageLoad] and
+// [NewConversion] check it: required and conditional parameters, types,
+// lengths; a [ValidationError] lists every problem. Two rules are stricter than
+// impact.com's: no e-mail address goes out in clear, in no parameter, and no
+// date is NOW. The client sends nothing that was not checked. The [Catalogue]
+// holds what is documented of each parameter; [Lookup] finds one, [Reserved]
+// tells whether a name of one's own would collide.
 //
 // Then it is sent, form-encoded. 408, 429, 5xx and network errors are tried
 // again, with growing and jittered waits, or after the wait that impact.com

@@ -40,8 +40,8 @@ type ConversionResult struct {
 	Attempts  int // HTTP requests that it took
 }
 
-// SendPageLoad validates a page load and sends it to the tracking host,
-// without credentials. The error is a *ValidationError or an *Error.
+// SendPageLoad sends a page load to the tracking host, without credentials. The
+// error is an *Error.
 //
 // An answer of 2xx that is none of impact.com's to a page load is an error: it
 // is unknown whether it was taken ([Unclear]).
@@ -51,13 +51,10 @@ type ConversionResult struct {
 // unless Config.RetryUnknown says so.
 //
 // https://integrations.impact.com/brand-api-reference/reference/page-load/page-load
-func (c *Client) SendPageLoad(ctx context.Context, p Params) (*PageLoadResult, error) {
-	if err := ValidatePageLoad(p); err != nil {
-		return nil, err
-	}
+func (c *Client) SendPageLoad(ctx context.Context, p PageLoad) (*PageLoadResult, error) {
 	a, err := c.do(ctx, &call{
 		method: http.MethodPost, path: "/PageLoad", url: c.tracking, headers: c.openForm,
-		form: p, repeatable: c.config.RetryUnknown, limit: maxBody, proof: opened,
+		form: p.form, repeatable: c.config.RetryUnknown, limit: maxBody, proof: opened,
 	})
 	if err != nil {
 		return nil, err
@@ -78,20 +75,16 @@ type AppInstallResult struct {
 }
 
 // SendAppInstall asks the tracking host, without credentials, which click an app
-// install came from. It takes the parameters of a page load and validates them as
-// such. The error is a *ValidationError or an *Error; it is retried within the
-// call as a page load is.
+// install came from. It takes the parameters of a page load. The error is an
+// *Error; it is retried within the call as a page load is.
 //
 // No document of impact.com's names this call today. Its own Segment function
 // makes it before the conversion of an install:
 // https://github.com/ImpactInc/third-party-integration (segment, version 1.8.0).
-func (c *Client) SendAppInstall(ctx context.Context, p Params) (*AppInstallResult, error) {
-	if err := ValidatePageLoad(p); err != nil {
-		return nil, err
-	}
+func (c *Client) SendAppInstall(ctx context.Context, p PageLoad) (*AppInstallResult, error) {
 	a, err := c.do(ctx, &call{
 		method: http.MethodPost, path: "/AppInstall", url: c.installs, headers: c.openForm,
-		form: p, repeatable: c.config.RetryUnknown, limit: maxBody,
+		form: p.form, repeatable: c.config.RetryUnknown, limit: maxBody,
 	})
 	if err != nil {
 		return nil, err
@@ -99,8 +92,8 @@ func (c *Client) SendAppInstall(ctx context.Context, p Params) (*AppInstallResul
 	return &AppInstallResult{ClickID: string(a.body.ClickID), LandingPage: string(a.body.LandingPage), Rate: a.rate, Attempts: a.attempts}, nil
 }
 
-// SendConversion validates a conversion and sends it to the API host. The
-// error is a *ValidationError, ErrNoCredentials or an *Error.
+// SendConversion sends a conversion to the API host. The error is
+// ErrNoCredentials or an *Error.
 //
 // It is retried within the call on 408, 429, 5xx and network errors, also when
 // it is unknown whether the request arrived: impact.com drops a second
@@ -109,11 +102,8 @@ func (c *Client) SendAppInstall(ctx context.Context, p Params) (*AppInstallResul
 // off, and so does GeneratedOrderID.
 //
 // https://integrations.impact.com/brand-api-reference/reference/conversions/conversions
-func (c *Client) SendConversion(ctx context.Context, p Params) (*ConversionResult, error) {
-	if err := ValidateConversion(p); err != nil {
-		return nil, err
-	}
-	a, err := c.account(ctx, http.MethodPost, "Conversions", p)
+func (c *Client) SendConversion(ctx context.Context, v Conversion) (*ConversionResult, error) {
+	a, err := c.account(ctx, http.MethodPost, "Conversions", v.form)
 	if err != nil {
 		return nil, err
 	}
@@ -121,16 +111,6 @@ func (c *Client) SendConversion(ctx context.Context, p Params) (*ConversionResul
 		Status: a.status, State: string(a.body.Status), QueuedURI: string(a.body.QueuedURI),
 		Warnings: a.warnings, Rate: a.rate, Attempts: a.attempts,
 	}, nil
-}
-
-// PageLoad is SendPageLoad of a typed request.
-func (c *Client) PageLoad(ctx context.Context, p PageLoad) (*PageLoadResult, error) {
-	return c.SendPageLoad(ctx, p.Params())
-}
-
-// Conversion is SendConversion of a typed request.
-func (c *Client) Conversion(ctx context.Context, v Conversion) (*ConversionResult, error) {
-	return c.SendConversion(ctx, v.Params())
 }
 
 // account calls one resource of the API host with the credentials.

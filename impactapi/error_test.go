@@ -43,7 +43,7 @@ func TestAnswers(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			c := served(t, answerWith(tt.status, tt.body))
-			_, err := c.SendConversion(t.Context(), validConversion())
+			_, err := c.SendConversion(t.Context(), ready(NewConversion, validConversion()))
 			var e *Error
 			require.ErrorAs(t, err, &e)
 			require.Equal(t, tt.status, e.Status)
@@ -63,7 +63,7 @@ func TestAnswers(t *testing.T) {
 			w.Header().Set("Content-Length", "100")
 			_, _ = w.Write([]byte(`{"clickId":"c`))
 		})
-		got, err := c.SendPageLoad(t.Context(), validPageLoad())
+		got, err := c.SendPageLoad(t.Context(), ready(NewPageLoad, validPageLoad()))
 		require.NoError(t, err)
 		require.Len(t, got.Warnings, 1)
 	})
@@ -78,14 +78,14 @@ func TestAnswers(t *testing.T) {
 				}
 			}
 		})
-		_, err := c.SendPageLoad(t.Context(), validPageLoad())
+		_, err := c.SendPageLoad(t.Context(), ready(NewPageLoad, validPageLoad()))
 		require.ErrorContains(t, err, "400 Bad Request: x x x")
 	})
 
 	t.Run("an error reads as one line", func(t *testing.T) {
 		t.Parallel()
 		c := served(t, answerWith(400, `{"errors":[{"field":"PageUrl","level":"ERROR","message":"is required"}]}`))
-		_, err := c.SendPageLoad(t.Context(), validPageLoad())
+		_, err := c.SendPageLoad(t.Context(), ready(NewPageLoad, validPageLoad()))
 		require.EqualError(t, err, "POST /PageLoad: 400 Bad Request; PageUrl: is required")
 	})
 }

@@ -13,8 +13,8 @@ func TestHotPathDoesNotAllocate(t *testing.T) {
 	for name, f := range map[string]func(){
 		"append form":         func() { buffer = sale.AppendForm(buffer[:0]) },
 		"look up":             func() { Lookup(Conversions, "ItemText12_34"); Lookup(PageLoads, "order_completed_last_30days") },
-		"validate page load":  func() { _ = ValidatePageLoad(page) },
-		"validate conversion": func() { _ = ValidateConversion(sale) },
+		"validate page load":  func() { _ = validatePageLoad(page) },
+		"validate conversion": func() { _ = validateConversion(sale) },
 	} {
 		require.Zero(t, testing.AllocsPerRun(100, f), name)
 	}
@@ -33,7 +33,7 @@ func BenchmarkValidateConversion(b *testing.B) {
 	p := validConversion()
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := ValidateConversion(p); err != nil {
+		if err := validateConversion(p); err != nil {
 			b.Fatal(err)
 		}
 	}

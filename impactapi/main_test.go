@@ -85,6 +85,36 @@ func validConversion() Params {
 	}
 }
 
+// ready returns a valid request.
+func ready[T any](check func(Params) (T, error), p Params) T {
+	request, err := check(p)
+	if err != nil {
+		panic(err)
+	}
+	return request
+}
+
+// set gives a parameter another value, and adds it where there is none.
+func set(p *Params, name, value string) {
+	for i := range *p {
+		if (*p)[i].Name == name {
+			(*p)[i].Value = value
+			return
+		}
+	}
+	p.Add(name, value)
+}
+
+func validatePageLoad(p Params) error {
+	_, err := NewPageLoad(p)
+	return err
+}
+
+func validateConversion(p Params) error {
+	_, err := NewConversion(p)
+	return err
+}
+
 func answerWith(status int, body string, headers ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		for i := 0; i < len(headers); i += 2 {

@@ -3,7 +3,6 @@ package impactapi
 import (
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
 )
 
@@ -34,29 +33,6 @@ func (p Params) Get(name string) (string, bool) {
 // Add appends a parameter, also where one of that name is there already.
 func (p *Params) Add(name, value string) {
 	*p = append(*p, Param{Name: name, Value: value})
-}
-
-// Set gives the first parameter of that name a new value in its place and
-// drops any others of the name; without one it appends.
-func (p *Params) Set(name, value string) {
-	for i := range *p {
-		if (*p)[i].Name == name {
-			(*p)[i].Value = value
-			rest := (*p)[i+1:]
-			*p = (*p)[:i+1+len(deleteNamed(rest, name))]
-			return
-		}
-	}
-	p.Add(name, value)
-}
-
-// Del drops every parameter of that name and keeps the order of the others.
-func (p *Params) Del(name string) {
-	*p = deleteNamed(*p, name)
-}
-
-func deleteNamed(p Params, name string) Params {
-	return slices.DeleteFunc(p, func(q Param) bool { return q.Name == name })
 }
 
 // AppendForm appends the list to dst as application/x-www-form-urlencoded

@@ -10,24 +10,6 @@ import (
 
 func TestParams(t *testing.T) {
 	t.Parallel()
-
-	t.Run("set replaces the first in its place and drops the others", func(t *testing.T) {
-		t.Parallel()
-		p := Params{{"A", "1"}, {"B", "2"}, {"A", "3"}, {"C", "4"}}
-		p.Set("A", "9")
-		p.Set("D", "5")
-		require.Equal(t, Params{{"A", "9"}, {"B", "2"}, {"C", "4"}, {"D", "5"}}, p)
-	})
-
-	t.Run("del keeps the order of the others", func(t *testing.T) {
-		t.Parallel()
-		p := Params{{"A", "1"}, {"B", "2"}, {"A", "3"}}
-		p.Del("A")
-		require.Equal(t, Params{{"B", "2"}}, p)
-		_, ok := p.Get("A")
-		require.False(t, ok)
-	})
-
 	t.Run("escapes each byte once", func(t *testing.T) {
 		t.Parallel()
 		p := Params{{"ClickId", "SKhR:QaS~-x y%3A"}, {"ItemName1", "Café & Co=+"}}

@@ -45,7 +45,7 @@ func TestWaits(t *testing.T) {
 	bubble(t, "5xx is tried again after growing waits", func(t *testing.T) {
 		c := onWire(t, Config{}, script(busy, busy, busy, taken))
 		start := time.Now()
-		got, err := c.SendPageLoad(t.Context(), validPageLoad())
+		got, err := c.SendPageLoad(t.Context(), ready(NewPageLoad, validPageLoad()))
 		require.NoError(t, err)
 		require.Equal(t, 4, got.Attempts)
 		within(t, 1750*time.Millisecond, 3500*time.Millisecond, time.Since(start))
@@ -53,7 +53,7 @@ func TestWaits(t *testing.T) {
 
 	bubble(t, "and no more often than MaxRetries", func(t *testing.T) {
 		c := onWire(t, Config{MaxRetries: 2}, script(busy, busy, busy, taken))
-		_, err := c.SendPageLoad(t.Context(), validPageLoad())
+		_, err := c.SendPageLoad(t.Context(), ready(NewPageLoad, validPageLoad()))
 		var e *Error
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, 3, e.Attempts)
@@ -63,14 +63,14 @@ func TestWaits(t *testing.T) {
 	bubble(t, "429 waits as long as the answer asks for", func(t *testing.T) {
 		c := onWire(t, Config{}, script(tooMany("Retry-After", "20"), taken))
 		start := time.Now()
-		_, err := c.SendPageLoad(t.Context(), validPageLoad())
+		_, err := c.SendPageLoad(t.Context(), ready(NewPageLoad, validPageLoad()))
 		require.NoError(t, err)
 		within(t, 20*time.Second, 5*time.Second, time.Since(start))
 	})
 
 	bubble(t, "429 is the caller's with ReturnThrottled", func(t *testing.T) {
 		c := onWire(t, Config{ReturnThrottled: true}, script(tooMany("Retry-After", "2")))
-		_, err := c.SendPageLoad(t.Context(), validPageLoad())
+		_, err := c.SendPageLoad(t.Context(), ready(NewPageLoad, validPageLoad()))
 		var e *Error
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, 1, e.Attempts)
@@ -80,7 +80,7 @@ func TestWaits(t *testing.T) {
 	bubble(t, "a longer wait than MaxWait is the caller's", func(t *testing.T) {
 		c := onWire(t, Config{}, script(tooMany("X-RateLimit-Limit", "1000", "X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "700")))
 		start := time.Now()
-		_, err := c.SendConversion(t.Context(), validConversion())
+		_, err := c.SendConversion(t.Context(), ready(NewConversion, validConversion()))
 		var e *Error
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, 700*time.Second, e.RetryAfter)
@@ -92,7 +92,7 @@ func TestWaits(t *testing.T) {
 	bubble(t, "no retry starts after MaxElapsed", func(t *testing.T) {
 		c := onWire(t, Config{MaxRetries: 100, MaxElapsed: 5 * time.Second}, answerWith(500, ""))
 		start := time.Now()
-		_, err := c.SendPageLoad(t.Context(), validPageLoad())
+		_, err := c.SendPageLoad(t.Context(), ready(NewPageLoad, validPageLoad()))
 		require.Error(t, err)
 		require.Less(t, time.Since(start), 5*time.Second)
 	})
@@ -102,7 +102,7 @@ func TestWaits(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		start := time.Now()
-		_, err := c.SendPageLoad(ctx, validPageLoad())
+		_, err := c.SendPageLoad(ctx, ready(NewPageLoad, validPageLoad()))
 		require.ErrorContains(t, err, "429")
 		require.Zero(t, time.Since(start))
 	})
@@ -112,7 +112,7 @@ func TestWaits(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
 		start := time.Now()
-		_, err := c.SendPageLoad(ctx, validPageLoad())
+		_, err := c.SendPageLoad(ctx, ready(NewPageLoad, validPageLoad()))
 		require.ErrorContains(t, err, "503")
 		require.Equal(t, time.Second, time.Since(start))
 	})
@@ -124,7 +124,7 @@ func TestWhatIsRepeated(t *testing.T) {
 	bubble(t, "a kept connection that the server has closed meanwhile is no failure", func(t *testing.T) {
 		c := onWire(t, Config{MaxRetries: -1}, taken)
 		for range 3 {
-			_, err := c.SendPageLoad(t.Context(), validPageLoad())
+			_, err := c.SendPageLoad(t.Context(), ready(NewPageLoad, validPageLoad()))
 			require.NoError(t, err)
 			time.Sleep(10 * time.Second) // the server keeps connections for 5
 		}
@@ -132,7 +132,7 @@ func TestWhatIsRepeated(t *testing.T) {
 
 	bubble(t, "4xx is not tried again", func(t *testing.T) {
 		c := onWire(t, Config{}, script(refused, taken))
-		_, err := c.SendPageLoad(t.Context(), validPageLoad())
+		_, err := c.SendPageLoad(t.Context(), ready(NewPageLoad, validPageLoad()))
 		var e *Error
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, 1, e.Attempts)
@@ -141,7 +141,7 @@ func TestWhatIsRepeated(t *testing.T) {
 	bubble(t, "a page load of unknown fate is not repeated", func(t *testing.T) {
 		for _, fate := range []http.HandlerFunc{reset, silently} {
 			c := onWire(t, Config{}, script(fate, taken))
-			_, err := c.SendPageLoad(t.Context(), validPageLoad())
+			_, err := c.SendPageLoad(t.Context(), ready(NewPageLoad, validPageLoad()))
 			var e *Error
 			require.ErrorAs(t, err, &e)
 			require.Equal(t, SentUnknown, e.Sent)
@@ -152,14 +152,14 @@ func TestWhatIsRepeated(t *testing.T) {
 
 	bubble(t, "unless the config says so", func(t *testing.T) {
 		c := onWire(t, Config{RetryUnknown: true}, script(reset, taken))
-		got, err := c.SendPageLoad(t.Context(), validPageLoad())
+		got, err := c.SendPageLoad(t.Context(), ready(NewPageLoad, validPageLoad()))
 		require.NoError(t, err)
 		require.Equal(t, 2, got.Attempts)
 	})
 
 	bubble(t, "a conversion of unknown fate is, and a refusal then leaves doubt", func(t *testing.T) {
 		c := onWire(t, Config{}, script(reset, refused))
-		_, err := c.SendConversion(t.Context(), validConversion())
+		_, err := c.SendConversion(t.Context(), ready(NewConversion, validConversion()))
 		var e *Error
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, 400, e.Status)
@@ -169,7 +169,7 @@ func TestWhatIsRepeated(t *testing.T) {
 
 	bubble(t, "but not when the config forbids it", func(t *testing.T) {
 		c := onWire(t, Config{NeverRetryUnknown: true}, script(reset, taken))
-		_, err := c.SendConversion(t.Context(), validConversion())
+		_, err := c.SendConversion(t.Context(), ready(NewConversion, validConversion()))
 		var e *Error
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, 1, e.Attempts)
@@ -178,8 +178,8 @@ func TestWhatIsRepeated(t *testing.T) {
 	bubble(t, "and not when impact.com chooses the order id", func(t *testing.T) {
 		c := onWire(t, Config{}, script(reset, taken))
 		p := validConversion()
-		p.Set("OrderId", GeneratedOrderID)
-		_, err := c.SendConversion(t.Context(), p)
+		set(&p, "OrderId", GeneratedOrderID)
+		_, err := c.SendConversion(t.Context(), ready(NewConversion, p))
 		require.True(t, Doubtful(err))
 	})
 
@@ -187,7 +187,7 @@ func TestWhatIsRepeated(t *testing.T) {
 		c := onWire(t, Config{}, taken)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		_, err := c.SendPageLoad(ctx, validPageLoad())
+		_, err := c.SendPageLoad(ctx, ready(NewPageLoad, validPageLoad()))
 		require.ErrorIs(t, err, context.Canceled)
 		var e *Error
 		require.ErrorAs(t, err, &e)

@@ -71,8 +71,8 @@ func TestTaken(t *testing.T) {
 			t.Parallel()
 			for _, status := range []int{200, 201, 202} {
 				c := served(t, answerWith(status, tt.body))
-				_, errPageLoad := c.SendPageLoad(t.Context(), validPageLoad())
-				_, errConversion := c.SendConversion(t.Context(), validConversion())
+				_, errPageLoad := c.SendPageLoad(t.Context(), ready(NewPageLoad, validPageLoad()))
+				_, errConversion := c.SendConversion(t.Context(), ready(NewConversion, validConversion()))
 				for err, taken := range map[error]bool{errPageLoad: tt.pageLoad, errConversion: tt.queued} {
 					if taken {
 						require.NoError(t, err)
@@ -88,7 +88,7 @@ func TestTaken(t *testing.T) {
 	t.Run("no content is no answer", func(t *testing.T) {
 		t.Parallel()
 		c := served(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
-		_, err := c.SendPageLoad(t.Context(), validPageLoad())
+		_, err := c.SendPageLoad(t.Context(), ready(NewPageLoad, validPageLoad()))
 		require.EqualError(t, err, "POST /PageLoad: 204 No Content: an empty answer does not say that it was taken")
 	})
 
@@ -97,7 +97,7 @@ func TestTaken(t *testing.T) {
 		asked := 0
 		c := served(t, func(w http.ResponseWriter, r *http.Request) { asked++; answerWith(200, "<html>")(w, r) })
 		c.config.MaxRetries = 3
-		_, err := c.SendConversion(t.Context(), validConversion())
+		_, err := c.SendConversion(t.Context(), ready(NewConversion, validConversion()))
 		require.True(t, Unclear(err))
 		require.Equal(t, 1, asked)
 	})
@@ -106,7 +106,7 @@ func TestTaken(t *testing.T) {
 		t.Parallel()
 		long := strings.Repeat(`{"field":"a","level":"WARNING","message":"b"},`, 10_000)
 		c := served(t, answerWith(200, queuedAnswer[:len(queuedAnswer)-1]+`,"warnings":[`+long+`null]}`))
-		got, err := c.SendConversion(t.Context(), validConversion())
+		got, err := c.SendConversion(t.Context(), ready(NewConversion, validConversion()))
 		require.NoError(t, err)
 		require.Equal(t, "/Advertisers/IRtestAccount/APISubmissions/A-1", got.QueuedURI)
 		require.Len(t, got.Warnings, 1)
@@ -175,7 +175,7 @@ func TestEveryAnswerEnds(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
 			began := time.Now()
-			_, err = c.SendPageLoad(ctx, validPageLoad())
+			_, err = c.SendPageLoad(ctx, ready(NewPageLoad, validPageLoad()))
 			require.Error(t, err)
 			require.True(t, Retryable(err) && Doubtful(err), "%v", err)
 			require.Less(t, time.Since(began), 10*time.Second)

@@ -2,34 +2,20 @@ package impactapi
 
 import "strings"
 
-// ValidationError lists everything that keeps a request from being sent. It
-// comes before any byte leaves, so nothing needs undoing.
-type ValidationError struct {
-	Endpoint Endpoint
-	Fields   []FieldError
-}
+// PageLoad is a visit to a page, or the opening of an app, that was checked
+// against impact.com's rules. NewPageLoad makes one; impact.com refuses the
+// zero value.
+type PageLoad struct{ form Params }
 
-// Error names each field and what is wrong with it, never its value.
-func (e *ValidationError) Error() string {
-	var b strings.Builder
-	b.WriteString("invalid ")
-	b.WriteString(e.Endpoint.String())
-	for i, f := range e.Fields {
-		if i > 0 {
-			b.WriteByte(';')
-		} else {
-			b.WriteByte(':')
-		}
-		b.WriteByte(' ')
-		b.WriteString(f.String())
-	}
-	return b.String()
-}
+// Conversion is an action to attribute, such as an order, a sign-up or an
+// install, that was checked against impact.com's rules. NewConversion makes
+// one; impact.com refuses the zero value.
+type Conversion struct{ form Params }
 
-// ValidatePageLoad checks a page load against impact.com's documented rules,
-// and against two of our own: no e-mail address in clear anywhere, though
+// NewPageLoad checks a page load against impact.com's documented rules, and
+// against two of our own: no e-mail address in clear anywhere, though
 // impact.com takes one, and no NOW for a date. A parameter with an empty value
-// counts as absent.
+// counts as absent. The parameters must not change afterwards.
 //
 // Required are CampaignId, EventDate, PageUrl (or PropertyId, for an app that
 // was opened directly) and one of CustomProfileId, CustomerId, ClickId,
@@ -41,28 +27,46 @@ func (e *ValidationError) Error() string {
 // not allocate when there is none.
 //
 // https://integrations.impact.com/brand-api-reference/reference/page-load/page-load
-func ValidatePageLoad(p Params) error {
+func NewPageLoad(p Params) (PageLoad, error) {
 	c := check{endpoint: PageLoads}
 	c.values(p)
 	c.pageLoadRules()
-	return c.err()
+	return PageLoad{p}, c.err()
 }
 
-// ValidateConversion checks a conversion against impact.com's documented
-// rules: CampaignId, EventDate, OrderId, an event type, an attribution key,
-// a price with a quantity or a subtotal per item but
-// never both, at most one order total and none beside items, sub ids only with
-// MediaId, a hashed e-mail address; then types and lengths. Undocumented names are let through
-// with up to 255 characters, because accounts have parameters of their own.
-// No value may hold an e-mail address in clear. A parameter with an empty
-// value counts as absent.
+// NewConversion checks a conversion against impact.com's documented rules:
+// CampaignId, EventDate, OrderId, an event type, an attribution key, a price
+// with a quantity or a subtotal per item but never both, at most one order
+// total and none beside items, sub ids only with MediaId, a hashed e-mail
+// address; then types and lengths. Undocumented names are let through with up
+// to 255 characters, because accounts have parameters of their own. No value
+// may hold an e-mail address in clear. A parameter with an empty value counts
+// as absent. The parameters must not change afterwards.
 //
 // The error is a *ValidationError with every problem, or nil.
 //
 // https://integrations.impact.com/brand-api-reference/reference/conversions/conversions
-func ValidateConversion(p Params) error {
+func NewConversion(p Params) (Conversion, error) {
 	c := check{endpoint: Conversions}
 	c.values(p)
 	c.conversionRules()
-	return c.err()
+	return Conversion{p}, c.err()
+}
+
+// ValidationError lists everything that keeps a request from being sent.
+type ValidationError struct {
+	Endpoint Endpoint
+	Fields   []FieldError
+	// Unidentified reports that no parameter says whose page load it is, or by
+	// what to attribute the conversion.
+	Unidentified bool
+}
+
+// Error names each field and what is wrong with it, never its value.
+func (e *ValidationError) Error() string {
+	fields := make([]string, len(e.Fields))
+	for i, f := range e.Fields {
+		fields[i] = f.String()
+	}
+	return "invalid " + e.Endpoint.String() + ": " + strings.Join(fields, "; ")
 }

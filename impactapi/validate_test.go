@@ -22,7 +22,7 @@ type refusal struct {
 
 func (r refusal) check(t *testing.T, base Params, validate func(Params) error) {
 	t.Helper()
-	base.Set(r.param, r.with)
+	set(&base, r.param, r.with)
 	err := validate(base)
 	if r.field == "" {
 		require.NoError(t, err)
@@ -39,9 +39,9 @@ func (r refusal) check(t *testing.T, base Params, validate func(Params) error) {
 	require.False(t, Retryable(err))
 }
 
-func TestValidatePageLoad(t *testing.T) {
+func TestNewPageLoad(t *testing.T) {
 	t.Parallel()
-	require.NoError(t, ValidatePageLoad(validPageLoad()))
+	require.NoError(t, validatePageLoad(validPageLoad()))
 	for _, r := range []refusal{
 		{"no campaign", "CampaignId", "", "CampaignId"},
 		{"campaign in words", "CampaignId", "shop", "CampaignId"},
@@ -73,22 +73,22 @@ func TestValidatePageLoad(t *testing.T) {
 	} {
 		t.Run(r.name, func(t *testing.T) {
 			t.Parallel()
-			r.check(t, validPageLoad(), ValidatePageLoad)
+			r.check(t, validPageLoad(), validatePageLoad)
 		})
 	}
 
 	t.Run("an app that was opened directly has no page", func(t *testing.T) {
 		t.Parallel()
 		p := validPageLoad()
-		p.Set("PageUrl", "")
-		p.Set("PropertyId", "1234")
-		require.NoError(t, ValidatePageLoad(p))
+		set(&p, "PageUrl", "")
+		set(&p, "PropertyId", "1234")
+		require.NoError(t, validatePageLoad(p))
 	})
 }
 
-func TestValidateConversion(t *testing.T) {
+func TestNewConversion(t *testing.T) {
 	t.Parallel()
-	require.NoError(t, ValidateConversion(validConversion()))
+	require.NoError(t, validateConversion(validConversion()))
 	for _, r := range []refusal{
 		{"no order", "OrderId", "", "OrderId"},
 		{"long order", "OrderId", strings.Repeat("x", 65), "OrderId"},
@@ -114,7 +114,7 @@ func TestValidateConversion(t *testing.T) {
 	} {
 		t.Run(r.name, func(t *testing.T) {
 			t.Parallel()
-			r.check(t, validConversion(), ValidateConversion)
+			r.check(t, validConversion(), validateConversion)
 		})
 	}
 	for _, r := range []refusal{
@@ -130,20 +130,20 @@ func TestValidateConversion(t *testing.T) {
 			if r.name == "items and an order total" || r.name == "price and subtotal" {
 				p.Add("ItemQuantity1", "2")
 			}
-			r.check(t, p, ValidateConversion)
+			r.check(t, p, validateConversion)
 		})
 	}
 
 	t.Run("one order total", func(t *testing.T) {
 		t.Parallel()
 		p := append(validConversion(), Param{"CurrencyCode", "EUR"}, Param{"OrderSubTotalPostDiscount", "4.50"})
-		require.NoError(t, ValidateConversion(p))
-		require.ErrorContains(t, ValidateConversion(append(p, Param{"Amount", "4.50"})), "OrderSubTotalPostDiscount: must not stand beside Amount")
+		require.NoError(t, validateConversion(p))
+		require.ErrorContains(t, validateConversion(append(p, Param{"Amount", "4.50"})), "OrderSubTotalPostDiscount: must not stand beside Amount")
 	})
 
 	t.Run("every problem is named, and no value", func(t *testing.T) {
 		t.Parallel()
-		err := ValidateConversion(Params{{"CustomerId", "jane@example.com"}, {"Amount", "much"}})
+		err := validateConversion(Params{{"CustomerId", "jane@example.com"}, {"Amount", "much"}})
 		for _, want := range []string{"CampaignId", "EventDate", "OrderId", "EventTypeId", "CustomerId", "Amount"} {
 			require.ErrorContains(t, err, want)
 		}

@@ -10,17 +10,19 @@ import (
 
 // problem says what is wrong with a value, or nothing.
 func (p *Parameter) problem(value string, endpoint Endpoint) string {
-	if p.MaxLen > 0 && len(value) > p.MaxLen && utf8.RuneCountInString(value) > p.MaxLen {
+	switch {
+	case p.MaxLen > 0 && len(value) > p.MaxLen && utf8.RuneCountInString(value) > p.MaxLen:
 		return "has more than " + strconv.Itoa(p.MaxLen) + " characters"
-	}
-	if p.Type == EmailHash {
-		return emailHashProblem(value, endpoint)
-	}
-	if !p.Type.fits(value) {
+	case p.Type == EmailHash && endpoint == PageLoads && len(value) != sha1Digits:
+		return "must be the SHA-1 of the address, 40 hex digits"
+	case !p.Type.Fits(value):
 		return "must be " + typeRules[p.Type]
 	}
 	return ""
 }
+
+// Lengths of hex digests.
+const sha1Digits, sha256Digits = 40, 64
 
 var typeRules = [...]string{
 	Text:     "valid UTF-8",
@@ -33,13 +35,16 @@ var typeRules = [...]string{
 	URL:      "an absolute URL with its scheme",
 	IP:       "an IPv4 or IPv6 address",
 	Country:  "an ISO 3166 alpha-2 code in capitals, such as DE",
+
+	EmailHash: "the SHA-1 (40 hex digits) or SHA-256 (64) of the address",
 }
 
 // maxDigits is the documented size of an integer. The documented decimal
 // (8 digits) is not enforced: orders in rupiah or dong are larger.
 const maxDigits = 16
 
-func (t Type) fits(value string) bool {
+// Fits reports whether a value has the shape of the type.
+func (t Type) Fits(value string) bool {
 	switch t {
 	case Integer:
 		return len(value) <= maxDigits && allDigits(value)
@@ -61,27 +66,15 @@ func (t Type) fits(value string) bool {
 	case IP:
 		_, err := netip.ParseAddr(value)
 		return err == nil
+	case EmailHash:
+		return isHexDigest(value, sha1Digits) || isHexDigest(value, sha256Digits)
 	default:
 		return utf8.ValidString(value)
 	}
 }
 
-func emailHashProblem(value string, endpoint Endpoint) string {
-	if IsHexDigest(value, 40) {
-		return ""
-	}
-	if endpoint&Conversions != 0 {
-		if IsHexDigest(value, 64) {
-			return ""
-		}
-		return "must be the SHA-1 (40 hex digits) or SHA-256 (64) of the address"
-	}
-	return "must be the SHA-1 of the address, 40 hex digits"
-}
-
-// IsHexDigest reports whether s is exactly that many hex digits, of either
-// case: 40 for SHA-1, 64 for SHA-256.
-func IsHexDigest(s string, digits int) bool {
+// isHexDigest reports whether s is exactly that many hex digits, of either case.
+func isHexDigest(s string, digits int) bool {
 	if len(s) != digits {
 		return false
 	}
@@ -123,7 +116,7 @@ func allCapitals(s string, n int) bool {
 // blanks or control characters. App deep links have schemes of their own.
 func isAbsoluteURL(s string) bool {
 	scheme, rest, found := strings.Cut(s, ":")
-	if !found || rest == "" || scheme == "" || !isLetter(scheme[0]) {
+	if !found || rest == "" || rest == "//" || scheme == "" || !isLetter(scheme[0]) {
 		return false
 	}
 	for i := range len(scheme) {

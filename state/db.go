@@ -88,32 +88,32 @@ type DB struct {
 	now     func() time.Time
 	at      func(point string) // of tests; nil otherwise
 
-	mu         sync.Mutex // held for a whole write transaction
-	stmts      map[string]*sql.Stmt
-	traits     map[string]*trait // by key; reloaded after a rollback
-	byID       map[int64]*trait
-	used       map[bool]int // traits that count, of lists or not; nil: not counted so far
-	run        int64        // 0 outside a run
-	latest     int64        // what the clock showed at most, in this and earlier runs
-	restored   int64        // when the file was restored; 0: never
-	version    int64        // of the file, as SQLite counts other processes' writes
-	hashKey    []byte
-	barred     atomic.Pointer[barred]
-	profiles   known
-	crowds     map[int64]bool       // profiles whose merging is held; nil: to be read
-	trusted    func(id string) bool // of the run
-	recentKeys int                  // in recent_event_keys, or unknownKeys
-	keyPart    int64                // of the recent keys, which moves next
-	beat       int64                // the last heartbeat of the run
-	seq        int64                // attempts claimed by this process
-	open       map[int64]bool       // profiles with an attempt in flight
-	people     map[int64]bool       // profiles claimed in this run
-	passed     map[queue]position   // up to where conversions were found to wait
-	credit     [4]float64           // of the classes of the tracking host's queue
-	oddTurn    bool                 // the odd one of a turn is for what was not tried before
-	guards     Guards               // of the run
-	refuses    func(DueEvent) bool
-	feeds      func(source, key string) bool
+	mu          sync.Mutex // held for a whole write transaction
+	stmts       map[string]*sql.Stmt
+	traits      map[string]*trait // by key; reloaded after a rollback
+	byID        map[int64]*trait
+	used        map[bool]int // traits that count, of lists or not; nil: not counted so far
+	run         int64        // 0 outside a run
+	latest      int64        // what the clock showed at most, in this and earlier runs
+	restored    int64        // when the file was restored; 0: never
+	version     int64        // of the file, as SQLite counts other processes' writes
+	hashKey     []byte
+	barred      atomic.Pointer[barred]
+	profiles    known
+	crowds      map[int64]bool       // profiles whose merging is held; nil: to be read
+	trusted     func(id string) bool // of the run
+	recentKeys  int                  // in recent_event_keys, or unknownKeys
+	keyPart     int64                // of the recent keys, which moves next
+	beat        int64                // the last heartbeat of the run
+	seq         int64                // attempts claimed by this process
+	open        map[int64]bool       // profiles with an attempt in flight
+	people      map[int64]bool       // profiles claimed in this run
+	passed      map[queue]position   // up to where conversions were found to wait
+	credit      [4]float64           // of the classes of the tracking host's queue
+	oddTurn     bool                 // the odd one of a turn is for what was not tried before
+	guards      Guards               // of the run
+	maxEventAge time.Duration        // older events are not sent; 0: all are
+	feeds       func(source, key string) bool
 }
 
 // Open opens or makes a state file, migrates an older schema and checks the

@@ -20,12 +20,13 @@ type Suppressed struct {
 	Reason  string // the guard's words
 }
 
-// JudgeSuppressions gives the guard's verdict on all who would lose something
-// by a list of suppressed people, and takes them out if it lets them through,
-// or as far as that was approved. Of whom it holds everything that is due is
-// held with it: a right list says that nothing may be sent of them, a wrong one
-// that nothing may be lost. Call it in each run when the list was read to its
-// end: who is named no more is free again. Its cost grows with those it names.
+// JudgeSuppressions judges everybody who would lose something to a list of
+// suppressed people, and removes them if the guard lets them through, or as far
+// as that was approved. While a suppression is held, that person's due rows are
+// held too: if the list is right nothing may be sent about them, and if it is
+// wrong nothing may be lost. Call it in each run once the list was read to its
+// end: whoever it no longer names is released. Its cost grows with the number
+// of people it names.
 func (d *DB) JudgeSuppressions(ctx context.Context, sendFalse bool) (s Suppressed, err error) {
 	var any bool
 	err = d.view(ctx, func(v *view) error {

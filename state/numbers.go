@@ -10,10 +10,10 @@ import (
 	"strings"
 )
 
-// Of a range whose last list is known by its digest, the profiles' numbers are
-// enough to find who joined and who left. That equal numbers are equal people,
-// the digest proves: the last list's, without those who left and with those who
-// joined, must be this list's.
+// Where a range's last list is known by its digest, the profiles' numbers are
+// enough to find who joined and who left. The digest proves that equal numbers
+// mean equal people: the last list's, minus those who left and plus those who
+// joined, must equal this list's.
 
 // numbers makes one text of a range's rows: the number of a member who was told
 // so, "-" and the number of somebody who has left, "!" for any other row.

@@ -101,6 +101,9 @@ func TestOpen(t *testing.T) {
 		db, err := state.Open(ctx, state.Options{Path: b.path, Binding: &state.Binding{CampaignID: "1"}})
 		require.NoError(t, err, "what is not known is not compared")
 		require.NoError(t, db.Close())
+		db, err = state.Open(ctx, state.Options{Path: b.path, Binding: &state.Binding{Official: true, Hosts: binding.Hosts}})
+		require.NoError(t, err, "the same hosts are the same destination, whatever they count as")
+		require.NoError(t, db.Close())
 	})
 
 	t.Run("missing, and not to be made", func(t *testing.T) {

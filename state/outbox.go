@@ -2,8 +2,8 @@ package state
 
 import (
 	"database/sql/driver"
+	"math"
 	"slices"
-	"time"
 )
 
 // event is one that waits to be stored with others.
@@ -60,8 +60,8 @@ func (s *storing) flush() error {
 	return nil
 }
 
-const insertEvent = `INSERT INTO deliveries (kind, status, has_click, profile_id, message_id, event, event_at, created_at, payload, origin, line, event_type, order_id, amount, currency)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS TEXT), ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+const insertEvent = `INSERT INTO deliveries (kind, status, has_click, profile_id, message_id, event, event_at, created_at, payload, origin, line, event_type, order_id, amount, currency, own_refusal, unsure)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS TEXT), ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
 
 // outbox stores events, but for those whose order came before.
 func (s *storing) outbox(events []event) error {
@@ -85,9 +85,9 @@ func (s *storing) outbox(events []event) error {
 	return nil
 }
 
-// insertEvents stores events and gives those whose order is there already.
+// insertEvents stores events and returns those whose order is there already.
 func (s *storing) insertEvents(events []event) (again []event, err error) {
-	args := make([]driver.Value, 15)
+	args := make([]driver.Value, 17)
 	return again, s.many(insertEvent, len(events),
 		func(i int) []driver.Value { return s.deliveryRow(args[:0], &events[i]) },
 		func(i int, added int64) {
@@ -104,27 +104,35 @@ func (s *storing) insertEvents(events []event) (again []event, err error) {
 // took nothing of and that will not be sent as it is, so that this one can have
 // it: a correction, or the real order after a forged one.
 func (s *storing) vacate(e *event) (moved bool, err error) {
-	var old DueEvent
-	var id, at int64
+	var id int64
 	var status int
-	found, err := s.get(`SELECT d.id, d.status, `+dueColumns+dueFrom+`
-		WHERE d.event_type = ? AND d.order_id = ? AND d.doubt = 0 AND (d.status IN (1, 4, 6) OR d.status = 0 AND d.outcome IN ('dropped', 'too_old'))`,
-		[]any{e.EventType, e.OrderID}, &id, &status, &old.Kind, &old.Event, &at, &old.Payload, &old.Profile, &old.ClickID, &old.NewClick, &old.Sure)
+	var hopeless bool
+	found, err := s.get(`SELECT d.id, d.status, d.event_at < ?1 OR d.own_refusal IS NOT NULL AND NOT (d.unsure AND coalesce(p.click_at <= d.event_at, 0))
+		FROM deliveries d LEFT JOIN profiles p ON p.id = d.profile_id
+		WHERE d.event_type = ?2 AND d.order_id = ?3 AND d.doubt = 0 AND (d.status IN (1, 4, 6) OR d.status = 0 AND d.outcome IN ('dropped', 'too_old'))`,
+		[]any{s.d.tooOld(s.now), e.EventType, e.OrderID}, &id, &status, &hopeless)
 	if err != nil || !found {
 		return false, err
 	}
-	old.At = time.Unix(0, at)
 	switch {
 	case status == statusSettled: // given up before
 		_, err = s.exec(`UPDATE deliveries SET event_type = NULL WHERE id = ?`, id)
 		return true, err
-	case status != statusRefused && (s.d.refuses == nil || !s.d.refuses(old)): // its turn is still to come
+	case status != statusRefused && !hopeless: // its turn is still to come
 		return false, nil
 	}
 	s.count(scopeConversions, statusNames[status], -1)
 	s.countRun("superseded", 1)
 	_, err = s.exec(`UPDATE deliveries SET status = 0, event_type = NULL, payload = NULL, outcome = 'superseded', delivered_at = ? WHERE id = ?`, s.now, id)
 	return true, err
+}
+
+// tooOld is the time before which events are too old to be sent.
+func (d *DB) tooOld(now int64) int64 {
+	if d.maxEventAge <= 0 {
+		return math.MinInt64
+	}
+	return now - int64(d.maxEventAge)
 }
 
 // deliveryRow is an event's row. The payload is bound as a blob, because the
@@ -135,7 +143,7 @@ func (s *storing) deliveryRow(to []driver.Value, e *event) []driver.Value {
 		amount = e.Amount
 	}
 	return append(to, string(e.Kind), int64(s.statusOf(e.Kind)), e.click, e.profile, e.MessageID, e.Name, nanos(e.At), s.now, e.Payload, e.origin, e.line,
-		null(e.EventType), null(e.OrderID), amount, null(e.Currency))
+		null(e.EventType), null(e.OrderID), amount, null(e.Currency), null(e.Refusal.Reason), e.Refusal.Unsure)
 }
 
 func (s *storing) statusOf(k Kind) int {

@@ -99,7 +99,7 @@ func TestOrderTakenOver(t *testing.T) {
 	order := func(name string, b *bench) state.Item {
 		e := event(state.Conversion, name, b.now)
 		e.EventType, e.OrderID, e.Payload = "1", "o1", []byte(strconv.Quote(name))
-		return state.Item{Person: user(""), Event: e}
+		return state.Item{Person: user("u"), SeenAt: b.now, Event: e}
 	}
 	drop := func(b *bench) {
 		n, err := b.db.DropRefused(context.Background(), state.Filter{})
@@ -116,12 +116,25 @@ func TestOrderTakenOver(t *testing.T) {
 			}
 		}
 	}
-	refuses := func(b *bench, what string) {
+	// refused is what our own rules say of the first.
+	refused := func(refusal state.OwnRefusal) func(*bench) {
+		return func(b *bench) {
+			require.NoError(b.t, b.db.RefreshRefusals(context.Background(), "mended", func(w state.Waiting) state.OwnRefusal {
+				require.Equal(b.t, `"first"`, string(w.Payload))
+				require.True(b.t, w.At.Equal(b.now))
+				return refusal
+			}))
+			require.NoError(b.t, b.db.RefreshRefusals(context.Background(), "mended", nil), "it is asked once of a mapping")
+		}
+	}
+	clicked := func(b *bench) {
+		b.store(state.Item{Person: user("u"), SeenAt: b.now, ClickID: "c", ClickSure: true})
+	}
+	aged := func(b *bench) {
+		b.now = b.now.Add(101 * time.Hour)
 		require.NoError(b.t, b.db.EndRun(context.Background(), 0, ""))
 		var err error
-		b.run, err = b.db.BeginRun(context.Background(), state.RunInfo{
-			Kind: "run", Fingerprint: "f", KeepEvents: 1000 * time.Hour, Guards: b.limits(), Refuses: func(e state.DueEvent) bool { return string(e.Payload) == what },
-		})
+		b.run, err = b.db.BeginRun(context.Background(), state.RunInfo{Kind: "run", Fingerprint: "f", KeepEvents: 1000 * time.Hour, MaxEventAge: 100 * time.Hour, Guards: b.limits()})
 		require.NoError(b.t, err)
 	}
 	for name, c := range map[string]struct {
@@ -132,8 +145,12 @@ func TestOrderTakenOver(t *testing.T) {
 		"refused and dropped":         {func(b *bench) { answer(state.Refused)(b); drop(b) }, true},
 		"too old":                     {answer(state.TooOld), true},
 		"tried, then refused":         {answer(state.RetryLater, state.Refused), true},
-		"pending, to be refused":      {func(b *bench) { refuses(b, `"first"`) }, true},
-		"pending":                     {func(b *bench) { refuses(b, `"second"`) }, false},
+		"pending, to be refused":      {refused(state.OwnRefusal{Reason: "no price"}), true},
+		"to be refused without click": {refused(state.OwnRefusal{Reason: "no identifier", Unsure: true}), true},
+		"not refused with a click":    {func(b *bench) { refused(state.OwnRefusal{Reason: "no identifier", Unsure: true})(b); clicked(b) }, false},
+		"refused, with a click":       {func(b *bench) { refused(state.OwnRefusal{Reason: "no price"})(b); clicked(b) }, true},
+		"pending":                     {refused(state.OwnRefusal{}), false},
+		"pending, too old by now":     {aged, true},
 		"delivered":                   {answer(state.Delivered), false},
 		"unknown":                     {answer(state.Unknown), false},
 		"perhaps there, then refused": {answer(state.Unknown, state.Refused), false},

@@ -123,7 +123,10 @@ func TestLinks(t *testing.T) {
 	t.Parallel()
 	papers, err := filepath.Glob("../docs/*.md")
 	require.NoError(t, err)
-	papers = append(papers, "../README.md", "../CHANGELOG.md", "../CONTRIBUTING.md")
+	records, err := filepath.Glob("../docs/decisions/*.md")
+	require.NoError(t, err)
+	papers = append(papers, records...)
+	papers = append(papers, "../README.md", "../CHANGELOG.md", "../CONTRIBUTING.md", "../SECURITY.md")
 	for _, paper := range papers {
 		text, err := os.ReadFile(paper)
 		require.NoError(t, err)

@@ -23,7 +23,7 @@ type RunInfo struct {
 	Routes      []Route // what the configuration sends of messages; nil: not said
 	People      PeopleRules
 	Feeds       func(source, key string) bool // whether a source feeds a trait, by the configuration; nil: all do
-	Refuses     func(DueEvent) bool           // whether our own rules keep an event from being sent, asked while the state is locked; nil: they keep none
+	MaxEventAge time.Duration                 // older events are not sent; 0: all are
 }
 
 // BeginRun opens a run: it ends one that died, turns what that left in flight
@@ -35,7 +35,7 @@ func (d *DB) BeginRun(ctx context.Context, info RunInfo) (run int64, err error) 
 		if err := errors.Join(t.loadTraits(), t.checkHashKey()); err != nil {
 			return err
 		}
-		if _, err := t.exec(`UPDATE runs SET ended_at = heartbeat_at, note = 'the process ended without a word' WHERE ended_at IS NULL`); err != nil {
+		if _, err := t.exec(`UPDATE runs SET ended_at = heartbeat_at, note = 'the process exited before finishing' WHERE ended_at IS NULL`); err != nil {
 			return err
 		}
 		if _, err := t.get(`SELECT coalesce(max(started_at), 0) FROM runs WHERE kind = ?`, []any{restoreKind}, &d.restored); err != nil {
@@ -65,7 +65,7 @@ func (d *DB) BeginRun(ctx context.Context, info RunInfo) (run int64, err error) 
 	}
 	clear(d.open)
 	clear(d.people)
-	d.guards, d.refuses, d.feeds, d.used = info.Guards, info.Refuses, info.Feeds, nil
+	d.guards, d.maxEventAge, d.feeds, d.used = info.Guards, info.MaxEventAge, info.Feeds, nil
 	d.credit = [4]float64{}
 	return run, nil
 }

@@ -56,6 +56,7 @@ type Event struct {
 	Currency  string // "" without money
 	At        time.Time
 	Payload   []byte // JSON
+	Refusal   OwnRefusal
 }
 
 // Item is what one input line means to the state.

@@ -11,7 +11,6 @@ import (
 	"github.com/impactsync/impactsync/state"
 	"github.com/impactsync/impactsync/state/rules"
 	"github.com/impactsync/impactsync/sync/mapping"
-	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
 )
 
@@ -112,15 +111,10 @@ func (e *Engine) Run(ctx context.Context, o Options) (Report, error) {
 
 func (e *Engine) begin(ctx context.Context, kind string) (int64, error) {
 	nobody := e.Mapper.Placeholders()
-	dec := segment.Decoder{Placeholders: nobody}
 	return e.State.BeginRun(ctx, state.RunInfo{
 		Kind: kind, Version: e.Version, Fingerprint: e.Mapper.Fingerprint(), Unknown: e.Unknown, KeepEvents: e.keepEvents(), Guards: e.Guards, Routes: e.routes(),
 		People: state.PeopleRules{Fingerprint: nobody.Fingerprint(), Usable: nobody.Usable, Trusted: nobody.Trusted},
-		Feeds:  e.feeds,
-		Refuses: func(ev state.DueEvent) bool {
-			why, err := e.refusal(ctx, &dec, ev)
-			return err == nil && why != ""
-		},
+		Feeds:  e.feeds, MaxEventAge: e.MaxEventAge,
 	})
 }
 
@@ -186,6 +180,9 @@ func (p *pass) run(ctx context.Context) (err error) {
 }
 
 func (p *pass) takeIn(ctx context.Context) (err error) {
+	if err := p.refreshRefusals(ctx); err != nil {
+		return fmt.Errorf("map anew what waits: %w", err)
+	}
 	p.listing = p.State.NewListing(p.keepEvents())
 	defer func() { err = errors.Join(err, p.listing.Close()) }()
 	found, err := p.discover(ctx)

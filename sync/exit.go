@@ -4,24 +4,51 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"syscall"
 
 	"github.com/impactsync/impactsync/state"
 )
 
-// Exit codes of the program, as the state's history records them.
+// Exit codes of the program, as the state's history records them. [ExitStatuses]
+// says what they mean.
 const (
-	ExitOK          = 0   // nothing is left to send
-	ExitFailed      = 1   // failed; nothing lost, run again
-	ExitRefused     = 3   // finished, but something was refused or rejected, or a source is stale
-	ExitUnfinished  = 4   // stopped in good order with work still due
-	ExitHeld        = 5   // finished, but the guard, or the policy Hold, holds changes back
-	ExitLocked      = 10  // another run holds the state
-	ExitCredentials = 11  // impact.com refused the credentials
-	ExitState       = 12  // the state cannot be used, or belongs to another destination
-	ExitUsage       = 64  // usage or configuration
-	ExitInterrupted = 130 // SIGINT
+	ExitOK          = 0
+	ExitFailed      = 1
+	ExitRefused     = 3
+	ExitUnfinished  = 4
+	ExitHeld        = 5
+	ExitLocked      = 10
+	ExitCredentials = 11
+	ExitState       = 12
+	ExitUsage       = 64
+	ExitInterrupted = 130
 )
+
+// ExitStatus is a row of the table of exit codes.
+type ExitStatus struct {
+	Code    int
+	Meaning string
+	Errors  []error // that end the program with this code
+}
+
+// ExitStatuses is the table of exit codes in order of precedence: where several
+// apply, the first one counts. Errors that stand in no row end with ExitFailed.
+var ExitStatuses = []ExitStatus{
+	{ExitInterrupted, "interrupted by SIGINT", []error{ErrInterrupted}},
+	{
+		ExitState, "the state is damaged, unreadable, newer than this program, or bound to another destination",
+		[]error{state.ErrUnusable, state.ErrNewer, state.ErrBound},
+	},
+	{ExitCredentials, "impact.com refused the credentials", []error{ErrCredentials}},
+	{ExitLocked, "another run holds the state", []error{state.ErrLocked}},
+	{ExitUsage, "usage or configuration", []error{ErrConfig, state.ErrAuthority, state.ErrHashKey}},
+	{ExitFailed, "failed; nothing is lost, run again", []error{ErrBreaker, ErrHostDown}},
+	{ExitUnfinished, "stopped in good order with work still due (deadline, rate limit, SIGTERM, --limit, --source)", []error{ErrTerminated}},
+	{ExitHeld, "finished, but changes are held back (guard, or delivery.unknown: hold)", nil},
+	{ExitRefused, "finished, but something was refused or rejected in this run, or a source is stale", nil},
+	{ExitOK, "nothing pending, in flight, doubtful or awaiting a retry is left", nil},
+}
 
 // Causes with which a caller cancels a run.
 var (
@@ -41,37 +68,78 @@ var (
 	ErrHostDown = errors.New("every request failed")
 )
 
-// Cause adds to an error why the context ended, where that is all that the
-// error knows: a run that is asked to stop in the middle of a query has not
-// failed.
+// Cause adds to an error why the context ended, where the error knows no more
+// than that it did: a run that is asked to stop in the middle of a query has not
+// failed. A context's own deadline is such a request, too.
 func Cause(ctx context.Context, err error) error {
 	cause := context.Cause(ctx)
-	if cause == nil || !errors.Is(err, context.Canceled) || errors.Is(err, cause) {
+	if errors.Is(cause, context.DeadlineExceeded) {
+		cause = ErrTerminated
+	}
+	if cause == nil || !endOfContext(err) || errors.Is(err, cause) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", cause, err)
 }
 
-// ExitCode gives an error's exit code, the first of 130, 12, 11, 10, 64, 1
-// that applies; 0 for nil.
+// ExitCode returns an error's exit code, the first in the order of
+// [ExitStatuses] of all that it wraps and joins. An error with a method
+// ExitCode() int has that code.
 func ExitCode(err error) int {
 	switch {
 	case err == nil:
 		return ExitOK
-	case errors.Is(err, ErrInterrupted):
-		return ExitInterrupted
-	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE): // whatever could not be opened is none the worse
-		return ExitFailed
-	case errors.Is(err, state.ErrUnusable), errors.Is(err, state.ErrNewer), errors.Is(err, state.ErrBound):
-		return ExitState
-	case errors.Is(err, ErrCredentials):
-		return ExitCredentials
-	case errors.Is(err, state.ErrLocked):
-		return ExitLocked
-	case errors.Is(err, ErrConfig), errors.Is(err, state.ErrAuthority), errors.Is(err, state.ErrHashKey):
-		return ExitUsage
-	case errors.Is(err, ErrTerminated), errors.Is(err, context.DeadlineExceeded):
-		return ExitUnfinished
+	case OutOfFiles(err) && !errors.Is(err, ErrInterrupted):
+		return ExitFailed // what could not be opened is not at fault
+	}
+	if codes := exitCodes(err); len(codes) > 0 {
+		return FirstExit(codes...)
 	}
 	return ExitFailed
+}
+
+// FirstExit returns which of some exit codes counts.
+func FirstExit(codes ...int) int {
+	for _, s := range ExitStatuses {
+		if slices.Contains(codes, s.Code) {
+			return s.Code
+		}
+	}
+	return ExitFailed
+}
+
+// OutOfFiles reports whether the process, or the machine, could open no more
+// files: neither the configuration nor the state is at fault then.
+func OutOfFiles(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
+}
+
+// exitCodes returns the codes of an error and of all that it wraps. The end of a
+// context says nothing: its cause, which stands beside it, does.
+func exitCodes(err error) (codes []int) {
+	if coded, ok := err.(interface{ ExitCode() int }); ok {
+		return []int{coded.ExitCode()}
+	}
+	for _, s := range ExitStatuses {
+		if slices.Contains(s.Errors, err) {
+			return []int{s.Code}
+		}
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, one := range joined.Unwrap() {
+			codes = append(codes, exitCodes(one)...)
+		}
+		return codes
+	}
+	if inner := errors.Unwrap(err); inner != nil {
+		return exitCodes(inner)
+	}
+	if endOfContext(err) {
+		return nil
+	}
+	return []int{ExitFailed}
+}
+
+func endOfContext(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }

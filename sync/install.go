@@ -27,67 +27,51 @@ const (
 	mostFailures = 20               // in a row: the conversions must not wait for a dead host
 )
 
-// question is what to ask for a conversion that our rules let through; false
+// question returns what to ask for a conversion that our rules let through; false
 // where nothing is: it is no install, the click is known, or the install cannot be a page load.
 // A click of the person's from before the install is not the install's own.
-func (e *Engine) question(ctx context.Context, dec *segment.Decoder, c state.Claim, conversion mapping.Request) (mapping.Request, bool) {
-	if !e.AppInstall || c.Kind != state.Conversion || e.Mapper.KindOf(c.Event) != mapping.Install {
+func (e *Engine) question(ctx context.Context, m *segment.Message, c state.Claim, conversion mapping.Request) (mapping.Request, bool) {
+	if !e.AppInstall || conversion.Kind != mapping.Install {
 		return mapping.Request{}, false
 	}
 	if click, has := conversion.Params.Get("ClickId"); has && (c.NewClick || click != c.ClickID) {
 		return mapping.Request{}, false
 	}
-	m, err := dec.Decode(c.Payload)
-	if err != nil {
-		return mapping.Request{}, false
-	}
-	defer m.Release()
 	req, err := e.Mapper.AppInstall(m, mapping.Person{Now: e.now(), Traits: e.traitsOf(ctx, c.Profile)})
 	return req, err == nil
 }
 
-// withClick asks which click an install came from, and gives its conversion with
-// the answer. The one it gets is released where it gives another one.
-func (d *dispatch) withClick(run, ctx context.Context, dec *segment.Decoder, o *state.Outcome, req mapping.Request) mapping.Request {
-	question, ok := d.question(ctx, dec, o.Claim, req)
+// withClick asks which click an install came from, and returns its conversion
+// with the answer.
+func (d *dispatch) withClick(run, ctx context.Context, m *segment.Message, o *state.Outcome, req mapping.Request) mapping.Request {
+	question, ok := d.question(ctx, m, o.Claim, req)
 	if !ok {
 		return req
 	}
-	click := d.ask(run, ctx, question.Params, o)
-	question.Release()
+	click := d.ask(run, ctx, question.PageLoad(), o)
 	if click == "" {
 		return req
 	}
 	c := o.Claim
 	c.ClickID = click
-	again, err := d.request(ctx, dec, c)
+	again, err := d.request(ctx, m, c)
 	if err != nil {
 		return req
 	}
-	req.Release()
-	o.ClickID, o.Person = click, d.personOf(dec, c)
+	o.ClickID, o.Person = click, state.Person(m.Identity())
 	o.Notes = append(o.Notes, "install_click")
 	return again
 }
 
-func (d *dispatch) personOf(dec *segment.Decoder, c state.Claim) state.Person {
-	m, err := dec.Decode(c.Payload)
-	if err != nil {
-		return state.Person{}
-	}
-	defer m.Release()
-	return state.Person(m.Identity())
-}
-
-// ask asks, and gives "" where there is no answer with a click.
-func (d *dispatch) ask(run, ctx context.Context, params impactapi.Params, o *state.Outcome) string {
+// ask returns the click that the tracking host answers with, or "".
+func (d *dispatch) ask(run, ctx context.Context, install impactapi.PageLoad, o *state.Outcome) string {
 	host := d.limits.tracking
 	if d.asking.off.Load() || !host.turn(run, patience) {
 		o.Notes = append(o.Notes, "install_not_asked")
 		return ""
 	}
 	d.Point("before an install is asked for")
-	res, err := d.Client.SendAppInstall(ctx, params)
+	res, err := d.Client.SendAppInstall(ctx, install)
 	if err != nil {
 		var api *impactapi.Error
 		if errors.As(err, &api) {

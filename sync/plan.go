@@ -120,14 +120,10 @@ func (p *pass) refusals(ctx context.Context, r *PlanReport) error {
 	r.Refusals = map[string]int64{}
 	dec := segment.Decoder{Placeholders: p.Mapper.Placeholders()}
 	err := p.State.EachDue(ctx, func(e state.DueEvent) error {
-		req, err := p.request(ctx, &dec, claimOf(e))
-		if err == nil {
-			if q, ok := p.question(ctx, &dec, claimOf(e), req); ok {
-				q.Release()
-				r.InstallCalls++
-			}
+		why, asks, err := p.try(ctx, &dec, claimOf(e))
+		if asks {
+			r.InstallCalls++
 		}
-		why, err := reason(req, err)
 		if err != nil || why == "" {
 			return err
 		}
@@ -144,7 +140,7 @@ func (p *pass) refusals(ctx context.Context, r *PlanReport) error {
 	}
 	something := []state.ClaimedValue{{Key: "trait", At: p.now()}} // here the person matters, not what is said of them
 	return p.State.EachOddlyNamed(ctx, func(who state.DuePerson) error {
-		why, err := reason(p.request(ctx, nil, state.Claim{Kind: state.TraitUpdate, Person: who.Person, Values: something}))
+		why, _, err := p.try(ctx, nil, state.Claim{Kind: state.TraitUpdate, Person: who.Person, Values: something})
 		if err != nil || why == "" {
 			return err
 		}

@@ -1,7 +1,6 @@
 package sync
 
 import (
-	"errors"
 	"strconv"
 	"time"
 
@@ -97,13 +96,12 @@ func (r *reader) message(rec *source.Record) {
 		r.out.Counts["too_old"]++
 		return
 	}
-	if who.IsZero() && !r.sentWithoutPerson(m) {
+	p := r.Mapper.Prepare(m)
+	if who.IsZero() && (p.Kind == mapping.None || !p.Identified) {
 		r.reject(rec, source.NamesNobody)
 		return
 	}
-	it := state.Item{Line: rec.Line, Person: state.Person(who), SeenAt: at}
-	it.ClickID, it.ClickSure = r.Mapper.Click(m)
-	it.Event = r.event(m, at)
+	it := state.Item{Line: rec.Line, Person: state.Person(who), SeenAt: at, ClickID: p.ClickID, ClickSure: p.ClickSure, Event: r.event(m, &p, at)}
 	if it.Event == nil && it.ClickID == "" && (who.UserID == "" || who.AnonymousID == "") {
 		return // nothing to send and nothing to remember
 	}
@@ -126,42 +124,25 @@ func (r *reader) past(at time.Time) time.Time {
 	return at
 }
 
-// sentWithoutPerson reports whether a message that names nobody can be sent all
-// the same: an order or a page load with a click id or a promo code.
-func (r *reader) sentWithoutPerson(m *segment.Message) bool {
-	if r.Mapper.Route(m).Kind == mapping.None {
-		return false
-	}
-	req, err := r.Mapper.Event(m, mapping.Person{Now: r.now()})
-	var refusal *mapping.Refusal
-	if errors.As(err, &refusal) {
-		return refusal.Class != "identifier" && r.Mapper.Attributable(m)
-	}
-	req.Release()
-	return err == nil
-}
-
 // event makes an outbox entry of a message that is to be sent.
-func (r *reader) event(m *segment.Message, at time.Time) *state.Event {
-	route := r.Mapper.Route(m)
-	if route.Kind == mapping.None {
+func (r *reader) event(m *segment.Message, p *mapping.Prepared, at time.Time) *state.Event {
+	if p.Kind == mapping.None {
 		r.out.Counts["not_sent"]++
-		r.out.Counts["not_sent_"+route.Reason]++
-		if route.Reason == "unlisted_event" {
+		r.out.Counts["not_sent_"+p.Reason]++
+		if p.Reason == "unlisted_event" {
 			r.out.Unlisted[state.Unlisted{Kind: "event", Name: segment.Redact(m.Event)}]++
 		}
 		return nil
 	}
-	e := &state.Event{Key: m.Key(), MessageID: segment.Redact(m.MessageID), Kind: state.PageLoad, Name: m.Type, At: at, Payload: r.Mapper.Reduce(m)}
+	e := &state.Event{
+		Key: m.Key(), MessageID: segment.Redact(m.MessageID), Kind: state.Conversion, Name: m.Type, At: at, Payload: p.Payload,
+		EventType: p.EventType, OrderID: p.OrderID, Amount: p.Amount, Currency: p.Currency, Refusal: r.ownRefusal(*p),
+	}
+	if p.Kind == mapping.PageLoad {
+		e.Kind = state.PageLoad
+	}
 	if m.Type == "track" {
 		e.Name = segment.Redact(m.Event)
-	}
-	if route.Kind != mapping.PageLoad {
-		e.Kind = state.Conversion
-		if eventType, order, ok := r.Mapper.OrderKey(m); ok {
-			e.EventType, e.OrderID = eventType, order
-		}
-		e.Amount, e.Currency = r.Mapper.Money(m)
 	}
 	if e.MessageID == "" {
 		e.MessageID = "line " + strconv.FormatInt(int64(len(r.out.Items)), 10)

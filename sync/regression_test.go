@@ -15,6 +15,7 @@ import (
 	"github.com/impactsync/impactsync/impactapi"
 	"github.com/impactsync/impactsync/impactapi/sandbox"
 	impactsync "github.com/impactsync/impactsync/sync"
+	"github.com/impactsync/impactsync/sync/mapping"
 	"github.com/impactsync/impactsync/sync/source"
 	"github.com/impactsync/impactsync/sync/source/events"
 )
@@ -191,6 +192,32 @@ func TestCorrectedOrderIsSent(t *testing.T) {
 		require.Equal(t, impactsync.ExitOK, r.ExitCode, "%+v", r)
 		require.ElementsMatch(t, sent, w.told(0))
 	})
+
+	// What waits is judged by the mapping of the run that reads the other one.
+	for name, c := range map[string]struct {
+		first, then string // decimalSign
+		superseded  int64
+	}{
+		"that waited, and is refused by now":     {mapping.SignPoint, mapping.SignAuto, 1},
+		"not of one that the new mapping mended": {mapping.SignAuto, mapping.SignPoint, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := setup(t, sandbox.Config{})
+			w.mapping.EventTypeID, w.mapping.DecimalSign = "1", c.first
+			w.log("a.ndjson", order("m1", "u1", "o1", `"1,199"`, "EUR"))
+			_, err := w.run(impactsync.Options{Trait: "none"})
+			require.NoError(t, err)
+			w.mapping.DecimalSign = c.then
+			w.log("b.ndjson", order("m2", "u1", "o1", "1199", "EUR"))
+			r, err := w.run(impactsync.Options{})
+			require.NoError(t, err)
+			require.Equal(t, impactsync.ExitOK, r.ExitCode, "%+v", r)
+			require.Equal(t, c.superseded, r.Counts["superseded"])
+			require.Equal(t, 1-c.superseded, r.Counts["duplicate_order"])
+			require.Equal(t, []string{"/Conversions u1 order o1"}, w.told(0))
+		})
+	}
 }
 
 func TestConversionsWaitForSourcesLeftOut(t *testing.T) {

@@ -95,16 +95,14 @@ func (p *pass) finish(ctx context.Context, err error) (Report, error) {
 	return *r, err
 }
 
-// exit is the first of 130, 12, 11, 10, 64, 1, 4, 5, 3 that applies.
+// exit chooses the exit code, in the order of [ExitStatuses], and says why.
 func (p *pass) exit(err error) (code int, note string) {
 	r := &p.report
 	switch {
 	case p.interrupted:
 		return ExitInterrupted, p.unfinished
-	case err != nil && ExitCode(err) != ExitUnfinished:
-		return ExitCode(err), err.Error()
 	case err != nil:
-		return ExitUnfinished, err.Error()
+		return ExitCode(err), err.Error()
 	case p.options.Adopt != "":
 		return ExitOK, fmt.Sprintf("adopted %d values of %s", r.Adopted, p.options.Adopt)
 	case r.Open() > 0:

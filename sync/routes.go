@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/impactsync/impactsync/state"
+	"github.com/impactsync/impactsync/sync/mapping"
+	"github.com/impactsync/impactsync/sync/segment"
 )
 
 // routes are what the configuration sends, as the state keeps it.
@@ -33,6 +35,34 @@ func (e *Engine) tellNewRoutes(ctx context.Context) error {
 		e.Log.Info("this configuration sends, of what is read from now on, what the last run did not: " + DescribeRoutes(fresh))
 	}
 	return err
+}
+
+// refreshRefusals has the mapping say anew what it would refuse of what waits,
+// where that was last said by another configuration.
+func (e *Engine) refreshRefusals(ctx context.Context) error {
+	dec := segment.Decoder{Placeholders: e.Mapper.Placeholders()}
+	return e.State.RefreshRefusals(ctx, e.Mapper.Fingerprint(), func(w state.Waiting) state.OwnRefusal {
+		m, err := dec.Decode(w.Payload)
+		if err != nil {
+			return state.OwnRefusal{Reason: unreadable(err).Reason}
+		}
+		defer m.Release()
+		m.FoundIn(w.At, e.now())
+		return e.ownRefusal(e.Mapper.Prepare(m))
+	})
+}
+
+// ownRefusal is what the state keeps of a mapping's verdict. Whether the tracking
+// host is asked for the click of an app install hangs on the person's click, too.
+func (e *Engine) ownRefusal(p mapping.Prepared) state.OwnRefusal {
+	r := state.OwnRefusal{Unsure: p.Unsure || p.Kind == mapping.Install}
+	switch {
+	case p.Kind == mapping.None: // any more
+		r.Reason = mapping.NotSent(p.Route).Reason
+	case p.Refusal != nil:
+		r.Reason = p.Refusal.Reason
+	}
+	return r
 }
 
 // DescribeRoutes says what is new in a line.

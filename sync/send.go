@@ -30,24 +30,21 @@ func (d *dispatch) work(ctx, sending context.Context) {
 	}
 }
 
-// send makes the request of a claim and gives its outcome.
+// send makes the request of a claim, sends it and returns its outcome.
 func (d *dispatch) send(run, ctx context.Context, dec *segment.Decoder, c state.Claim) state.Outcome {
 	o := state.Outcome{Claim: c, Fingerprint: d.Mapper.Fingerprint()}
-	req, err := d.request(ctx, dec, c)
+	m, err := d.message(dec, c)
 	if err != nil {
-		var refusal *mapping.Refusal
-		if errors.Is(err, errTooOld) {
-			o.Result = state.TooOld
-			return o
-		}
-		if !errors.As(err, &refusal) {
-			return unsent(o, err)
-		}
-		o.Result, o.Class, o.Error = state.Refused, refusal.Class, refusal.Reason
-		return o
+		return unmade(o, err)
 	}
-	req = d.withClick(run, ctx, dec, &o, req)
-	defer req.Release()
+	if m != nil {
+		defer m.Release()
+	}
+	req, err := d.request(ctx, m, c)
+	if err != nil {
+		return unmade(o, err)
+	}
+	req = d.withClick(run, ctx, m, &o, req)
 	if d.stopped(run) != "" { // asking took its time: the next run goes on
 		o.Result = state.Unsent
 		return o
@@ -57,14 +54,14 @@ func (d *dispatch) send(run, ctx context.Context, dec *segment.Decoder, c state.
 	}
 	d.Point("before a request")
 	if req.Kind == mapping.PageLoad {
-		res, err := d.Client.SendPageLoad(ctx, req.Params)
+		res, err := d.Client.SendPageLoad(ctx, req.PageLoad())
 		if err != nil {
 			return d.failed(o, err)
 		}
 		d.limits.tracking.answered(res.Rate)
 		return delivered(o, res.Attempts, res.Warnings)
 	}
-	res, err := d.Client.SendConversion(ctx, req.Params)
+	res, err := d.Client.SendConversion(ctx, req.Conversion())
 	if err != nil {
 		return d.failed(o, err)
 	}
@@ -76,59 +73,83 @@ func (d *dispatch) send(run, ctx context.Context, dec *segment.Decoder, c state.
 // errTooOld says that an event aged past maxEventAge in the outbox.
 var errTooOld = errors.New("older than maxEventAge")
 
-func unsent(o state.Outcome, err error) state.Outcome {
-	o.Result, o.Error = state.Unsent, err.Error()
+// unmade is the outcome of a claim of which no request could be made.
+func unmade(o state.Outcome, err error) state.Outcome {
+	var refusal *mapping.Refusal
+	switch {
+	case errors.Is(err, errTooOld):
+		o.Result = state.TooOld
+	case errors.As(err, &refusal):
+		o.Result, o.Class, o.Error = state.Refused, refusal.Class, refusal.Reason
+	default:
+		o.Result, o.Error = state.Unsent, err.Error()
+	}
 	return o
 }
 
-// request maps a claim. The payload is decoded here and not when it was read,
-// so that a mended mapping mends what was refused.
-func (e *Engine) request(ctx context.Context, dec *segment.Decoder, c state.Claim) (mapping.Request, error) {
+// message decodes what was kept of a claim's event; of a trait update there is
+// none.
+func (e *Engine) message(dec *segment.Decoder, c state.Claim) (*segment.Message, error) {
 	if c.Kind == state.TraitUpdate {
-		u := mapping.TraitUpdate{Identity: segment.Identity(c.Person), Now: e.now()}
-		for _, v := range c.Values {
-			u.Values = append(u.Values, mapping.TraitValue{Key: v.Key, Value: v.Value})
-			if v.At.After(u.At) {
-				u.At = v.At
-			}
-		}
-		return e.Mapper.Trait(u)
+		return nil, nil
+	}
+	if e.MaxEventAge > 0 && e.now().Sub(c.At) > e.MaxEventAge {
+		return nil, errTooOld
 	}
 	m, err := dec.Decode(c.Payload)
 	if err != nil {
-		return mapping.Request{}, &mapping.Refusal{Class: "parameter", Reason: "the stored message cannot be read: " + err.Error()}
+		return nil, unreadable(err)
 	}
-	defer m.Release()
 	m.FoundIn(c.At, e.now())
-	if e.MaxEventAge > 0 && e.now().Sub(c.At) > e.MaxEventAge {
-		return mapping.Request{}, errTooOld
-	}
-	return e.Mapper.Event(m, mapping.Person{ClickID: c.ClickID, ClickSure: c.Sure, Now: e.now(), Traits: e.traitsOf(ctx, c.Profile)})
+	return m, nil
 }
 
-// refusal is why our own rules would not let an event be sent, or "".
-func (e *Engine) refusal(ctx context.Context, dec *segment.Decoder, ev state.DueEvent) (string, error) {
-	return reason(e.request(ctx, dec, claimOf(ev)))
+func unreadable(err error) *mapping.Refusal {
+	return &mapping.Refusal{Class: "parameter", Reason: "the stored message cannot be read: " + err.Error()}
+}
+
+// request maps a claim, and its message where it has one. That happens here and
+// not when the message was read, so that a mended mapping mends what was refused.
+func (e *Engine) request(ctx context.Context, m *segment.Message, c state.Claim) (mapping.Request, error) {
+	if m != nil {
+		return e.Mapper.Event(m, mapping.Person{ClickID: c.ClickID, ClickSure: c.Sure, Now: e.now(), Traits: e.traitsOf(ctx, c.Profile)})
+	}
+	u := mapping.TraitUpdate{Identity: segment.Identity(c.Person), Now: e.now()}
+	for _, v := range c.Values {
+		u.Values = append(u.Values, mapping.TraitValue{Key: v.Key, Value: v.Value})
+		if v.At.After(u.At) {
+			u.At = v.At
+		}
+	}
+	return e.Mapper.Trait(u)
+}
+
+// try maps a claim as if it were to be sent. It returns why our own rules refuse
+// it, or "", and whether the tracking host would be asked for its click.
+func (e *Engine) try(ctx context.Context, dec *segment.Decoder, c state.Claim) (refusal string, asks bool, err error) {
+	m, err := e.message(dec, c)
+	if m != nil {
+		defer m.Release()
+	}
+	if err == nil {
+		var req mapping.Request
+		if req, err = e.request(ctx, m, c); err == nil {
+			_, asks = e.question(ctx, m, c, req)
+			return "", asks, nil
+		}
+	}
+	switch o := unmade(state.Outcome{}, err); o.Result {
+	case state.Refused:
+		return o.Error, false, nil
+	case state.TooOld:
+		return err.Error(), false, nil
+	}
+	return "", false, err
 }
 
 // claimOf is an event as if it were claimed.
 func claimOf(ev state.DueEvent) state.Claim {
 	return state.Claim{Kind: ev.Kind, Event: ev.Event, At: ev.At, Payload: ev.Payload, ClickID: ev.ClickID, NewClick: ev.NewClick, Sure: ev.Sure, Profile: ev.Profile}
-}
-
-// reason drops a request that was only tried, and says why our own rules refuse it.
-func reason(req mapping.Request, err error) (string, error) {
-	var refusal *mapping.Refusal
-	switch {
-	case errors.As(err, &refusal):
-		return refusal.Reason, nil
-	case errors.Is(err, errTooOld):
-		return err.Error(), nil
-	case err != nil:
-		return "", err
-	}
-	req.Release()
-	return "", nil
 }
 
 // traitsOf reads a person's traits when a mapping asks for one.
@@ -183,13 +204,8 @@ func fieldText(fields []impactapi.FieldError) string {
 // failed turns a client's error into an outcome.
 func (d *dispatch) failed(o state.Outcome, err error) state.Outcome {
 	o.Error = err.Error()
-	var invalid *impactapi.ValidationError
 	var api *impactapi.Error
-	switch {
-	case errors.As(err, &invalid):
-		o.Result, o.Class, o.RefusedKeys = state.Refused, "parameter", refusedKeys(o.Claim, invalid.Fields)
-		return o
-	case !errors.As(err, &api):
+	if !errors.As(err, &api) {
 		o.Result, o.Next = state.Unknown, d.backoff(o.Claim.Attempts)
 		return o
 	}

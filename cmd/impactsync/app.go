@@ -56,9 +56,9 @@ exactly what changed.`,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 		PersistentPreRun:  func(*cobra.Command, []string) { a.started = true },
 	}
-	root.PersistentFlags().StringVar(&a.config, "config", "impactsync.yaml", "the configuration file")
-	root.PersistentFlags().BoolVar(&a.json, "json", false, "results and errors as JSON")
-	root.PersistentFlags().BoolVar(&a.network, "allow-network-filesystem", false, "take a state file on NFS, SMB, FUSE or the like, at your own risk")
+	root.PersistentFlags().StringVar(&a.config, "config", "impactsync.yaml", "configuration file")
+	root.PersistentFlags().BoolVar(&a.json, "json", false, "print results and errors as JSON")
+	root.PersistentFlags().BoolVar(&a.network, "allow-network-filesystem", false, "accept a state file on NFS, SMB, FUSE or the like, at your own risk")
 	root.AddCommand(
 		a.runCommand(), a.planCommand(), a.statusCommand(), a.explainCommand(),
 		a.refusedCommand(), a.rejectedCommand(), a.approveCommand(), a.adoptCommand(), a.resyncCommand(),

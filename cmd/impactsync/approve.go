@@ -21,21 +21,21 @@ func (a *app) approveCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "approve [KEY] --exits N | --joins N | --computation ID | --conversions N | --suppressions N",
 		Short: "Let through some of what the guard holds",
-		Long: `Let through some of what the guard holds; impactsync status tells what that is, and
+		Long: `Let through some of what the guard holds; impactsync status shows what that is, and
 why. Look at the input first: a broken list looks like a mass exit.
 
   approve KEY --exits N         up to N people may leave the trait
   approve KEY --joins N         up to N people may join it
-  approve KEY --computation ID  take the changes of a new computation (or space)
-                                as the key's own, for good; its exits and joins are
-                                then judged as any others
+  approve KEY --computation ID  accept the changes of a new computation (or space)
+                                under this key for good; its exits and joins are
+                                then judged like any others
   approve --conversions N       up to N conversions may go, the oldest first
-  approve --suppressions N      up to N people on the list of suppressed people are
-                                taken out
+  approve --suppressions N      up to N people on the suppression list may be
+                                suppressed
 
-A number counts for what is held now, and for the next run within 24 hours, which
-sends. What that run does not find held any more, as the list was mended, is not
-approved any more; until then status shows it.` +
+An approval covers what is held now, and the next run within 24 hours, which sends it.
+Whatever that run no longer finds held, for example because the list was fixed, is no
+longer approved. Until then status shows the approval.` +
 			exits("approved", "1   failed; or nothing like it is held", exitStateLine, "64  usage or configuration, or a key that the state does not know"),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -51,7 +51,7 @@ approved any more; until then status shows it.` +
 	f.Int64Var(&n.joins, "joins", 0, "how many joins may go")
 	f.Int64Var(&n.conversions, "conversions", 0, "how many conversions may go")
 	f.Int64Var(&n.suppressions, "suppressions", 0, "how many people may be suppressed")
-	f.StringVar(&n.computation, "computation", "", "the computation's id, or its space's where it has none")
+	f.StringVar(&n.computation, "computation", "", "the computation's id, or the space's if it has none")
 	return c
 }
 

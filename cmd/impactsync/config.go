@@ -14,14 +14,14 @@ import (
 func (a *app) configCommand() *cobra.Command {
 	c := group(&cobra.Command{
 		Use:   "config",
-		Short: "The configuration: its schema, a check of yours, one made of Segment's settings",
-		Long:  "Print the schema of the configuration file, check one, or make one of Segment's settings." + exits("done", exitUsageLine),
+		Short: "Check a configuration, print its schema, or import one from Segment",
+		Long:  "Check a configuration file, print its JSON schema, or make one from Segment's settings." + exits("done", exitUsageLine),
 	})
 	c.AddCommand(
 		&cobra.Command{
 			Use:   "schema",
 			Short: "Print the JSON schema of the configuration file",
-			Long:  "Print the JSON schema (draft 2020-12) of the configuration file, for editors and for checks before a roll-out." + exits("printed", exitUsageLine),
+			Long:  "Print the JSON schema (draft 2020-12) of the configuration file, for editors and for checks before a rollout." + exits("printed", exitUsageLine),
 			Args:  cobra.NoArgs,
 			RunE: func(*cobra.Command, []string) error {
 				schema, err := config.Schema()

@@ -16,19 +16,19 @@ func (a *app) configImport() *cobra.Command {
 	var file, destination string
 	c := &cobra.Command{
 		Use:   "import --segment FILE",
-		Short: "Make a configuration of the hosted destination's settings",
+		Short: "Make a configuration from the hosted destination's settings",
 		Long: `Read the settings of Segment's destination "Impact Partnership Cloud" and print a
 configuration file that does the same. FILE is JSON: the settings as Segment's app
 shows them, or what its Public API answers to GET /destinations or
-GET /destinations/ID; - reads them from stdin. The Auth Token is not taken over:
-the file reads it from IMPACT_AUTH_TOKEN. What is left for you to do stands in the
-file's comments and on stderr.` + exits("printed", "3   printed, but something of it cannot be used: see stderr", "64  usage, or nothing in the file is of this destination"),
+GET /destinations/ID; - reads them from stdin. The Auth Token is not copied:
+the file reads it from IMPACT_AUTH_TOKEN. The file's comments and stderr say what is
+left for you to do.` + exits("printed", "3   printed, but a part of it cannot be used: see stderr", "64  usage, or the file has no settings of this destination"),
 		Example: `  impactsync config import --segment settings.json > impactsync.yaml`,
 		Args:    cobra.NoArgs,
 		RunE:    func(*cobra.Command, []string) error { return a.importConfig(file, destination) },
 	}
-	c.Flags().StringVar(&file, "segment", "", "the file with Segment's settings; - for stdin")
-	c.Flags().StringVar(&destination, "destination", "", "which destination, by id or name, where the file has several")
+	c.Flags().StringVar(&file, "segment", "", "file with Segment's settings; - for stdin")
+	c.Flags().StringVar(&destination, "destination", "", "id or name of the destination, if the file has several")
 	return c
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/impactsync/impactsync/cmd/internal/telemetry"
+	impactsync "github.com/impactsync/impactsync/sync"
 	"github.com/impactsync/impactsync/sync/daemon"
 	"github.com/spf13/cobra"
 	"golang.org/x/net/netutil"
@@ -22,13 +23,13 @@ func (a *app) daemonCommand() *cobra.Command {
 		Use:   "daemon",
 		Short: "Run on the configuration's schedule",
 		Long: `Run on the schedule of the configuration (schedule, timeZone), one run at a time: a
-tick that comes while a run goes on is skipped. Each run reads the configuration
-anew, so that new credentials count; schedule and time zone hold until a restart. The
-state is held during a run only.
+tick during a run is skipped. Each run reads the configuration again, so new
+credentials take effect; schedule and time zone are fixed until a restart. The state is
+locked only during a run.
 
-/healthz answers 200, and 503 with the reason while a run hangs: without a sign of
-life for 30 minutes, or for 2 beyond its deadline. /metrics is for Prometheus. Runs end as they would by themselves: their exit codes are in the log, in
-the metrics and in impactsync status.
+/healthz answers 200, or 503 with the reason while a run hangs: no sign of life for 30
+minutes, or 2 minutes past its deadline. /metrics is for Prometheus. The exit code of
+each run is in the log, in the metrics and in impactsync status.
 
 SIGTERM and SIGINT stop in good order: what is under way is answered and settled.` +
 			exits("stopped by a signal", "1   the address cannot be used", exitUsageLine),
@@ -36,7 +37,7 @@ SIGTERM and SIGINT stop in good order: what is under way is answered and settled
 		RunE: func(c *cobra.Command, _ []string) error { return a.daemon(c.Context(), listen, n) },
 	}
 	c.Flags().StringVar(&listen, "listen", "127.0.0.1:9090", "address and port of /healthz and /metrics; port 0 picks one")
-	c.Flags().DurationVar(&n.deadline, "deadline", 0, "stop each run in good order after so long, such as 100m")
+	c.Flags().DurationVar(&n.deadline, "deadline", 0, "stop each run in good order after this long, such as 100m")
 	return c
 }
 
@@ -76,7 +77,7 @@ func (a *app) scheduled(ctx context.Context, n narrow, metrics *telemetry.Metric
 	report, err := a.run(ctx, n)
 	a.pulse.End()
 	err = outcome(report, err)
-	code := exitCode(err)
+	code := impactsync.ExitCode(err)
 	metrics.Ran(report, code, time.Now())
 	counts := report.Counts
 	a.log.Info("run ended", "run", report.Run, "exit_code", code, "found", counts["found"], "delivered", counts["delivered"],

@@ -89,27 +89,54 @@ func own(c *cobra.Command) string {
 	return f.FlagUsages()
 }
 
-// every is the exit codes there are.
-var every = []int{
-	impactsync.ExitOK, impactsync.ExitFailed, impactsync.ExitRefused, impactsync.ExitUnfinished, impactsync.ExitHeld,
-	impactsync.ExitLocked, impactsync.ExitCredentials, impactsync.ExitState, impactsync.ExitUsage, impactsync.ExitInterrupted,
+// byNumber is the table of exit codes in the order of the numbers.
+func byNumber() []impactsync.ExitStatus {
+	return slices.SortedFunc(slices.Values(impactsync.ExitStatuses), func(a, b impactsync.ExitStatus) int { return a.Code - b.Code })
 }
 
-func TestKubernetesKnowsTheExitCodes(t *testing.T) {
-	t.Parallel()
-	page, err := os.ReadFile("../../docs/kubernetes.md")
-	require.NoError(t, err)
-	_, section, found := strings.Cut(string(page), "## Exit codes")
-	require.True(t, found)
-	section, _, _ = strings.Cut(section, "\n## ")
-	var listed []int
-	for _, m := range regexp.MustCompile(`(?m)^\| (\d+) \|`).FindAllStringSubmatch(section, -1) {
-		code, err := strconv.Atoi(m[1])
-		require.NoError(t, err)
-		listed = append(listed, code)
-	}
-	require.Equal(t, every, listed, "docs/kubernetes.md, Exit codes")
+// exitRow is a row of a table of exit codes: the code, its meaning, and what else the page says.
+var exitRow = regexp.MustCompile(`(?m)^\| (\d+) \| ([^|]*) \|(.*)$`)
 
+// TestExitCodesAreDocumentedAsTheyAre writes codes and meanings of both tables
+// with -update; what to do about a code is the page's own.
+func TestExitCodesAreDocumentedAsTheyAre(t *testing.T) {
+	t.Parallel()
+	for _, file := range []string{"../../README.md", "../../docs/kubernetes.md"} {
+		page, err := os.ReadFile(file)
+		require.NoError(t, err)
+		before, rest, found := strings.Cut(string(page), "## Exit codes\n")
+		require.True(t, found, file)
+		section, after, _ := strings.Cut(rest, "\n## ")
+		var listed []int
+		want := exitRow.ReplaceAllStringFunc(section, func(row string) string {
+			cells := exitRow.FindStringSubmatch(row)
+			code, err := strconv.Atoi(cells[1])
+			require.NoError(t, err)
+			listed = append(listed, code)
+			for _, s := range impactsync.ExitStatuses {
+				if s.Code == code {
+					meaning := strings.ReplaceAll(s.Meaning, "delivery.unknown: hold", "`delivery.unknown: hold`")
+					return fmt.Sprintf("| %d | %s |%s", code, meaning, cells[3])
+				}
+			}
+			return row
+		})
+		var codes []int
+		for _, s := range byNumber() {
+			codes = append(codes, s.Code)
+		}
+		require.Equal(t, codes, listed, "the rows of %s", file)
+		if *update {
+			require.NoError(t, os.WriteFile(file, []byte(before+"## Exit codes\n"+want+"\n## "+after), 0o644))
+			continue
+		}
+		require.Equal(t, want, section, "run: go test ./cmd/impactsync -run TestExitCodes -update")
+		require.True(t, file != "../../README.md" || strings.Contains(section, precedence()), "README.md must say: %s", precedence())
+	}
+}
+
+func TestThePolicyNamesTheExitCodes(t *testing.T) {
+	t.Parallel()
 	// The Job's policy names each code but 0, once.
 	manifest, err := os.ReadFile("../../k8s/base/cronjob.yaml")
 	require.NoError(t, err)
@@ -134,7 +161,11 @@ func TestKubernetesKnowsTheExitCodes(t *testing.T) {
 		ruled = append(ruled, rule.OnExitCodes.Values...)
 	}
 	slices.Sort(ruled)
-	require.Equal(t, every[1:], ruled, "k8s/base/cronjob.yaml, podFailurePolicy")
+	var failures []int
+	for _, s := range byNumber()[1:] {
+		failures = append(failures, s.Code)
+	}
+	require.Equal(t, failures, ruled, "k8s/base/cronjob.yaml, podFailurePolicy")
 }
 
 func TestTheConfigMapOfTheBaseIsAConfiguration(t *testing.T) {

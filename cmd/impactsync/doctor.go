@@ -48,14 +48,14 @@ func (a *app) doctorCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor",
 		Short: "Check configuration, credentials, sources, state, clock and quota",
-		Long: `Check everything that a run needs, a line each with ok, warn or FAIL and what to do:
+		Long: `Check everything that a run needs, one line each, with ok, warn or FAIL and what to do:
 the configuration, the file of the secret, the credentials and the program, whether
 both hosts answer, the clock, each source with the age of its newest input, the state
 file with its lock, destination and disk, and the quota used in the last hour.
 
 It sends no page load and no conversion, and changes nothing. Its calls to apiURL
 count towards impact.com's hourly limit.` +
-			exits("nothing FAILs; there may be warnings, as of a stale source", "1   a source or a host does not answer", exitCredentialsLine, exitStateLine, exitUsageLine),
+			exits("no FAIL; there may be warnings, such as a stale source", "1   a source or a host does not answer", exitCredentialsLine, exitStateLine, exitUsageLine),
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, stop := withSignals(c.Context())
@@ -84,7 +84,7 @@ func (a *app) doctor(ctx context.Context) error {
 	for _, f := range d.findings {
 		if f.Result == "FAIL" {
 			bad++
-			code = firstOf(code, f.code)
+			code = impactsync.FirstExit(code, f.code)
 		}
 	}
 	if bad == 0 {

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -26,35 +28,21 @@ type failure struct {
 
 func (f *failure) Error() string { return f.err.Error() }
 func (f *failure) Unwrap() error { return f.err }
+func (f *failure) ExitCode() int { return f.code }
 
 // usage is an error of the command line or of the configuration.
 func usage(hint, format string, args ...any) error {
 	return &failure{code: usageExit, err: fmt.Errorf(format, args...), hint: hint}
 }
 
-// exitCode is an error's exit code.
-func exitCode(err error) int {
-	var f *failure
-	if errors.As(err, &f) && !exhausted(err) {
-		return f.code
-	}
-	return impactsync.ExitCode(err)
-}
-
-// exhausted reports whether the process, or the machine, had no file left to
-// open: that is no fault of the configuration or of the state.
-func exhausted(err error) bool {
-	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
-}
-
 const filesHint = "too many files are open: raise the limit (ulimit -n, LimitNOFILE) or look for what holds them, then run again; nothing is lost"
 
-// fail prints an error and what to do about it, and gives its exit code.
+// fail prints an error and what to do about it, and returns its exit code.
 func (a *app) fail(err error) int {
 	if err == nil {
 		return impactsync.ExitOK
 	}
-	code, hint := exitCode(err), hintFor(err)
+	code, hint := impactsync.ExitCode(err), hintFor(err)
 	if a.json {
 		out := struct {
 			Error    string `json:"error"`
@@ -104,7 +92,7 @@ var hints = []struct {
 
 func hintFor(err error) string {
 	var f *failure
-	if exhausted(err) {
+	if impactsync.OutOfFiles(err) {
 		return filesHint
 	}
 	if errors.As(err, &f) && f.hint != "" {
@@ -122,31 +110,50 @@ func hintFor(err error) string {
 	return ""
 }
 
-// exits is the section on exit codes of a command's help.
-func exits(codes ...string) string {
-	return "\n\nEXIT STATUS\n  " + strings.Join(append([]string{"0   " + codes[0]}, codes[1:]...), "\n  ")
+// exits returns the section on exit codes of a command's help: what 0 means, and
+// a line for each other code.
+func exits(ok string, others ...string) string {
+	return exitSection(append([]string{"0   " + ok}, others...)...)
+}
+
+func exitSection(lines ...string) string { return "\n\nEXIT STATUS\n  " + strings.Join(lines, "\n  ") }
+
+// exitLine returns the line of a code as the table of exit codes has it.
+func exitLine(code int) string {
+	for _, s := range impactsync.ExitStatuses {
+		if s.Code == code {
+			return fmt.Sprintf("%-3d %s", code, s.Meaning)
+		}
+	}
+	panic(fmt.Sprintf("exit code %d is in no table", code))
 }
 
 // Lines of exit sections that many commands share.
-const (
-	exitUsageLine = "64  usage or configuration"
-	exitStateLine = "12  the state is damaged, unreadable, newer than this program, or bound to another destination"
-	exitReadLine  = "12  the state is damaged, unreadable, or newer than this program"
-	exitLockLine  = "10  another run holds the state"
-	exitFailLine  = "1   failed; nothing is lost"
+var (
+	exitUsageLine = exitLine(impactsync.ExitUsage)
+	exitStateLine = exitLine(impactsync.ExitState)
+	exitLockLine  = exitLine(impactsync.ExitLocked)
+	exitFailLine  = exitLine(impactsync.ExitFailed)
 )
 
-const runExits = `
+const exitReadLine = "12  the state is damaged, unreadable, or newer than this program"
 
-EXIT STATUS
-  0   nothing pending, in flight, doubtful or awaiting a retry is left
-  1   failed; nothing lost, run again
-  3   finished, but something was refused or rejected in this run, or a source is stale
-  4   stopped in good order with work still due (deadline, rate limit, SIGTERM)
-  5   finished, but changes are held back: by the guard, or by delivery.unknown: hold
-  10  another run holds the state
-  11  impact.com refused the credentials
-  12  the state is damaged, unreadable, newer than this program, or bound to another destination
-  64  usage or configuration
-  130 interrupted by SIGINT
-Where several apply the first of 130, 12, 11, 10, 64, 1, 4, 5, 3 counts.`
+// runExits returns the whole table, as the help of the run command shows it.
+func runExits() string {
+	var lines []string
+	for _, s := range slices.SortedFunc(slices.Values(impactsync.ExitStatuses), func(a, b impactsync.ExitStatus) int { return a.Code - b.Code }) {
+		lines = append(lines, exitLine(s.Code))
+	}
+	return exitSection(lines...) + "\n" + precedence()
+}
+
+// precedence says which code counts where several apply.
+func precedence() string {
+	var order []string
+	for _, s := range impactsync.ExitStatuses {
+		if s.Code != impactsync.ExitOK {
+			order = append(order, strconv.Itoa(s.Code))
+		}
+	}
+	return "Where several apply, the first of " + strings.Join(order, ", ") + " counts."
+}

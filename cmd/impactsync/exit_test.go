@@ -30,7 +30,7 @@ func TestNoRoomInTheTemporaryFolder(t *testing.T) {
 		t.Parallel()
 		err := copyTrouble(fmt.Errorf("back up the state: %w", state.ErrFull))
 		require.Contains(t, hintFor(err), "TMPDIR")
-		require.Equal(t, impactsync.ExitFailed, exitCode(err))
+		require.Equal(t, impactsync.ExitFailed, impactsync.ExitCode(err))
 		require.NoError(t, copyTrouble(nil))
 	})
 

@@ -15,16 +15,18 @@ import (
 func (a *app) explainCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "explain USER",
-		Short: "Everything known of one person",
-		Long: `Show everything known of the person with this user id, else with this anonymous id
-or e-mail address (or its SHA-1; of several people with it the first, and the ids of the
-others), else the events of a guest, who has no id, with this order's or message's id:
-per trait what is wanted, what impact.com was told, whether that is in doubt,
-and why it will or will not be sent; every event; and every attempt that did not end
-well. An address is looked for among all profiles and all events that are due.
+		Short: "Show everything that is known about one person",
+		Long: `Show everything that is known about one person: for each trait what is wanted, what
+impact.com was told, whether that is in doubt, and why it will or will not be sent;
+every event; and every attempt that failed.
 
-It only reads: no lock, no credentials, and a run may go on meanwhile.` +
-			exits("shown", "1   nobody of this id is known, or there is no state yet", exitReadLine, exitUsageLine),
+USER is a user id, an anonymous id, or an e-mail address or its SHA-1. If several
+people have the address, the first is shown with the ids of the others; it is looked
+for in all profiles and all events that are due. The events of a guest, who has no id,
+are found by the id of the order or message.
+
+It only reads, without lock or credentials, and can be used during a run.` +
+			exits("shown", "1   nobody with this id is known, or there is no state yet", exitReadLine, exitUsageLine),
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := a.checkPerson(args[0]); err != nil {

@@ -17,20 +17,20 @@ func (a *app) forgetCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "forget USER",
 		Short: "Remove a person from the state for good, and keep them out",
-		Long: `Remove the person with this user id, anonymous id or e-mail address (or its SHA-1):
-every id they are known by, trait values, events and attempts. With an address everybody
-goes who is known by it, be it by an event that was not sent yet: that reads all that is
-due. An id that is nobody's is looked for among the orders and messages of guests, who
-have none. A run may go on meanwhile.
+		Long: `Remove the person with this user id, anonymous id, or e-mail address (or its SHA-1):
+all their ids, trait values, events and attempts. An address removes everybody who is
+known by it, also by an event that was not sent yet; this reads everything that is due.
+An id that is nobody's is looked for in the orders and messages of guests, who have no
+id. It can be used during a run.
 
-Keyed hashes of the ids stay (HMAC-SHA-256, by privacy.hashKey or hashKeyFile of the
-configuration): with them, lists and messages are read without this person from now on,
-until --undo. Without a key nobody can be kept out: then --may-return is needed, and who
-is still on a list, or in messages that come again, is read again as a stranger.
+Keyed hashes of the ids stay (HMAC-SHA-256, with privacy.hashKey or hashKeyFile of the
+configuration): from now on, lists and messages are read without this person, until
+--undo. Without a key nobody can be kept out, and --may-return is required: a person
+who is still on a list, or in messages that come again, then returns as a stranger.
 
-It does not reach what impact.com holds of the person, nor backups of the state. The bytes
-stay in free pages of the file until impactsync state compact.` +
-			exits("removed, or let in again", "1   nobody of this id is known, or kept out", exitStateLine, "64  usage or configuration, such as no hash key"),
+It does not change what impact.com holds about the person, nor backups of the state.
+The bytes stay in free pages of the file until impactsync state compact.` +
+			exits("removed, or let in again", "1   nobody with this id is known or kept out", exitStateLine, "64  usage or configuration, such as no hash key"),
 		Example: `  impactsync forget u-1042
   impactsync forget --undo u-1042      let the person in again; nothing comes back by itself`,
 		Args: cobra.ExactArgs(1),

@@ -19,7 +19,7 @@ type named struct {
 func (a *app) keyCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "key [NAME...]",
-		Short: "The trait key that a name gives",
+		Short: "Print the trait key of a name",
 		Long: `Print the trait key of each name, one a line: what impact.com sees for an audience
 or computed trait of that name. Without a name they are read from stdin, one a
 line. Where Segment's own app shows another key, that one is right: set it under

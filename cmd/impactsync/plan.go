@@ -24,9 +24,9 @@ func (a *app) planCommand() *cobra.Command {
 		Short: "Show what run would send, and change nothing",
 		Long: `Read the sources as run would and show what it would send: per trait who joins and
 leaves, per host how many calls and how long they take, a sample, and the event
-names and trait keys that the configuration does not mention. The flags narrow it as
-they narrow a run; with --limit it takes the people whom a run would choose if
-nothing comes in meanwhile.
+names and trait keys that the configuration does not mention. The flags limit it as
+they limit a run; with --limit it picks the people that a run would pick if nothing
+new arrives in between.
 
 Nothing is sent and nothing is written: the work is done on a private copy of the
 state in the temporary folder (TMPDIR), removed afterwards. It needs as much room
@@ -101,7 +101,7 @@ func (a *app) onCopy(ctx context.Context, c *config.Config, fn func(*state.DB) e
 // copyTrouble says where the copy stands that has no room.
 func copyTrouble(err error) error {
 	if errors.Is(err, state.ErrFull) {
-		return &failure{code: exitCode(err), err: err, hint: temporaryHint}
+		return &failure{code: impactsync.ExitCode(err), err: err, hint: temporaryHint}
 	}
 	return err
 }

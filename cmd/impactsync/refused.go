@@ -37,7 +37,7 @@ func (o *choice) known() error {
 	case class == "credentials" || class == "scope":
 		return usage("mend the credentials, then: impactsync run", "--class %s: credentials and scopes stop a run (exit 11) and mark nothing refused", class)
 	}
-	return usage("", "--class %q is none of %s", class, strings.Join(impactsync.RefusalClasses, ", "))
+	return usage("", "--class %q is not one of %s", class, strings.Join(impactsync.RefusalClasses, ", "))
 }
 
 // chosen keeps a forgotten flag from giving everything up.
@@ -50,7 +50,7 @@ func (o *choice) chosen() error {
 }
 
 func (o *choice) age(c *cobra.Command) {
-	c.Flags().DurationVar(&o.olderThan, "older-than", 0, "only what is older, such as 168h")
+	c.Flags().DurationVar(&o.olderThan, "older-than", 0, "only what is older than this, such as 168h")
 }
 
 func (o *choice) refused(c *cobra.Command) *cobra.Command {
@@ -65,7 +65,7 @@ func (o *choice) refused(c *cobra.Command) *cobra.Command {
 func (a *app) refusedCommand() *cobra.Command {
 	c := group(&cobra.Command{
 		Use:   "refused",
-		Short: "What impact.com, or its documented rules, said no to",
+		Short: "List, retry or drop what impact.com or its documented rules refused",
 		Long: `List what was refused for a reason that a retry does not cure, make it due again, or
 give it up. What is refused becomes due by itself when its value, the mapping or
 the configuration changes.` + exits("done", exitFailLine, exitStateLine, exitUsageLine),
@@ -90,7 +90,7 @@ func (a *app) refusedList() *cobra.Command {
 			})
 		},
 	})
-	c.Flags().IntVar(&o.filter.Limit, "limit", 100, "at most so many; 0 for all")
+	c.Flags().IntVar(&o.filter.Limit, "limit", 100, "show at most this many; 0 for all")
 	return c
 }
 
@@ -98,7 +98,7 @@ func (a *app) refusedRetry() *cobra.Command {
 	var o choice
 	return o.refused(&cobra.Command{
 		Use:   "retry",
-		Short: "Make it due again",
+		Short: "Make refused deliveries due again",
 		Long:  "Make what is refused due again: the next run sends it once more." + exits("done", exitFailLine, exitStateLine, exitUsageLine),
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.move(c.Context(), "retried", "made due again; the next run sends %s", func(db *state.DB) (int64, error) {
@@ -112,8 +112,8 @@ func (a *app) refusedDrop() *cobra.Command {
 	var o choice
 	c := o.refused(&cobra.Command{
 		Use:   "drop",
-		Short: "Give it up for good",
-		Long: `Give up what is refused: events are never sent, and a trait value counts as said
+		Short: "Give up refused deliveries for good",
+		Long: `Give up what is refused: events are never sent, and a trait value counts as delivered
 until it changes.` + exits("done", exitFailLine, exitStateLine, exitUsageLine),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := o.chosen(); err != nil {
@@ -146,9 +146,9 @@ func (a *app) move(ctx context.Context, word, text string, fn func(*state.DB) (i
 func (a *app) rejectedCommand() *cobra.Command {
 	c := group(&cobra.Command{
 		Use:   "rejected",
-		Short: "Input that could not be used",
+		Short: "List or drop input that could not be used",
 		Long: `List the lines and objects of the input that could not be used, with the reason, or
-forget them. The lines themselves are not kept. They go by themselves after 30 days.` +
+forget them. The lines themselves are not kept. Entries expire after 30 days.` +
 			exits("done", exitFailLine, exitStateLine, exitUsageLine),
 	})
 	c.AddCommand(a.rejectedList(), a.rejectedDrop())
@@ -159,7 +159,7 @@ func (a *app) rejectedList() *cobra.Command {
 	var o choice
 	c := &cobra.Command{
 		Use:   "list",
-		Short: "List it, newest first",
+		Short: "List rejected input, newest first",
 		Long:  "List rejected input, newest first: source, object, line (0 for the object as a whole) and reason." + exits("listed", exitFailLine, exitReadLine, exitUsageLine),
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -173,7 +173,7 @@ func (a *app) rejectedList() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&o.filter.Source, "source", "", "only this source")
-	c.Flags().IntVar(&o.filter.Limit, "limit", 100, "at most so many; 0 for all")
+	c.Flags().IntVar(&o.filter.Limit, "limit", 100, "show at most this many; 0 for all")
 	return c
 }
 
@@ -181,7 +181,7 @@ func (a *app) rejectedDrop() *cobra.Command {
 	var o choice
 	c := &cobra.Command{
 		Use:   "drop",
-		Short: "Forget it",
+		Short: "Forget rejected input",
 		Long:  "Forget rejected input. The objects are not read again." + exits("done", exitFailLine, exitStateLine, exitUsageLine),
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

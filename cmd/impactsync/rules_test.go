@@ -1,13 +1,11 @@
 package main
 
 import (
-	"errors"
 	"testing"
 
 	"github.com/impactsync/impactsync/cmd/internal/config"
 	"github.com/impactsync/impactsync/state"
 	"github.com/impactsync/impactsync/state/rules"
-	impactsync "github.com/impactsync/impactsync/sync"
 	"github.com/stretchr/testify/require"
 )
 
@@ -49,27 +47,4 @@ func TestOnlyWhatIsConfiguredLimitsJoinsAndConversions(t *testing.T) {
 	require.Equal(t, state.ConversionGuard{
 		Count: &state.Limit{Percent: 200, AtLeast: 3}, Money: &state.Limit{Percent: 200, AtLeast: 123456}, FirstSync: true,
 	}, g.Conversions)
-}
-
-func TestOfSeveralExitCodesTheDocumentedOneCounts(t *testing.T) {
-	t.Parallel()
-	require.Equal(t, 12, firstOf(4, 12))
-	require.Equal(t, 130, firstOf(130, 1))
-	require.Equal(t, 5, firstOf(5, 3))
-	require.Equal(t, 3, firstOf(0, 3))
-	require.Equal(t, 0, firstOf(0, 0))
-
-	// The joined errors of a run have the first code that applies to any of them.
-	require.Equal(t, 11, exitCode(errors.Join(errors.New("a source"), impactsync.ErrCredentials)))
-	require.Equal(t, 12, exitCode(errors.Join(state.ErrLocked, state.ErrBound)))
-}
-
-func TestOnlyImpactComsOwnHostsAreOfficial(t *testing.T) {
-	t.Parallel()
-	for base, want := range map[string]bool{
-		"https://api.impact.com": true, "https://trkapi.impact.com/x": true,
-		"https://api.impact.com.example.com": false, "https://notimpact.com": false, "http://127.0.0.1:8090": false,
-	} {
-		require.Equal(t, want, official(base), base)
-	}
 }

@@ -29,7 +29,7 @@ func (n *narrow) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringSliceVar(&n.sources, "source", nil, "read only this source (repeatable); while a source of messages is left out, conversions wait")
 	f.StringVar(&n.audience, "audience", "", "send only this trait `key`'s changes")
-	f.IntVar(&n.limit, "limit", 0, "send for at most so many people: a canary")
+	f.IntVar(&n.limit, "limit", 0, "send for at most this many people: a canary")
 }
 
 // options checks the flags against the configuration.
@@ -60,12 +60,12 @@ func (a *app) runCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "run",
 		Short: "One pass: read the sources and send impact.com what changed",
-		Long: `Read every source, note what is wanted, and send impact.com what differs from what
-it was told. Nothing is sent before everything is read. What fails for a while is
-tried again, within this run while its deadline allows, else by the next one.
+		Long: `Read every source, record what is wanted, and send impact.com what differs from what
+it was told. Nothing is sent before everything is read. Temporary failures are retried,
+within this run if its deadline allows, otherwise by the next one.
 
 SIGINT and SIGTERM stop in good order: what is under way is answered and settled.
-A second signal kills; even then nothing is lost.` + runExits,
+A second signal kills; even then nothing is lost.` + runExits(),
 		Example: `  impactsync run
   impactsync run --deadline 30m --exit-zero-on 4
   impactsync run --audience vip --limit 10      ten people first`,
@@ -87,9 +87,9 @@ A second signal kills; even then nothing is lost.` + runExits,
 		},
 	}
 	n.flags(c)
-	c.Flags().DurationVar(&n.deadline, "deadline", 0, "stop in good order after so long, such as 30m")
-	c.Flags().BoolVar(&dry, "dry-run", false, "as impactsync plan: show what would be sent, and change nothing")
-	c.Flags().IntSliceVar(&zero, "exit-zero-on", nil, "exit 0 instead of these codes, of 3, 4 and 5")
+	c.Flags().DurationVar(&n.deadline, "deadline", 0, "stop in good order after this long, such as 30m")
+	c.Flags().BoolVar(&dry, "dry-run", false, "show what would be sent and change nothing, as impactsync plan does")
+	c.Flags().IntSliceVar(&zero, "exit-zero-on", nil, "exit 0 instead of these codes; only 3, 4 and 5 are allowed")
 	return c
 }
 
@@ -105,7 +105,7 @@ func checkZero(codes []int) error {
 
 // forgiven makes an outcome a success where the user said so. It is still told.
 func forgiven(err error, zero []int) error {
-	if code := exitCode(err); err != nil && slices.Contains(zero, code) {
+	if code := impactsync.ExitCode(err); err != nil && slices.Contains(zero, code) {
 		return &failure{err: err, hint: hintFor(err)}
 	}
 	return err
@@ -119,7 +119,7 @@ func outcome(r impactsync.Report, err error) error {
 	f := &failure{code: r.ExitCode, err: err}
 	if err != nil {
 		f.hint = hintFor(err)
-		f.code = firstOf(r.ExitCode, exitCode(err))
+		f.code = impactsync.FirstExit(r.ExitCode, impactsync.ExitCode(err))
 		return f
 	}
 	f.err = errors.New(r.Note)
@@ -130,16 +130,6 @@ func outcome(r impactsync.Report, err error) error {
 		impactsync.ExitInterrupted: "nothing is lost; the next run goes on from here",
 	}[r.ExitCode]
 	return f
-}
-
-// firstOf is the code that counts where two apply.
-func firstOf(a, b int) int {
-	for _, code := range []int{130, 12, 11, 10, 64, 1, 4, 5, 3} {
-		if a == code || b == code {
-			return code
-		}
-	}
-	return 0
 }
 
 // run makes one pass with the configuration as it is now.

@@ -17,7 +17,7 @@ func (a *app) sandboxCommand() *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use:   "sandbox",
-		Short: "A local impact.com to try things on",
+		Short: "Run a local stand-in for impact.com",
 		Long: `Stand in for impact.com, which has no test system: page loads, conversions,
 submissions, company information and campaigns, held to impact.com's documents,
 both hosts on one port, with a log of all calls and faults on demand. It needs no
@@ -43,16 +43,16 @@ SIGINT or SIGTERM.` + exits("stopped by a signal", "1   the address or the log c
 	}
 	f := c.Flags()
 	f.StringVar(&listen, "listen", "127.0.0.1:8090", "address and port; port 0 picks one")
-	f.StringVar(&config.LogFile, "log", "", "append each request taken to this `file`, a JSON line each")
-	f.DurationVar(&config.Latency, "latency", 0, "time between taking a request and answering it, such as 30ms")
-	f.Float64Var(&config.ErrorRate, "error-rate", 0, "share of requests answered with 503 and not taken, 0 to 1")
-	f.Float64Var(&config.ResetBefore, "reset-before", 0, "share whose connection is dropped unseen")
-	f.Float64Var(&config.ResetAfter, "reset-after", 0, "share taken, then dropped before the answer")
-	f.StringVar(&limit, "rate-limit", "", "limit of the API host, such as 1000/h; none by default")
-	f.StringVar(&config.AccountSID, "account-sid", "", "the only account taken, with --auth-token; any by default")
-	f.StringVar(&config.AuthToken, "auth-token", "", "the only auth token taken, with --account-sid; any by default")
-	f.StringSliceVar(&config.Campaigns, "campaign", nil, "programs of the account (repeatable); any by default")
-	f.Uint64Var(&config.Seed, "seed", 1, "which requests are spoiled")
+	f.StringVar(&config.LogFile, "log", "", "append every accepted request to this `file`, one JSON line each")
+	f.DurationVar(&config.Latency, "latency", 0, "time between accepting a request and answering it, such as 30ms")
+	f.Float64Var(&config.ErrorRate, "error-rate", 0, "share of requests answered with 503 and not accepted, 0 to 1")
+	f.Float64Var(&config.ResetBefore, "reset-before", 0, "share of connections dropped before the request is read")
+	f.Float64Var(&config.ResetAfter, "reset-after", 0, "share of requests accepted, then dropped before the answer")
+	f.StringVar(&limit, "rate-limit", "", "rate limit of the API host, such as 1000/h; default none")
+	f.StringVar(&config.AccountSID, "account-sid", "", "the only account accepted, with --auth-token; default any")
+	f.StringVar(&config.AuthToken, "auth-token", "", "the only auth token accepted, with --account-sid; default any")
+	f.StringSliceVar(&config.Campaigns, "campaign", nil, "programs of the account (repeatable); default any")
+	f.Uint64Var(&config.Seed, "seed", 1, "seed that decides which requests fail")
 	return c
 }
 

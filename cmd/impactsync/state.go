@@ -18,7 +18,7 @@ import (
 func (a *app) stateCommand() *cobra.Command {
 	c := group(&cobra.Command{
 		Use:   "state",
-		Short: "The state file: check, back up, restore, migrate, compact",
+		Short: "Check, back up, restore, migrate or compact the state file",
 		Long:  "Look after the state file." + exits("done", exitFailLine, exitLockLine, exitStateLine, exitUsageLine),
 	})
 	c.AddCommand(a.stateCheck(), a.stateBackup(), a.stateRestore(), a.stateMigrate(), a.stateCompact())
@@ -28,7 +28,7 @@ func (a *app) stateCommand() *cobra.Command {
 func (a *app) stateCheck() *cobra.Command {
 	return &cobra.Command{
 		Use:   "check",
-		Short: "Look for damage, and count everything afresh",
+		Short: "Look for damage and recount everything",
 		Long: `Look for damage in the state file: SQLite's own integrity check, rows without an
 owner, statuses that contradict their values, and counters that do not add up. It
 reads the whole file and changes nothing.` + exits("the state is sound", "1   there is no state yet", "12  problems, listed on stdout", exitUsageLine),
@@ -68,9 +68,9 @@ func damaged(path string, problems []string) error {
 func (a *app) stateBackup() *cobra.Command {
 	return &cobra.Command{
 		Use:   "backup FILE",
-		Short: "Copy the state to a new file, while a run may go on",
-		Long: `Copy the state to a new file, complete in itself and with mode 0600. A run may go on
-meanwhile. An existing file is not overwritten.` + exits("copied", exitFailLine, exitReadLine, exitUsageLine),
+		Short: "Copy the state to a new file, even during a run",
+		Long: `Copy the state to a new, self-contained file with mode 0600, even during a run. An
+existing file is not overwritten.` + exits("copied", exitFailLine, exitReadLine, exitUsageLine),
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.reading(c.Context(), state.Options{ReadOnly: true, Older: true}, func(db *state.DB) error {
@@ -97,14 +97,15 @@ func sizeOf(path string) int64 {
 func (a *app) stateRestore() *cobra.Command {
 	return &cobra.Command{
 		Use:   "restore FILE",
-		Short: "Put a backup in the place of the state",
-		Long: `Put a backup in the place of the state file, after a check of it. What is there now is
-kept beside it as PATH.before-restore-TIME.
+		Short: "Replace the state with a backup",
+		Long: `Check a backup and put it in the place of the state file. The present file is kept
+beside it as PATH.before-restore-TIME.
 
 Nobody can say what impact.com was told after the backup was made. So every value that
-it was ever told is set in doubt, and the next run says all of it again: members as
-true, those who left as an explicit false. Events since then are read again; a repeated
-conversion is dropped by impact.com within its own window, a repeated page load is not.` +
+it was ever told is put in doubt, and the next run sends them all again: members as
+true, those who left as an explicit false. Events since then are read and sent again;
+impact.com drops a repeated conversion within its own window, but not a repeated page
+load.` +
 			exits("restored", exitFailLine, exitLockLine, "12  the backup is damaged, not a state, or newer than this program; or it, or the state, is bound to another destination", exitUsageLine),
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -128,7 +129,7 @@ func (a *app) restore(ctx context.Context, c *config.Config, backup string) erro
 			fmt.Fprintf(w, "What was there before is kept as %s.\n", r.Old)
 		}
 		fmt.Fprintf(w, `Restored %s.
-%s in doubt: the next run says them again, because nobody can say what impact.com was told since the backup.
+%s in doubt: the next run sends them again, because nobody can say what impact.com was told since the backup.
 Events since the backup are read and sent again: repeated conversions are dropped by impact.com within its own window, repeated page loads are not.
 Look first: impactsync plan
 `, path, count(r.Doubts, "value"))
@@ -140,8 +141,8 @@ func (a *app) stateMigrate() *cobra.Command {
 		Use:   "migrate",
 		Short: "Bring the state to this program's schema, as the next run does",
 		Long: `Bring a state of an older version to this program's schema. The next run does so by
-itself; until then status and its like refuse the older state, while backup and plan
-take it. There is no way back but a backup.` + exits("it has this program's schema", exitFailLine, exitLockLine, exitStateLine, exitUsageLine),
+itself. Until then, status and other commands refuse the older state; backup and plan
+accept it. The only way back is a backup.` + exits("it has this program's schema", exitFailLine, exitLockLine, exitStateLine, exitUsageLine),
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.locked(c.Context(), func(db *state.DB) error { // opening it is all
@@ -156,9 +157,9 @@ take it. There is no way back but a backup.` + exits("it has this program's sche
 func (a *app) stateCompact() *cobra.Command {
 	return &cobra.Command{
 		Use:   "compact",
-		Short: "Give free pages back to the disk",
-		Long: `Rewrite the state file without its free pages. It needs as much free disk as the file
-has, for a while.` + exits("done", "1   failed, such as for a full disk; nothing is lost", exitLockLine, exitStateLine, exitUsageLine),
+		Short: "Return free pages to the disk",
+		Long: `Rewrite the state file without its free pages. While it works it needs as much free
+disk space as the file takes.` + exits("done", "1   failed, for example because the disk is full; nothing is lost", exitLockLine, exitStateLine, exitUsageLine),
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.locked(c.Context(), func(db *state.DB) error {

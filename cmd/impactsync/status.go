@@ -17,14 +17,14 @@ func (a *app) statusCommand() *cobra.Command {
 	var runs int
 	c := &cobra.Command{
 		Use:   "status",
-		Short: "Last runs, what is due, and how stale the sources are",
+		Short: "Show the last runs, what is due, and how stale the sources are",
 		Long: `Show the last runs, what is pending, refused, held and unknown, the age of the
-oldest undelivered change, how long sending it all takes at the known rates, each
-trait and source, ids that are more than one person's, what impact.com made of
+oldest undelivered change, how long it takes to send everything at the known rates, each
+trait and source, ids that several people share, what impact.com made of
 conversions, and event names and trait keys that the configuration does not mention,
 most frequent first.
 
-It only reads: no lock, no credentials, and a run may go on meanwhile.` + exits("shown", "1   there is no state yet", exitReadLine, exitUsageLine),
+It only reads, without lock or credentials, and can be used during a run.` + exits("shown", "1   there is no state yet", exitReadLine, exitUsageLine),
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.status(c.Context(), runs)

@@ -21,10 +21,10 @@ func unknownKey(err error) error {
 func (a *app) adoptCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "adopt KEY",
-		Short: "Take what is wanted of a trait as delivered, and send nothing",
-		Long: `Read the inputs as run would, then take what is wanted of this trait as delivered,
-and send nothing: for a trait that Segment's hosted connection has told impact.com
-of until now. Switch that connection off first; from then on run sends changes only.` +
+		Short: "Mark everything wanted of a trait as delivered, and send nothing",
+		Long: `Read the inputs as run would, mark everything wanted of this trait as delivered, and
+send nothing. Use it for a trait that Segment's hosted connection has been sending.
+Switch that connection off first; from then on, run sends changes only.` +
 			exits("adopted", exitFailLine, exitLockLine, exitStateLine, "64  usage or configuration, or no input has the key", "130 interrupted by SIGINT"),
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -51,10 +51,10 @@ of until now. Switch that connection off first; from then on run sends changes o
 func (a *app) resyncCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "resync KEY",
-		Short: "Say again everything that impact.com was told of a trait",
-		Long: `Set doubt on every value of this trait that impact.com was ever told, so that the
-next run says it again: members as true, those who left as an explicit false. What
-waits for a retry goes at once; what is refused or held stays so. Nothing is forgotten.` + exits("done", exitFailLine, exitLockLine, exitStateLine, "64  usage or configuration, or a key that the state does not know"),
+		Short: "Resend every value of a trait that impact.com was sent",
+		Long: `Put every value of this trait that impact.com was ever told in doubt, so that the next
+run sends it again: members as true, those who left as an explicit false. Retries
+become due at once; what is refused or held stays so. Nothing is forgotten.` + exits("done", exitFailLine, exitLockLine, exitStateLine, "64  usage or configuration, or a key that the state does not know"),
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.locked(c.Context(), func(db *state.DB) error {

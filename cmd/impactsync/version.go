@@ -33,8 +33,8 @@ func build() (name, rev string) {
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
-		Short: "Print version, revision and what it was built with",
-		Long:  "Print version, revision and what this program was built with." + exits("printed", exitUsageLine),
+		Short: "Print the version, revision and Go version",
+		Long:  "Print the version, the revision and the Go version that built this program." + exits("printed", exitUsageLine),
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			name, rev := build()

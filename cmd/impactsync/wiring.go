@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
-	"strings"
 
 	"github.com/impactsync/impactsync/cmd/internal/config"
 	"github.com/impactsync/impactsync/cmd/internal/progress"
@@ -183,7 +181,7 @@ func binding(c *config.Config) *state.Binding {
 	d := c.Destination
 	return &state.Binding{
 		AccountSID: d.AccountSID, CampaignID: d.CampaignID,
-		Official: official(d.TrackingURL) && official(d.APIURL), Hosts: d.TrackingURL + " and " + d.APIURL,
+		Official: impactapi.Official(d.TrackingURL) && impactapi.Official(d.APIURL), Hosts: d.TrackingURL + " and " + d.APIURL,
 	}
 }
 
@@ -195,10 +193,4 @@ func bound(c *config.Config) *state.Binding {
 		b.Hosts = ""
 	}
 	return b
-}
-
-// official reports whether a base is on a host of impact.com's own.
-func official(base string) bool {
-	u, err := url.Parse(base)
-	return err == nil && (u.Hostname() == "impact.com" || strings.HasSuffix(u.Hostname(), ".impact.com"))
 }

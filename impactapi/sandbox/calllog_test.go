@@ -28,7 +28,7 @@ func TestCallLog(t *testing.T) {
 				for i := range 20 {
 					id := fmt.Sprintf("anon-%d-%d", worker, i)
 					p := pageLoad(impactapi.Param{Name: "vip", Value: id})
-					if _, err := s.client.SendPageLoad(t.Context(), p); err != nil {
+					if _, err := s.client.SendPageLoad(t.Context(), ready(impactapi.NewPageLoad, p)); err != nil {
 						t.Error(err)
 					}
 					text, err := os.ReadFile(s.log)
@@ -47,7 +47,7 @@ func TestCallLog(t *testing.T) {
 	t.Run("it reads back as it was recorded", func(t *testing.T) {
 		t.Parallel()
 		s := setup(t, sandbox.Config{})
-		_, err := s.client.SendPageLoad(t.Context(), pageLoad(impactapi.Param{Name: "note", Value: "tab\t\"quote\"\\ \u2028 ü\x7f"}))
+		_, err := s.client.SendPageLoad(t.Context(), ready(impactapi.NewPageLoad, pageLoad(impactapi.Param{Name: "note", Value: "tab\t\"quote\"\\ \u2028 ü\x7f"})))
 		require.NoError(t, err)
 		file, err := os.Open(s.log)
 		require.NoError(t, err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http/httptest"
-	"time"
 
 	"github.com/impactsync/impactsync/impactapi"
 	"github.com/impactsync/impactsync/impactapi/sandbox"
@@ -31,16 +30,24 @@ func Example() {
 	}
 	defer client.Close()
 
-	sale := impactapi.Conversion{
-		CampaignID: "1000", EventTypeCode: "sale", OrderID: "o-1",
-		EventDate: time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC),
-		Visitor:   impactapi.Visitor{CustomerID: "customer-1"},
-		Order:     impactapi.Order{Currency: "EUR"},
-		Items:     []impactapi.Item{{SKU: "AN-1", Quantity: 2, Price: impactapi.Cents(1999)}},
+	sale, err := impactapi.NewConversion(impactapi.Params{
+		{Name: "CampaignId", Value: "1000"},
+		{Name: "EventTypeCode", Value: "sale"},
+		{Name: "EventDate", Value: "2026-11-01T12:00:00Z"},
+		{Name: "OrderId", Value: "o-1"},
+		{Name: "CustomerId", Value: "customer-1"},
+		{Name: "CurrencyCode", Value: "EUR"},
+		{Name: "ItemSku1", Value: "AN-1"},
+		{Name: "ItemQuantity1", Value: "2"},
+		{Name: "ItemPrice1", Value: "19.99"},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
 	}
 	ctx := context.Background()
 	for range 2 {
-		queued, err := client.Conversion(ctx, sale)
+		queued, err := client.SendConversion(ctx, sale)
 		if err != nil {
 			fmt.Println(err)
 			return

@@ -59,6 +59,23 @@ func setup(t *testing.T, config sandbox.Config) setting {
 	return s
 }
 
+// ready returns a valid request.
+func ready[T any](check func(impactapi.Params) (T, error), p impactapi.Params) T {
+	request, err := check(p)
+	if err != nil {
+		panic(err)
+	}
+	return request
+}
+
+func set(p impactapi.Params, name, value string) {
+	for i := range p {
+		if p[i].Name == name {
+			p[i].Value = value
+		}
+	}
+}
+
 func pageLoad(more ...impactapi.Param) impactapi.Params {
 	return append(impactapi.Params{
 		{Name: "CampaignId", Value: "1000"}, {Name: "EventDate", Value: "2026-11-01T12:00:00Z"},
@@ -97,7 +114,7 @@ func TestPageLoads(t *testing.T) {
 	t.Run("a page load gets a click id", func(t *testing.T) {
 		t.Parallel()
 		s := setup(t, sandbox.Config{})
-		got, err := s.client.SendPageLoad(t.Context(), pageLoad())
+		got, err := s.client.SendPageLoad(t.Context(), ready(impactapi.NewPageLoad, pageLoad()))
 		require.NoError(t, err)
 		require.Len(t, got.ClickID, 36)
 		require.NotEmpty(t, got.SessionStart)
@@ -107,7 +124,7 @@ func TestPageLoads(t *testing.T) {
 	t.Run("unknown parameters can be warned of", func(t *testing.T) {
 		t.Parallel()
 		s := setup(t, sandbox.Config{WarnUnknown: true})
-		got, err := s.client.SendPageLoad(t.Context(), pageLoad(impactapi.Param{Name: "vip", Value: "true"}))
+		got, err := s.client.SendPageLoad(t.Context(), ready(impactapi.NewPageLoad, pageLoad(impactapi.Param{Name: "vip", Value: "true"})))
 		require.NoError(t, err)
 		require.Equal(t, []impactapi.FieldError{{Field: "vip", Level: "WARNING", Message: "Unknown parameter"}}, got.Warnings)
 	})
@@ -168,7 +185,7 @@ func TestConversions(t *testing.T) {
 		t.Parallel()
 		s := setup(t, sandbox.Config{})
 		verdict := func(p impactapi.Params) []string {
-			queued, err := s.client.SendConversion(t.Context(), p)
+			queued, err := s.client.SendConversion(t.Context(), ready(impactapi.NewConversion, p))
 			require.NoError(t, err)
 			require.Equal(t, "QUEUED", queued.State)
 			sub, err := s.client.Submission(t.Context(), queued.QueuedURI)
@@ -180,16 +197,16 @@ func TestConversions(t *testing.T) {
 		require.Equal(t, []string{"CONV_DUPLICATE"}, verdict(conversion("o-1")))
 		require.Empty(t, verdict(conversion("o-2")))
 		other := conversion("o-1")
-		other.Set("EventTypeId", "8")
+		set(other, "EventTypeId", "8")
 		require.Empty(t, verdict(other))
-		other.Set("CampaignId", "1001")
+		set(other, "CampaignId", "1001")
 		require.Empty(t, verdict(other))
 	})
 
 	t.Run("submissions take their time when told to", func(t *testing.T) {
 		t.Parallel()
 		s := setup(t, sandbox.Config{SettleAfter: time.Hour, Campaigns: []string{"1"}})
-		queued, err := s.client.SendConversion(t.Context(), conversion("o-1"))
+		queued, err := s.client.SendConversion(t.Context(), ready(impactapi.NewConversion, conversion("o-1")))
 		require.NoError(t, err)
 		sub, err := s.client.Submission(t.Context(), queued.QueuedURI)
 		require.NoError(t, err)
@@ -199,7 +216,7 @@ func TestConversions(t *testing.T) {
 	t.Run("a program that the account does not have is found out later", func(t *testing.T) {
 		t.Parallel()
 		s := setup(t, sandbox.Config{Campaigns: []string{"1", "2"}})
-		queued, err := s.client.SendConversion(t.Context(), conversion("o-1"))
+		queued, err := s.client.SendConversion(t.Context(), ready(impactapi.NewConversion, conversion("o-1")))
 		require.NoError(t, err)
 		sub, err := s.client.Submission(t.Context(), queued.QueuedURI)
 		require.NoError(t, err)
@@ -238,18 +255,18 @@ func TestAccount(t *testing.T) {
 	t.Run("the rate limit holds for the API host alone", func(t *testing.T) {
 		t.Parallel()
 		s := setup(t, sandbox.Config{RateLimit: sandbox.Limit{Requests: 2, Per: time.Hour}})
-		got, err := s.client.SendConversion(t.Context(), conversion("o-1"))
+		got, err := s.client.SendConversion(t.Context(), ready(impactapi.NewConversion, conversion("o-1")))
 		require.NoError(t, err)
 		require.Equal(t, 2, got.Rate.Limit)
 		require.Equal(t, 1, got.Rate.Remaining)
 		_, err = s.client.CompanyInformation(t.Context())
 		require.NoError(t, err)
-		_, err = s.client.SendConversion(t.Context(), conversion("o-2"))
+		_, err = s.client.SendConversion(t.Context(), ready(impactapi.NewConversion, conversion("o-2")))
 		var e *impactapi.Error
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, 429, e.Status)
 		require.InDelta(t, time.Hour, e.RetryAfter, float64(time.Minute))
-		_, err = s.client.SendPageLoad(t.Context(), pageLoad())
+		_, err = s.client.SendPageLoad(t.Context(), ready(impactapi.NewPageLoad, pageLoad()))
 		require.NoError(t, err)
 	})
 }
@@ -275,7 +292,7 @@ func TestFaults(t *testing.T) {
 		s := setup(t, sandbox.Config{Fault: func(*http.Request, impactapi.Params) sandbox.Fault { next++; return faults[next-1] }})
 		var outcomes []string
 		for i := range faults {
-			_, err := s.client.SendConversion(t.Context(), conversion(fmt.Sprint("o-", i)))
+			_, err := s.client.SendConversion(t.Context(), ready(impactapi.NewConversion, conversion(fmt.Sprint("o-", i))))
 			var e *impactapi.Error
 			if errors.As(err, &e) {
 				outcomes = append(outcomes, fmt.Sprint(e.Sent, " ", e.Status))
@@ -292,7 +309,7 @@ func TestFaults(t *testing.T) {
 		run := func(seed uint64) []int {
 			s := setup(t, sandbox.Config{ErrorRate: 0.2, ResetAfter: 0.2, ResetBefore: 0.2, Seed: seed})
 			for range 100 {
-				_, _ = s.client.SendPageLoad(t.Context(), pageLoad())
+				_, _ = s.client.SendPageLoad(t.Context(), ready(impactapi.NewPageLoad, pageLoad()))
 			}
 			return statuses(s.box.Calls())
 		}
@@ -346,7 +363,7 @@ func TestServe(t *testing.T) {
 	client, err := impactapi.New(impactapi.Config{AccountSID: "IRany", AuthToken: "any", TrackingURL: url, APIURL: url})
 	require.NoError(t, err)
 	start := time.Now()
-	_, err = client.SendConversion(t.Context(), conversion("o-1"))
+	_, err = client.SendConversion(t.Context(), ready(impactapi.NewConversion, conversion("o-1")))
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, time.Since(start), 20*time.Millisecond)
 	cancel()

@@ -17,7 +17,7 @@ import (
 //
 // https://integrations.impact.com/brand-api-reference/reference/page-load/page-load
 func (s *Sandbox) pageLoad(x *exchange) {
-	if fields := problems(impactapi.ValidatePageLoad(s.asDocumented(x, impactapi.PageLoads))); fields != nil {
+	if fields := problems(impactapi.NewPageLoad(s.asDocumented(x, impactapi.PageLoads))); fields != nil {
 		x.status = http.StatusBadRequest
 		x.body = appendFieldErrors(append(x.body, `{"errors":`...), fields)
 		x.body = append(x.body, `,"warnings":[]}`...)
@@ -54,7 +54,7 @@ func (s *Sandbox) warnings(form impactapi.Params) []impactapi.FieldError {
 //
 // https://integrations.impact.com/brand-api-reference/reference/conversions/conversions
 func (s *Sandbox) conversion(x *exchange, sid string) {
-	if fields := problems(impactapi.ValidateConversion(s.asDocumented(x, impactapi.Conversions))); fields != nil {
+	if fields := problems(impactapi.NewConversion(s.asDocumented(x, impactapi.Conversions))); fields != nil {
 		x.status = http.StatusBadRequest
 		x.body = appendFieldErrors(append(x.body, `{"Status":"ERROR","errors":`...), fields)
 		x.body = append(x.body, '}')
@@ -108,7 +108,7 @@ func (s *Sandbox) asDocumented(x *exchange, endpoint impactapi.Endpoint) impacta
 	return form
 }
 
-func problems(err error) []impactapi.FieldError {
+func problems[T any](_ T, err error) []impactapi.FieldError {
 	var invalid *impactapi.ValidationError
 	if errors.As(err, &invalid) {
 		return invalid.Fields

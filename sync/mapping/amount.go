@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -39,7 +40,7 @@ func present(v segment.Value) bool {
 func (m *Mapper) numberOf(v segment.Value) number {
 	switch text := textOf(v); {
 	case v.IsNumber():
-		if isPlain(text) {
+		if segment.IsDecimal(text) {
 			return number{plain: text, found: true}
 		}
 		return number{found: true, fault: quote(text) + " is no number"}
@@ -55,16 +56,10 @@ func (m *Mapper) numberOf(v segment.Value) number {
 // numberIn reads the number in a text.
 func numberIn(text, decimalSign string) number {
 	trimmed := strings.TrimSpace(text)
-	if isPlain(trimmed) && !mayBeThousands(trimmed) {
+	if segment.IsDecimal(trimmed) && !mayBeThousands(trimmed) {
 		return number{plain: trimmed, found: true}
 	}
 	return formatted(trimmed, decimalSign)
-}
-
-// isPlain reports whether a text is a decimal as JSON writes it.
-func isPlain(text string) bool {
-	whole, fraction, point := strings.Cut(strings.TrimPrefix(text, "-"), ".")
-	return isInteger(whole, len(whole)) && (!point || isInteger(fraction, len(fraction)))
 }
 
 // mayBeThousands reports whether the point of a plain decimal may stand before
@@ -103,7 +98,7 @@ func formatted(text, decimalSign string) number {
 	case ambiguous && known:
 		n.fault = quote(text) + " could be " + strings.Map(onlyDigits, core) + " or " + strings.Replace(core, ",", ".", 1) +
 			"; destination.decimalSign says which"
-		if isPlain(text) {
+		if segment.IsDecimal(text) {
 			n.point = text
 		}
 	case !ok || !known || minus && trailing || negative && (minus || trailing):
@@ -167,87 +162,49 @@ func withoutSign(s string) (rest string, minus bool) {
 	return s, false
 }
 
-// spelt makes a plain decimal of digits and the signs between them. Spaces and
-// apostrophes only ever part thousands. A point or comma parts thousands where
-// it stands twice or before a comma or point, and the decimals where it stands
-// last and alone of its kind. Alone before three digits it may be either
-// (1,199), unless no group of thousands can look so (1234,567, 0,125).
+// spellings of a number's digits with the signs that part thousands, which the
+// first group holds, and the decimals, which the second one holds. The last one
+// is of lakhs and crores, which India parts by commas.
+var spellings = [...]*regexp.Regexp{
+	regexp.MustCompile(`^(\d+)$`),
+	regexp.MustCompile(`^(\d+)[.,](\d+)$`),
+	regexp.MustCompile(`^([1-9]\d{0,2}(?: \d{3})+)(?:[.,](\d+))?$`),
+	regexp.MustCompile(`^([1-9]\d{0,2}(?:'\d{3})+)(?:[.,](\d+))?$`),
+	regexp.MustCompile(`^([1-9]\d{0,2}(?:,\d{3})+)(?:\.(\d+))?$`),
+	regexp.MustCompile(`^([1-9]\d{0,2}(?:\.\d{3})+)(?:,(\d+))?$`),
+	regexp.MustCompile(`^([1-9]\d?(?:,\d{2})+,\d{3})(?:\.(\d+))?$`),
+}
+
+// oneGroup may be thousands or decimals: 1,199. No group of thousands looks
+// like 1234,567 or 0,125.
+var oneGroup = regexp.MustCompile(`^[1-9]\d{0,2}[.,]\d{3}$`)
+
+var (
+	blanksAndApostrophes = strings.NewReplacer("\u00a0", " ", "\u2007", " ", "\u2008", " ", "\u2009", " ", "\u202f", " ", "’", "'", "‘", "'", "ʼ", "'", "′", "'", "`", "'", "´", "'")
+	withoutGroups        = strings.NewReplacer(" ", "", "'", "", ",", "", ".", "")
+)
+
+// spelt makes a plain decimal of digits and the signs between them.
 func spelt(core, decimalSign string) (plain string, ambiguous, ok bool) {
-	groups, signs, ok := cutGroups(core)
-	n := len(signs)
-	if !ok || n == 0 {
-		return core, false, ok
-	}
-	last, first := signs[n-1], signs[0]
-	for _, sign := range signs[:n-1] {
-		if sign != first {
-			return "", false, false
-		}
-	}
-	decimals := (last == '.' || last == ',') && (n == 1 || last != first)
-	if n == 1 && decimals && len(groups[1]) == 3 && len(groups[0]) <= 3 && groups[0][0] != '0' {
-		switch decimalSign {
-		case SignPoint:
-			decimals = last == '.'
-		case SignComma:
-			decimals = last == ','
-		default:
+	core = blanksAndApostrophes.Replace(core)
+	if oneGroup.MatchString(core) {
+		switch {
+		case decimalSign == SignAuto:
 			return "", true, false
+		case strings.Contains(core, ".") != (decimalSign == SignPoint):
+			return withoutGroups.Replace(core), false, true
 		}
 	}
-	if !decimals {
-		return strings.Join(groups, ""), false, last == first && areThousands(groups, first)
-	}
-	if n > 1 && !areThousands(groups[:n], first) {
-		return "", false, false
-	}
-	return strings.Join(groups[:n], "") + "." + groups[n], false, true
-}
-
-// cutGroups parts digits from the signs between them: all spaces become one,
-// and so do all apostrophes.
-func cutGroups(core string) (groups []string, signs []rune, ok bool) {
-	start := 0
-	for i, r := range core {
-		if r >= '0' && r <= '9' {
-			continue
-		}
-		size := len(string(r))
-		switch r {
-		case ' ', '\u00a0', '\u2007', '\u2008', '\u2009', '\u202f':
-			r = ' '
-		case '\'', '’', '‘', 'ʼ', '′', '`', '´':
-			r = '\''
-		case '.', ',':
-		default:
-			return nil, nil, false
-		}
-		if i == start {
-			return nil, nil, false
-		}
-		groups, signs = append(groups, core[start:i]), append(signs, r)
-		start = i + size
-	}
-	return append(groups, core[start:]), signs, true
-}
-
-// areThousands reports whether groups of digits are such of thousands, or of
-// lakhs and crores, which India parts by commas: 1,19,900.
-func areThousands(groups []string, sign rune) bool {
-	n := len(groups)
-	if n == 1 {
-		return true
-	}
-	size := 3
-	if sign == ',' && n > 2 && len(groups[1]) == 2 {
-		size = 2
-	}
-	for _, group := range groups[1 : n-1] {
-		if len(group) != size {
-			return false
+	for _, spelling := range spellings {
+		if m := spelling.FindStringSubmatch(core); m != nil {
+			plain = withoutGroups.Replace(m[1])
+			if len(m) > 2 && m[2] != "" {
+				plain += "." + m[2]
+			}
+			return plain, false, true
 		}
 	}
-	return len(groups[0]) <= size && groups[0][0] != '0' && len(groups[n-1]) == 3
+	return "", false, false
 }
 
 // quote shows a text of a message in a reason: without addresses, on one line

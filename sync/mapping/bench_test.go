@@ -22,7 +22,6 @@ func benchmark(b *testing.B, line string) {
 			b.Fatal(err)
 		}
 		form = r.Params.AppendForm(form[:0])
-		r.Release()
 		msg.Release()
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "requests/s")
@@ -34,32 +33,33 @@ func BenchmarkOrder(b *testing.B) { benchmark(b, segmentOrder) }
 
 // What the outbox keeps is what is mapped when it is sent.
 func BenchmarkReducedPage(b *testing.B) {
-	benchmark(b, string(newMapper(b, everything()).Reduce(decode(b, sampleLines(b)[0]))))
+	benchmark(b, string(newMapper(b, everything()).reduce(decode(b, sampleLines(b)[0]))))
 }
 
 func BenchmarkReduce(b *testing.B) {
 	m, msg := newMapper(b, everything()), decode(b, segmentOrder)
 	b.ReportAllocs()
 	for b.Loop() {
-		m.Reduce(msg)
+		m.reduce(msg)
 	}
 }
 
 // From a line's text to what the outbox keeps.
-func BenchmarkRead(b *testing.B) {
+func BenchmarkReadPage(b *testing.B)  { benchmarkRead(b, sampleLines(b)[0]) }
+func BenchmarkReadOrder(b *testing.B) { benchmarkRead(b, segmentOrder) }
+
+func benchmarkRead(b *testing.B, line string) {
 	m := newMapper(b, everything())
 	var d segment.Decoder
-	text := []byte(sampleLines(b)[0])
+	text := []byte(line)
 	b.ReportAllocs()
 	for b.Loop() {
 		msg, err := d.Decode(text)
 		if err != nil {
 			b.Fatal(err)
 		}
-		msg.Identity()
 		msg.EffectiveTime()
-		m.ClickID(msg)
-		m.Reduce(msg)
+		m.Prepare(msg)
 		msg.Release()
 	}
 }
@@ -68,10 +68,8 @@ func BenchmarkTrait(b *testing.B) {
 	m, u := newMapper(b, everything()), update1(TraitValue{"vip", "true"})
 	b.ReportAllocs()
 	for b.Loop() {
-		r, err := m.Trait(u)
-		if err != nil {
+		if _, err := m.Trait(u); err != nil {
 			b.Fatal(err)
 		}
-		r.Release()
 	}
 }

@@ -56,29 +56,6 @@ func clickNames(own []string) []string {
 	})
 }
 
-// Click is the click id that a message itself carries, or nothing. Sure says
-// that it came in a way which only impact.com uses; another one may be another
-// network's. The custom mapping counts as far as it reads the message.
-func (m *Mapper) Click(msg *segment.Message) (id string, sure bool) {
-	b := m.newBuild(msg, Person{})
-	defer b.release()
-	if m.clickSource != nil {
-		b.identity = msg.Identity()
-		b.email = emailOf(msg, b.identity)
-	}
-	found := b.findClick()
-	return strings.Clone(found.id), found.sure
-}
-
-// ClickID is the click id that a message itself carries, or nothing.
-func (m *Mapper) ClickID(msg *segment.Message) string {
-	id, _ := m.Click(msg)
-	return id
-}
-
-// HasClickID reports whether a message carries a click id of its own.
-func (m *Mapper) HasClickID(msg *segment.Message) bool { return m.ClickID(msg) != "" }
-
 // maxClickID is the documented length of a ClickId
 // (https://integrations.impact.com/impact-brand/reference/the-conversion-object).
 const maxClickID = 64
@@ -253,7 +230,7 @@ func isDressedWord(text string) bool {
 // clickID adds the message's own click id; on conversions else the person's last,
 // and that also before one of the message that may be another network's.
 func (b *build) clickID(s *step) {
-	found := b.findClick()
+	found := b.click
 	if b.on == impactapi.Conversions && (found.id == "" || !found.sure && b.person.ClickSure) {
 		if b.put(s, bounded(b.person.ClickID)) {
 			return

@@ -86,8 +86,7 @@ func TestClickIDs(t *testing.T) {
 	m := newMapper(t, everything())
 	for body, want := range clicks {
 		msg := decode(t, `{"type":"page",`+body+`}`)
-		require.Equal(t, want, m.ClickID(msg), body)
-		require.Equal(t, want != "", m.HasClickID(msg))
+		require.Equal(t, want, m.Prepare(msg).ClickID, body)
 	}
 }
 
@@ -112,13 +111,13 @@ func TestNamesOfClickIDs(t *testing.T) {
 	for url, want := range map[string]string{
 		"?cid=A": "A", "#CID=A": "A", "?cid=B&im_ref=A": "A", "?cid=B&irclickid=A": "A", "?clickid=B&cid=A": "A", "?cid=null&clickid=A": "A",
 	} {
-		id, sure := m.Click(decode(t, `{"type":"page","context":{"page":{"referrer":"https://x.example/`+url+`"}}}`))
-		require.Equal(t, want, id, url)
-		require.True(t, sure, "the settings say that clickid is impact.com's")
+		p := m.Prepare(decode(t, `{"type":"page","context":{"page":{"referrer":"https://x.example/`+url+`"}}}`))
+		require.Equal(t, want, p.ClickID, url)
+		require.True(t, p.ClickSure, "the settings say that clickid is impact.com's")
 	}
-	id, sure := newMapper(t, everything()).Click(decode(t, `{"type":"page","properties":{"url":"https://x.example/?clickid=A"}}`))
-	require.Equal(t, "A", id)
-	require.False(t, sure)
+	p := newMapper(t, everything()).Prepare(decode(t, `{"type":"page","properties":{"url":"https://x.example/?clickid=A"}}`))
+	require.Equal(t, "A", p.ClickID)
+	require.False(t, p.ClickSure)
 }
 
 func TestMappedClickIDs(t *testing.T) {
@@ -132,9 +131,9 @@ func TestMappedClickIDs(t *testing.T) {
 		`"` + strings.Repeat("x", 65) + `"`: "url",
 	} {
 		msg := decode(t, `{"type":"track","event":"Order Completed","timestamp":"2026-08-30T00:00:00Z","context":{"page":{"url":"https://x.example/?im_ref=url"}},"properties":{"order_id":"o","irclickid":`+text+`}}`)
-		id, sure := m.Click(msg)
-		require.Equal(t, want, id, text)
-		require.True(t, sure)
+		p := m.Prepare(msg)
+		require.Equal(t, want, p.ClickID, text)
+		require.True(t, p.ClickSure)
 		r, err := m.Event(msg, Person{Now: now, ClickID: "last", ClickSure: true})
 		require.NoError(t, err)
 		require.Equal(t, want, value(t, r, "ClickId"), text)

@@ -3,6 +3,7 @@ package mapping
 import (
 	"strings"
 
+	"github.com/impactsync/impactsync/impactapi"
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
@@ -58,7 +59,9 @@ func currenciesOf(text string) string {
 	return codes
 }
 
-func isISO(code string) bool { return isCurrency(code) && strings.Contains(isoCurrencies, code) }
+func isISO(code string) bool {
+	return impactapi.Currency.Fits(code) && strings.Contains(isoCurrencies, code)
+}
 
 // isoCurrencies are the codes of ISO 4217 that are money.
 const isoCurrencies = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD " +
@@ -80,14 +83,6 @@ var currencySigns = map[string]string{
 	"SFR": "CHF", "SFR.": "CHF", "R": "ZAR", "RM": "MYR", "RP": "IDR", "RP.": "IDR", "S/": "PEN", "S/.": "PEN",
 }
 
-// marked remembers the currency beside an amount, for the check against the
-// order's own.
-func (b *build) marked(text, where string) {
-	if text != "" {
-		b.marks = append(b.marks, mark{text: text, where: where})
-	}
-}
-
 var pathCurrency = segment.MustPath("properties.currency")
 
 // currency adds CurrencyCode where there is money: the order's own, else the
@@ -97,7 +92,6 @@ func (b *build) currency(s *step) {
 	if !b.money {
 		return
 	}
-	start := len(b.buf)
 	if s.custom == nil || !b.put(s, b.resolve(s.custom)) {
 		v := b.msg.Lookup(pathCurrency)
 		text := strings.TrimSpace(textOf(v))
@@ -112,7 +106,7 @@ func (b *build) currency(s *step) {
 			return
 		}
 	}
-	code := string(b.buf[start:])
+	code := b.params[len(b.params)-1].Value
 	for _, m := range b.marks {
 		if !strings.Contains(currenciesOf(m.text), code) {
 			b.refuse("parameter", m.where+" is in "+quote(m.text)+", but CurrencyCode is "+code)

@@ -26,7 +26,7 @@ func customSource(name, path string) (canonical string, src source, err error) {
 		err = errors.New("a parameter's name is empty, too long or an e-mail address")
 	case !known && misspelt(name) != "":
 		err = fmt.Errorf("%q is no parameter; impact.com's is spelt %s", name, misspelt(name))
-	case path == "" && required[canonical]:
+	case path == "" && rules[canonical]&required != 0:
 		err = fmt.Errorf("%s cannot be left out: impact.com requires it; give it a path or remove the line", canonical)
 	case path == "":
 		return canonical, source{removed: true}, nil
@@ -37,9 +37,6 @@ func customSource(name, path string) (canonical string, src source, err error) {
 	src, err = newSource(path)
 	return canonical, src, err
 }
-
-// required are the parameters without which nothing can be sent.
-var required = map[string]bool{"EventDate": true, "OrderId": true, "PageUrl": true, "CurrencyCode": true}
 
 // documentedName gives the documented spelling of a parameter that is written
 // in letters of another case; any other name stays as it is.

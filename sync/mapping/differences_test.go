@@ -21,39 +21,39 @@ const notSent = "does not send it"
 const (
 	documentedThere = "impact.com documents it there"
 	textLimits      = "cut at impact.com's limit, without control characters"
-	plainDecimals   = "two places, half up, no exponent, as impact.com documents decimals; what is no number is left out where it is for reports only, and refuses the order where it changes what is paid"
-	beyond          = "impact.com's documents do not name it there, and may change what they do with it: sent on request alone"
+	plainDecimals   = "two places, half up, no exponent, as impact.com documents decimals; anything else is left out where it is for reports only, and refuses the order where it changes what is paid"
+	beyond          = "impact.com does not document it there and may change what it does with it, so it is sent only on request"
 )
 
 // differences has each parameter of the tables, and those that only impact.com's
 // function sends.
 var differences = []difference{
 	{"CampaignId", "setting `campaignId`", ""},
-	{"EventDate", "`timestamp`", "impact.com drops without a word what is dated in the future: it becomes now. Where there is no `timestamp`, the next best time"},
-	{"ClickId", "`context.referrer.id` where `context.referrer.type` is `impactradius`, in any case", "Segment's libraries do not fill that: only sites that do so themselves have it. So landing URLs are read as well, a conversion carries the person's last click, and placeholders are none. See [click ids](#click-ids)"},
-	{"CustomerId", "`userId`", "a placeholder would make one person of many, and impact.com wants no address there"},
+	{"EventDate", "`timestamp`", "impact.com silently drops what is dated in the future, so that becomes now. Without a `timestamp`, the next best time is used"},
+	{"ClickId", "`context.referrer.id` where `context.referrer.type` is `impactradius`, in any case", "Segment's libraries do not fill that; only sites that do so themselves have it. So landing URLs are read as well, a conversion carries the person's last click, and placeholders are ignored. See [click ids](#click-ids)"},
+	{"CustomerId", "`userId`", "a placeholder would turn many people into one, and impact.com accepts no address there"},
 	{"CustomProfileId", "`anonymousId`", "likewise"},
-	{"CustomerEmail", "SHA-1 of `context.traits.email`, else `properties.email`, trimmed, in lower case", "more places; a SHA-1 that is there already passes as it is"},
-	{"PageUrl", "`context.page.url`, `properties.url`, `context.page.referrer`, `context.referrer.url`; also on conversions", "a referrer is not the page that was loaded: the landing would be booked on another site. Not documented on conversions"},
+	{"CustomerEmail", "SHA-1 of `context.traits.email`, else `properties.email`, trimmed, in lower case", "more places are read; a value that is a SHA-1 already is sent as it is"},
+	{"PageUrl", "`context.page.url`, `properties.url`, `context.page.referrer`, `context.referrer.url`; also on conversions", "a referrer is not the page that was loaded: the landing would be credited to another site. Not documented on conversions"},
 	{"ReferringUrl", "`context.referrer.url`, `context.page.referrer`; also on conversions", "the page's own referrer first, which Segment fills. Not documented on conversions"},
 	{"PropertyId", "setting `iOsAppId` or `androidAppId`", ""},
-	{"AppleIfa", "`context.device.advertisingId` on iOS", "all zeros, which iOS gives where tracking is not allowed, would make one device of many"},
+	{"AppleIfa", "`context.device.advertisingId` on iOS", "all zeros, which iOS returns where tracking is not allowed, would turn many devices into one"},
 	{"AppleIfv", "`context.device.id` on iOS", "likewise"},
 	{"GoogAId", "`context.device.advertisingId` on Android", "likewise"},
 	{"AndroidId", notSent, documentedThere + "; RudderStack's path"},
-	{"IpAddress", "`context.ip`", "a private address is no customer's, and impact.com looks for fraud by it"},
+	{"IpAddress", "`context.ip`", "a private address is not the customer's, and impact.com uses the address to look for fraud"},
 	{"UserAgent", "`context.userAgent`", textLimits},
 	{"TrackingConsent", notSent, documentedThere + ": whether the customer allowed tracking; RudderStack's path"},
-	{"AppName", "`context.app.name`, on both calls", textLimits + "; on conversions undocumented: on request (`undocumentedParameters`)"},
+	{"AppName", "`context.app.name`, on both calls", textLimits + "; undocumented on conversions, so there only on request (`undocumentedParameters`)"},
 	{"AppPackage", "`context.app.namespace`", textLimits},
 	{"AppVer", "`context.app.version`", textLimits},
 	{"DeviceMfr", "`context.device.manufacturer`", textLimits},
 	{"DeviceModel", "`context.device.model`", textLimits},
 	{"EventTypeId", "setting `eventTypeId`; on installs `iOsAppId` or `androidAppId`", "also one per event name (`eventTypeIds`)"},
-	{"EventTypeCode", "the event's name without its first comma (\"commas have a special meaning in Impact's API\"), beside EventTypeId", "the same text, so that event types match; but one event identifier is what impact.com asks for, so not beside EventTypeId. More commas stay, as there: the code that your event type has is made for that"},
-	{"OrderId", "`properties.orderId`, `order_id`, `transactionID`, `properties.messageId`, `messageId`, else the constant `IR_AN_64_TS`, of which impact.com makes an id", "with that constant, and with a messageId for an order that is sent twice, the sale would be booked twice"},
-	{"OrderPromoCode", "`properties.coupon`", "a placeholder is no code; spaces at its ends go"},
-	{"OrderDiscount", "`properties.discount`", "impact.com subtracts it, and Amount is after discounts already: it goes only beside items that are priced before it"},
+	{"EventTypeCode", "the event's name without its first comma (\"commas have a special meaning in Impact's API\"), beside EventTypeId", "the same text, so that event types match; but impact.com asks for one event identifier, so not beside EventTypeId. Further commas stay, as in the function: your event type's code was made for that"},
+	{"OrderId", "`properties.orderId`, `order_id`, `transactionID`, `properties.messageId`, `messageId`, else the constant `IR_AN_64_TS`, from which impact.com makes an id", "with that constant, and with a messageId for an order that is sent twice, the sale would be counted twice"},
+	{"OrderPromoCode", "`properties.coupon`", "a placeholder is not a code; surrounding spaces are removed"},
+	{"OrderDiscount", "`properties.discount`", "impact.com subtracts it, and Amount is already after discounts, so it is sent only beside items that are priced before it"},
 	{"OrderShipping", "`properties.shipping`", plainDecimals},
 	{"OrderTax", "`properties.tax`", plainDecimals},
 	{"CustomerStatus", "`context.traits.status`", textLimits},
@@ -61,27 +61,27 @@ var differences = []difference{
 	{"CustomerRegion", notSent, documentedThere},
 	{"CustomerPostCode", notSent, documentedThere + "; the path of Segment's older destination"},
 	{"CustomerCountry", notSent, documentedThere + "; the path of Segment's older destination"},
-	{"Amount", notSent + ", but OrderSubTotalPostDiscount", "the documents name Amount as the order's worth after discounts, before tax and shipping; `total` holds those two"},
-	{"CurrencyCode", "`properties.currency`", "in capitals; with money never left open, unless `defaultCurrency` is empty: impact.com would take the account's"},
-	{"ItemSku", "`sku`; items are numbered from 0", "items are numbered from 1, as the documents of version 14 have it; `product_id` where there is no `sku`"},
+	{"Amount", notSent + ", but OrderSubTotalPostDiscount", "the documents define Amount as the order's value after discounts, before tax and shipping; `total` includes those two"},
+	{"CurrencyCode", "`properties.currency`", "upper-cased; always sent with money, unless `defaultCurrency` is empty: impact.com would use the account's"},
+	{"ItemSku", "`sku`; items are numbered from 0", "items are numbered from 1, as in the documents of version 14; `product_id` if there is no `sku`"},
 	{"ItemName", "`name`", textLimits},
 	{"ItemCategory", "`category`", textLimits},
 	{"ItemBrand", "`brand`", textLimits},
 	{"ItemPromoCode", "`coupon`", textLimits},
-	{"ItemPrice", "`price`, else the product's `subtotal`", "a subtotal is no unit price: with a quantity of 2 the sale would be booked twice"},
-	{"ItemQuantity", "`quantity`", "whole numbers only, as documented; beside ItemSubTotal, too"},
+	{"ItemPrice", "`price`, else the product's `subtotal`", "a subtotal is not a unit price: with a quantity of 2 the sale would be counted twice"},
+	{"ItemQuantity", "`quantity`", "whole numbers only, as documented; also beside ItemSubTotal"},
 	{"ItemSubTotal", notSent, "for lines that have only a sum, or whose quantity is not whole"},
 	{"AppleAdTrack", "`context.device.adTrackingEnabled` on iOS", beyond + ". TrackingConsent, which is documented, says the same"},
 	{"DeviceCarrier", "`context.network.carrier`", beyond},
 	{"DeviceLocale", "`context.locale`", beyond},
 	{"DeviceOs", "`context.device.type`, else `context.os.name`", beyond},
 	{"DeviceOsVer", "`context.os.version`", beyond},
-	{"IntegrationSource", "the constant `SegmentCustom`", beyond + ". It says who sends, so it is our own name"},
-	{"IntegrationVersion", "the constant `1.8.0`", beyond + ". It says who sends, so it is our own version"},
+	{"IntegrationSource", "the constant `SegmentCustom`", beyond + ". It names the sender, so it is our own name"},
+	{"IntegrationVersion", "the constant `1.8.0`", beyond + ". It names the sender, so it is our own version"},
 	{"Latitude", "`context.location.latitude`", beyond + ", and only where your privacy rules allow it"},
 	{"Longitude", "`context.location.longitude`", beyond + ", and only where your privacy rules allow it"},
 	{"MobileApp", "`true` on iOS", beyond},
-	{"OrderSubTotalPostDiscount", "`properties.revenue`, else `properties.total`, only where the first item has no price", "Amount says it, and both would count twice; map it if your account's reports want it"},
+	{"OrderSubTotalPostDiscount", "`properties.revenue`, else `properties.total`, only where the first item has no price", "Amount already says it, and both would count twice; map it if your account's reports need it"},
 	{"EventCode", "`INSTALL` on installs", "impact.com documents it for mobile events; a later page calls it a legacy feature"},
 }
 
@@ -133,8 +133,8 @@ func differenceSection() string {
 const differenceHead = `
 ## Beside impact.com's own function
 
-impact.com publishes [the function](https://github.com/ImpactInc/third-party-integration) that it gives to Segment's customers (version 1.8.0 of October 2023 was read; what runs today may be newer).
-What it does about each parameter, what this program does, and why. A line of ` + "`customParameterMapping`" + ` wins there as here.
+impact.com publishes [the function](https://github.com/ImpactInc/third-party-integration) that it offers to Segment's customers (we read version 1.8.0 of October 2023; what runs today may be newer).
+This table shows what it does about each parameter, what this program does, and why. In both, a line of ` + "`customParameterMapping`" + ` wins.
 
 | impact.com parameter | impact.com's function | here | why |
 |---|---|---|---|
@@ -142,7 +142,7 @@ What it does about each parameter, what this program does, and why. A line of ` 
 
 const clickIDs = `## Click ids
 
-A ClickId is what a partner is paid by. It is the first of these that is an id:
+The ClickId decides which partner is paid. It is the first of these that is an id:
 
 1. what ` + "`customParameterMapping`" + ` names for ` + "`ClickId`" + `;
 2. ` + "`context.referrer.id`" + ` where ` + "`context.referrer.type`" + ` is ` + "`impactRadius`" + `, in any case;
@@ -151,21 +151,21 @@ A ClickId is what a partner is paid by. It is the first of these that is an id:
 5. a name of ` + "`clickIdNames`" + `, in their order, anywhere;
 6. ` + "`clickid`" + `, anywhere but in a referrer of another site than the page's.
 
-The case of these names does not matter. Anywhere means: the query or the fragment (` + "`#im_ref=..`, `#/path?im_ref=..`" + `) of ` + "`context.page.url`, `properties.url`" + ` (which is also where Segment's
-[mobile spec](https://segment.com/docs/connections/spec/mobile/) puts a deep link), ` + "`context.page.search`, `properties.search`" + `, and of the landing URL where it stands as a referrer: ` + "`context.referrer.url`" + `,
-` + "`context.referrer.link`, `context.page.referrer`, `properties.referrer`" + `. What is encoded twice is decoded twice.
+The case of these names does not matter. "Anywhere" means the query or the fragment (` + "`#im_ref=..`, `#/path?im_ref=..`" + `) of ` + "`context.page.url`, `properties.url`" + ` (which is also where Segment's
+[mobile spec](https://segment.com/docs/connections/spec/mobile/) puts a deep link), ` + "`context.page.search`, `properties.search`" + `, and of the landing URL where it appears as a referrer: ` + "`context.referrer.url`" + `,
+` + "`context.referrer.link`, `context.page.referrer`, `properties.referrer`" + `. Values that are encoded twice are decoded twice.
 
-- **Placeholders are none**: nothing, ` + "`undefined`, `null`, `{clickid}`, `%clickid%`, `$CLICK_ID`, `{{...}}`" + `, a pair of quotes, and their like. They take the place of no true id: the next place is looked at, and the person keeps the click there was. The same goes for ids over 64 characters.
-- **The last click is remembered** for the person, from whichever of these it came, and goes with each later conversion that has none of its own. Page loads with a click id are sent first.
-- **` + "`clickid`" + ` is a name that other networks use, too.** An id that came by it does not displace one that came by 1 to 5, neither what is remembered nor on a conversion of its own, however new it is; else an advertisement of another network would cost impact.com's partner the sale. Where ` + "`clickid`" + ` is the name that your program's gateway settings chose, and no other network uses it, name it in ` + "`clickIdNames`" + `.
-- **A guest's order**, one without any usable id of a person, is sent if it has a click id or a promo code, and so is a guest's page load with a click id. It waits for nobody's page load, and no two guests share a click. Without either it is rejected: impact.com could attribute it to nobody. ` + "`impactsync explain`" + ` and ` + "`forget`" + ` know it by its order's or message's id.
+- **Placeholders are ignored**: an empty value, ` + "`undefined`, `null`, `{clickid}`, `%clickid%`, `$CLICK_ID`, `{{...}}`" + `, a pair of quotes, and the like. They never replace a real id: the next place is tried, and the person keeps their earlier click. The same applies to ids over 64 characters.
+- **The last click is remembered** for the person, wherever it came from, and is sent with each later conversion that has none of its own. Page loads with a click id are sent first.
+- **` + "`clickid`" + ` is a name that other networks use, too.** An id from it does not displace one from 1 to 5, neither the remembered one nor on a conversion of its own, however new it is; otherwise another network's advertisement would cost impact.com's partner the sale. If your program's gateway settings chose ` + "`clickid`" + `, and no other network uses it, name it in ` + "`clickIdNames`" + `.
+- **A guest's order**, one without any usable personal id, is sent if it has a click id or a promo code, and so is a guest's page load with a click id. It does not wait for page loads, and no two guests share a click. Without either it is rejected, because impact.com could attribute it to nobody. ` + "`impactsync explain`" + ` and ` + "`forget`" + ` find it by its order's or message's id.
 
 `
 
 const requestHead = `
 ### Only on request
 
-impact.com's own function sends these, and no document of version 14 names them on that call. Those that ` + "`destination.undocumentedParameters`" + ` names are sent.
+impact.com's own function sends these, although no document of version 14 names them on that call. Only those that ` + "`destination.undocumentedParameters`" + ` names are sent.
 
 | impact.com parameter | sent on | Segment paths, in order | what is done | limit | source |
 |---|---|---|---|---|---|

@@ -20,27 +20,24 @@ func (b *build) discount(s *step) {
 		b.note(NoteDiscount, s.name)
 		return
 	}
-	marks := b.marks
-	cents, fault := b.cents(n, "discount")
+	m := n.asMoney("discount")
 	if policy == DiscountAuto {
-		state := b.pricesAre(cents)
-		if state == discounted || fault != "" && state == undiscounted { // by the discount that was read, which is 0
-			b.marks = marks
+		state := b.pricesAre(m.cents)
+		if state == discounted || m.fault != "" && state == undiscounted { // by the discount that was read, which is 0
 			b.note(NoteDiscount, s.name)
 			return
 		}
-		if cents < 0 && state == undiscounted {
-			cents = -cents // some write what is taken off with a minus
+		if m.cents < 0 && state == undiscounted {
+			m.cents = -m.cents // some write what is taken off with a minus
 		}
 	}
 	switch {
-	case fault != "":
-		b.refuse("parameter", "OrderDiscount is not usable: "+fault)
-	case cents < 0:
+	case m.fault != "":
+		b.refuse("parameter", "OrderDiscount is not usable: "+m.fault)
+	case m.cents < 0:
 		b.refuse("parameter", "OrderDiscount is not usable: discount "+quote(n.plain)+" is negative")
 	default:
-		b.buf = appendCents(b.buf, cents)
-		b.added(s)
+		b.add(s, formatCents(m.cents), m.marks...)
 	}
 }
 
@@ -56,10 +53,7 @@ func (b *build) discountOf() number {
 
 // addsUp reports whether the items are worth what the order says was paid.
 func (b *build) addsUp() bool {
-	marks := b.marks
-	discount, _ := b.cents(b.discountOf(), "discount")
-	b.marks = marks
-	return b.pricesAre(discount) != unclear
+	return b.pricesAre(b.discountOf().asMoney("discount").cents) != unclear
 }
 
 // prices says whether an order's items are priced before its discount.
@@ -76,30 +70,11 @@ const (
 // the tax, else its subtotal, else its revenue, which Segment documents as
 // after discounts.
 func (b *build) pricesAre(discount int64) prices {
-	marks := b.marks // sums that are only looked at do not count
-	defer func() { b.marks = marks }()
 	discount = abs(discount)
-	if state := b.byTotal(discount); state != unclear {
-		return state
-	}
-	for _, s := range [...]*sum{&subtotal, &revenue} {
-		if net, found, fault := b.sumAt(s); found && fault == "" {
-			if state := b.compare(net, discount); state != unclear {
-				return state
-			}
-		}
-	}
-	return unclear
-}
-
-func (b *build) byTotal(discount int64) prices {
-	whole, found, fault := b.sumAt(&total)
-	if !found || fault != "" {
-		return unclear
-	}
-	for _, extras := range [...][]*sum{{&tax, &shipping}, {&shipping}} {
-		if net, fault := b.lessExtras(whole, extras...); fault == "" {
-			if state := b.compare(net, discount); state != unclear {
+	whole := b.sumAt(&total)
+	for _, net := range [...]money{b.without(whole, &tax, &shipping), b.without(whole, &shipping), b.sumAt(&subtotal), b.sumAt(&revenue)} {
+		if net.found && net.fault == "" {
+			if state := b.compare(net.cents, discount); state != unclear {
 				return state
 			}
 		}

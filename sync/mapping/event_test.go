@@ -139,9 +139,8 @@ func TestSegmentsSampleOrder(t *testing.T) {
 	r, err := m.Event(msg, Person{Now: now, ClickID: "last-click"})
 	require.NoError(t, err)
 	golden(t, "segment_order.golden", show(m.Route(msg), r, err))
-	eventType, orderID, ok := m.OrderKey(msg)
-	require.True(t, ok)
-	require.Equal(t, "Order Completed 50314b8e9bcf000000000000", eventType+" "+orderID)
+	p := m.Prepare(msg)
+	require.Equal(t, "Order Completed 50314b8e9bcf000000000000", p.EventType+" "+p.OrderID)
 }
 
 func TestRoutes(t *testing.T) {
@@ -231,8 +230,8 @@ func TestOrdersWithoutAnID(t *testing.T) {
 		require.Contains(t, r.Notes, Note{NoteOrderID, "OrderId"})
 		_, err = order(t, refuses, properties)
 		require.Equal(t, &Refusal{Class: "order", Reason: "order without order_id and with money"}, refusal(t, err))
-		_, _, ok := newMapper(t, refuses).OrderKey(decode(t, `{"type":"track","event":"Order Completed","properties":`+properties+`}`))
-		require.False(t, ok)
+		p := newMapper(t, refuses).Prepare(decode(t, `{"type":"track","event":"Order Completed","properties":`+properties+`}`))
+		require.Empty(t, p.EventType+p.OrderID)
 	}
 	r, err = order(t, everything(), `{"order_id":"`+strings.Repeat("x", 65)+`"}`)
 	require.NoError(t, err)
@@ -292,25 +291,22 @@ func TestIdentifiers(t *testing.T) {
 	require.Equal(t, strings.ToLower(sha256), value(t, r, "CustomerEmail"))
 }
 
-func TestRequestsLiveUntilTheirOwnRelease(t *testing.T) {
+func TestWhatIsPreparedOutlivesTheMessage(t *testing.T) {
 	t.Parallel()
 	m := newMapper(t, everything())
-	msg := decode(t, segmentOrder)
-	first, err := m.Event(msg, Person{Now: now})
+	var d segment.Decoder
+	msg, err := d.Decode([]byte(strings.Replace(segmentOrder, `"coupon":"hasbros"`, `"url":"https://x.example/?im_ref=click-1"`, 1)))
 	require.NoError(t, err)
-	want := first.Params.Encode()
-	eventType, order, _ := m.OrderKey(msg)
-	_, currency := m.Money(msg)
+	p := m.Prepare(msg)
+	msg.Release()
 	for range 3 {
-		other, err := m.Event(decode(t, sampleLines(t)[0]), Person{Now: now})
+		other, err := d.Decode([]byte(strings.Repeat(" ", 100) + sampleLines(t)[0]))
 		require.NoError(t, err)
-		require.Equal(t, want, first.Params.Encode())
-		other.Release()
+		m.Prepare(other)
 		other.Release()
 	}
-	first.Release()
-	require.Zero(t, first)
-	require.Equal(t, []string{"Order Completed", "50314b8e9bcf000000000000", "USD"}, []string{eventType, order, currency})
+	require.Equal(t, []string{"Order Completed", "50314b8e9bcf000000000000", "USD", "click-1"}, []string{p.EventType, p.OrderID, p.Currency, p.ClickID})
+	require.True(t, json.Valid(p.Payload))
 }
 
 func TestAttributableThoughRefused(t *testing.T) {
@@ -322,6 +318,8 @@ func TestAttributableThoughRefused(t *testing.T) {
 		msg := decode(t, `{"type":"track","event":"Order Completed","timestamp":"2026-08-30T00:00:00Z","properties":{"order_id":"o","revenue":"abc",`+properties+`}}`)
 		_, err := m.Event(msg, Person{Now: now})
 		require.ErrorContains(t, err, `revenue "abc"`)
-		require.Equal(t, want, m.Attributable(msg), properties)
+		p := m.Prepare(msg)
+		require.Contains(t, p.Refusal.Reason, `revenue "abc"`)
+		require.Equal(t, want, p.Identified, properties)
 	}
 }

@@ -48,12 +48,11 @@ func (b *build) date(s *step, at time.Time) {
 		b.note(NoteFuture, s.name)
 		at = now
 	}
-	b.buf = appendDate(b.buf, at)
-	b.added(s)
+	b.add(s, formatDate(at))
 }
 
 func (b *build) customerEmail(s *step) {
-	if b.on == impactapi.PageLoads && len(b.email) != 40 {
+	if b.on == impactapi.PageLoads && len(b.email) != sha1Digits {
 		return
 	}
 	b.put(s, b.email)

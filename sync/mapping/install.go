@@ -75,7 +75,7 @@ func (m *Mapper) AppInstall(msg *segment.Message, p Person) (Request, error) {
 	if m.Route(msg).Kind != Install {
 		return Request{}, &Refusal{Class: "parameter", Reason: "no install"}
 	}
-	return m.make(msg, p, PageLoad)
+	return m.newBuild(msg, p).request(PageLoad)
 }
 
 // InstallClick is the click id in the answer to an install's page load: the one

@@ -23,14 +23,14 @@ func (b *build) addProducts(*step) {
 		b.leaveOut("more than " + strconv.Itoa(MaxProducts) + " products")
 		return
 	}
-	p, start := &b.mapper.products, b.here()
+	p, start := &b.mapper.products, *b
 	unpriced, first := 0, 0
 	b.assumed = ""
 	for i := range list.len() {
 		v := list.at(i)
 		priceless, fault := b.product(v, i)
 		if fault != "" {
-			b.backTo(start)
+			*b = start
 			b.leaveOut(p.name(v, i) + ": " + fault)
 			return
 		}
@@ -44,16 +44,16 @@ func (b *build) addProducts(*step) {
 	case b.items == 0 && unpriced > 0:
 		b.unpriced(p.name(list.at(first), first) + " has no price that is read")
 	case b.items > 0 && b.worth == 0 && b.hasWorth():
-		b.backTo(start)
+		*b = start
 		b.unpriced("no product has a price over 0")
 	case unpriced > 0 && b.addsUp():
 		b.note(NoteProduct, "ItemPrice")
 	case unpriced > 0:
-		b.backTo(start)
+		*b = start
 		b.leaveOut(p.name(list.at(first), first) + " has no price, though others have one")
 	default:
 		if fault := b.tooFew(); fault != "" {
-			b.backTo(start)
+			*b = start
 			b.leaveOut(fault)
 		}
 	}
@@ -69,8 +69,8 @@ func (b *build) tooFew() string {
 	if b.worth+int64(b.items) >= least { // each may be rounded
 		return ""
 	}
-	return b.assumed + " has no quantity that is read, and the products are worth " + string(appendCents(nil, b.worth)) +
-		" where " + key + " says " + string(appendCents(nil, least))
+	return b.assumed + " has no quantity that is read, and the products are worth " + formatCents(b.worth) +
+		" where " + key + " says " + formatCents(least)
 }
 
 // unpriced has the order's own sum sent without items. One that has none is
@@ -82,10 +82,7 @@ func (b *build) unpriced(fault string) {
 
 // hasWorth reports whether the order's own sum is over 0.
 func (b *build) hasWorth() bool {
-	marks := b.marks
-	cents, _, _ := b.orderAmount()
-	b.marks = marks
-	return cents > 0
+	return b.orderAmount().positive()
 }
 
 // leaveOut refuses an order with unusable items, or has its own sum sent
@@ -130,14 +127,12 @@ func (b *build) product(v segment.Value, i int) (priceless bool, fault string) {
 		b.assumed = p.name(v, i)
 	}
 	item := b.items + 1
-	b.buf = appendCents(b.buf, worth.cents)
 	if worth.line {
-		b.addItem(&p.subTotal, item)
+		b.addItem(&p.subTotal, item, formatCents(worth.cents))
 	} else {
-		b.addItem(&p.price, item)
+		b.addItem(&p.price, item, formatCents(worth.cents))
 	}
-	b.buf = strconv.AppendInt(b.buf, worth.quantity, 10)
-	b.addItem(&p.quantity, item)
+	b.addItem(&p.quantity, item, strconv.FormatInt(worth.quantity, 10))
 	b.items = item
 	b.worth += worth.total
 	for j := range p.others {
@@ -160,10 +155,11 @@ func (b *build) other(s *productStep, item int, v segment.Value) (fault string) 
 		if !n.found {
 			continue
 		}
-		if fault := b.appendNumber(&s.step, n, strings.Join(path, ".")); fault == "" {
-			b.addItem(s, item)
-		} else if payout[s.name] {
-			return fault
+		m := s.amount(n, strings.Join(path, "."))
+		if m.fault == "" {
+			b.addItem(s, item, formatCents(m.cents), m.marks...)
+		} else if s.has(payout) {
+			return m.fault
 		} else {
 			b.note(NoteUnusable, s.name)
 		}
@@ -201,17 +197,16 @@ func (b *build) worthOf(v segment.Value, i int) (w itemWorth, fault string) {
 	}
 	n := b.mapper.numberOf(value)
 	where := strings.Join(path, ".")
-	if w.cents, fault = b.cents(n, where); fault != "" {
-		return w, fault
+	m := p.price.amount(n, where)
+	if m.fault != "" {
+		return w, m.fault
 	}
-	if w.cents < 0 {
-		return w, where + " " + quote(n.plain) + " is negative"
-	}
+	w.cents = m.cents
 	if n.mark != "" {
-		b.marks[len(b.marks)-1].where = where + " of " + p.name(v, i)
+		b.marks = append(b.marks, mark{n.mark, where + " of " + p.name(v, i)})
 	}
 	if code := strings.TrimSpace(textOf(v.Get("currency"))); code != "" {
-		b.marked(code, "currency of "+p.name(v, i))
+		b.marks = append(b.marks, mark{code, "currency of " + p.name(v, i)})
 	}
 	return b.times(w, n.plain, v)
 }

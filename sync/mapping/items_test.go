@@ -10,8 +10,8 @@ import (
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
-// money shows what an order is worth as it is sent, or why it is refused.
-func money(r Request, err error) string {
+// moneyIn shows what an order is worth as it is sent, or why it is refused.
+func moneyIn(r Request, err error) string {
 	if err != nil {
 		return "refused: " + err.Error()
 	}
@@ -120,12 +120,12 @@ func TestOrdersAreNeverWorthLess(t *testing.T) {
 	amount.UnusableItems = ItemsAmount
 	for _, c := range orders {
 		r, err := order(t, everything(), `{"order_id":"o",`+c.properties+`}`)
-		require.Equal(t, sorted(c.want), sorted(money(r, err)), c.properties)
+		require.Equal(t, sorted(c.want), sorted(moneyIn(r, err)), c.properties)
 		if c.instead == "" {
 			c.instead = c.want
 		}
 		r, err = order(t, amount, `{"order_id":"o",`+c.properties+`}`)
-		require.Equal(t, sorted(c.instead), sorted(money(r, err)), c.properties)
+		require.Equal(t, sorted(c.instead), sorted(moneyIn(r, err)), c.properties)
 	}
 }
 
@@ -209,5 +209,5 @@ func TestDiscountIsSubtractedOnce(t *testing.T) {
 	s.CustomParameterMapping["orderdiscount"] = ""
 	r, err = order(t, s, `{"order_id":"o","discount":"n/a",`+items+`}`)
 	require.NoError(t, err)
-	require.Equal(t, "ItemPrice1=20.00 ItemQuantity1=2 ItemPrice2=10.00 ItemQuantity2=1", money(r, err))
+	require.Equal(t, "ItemPrice1=20.00 ItemQuantity1=2 ItemPrice2=10.00 ItemQuantity2=1", moneyIn(r, err))
 }

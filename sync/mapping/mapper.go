@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sync"
 
 	"github.com/impactsync/impactsync/impactapi"
 	"github.com/impactsync/impactsync/sync/segment"
@@ -29,23 +28,19 @@ type Mapper struct {
 	clickSource *source // of a custom mapping
 	keep        *node
 	keepProduct *node // of an order that is one product itself
-	builds      sync.Pool
-	reduced     sync.Pool // *[]byte
 }
 
 // step is a line of the table, ready to run for one endpoint.
 type step struct {
-	name       string
-	kind       impactapi.Type
-	maxLen     int
-	identifier bool // left out when too long, never cut
-	orderTotal bool // not beside items, nor another one
-	removed    bool // not to be sent
-	ownCustom  bool // looks at the custom mapping itself
-	os         system
-	custom     *source
-	paths      []source
-	fill       func(*build, *step)
+	name    string
+	kind    impactapi.Type
+	maxLen  int
+	rule    rule
+	removed bool // not to be sent
+	os      system
+	custom  *source
+	paths   []source
+	fill    func(*build, *step)
 }
 
 // Placeholders are the ids of nobody, of the settings.
@@ -93,9 +88,6 @@ func (m *Mapper) Fingerprint() string { return m.fingerprint }
 // EventLists are the names of track events as they count.
 func (m *Mapper) EventLists() EventLists { return m.lists }
 
-// KindOf says what a track event of a name becomes.
-func (m *Mapper) KindOf(event string) Kind { return m.names.lookup(event).kind }
-
 // readCustoms checks customParameterMapping and keys it by preferred names.
 func readCustoms(mapping map[string]string) (map[string]source, error) {
 	customs := map[string]source{}
@@ -125,7 +117,7 @@ func plan(table []line, on impactapi.Endpoint, customs map[string]source) []step
 		}
 		lines[l.name] = true
 		if l.name == "OrderId" { // which has to know whether there are items
-			steps = append(steps, step{name: "items", fill: (*build).addProducts})
+			steps = append(steps, step{name: "items", rule: rules["items"], fill: (*build).addProducts})
 		}
 		s := newStep(l.name, customs)
 		s.os, s.fill = l.os, l.fill
@@ -162,7 +154,7 @@ var ownOfTraits = []string{"EventDate", "PageUrl", "CustomerId", "CustomProfileI
 
 func newStep(name string, customs map[string]source) step {
 	p, _ := lookupAny(name)
-	s := step{name: name, kind: p.Type, maxLen: p.MaxLen, identifier: identifiers[name], orderTotal: orderTotals[name], ownCustom: ownCustom[name]}
+	s := step{name: name, kind: p.Type, maxLen: p.MaxLen, rule: rules[name]}
 	switch src, ok := customs[name]; {
 	case ok && src.removed:
 		s.removed = true
@@ -170,13 +162,6 @@ func newStep(name string, customs map[string]source) step {
 		s.custom = &src
 	}
 	return s
-}
-
-// identifiers are the parameters that name somebody or something; cut short
-// they would name somebody else.
-var identifiers = map[string]bool{
-	"ClickId": true, "CustomerId": true, "CustomProfileId": true, "CustomClickId": true, "EventTypeCode": true,
-	"GoogAId": true, "AndroidId": true, "AppleIfa": true, "AppleIfv": true, "OrderPromoCode": true,
 }
 
 // Route says what becomes of a message. Engage messages become nothing here:
@@ -188,7 +173,7 @@ func (m *Mapper) Route(msg *segment.Message) Route {
 	}
 	switch msg.Type {
 	case "track":
-		if kind := m.KindOf(msg.Event); kind != None {
+		if kind := m.names.lookup(msg.Event).kind; kind != None {
 			return Route{Kind: kind}
 		}
 		return Route{Reason: "unlisted_event"}

@@ -1,44 +1,153 @@
 package mapping
 
-import (
-	"github.com/impactsync/impactsync/impactapi"
-	"github.com/impactsync/impactsync/sync/segment"
+import "github.com/impactsync/impactsync/sync/segment"
+
+// money is an amount as a message states it.
+type money struct {
+	cents int64
+	found bool
+	fault string // why it is no amount, for people
+	marks []mark // the currencies beside what it was made of
+}
+
+func (m money) positive() bool { return m.found && m.fault == "" && m.cents > 0 }
+
+// asMoney reads a number as money; where names its place.
+func (n number) asMoney(where string) money {
+	if !n.found || n.fault != "" {
+		return money{found: n.found, fault: join(where, n.fault)}
+	}
+	cents, ok := parseCents(n.plain)
+	switch {
+	case n.mark == percent:
+		return money{found: true, fault: join(where, quote(n.plain+percent)+" is a share, not an amount")}
+	case !ok:
+		return money{found: true, fault: join(where, quote(n.plain)+" is too large")}
+	case n.mark != "":
+		return money{cents: cents, found: true, marks: []mark{{n.mark, where}}}
+	}
+	return money{cents: cents, found: true}
+}
+
+func join(where, fault string) string {
+	if fault == "" {
+		return ""
+	}
+	return where + " " + fault
+}
+
+// sum is one of the sums that an order may state of itself.
+type sum struct {
+	key  string
+	path segment.Path
+}
+
+func newSum(key string) sum { return sum{key: key, path: segment.MustPath("properties." + key)} }
+
+var (
+	subtotal, revenue, total    = newSum("subtotal"), newSum("revenue"), newSum("total")
+	tax, shipping, worthOfOrder = newSum("tax"), newSum("shipping"), newSum("value")
+
+	// sums stand in the order in which Amount is taken from them.
+	sums = [...]*sum{&subtotal, &revenue, &total, &worthOfOrder}
 )
 
-// Money is what a conversion is worth as it would be sent: the items, else the
-// amount, in hundredths of the currency. It is 0 and "" for a message that
-// becomes no conversion or carries no usable sum.
-func (m *Mapper) Money(msg *segment.Message) (hundredths int64, currency string) {
-	if !isConversion(m.Route(msg).Kind) {
-		return 0, ""
+// carriesMoney reports whether an order says anywhere what it is worth.
+func (m *Mapper) carriesMoney(msg *segment.Message) bool {
+	if hasSum(msg) {
+		return true
 	}
-	b := m.newBuild(msg, Person{})
-	defer b.release()
-	b.identity = msg.Identity()
-	b.on = impactapi.Conversions
 	for i := range m.conversions {
-		switch s := &m.conversions[i]; {
-		case b.refusal != nil:
-			return 0, ""
-		case s.orderTotal || s.name == "items" || s.name == "CurrencyCode":
-			b.step(s)
+		if s := &m.conversions[i]; s.custom != nil && s.has(orderTotal) && !s.removed && present(msg.Lookup(s.custom.path)) {
+			return true
 		}
 	}
-	if !b.money || b.refusal != nil {
-		return 0, ""
+	list := m.productsOf(msg)
+	for i := range list.len() {
+		if m.products.priced(list.at(i)) {
+			return true
+		}
 	}
-	params := b.values()
-	currency, ok := params.Get("CurrencyCode")
-	if !ok {
-		currency = "of the account's currency"
+	return list.fault != ""
+}
+
+// sumAt reads one of the order's sums.
+func (b *build) sumAt(s *sum) money {
+	v := b.msg.Lookup(s.path)
+	if !present(v) {
+		return money{}
 	}
-	if b.items > 0 {
-		return b.worth, currency
+	return b.mapper.numberOf(v).asMoney(s.key)
+}
+
+// netSum is one of the order's sums without tax and shipping.
+func (b *build) netSum(s *sum) money {
+	m := b.sumAt(s)
+	if s == &total {
+		return b.without(m, &tax, &shipping)
 	}
-	for name := range orderTotals {
-		text, _ := params.Get(name)
-		cents, _ := parseCents(text)
-		hundredths += cents // there is one of them
+	return m
+}
+
+// without takes tax and shipping off a total.
+func (b *build) without(m money, extras ...*sum) money {
+	for _, s := range extras {
+		extra := b.sumAt(s)
+		if !m.found || m.fault != "" {
+			break
+		}
+		m.cents, m.fault, m.marks = m.cents-extra.cents, extra.fault, append(m.marks, extra.marks...)
 	}
-	return hundredths, currency
+	return m
+}
+
+// amount is the order's worth where no items tell it. A sum that is there but
+// cannot be one refuses the order: another one would book the wrong worth.
+func (b *build) amount(s *step) {
+	m := b.orderAmount()
+	switch {
+	case m.fault != "":
+		b.refuse("parameter", "Amount is not usable: "+m.fault)
+	case m.found && m.cents < 0:
+		b.refuse("parameter", "Amount is negative")
+	case m.found:
+		b.add(s, formatCents(m.cents), m.marks...)
+	case b.leftOut != "":
+		b.refuse("parameter", b.leftOut+"; and the order has no sum of its own to send instead")
+	}
+}
+
+func (b *build) orderAmount() money {
+	for i, s := range sums {
+		m := b.netSum(s)
+		if !m.found {
+			continue
+		}
+		if m.cents == 0 && m.fault == "" {
+			m.fault = b.contradicted(s, sums[i+1:])
+		}
+		return m
+	}
+	return money{}
+}
+
+// contradicted says which other sum tells that an order which one sum calls
+// worth nothing was paid for. Trackers fill sums that they do not know with 0.
+func (b *build) contradicted(zero *sum, others []*sum) string {
+	for _, s := range others {
+		if m := b.netSum(s); m.positive() {
+			return zero.key + " is 0, but " + s.key + " is " + formatCents(m.cents)
+		}
+	}
+	return ""
+}
+
+// leastSum is the smallest of the order's own sums over 0.
+func (b *build) leastSum() (least int64, key string) {
+	for _, s := range sums {
+		if m := b.netSum(s); m.positive() && (least == 0 || m.cents < least) {
+			least, key = m.cents, s.key
+		}
+	}
+	return least, key
 }

@@ -24,9 +24,9 @@ func TestMoneyIsWhatWouldBeSent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			amount, currency := newMapper(t, everything()).Money(decode(t, c.message))
-			require.Equal(t, c.amount, amount)
-			require.Equal(t, c.currency, currency)
+			p := newMapper(t, everything()).Prepare(decode(t, c.message))
+			require.Equal(t, c.amount, p.Amount)
+			require.Equal(t, c.currency, p.Currency)
 		})
 	}
 }

@@ -11,7 +11,7 @@ func kinds(t *testing.T, s Settings, want map[string]Kind) {
 	s.CampaignID = "1"
 	m := newMapper(t, s)
 	for name, kind := range want {
-		require.Equal(t, kind, m.KindOf(name), "%q", name)
+		require.Equal(t, kind, m.names.lookup(name).kind, "%q", name)
 	}
 }
 
@@ -79,9 +79,8 @@ func TestOneOrderInTwoCases(t *testing.T) {
 	m := newMapper(t, Settings{CampaignID: "1"})
 	keys := map[string]bool{}
 	for _, name := range []string{"Order Completed", "order completed", " ORDER COMPLETED"} {
-		eventType, id, ok := m.OrderKey(decode(t, `{"type":"track","event":"`+name+`","userId":"u","timestamp":"2026-08-30T00:00:00Z","properties":{"order_id":"o1","revenue":5}}`))
-		require.True(t, ok)
-		keys[eventType+" "+id] = true
+		p := m.Prepare(decode(t, `{"type":"track","event":"`+name+`","userId":"u","timestamp":"2026-08-30T00:00:00Z","properties":{"order_id":"o1","revenue":5}}`))
+		keys[p.EventType+" "+p.OrderID] = true
 	}
 	require.Equal(t, map[string]bool{"Order Completed o1": true}, keys)
 }

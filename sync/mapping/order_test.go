@@ -28,8 +28,7 @@ func TestOrderIDs(t *testing.T) {
 		`"order_id":"a","products":[{"price":1},{"price":"free"}]`: "a",
 	} {
 		line := orderLine(properties)
-		_, key, ok := m.OrderKey(decode(t, line))
-		require.True(t, ok, properties)
+		key := m.Prepare(decode(t, line)).OrderID
 		require.Equal(t, want, key, properties)
 		if r, err := m.Event(decode(t, line), Person{Now: now}); err == nil {
 			require.Equal(t, want, value(t, r, "OrderId"), properties)
@@ -38,7 +37,7 @@ func TestOrderIDs(t *testing.T) {
 	s := everything()
 	s.CustomParameterMapping = map[string]string{"oid": "properties.ref"}
 	for properties, want := range map[string]string{`"ref":7.0,"order_id":"a"`: "7", `"ref":"N/A","order_id":"a"`: "a", `"ref":"IR_an_64_TS","order_id":"a"`: "a"} {
-		_, key, _ := newMapper(t, s).OrderKey(decode(t, orderLine(properties)))
+		key := newMapper(t, s).Prepare(decode(t, orderLine(properties))).OrderID
 		require.Equal(t, want, key, properties)
 	}
 }
@@ -68,13 +67,12 @@ func TestOneOrderTotal(t *testing.T) {
 		`"worth":null,"net":"","revenue":70`: "Amount=70.00",
 	} {
 		r, err := order(t, s, `{"order_id":"o",`+properties+`}`)
-		require.Equal(t, want, money(r, err), properties)
+		require.Equal(t, want, moneyIn(r, err), properties)
 	}
-	hundredths, _ := newMapper(t, s).Money(decode(t, orderLine(`"order_id":"o","net":5,"revenue":7`)))
-	require.Equal(t, int64(500), hundredths)
+	require.EqualValues(t, 500, newMapper(t, s).Prepare(decode(t, orderLine(`"order_id":"o","net":5,"revenue":7`))).Amount)
 	s.CustomParameterMapping = map[string]string{"Amount": "properties.price"}
 	r, err := order(t, s, `{"order_id":"o","price":5}`)
-	require.Equal(t, "Amount=5.00", money(r, err), "a mapped sum is no product")
+	require.Equal(t, "Amount=5.00", moneyIn(r, err), "a mapped sum is no product")
 }
 
 func TestNamesInAnyCaseAndDefaultsTakenAway(t *testing.T) {
@@ -106,7 +104,7 @@ func TestNamesInAnyCaseAndDefaultsTakenAway(t *testing.T) {
 	for _, want := range []string{
 		"OrderId cannot be left out", "CurrencyCode cannot be left out", "OrderPromoCode is mapped under two of its names", "names all products",
 		"ItemQuantity cannot be left out", "ItemSku is mapped twice",
-		`unusableItems: "drop" is none of refuse, amount`, `orderDiscount: "yes"`, `missingOrderId: "-"`, `decimalSign: ","`,
+		`unusableItems: "drop" is not one of refuse, amount`, `orderDiscount: "yes"`, `missingOrderId: "-"`, `decimalSign: ","`,
 	} {
 		require.ErrorContains(t, err, want)
 	}

@@ -76,8 +76,6 @@ func hasSum(msg *segment.Message) bool {
 	return false
 }
 
-func isConversion(k Kind) bool { return k == Conversion || k == Install }
-
 // listed is what properties.products holds, if anything.
 func (m *Mapper) listed(msg *segment.Message) (list productList, found bool) {
 	v, fault := understood(msg.Lookup(pathProducts))
@@ -164,8 +162,8 @@ func (m *Mapper) isOneProduct(msg *segment.Message) bool {
 
 // ownTotal reports whether a custom mapping says what an order is worth.
 func ownTotal(customs map[string]source) bool {
-	for name := range orderTotals {
-		if src, ok := customs[name]; ok && !src.removed {
+	for name, src := range customs {
+		if rules[name]&orderTotal != 0 && !src.removed {
 			return true
 		}
 	}

@@ -28,11 +28,7 @@ type products struct {
 type productStep struct {
 	step
 	paths [][]string
-	names []string // of the first items
 }
-
-// readyNames is for how many items names are made beforehand.
-const readyNames = 64
 
 func (p *products) prepare(customs map[string]string) error {
 	lines := map[string]bool{}
@@ -96,12 +92,9 @@ func productPath(name, path string) (canonical string, keys []string, err error)
 
 func newProductStep(name string, custom *[]string) productStep {
 	p, _ := lookupAny(numbered(name, 1))
-	s := productStep{step: step{name: name, kind: p.Type, maxLen: p.MaxLen}}
+	s := productStep{step: step{name: name, kind: p.Type, maxLen: p.MaxLen, rule: rules[name]}}
 	if custom != nil && *custom != nil {
 		s.paths = append(s.paths, *custom)
-	}
-	for i := range readyNames {
-		s.names = append(s.names, numbered(name, i+1))
 	}
 	return s
 }
@@ -132,20 +125,19 @@ func (b *build) putItem(s *productStep, item int, text string) bool {
 	if !b.put(&s.step, text) {
 		return false
 	}
-	b.params[len(b.params)-1].Name = s.numbered(item)
+	b.numberItem(item)
 	return true
 }
 
-func (b *build) addItem(s *productStep, item int) {
-	b.added(&s.step)
-	b.params[len(b.params)-1].Name = s.numbered(item)
+func (b *build) addItem(s *productStep, item int, value string, marks ...mark) {
+	b.add(&s.step, value, marks...)
+	b.numberItem(item)
 }
 
-func (s *productStep) numbered(item int) string {
-	if item <= len(s.names) {
-		return s.names[item-1]
-	}
-	return numbered(s.name, item)
+// numberItem puts the item's number into the name of the last parameter.
+func (b *build) numberItem(item int) {
+	last := &b.params[len(b.params)-1]
+	last.Name = numbered(last.Name, item)
 }
 
 // first is the first value that the product has on the step's paths, and where.

@@ -1,7 +1,6 @@
 package mapping
 
 import (
-	"bytes"
 	"slices"
 	"strconv"
 	"strings"
@@ -108,30 +107,20 @@ func (n *node) sort() {
 	}
 }
 
-// Reduce writes the message with only what the mapping can read: the paths of
+// reduce writes the message with only what the mapping can read: the paths of
 // the table and of the custom mappings, and what routing and ordering need.
 // E-mail addresses are hashed or cut out, empty texts are left out, the time that
 // counts stands as the timestamp, each text is at most 8 KiB, and of the products one more
-// than [MaxProducts] are kept. [Mapper.Event] of the result gives the very request
-// that it gives of the message.
-func (m *Mapper) Reduce(msg *segment.Message) []byte {
-	buf, _ := m.reduced.Get().(*[]byte)
-	if buf == nil {
-		buf = new([]byte)
-	}
-	defer m.reduced.Put(buf)
-	*buf = m.appendReduced((*buf)[:0], msg)
-	return bytes.Clone(*buf)
-}
-
-func (m *Mapper) appendReduced(dst []byte, msg *segment.Message) []byte {
+// than [MaxProducts] are kept. [Mapper.Event]
+// of the result returns the very request that it returns of the message.
+func (m *Mapper) reduce(msg *segment.Message) []byte {
 	identity := msg.Identity()
-	dst = append(dst, `{"type":`...)
+	dst := append(make([]byte, 0, min(msg.Size(), maxValue)), `{"type":`...)
 	dst = segment.AppendString(dst, m.keptType(msg))
 	dst = appendField(dst, "messageId", messageKey(msg))
 	dst = appendField(dst, "userId", identity.UserID)
 	dst = appendField(dst, "anonymousId", identity.AnonymousID)
-	hash := emailOf(msg, identity)
+	hash := msg.EmailHash()
 	keep := m.keep
 	if m.isOneProduct(msg) {
 		if _, listed := m.listed(msg); !listed {

@@ -14,10 +14,12 @@ const (
 	Install
 )
 
-// String is the kind's name in lower case.
+// String returns the kind's name in lower case.
 func (k Kind) String() string {
 	return [...]string{"none", "page_load", "conversion", "install"}[k]
 }
+
+func isConversion(k Kind) bool { return k == Conversion || k == Install }
 
 // Route is where a message goes. Reason is set where it goes nowhere: a word
 // for counters, such as "page_events_off" or "unlisted_event".
@@ -26,24 +28,23 @@ type Route struct {
 	Reason string
 }
 
-// Request is one call to make. It may be kept for any time, and be given back
-// with [Request.Release].
+// Request is one call to make. It is valid until the message that it was made
+// from is released.
 type Request struct {
-	Kind   Kind // PageLoad or Conversion
+	Kind   Kind // PageLoad, Conversion or Install
 	Params impactapi.Params
 	Notes  []Note
 
-	build *build
+	pageLoad   impactapi.PageLoad
+	conversion impactapi.Conversion
 }
 
-// Release gives the request's memory back to its mapper. Neither its Params
-// nor a copy of it may be used afterwards; names and values taken from them may.
-func (r *Request) Release() {
-	if r.build != nil {
-		r.build.release()
-		*r = Request{}
-	}
-}
+// PageLoad returns the request as the client sends it, of a page load.
+func (r *Request) PageLoad() impactapi.PageLoad { return r.pageLoad }
+
+// Conversion returns the request as the client sends it, of a conversion or an
+// install.
+func (r *Request) Conversion() impactapi.Conversion { return r.conversion }
 
 // Note tells of something that was changed or left out on the way, for
 // counters: a word and the parameter that it happened to.
@@ -76,3 +77,8 @@ type Refusal struct {
 
 // Error implements error.
 func (r *Refusal) Error() string { return r.Reason }
+
+// NotSent is the refusal of a message that is routed nowhere.
+func NotSent(r Route) *Refusal {
+	return &Refusal{Class: "parameter", Reason: "not to be sent: " + r.Reason}
+}

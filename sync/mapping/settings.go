@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/impactsync/impactsync/impactapi"
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
@@ -122,7 +123,7 @@ func (s Settings) check() error {
 	if s.PageURL != "" && !isWebURL(s.PageURL) {
 		fail("pageUrl", "not an absolute http(s) URL without an address in it, such as https://www.example.com/")
 	}
-	if !isCurrency(s.DefaultCurrency) {
+	if !impactapi.Currency.Fits(s.DefaultCurrency) {
 		problems = append(problems, fmt.Errorf("defaultCurrency: %q is not an ISO 4217 code in capitals, such as USD", s.DefaultCurrency))
 	}
 	for _, word := range []struct {
@@ -135,7 +136,7 @@ func (s Settings) check() error {
 		{"decimalSign", s.DecimalSign, []string{SignAuto, SignPoint, SignComma}},
 	} {
 		if !slices.Contains(word.of, word.word) {
-			fail(word.key, "%q is none of %s", word.word, strings.Join(word.of, ", "))
+			fail(word.key, "%q is not one of %s", word.word, strings.Join(word.of, ", "))
 		}
 	}
 	problems = append(problems, s.checkNames()...)
@@ -180,20 +181,5 @@ func (s Settings) fingerprint() string {
 	return hex.EncodeToString(hash.Sum(nil)[:8])
 }
 
-func isInteger(s string, digits int) bool {
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return s != "" && len(s) <= digits
-}
-
-func isCurrency(s string) bool {
-	for i := range len(s) {
-		if s[i] < 'A' || s[i] > 'Z' {
-			return false
-		}
-	}
-	return len(s) == 3
-}
+// isInteger reports whether a text is a whole number of so many digits at most.
+func isInteger(s string, digits int) bool { return len(s) <= digits && segment.IsDigits(s) }

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"strings"
 
-	"github.com/impactsync/impactsync/impactapi"
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
@@ -86,11 +85,15 @@ func (b *build) resolve(s *source) string {
 			return text
 		}
 	}
-	if s.trait != "" && b.person.Traits != nil {
-		text, _ := b.person.Traits(s.trait)
-		return bounded(text)
+	if s.trait == "" {
+		return ""
 	}
-	return ""
+	b.askedState = true
+	if b.person.Traits == nil {
+		return ""
+	}
+	text, _ := b.person.Traits(s.trait)
+	return bounded(text)
 }
 
 // messageKey is the message's key without addresses, which some senders put
@@ -119,24 +122,4 @@ func bounded(text string) string {
 		}
 	}
 	return segment.Redact(text)
-}
-
-// emailOf is the person's hashed address: SHA-1 where there is one, else a
-// SHA-256 that the message holds, which only conversions take.
-func emailOf(m *segment.Message, id segment.Identity) string {
-	if id.EmailSHA1 != "" {
-		return id.EmailSHA1
-	}
-	for i := range emailPaths {
-		if text, ok := m.Lookup(emailPaths[i]).Str(); ok && len(text) < 100 {
-			if text = strings.ToLower(strings.TrimSpace(text)); impactapi.IsHexDigest(text, 64) {
-				return text
-			}
-		}
-	}
-	return ""
-}
-
-var emailPaths = [...]segment.Path{
-	segment.MustPath("traits.email"), segment.MustPath("context.traits.email"), segment.MustPath("properties.email"),
 }

@@ -33,7 +33,7 @@ func TestTextsLeaveClean(t *testing.T) {
 			require.NotContains(t, p.Value, `\u`, p.Name)
 			require.Equal(t, segment.CleanText(p.Value), p.Value, p.Name)
 		}
-		msg = decode(t, string(m.Reduce(msg))) // and so it does of what was kept
+		msg = decode(t, string(m.reduce(msg))) // and so it does of what was kept
 	}
 	update, err := m.Trait(TraitUpdate{Identity: segment.Identity{UserID: "u"}, At: now, Now: now, Values: []TraitValue{{"city", "a\x00\u0085\ufffdb"}}})
 	require.NoError(t, err)
@@ -69,8 +69,7 @@ func TestEventNamesWithACommaGoWithoutIt(t *testing.T) {
 		r, err := m.Event(msg, Person{Now: now})
 		require.NoError(t, err)
 		require.Equal(t, want, value(t, r, "EventTypeCode"))
-		eventType, _, _ := m.OrderKey(msg)
-		require.Equal(t, want, eventType, "one order under the name that impact.com sees")
+		require.Equal(t, want, m.Prepare(msg).EventType, "one order under the name that impact.com sees")
 	}
 }
 
@@ -89,9 +88,9 @@ func TestTheAccountsOwnCurrency(t *testing.T) {
 		require.NoError(t, err, properties)
 		require.Equal(t, want, value(t, r, "CurrencyCode"), properties)
 	}
-	hundredths, unit := newMapper(t, s).Money(decode(t, `{"type":"track","event":"Order Completed","properties":{"order_id":"o","revenue":5}}`))
-	require.EqualValues(t, 500, hundredths)
-	require.NotEmpty(t, unit, "the guard counts it all the same")
+	p := newMapper(t, s).Prepare(decode(t, `{"type":"track","event":"Order Completed","properties":{"order_id":"o","revenue":5}}`))
+	require.EqualValues(t, 500, p.Amount)
+	require.NotEmpty(t, p.Currency, "the guard counts it all the same")
 }
 
 func TestUndocumentedParameters(t *testing.T) {
@@ -110,7 +109,7 @@ func TestUndocumentedParameters(t *testing.T) {
 			}
 		}
 	}
-	require.NotContains(t, string(newMapper(t, s).Reduce(decode(t, conversion))), "48.2", "what is not sent is not kept")
+	require.NotContains(t, string(newMapper(t, s).reduce(decode(t, conversion))), "48.2", "what is not sent is not kept")
 
 	s.UndocumentedParameters, s.Version = Undocumented(), "v1"
 	for _, line := range []string{conversion, page} {

@@ -31,8 +31,7 @@ const maxTraitValue = 255
 //
 // A hashed e-mail address alone is no identifier for a page load.
 func (m *Mapper) Trait(u TraitUpdate) (Request, error) {
-	b := m.newBuild(nil, Person{Now: u.Now, Traits: u.value})
-	b.on = impactapi.PageLoads
+	b := &build{mapper: m, person: Person{Now: u.Now, Traits: u.value}, kind: PageLoad, on: impactapi.PageLoads}
 	b.identity = m.settings.Placeholders.Identity(u.Identity.UserID, u.Identity.AnonymousID, u.Identity.EmailSHA1)
 	b.email = b.identity.EmailSHA1
 	if m.settings.PageURL == "" {
@@ -85,7 +84,6 @@ func (b *build) traits(values []TraitValue) {
 		if cut {
 			b.note(NoteCut, v.Key)
 		}
-		b.buf = appendText(b.buf, text)
-		b.name(v.Key)
+		b.params.Add(v.Key, segment.CleanText(text))
 	}
 }

@@ -28,7 +28,7 @@ var undocumented = []line{
 	{name: "IntegrationVersion", on: both, fill: (*build).integrationVersion, source: fromFunction, rule: "the version of this program"},
 	{name: "Latitude", on: both, paths: []string{"context.location.latitude"}, fill: (*build).coordinate, source: fromClassic, rule: "a number of degrees; left out otherwise"},
 	{name: "Longitude", on: both, paths: []string{"context.location.longitude"}, fill: (*build).coordinate, source: fromClassic, rule: "a number of degrees; left out otherwise"},
-	{name: "MobileApp", on: both, os: apple, fill: (*build).mobileApp, source: fromFunction, rule: "`true` of an app on Apple systems"},
+	{name: "MobileApp", on: both, os: apple, fill: (*build).mobileApp, source: fromFunction, rule: "`true` for an app on Apple systems"},
 }
 
 // Undocumented names the parameters that are sent only where
@@ -57,7 +57,7 @@ func sentLines(wanted []string) []line {
 func (s Settings) checkUndocumented() (problems []error) {
 	for _, name := range s.UndocumentedParameters {
 		if !slices.Contains(Undocumented(), name) {
-			problems = append(problems, fmt.Errorf("destination.undocumentedParameters: %q is none of %s", name, strings.Join(Undocumented(), ", ")))
+			problems = append(problems, fmt.Errorf("destination.undocumentedParameters: %q is not one of %s", name, strings.Join(Undocumented(), ", ")))
 		}
 	}
 	return problems

@@ -90,12 +90,12 @@ func AppendString(dst []byte, s string) []byte {
 // isNumber reports whether s is a number of JSON.
 func isNumber(s string) bool {
 	mantissa, power, found := cutExponent(s)
-	if found && !isDigits(strings.TrimLeft(power, "+-")) {
+	if found && !IsDigits(strings.TrimLeft(power, "+-")) {
 		return false
 	}
 	digits := strings.TrimPrefix(mantissa, "-")
 	if len(digits) > 1 && digits[0] == '0' && digits[1] != '.' {
 		return false
 	}
-	return isDecimal(mantissa)
+	return IsDecimal(mantissa)
 }

@@ -78,82 +78,27 @@ func (m *Message) parse(line []byte) error {
 		}
 		return ErrInvalidJSON
 	}
-	object, err := root.Object()
-	if err != nil {
+	if root.Type() != fastjson.TypeObject {
 		return ErrNotObject
 	}
 	m.root = root
-	object.Visit(m.visit)
-	m.top[fieldContext].GetObject().Visit(m.visitContext)
-	if m.Type = typeName(m.top[fieldType]); m.Type == "" {
+	kind, _ := m.Get("type").Str()
+	if kind == "" {
 		return ErrNoType
 	}
-	m.readTexts()
+	event, _ := m.Get("event").Text()
+	m.Type, m.Event = strings.Clone(kind), strings.Clone(CleanText(event))
+	m.MessageID = m.id("messageId", UsableID)
+	m.UserID, m.AnonymousID = m.id("userId", m.placeholders.Usable), m.id("anonymousId", m.placeholders.Usable)
 	return nil
 }
 
-// visit notes the known top-level keys in one pass.
-func (m *Message) visit(key []byte, v *fastjson.Value) { m.found(fieldOf(bytesText(key)), v) }
-
-func (m *Message) visitContext(key []byte, v *fastjson.Value) {
-	m.found(contextFieldOf(bytesText(key)), v)
-}
-
-func (m *Message) found(f field, v *fastjson.Value) {
-	if f != fieldOther && m.top[f] == nil {
-		m.top[f] = v
-	}
-}
-
-// typeName gives the constant of a known type, to spare the allocation.
-func typeName(v *fastjson.Value) string {
-	if v == nil || v.Type() != fastjson.TypeString {
-		return ""
-	}
-	switch b := v.GetStringBytes(); string(b) {
-	case "track":
-		return "track"
-	case "page":
-		return "page"
-	case "identify":
-		return "identify"
-	case "screen":
-		return "screen"
-	case "group":
-		return "group"
-	case "alias":
-		return "alias"
-	case "delete":
-		return "delete"
-	default:
-		return string(b)
-	}
-}
-
-// readTexts copies the top-level texts out of the parser's memory, all in one
-// allocation.
-func (m *Message) readTexts() {
-	event, _ := scalarText(m.top[fieldEvent])
-	event = CleanText(event)
-	texts := [...]string{m.id(fieldMessageID, UsableID), m.id(fieldUserID, m.placeholders.Usable), m.id(fieldAnonymousID, m.placeholders.Usable), event}
-	all := make([]byte, 0, 256) // on the stack
-	for _, text := range texts {
-		all = append(all, text...)
-	}
-	own := string(all)
-	for i, to := range [...]*string{&m.MessageID, &m.UserID, &m.AnonymousID, &m.Event} {
-		*to, own = own[:len(texts[i])], own[len(texts[i]):]
-	}
-}
-
 // id is a usable id of a string or a number: booleans are none.
-func (m *Message) id(f field, usable func(string) bool) string {
-	text, ok := scalarText(m.top[f])
-	if !ok || !usable(text) {
+func (m *Message) id(key string, usable func(string) bool) string {
+	v := m.Get(key)
+	text, ok := v.Text()
+	if _, boolean := v.Bool(); !ok || boolean || !usable(text) {
 		return ""
 	}
-	if _, boolean := (Value{m.top[f]}).Bool(); boolean {
-		return ""
-	}
-	return text
+	return strings.Clone(text)
 }

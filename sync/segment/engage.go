@@ -123,7 +123,7 @@ func (c *TraitChange) setComputed(v Value, known bool) {
 	if isNumber { // compared as the text that was sent: 450.0 and 450 are two
 		text = withoutExponent(number)
 	}
-	if !ok || isNumber && !isDecimal(text) {
+	if !ok || isNumber && !IsDecimal(text) {
 		return
 	}
 	c.State, c.Value = ValueSet, strings.Clone(Redact(CleanText(text)))

@@ -3,6 +3,7 @@ package segment
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,7 +25,6 @@ type Message struct {
 
 	parser fastjson.Parser
 	root   *fastjson.Value
-	top    [fieldOther]*fastjson.Value
 
 	identity Identity
 	at       time.Time // the effective one
@@ -89,6 +89,22 @@ func (m *Message) readIdentity() Identity {
 	return id
 }
 
+// EmailHash is the SHA-1 of the person's address, else a SHA-256 that the
+// message holds in its place, which impact.com takes of conversions only.
+func (m *Message) EmailHash() string {
+	if hash := m.Identity().EmailSHA1; hash != "" {
+		return hash
+	}
+	const sha256Digits = 64
+	for _, path := range emailPaths {
+		text, _ := m.Lookup(path).Str()
+		if text = strings.TrimSpace(text); len(text) == sha256Digits && isHex(text) {
+			return strings.ToLower(text)
+		}
+	}
+	return ""
+}
+
 var emailPaths = [...]Path{
 	MustPath("traits.email"), MustPath("context.traits.email"), MustPath("properties.email"),
 }
@@ -96,19 +112,9 @@ var emailPaths = [...]Path{
 // Root is the message as a whole.
 func (m *Message) Root() Value { return Value{m.root} }
 
-// Get gives the value of a top-level key.
-func (m *Message) Get(key string) Value {
-	if f := fieldOf(key); f != fieldOther {
-		return Value{m.top[f]}
-	}
-	return m.Root().Get(key)
-}
+// Get returns the value of a top-level key.
+func (m *Message) Get(key string) Value { return m.Root().Get(key) }
 
 // Lookup finds the value at a path. It costs some nanoseconds per key of the
 // objects on the way and never allocates.
-func (m *Message) Lookup(p Path) Value {
-	if p.root != fieldOther {
-		return Value{m.top[p.root]}.At(p.keys)
-	}
-	return Value{m.root}.At(p.keys)
-}
+func (m *Message) Lookup(p Path) Value { return m.Root().At(p.keys) }

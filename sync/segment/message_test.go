@@ -80,7 +80,7 @@ func TestSamplesSayWhatTheirNotesSay(t *testing.T) {
 		require.Equal(t, "aud_1", c.ComputationID)
 		require.Equal(t, "spa_1", c.SpaceID)
 		require.Equal(t, 66179717, c.At.Nanosecond())
-		require.True(t, m.time(fieldSentAt).IsZero())
+		require.True(t, m.time("sentAt").IsZero())
 		require.True(t, m.Allowed(), "All: false of an Engage copy says nothing")
 	})
 	t.Run("a track call under the customer's own event name", func(t *testing.T) {

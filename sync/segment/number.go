@@ -25,7 +25,7 @@ func plainNumber(raw string) string {
 
 func withoutExponent(raw string) string {
 	mantissa, power, found := cutExponent(raw)
-	if !found || !isDecimal(mantissa) {
+	if !found || !IsDecimal(mantissa) {
 		return raw
 	}
 	exp, err := strconv.Atoi(strings.TrimPrefix(power, "+"))
@@ -66,14 +66,15 @@ func cutExponent(s string) (mantissa, power string, found bool) {
 	return s, "", false
 }
 
-// isDecimal reports whether s is a plain decimal as JSON writes it: an
+// IsDecimal reports whether s is a plain decimal as JSON writes it: an
 // optional minus, digits, and digits after a point.
-func isDecimal(s string) bool {
+func IsDecimal(s string) bool {
 	whole, fraction, point := strings.Cut(strings.TrimPrefix(s, "-"), ".")
-	return isDigits(whole) && (!point || isDigits(fraction))
+	return IsDigits(whole) && (!point || IsDigits(fraction))
 }
 
-func isDigits(s string) bool {
+// IsDigits reports whether s is one digit or more, and nothing else.
+func IsDigits(s string) bool {
 	for i := range len(s) {
 		if s[i] < '0' || s[i] > '9' {
 			return false

@@ -77,7 +77,7 @@ var epochUnits = map[int]int64{10: 1e9, 13: 1e6, 16: 1e3, 19: 1}
 func parseEpoch(s string) (time.Time, bool) {
 	whole, fraction, _ := strings.Cut(s, ".")
 	unit := epochUnits[len(whole)]
-	if unit == 0 || !isDigits(whole) || fraction != "" && !isDigits(fraction) {
+	if unit == 0 || !IsDigits(whole) || fraction != "" && !IsDigits(fraction) {
 		return time.Time{}, false
 	}
 	n, err := strconv.ParseInt(whole, 10, 64)

@@ -62,7 +62,7 @@ func (m *Message) Timing() Timing {
 // ReceivedAt is when Segment took the message; zero where that is absent or
 // impossible.
 func (m *Message) ReceivedAt() time.Time {
-	if at := m.time(fieldReceivedAt); PossibleTime(at) {
+	if at := m.time("receivedAt"); PossibleTime(at) {
 		return at
 	}
 	return time.Time{}
@@ -74,8 +74,8 @@ func (m *Message) TimeText() string {
 	switch at := m.EffectiveTime(); {
 	case at.IsZero():
 		return ""
-	case at.Equal(m.time(fieldTimestamp)):
-		text, _ := scalarText(m.top[fieldTimestamp])
+	case at.Equal(m.time("timestamp")):
+		text, _ := m.Get("timestamp").Text()
 		return text
 	default:
 		return at.Format(time.RFC3339Nano)
@@ -97,7 +97,7 @@ func (m *Message) readTime() {
 	case !m.now.IsZero():
 		late = m.now.Add(clockSlack)
 	}
-	switch corrected, sent := m.corrected(stated, received, late), m.time(fieldSentAt); {
+	switch corrected, sent := m.corrected(stated, received, late), m.time("sentAt"); {
 	case !corrected.IsZero():
 		m.at, m.timing = corrected, TimeCorrected
 	case PossibleTime(stated) && !stated.After(late):
@@ -117,12 +117,12 @@ func (m *Message) readTime() {
 // stated is the time that the message itself says it is of; zero if there is
 // none that is possible.
 func (m *Message) stated() time.Time {
-	first, second := fieldTimestamp, fieldOriginalTimestamp
+	first, second := "timestamp", "originalTimestamp"
 	if m.IsEngage() {
 		first, second = second, first
 	}
-	for _, f := range [...]field{first, second} {
-		if at := m.time(f); PossibleTime(at) {
+	for _, key := range [...]string{first, second} {
+		if at := m.time(key); PossibleTime(at) {
 			return at
 		}
 	}
@@ -136,11 +136,11 @@ func (m *Message) corrected(stated, received, late time.Time) time.Time {
 	if received.IsZero() {
 		return received
 	}
-	sent, usable := m.time(fieldSentAt), PossibleTime(stated) && !stated.After(late)
+	sent, usable := m.time("sentAt"), PossibleTime(stated) && !stated.After(late)
 	if sent.IsZero() || usable && !sent.After(late) {
 		return time.Time{}
 	}
-	original := m.time(fieldOriginalTimestamp)
+	original := m.time("originalTimestamp")
 	if original.IsZero() || usable && stated.Sub(original).Abs() >= time.Second { // not the sender's clock any more
 		return time.Time{}
 	}
@@ -168,11 +168,11 @@ func RowTime(text string, written, now time.Time) (time.Time, Timing) {
 }
 
 // time reads a timestamp: zero where absent or unreadable.
-func (m *Message) time(f field) time.Time {
-	if m.top[f] == nil {
+func (m *Message) time(key string) time.Time {
+	text, ok := m.Get(key).Text()
+	if !ok {
 		return time.Time{}
 	}
-	text, _ := scalarText(m.top[f])
 	at, _ := ParseTime(text)
 	return at
 }

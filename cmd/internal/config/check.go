@@ -253,7 +253,7 @@ func (l loader) checkBucket(key, text string) {
 			l.problem(key, "no folder", "file:///absolute/folder/, or file://./folder/ for one beside this file")
 		}
 	default:
-		l.problem(key, "its scheme is none of "+schemes, "")
+		l.problem(key, "its scheme is not one of "+schemes, "")
 	}
 }
 

@@ -156,7 +156,7 @@ func TestProblems(t *testing.T) {
 		"bare duration": {"maxEventAge: 30",
 			`impactsync.yaml:8:14: maxEventAge: a duration is wanted here, not "30" (durations are written like 10s, 6h or 720h)`},
 		"word": {"delivery: {unknown: {pageLoads: retry}}",
-			`impactsync.yaml:8:33: delivery.unknown.pageLoads: "retry" is none of resend, drop, hold`},
+			`impactsync.yaml:8:33: delivery.unknown.pageLoads: "retry" is not one of resend, drop, hold`},
 		"list for a mapping": {"delivery: [1]",
 			`impactsync.yaml:8:11: delivery: a mapping (key: value) is wanted here, not a list`},
 		"twice": {"timeZone: UTC\ntimeZone: UTC",
@@ -223,9 +223,9 @@ func TestProblemsOfSources(t *testing.T) {
 	for name, tt := range map[string]struct{ text, want string }{
 		"same name":      {"  - {name: web, kind: events, url: file:///b/}", `sources[1].name: "web" is the name of sources[0] already`},
 		"no kind":        {"  - {name: b, url: file:///b/}", "sources[1].kind: is missing"},
-		"odd kind":       {"  - {name: b, kind: event, url: file:///b/}", `sources[1].kind: "event" is none of events, audiences`},
+		"odd kind":       {"  - {name: b, kind: event, url: file:///b/}", `sources[1].kind: "event" is not one of events, audiences`},
 		"no url":         {"  - {name: b, kind: events}", "sources[1].url: is missing"},
-		"http url":       {"  - {name: b, kind: events, url: \"https://x/\"}", `sources[1].url: its scheme is none of file://, s3://, gs:// or azblob://`},
+		"http url":       {"  - {name: b, kind: events, url: \"https://x/\"}", `sources[1].url: its scheme is not one of file://, s3://, gs:// or azblob://`},
 		"relative file":  {"  - {name: b, kind: events, url: file://b/c}", "sources[1].url: no folder"},
 		"no bucket":      {"  - {name: b, kind: events, url: s3:///b}", "sources[1].url: names no bucket"},
 		"bad glob":       {"  - {name: b, kind: events, url: file:///b, traits: {include: [\"[\"]}}", `sources[1].traits.include[0]: "[" is no pattern`},
@@ -346,7 +346,7 @@ maxEventAge: "${BAD}"
 `).Error()
 	require.NotContains(t, got, "hunter2")
 	for _, want := range []string{
-		`read the Auth Token from ${BAD}: no such file`, `"${BAD}" is the name of sources[1] already`, `"${BAD}" is none of events, audiences`,
+		`read the Auth Token from ${BAD}: no such file`, `"${BAD}" is the name of sources[1] already`, `"${BAD}" is not one of events, audiences`,
 		`"[${BAD}" is no pattern`, `a second full list for the trait key of the name "${BAD}"`, `"${BAD} " is no trait key`, `"${BAD}" is no cron schedule`,
 	} {
 		require.Contains(t, got, want)
@@ -375,7 +375,7 @@ func TestPrivacy(t *testing.T) {
 	for text, want := range map[string]string{
 		"{hashKey: short-hunter2}":                     "32 characters",
 		"{hashKeyFile: /no/such}":                      "read the hash key",
-		"{suppressed: hunter2x}":                       "none of sendFalse, nothing",
+		"{suppressed: hunter2x}":                       "not one of sendFalse, nothing",
 		"{suppressionList: ftp://x/hunter2}":           "its scheme",
 		"{segmentURL: http://hunter2.example}":         "must be https",
 		"{segmentToken: hunter2, segmentTokenFile: x}": "both set",

@@ -107,7 +107,7 @@ func assignFloat(v reflect.Value, text string) error {
 // limits checks a value against its field's tags oneof and range.
 func (d *decoder) limits(p place, v reflect.Value, raw string) {
 	if words := strings.Fields(p.tag.Get("oneof")); len(words) > 0 && !slices.Contains(words, v.String()) {
-		d.add(p, fmt.Sprintf("%s is none of %s", shown(raw, v.Type()), strings.Join(words, ", ")), "")
+		d.add(p, fmt.Sprintf("%s is not one of %s", shown(raw, v.Type()), strings.Join(words, ", ")), "")
 	}
 	low, high, ok := strings.Cut(p.tag.Get("range"), " ")
 	if !ok {

@@ -1,0 +1,83 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+)
+
+// OwnRefusal says whether our own rules would refuse an event.
+type OwnRefusal struct {
+	Reason string // "" if they would not
+	// Unsure says that what is known of the person when the event is claimed,
+	// their click id and their traits, may decide otherwise.
+	Unsure bool
+}
+
+// Waiting is an event that was not sent yet.
+type Waiting struct {
+	Event   string
+	At      time.Time
+	Payload []byte
+
+	id int64
+}
+
+// refusalStep is how many events RefreshRefusals looks at in one transaction.
+const refusalStep = 1000
+
+// RefreshRefusals asks anew, of each event that waits, whether our own rules
+// would refuse it, unless that was last asked of the same mapping. The answer is
+// asked for while no transaction is open. A process that dies meanwhile leaves
+// it to the next run.
+func (d *DB) RefreshRefusals(ctx context.Context, mapping string, refusal func(Waiting) OwnRefusal) error {
+	var have string
+	err := d.view(ctx, func(v *view) error { return v.get(`SELECT refusals_of FROM store`, nil, &have) })
+	if err != nil || have == mapping {
+		return err
+	}
+	for last := int64(0); ; {
+		step, err := d.waitingAfter(ctx, last)
+		if err != nil {
+			return fmt.Errorf("read events that wait: %w", err)
+		}
+		if len(step) == 0 {
+			break
+		}
+		last = step[len(step)-1].id
+		answers := make([]OwnRefusal, len(step))
+		for i, w := range step {
+			answers[i] = refusal(w)
+		}
+		err = d.update(ctx, func(t *tx) error {
+			for i, w := range step {
+				_, err := t.exec(`UPDATE deliveries SET own_refusal = ?1, unsure = ?2 WHERE id = ?3 AND (own_refusal IS NOT ?1 OR unsure <> ?2)`, null(answers[i].Reason), answers[i].Unsure, w.id)
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return d.update(ctx, func(t *tx) error {
+		_, err := t.exec(`UPDATE store SET refusals_of = ?`, mapping)
+		return err
+	})
+}
+
+func (d *DB) waitingAfter(ctx context.Context, id int64) (step []Waiting, err error) {
+	return step, d.view(ctx, func(v *view) error {
+		return v.each(`SELECT id, event, event_at, payload FROM deliveries WHERE id > ? AND status > 0 AND payload IS NOT NULL ORDER BY id LIMIT ?`, []any{id, refusalStep}, func(rows *sql.Rows) error {
+			var w Waiting
+			var at int64
+			err := rows.Scan(&w.id, &w.Event, &at, &w.Payload)
+			w.At = time.Unix(0, at)
+			step = append(step, w)
+			return err
+		})
+	})
+}
