@@ -51,7 +51,7 @@ func (l loader) check() {
 // checkGuard warns of first syncs that nothing could hold.
 func (l loader) checkGuard() {
 	g := l.config.Guard
-	if g.FirstSync == "hold" && !g.MaxJoins.On && !g.Conversions.On {
+	if g.FirstSync == "hold" && g.MaxJoins == nil && g.Conversions == nil {
 		l.warn("guard.firstSync", "holds nothing by itself", "set guard.maxJoins or guard.conversions, too")
 	}
 }
@@ -140,9 +140,9 @@ func (l loader) checkHost(key, text string) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
-		l.problem(key, "no http address", "such as "+defaultAPIURL)
+		l.problem(key, "no http address", "such as https://api.impact.com")
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		l.problem(key, "must be a plain address, without user, query or fragment", "such as "+defaultAPIURL)
+		l.problem(key, "must be a plain address, without user, query or fragment", "such as https://api.impact.com")
 	case u.Scheme == "http" && !loopback(u.Hostname()):
 		l.problem(key, "must be https", "http is for loopback addresses only, such as the sandbox's")
 	}

@@ -30,16 +30,16 @@ func suggest(unknown string, known []string) (hint string, near bool) {
 
 // homeOf finds the section below t that has the key, or "".
 func homeOf(key string, t reflect.Type, path string) string {
-	for f := range t.Fields() {
+	for _, f := range fieldsOf(t) {
 		name := f.Tag.Get("yaml")
 		if name == key && path != "" {
 			return path
 		}
 		inner := f.Type
-		if inner.Kind() == reflect.Slice {
+		if inner.Kind() == reflect.Slice || inner.Kind() == reflect.Pointer {
 			inner = inner.Elem()
 		}
-		if inner.Kind() != reflect.Struct || inner == timeType || name == "-" {
+		if inner.Kind() != reflect.Struct || inner == timeType {
 			continue
 		}
 		if home := homeOf(key, inner, strings.TrimPrefix(path+"."+name, ".")); home != "" {
