@@ -193,7 +193,9 @@ func (l loader) fill(path string, v, like reflect.Value) {
 		case other.IsValid():
 			field.Set(other)
 		case f.Tag.Get("default") != "":
-			_ = assign(field, f.Tag.Get("default")) // a test fills them all
+			if err := scalarOf(field.Type()).parse(field, f.Tag.Get("default")); err != nil {
+				panic(fmt.Sprintf("the default of %s: %v", key, err))
+			}
 		}
 	}
 }
