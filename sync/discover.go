@@ -47,7 +47,7 @@ func (p *pass) discover(ctx context.Context) ([]inputs, error) {
 		if errors.As(err, &mine) {
 			return nil, mine.err
 		}
-		// To adopt what nothing tells of would be to believe it unread.
+		// Without any input there is nothing that could be adopted.
 		if errors.Is(err, source.ErrEmpty) && p.options.Adopt == "" {
 			p.stale(f.Name(), err.Error())
 			p.Log.Warn("a source holds nothing", "source", f.Name(), "why", err)
@@ -143,9 +143,9 @@ func (p *pass) stale(name, why string) {
 	}
 }
 
-// unusable notes an object that cannot be used, and tells whether it was noted
-// before as it is now: then its rows in rejected_input are not repeated. The
-// source counts as stale as long as the object lies there.
+// unusable notes an object that cannot be used. It reports whether the same was
+// noted before: then the rows in rejected_input are not repeated. The source is
+// stale as long as the object is there.
 func (p *pass) unusable(ctx context.Context, name string, obj source.Object, reason string) (again bool, err error) {
 	p.stale(name, fmt.Sprintf("%s cannot be used: %s", segment.Redact(obj.Name), reason))
 	p.Log.Warn("an object cannot be used", "source", name, "object", segment.Redact(obj.Name), "why", reason)

@@ -29,8 +29,8 @@ func guards(c *config.Config) state.Guards {
 	return limits
 }
 
-// ruleTable has the rules of the keys that the configuration tells. What only a
-// file's name tells goes by pattern, until the files are listed.
+// ruleTable returns the rules of the keys that the configuration names. Where only
+// a file's name tells the key, a pattern stands for it until the files are listed.
 func ruleTable(c *config.Config) rules.Table {
 	t := rules.Table{General: traitGuard(c.Guard.Guard), Guards: map[string]rules.Guard{}, Keys: map[string]rules.Rule{}}
 	for _, k := range c.Guard.Keys {

@@ -14,8 +14,8 @@ const (
 	mostOverrun = 2 * time.Minute
 )
 
-// Pulse tells whether a run goes on. The zero value is one without a run. It is
-// safe for concurrent use, and nil takes everything and tells nothing.
+// Pulse watches whether a run makes progress. The zero value has no run. It is safe
+// for concurrent use, and a nil Pulse does nothing.
 type Pulse struct {
 	mu       sync.Mutex
 	running  bool
@@ -59,7 +59,7 @@ func (p *Pulse) End() {
 	p.running = false
 }
 
-// Check gives an error while a run hangs: it has shown no sign of life for longer
+// Check returns an error while a run hangs: it has shown no sign of life for longer
 // than anything that it does can take.
 func (p *Pulse) Check() error {
 	p.mu.Lock()

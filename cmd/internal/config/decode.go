@@ -226,8 +226,8 @@ func (d *decoder) list(p place, v reflect.Value) {
 	}
 }
 
-// pairs gives the keys and values of a mapping; it notes what is none and keys
-// that come twice.
+// pairs returns the keys and values of a mapping. It notes nodes of another kind
+// and duplicate keys.
 func (d *decoder) pairs(p place) func(yield func(string, *ast.MappingValueNode) bool) {
 	var values []*ast.MappingValueNode
 	switch n := p.node.(type) {

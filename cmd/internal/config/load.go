@@ -27,7 +27,7 @@ func Load(path string, getenv Lookup) (*Config, error) {
 	return read(data, path, folder, getenv)
 }
 
-// open gives the file's text and its folder.
+// open returns the file's text and its folder.
 func open(path string) (data []byte, folder string, err error) {
 	if data, err = readSome(path); err != nil {
 		return nil, "", fmt.Errorf("read the configuration: %w (name another file with --config)", err)
@@ -63,7 +63,7 @@ func read(data []byte, file, folder string, getenv Lookup) (*Config, error) {
 	return c, nil
 }
 
-// decode gives what the file says and what is wrong with it, in the file's
+// decode returns what the file says and what is wrong with it, in the file's
 // order; nil for a file that is not YAML.
 func decode(data []byte, file, folder string, getenv Lookup) (*Config, Problems) {
 	c := &Config{}
@@ -168,8 +168,8 @@ func (l loader) defaults() {
 	}
 }
 
-// fill gives the fields of v that the file does not set the values of like, or
-// where there is no like those of their tag default.
+// fill sets the fields of v that the file does not set: to the fields of like or,
+// where there is no like, to what their tag default says.
 func (l loader) fill(path string, v, like reflect.Value) {
 	for _, f := range fieldsOf(v.Type()) {
 		key, field, other := join(path, f.Tag.Get("yaml")), v.FieldByIndex(f.Index), reflect.Value{}

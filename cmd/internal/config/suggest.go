@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// suggest says what may be meant by an unknown key: a known one that is spelt
-// much like it, or the same key in the place where it belongs. Near tells
-// whether it found one.
+// suggest returns a hint at what an unknown key may mean: a known key with a
+// similar spelling, or the section where this key belongs. Near reports whether
+// there is one.
 func suggest(unknown string, known []string) (hint string, near bool) {
 	best, distance := "", len(unknown)/3+1
 	for _, k := range known {

@@ -100,7 +100,7 @@ func folders(list []*found) []string {
 	return slices.Compact(all)
 }
 
-// newestIn gives the newest manifest of a folder: older ones are of older exports.
+// newestIn returns the newest manifest of a folder: older ones are of older exports.
 func newestIn(folder string, manifests []manifest) (newest *manifest) {
 	for i := range manifests {
 		m := &manifests[i]

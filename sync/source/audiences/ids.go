@@ -41,7 +41,7 @@ func (p *ids) add(kind, id string) {
 	}
 }
 
-// jsonError gives the likeliest cause of JSON that cannot be read: the samples
+// jsonError returns the likeliest cause of JSON that cannot be read: the samples
 // on Segment's own pages have typographic quotes
 // (https://segment.com/docs/engage/audiences/).
 func jsonError(text []byte, otherwise error) error {

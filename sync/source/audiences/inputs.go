@@ -112,7 +112,7 @@ func (s *Source) inputs(ctx context.Context, reject func(obj source.Object, line
 	return inputs, nil
 }
 
-// notFound gives the configured lists without an object. One that is there and
+// notFound returns the configured lists without an object. One that is there and
 // cannot be used is not missing.
 func (s *Source) notFound(all []found) []source.Input {
 	present := map[string]bool{}

@@ -24,7 +24,7 @@ const (
 	formatParquet
 )
 
-// layout is what an object's start tells.
+// layout is what the start of an object says about it.
 type layout struct {
 	format format
 	shape  source.Shape
@@ -74,7 +74,8 @@ func (s *Source) look(r *bucket.Reader, a Audience) (c content, l layout, err er
 	return c, l, err
 }
 
-// layoutOf tells what a text is from its start; whole says that this is all of it.
+// layoutOf finds out what a text is from its start, of which whole says that it is
+// everything.
 func (s *Source) layoutOf(start []byte, whole bool, a Audience) (l layout, err error) {
 	text := table.Trim(start)
 	switch err := table.Foreign(start); {
@@ -95,7 +96,7 @@ func (s *Source) layoutOf(start []byte, whole bool, a Audience) (l layout, err e
 	return columnLayout(header, a)
 }
 
-// columnLayout tells what a table is by the names of its columns.
+// columnLayout finds out what a table is from the names of its columns.
 func columnLayout(header table.Header, a Audience) (layout, error) {
 	l, _ := columns(header.Names, a.Columns)
 	l.header = header

@@ -13,8 +13,8 @@ import (
 	"github.com/impactsync/impactsync/sync/source/table"
 )
 
-// parquetLayout tells what a Parquet file is by the names of its columns, as of
-// a CSV. A column value of true and false is a membership, as it is in JSON.
+// parquetLayout finds out what a Parquet file is from the names of its columns, as
+// for a CSV. A column value of true and false is a membership, as it is in JSON.
 func parquetLayout(p *table.Parquet, a Audience) (layout, error) {
 	l, err := columnLayout(table.Header{Names: p.Names}, a)
 	if err != nil {

@@ -35,7 +35,7 @@ type row struct {
 	broken     error // it cannot be told from its neighbours
 	skipped    string
 	rejected   string
-	unreadable bool // rejected, and it does not even tell whom it is about
+	unreadable bool // rejected, and not even the person is known
 	message    *segment.Message
 
 	ids

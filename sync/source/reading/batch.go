@@ -11,9 +11,9 @@ import (
 const (
 	batchBytes = 4 << 20
 
-	// So many bad records at an object's start, and no good one, are told of at
-	// once, the others when a good one follows: what is something else shall not
-	// fill the list of rejected lines.
+	// At an object's start, before any good record, only so many bad ones are
+	// reported at once. The others follow with the first good one: an object of
+	// another kind must not fill the list of rejected lines.
 	junkAtStart = 100
 	junkInRow   = 10_000
 )

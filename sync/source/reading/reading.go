@@ -1,5 +1,5 @@
-// Package reading reads the objects of an input into batches. It resumes where
-// an earlier reading ended, gives up objects that are something else, and tells
+// Package reading reads the objects of an input into batches. It resumes where an
+// earlier reading ended, stops at objects of another kind, and distinguishes
 // damage from change.
 package reading
 
@@ -184,7 +184,7 @@ func (b *Batch) readAll(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 		if len(b.records) < b.reader.Records && len(b.withheld) > 0 {
-			continue // the batch is not over before they are told of
+			continue // the batch must not end before them
 		}
 		if err := b.flush(false); err != nil {
 			return err
