@@ -93,7 +93,7 @@ func (w *wiring) open(ctx context.Context, s config.Source) (impactsync.Feed, er
 		patterns[a.Pattern] = audiences.Audience{Name: a.Name, Key: a.Key, List: a.List, Value: a.Value, Parts: a.Parts, OnMissing: a.OnMissing, Columns: audiences.Columns(a.Columns), Rule: &said}
 	}
 	src, err := audiences.New(ctx, audiences.Config{Name: s.Name, URL: s.URL, Audiences: patterns, MaxLine: s.MaxLineBytes, FollowLinks: s.FollowLinks, Placeholders: placeholders(w.config)})
-	feed.Source = src
+	feed.Source, feed.Lists = src, true
 	return feed, err
 }
 

@@ -52,7 +52,7 @@ type Position struct {
 type Input struct {
 	Source  string
 	Shape   Shape
-	Objects []Object // one; several only for a list in parts
+	Objects []Object // one; several for a list in parts, none for a configured list without a file
 
 	// The rest is for lists, and for changes whose rows do not name their trait.
 	Key       string // trait key

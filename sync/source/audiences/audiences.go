@@ -54,14 +54,12 @@ type Audience struct {
 	Rule      *rules.Rule // of the trait, see [source.Input]
 }
 
-// Source reads lists and changes. It is safe for concurrent use, but for
-// Missing, which is about the last Inputs.
+// Source reads lists and changes. It is safe for concurrent use.
 type Source struct {
 	cfg      Config
 	bucket   *bucket.Bucket
 	patterns []string // most telling first
 	decoder  segment.Decoder
-	missing  []source.Input
 	most     int // files
 }
 
@@ -209,11 +207,6 @@ func (s *Source) Name() string { return s.cfg.Name }
 
 // Close implements [source.Source].
 func (s *Source) Close() error { return s.bucket.Close() }
-
-// Missing returns, as inputs without objects, the lists of the configuration for
-// which the last Inputs found no object. A pattern with * is known by its name
-// or key only.
-func (s *Source) Missing() []source.Input { return s.missing }
 
 // packed are the endings without which a pattern matches, too.
 var packed = []string{".gz", ".zst", ".bz2", ".zip"}

@@ -37,7 +37,9 @@ type found struct {
 // several files that are one key's full list the newest is given (with Parts:
 // all, as one input, or none if one of them cannot be used); every file of
 // changes is an input. Two names for one key are a [KeyClashError], and a
-// bucket without any object is [source.ErrEmpty].
+// bucket without any object is [source.ErrEmpty]. A configured list without a
+// file is an input without objects, at the end; a pattern with * is known by its
+// name or key only.
 // Nor are more than [MostFiles] taken: that is [source.ErrConfig].
 func (s *Source) Inputs(ctx context.Context, reject func(obj source.Object, line int64, reason string)) iter.Seq2[source.Input, error] {
 	return func(yield func(source.Input, error) bool) {
@@ -61,7 +63,6 @@ func (s *Source) inputs(ctx context.Context, reject func(obj source.Object, line
 	var all []found
 	var manifests []manifest
 	versions := map[string]int{}
-	s.missing = nil
 	for o, err := range s.bucket.List(ctx) {
 		if err != nil {
 			return nil, fmt.Errorf("source %q: %w", s.cfg.Name, err)
@@ -82,7 +83,6 @@ func (s *Source) inputs(ctx context.Context, reject func(obj source.Object, line
 		pattern, a := s.lookup(o.Name)
 		all = append(all, found{Object: o, pattern: pattern, audience: a})
 	}
-	s.missing = s.notFound(all)
 	if len(all) == 0 {
 		return nil, fmt.Errorf("source %q: %s: %w", s.cfg.Name, s.bucket.URL(), source.ErrEmpty)
 	}
@@ -109,7 +109,7 @@ func (s *Source) inputs(ctx context.Context, reject func(obj source.Object, line
 			reject(f.Object, 0, f.unusable.Error())
 		}
 	}
-	return inputs, nil
+	return append(inputs, s.notFound(all)...), nil
 }
 
 // notFound returns the configured lists without an object. One that is there and
