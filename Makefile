@@ -23,8 +23,8 @@ demo: build ## two syncs of the sample shop against the sandbox, in ./demo
 
 sample: ## make the bundled sample data anew
 	rm -rf examples/shop/step1 examples/shop/step2
-	go run ./cmd/shopgen --out examples/shop/step1 --step 1
-	go run ./cmd/shopgen --out examples/shop/step2 --step 2
+	cd cmd/bench && go run ./shopgen --out ../../examples/shop/step1 --step 1
+	cd cmd/bench && go run ./shopgen --out ../../examples/shop/step2 --step 2
 
 test: ## all tests of the program
 	go test -timeout 15m ./...
@@ -57,7 +57,7 @@ clean: ## remove what was built, and the demo
 	rm -rf bin demo dist
 
 bench: build bench-peers ## time the program against its peers, side by side (BENCH="-only diff" for one row)
-	PATH="$(CURDIR)/bin/tools:$$PATH" go run ./cmd/bench -bin bin/impactsync $(BENCH)
+	cd cmd/bench && PATH="$(CURDIR)/bin/tools:$$PATH" go run . -bin $(CURDIR)/bin/impactsync $(BENCH)
 
 # What cannot be had is left out, by name.
 bench-peers:

@@ -58,35 +58,14 @@ func join(groups ...[]Parameter) []Parameter {
 	return all
 }
 
-// byName indexes the catalogue; families stand under their bare name. A map
-// would hash the whole of each name of each request, which costs more than all
-// else in looking it up.
-var byName = func() (index [256][]*Parameter) {
+// byName indexes the catalogue; families stand under their bare name.
+var byName = func() map[string]*Parameter {
+	index := make(map[string]*Parameter, len(catalogue))
 	for i := range catalogue {
-		slot := nameSlot(catalogue[i].Name)
-		index[slot] = append(index[slot], &catalogue[i])
+		index[catalogue[i].Name] = &catalogue[i]
 	}
 	return index
 }()
-
-// nameSlot spreads the catalogue's names over byName; no slot has many.
-func nameSlot(name string) uint8 {
-	n := len(name)
-	return uint8(n) + 3*name[0] + 5*name[n/2] + 7*name[n-1]
-}
-
-// named finds a parameter, or a family by its bare name; nil if there is none.
-func named(name string) *Parameter {
-	if name == "" {
-		return nil
-	}
-	for _, p := range byName[nameSlot(name)] {
-		if p.Name == name {
-			return p
-		}
-	}
-	return nil
-}
 
 // seenElsewhere are parameters that other clients and impact.com's own shop
 // pixel send though no document lists them. They are reserved, not documented.

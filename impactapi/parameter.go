@@ -120,7 +120,7 @@ func Lookup(endpoint Endpoint, name string) (Parameter, bool) {
 // Family finds a numbered family by its bare name: "ItemSku", "Text". Segment's
 // custom product mapping names parameters so.
 func Family(name string) (Parameter, bool) {
-	p := named(name)
+	p := byName[name]
 	if p == nil || !p.Indexed() {
 		return Parameter{}, false
 	}
@@ -129,7 +129,7 @@ func Family(name string) (Parameter, bool) {
 
 // find is Lookup without the copy; item is the item's number, 0 for none.
 func find(endpoint Endpoint, name string) (p *Parameter, item int) {
-	if p = named(name); p != nil {
+	if p = byName[name]; p != nil {
 		if p.Indexed() || p.Endpoint&endpoint == 0 {
 			return nil, 0
 		}
@@ -149,13 +149,13 @@ func findNumbered(name string) (*Parameter, int) {
 	base, last := cutNumber(name)
 	if slotted, ok := strings.CutSuffix(base, "_"); ok {
 		base, item := cutNumber(slotted)
-		p := named(base)
+		p := byName[base]
 		if p == nil || !p.Item || last < 1 || last > p.Slots || item < 1 {
 			return nil, 0
 		}
 		return p, item
 	}
-	p := named(base)
+	p := byName[base]
 	switch {
 	case p == nil || last < 1:
 		return nil, 0

@@ -15,11 +15,11 @@ func TestCatalogue(t *testing.T) {
 		require.True(t, strings.HasPrefix(p.Source, "https://"), p.Name)
 		require.False(t, seen[p.Name], "%s is there twice", p.Name)
 		seen[p.Name] = true
-		require.Equal(t, p, *named(p.Name))
+		require.Equal(t, p, *byName[p.Name])
 		if p.AliasOf != "" {
-			require.NotNil(t, named(p.AliasOf), p.Name)
-			require.Equal(t, named(p.AliasOf).Type, p.Type, p.Name)
-			require.Equal(t, named(p.AliasOf).role, p.role, p.Name)
+			require.NotNil(t, byName[p.AliasOf], p.Name)
+			require.Equal(t, byName[p.AliasOf].Type, p.Type, p.Name)
+			require.Equal(t, byName[p.AliasOf].role, p.role, p.Name)
 		}
 		require.True(t, Reserved(p.Name) || p.Indexed(), p.Name)
 	}

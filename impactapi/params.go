@@ -36,16 +36,15 @@ func (p *Params) Add(name, value string) {
 }
 
 // AppendForm appends the list to dst as application/x-www-form-urlencoded
-// text and returns the longer slice. It allocates only when dst is too small.
-// Each byte outside A-Z a-z 0-9 - . _ ~ is escaped exactly once, a space as +.
+// text and returns the longer slice. Each byte outside A-Z a-z 0-9 - . _ ~ is escaped exactly once, a space as +.
 func (p Params) AppendForm(dst []byte) []byte {
 	for i := range p {
 		if i > 0 {
 			dst = append(dst, '&')
 		}
-		dst = appendEscaped(dst, p[i].Name)
+		dst = append(dst, url.QueryEscape(p[i].Name)...)
 		dst = append(dst, '=')
-		dst = appendEscaped(dst, p[i].Value)
+		dst = append(dst, url.QueryEscape(p[i].Value)...)
 	}
 	return dst
 }
@@ -88,35 +87,6 @@ func ParseForm(form string) (Params, error) {
 		p = append(p, Param{Name: name, Value: value})
 	}
 	return p, nil
-}
-
-const upperHex = "0123456789ABCDEF"
-
-// unreserved marks the bytes that stand for themselves in a form (RFC 3986 §2.3).
-var unreserved = func() (table [256]bool) {
-	for c := range table {
-		b := byte(c)
-		table[c] = isLetter(b) || isDigit(b) || strings.IndexByte("-._~", b) >= 0
-	}
-	return table
-}()
-
-func appendEscaped(dst []byte, s string) []byte {
-	start := 0
-	for i := range len(s) {
-		c := s[i]
-		if unreserved[c] {
-			continue
-		}
-		dst = append(dst, s[start:i]...)
-		start = i + 1
-		if c == ' ' {
-			dst = append(dst, '+')
-			continue
-		}
-		dst = append(dst, '%', upperHex[c>>4], upperHex[c&15])
-	}
-	return append(dst, s[start:]...)
 }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }

@@ -159,6 +159,7 @@ func TestContainsEmail(t *testing.T) {
 		"user\uff20example.com", "user\ufe6bexample\uff0ecom", "User@example\u3002com", "user%EF%BC%A0example%2Ecom", "user%40example%252Ecom",
 		"user&#64;example.com", "user&#x40;example.com", "user&commat;example.com", "user&amp;#64;example&period;com",
 		"x@localhost", "x%2540localhost", "x@[192.0.2.1]", "x@[IPv6:2001:db8::1]",
+		"x@LocalHost", "x@localhost_8080", "x@a.\u00e9", "\xff@b.com", "%40x@b.com", `x"a b"@example.com`, "a.@mail.example.com.1",
 	} {
 		require.True(t, ContainsEmail(s), s)
 		for _, text := range []string{s, "write to " + s + " now"} {

@@ -3,216 +3,138 @@ package state
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"time"
-
-	"github.com/mattn/go-sqlite3"
 )
 
-// Backup copies the state to a new file, online: a run may go on writing. The
-// copy has mode 0600 and is complete in itself. An existing file is not
-// overwritten.
-func (d *DB) Backup(ctx context.Context, to string) error {
-	f, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
-	if err != nil {
-		return fmt.Errorf("back up the state: %w", err)
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := d.copyTo(ctx, to); err != nil {
-		return errors.Join(fmt.Errorf("back up the state to %s: %w", to, classify(to, err)), os.Remove(to))
-	}
-	return nil
-}
-
-// copyTo uses SQLite's backup interface in one step, so that the copy is one
-// snapshot.
-func (d *DB) copyTo(ctx context.Context, to string) (err error) {
-	dest, err := sql.Open("sqlite3", to)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, dest.Close()) }()
-	dc, err := dest.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, dc.Close()) }()
-	sc, err := d.readers.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, sc.Close()) }()
-	return dc.Raw(func(dst any) error {
-		return sc.Raw(func(src any) error {
-			b, err := dst.(*sqlite3.SQLiteConn).Backup("main", src.(*sqlite3.SQLiteConn), "main") //nolint:forcetypeassert // our own driver
+// Check looks for damage: SQLite's own integrity check, foreign keys, rows
+// whose status contradicts their values, and counters that do not add up. It
+// gives what it found, nothing if all is well. It reads the whole file.
+func (d *DB) Check(ctx context.Context) (problems []string, err error) {
+	err = d.view(ctx, func(v *view) error {
+		for _, c := range checks {
+			err := v.each(c.query, nil, func(rows *sql.Rows) error {
+				var found string
+				if err := rows.Scan(&found); err != nil {
+					return err
+				}
+				if found != "ok" {
+					problems = append(problems, c.what+": "+found)
+				}
+				return nil
+			})
 			if err != nil {
-				return err
+				return fmt.Errorf("check %s: %w", c.what, err)
 			}
-			_, err = b.Step(-1)
-			return errors.Join(err, b.Finish())
-		})
+		}
+		return nil
 	})
+	return problems, err
 }
 
-// Restored tells what a restore did.
-type Restored struct {
-	Old    string // where the state that was there is kept; "" if there was none
-	Doubts int64  // values that the next run says again
+var checks = []struct{ what, query string }{
+	{"integrity", `PRAGMA integrity_check(10)`},
+	{"foreign keys", `SELECT "table" || coalesce(' row ' || rowid, '') FROM pragma_foreign_key_check LIMIT 10`},
+	{"trait values without a person", `SELECT 'trait ' || v.trait_id || ' profile ' || v.profile_id FROM trait_values v
+		LEFT JOIN profiles p ON p.id = v.profile_id WHERE p.id IS NULL LIMIT 10`},
+	{"settled trait values that are due", `SELECT t.key || ' profile ' || v.profile_id FROM trait_values v JOIN traits t ON t.id = v.trait_id
+		WHERE v.status = 0 AND (v.wanted IS NOT NULL OR t.class = 'audience') AND (v.doubt = 1
+			OR (t.class = 'audience' AND v.wanted IS 1 AND v.delivered IS NOT 1)
+			OR (t.class = 'audience' AND v.wanted IS NOT 1 AND v.delivered IS 1)
+			OR (t.class = 'computed' AND v.wanted IS NOT v.delivered)) LIMIT 10`},
+	{"trait values that contradict their status", `SELECT t.key || ' profile ' || v.profile_id || ' is ' || s.name FROM trait_values v JOIN traits t ON t.id = v.trait_id JOIN (` + statusRows + `) s ON s.status = v.status
+		LEFT JOIN trait_faults f ON f.trait_id = v.trait_id AND f.profile_id = v.profile_id
+		WHERE v.status > 0 AND (v.is_exit <> (t.class = 'audience' AND v.wanted IS NOT 1)
+			OR v.doubt = 0 AND (v.wanted IS v.delivered OR t.class = 'audience' AND v.wanted IS NOT 1 AND v.delivered IS NOT 1)
+			OR t.class = 'computed' AND v.wanted IS NULL
+			OR v.status = 2 AND (v.attempt IS NULL OR v.doubt = 0 OR v.sent IS NULL)
+			OR v.status = 5 AND v.doubt = 0
+			OR v.status IN (3, 5) AND (f.next_attempt_at IS NULL OR f.class IS NOT NULL)
+			OR v.status NOT IN (3, 5) AND f.next_attempt_at IS NOT NULL
+			OR v.status = 4 AND (f.profile_id IS NULL OR f.class IN (` + guardClasses + `))
+			OR v.status = 6 AND f.profile_id IS NOT NULL AND coalesce(f.class, '') NOT IN (` + guardClasses + `)) LIMIT 10`},
+	{"faults of trait values that have none", `SELECT 'trait ' || f.trait_id || ' profile ' || f.profile_id` + strayFaults + ` LIMIT 10`},
+	{"events that contradict their status", `SELECT d.kind || ' ' || d.id || ' is ' || s.name FROM deliveries d JOIN (` + statusRows + `) s ON s.status = d.status
+		WHERE (d.status > 0) <> (d.payload IS NOT NULL)
+			OR d.status = 2 AND (d.attempt IS NULL OR d.doubt = 0)
+			OR d.status = 5 AND d.doubt = 0
+			OR d.status IN (3, 5) AND d.next_attempt_at IS NULL
+			OR d.status = 4 AND d.refused_at IS NULL
+			OR d.status = 6 AND d.class NOT IN ('conversions', 'suppressions') LIMIT 10`},
+	{"people absorbed into nobody", `SELECT 'profile ' || a.id FROM profiles a LEFT JOIN profiles u ON u.id = a.absorbed_into WHERE a.absorbed_into IS NOT NULL AND u.id IS NULL LIMIT 10`},
+	{"values of absorbed people", `SELECT 'trait ' || v.trait_id || ' profile ' || v.profile_id FROM trait_values v JOIN profiles p ON p.id = v.profile_id WHERE p.absorbed_into IS NOT NULL LIMIT 10`},
+	{"counters of traits", `SELECT coalesce(t.key, 'trait ' || d.scope) || ' ' || d.name || ': counted ' || d.counted || ', is ' || d.real FROM (
+			SELECT scope, name, sum(counted) AS counted, sum(real) AS real FROM (
+				SELECT scope, name, value AS counted, 0 AS real FROM counters WHERE scope > 0
+				UNION ALL SELECT v.trait_id, s.name, 0, v.n FROM (SELECT trait_id, status, count(*) AS n FROM trait_values GROUP BY 1, 2) v JOIN (` + statusRows + `) s ON s.status = v.status
+				UNION ALL SELECT v.trait_id, 'wanted', 0, count(*) FROM trait_values v JOIN traits t ON t.id = v.trait_id WHERE v.wanted IS NOT NULL AND (t.class = 'computed' OR v.wanted = 1) GROUP BY 1
+				UNION ALL SELECT v.trait_id, 'delivered', 0, count(*) FROM trait_values v JOIN traits t ON t.id = v.trait_id WHERE v.delivered IS NOT NULL AND (t.class = 'computed' OR v.delivered = 1) GROUP BY 1
+				UNION ALL SELECT v.trait_id, 'told', 0, count(*) FROM trait_values v JOIN traits t ON t.id = v.trait_id WHERE v.doubt = 1 AND v.sent IS NOT 0 OR v.delivered IS NOT NULL AND (t.class = 'computed' OR v.delivered = 1) GROUP BY 1
+			) GROUP BY 1, 2 HAVING sum(counted) <> sum(real)
+		) d LEFT JOIN traits t ON t.id = d.scope LIMIT 10`},
+	{"what the guard holds", `SELECT f.class || ' of trait ' || f.trait_id || ' profile ' || f.profile_id FROM trait_faults f
+		LEFT JOIN trait_values v ON v.trait_id = f.trait_id AND v.profile_id = f.profile_id
+		WHERE f.class IN (` + guardClasses + `) AND (v.status IS NOT 6 OR f.class = 'exits' AND v.is_exit = 0 OR f.class = 'joins' AND v.is_exit = 1) LIMIT 10`},
+	{"counters of events", `SELECT CASE scope WHEN 0 THEN 'page loads ' WHEN -1 THEN 'conversions ' ELSE scope || ' ' END || name || ': counted ' || sum(counted) || ', is ' || sum(real) FROM (
+			SELECT scope, name, value AS counted, 0 AS real FROM counters WHERE scope <= 0
+			UNION ALL SELECT CASE d.kind WHEN 'conversion' THEN -1 ELSE 0 END, s.name, 0, d.n FROM (SELECT kind, status, count(*) AS n FROM deliveries WHERE status > 0 GROUP BY 1, 2) d
+				JOIN (` + statusRows + `) s ON s.status = d.status
+		) WHERE name <> 'settled' GROUP BY scope, name HAVING sum(counted) <> sum(real) LIMIT 10`}, // what was delivered long ago is forgotten
+	{"keys in both tables", `SELECT hex(key) FROM recent_event_keys JOIN event_keys USING (key) LIMIT 10`},
 }
 
-// restoring ends the name of a file that a restore has not put in place yet.
-const restoring = ".restoring"
+// statusRows are the statuses with their counters' names.
+const statusRows = `SELECT 0 AS status, 'settled' AS name UNION ALL VALUES (1, 'pending'), (2, 'in_flight'), (3, 'retry_later'), (4, 'refused'), (5, 'unknown'), (6, 'held')`
 
-// Restore puts a backup in the place of the state file, after a look at the
-// backup, with doubt on everybody: nobody can say what was told since. The old
-// file is kept beside it. All of it happens or nothing. The caller holds the
-// lock. Neither may be of another destination than b, where that is not nil.
-func Restore(ctx context.Context, path, backup string, b *Binding, now time.Time) (r Restored, err error) {
-	path = resolve(path)
-	temp := path + restoring
-	// Left by a restore that was killed: the lock says that nobody is at it.
-	for _, suffix := range []string{"", "-wal", "-shm"} {
-		if err := os.Remove(temp + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return r, fmt.Errorf("restore %s: %w", backup, err)
-		}
-	}
-	if err := boundElsewhere(ctx, path, b); err != nil {
-		return r, err
-	}
-	if r.Doubts, err = prepareRestore(ctx, temp, backup, b, now); err != nil {
-		return r, fmt.Errorf("restore %s: %w", backup, err)
-	}
-	r.Old = path + now.UTC().Format(".before-restore-20060102T150405.000000000Z")
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		r.Old = ""
-	} else if err := setAside(path, r.Old); err != nil {
-		return Restored{}, errors.Join(fmt.Errorf("restore %s: %w", backup, err), os.Remove(temp))
-	}
-	if err := os.Rename(temp, path); err != nil {
-		return r, fmt.Errorf("restore %s: %w", backup, err)
-	}
-	return r, syncFolder(filepath.Dir(path))
+// guardClasses are the classes of faults by which the guard holds a row.
+const guardClasses = `'exits', 'joins', 'computation', 'suppressions'`
+
+// A row of trait_faults belongs to a trait value that failed, or is held: it
+// stands and goes with that status.
+const (
+	strayFaults = ` FROM trait_faults f LEFT JOIN trait_values v ON v.trait_id = f.trait_id AND v.profile_id = f.profile_id WHERE coalesce(v.status, 0) IN (0, 1)`
+	tornValues  = `v.status IN (3, 4, 5) AND v.status > 0 AND NOT EXISTS (SELECT 1 FROM trait_faults f
+		WHERE f.trait_id = v.trait_id AND f.profile_id = v.profile_id AND (v.status = 4 OR f.next_attempt_at IS NOT NULL))`
+	tornEvents = ` FROM deliveries WHERE status IN (3, 5) AND next_attempt_at IS NULL`
+)
+
+// dropFaults forgets what was the matter with the rows of a trait that are
+// settled or pending by now. What changes many statuses at once ends with it.
+func (t *tx) dropFaults(traitID int64) error {
+	_, err := t.exec(`DELETE FROM trait_faults AS f WHERE f.trait_id = ?
+		AND coalesce((SELECT v.status FROM trait_values v WHERE v.trait_id = f.trait_id AND v.profile_id = f.profile_id), 0) IN (0, 1)`, traitID)
+	return err
 }
 
-// boundElsewhere refuses a state of another destination. One that cannot be read
-// is what restores are for.
-func boundElsewhere(ctx context.Context, path string, b *Binding) error {
-	file, err := sql.Open("sqlite3", fileOnly(path)) // opening its log would move that into the file
-	if err != nil {
+// heal makes due again what waits for a retry that nothing would bring: values
+// and events without the time of it, and refused values without their reason, as
+// earlier versions left them after a resync. Its cost grows with what failed.
+func (d *DB) heal(ctx context.Context) error {
+	var torn bool
+	err := d.view(ctx, func(v *view) error {
+		return v.get(`SELECT EXISTS (SELECT 1 FROM trait_values v WHERE `+tornValues+`) OR EXISTS (SELECT 1`+strayFaults+`) OR EXISTS (SELECT 1`+tornEvents+`)`, nil, &torn)
+	})
+	if err != nil || !torn {
 		return err
 	}
-	defer file.Close()
-	if err := compareBinding(ctx, file, b, path); errors.Is(err, ErrBound) {
-		return err
-	}
-	return nil
-}
-
-// prepareRestore makes a sound copy of the backup that vouches for nothing.
-func prepareRestore(ctx context.Context, temp, backup string, b *Binding, now time.Time) (doubts int64, err error) {
-	old, err := Open(ctx, Options{Path: backup, ReadOnly: true, Older: true, Binding: b})
-	if err != nil {
-		return 0, err
-	}
-	if err := errors.Join(old.Backup(ctx, temp), old.Close()); err != nil {
-		return 0, err
-	}
-	d, err := Open(ctx, Options{Path: temp, Now: func() time.Time { return now }}) // migrates an older one
-	if err != nil {
-		return 0, errors.Join(err, os.Remove(temp))
-	}
-	problems, err := d.Check(ctx)
-	if err == nil && len(problems) > 0 {
-		err = fmt.Errorf("%w: the backup is damaged: %v", ErrUnusable, problems)
-	}
-	if err == nil {
-		doubts, err = d.DoubtAll(ctx)
-	}
-	if err := errors.Join(err, d.Close()); err != nil { // closing moves the log into the file
-		return 0, errors.Join(err, os.Remove(temp))
-	}
-	return doubts, nil
-}
-
-func setAside(path, old string) error {
-	// A write-ahead log belongs to its own file: beside another it would damage it.
-	for _, suffix := range []string{"", "-wal", "-shm"} {
-		err := os.Rename(path+suffix, old+suffix)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	return nil
-}
-
-func syncFolder(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
-}
-
-// DoubtAll sets doubt on every value of everybody that the state knows, told or
-// not: after a restore nobody can say what was told since. Refused and held ones
-// stay so; what becomes of them later is said even if it is a false. The history
-// gets a line, by which later runs doubt what may have been told to people whom
-// the backup does not know. It gives how many rows there are.
-func (d *DB) DoubtAll(ctx context.Context) (n int64, err error) {
-	err = d.update(ctx, func(t *tx) error {
+	return d.update(ctx, func(t *tx) error {
 		if err := t.loadTraits(); err != nil {
 			return err
 		}
-		for _, tr := range d.ordered() {
-			moved, err := t.doubt(tr)
-			if err != nil {
-				return fmt.Errorf("doubt %q: %w", tr.key, err)
-			}
-			n += moved
+		rows, err := t.traitRowsWhere(tornValues)
+		if err != nil {
+			return err
 		}
-		host, _ := os.Hostname()
-		_, err := t.exec(`INSERT INTO runs (kind, started_at, heartbeat_at, ended_at, exit_code, pid, host, version, pending, note) VALUES (?1, ?2, ?2, ?2, 0, ?3, ?4, '', ?5, 'a backup was restored')`,
-			restoreKind, t.now, os.Getpid(), host, n)
-		return err
+		for _, old := range rows {
+			if err := t.put(old, old.moved()); err != nil {
+				return err
+			}
+		}
+		if _, err := t.exec(`DELETE FROM trait_faults WHERE (trait_id, profile_id) IN (SELECT f.trait_id, f.profile_id` + strayFaults + `)`); err != nil {
+			return err
+		}
+		if _, err := t.exec(`UPDATE deliveries SET next_attempt_at = ? WHERE id IN (SELECT id`+tornEvents+`)`, t.now); err != nil {
+			return err
+		}
+		return t.holdSuppressed()
 	})
-	return n, err
-}
-
-// restoreKind is what the history calls a restore.
-const restoreKind = "restore"
-
-func (t *tx) doubt(tr *trait) (int64, error) {
-	// A computed trait without a value has nothing that could be sent.
-	n, err := t.exec(`UPDATE trait_values SET doubt = 1, sent = coalesce(sent, delivered), attempt = NULL,
-		status = CASE WHEN status IN (4, 6) THEN status ELSE 1 END, is_exit = (?2 = 'audience' AND wanted IS NOT 1)
-		WHERE trait_id = ?1 AND (?2 = 'audience' OR wanted IS NOT NULL)`, tr.id, tr.class)
-	if err != nil {
-		return 0, err
-	}
-	return n, errors.Join(t.dropFaults(tr.id), t.recount(tr))
-}
-
-// Compact rewrites the file without its free pages and empties the write-ahead
-// log. It needs as much free disk as the file has. The caller holds the lock.
-func (d *DB) Compact(ctx context.Context) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	// Nothing that was removed may stay in a free page or in the log.
-	if _, err := d.writer.ExecContext(ctx, `VACUUM`); err != nil {
-		return classify(d.path, fmt.Errorf("compact: %w", err))
-	}
-	var busy, pages, moved int64
-	if err := d.writer.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &pages, &moved); err != nil {
-		return classify(d.path, fmt.Errorf("compact: %w", err))
-	}
-	if busy != 0 {
-		return fmt.Errorf("compact: another process reads %s and keeps its log: end that (a shell of sqlite3, a backup), then compact again", d.path)
-	}
-	return nil
 }

@@ -1,7 +1,6 @@
 package state
 
 import (
-	"context"
 	"database/sql"
 	"math"
 	"time"
@@ -77,77 +76,18 @@ type ClaimedValue struct {
 	prior traitRow
 }
 
-// shares of each turn that the lower classes of the tracking host's queue get
-// even when there is more than enough of the first: page loads with a click
-// id, other page loads, exits, joins.
-var shares = [4]float64{0, 0.1, 0.1, 0.1}
-
-// Turn settles the outcomes of earlier claims and claims what is to be sent
-// next, in one transaction, so that a sender pays for one commit and not two.
-// A claim stays until it is settled; what a dead process claimed is recovered
-// by [DB.BeginRun].
-func (d *DB) Turn(ctx context.Context, outcomes []Outcome, want Want) (claims []Claim, err error) {
-	if len(outcomes) == 0 && want.PageLoads <= 0 && want.Conversions <= 0 {
-		return nil, nil
-	}
-	// Outcomes must be kept even when the run is being stopped.
-	err = d.update(context.WithoutCancel(ctx), func(t *tx) error {
-		if err := t.loadTraits(); err != nil {
-			return err
-		}
-		for i := range outcomes {
-			if err := t.settle(&outcomes[i], want); err != nil {
-				return err
-			}
-		}
-		c := &claiming{tx: t, want: want, free: outcomes}
-		if err := c.all(); err != nil {
-			return err
-		}
-		claims = c.claims
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, o := range outcomes {
-		delete(d.open, o.Claim.Profile)
-	}
-	for _, c := range claims {
-		d.open[c.Profile] = true
-		if want.People > 0 {
-			d.people[c.Profile] = true
-		}
-	}
-	return claims, nil
-}
-
 // claiming chooses and marks the next deliveries of one turn.
 type claiming struct {
 	*tx
+	*memory
 	want   Want
-	free   []Outcome // settled just now: their people are not busy any more
-	busy   map[int64]bool
-	people int
+	busy   map[int64]bool // people with an attempt under way
 	claims []Claim
 }
 
 func (c *claiming) all() error {
-	c.busy = make(map[int64]bool, len(c.d.open))
-	for p := range c.d.open {
-		c.busy[p] = true
-	}
-	for i := range c.free {
-		delete(c.busy, c.free[i].Claim.Profile)
-	}
-	c.people = len(c.d.people)
-	if err := c.pageLoads(); err != nil {
+	if err := c.pageLoads(); err != nil || c.want.Trait != "" {
 		return err
-	}
-	if c.want.Trait != "" {
-		return nil
 	}
 	most := len(c.claims) + c.want.Conversions
 	for _, click := range [...]bool{true, false} {
@@ -158,6 +98,11 @@ func (c *claiming) all() error {
 	return nil
 }
 
+// shares of each turn that the lower classes of the tracking host's queue get
+// even when there is more than enough of the first: page loads with a click
+// id, other page loads, exits, joins.
+var shares = [4]float64{0, 0.1, 0.1, 0.1}
+
 // pageLoads serves the four classes of the tracking host: first their minimum
 // shares, then what is left in order.
 func (c *claiming) pageLoads() error {
@@ -165,13 +110,13 @@ func (c *claiming) pageLoads() error {
 		return nil
 	}
 	for class, share := range shares {
-		c.d.credit[class] = min(c.d.credit[class]+share*float64(c.want.PageLoads), float64(c.want.PageLoads))
-		n := min(int(c.d.credit[class]), c.want.PageLoads-len(c.claims))
+		c.credit[class] = min(c.credit[class]+share*float64(c.want.PageLoads), float64(c.want.PageLoads))
+		n := min(int(c.credit[class]), c.want.PageLoads-len(c.claims))
 		before := len(c.claims)
 		if err := c.class(class, n); err != nil {
 			return err
 		}
-		c.d.credit[class] -= float64(len(c.claims) - before)
+		c.credit[class] -= float64(len(c.claims) - before)
 	}
 	for class := range shares {
 		if err := c.class(class, c.want.PageLoads-len(c.claims)); err != nil {
@@ -199,33 +144,14 @@ func (c *claiming) take(profile int64) bool {
 	if c.busy[profile] {
 		return false
 	}
-	if c.want.People > 0 && !c.d.people[profile] {
-		if c.people >= c.want.People {
+	if c.want.People > 0 && !c.people[profile] {
+		if len(c.people) >= c.want.People {
 			return false
 		}
-		c.people++
+		c.people[profile] = true
 	}
 	c.busy[profile] = true
 	return true
-}
-
-const selectDue = `SELECT d.id, d.status, d.kind, d.profile_id, d.event, d.event_at, coalesce(d.payload, ''), d.attempts, d.doubt, d.has_click,
-	coalesce(p.click_id, ''), coalesce(p.click_at, 0), coalesce(p.click_sure, 0), CASE d.status WHEN 1 THEN d.event_at ELSE d.next_attempt_at END, ` + waits + `
-	FROM deliveries d LEFT JOIN profiles p ON p.id = d.profile_id `
-
-// A conversion waits until no earlier page load of its person is open, because
-// impact.com attributes it by them.
-const waits = `d.kind = 'conversion' AND d.created_at >= ?4 AND EXISTS (SELECT 1 FROM deliveries o
-	WHERE o.profile_id = d.profile_id AND o.status IN (1, 2, 3, 5) AND o.kind = 'page_load' AND o.event_at <= d.event_at)`
-
-// The first of these goes along deliveries_next, the others along
-// deliveries_due, each from a position on: an OR of both would sort the whole
-// queue. SQLite uses a partial index only where its condition stands in the query
-// word for word, hence the "status > 0".
-var dueEvents = [...]string{
-	selectDue + `WHERE d.status IN (3, 5) AND d.next_attempt_at <= ?3 AND d.kind = ?1 AND d.has_click = ?2 AND (d.next_attempt_at, d.id) > (?5, ?6) ORDER BY d.next_attempt_at, d.id`,
-	selectDue + `WHERE d.kind = ?1 AND d.status = 1 AND d.status > 0 AND d.has_click = ?2 AND ?3 > 0 AND (d.event_at, d.id) > (?5, ?6) ORDER BY d.event_at, d.id`,
-	selectDue + `WHERE d.kind = ?1 AND d.status = 1 AND d.status > 0 AND d.has_click = ?2 AND ?3 > 0 AND (d.event_at, d.id) > (?5, ?6) ORDER BY d.event_at DESC, d.id DESC`,
 }
 
 const (
@@ -242,8 +168,8 @@ func (c *claiming) steps(kind Kind, n int, take func(query, most int) (int, erro
 		_, err := take(newest, n)
 		return err
 	}
-	c.d.oddTurn = !c.d.oddTurn
-	half := (n + int(one(c.d.oddTurn))) / 2
+	c.oddTurn = !c.oddTurn
+	half := (n + int(one(c.oddTurn))) / 2
 	first, err := take(untried, half)
 	if err != nil {
 		return err
@@ -267,28 +193,6 @@ type queue struct {
 type position struct{ at, id int64 }
 
 var oldest = position{at: math.MinInt64}
-
-type deliveryRow struct {
-	id       int64
-	status   int
-	kind     Kind
-	profile  int64
-	event    string
-	at       int64
-	payload  string
-	attempts int
-	doubt    bool
-	hasClick bool
-	clickID  string
-	clickAt  int64
-	sure     bool
-	place    int64 // in its queue
-	waits    bool  // for the person's page loads
-}
-
-func (r *deliveryRow) dest() []any {
-	return []any{&r.id, &r.status, &r.kind, &r.profile, &r.event, &r.at, &r.payload, &r.attempts, &r.doubt, &r.hasClick, &r.clickID, &r.clickAt, &r.sure, &r.place, &r.waits}
-}
 
 func (c *claiming) events(kind Kind, click bool, n int) error {
 	return c.steps(kind, n, func(query, most int) (int, error) {
@@ -316,12 +220,12 @@ const mostWaiting = 500
 // dueIn gives so many rows of a queue that may go: from the oldest on, or from
 // where the last turn gave up among those that wait.
 func (c *claiming) dueIn(q queue, most int) (due []deliveryRow, err error) {
-	from, ok := c.d.passed[q]
+	from, ok := c.passed[q]
 	alone := len(c.claims) == 0 && len(c.busy) == 0 // nothing goes on that could end their waiting: look at all
 	if !ok || alone {
 		from = oldest
 	}
-	delete(c.d.passed, q)
+	delete(c.passed, q)
 	scanned, waiting := 0, 0
 	err = c.each(dueEvents[q.query], []any{q.kind, q.click, c.now, c.now - int64(c.want.AttributionWait), from.at, from.id}, func(rows *sql.Rows) error {
 		var r deliveryRow
@@ -330,7 +234,7 @@ func (c *claiming) dueIn(q queue, most int) (due []deliveryRow, err error) {
 		}
 		if r.waits {
 			if waiting++; waiting == mostWaiting && !alone {
-				c.d.passed[q] = position{r.place, r.id}
+				c.passed[q] = position{r.place, r.id}
 				return errEnough
 			}
 			return nil
@@ -372,8 +276,5 @@ func (c *claiming) event(r deliveryRow) error {
 		claim.ClickID, claim.NewClick, claim.Sure = r.clickID, r.clickID != "" && r.clickAt == r.at, r.sure // impact.com wants the event after the click
 	}
 	c.claims = append(c.claims, claim)
-	c.count(scopeOf(r.kind), statusNames[r.status], -1)
-	c.count(scopeOf(r.kind), statusNames[statusInFlight], 1)
-	_, err := c.exec(`UPDATE deliveries SET status = 2, doubt = 1, attempt = ?, attempts = attempts + 1 WHERE id = ?`, c.d.seq, r.id)
-	return err
+	return c.claimEvent(&r, c.d.seq)
 }

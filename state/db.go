@@ -2,44 +2,57 @@ package state
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
-	"github.com/mattn/go-sqlite3"
+	"github.com/impactsync/impactsync/state/internal/sqlite"
 )
 
 // Errors that callers test for. All of them mean that the file cannot be used
 // as it is, and none of them changes it.
 var (
-	// ErrUnusable: not a SQLite file, damaged, or not readable and writable.
-	ErrUnusable = errors.New("the state file cannot be used")
-	// ErrNotWritable: a file that may not be opened for writing, or its folder.
-	ErrNotWritable = fmt.Errorf("%w: it and its folder must be writable", ErrUnusable)
-	// ErrMoved: the file was opened and is not in its place any more.
-	ErrMoved = fmt.Errorf("%w: it was moved, removed or replaced while it was in use, and what was done since stands in the old one alone", ErrUnusable)
-	// ErrNewer: written by a newer version of this program.
+	// ErrUnusable says that the file is not SQLite's, damaged, or not readable
+	// and writable.
+	ErrUnusable = sqlite.ErrUnusable
+	// ErrNotWritable says that the file or its folder may not be written.
+	ErrNotWritable = sqlite.ErrNotWritable
+	// ErrNetwork says that the file lies on a network file system.
+	ErrNetwork = sqlite.ErrNetwork
+	// ErrMoved says that the file is not in its place any more.
+	ErrMoved = sqlite.ErrMoved
+	// ErrLocked says that another process holds the state.
+	ErrLocked = sqlite.ErrLocked
+	// ErrMissing says that there is no state file, and that the caller did not
+	// want a new one.
+	ErrMissing = sqlite.ErrMissing
+	// ErrFull says that the disk is full or the file could not grow. The
+	// transaction was rolled back.
+	ErrFull = sqlite.ErrFull
+	// ErrNewer says that a newer version of this program wrote the file.
 	ErrNewer = errors.New("the state file is newer than this program")
-	// ErrOlder: written by an older version, and opened for reading only. Opening
-	// it for writing brings it forward.
+	// ErrOlder says that an older version wrote the file, which was opened for
+	// reading only. Opening it for writing migrates it.
 	ErrOlder = fmt.Errorf("%w: its schema is older than this program's", ErrUnusable)
-	// ErrBound: made for another destination or shard.
+	// ErrBound says that the file was made for another destination or shard.
 	ErrBound = errors.New("the state file belongs to another destination")
-	// ErrMissing: there is no state file, and the caller did not want a new one.
-	ErrMissing = errors.New("there is no state file")
-	// ErrNotFound: a trait key, person or id that the state does not know.
+	// ErrNotFound says that the state does not know a trait key, person or id.
 	ErrNotFound = errors.New("not found")
-	// ErrFull: the disk is full or the file could not grow. The transaction
-	// was rolled back.
-	ErrFull = errors.New("no room to write the state")
 )
+
+// Lock is the right to change a state, until its process ends.
+type Lock = sqlite.Lock
+
+// Acquire takes the lock beside a state file, or returns [ErrLocked] with who
+// holds it since when. It does not wait.
+func Acquire(path string, now time.Time) (*Lock, error) { return sqlite.Acquire(path, now) }
+
+// CheckFileSystem returns [ErrNetwork] for a state file on a network file system.
+func CheckFileSystem(path string) error { return sqlite.CheckFileSystem(path) }
 
 // Binding names the destination that a state file vouches for.
 type Binding struct {
@@ -62,6 +75,9 @@ type Options struct {
 	// Older lets a reader open an older schema, too. [DB.Backup] is all that it
 	// is good for then.
 	Older bool
+	// Rehearsal lets everything be done that can be done with a state, in one
+	// transaction that [DB.Close] rolls back. Nothing of it lasts.
+	Rehearsal bool
 	// Binding is written into a new file and compared with an old one, before
 	// anything is changed; what is empty in it is not compared. Nil skips the
 	// comparison (for commands that only look).
@@ -72,259 +88,114 @@ type Options struct {
 	HashKey []byte
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-	// Point is for tests that kill the process: it is told "before Turn
-	// commits" and "after Turn committed", and so on for every transaction.
+	// Point is for tests that kill the process: it is told "before a commit" and
+	// "after a commit" of every transaction.
 	Point func(name string)
 }
 
 // DB is an open state file. Its methods are safe for concurrent use; writes
 // wait for each other.
 type DB struct {
-	path    string
-	file    fs.FileInfo // as it was opened
-	pool    *sql.DB
-	writer  *sql.Conn
-	readers *sql.DB
-	now     func() time.Time
-	at      func(point string) // of tests; nil otherwise
+	path  string
+	file  *sqlite.DB
+	now   func() time.Time
+	point func(string) // of tests; nil otherwise
 
-	mu          sync.Mutex // held for a whole write transaction
-	stmts       map[string]*sql.Stmt
-	traits      map[string]*trait // by key; reloaded after a rollback
-	byID        map[int64]*trait
-	used        map[bool]int // traits that count, of lists or not; nil: not counted so far
-	run         int64        // 0 outside a run
-	latest      int64        // what the clock showed at most, in this and earlier runs
-	restored    int64        // when the file was restored; 0: never
-	version     int64        // of the file, as SQLite counts other processes' writes
+	mu sync.Mutex // held for a whole write transaction
+	caches
+
+	run         int64 // 0 outside a run
+	seq         int64 // of the run's last attempt
+	latest      int64 // what the clock showed at most, in this and earlier runs
+	restored    int64 // when the file was restored; 0: never
+	beat        int64 // the last heartbeat of the run
+	version     int64 // of the file, as SQLite counts other processes' writes
+	keyPart     int64 // of the recent keys, which moves next
 	hashKey     []byte
 	barred      atomic.Pointer[barred]
-	profiles    known
-	crowds      map[int64]bool       // profiles whose merging is held; nil: to be read
-	trusted     func(id string) bool // of the run
-	recentKeys  int                  // in recent_event_keys, or unknownKeys
-	keyPart     int64                // of the recent keys, which moves next
-	beat        int64                // the last heartbeat of the run
-	seq         int64                // attempts claimed by this process
-	open        map[int64]bool       // profiles with an attempt in flight
-	people      map[int64]bool       // profiles claimed in this run
-	passed      map[queue]position   // up to where conversions were found to wait
-	credit      [4]float64           // of the classes of the tracking host's queue
-	oddTurn     bool                 // the odd one of a turn is for what was not tried before
-	guards      Guards               // of the run
-	maxEventAge time.Duration        // older events are not sent; 0: all are
+	trusted     func(id string) bool // of the run, as the following
+	guards      Guards
+	maxEventAge time.Duration // older events are not sent; 0: all are
 	feeds       func(source, key string) bool
 }
+
+// caches are what is remembered of the file. A transaction that is rolled back
+// takes them with it.
+type caches struct {
+	traits     map[string]*trait // by key
+	byID       map[int64]*trait
+	used       map[bool]int // traits that count, of lists or not; nil: not counted so far
+	profiles   known
+	crowds     map[int64]bool // profiles whose merging is held; nil: to be read
+	recentKeys int            // in recent_event_keys, or unknownKeys
+}
+
+func (d *DB) forgetCaches() { d.caches = caches{recentKeys: unknownKeys} }
 
 // Open opens or makes a state file, migrates an older schema and checks the
 // binding. It takes no lock: see [Acquire].
 func Open(ctx context.Context, o Options) (*DB, error) {
 	ctx = context.WithoutCancel(ctx) // a signal must not tear the making of a file, nor a migration
-	if err := prepareFile(ctx, o); err != nil {
+	if err := makeFile(ctx, o); err != nil {
 		return nil, err
 	}
-	d := &DB{path: o.Path, now: o.Now, at: o.Point, hashKey: o.HashKey, recentKeys: unknownKeys, stmts: map[string]*sql.Stmt{}, open: map[int64]bool{}, people: map[int64]bool{}, passed: map[queue]position{}}
+	file, err := sqlite.Open(ctx, o.Path, o.mode())
+	if err != nil {
+		return nil, err
+	}
+	d := &DB{path: o.Path, file: file, now: o.Now, point: o.Point, hashKey: o.HashKey}
 	if d.now == nil {
 		d.now = time.Now
 	}
-	var err error
-	if d.file, err = os.Stat(o.Path); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnusable, err)
-	}
-	if err := d.connect(ctx, o.ReadOnly); err != nil {
-		_ = d.Close()
-		return nil, classify(o.Path, err)
-	}
-	if err := d.checkLog(ctx); err != nil {
-		_ = d.Close()
-		return nil, err
-	}
-	if err := d.prepareSchema(ctx, o); err != nil {
-		_ = d.Close()
-		return nil, classify(o.Path, err)
+	d.forgetCaches()
+	if err := d.prepare(ctx, o); err != nil {
+		return nil, errors.Join(sqlite.Classify(o.Path, err), d.Close())
 	}
 	return d, nil
 }
 
-func (d *DB) connect(ctx context.Context, readOnly bool) error {
-	var err error
-	if d.readers, err = sql.Open("sqlite3", dsn(d.path, true)); err != nil {
-		return err
-	}
-	d.readers.SetMaxOpenConns(4)
-	if readOnly {
-		return d.readers.PingContext(ctx)
-	}
-	if d.pool, err = sql.Open("sqlite3", dsn(d.path, false)); err != nil {
-		return err
-	}
-	if d.writer, err = d.pool.Conn(ctx); err != nil {
-		return err
-	}
-	// With SQLite's 4 MiB between checkpoints they cost more than the writes.
-	const between = 64 << 20
-	var page int
-	if err := d.writer.QueryRowContext(ctx, "PRAGMA page_size").Scan(&page); err != nil {
-		return err
-	}
-	_, err = d.writer.ExecContext(ctx, fmt.Sprintf("PRAGMA wal_autocheckpoint = %d", between/page))
-	return err
-}
-
-// dsn carries the pragmas, because they hold for one connection only. FULL,
-// because with NORMAL a power loss can undo the last commits in WAL mode.
-func dsn(path string, reader bool) string {
-	q := url.Values{
-		"_journal_mode": {"WAL"},
-		"_synchronous":  {"FULL"},
-		"_foreign_keys": {"on"},
-		"_busy_timeout": {"60000"},
-		"_mutex":        {"no"}, // database/sql lets one goroutine at a time use a connection
-		"_cache_size":   {"-16384"},
-		"mode":          {"rw"},
-	}
-	if reader {
-		q.Set("_query_only", "on")
-		q.Set("_cache_size", "-4096")
-	}
-	return fileURI(path, q)
-}
-
-// fileOnly opens what is in the file itself, without its write-ahead log.
-func fileOnly(path string) string {
-	return fileURI(path, url.Values{"mode": {"ro"}, "immutable": {"1"}})
-}
-
-func fileURI(path string, q url.Values) string {
-	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
-}
-
-// making ends the name of a file beside a state that is being made: until its
-// schema is on disk, an empty state is ours; afterwards it is a lost one.
-const making = ".making"
-
-func inTheMaking(path string) bool {
-	_, err := os.Stat(path + making)
-	return err == nil
-}
-
-func makeFile(path string) error {
-	for _, name := range []string{path + making, path} {
-		flags := os.O_RDWR | os.O_CREATE
-		if name == path {
-			flags |= os.O_EXCL
-		}
-		f, err := os.OpenFile(name, flags, 0o600)
-		if err != nil {
-			return fmt.Errorf("%w: create %s: %w", ErrUnusable, name, err)
-		}
-		if err := f.Close(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// prepareFile makes the file with mode 0600 before SQLite does it with another
-// one, and narrows one that is wider.
-func prepareFile(ctx context.Context, o Options) error {
-	info, err := os.Stat(o.Path)
+func (o *Options) mode() sqlite.Mode {
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && o.Create && !o.ReadOnly:
-		if _, err := os.Stat(resolve(o.Path) + restoring); err == nil {
-			return fmt.Errorf("%w: %s is missing because a restore was cut short; run impactsync state restore again", ErrUnusable, o.Path)
-		}
-		if err := makeFile(o.Path); err != nil {
-			return err
-		}
-		return setPageSize(ctx, o.Path)
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%w at %s", ErrMissing, o.Path)
-	case err != nil:
-		return fmt.Errorf("%w: %w", ErrUnusable, err)
-	case info.IsDir():
-		return fmt.Errorf("%w: %s is a folder; state.path names a file", ErrUnusable, o.Path)
-	case info.Size() == 0 && !inTheMaking(o.Path):
-		return fmt.Errorf("%w: %s is empty: what it held is lost; restore a backup, or delete the file to start over, which tells everybody again", ErrUnusable, o.Path)
-	case o.ReadOnly && inTheMaking(o.Path):
-		return fmt.Errorf("%w at %s: a first run was cut short while it made the file, or makes it just now; the next run goes on", ErrMissing, o.Path)
+	case o.Rehearsal:
+		return sqlite.Rehearsal
 	case o.ReadOnly:
-		return nil
+		return sqlite.ReadOnly
 	}
-	f, err := os.OpenFile(o.Path, os.O_RDWR, 0)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrNotWritable, err)
-	}
-	defer f.Close()
-	if info.Mode().Perm()&0o077 != 0 {
-		if err := f.Chmod(0o600); err != nil {
-			return fmt.Errorf("%w: narrow its mode to 0600: %w", ErrUnusable, err)
-		}
-	}
-	if info.Size() == 0 {
-		return setPageSize(ctx, o.Path)
-	}
-	return nil
+	return sqlite.ReadWrite
 }
 
-// setPageSize gives an empty file pages of four times SQLite's size: a large list
-// changes nearly every page, and each costs calls of its own. Once the file is
-// in WAL mode it is too late.
-func setPageSize(ctx context.Context, path string) error {
-	db, err := sql.Open("sqlite3", fileURI(path, url.Values{"mode": {"rw"}}))
-	if err != nil {
-		return err
+// makeFile makes a file where there is none and the caller wants one.
+func makeFile(ctx context.Context, o Options) error {
+	if _, err := os.Stat(o.Path); !errors.Is(err, fs.ErrNotExist) || !o.Create {
+		return nil //nolint:nilerr // opening the file says what is the matter
 	}
-	_, err = db.ExecContext(ctx, "PRAGMA page_size = 16384; PRAGMA journal_mode = WAL")
-	return classify(path, errors.Join(err, db.Close()))
+	if _, err := os.Stat(sqlite.Resolve(o.Path) + restoring); err == nil {
+		return fmt.Errorf("%w: %s is missing because a restore was cut short; run impactsync state restore again", ErrUnusable, o.Path)
+	}
+	return sqlite.Create(ctx, o.Path)
 }
 
-// classify gives SQLite's words the error that callers test for.
-func classify(path string, err error) error {
-	var se sqlite3.Error
-	if err == nil || !errors.As(err, &se) {
-		return err
-	}
-	if se.SystemErrno == syscall.EMFILE || se.SystemErrno == syscall.ENFILE {
-		return fmt.Errorf("open %s: %w: %w", path, se.SystemErrno, err)
-	}
-	switch se.Code {
-	case sqlite3.ErrBusy:
-		return busy(path, err)
-	case sqlite3.ErrNotADB:
-		return fmt.Errorf("%w: %s is not a SQLite file: %w", ErrUnusable, path, err)
-	case sqlite3.ErrCorrupt:
-		return fmt.Errorf("%w: %s is damaged; restore a backup: %w", ErrUnusable, path, err)
-	case sqlite3.ErrReadonly, sqlite3.ErrCantOpen, sqlite3.ErrPerm, sqlite3.ErrAuth:
-		return fmt.Errorf("%w: %s: %w", ErrNotWritable, path, err)
-	case sqlite3.ErrFull, sqlite3.ErrIoErr:
-		return fmt.Errorf("%w at %s: free some space, then run again: %w", ErrFull, path, err)
-	}
-	return err
-}
-
-// Path is the file's path.
+// Path returns the file's path.
 func (d *DB) Path() string { return d.path }
 
-// Close gives the file up. What was committed stays; an open run stays open
-// and is ended by the next one.
+// Backup copies the state to a new file, while a run may go on writing. The copy
+// has mode 0600 and is complete in itself. An existing file is not overwritten.
+func (d *DB) Backup(ctx context.Context, to string) error { return d.file.Backup(ctx, to) }
+
+// Compact rewrites the file without its free pages and empties the write-ahead
+// log. It needs as much free disk as the file has. The caller holds the lock.
+func (d *DB) Compact(ctx context.Context) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.file.Compact(ctx)
+}
+
+// Close closes the file. What was committed stays; an open run stays open and
+// is ended by the next one.
 func (d *DB) Close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	var errs []error
-	for _, s := range d.stmts {
-		errs = append(errs, s.Close())
-	}
-	d.stmts = map[string]*sql.Stmt{}
-	if d.writer != nil {
-		errs = append(errs, d.writer.Close())
-		d.writer = nil
-	}
-	if d.readers != nil {
-		errs = append(errs, d.readers.Close())
-	}
-	if d.pool != nil {
-		errs = append(errs, d.pool.Close())
-	}
-	return errors.Join(errs...)
+	return d.file.Close()
 }
+
+func classify(path string, err error) error { return sqlite.Classify(path, err) }

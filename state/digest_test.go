@@ -66,7 +66,7 @@ func TestLargeLists(t *testing.T) {
 		b := setup(t)
 		b.list("vip", state.Guard{}, crowd(0, n)...)
 		b.sendAll()
-		_, err := b.db.Forget(context.Background(), user("u00007"))
+		_, err := b.db.Forget(context.Background(), "u00007")
 		require.NoError(t, err)
 		require.EqualValues(t, 1, b.list("vip", state.Guard{}, crowd(0, n)...).Joins)
 		require.Equal(t, []string{"u00007 vip=true"}, b.sendAll())

@@ -53,7 +53,7 @@ func (m *merge) gone(r *packedRow) error {
 
 // exit moves wanted to "not a member". A row that becomes due gets the status
 // given.
-func (m *merge) exit(id int64, due int) error {
+func (m *merge) exit(id int64, due status) error {
 	old, err := m.traitRow(m.trait, id)
 	if err != nil || !old.exists {
 		return err // absorbed meanwhile

@@ -79,7 +79,7 @@ const statusWords = `CASE %s WHEN 0 THEN 'settled' WHEN 1 THEN 'pending' WHEN 2 
 // profiles and the content of everything that is due.
 func (d *DB) Explain(ctx context.Context, id string) (e Explanation, err error) {
 	err = d.view(ctx, func(v *view) error {
-		for _, p := range Named(id) {
+		for _, p := range named(id) {
 			known, err := v.person(p, &e)
 			if err != nil || known && p.EmailSHA1 == "" {
 				return err
@@ -102,7 +102,7 @@ func (d *DB) Explain(ctx context.Context, id string) (e Explanation, err error) 
 // address explains the first who is known by a hashed address, unless somebody
 // is explained already who is known by nothing else.
 func (v *view) address(hash string, known bool, e *Explanation) (bool, error) {
-	people, err := withAddress(v, hash)
+	people, err := knownBy(v, hash)
 	if err != nil {
 		return false, err
 	}

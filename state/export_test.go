@@ -1,14 +1,10 @@
 package state
 
-import "io/fs"
-
-// SetFileSystem makes every folder look as if it were on the file system with
-// this number, until the function it gives is called.
-func SetFileSystem(number uint32) (restore func()) {
-	old := statfs
-	statfs = func(string) (uint32, error) { return number, nil }
-	return func() { statfs = old }
-}
+import (
+	"context"
+	"io/fs"
+	"sync"
+)
 
 // SetSchemas puts other migrations in place of the program's, until the
 // function it gives is called.
@@ -29,5 +25,15 @@ func SetMostRecentKeys(n int) (restore func()) {
 	return func() { mostRecentKeys = before }
 }
 
-// Classify is what every error of SQLite goes through.
-var Classify = classify
+// Turn takes a turn of the run's sender.
+func (d *DB) Turn(ctx context.Context, outcomes []Outcome, want Want) ([]Claim, error) {
+	s, _ := senders.LoadOrStore(runOf{d, d.run}, d.NewSender())
+	return s.(*Sender).Turn(ctx, outcomes, want) //nolint:forcetypeassert // there is nothing else
+}
+
+type runOf struct {
+	db  *DB
+	run int64
+}
+
+var senders sync.Map // of each run

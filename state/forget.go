@@ -8,33 +8,35 @@ import (
 	"fmt"
 )
 
-// Forget removes a person: the profile, every id it is known by, its trait
-// values, deliveries and attempts, and the ids from other rows. It gives how
-// many rows went. What impact.com holds of the person stays there; the bytes
-// stay in the file's free pages until [DB.Compact].
+// Forget removes the person with this user id, anonymous id or SHA-1 of an
+// address: the profile, every id it is known by, its trait values, deliveries and
+// attempts, and the ids from other rows. It returns how many rows were removed.
+// What impact.com holds of the person stays there; the bytes stay in the file's
+// free pages until [DB.Compact].
 //
-// Where the file was opened with a hash key, keyed hashes of the ids stay, and
+// If the file was opened with a hash key, keyed hashes of the ids stay, and
 // nothing of the person is taken in again until [DB.Readmit]; then a person who
 // is not known is no error. It may run beside a run of another process.
 //
 // An id that is nobody's is looked for among the orders and messages of guests,
 // who have none.
 //
-// It reads all profiles once. With a hashed address alone everybody goes who is
+// It reads all profiles once. The SHA-1 of an address removes everybody who is
 // known by it: that reads the content of everything that is due, too, while a run
 // beside it waits to write.
-func (d *DB) Forget(ctx context.Context, p Person) (removed int64, err error) {
+func (d *DB) Forget(ctx context.Context, id string) (removed int64, err error) {
 	return removed, d.update(ctx, func(t *tx) error {
 		if err := errors.Join(t.loadTraits(), t.checkHashKey()); err != nil {
 			return err
 		}
 		f := newForgetting(t)
-		if err := f.everybody(p); err != nil {
-			return err
+		for _, p := range named(id) {
+			if err := f.everybody(p); err != nil {
+				return err
+			}
 		}
 		if f.removed == 0 {
-			_, key := p.kindAndKey()
-			if err := f.guests(key); err != nil {
+			if err := f.guests(id); err != nil {
 				return err
 			}
 		}
@@ -67,7 +69,7 @@ func (f *forgetting) everybody(p Person) error {
 	if err := f.person(p); err != nil || p.UserID != "" || p.AnonymousID != "" {
 		return err
 	}
-	people, err := withAddress(f, p.EmailSHA1)
+	people, err := knownBy(f, p.EmailSHA1)
 	if err != nil {
 		return err
 	}

@@ -60,10 +60,10 @@ func (t *tx) freeSuppressed() error {
 
 // countMoves moves the counters of rows, given as scope, status and number,
 // that get another status.
-func (t *tx) countMoves(query string, to int) error {
+func (t *tx) countMoves(query string, to status) error {
 	return t.each(query, nil, func(rows *sql.Rows) error {
 		var scope, n int64
-		var from int
+		var from status
 		if err := rows.Scan(&scope, &from, &n); err != nil {
 			return err
 		}

@@ -153,7 +153,7 @@ func TestSuppressionsAreJudged(t *testing.T) {
 		require.Equal(t, words, held[0].Reason)
 		require.Equal(t, "approve --suppressions 40", held[0].Command)
 		require.Len(t, held[0].Sample, 5)
-		plan, err := b.db.Plan(context.Background())
+		plan, err := b.db.Plan(context.Background(), state.Part{})
 		require.NoError(t, err)
 		require.Equal(t, held, plan.Held)
 		e, err := b.db.Explain(context.Background(), "u10")
@@ -263,7 +263,7 @@ func TestSuppressionsAreJudged(t *testing.T) {
 		b := shop(t)
 		b.view("u1")
 		b.suppress(40)
-		_, err := b.db.Forget(context.Background(), user("u1"))
+		_, err := b.db.Forget(context.Background(), "u1")
 		require.NoError(t, err)
 		require.Equal(t, 39, b.number(`SELECT count(*) FROM suppressions`))
 		b.reopen()
@@ -315,7 +315,7 @@ func TestSuppressionsAreJudged(t *testing.T) {
 			case 2:
 				b.list("gold", state.Guard{Exits: limit(30, 5), Joins: limit(50, 5)}, crowd(from, to)...)
 			case 3:
-				_, err := b.db.Forget(context.Background(), user(fmt.Sprintf("u%d", from)))
+				_, err := b.db.Forget(context.Background(), fmt.Sprintf("u%d", from))
 				require.True(t, err == nil || errors.Is(err, state.ErrNotFound))
 			case 4:
 				_, err := b.db.RetryRefused(context.Background(), state.Filter{})

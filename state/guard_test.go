@@ -78,7 +78,7 @@ func TestChangeStreamsAreJudged(t *testing.T) {
 		require.Contains(t, held[0].Sample[0], "vip=false")
 		require.Equal(t, "approve vip --exits 40", held[0].Command)
 		require.Contains(t, held[0].Reason, "40 of 100")
-		plan, err := b.db.Plan(context.Background())
+		plan, err := b.db.Plan(context.Background(), state.Part{})
 		require.NoError(t, err)
 		require.Equal(t, held, plan.Held)
 		b.sound()
@@ -139,7 +139,7 @@ func TestChangeStreamsAreJudged(t *testing.T) {
 		b.judge()
 		b.send()
 		for i := range 3 {
-			_, err := b.db.Forget(context.Background(), user(fmt.Sprintf("u%d", i)))
+			_, err := b.db.Forget(context.Background(), fmt.Sprintf("u%d", i))
 			require.NoError(t, err)
 		}
 		require.Zero(t, b.number(`SELECT count(*) FROM guard_passed`))

@@ -124,11 +124,11 @@ func (l *List) Close() error { return l.spill.close() }
 // the write-ahead log grows with the changes. Where the list is as the last one
 // was, its people are not even looked at.
 func (l *List) Apply(ctx context.Context) (v Verdict, err error) {
-	reader, err := l.d.readers.Conn(ctx)
+	reader, release, err := l.d.file.Reader(ctx)
 	if err != nil {
 		return v, err
 	}
-	defer reader.Close()
+	defer release()
 	err = l.d.update(ctx, func(t *tx) error {
 		m, err := newMerge(ctx, t, l)
 		if err != nil {

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"iter"
 	"time"
+
+	"github.com/impactsync/impactsync/state/internal/sqlite"
 )
 
 // Listed is an object as a bucket lists it. Offset, Line and Hash say how far
@@ -68,10 +70,10 @@ func (d *DB) NewListing(keep time.Duration) *Listing {
 
 // open makes the table, when there is something to list.
 func (l *Listing) open(ctx context.Context) error {
-	if l.db.pool == nil {
-		return errors.New("the state is closed or was opened for reading only")
+	if l.db.file.Pool() == nil {
+		return sqlite.ErrReadOnly
 	}
-	conn, err := l.db.pool.Conn(ctx)
+	conn, err := l.db.file.Pool().Conn(ctx)
 	if err != nil {
 		return err
 	}

@@ -75,7 +75,7 @@ const forgetObjects = `DELETE FROM main.objects WHERE id IN (SELECT value FROM j
 // is for a source that was listed to its end.
 func (l *Listing) Forget(ctx context.Context, source string) error {
 	ctx = context.WithoutCancel(ctx)
-	if err := l.flush(ctx); err != nil || l.seen[source] == nil {
+	if err := l.flush(ctx); err != nil || l.seen[source] == nil || l.db.file.Rehearsal() {
 		return err
 	}
 	gone, err := l.gone(ctx, source)

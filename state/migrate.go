@@ -2,14 +2,13 @@ package state
 
 import (
 	"context"
-	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 
 	"github.com/google/uuid"
+	"github.com/impactsync/impactsync/state/internal/sqlite"
 	"github.com/pressly/goose/v3"
 )
 
@@ -19,99 +18,117 @@ var migrations embed.FS
 // schemas are the migrations; tests add some.
 var schemas fs.FS = migrations
 
-// prepareSchema migrates an older schema, refuses a newer one, and writes or
-// compares the binding.
-func (d *DB) prepareSchema(ctx context.Context, o Options) error {
-	if o.ReadOnly {
-		if err := d.checkSchema(ctx, o); err != nil {
-			return err
-		}
-		return compareBinding(ctx, d.readers, o.Binding, d.path)
-	}
-	if err := d.refuseForeign(ctx); err != nil {
+// prepare refuses a file that is damaged, newer or not ours, migrates an older
+// one, and writes or compares the binding.
+func (d *DB) prepare(ctx context.Context, o Options) error {
+	if err := d.file.CheckLog(ctx, selectCommits); err != nil {
 		return err
 	}
-	moved, err := d.migrate(ctx, o.Binding)
-	if err != nil {
+	have, want, err := d.accepts(ctx, o)
+	if err != nil || o.ReadOnly {
 		return err
+	}
+	if err := d.migrate(ctx, have); err != nil {
+		return fmt.Errorf("migrate the schema: %w", err)
 	}
 	if o.Create && o.Binding != nil {
 		if err := d.bind(ctx, o.Binding.whole()); err != nil {
 			return err
 		}
 	}
-	if moved {
+	if have < want && !o.Rehearsal {
 		// A file whose schema were in the log alone would, without the log, be taken for a new one.
-		if _, err := d.writer.ExecContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`); err != nil {
+		if _, err := d.file.EmptyLog(ctx); err != nil {
 			return err
 		}
 	}
-	if err := os.Remove(d.path + making); !errors.Is(err, fs.ErrNotExist) && err != nil {
+	if err := sqlite.Made(d.path); err != nil {
 		return err
 	}
 	return d.heal(ctx)
 }
 
-func (d *DB) migrate(ctx context.Context, b *Binding) (moved bool, err error) {
-	sub, err := fs.Sub(schemas, "migrations")
-	if err != nil {
-		return false, err
-	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, d.pool, sub, goose.WithLogger(goose.NopLogger()))
-	if err != nil {
-		return false, fmt.Errorf("prepare migrations: %w", err)
-	}
-	have, want, err := p.GetVersions(ctx)
-	if err != nil {
-		return false, fmt.Errorf("read the schema version: %w", err)
-	}
-	if have > want {
-		return false, fmt.Errorf("%w: %s has schema %d, this program knows %d; use the newer program", ErrNewer, d.path, have, want)
-	}
-	if have > 0 { // before it is changed
-		if err := compareBinding(ctx, d.writer, b, d.path); err != nil {
-			return false, err
-		}
-	}
-	done, err := p.Up(ctx)
-	if err != nil {
-		return false, fmt.Errorf("migrate the schema: %w", err)
-	}
-	return len(done) > 0, nil
-}
-
-// refuseForeign stops before the first write into a database of somebody else.
-func (d *DB) refuseForeign(ctx context.Context) error {
-	var tables, ours int
-	err := d.writer.QueryRowContext(ctx, `SELECT count(*), coalesce(sum(name IN ('store', 'goose_db_version')), 0)
-		FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`).Scan(&tables, &ours)
-	if err != nil {
-		return fmt.Errorf("read the schema: %w", err)
-	}
-	if tables > 0 && ours == 0 {
-		return fmt.Errorf("%w: %s is a SQLite file of another program; state.path must name a file of its own", ErrUnusable, d.path)
-	}
-	return nil
-}
-
-func (d *DB) checkSchema(ctx context.Context, o Options) error {
-	var have int64
-	err := d.readers.QueryRowContext(ctx, `SELECT max(version_id) FROM goose_db_version WHERE is_applied`).Scan(&have)
-	if err != nil {
-		return fmt.Errorf("%w: %s holds no state of this program: %w", ErrUnusable, o.Path, err)
-	}
+// accepts returns the schema that a file has and the one that this program
+// wants, unless the file cannot be opened as the caller wants it.
+func (d *DB) accepts(ctx context.Context, o Options) (have, want int64, err error) {
 	names, err := fs.Glob(schemas, "migrations/*.sql")
 	if err != nil {
-		return err
+		return 0, 0, err
 	}
-	want, err := goose.NumericComponent(names[len(names)-1])
+	if want, err = goose.NumericComponent(names[len(names)-1]); err != nil {
+		return 0, 0, err
+	}
+	return have, want, d.view(ctx, func(v *view) error {
+		var foreign bool
+		if have, foreign, err = v.schema(); err != nil {
+			return fmt.Errorf("read the schema: %w", err)
+		}
+		switch {
+		case foreign:
+			return fmt.Errorf("%w: %s is a SQLite file of another program; state.path must name a file of its own", ErrUnusable, d.path)
+		case have == 0 && o.ReadOnly:
+			return fmt.Errorf("%w: %s holds no state of this program", ErrUnusable, d.path)
+		case have > want:
+			return fmt.Errorf("%w: %s has schema %d, this program knows %d; use the newer program", ErrNewer, d.path, have, want)
+		case have < want && o.ReadOnly && !o.Older:
+			return fmt.Errorf("%w: %s has schema %d, this program wants %d", ErrOlder, d.path, have, want)
+		case have == 0:
+			return nil
+		}
+		return compareBinding(v.View, o.Binding, d.path)
+	})
+}
+
+// schema returns the version of a file's schema: 0 of a new file.
+func (v *view) schema() (version int64, foreign bool, err error) {
+	var tables, ours int
+	if err := v.get(`SELECT count(*), coalesce(sum(name IN ('store', 'goose_db_version')), 0)
+		FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`, nil, &tables, &ours); err != nil {
+		return 0, false, err
+	}
+	if ours == 0 {
+		return 0, tables > 0, nil
+	}
+	return version, false, v.get(`SELECT max(version_id) FROM goose_db_version WHERE is_applied`, nil, &version)
+}
+
+// migrate brings the schema forward: of a rehearsal within its one transaction.
+func (d *DB) migrate(ctx context.Context, have int64) error {
+	sub, err := fs.Sub(schemas, "migrations")
 	if err != nil {
 		return err
 	}
-	if have > want {
-		return fmt.Errorf("%w: %s has schema %d, this program knows %d", ErrNewer, o.Path, have, want)
-	} else if have < want && !o.Older {
-		return fmt.Errorf("%w: %s has schema %d, this program wants %d", ErrOlder, o.Path, have, want)
+	if d.file.Rehearsal() {
+		return d.file.Update(nil, func(t sqlite.Tx) error { return migrateWithin(t, sub, have) })
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, d.file.Pool(), sub, goose.WithLogger(goose.NopLogger()))
+	if err != nil {
+		return err
+	}
+	_, err = p.Up(ctx)
+	return err
+}
+
+func migrateWithin(t sqlite.Tx, all fs.FS, have int64) error {
+	names, err := fs.Glob(all, "*.sql") // in order
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		version, err := goose.NumericComponent(name)
+		if err != nil {
+			return err
+		}
+		if version <= have {
+			continue
+		}
+		text, err := fs.ReadFile(all, name)
+		if err != nil {
+			return err
+		}
+		if err := t.Script(string(text)); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
 	}
 	return nil
 }
@@ -126,20 +143,17 @@ func (d *DB) bind(ctx context.Context, b Binding) error {
 }
 
 // compareBinding compares the binding of a file with what is wanted, where there is one.
-func compareBinding(ctx context.Context, file interface {
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}, want *Binding, path string,
-) error {
+func compareBinding(v *sqlite.View, want *Binding, path string) error {
 	if want == nil {
 		return nil
 	}
 	var have Binding
-	err := file.QueryRowContext(ctx, selectBinding).Scan(have.dest()...)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil
-	}
+	found, err := v.Get(selectBinding, nil, have.dest()...)
 	if err != nil {
 		return fmt.Errorf("read whose state it is: %w", err)
+	}
+	if !found {
+		return nil
 	}
 	return have.compare(want.whole(), path)
 }

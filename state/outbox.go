@@ -105,23 +105,23 @@ func (s *storing) insertEvents(events []event) (again []event, err error) {
 // it: a correction, or the real order after a forged one.
 func (s *storing) vacate(e *event) (moved bool, err error) {
 	var id int64
-	var status int
+	var was status
 	var hopeless bool
 	found, err := s.get(`SELECT d.id, d.status, d.event_at < ?1 OR d.own_refusal IS NOT NULL AND NOT (d.unsure AND coalesce(p.click_at <= d.event_at, 0))
 		FROM deliveries d LEFT JOIN profiles p ON p.id = d.profile_id
 		WHERE d.event_type = ?2 AND d.order_id = ?3 AND d.doubt = 0 AND (d.status IN (1, 4, 6) OR d.status = 0 AND d.outcome IN ('dropped', 'too_old'))`,
-		[]any{s.d.tooOld(s.now), e.EventType, e.OrderID}, &id, &status, &hopeless)
+		[]any{s.d.tooOld(s.now), e.EventType, e.OrderID}, &id, &was, &hopeless)
 	if err != nil || !found {
 		return false, err
 	}
 	switch {
-	case status == statusSettled: // given up before
+	case was == statusSettled: // given up before
 		_, err = s.exec(`UPDATE deliveries SET event_type = NULL WHERE id = ?`, id)
 		return true, err
-	case status != statusRefused && !hopeless: // its turn is still to come
+	case was != statusRefused && !hopeless: // its turn is still to come
 		return false, nil
 	}
-	s.count(scopeConversions, statusNames[status], -1)
+	s.count(scopeConversions, statusNames[was], -1)
 	s.countRun("superseded", 1)
 	_, err = s.exec(`UPDATE deliveries SET status = 0, event_type = NULL, payload = NULL, outcome = 'superseded', delivered_at = ? WHERE id = ?`, s.now, id)
 	return true, err
@@ -146,7 +146,7 @@ func (s *storing) deliveryRow(to []driver.Value, e *event) []driver.Value {
 		null(e.EventType), null(e.OrderID), amount, null(e.Currency), null(e.Refusal.Reason), e.Refusal.Unsure)
 }
 
-func (s *storing) statusOf(k Kind) int {
+func (s *storing) statusOf(k Kind) status {
 	if k == Conversion && s.d.guards.Conversions.on() {
 		return statusHeld // until the guard's verdict
 	}

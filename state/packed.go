@@ -2,6 +2,7 @@ package state
 
 import (
 	"cmp"
+	"context"
 	"database/sql"
 	"fmt"
 	"slices"
@@ -60,11 +61,11 @@ func (m *merge) reader(conn *sql.Conn) (r rowsOfTrait, err error) {
 	if m.rows == 0 {
 		return r, nil
 	}
-	if r.all, err = conn.PrepareContext(m.tx.ctx, packed); err != nil {
+	if r.all, err = conn.PrepareContext(context.WithoutCancel(m.ctx), packed); err != nil {
 		return r, err
 	}
 	if m.last != nil && m.trait.class == Audience && !m.list.riders {
-		r.numbers, err = conn.PrepareContext(m.tx.ctx, numbers)
+		r.numbers, err = conn.PrepareContext(context.WithoutCancel(m.ctx), numbers)
 	}
 	return r, err
 }
@@ -93,7 +94,7 @@ func (m rowsOfTrait) within(s span) (rows storedRows, err error) {
 
 func (m rowsOfTrait) text(query *sql.Stmt, args ...any) (string, error) {
 	var text sql.NullString
-	if err := query.QueryRowContext(m.tx.ctx, args...).Scan(&text); err != nil {
+	if err := query.QueryRowContext(context.WithoutCancel(m.ctx), args...).Scan(&text); err != nil {
 		return "", fmt.Errorf("read the members of %q: %w", m.trait.key, err)
 	}
 	return text.String, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"time"
 )
 
 // PlanTrait says what a run would send of one trait.
@@ -29,36 +30,79 @@ type Plan struct {
 	Unlisted     []UnlistedStatus `json:"unlisted"`
 }
 
+// Part is the part of what is due that a narrowed run may send. The zero Part is
+// all of it.
+type Part struct {
+	Trait         string  // only trait updates of this key; "": everything
+	People        []int64 // only to these; nil: to everybody
+	NoConversions bool
+}
+
+// among returns the people as a parameter of [ofPart].
+func (p Part) among() (string, error) {
+	people, err := json.Marshal(p.People)
+	return string(people), err
+}
+
+// kinds are the events that are due of a part.
+func (p Part) kinds() []Kind {
+	switch {
+	case p.Trait != "":
+		return nil
+	case p.NoConversions:
+		return []Kind{PageLoad}
+	}
+	return []Kind{PageLoad, Conversion}
+}
+
+// Rows that a run would send. SQLite uses the indexes of what is due only where
+// their condition, "status > 0", stands in the query.
+const (
+	open   = `status IN (1, 2, 3, 5) AND status > 0`
+	ofPart = `(?1 = 'null' OR profile_id IN (SELECT value FROM json_each(?1)))`
+)
+
 // Plan reads what is due. Its cost grows with what is due, not with what is known.
-func (d *DB) Plan(ctx context.Context) (p Plan, err error) {
+func (d *DB) Plan(ctx context.Context, of Part) (p Plan, err error) {
+	people, err := of.among()
+	if err != nil {
+		return p, err
+	}
 	return p, d.view(ctx, func(v *view) error {
 		s := Status{Unlisted: []UnlistedStatus{}}
 		p.Traits = []PlanTrait{} // [] in JSON
-		if err := v.counters(&s); err != nil {
-			return err
-		}
-		p.PageLoads, p.Conversions, p.TraitValues = s.PageLoads.Open(), s.Conversions.Open(), s.Traits.Open()
-		if err := v.get(`SELECT count(DISTINCT profile_id) FROM trait_values WHERE status IN (1, 2, 3, 5) AND status > 0`, nil, &p.TraitUpdates); err != nil {
+		if p.Held, err = v.held(d.now()); err != nil {
 			return err
 		}
 		if err := v.unlisted(&s); err != nil {
 			return err
 		}
 		p.Unlisted = s.Unlisted
-		if p.Held, err = v.held(d.now()); err != nil {
+		for _, kind := range of.kinds() {
+			n := &p.PageLoads
+			if kind == Conversion {
+				n = &p.Conversions
+			}
+			if err := v.get(`SELECT count(*) FROM deliveries WHERE `+open+` AND `+ofPart+` AND kind = ?2`, []any{people, kind}, n); err != nil {
+				return err
+			}
+		}
+		if err := v.get(`SELECT count(DISTINCT profile_id), count(*) FROM trait_values WHERE `+open+` AND `+ofPart+`
+			AND (?2 = '' OR trait_id = (SELECT id FROM traits WHERE key = ?2))`, []any{people, of.Trait}, &p.TraitUpdates, &p.TraitValues); err != nil {
 			return err
 		}
-		return v.planTraits(&p)
+		return v.planTraits(&p, people, of.Trait)
 	})
 }
 
-func (v *view) planTraits(p *Plan) error {
+func (v *view) planTraits(p *Plan, people, only string) error {
 	return v.each(`SELECT t.key, t.class,
 		coalesce(sum(d.n) FILTER (WHERE d.is_exit = 0 AND d.status IN (1, 2, 3, 5)), 0), coalesce(sum(d.n) FILTER (WHERE d.is_exit = 1 AND d.status IN (1, 2, 3, 5)), 0),
 		coalesce((SELECT value FROM counters WHERE scope = t.id AND name = 'settled'), 0),
 		coalesce(sum(d.n) FILTER (WHERE d.status = 6), 0), coalesce(sum(d.n) FILTER (WHERE d.status = 4), 0)
-		FROM traits t LEFT JOIN (SELECT trait_id, status, is_exit, count(*) AS n FROM trait_values WHERE status > 0 GROUP BY 1, 2, 3) d ON d.trait_id = t.id
-		GROUP BY t.id ORDER BY t.key`, nil, func(rows *sql.Rows) error {
+		FROM traits t LEFT JOIN (SELECT trait_id, status, is_exit, count(*) AS n FROM trait_values
+			WHERE status > 0 AND (status IN (4, 6) OR `+ofPart+`) GROUP BY 1, 2, 3) d ON d.trait_id = t.id
+		WHERE ?2 = '' OR t.key = ?2 GROUP BY t.id ORDER BY t.key`, []any{people, only}, func(rows *sql.Rows) error {
 		var t PlanTrait
 		err := rows.Scan(&t.Key, &t.Class, &t.Joins, &t.Exits, &t.Unchanged, &t.Held, &t.Refused)
 		t.Guard = wordsOn(p.Held, t.Key)
@@ -67,33 +111,72 @@ func (v *view) planTraits(p *Plan) error {
 	})
 }
 
-// Narrowed is what a narrowed run may send.
-type Narrowed struct {
-	Trait         string  // only trait updates of this key; "": everything
-	People        []int64 // only to these; nil: to everybody
-	NoConversions bool
+// SampleDue lists some of what would be sent, of each kind.
+func (d *DB) SampleDue(ctx context.Context, of Part, most int) (all Table, err error) {
+	people, err := of.among()
+	if err != nil {
+		return all, err
+	}
+	for _, kind := range append([]Kind{TraitUpdate}, of.kinds()...) {
+		t, err := d.table(ctx, `SELECT kind, user_id, anonymous_id, detail, status FROM pending_deliveries WHERE kind = ?2 AND status <> 'held'
+			AND (?3 = '' OR substr(detail, 1, length(?3) + 1) = ?3 || '=')
+			AND (?1 = 'null' OR id IN (SELECT 'e' || id FROM deliveries WHERE `+open+` AND `+ofPart+`
+				UNION ALL SELECT 't' || trait_id || '-' || profile_id FROM trait_values WHERE `+open+` AND `+ofPart+`)) LIMIT ?4`, people, kind, of.Trait, most)
+		if err != nil {
+			return all, err
+		}
+		if len(t.Rows) > 0 {
+			all.Columns, all.Rows = t.Columns, append(all.Rows, t.Rows...)
+		}
+	}
+	return all, nil
 }
 
-// Narrow removes what is due beside that, so that a plan counts the rest. It is
-// for a copy of the state that is thrown away: what it removes is lost.
-func (d *DB) Narrow(ctx context.Context, n Narrowed) error {
-	people, err := json.Marshal(n.People)
+// DueEvent is an event that a run would send.
+type DueEvent struct {
+	Kind     Kind
+	Event    string
+	At       time.Time
+	Payload  []byte
+	ClickID  string // the person's last one before the event
+	NewClick bool   // that one is of the event itself
+	Sure     bool   // as of a [Claim]
+	Profile  int64
+}
+
+// What a DueEvent is read from; deliveries are d.
+const (
+	dueColumns = `d.kind, d.event, d.event_at, d.payload, d.profile_id, CASE WHEN p.click_at <= d.event_at THEN coalesce(p.click_id, '') ELSE '' END, coalesce(p.click_at = d.event_at, 0), coalesce(p.click_sure, 0)`
+	dueFrom    = ` FROM deliveries d LEFT JOIN profiles p ON p.id = d.profile_id`
+)
+
+// RefusedEvents is how many due events of one kind our own rules refuse, for one
+// reason.
+type RefusedEvents struct {
+	Kind   Kind
+	TooOld bool   // they are older than is sent
+	Reason string // otherwise
+	Count  int64
+}
+
+// OwnRefusals counts the due events that our own rules refuse, but for those that
+// [DB.EachUnsure] reads.
+func (d *DB) OwnRefusals(ctx context.Context, of Part) (all []RefusedEvents, err error) {
+	people, err := of.among()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return d.update(ctx, func(t *tx) error {
-		if err := t.loadTraits(); err != nil {
-			return err
-		}
-		for kind, scope := range map[Kind]int64{PageLoad: scopePageLoads, Conversion: scopeConversions} {
-			all := n.Trait != "" || kind == Conversion && n.NoConversions
-			if err := t.removeOpen(`deliveries WHERE kind = ?1`, kind, scope, all, string(people)); err != nil {
-				return err
-			}
-		}
-		for _, tr := range d.traits {
-			all := n.Trait != "" && tr.key != n.Trait
-			if err := t.removeOpen(`trait_values WHERE trait_id = ?1`, tr.id, tr.id, all, string(people)); err != nil {
+	return all, d.view(ctx, func(v *view) error {
+		for _, kind := range of.kinds() {
+			err := v.each(`SELECT event_at < ?3, CASE WHEN event_at < ?3 THEN '' ELSE own_refusal END, count(*) FROM deliveries
+				WHERE `+open+` AND `+ofPart+` AND kind = ?2 AND (event_at < ?3 OR own_refusal IS NOT NULL AND NOT unsure) GROUP BY 1, 2`,
+				[]any{people, kind, d.tooOld(d.now().UnixNano())}, func(rows *sql.Rows) error {
+					r := RefusedEvents{Kind: kind}
+					err := rows.Scan(&r.TooOld, &r.Reason, &r.Count)
+					all = append(all, r)
+					return err
+				})
+			if err != nil {
 				return err
 			}
 		}
@@ -101,15 +184,58 @@ func (d *DB) Narrow(ctx context.Context, n Narrowed) error {
 	})
 }
 
-// removeOpen removes rows that would be sent: all of them, or those of other
-// people. Which are meant is ours.
-func (t *tx) removeOpen(which string, of any, scope int64, all bool, people string) error {
-	for _, status := range [...]int{statusPending, statusInFlight, statusRetryLater, statusUnknown} {
-		n, err := t.exec(`DELETE FROM `+which+` AND status = ?2 AND status > 0 AND (?3 OR ?4 <> 'null' AND profile_id NOT IN (SELECT value FROM json_each(?4)))`, of, status, all, people)
-		if err != nil {
-			return err
-		}
-		t.count(scope, statusNames[status], -n)
+// EachUnsure calls fn, in no order, for every due event of which only the person
+// says whether our own rules refuse it. The payload is valid until fn returns.
+func (d *DB) EachUnsure(ctx context.Context, of Part, fn func(DueEvent) error) error {
+	people, err := of.among()
+	if err != nil {
+		return err
 	}
-	return nil
+	return d.view(ctx, func(v *view) error {
+		for _, kind := range of.kinds() {
+			err := v.each(`SELECT `+dueColumns+dueFrom+` WHERE `+open+` AND `+ofPart+` AND kind = ?2 AND unsure AND event_at >= ?3`,
+				[]any{people, kind, d.tooOld(d.now().UnixNano())}, func(rows *sql.Rows) error {
+					var e DueEvent
+					var at int64
+					var payload sql.RawBytes
+					if err := rows.Scan(&e.Kind, &e.Event, &at, &payload, &e.Profile, &e.ClickID, &e.NewClick, &e.Sure); err != nil {
+						return err
+					}
+					e.At, e.Payload = time.Unix(0, at), payload
+					return fn(e)
+				})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// DuePerson is somebody with due trait values.
+type DuePerson struct {
+	Person
+	Values int64
+}
+
+// EachOddlyNamed calls fn for everybody with due trait values whom a page load
+// may be unable to name: each id they have is absent or longer than 64
+// characters. The others are not worth a look each.
+func (d *DB) EachOddlyNamed(ctx context.Context, of Part, fn func(DuePerson) error) error {
+	people, err := of.among()
+	if err != nil {
+		return err
+	}
+	return d.view(ctx, func(v *view) error {
+		return v.each(`SELECT coalesce(p.user_id, ''), coalesce(p.anonymous_id, ''), coalesce(p.email_sha1, ''), count(*) FROM trait_values v JOIN profiles p ON p.id = v.profile_id
+			WHERE `+open+` AND `+ofPart+` AND (?2 = '' OR trait_id = (SELECT id FROM traits WHERE key = ?2))
+			AND (p.user_id IS NULL OR length(p.user_id) > 64) AND (p.anonymous_id IS NULL OR length(p.anonymous_id) > 64)
+			GROUP BY p.id`, []any{people, of.Trait}, func(rows *sql.Rows) error {
+			var p DuePerson
+			if err := rows.Scan(&p.UserID, &p.AnonymousID, &p.EmailSHA1, &p.Values); err != nil {
+				return err
+			}
+			return fn(p)
+		})
+	})
 }

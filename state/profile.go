@@ -240,13 +240,11 @@ func (t *tx) absorb(anon Person, user, seenAt int64) error {
 // as it came.
 func (d *DB) userOf(ctx context.Context, p Person) (Person, error) {
 	user := p
-	err := d.readers.QueryRowContext(ctx, `SELECT coalesce(u.user_id, ''), coalesce(u.anonymous_id, ''), coalesce(u.email_sha1, '')
-		FROM profiles a JOIN profiles u ON u.id = a.absorbed_into WHERE a.id = ? AND a.anonymous_id = ?`,
-		p.ProfileID(), p.AnonymousID).Scan(&user.UserID, &user.AnonymousID, &user.EmailSHA1)
-	if errors.Is(err, sql.ErrNoRows) {
-		return p, nil
-	}
-	return user, err
+	return user, d.view(ctx, func(v *view) error {
+		return v.get(`SELECT coalesce(u.user_id, ''), coalesce(u.anonymous_id, ''), coalesce(u.email_sha1, '')
+			FROM profiles a JOIN profiles u ON u.id = a.absorbed_into WHERE a.id = ? AND a.anonymous_id = ?`,
+			[]any{p.ProfileID(), p.AnonymousID}, &user.UserID, &user.AnonymousID, &user.EmailSHA1)
+	})
 }
 
 func (t *tx) moveClick(from profile, user int64) error {

@@ -3,8 +3,6 @@ package state
 import (
 	"context"
 	"database/sql"
-	"errors"
-	"fmt"
 	"time"
 )
 
@@ -139,37 +137,6 @@ func (d *DB) Due(ctx context.Context) (traits, pageLoads, conversions Counts, er
 	var s Status
 	err = d.view(ctx, func(v *view) error { return v.counters(&s) })
 	return s.Traits, s.PageLoads, s.Conversions, err
-}
-
-// view reads one snapshot.
-type view struct {
-	ctx context.Context
-	tx  *sql.Tx
-}
-
-func (d *DB) view(ctx context.Context, fn func(*view) error) error {
-	tx, err := d.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return classify(d.path, fmt.Errorf("read the state: %w", err))
-	}
-	defer tx.Rollback()
-	return classify(d.path, fn(&view{ctx: ctx, tx: tx}))
-}
-
-func (v *view) get(query string, args []any, dest ...any) error {
-	err := v.tx.QueryRowContext(v.ctx, query, args...).Scan(dest...)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil
-	}
-	return err
-}
-
-func (v *view) each(query string, args []any, fn func(*sql.Rows) error) error {
-	rows, err := v.tx.QueryContext(v.ctx, query, args...)
-	if err != nil {
-		return err
-	}
-	return eachRow(rows, fn)
 }
 
 func (v *view) runs(s *Status, most int) error {
@@ -335,20 +302,6 @@ func (d *DB) Refused(ctx context.Context, f Filter) (Table, error) {
 func (d *DB) Rejected(ctx context.Context, f Filter) (Table, error) {
 	return d.table(ctx, `SELECT source, object, line, reason, seen_at FROM rejected_input
 		WHERE (?1 = '' OR source = ?1) ORDER BY id DESC LIMIT ?2`, f.Source, limit(f))
-}
-
-// SampleDue lists some of what would be sent, of each kind.
-func (d *DB) SampleDue(ctx context.Context, most int) (all Table, err error) {
-	for _, kind := range []Kind{TraitUpdate, PageLoad, Conversion} {
-		t, err := d.table(ctx, `SELECT kind, user_id, anonymous_id, detail, status FROM pending_deliveries WHERE kind = ? AND status <> 'held' LIMIT ?`, kind, most)
-		if err != nil {
-			return all, err
-		}
-		if len(t.Rows) > 0 {
-			all.Columns, all.Rows = t.Columns, append(all.Rows, t.Rows...)
-		}
-	}
-	return all, nil
 }
 
 func limit(f Filter) int {

@@ -101,28 +101,25 @@ type Filter struct {
 
 // RetryRefused makes refused deliveries due again. It needs no lock.
 func (d *DB) RetryRefused(ctx context.Context, f Filter) (int64, error) {
-	return d.eachRefused(ctx, f, func(t *tx, r traitRow) error { return t.put(r, r.moved()) },
-		`UPDATE deliveries SET status = 1, class = NULL, refused_at = NULL, fingerprint = NULL WHERE id IN (`+refusedEvents+`)`, statusPending)
+	return d.eachRefused(ctx, f, statusPending, "", func(t *tx, r traitRow) error { return t.put(r, r.moved()) })
 }
 
 // DropRefused gives refused deliveries up for good: an event is dropped, a
 // trait value is taken as said until it changes.
 func (d *DB) DropRefused(ctx context.Context, f Filter) (int64, error) {
-	return d.eachRefused(ctx, f, func(t *tx, r traitRow) error {
+	return d.eachRefused(ctx, f, statusSettled, "dropped", func(t *tx, r traitRow) error {
 		next := r
 		next.delivered = sql.NullString{String: r.toSend(), Valid: true} // as if it had been said
 		next.doubt, next.sent = false, sql.NullString{}
 		next.status = statusSettled
 		t.countRun("dropped", 1)
 		return t.put(r, next)
-	}, `UPDATE deliveries SET status = 0, payload = NULL, outcome = 'dropped', delivered_at = ?4 WHERE id IN (`+refusedEvents+`)`, statusSettled)
+	})
 }
 
-const refusedEvents = `SELECT id FROM deliveries WHERE status = 4 AND status > 0 AND kind = ?1 AND (?2 = '' OR class = ?2) AND (?3 = 0 OR refused_at < ?3) AND ?4 > 0`
-
-func (d *DB) eachRefused(ctx context.Context, f Filter, value func(*tx, traitRow) error, events string, to int) (n int64, err error) {
+// eachRefused moves refused events to another status, and trait values as value does.
+func (d *DB) eachRefused(ctx context.Context, f Filter, to status, outcome string, value func(*tx, traitRow) error) (n int64, err error) {
 	return n, d.update(ctx, func(t *tx) error {
-		d.traits = nil // another process may have made traits
 		if err := t.loadTraits(); err != nil {
 			return err
 		}
@@ -138,17 +135,12 @@ func (d *DB) eachRefused(ctx context.Context, f Filter, value func(*tx, traitRow
 			}
 		}
 		n = int64(len(rows))
-		if f.Trait != "" {
-			return t.holdSuppressed()
-		}
-		for kind, scope := range map[Kind]int64{PageLoad: scopePageLoads, Conversion: scopeConversions} {
-			moved, err := t.exec(events, kind, f.Class, unix(f.Before), t.now)
+		if f.Trait == "" {
+			events, err := t.moveEvents(to, outcome, `status = 4 AND status > 0 AND (?1 = '' OR class = ?1) AND (?2 = 0 OR refused_at < ?2)`, f.Class, unix(f.Before))
 			if err != nil {
 				return err
 			}
-			t.count(scope, statusNames[statusRefused], -moved)
-			t.count(scope, statusNames[to], moved)
-			n += moved
+			n += events
 		}
 		return t.holdSuppressed()
 	})

@@ -63,10 +63,7 @@ func (d *DB) BeginRun(ctx context.Context, info RunInfo) (run int64, err error) 
 		d.run = 0
 		return 0, err
 	}
-	clear(d.open)
-	clear(d.people)
 	d.guards, d.maxEventAge, d.feeds, d.used = info.Guards, info.MaxEventAge, info.Feeds, nil
-	d.credit = [4]float64{}
 	return run, nil
 }
 
@@ -126,42 +123,25 @@ func (t *tx) recover(info RunInfo) error {
 	}
 	t.countRun("recovered", int64(len(rows)))
 	for kind, policy := range info.Unknown {
-		n, err := t.unanswered(kind, policy, statusHeld, heldUnanswered)
+		to, dropped := policy.fate()
+		if to == statusHeld {
+			continue
+		}
+		n, err := t.moveEvents(to, dropped, `kind = ?1 AND `+heldUnanswered, kind)
 		if err != nil {
 			return err
 		}
 		t.countRun("released", n)
 	}
 	for _, kind := range []Kind{PageLoad, Conversion} {
-		n, err := t.unanswered(kind, info.Unknown[kind], statusInFlight, `status = 2 AND status > 0`)
+		to, dropped := info.Unknown[kind].fate()
+		n, err := t.moveEvents(to, dropped, `kind = ?1 AND status = 2 AND status > 0`, kind)
 		if err != nil {
 			return err
 		}
 		t.countRun("recovered", n)
 	}
 	return nil
-}
-
-// heldUnanswered are the events that [Hold] keeps. What the guard holds has a
-// class, or was never attempted.
-const heldUnanswered = `status = 6 AND status > 0 AND class IS NULL AND attempts > 0`
-
-// unanswered does with events whose answer never came as the policy says. It
-// gives how many got another status.
-func (t *tx) unanswered(kind Kind, policy Policy, from int, which string) (int64, error) {
-	to, outcome := policy.fate()
-	if to == from {
-		return 0, nil
-	}
-	n, err := t.exec(`UPDATE deliveries SET status = ?1, attempt = NULL, next_attempt_at = CASE WHEN ?1 <> 0 THEN ?2 END, last_error = CASE status WHEN 2 THEN ?3 ELSE last_error END,
-		outcome = nullif(?4, ''), payload = CASE WHEN ?1 <> 0 THEN payload END, delivered_at = CASE WHEN ?1 = 0 THEN ?2 END
-		WHERE kind = ?5 AND `+which, to, t.now, diedError, outcome, kind)
-	t.count(scopeOf(kind), statusNames[from], -n)
-	t.count(scopeOf(kind), statusNames[to], n)
-	if to == statusSettled {
-		t.countRun("dropped", n)
-	}
-	return n, err
 }
 
 // traitRowsWhere reads rows of trait_values (v); the condition is ours.
@@ -202,15 +182,8 @@ func (t *tx) releaseRefused(fingerprint string) error {
 			return err
 		}
 	}
-	for kind, scope := range map[Kind]int64{PageLoad: scopePageLoads, Conversion: scopeConversions} {
-		n, err := t.exec(`UPDATE deliveries SET status = 1, class = NULL, refused_at = NULL WHERE kind = ? AND status = 4 AND status > 0 AND fingerprint IS NOT ?`, kind, fingerprint)
-		if err != nil {
-			return err
-		}
-		t.count(scope, statusNames[statusRefused], -n)
-		t.count(scope, statusNames[statusPending], n)
-	}
-	return nil
+	_, err = t.moveEvents(statusPending, "", `status = 4 AND status > 0 AND fingerprint IS NOT ?1`, fingerprint)
+	return err
 }
 
 // keepHistory is how long attempts, rejected input and delivered page loads
@@ -253,30 +226,21 @@ func (d *DB) EndRun(ctx context.Context, exitCode int, note string) error {
 		return err
 	})
 	d.run = 0
-	return errors.Join(err, d.inPlace())
-}
-
-// inPlace fails when the file is not the one any more that was opened.
-func (d *DB) inPlace() error {
-	now, err := os.Stat(d.path)
-	if err != nil || !os.SameFile(d.file, now) {
-		return fmt.Errorf("%w: %s", ErrMoved, d.path)
-	}
-	return nil
+	return errors.Join(err, d.file.InPlace())
 }
 
 // ObjectState looks up how far an object was read.
 func (d *DB) ObjectState(ctx context.Context, source, name string) (o Object, found bool, err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	t := &tx{d: d, ctx: context.WithoutCancel(ctx)}
 	var mod int64
-	found, err = t.get(`SELECT source, name, etag, size, mod_time, read_bytes, read_lines, read_hash, done, coalesce(problem, '') FROM objects WHERE source = ? AND name = ?`,
-		[]any{source, name}, &o.Source, &o.Name, &o.ETag, &o.Size, &mod, &o.Offset, &o.Line, &o.Hash, &o.Done, &o.Problem)
+	err = d.view(ctx, func(v *view) error {
+		found, err = v.Get(`SELECT source, name, etag, size, mod_time, read_bytes, read_lines, read_hash, done, coalesce(problem, '') FROM objects WHERE source = ? AND name = ?`,
+			[]any{source, name}, &o.Source, &o.Name, &o.ETag, &o.Size, &mod, &o.Offset, &o.Line, &o.Hash, &o.Done, &o.Problem)
+		return err
+	})
 	if mod != 0 {
 		o.ModTime = time.Unix(0, mod)
 	}
-	return o, found, classify(d.path, err)
+	return o, found, err
 }
 
 // NoteSource records how new a source's newest input is and which configured

@@ -232,56 +232,32 @@ func (t *tx) foundClick(o *Outcome) error {
 
 func (t *tx) settleEvent(o *Outcome, want Want) error {
 	p := o.Claim.prior
-	to, outcome := statusSettled, ""
+	next := eventEnd{to: statusSettled, doubt: p.doubt || o.Doubt || o.Result == Unknown}
 	switch o.Result {
 	case Delivered:
-		outcome = "delivered"
-		t.countRun("delivered", 1)
+		next.outcome, next.doubt, next.queuedURI = "delivered", false, o.QueuedURI
 	case Refused:
-		to = statusRefused
-		t.countRun("refused", 1)
+		next.to = statusRefused
 	case RetryLater:
-		to = statusRetryLater
-	case Unsent:
-		to = p.status
+		next.to = statusRetryLater
 	case TooOld:
-		outcome = "too_old"
-		t.countRun("too_old", 1)
+		next.outcome, next.doubt = "too_old", p.doubt
 		t.countRun("dropped", 1)
 	case Unknown:
-		t.countRun("unknown", 1)
-		if to, outcome = want.Kinds[p.kind].fate(); to == statusSettled {
+		if next.to, next.outcome = want.Kinds[p.kind].fate(); next.to == statusSettled {
 			t.countRun("dropped", 1)
 		}
+	case Unsent:
+		return t.giveBackEvent(&p, next.doubt)
 	}
-	t.count(scopeOf(p.kind), statusNames[statusInFlight], -1)
-	t.count(scopeOf(p.kind), statusNames[to], 1)
-	switch {
-	case to == statusSettled:
-		var lookAt any
-		if o.QueuedURI != "" {
-			lookAt = t.now + int64(firstLook)
-		}
-		_, err := t.exec(`UPDATE deliveries SET status = 0, payload = NULL, attempt = NULL, doubt = ?, delivered_at = ?, queued_uri = ?, look_at = ?, outcome = ?, next_attempt_at = NULL, last_error = NULL WHERE id = ?`,
-			o.Result == Unknown || o.Result == TooOld && p.doubt, t.now, null(o.QueuedURI), lookAt, outcome, p.id)
-		return err
-	case o.Result == Unsent:
-		_, err := t.exec(`UPDATE deliveries SET status = ?, doubt = ?, attempt = NULL, attempts = attempts - 1 WHERE id = ?`, to, p.doubt || o.Doubt, p.id)
-		return err
+	if o.Result != RetryLater {
+		t.countRun(strings.ReplaceAll(o.Result.String(), " ", "_"), 1)
 	}
-	var next, refused any
-	if to == statusRefused {
-		refused = t.now
-	} else {
-		next = unix(o.Next)
-	}
-	_, err := t.exec(`UPDATE deliveries SET status = ?, doubt = ?, attempt = NULL, next_attempt_at = ?, last_error = ?, class = ?, refused_at = ?, fingerprint = ? WHERE id = ?`,
-		to, p.doubt || o.Doubt || o.Result == Unknown, next, o.Error, null(o.Class), refused, null(o.Fingerprint), p.id)
-	return err
+	return t.endEvent(&p, o, &next)
 }
 
 // fate is what the policy makes of an event.
-func (p Policy) fate() (status int, outcome string) {
+func (p Policy) fate() (to status, outcome string) {
 	switch p {
 	case Drop:
 		return statusSettled, "dropped"

@@ -327,7 +327,7 @@ func TestProfiles(t *testing.T) {
 		b := setup(t)
 		b.change(state.Person{UserID: "u1", AnonymousID: "a1"}, "vip", "true", b.now)
 		b.store(state.Item{Person: user("u1"), Event: &state.Event{Key: "k", Kind: state.Conversion, EventType: "t", OrderID: "o1", At: b.now, Payload: []byte(`{}`)}})
-		n, err := b.db.Forget(context.Background(), user("u1"))
+		n, err := b.db.Forget(context.Background(), "u1")
 		require.NoError(t, err)
 		require.Positive(t, n)
 		_, err = b.db.Explain(context.Background(), "u1")

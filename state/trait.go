@@ -51,9 +51,11 @@ type trait struct {
 	computations  map[computation]bool // seen; true: approved
 }
 
-// Statuses of trait values and deliveries. Every due row has exactly one.
+// status is that of a trait value or a delivery. Every due row has exactly one.
+type status int
+
 const (
-	statusSettled = iota
+	statusSettled status = iota
 	statusPending
 	statusInFlight
 	statusRetryLater
@@ -70,7 +72,7 @@ type traitRow struct {
 	trait       *trait
 	profile     int64
 	exists      bool
-	status      int
+	status      status
 	isExit      bool
 	doubt       bool
 	wanted      sql.NullString

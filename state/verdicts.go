@@ -92,9 +92,10 @@ func (t *tx) noteFinding(v *Finding) error {
 	return err
 }
 
-// LookupsSent is the number of look-ups in the last hour, to the minute.
+// LookupsSent returns the number of look-ups in the last hour, to the minute.
 func (d *DB) LookupsSent(ctx context.Context) (int64, error) {
-	return d.Usage(ctx, hostLookups)
+	h, err := d.HostStatus(ctx, hostLookups)
+	return h.SentLastHour, err
 }
 
 // VerdictStatus counts the conversions of which impact.com said the same.

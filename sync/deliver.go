@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/impactsync/impactsync/state"
+	"github.com/impactsync/impactsync/sync/limit"
 	"github.com/sourcegraph/conc"
 )
 
@@ -25,6 +26,7 @@ const (
 // settles.
 type dispatch struct {
 	*pass
+	sender   *state.Sender
 	jobs     chan state.Claim
 	outcomes chan state.Outcome
 	lead     lead
@@ -42,7 +44,7 @@ type dispatch struct {
 // deliver sends what is due until nothing is left that can go now.
 func (p *pass) deliver(ctx context.Context) error {
 	d := &dispatch{
-		pass: p, jobs: make(chan state.Claim, p.Workers+groupSize), outcomes: make(chan state.Outcome, p.Workers+groupSize),
+		pass: p, sender: p.State.NewSender(), jobs: make(chan state.Claim, p.Workers+groupSize), outcomes: make(chan state.Outcome, p.Workers+groupSize),
 		lastSend: p.now(),
 	}
 	due, err := p.due(ctx)
@@ -75,11 +77,11 @@ func (p *pass) deliver(ctx context.Context) error {
 	err = d.loop(ctx, giveUp)
 	close(d.jobs)
 	workers.Wait()
-	return errors.Join(err, p.limits.save(ctx))
+	return errors.Join(err, p.limits.sync(ctx, 0))
 }
 
 func (p *pass) due(ctx context.Context) (int64, error) {
-	plan, err := p.State.Plan(ctx)
+	plan, err := p.State.Plan(ctx, state.Part{})
 	if err != nil {
 		return 0, fmt.Errorf("count what is due: %w", err)
 	}
@@ -97,7 +99,7 @@ func (d *dispatch) loop(ctx context.Context, giveUp context.CancelCauseFunc) err
 		if len(settled) > 0 {
 			d.Point("before settling")
 		}
-		claims, err := d.State.Turn(ctx, settled, want)
+		claims, err := d.sender.Turn(ctx, settled, want)
 		if err != nil {
 			giveUp(err)
 			return fmt.Errorf("settle and claim deliveries: %w", err)
@@ -155,9 +157,9 @@ func (d *dispatch) keepLimits(ctx context.Context, claims []state.Claim) error {
 			api++
 		}
 	}
-	d.limits.api.claimed(api)
-	d.limits.tracking.claimed(len(claims) - api)
-	return errors.Join(d.limits.api.recount(ctx), d.limits.api.save(ctx, time.Second), d.limits.tracking.save(ctx, time.Second))
+	d.limits.api.Claim(api)
+	d.limits.tracking.Claim(len(claims) - api)
+	return d.limits.sync(ctx, time.Second)
 }
 
 func (d *dispatch) progressOf(settled []state.Outcome) {
@@ -190,13 +192,14 @@ func (d *dispatch) want() state.Want {
 	room := max(d.Workers+d.lead.ahead(d.Workers)-d.open+len(d.odd), 0)
 	w := state.Want{
 		Trait: d.options.Trait, People: d.options.People, Coalesce: d.Coalesce, AttributionWait: d.AttributionWait, Kinds: d.Unknown,
-		ProbePageLoads: d.limits.tracking.probing(), ProbeConversions: d.limits.api.probing(),
+		ProbePageLoads: d.limits.tracking.Trust() == limit.Suspect, ProbeConversions: d.limits.api.Trust() == limit.Suspect,
 	}
-	w.Conversions = min(room, d.limits.api.room())
+	pageLoads, _ := d.limits.tracking.Room()
+	conversions, _ := d.limits.api.Room()
+	w.PageLoads, w.Conversions = min(room, pageLoads), min(room, conversions)
 	if d.eventsGap {
 		w.Conversions = 0 // an unread log may hold the page load that a conversion belongs to
 	}
-	w.PageLoads = min(room, d.limits.tracking.room())
 	if w.PageLoads+w.Conversions > room { // halves, so that neither host starves the other
 		w.Conversions = min(w.Conversions, max(room/2, room-w.PageLoads))
 		w.PageLoads = min(w.PageLoads, room-w.Conversions)
@@ -241,8 +244,31 @@ func (d *dispatch) note(o *state.Outcome) {
 		d.lastSend = d.now()
 	}
 	h := d.limits.of(o.Claim.Kind.Host())
-	h.settled(o.Requests)
-	h.watch(o)
+	h.Settle(o.Requests)
+	h.Note(deliveryKey(&o.Claim), resultOf(o), o.Error, o.Claim.Probe)
+}
+
+// resultOf returns what an outcome tells of its host.
+func resultOf(o *state.Outcome) limit.Result {
+	switch {
+	case o.Throttled:
+		return limit.Throttled
+	case o.Odd:
+		return limit.Odd
+	case o.Result == state.RetryLater, o.Result == state.Unknown:
+		return limit.Failed
+	case o.Requests > 0 && (o.Result == state.Delivered || o.Result == state.Refused): // and not by our own rules
+		return limit.Taken
+	}
+	return limit.Nothing
+}
+
+// deliveryKey tells deliveries apart.
+func deliveryKey(c *state.Claim) int64 {
+	if c.Kind == state.TraitUpdate {
+		return -c.Profile
+	}
+	return c.Delivery
 }
 
 // oddTries is how often a delivery is answered oddly, while others are taken,
@@ -257,16 +283,16 @@ const oddTries = 3
 func (d *dispatch) decided(end bool) (group []state.Outcome) {
 	rest := d.odd[:0]
 	for _, o := range d.odd {
-		known, stopped, sure := d.limits.of(o.Claim.Kind.Host()).decided()
+		trust := d.limits.of(o.Claim.Kind.Host()).Trust()
 		switch {
-		case !known && !end:
+		case (trust == limit.Unknown || trust == limit.Suspect) && !end:
 			rest = append(rest, o)
 			continue
-		case stopped:
+		case trust == limit.Stopped:
 			o.Result = state.Unsent
 		case o.Result != state.Unsent: // see oddResult
 			o.Next = d.backoff(o.Claim.Attempts)
-		case sure && o.Claim.Attempts+1 >= oddTries:
+		case trust == limit.Good && o.Claim.Attempts+1 >= oddTries:
 			o.Result, o.Class = state.Refused, "other"
 		default:
 			o.Result, o.Next = state.RetryLater, d.backoff(o.Claim.Attempts)
@@ -280,10 +306,10 @@ func (d *dispatch) decided(end bool) (group []state.Outcome) {
 // exhausted is for when no answer is awaited and nothing can be claimed.
 func (d *dispatch) exhausted(end bool) []state.Outcome {
 	if d.asked.PageLoads > 0 {
-		d.limits.tracking.exhausted()
+		d.limits.tracking.Exhausted()
 	}
 	if d.asked.Conversions > 0 {
-		d.limits.api.exhausted()
+		d.limits.api.Exhausted()
 	}
 	return d.decided(end)
 }
@@ -335,12 +361,12 @@ func (d *dispatch) nextChance(ctx context.Context) (at time.Time, why string, er
 	if err != nil {
 		return time.Time{}, "", err
 	}
-	if traits.Open()+pageLoads.Open() > 0 && d.limits.tracking.broken() == nil {
+	if traits.Open()+pageLoads.Open() > 0 && d.limits.tracking.Trust() != limit.Stopped {
 		if at, why, err = d.chanceOf(ctx, state.HostTracking, traits.Pending+pageLoads.Pending); err != nil {
 			return time.Time{}, "", err
 		}
 	}
-	if conversions.Open() > 0 && !d.eventsGap && !d.narrowed() && d.limits.api.broken() == nil {
+	if conversions.Open() > 0 && !d.eventsGap && !d.narrowed() && d.limits.api.Trust() != limit.Stopped {
 		next, reason, err := d.chanceOf(ctx, state.HostAPI, conversions.Pending)
 		if err != nil {
 			return time.Time{}, "", err
@@ -358,7 +384,7 @@ func (p *pass) narrowed() bool { return p.options.People > 0 || p.options.Trait 
 // chanceOf is when a host may be sent something: when there is room for it, and
 // when it is due. A narrowed run does not wait for retries, which may be of others.
 func (d *dispatch) chanceOf(ctx context.Context, host string, pending int64) (at time.Time, why string, err error) {
-	wait, why := d.limits.of(host).wait()
+	wait, why := d.limits.of(host).Wait()
 	room := d.now().Add(wait)
 	asked := d.asked.PageLoads
 	if host == state.HostAPI {

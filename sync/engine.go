@@ -177,7 +177,7 @@ func (p *pass) run(ctx context.Context) (err error) {
 	if err := p.deliver(ctx); err != nil {
 		return err
 	}
-	return errors.Join(append(p.unread, p.limits.broken(), p.hostsDown(ctx), p.verify(ctx))...)
+	return errors.Join(append(p.unread, p.hostsDown(ctx), p.verify(ctx))...)
 }
 
 func (p *pass) takeIn(ctx context.Context) (err error) {
@@ -208,8 +208,8 @@ func (p *pass) adopt(ctx context.Context) error {
 	return nil
 }
 
-// Plan reads the inputs as a run would, into a state that the caller throws
-// away afterwards, and sends nothing. The engine's State must be such a copy.
+// Plan reads the inputs as a run would and sends nothing. The engine's State is
+// open for a rehearsal, so that nothing of it lasts.
 func (e *Engine) Plan(ctx context.Context, o Options) (PlanReport, error) {
 	fresh, err := e.newRoutes(ctx)
 	if err != nil {

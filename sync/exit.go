@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/impactsync/impactsync/state"
+	"github.com/impactsync/impactsync/sync/limit"
 )
 
 // Exit codes of the program, as the state's history records them. [ExitStatuses]
@@ -63,9 +64,9 @@ var (
 	// ErrConfig: the configuration contradicts the input. Nothing was changed.
 	ErrConfig = errors.New("configuration")
 	// ErrBreaker: too many requests failed in a row. Everything stays pending.
-	ErrBreaker = errors.New("too many requests failed in a row")
+	ErrBreaker = limit.ErrBreaker
 	// ErrHostDown: a host failed all that this run asked of it. Everything stays due.
-	ErrHostDown = errors.New("every request failed")
+	ErrHostDown = limit.ErrDown
 )
 
 // Cause adds to an error why the context ended, where the error knows no more

@@ -66,7 +66,7 @@ func (d *dispatch) withClick(run, ctx context.Context, m *segment.Message, o *st
 // ask returns the click that the tracking host answers with, or "".
 func (d *dispatch) ask(run, ctx context.Context, install impactapi.PageLoad, o *state.Outcome) string {
 	host := d.limits.tracking
-	if d.asking.off.Load() || !host.turn(run, patience) {
+	if d.asking.off.Load() || !host.Turn(run, patience) {
 		o.Notes = append(o.Notes, "install_not_asked")
 		return ""
 	}
@@ -76,16 +76,16 @@ func (d *dispatch) ask(run, ctx context.Context, install impactapi.PageLoad, o *
 		var api *impactapi.Error
 		if errors.As(err, &api) {
 			o.Asked = api.Attempts
-			host.learnFrom(api)
+			host.Failed(api)
 		}
-		host.settled(o.Asked)
+		host.Settle(o.Asked)
 		o.Notes = append(o.Notes, "install_not_asked")
 		d.unanswered(ctx, api, err)
 		return ""
 	}
 	o.Asked = res.Attempts
-	host.settled(o.Asked)
-	host.answered(res.Rate)
+	host.Settle(o.Asked)
+	host.Answered(res.Rate)
 	d.asking.failures.Store(0)
 	o.Notes = append(o.Notes, "install_asked")
 	return d.Mapper.InstallClick(res)
@@ -111,44 +111,4 @@ func (d *dispatch) stopAsking(why string, err error) {
 	if d.asking.off.CompareAndSwap(false, true) {
 		d.Log.Warn(why+": in this run the conversions of app installs go out without asking for their click ids; destination.appInstall: false never asks", "error", err)
 	}
-}
-
-// turn takes room for one request beside those that are claimed, and waits for
-// it, for so long at most. It is false where there is none; else give it back
-// with settled.
-func (h *hostLimit) turn(ctx context.Context, most time.Duration) bool {
-	end := h.now().Add(most)
-	for ctx.Err() == nil {
-		wait, taken := h.take()
-		if taken {
-			sleep(ctx, wait)
-			return true
-		}
-		if wait < 0 || h.now().Add(wait).After(end) {
-			return false
-		}
-		sleep(ctx, min(wait, tick))
-	}
-	return false
-}
-
-// take takes room for a request that may leave after the wait; or it says how
-// long to wait before asking anew, below 0 for ever.
-func (h *hostLimit) take() (wait time.Duration, taken bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	now := h.now()
-	left, known := h.left(now)
-	switch {
-	case h.breaker.err != nil:
-		return -1, false
-	case now.Before(h.quota.PausedUntil):
-		return h.quota.PausedUntil.Sub(now), false
-	case known && left <= h.open:
-		return h.quota.ResetAt.Sub(now), false
-	case !h.met && h.open > 0:
-		return tick, false // one alone finds out what the host says
-	}
-	h.open++
-	return h.pace.reserve(now), true
 }

@@ -101,9 +101,9 @@ func TestAnInstallIsAskedForItsClick(t *testing.T) {
 	require.EqualValues(t, 3, r.Counts["requests"])
 	require.EqualValues(t, 1, r.Counts["install_click"])
 	db := w.open()
-	sent, err := db.Usage(t.Context(), state.HostTracking)
+	tracking, err := db.HostStatus(t.Context(), state.HostTracking)
 	require.NoError(t, err)
-	require.EqualValues(t, 1, sent)
+	require.EqualValues(t, 1, tracking.SentLastHour)
 	require.NoError(t, db.Close())
 
 	// What the person does later came from that click, too.

@@ -3,7 +3,6 @@ package sync
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/impactsync/impactsync/state"
 	"github.com/impactsync/impactsync/sync/segment"
@@ -29,24 +28,28 @@ type PlanReport struct {
 const sampleSize = 5
 
 func (p *pass) plan(ctx context.Context) (r PlanReport, err error) {
-	if r.Waiting, err = p.narrow(ctx); err != nil {
-		return r, fmt.Errorf("narrow what is due: %w", err)
+	of, err := p.part(ctx)
+	if err != nil {
+		return r, fmt.Errorf("choose the people: %w", err)
 	}
-	if r.Plan, err = p.State.Plan(ctx); err != nil {
+	if p.eventsGap {
+		_, _, conversions, err := p.State.Due(ctx)
+		if err != nil {
+			return r, err
+		}
+		r.Waiting = conversions.Open()
+	}
+	if r.Plan, err = p.State.Plan(ctx, of); err != nil {
 		return r, fmt.Errorf("count what is due: %w", err)
 	}
-	if key := p.options.Trait; key != "" {
-		r.Traits = slices.DeleteFunc(r.Traits, func(t state.PlanTrait) bool { return t.Key != key })
-	}
-	if r.Sample, err = p.State.SampleDue(ctx, sampleSize); err != nil {
+	if r.Sample, err = p.State.SampleDue(ctx, of, sampleSize); err != nil {
 		return r, fmt.Errorf("sample what is due: %w", err)
 	}
 	if r.Counts, err = p.State.RunCounts(ctx, p.report.Run); err != nil {
 		return r, err
 	}
-	delete(r.Counts, "recovered") // of a run that may well be alive: this is a copy of its state
 	r.Missing, r.Stale = p.report.Missing, p.report.Stale
-	if err := p.refusals(ctx, &r); err != nil {
+	if err := p.refusals(ctx, of, &r); err != nil {
 		return r, fmt.Errorf("map what is due: %w", err)
 	}
 	r.TrackingCalls, r.APICalls = p.updates(r.Plan)+r.PageLoads+r.InstallCalls, r.Conversions
@@ -54,29 +57,17 @@ func (p *pass) plan(ctx context.Context) (r PlanReport, err error) {
 	if err != nil {
 		return r, fmt.Errorf("read the rates: %w", err)
 	}
-	rates := Rates{PageLoadsPerSecond: p.PageLoadsPerSecond, ConversionsPerHour: p.ConversionsPerHour, Hosts: hosts}
-	r.Seconds = rates.Take(r.TrackingCalls, r.APICalls, p.now())
+	r.Seconds = Rates{p.PageLoadsPerSecond, p.ConversionsPerHour}.Take(hosts, r.TrackingCalls, r.APICalls, p.now())
 	return r, nil
 }
 
-// narrow leaves due, in the plan's copy of the state, what a run with the same
-// options may send. It gives how many conversions wait for their page loads.
-func (p *pass) narrow(ctx context.Context) (waiting int64, err error) {
-	if !p.narrowed() && !p.eventsGap {
-		return 0, nil
-	}
-	if _, _, conversions, err := p.State.Due(ctx); err != nil {
-		return 0, err
-	} else if p.eventsGap {
-		waiting = conversions.Open()
-	}
-	n := state.Narrowed{Trait: p.options.Trait, NoConversions: p.eventsGap}
+// part is what a run with the same options may send.
+func (p *pass) part(ctx context.Context) (of state.Part, err error) {
+	of = state.Part{Trait: p.options.Trait, NoConversions: p.eventsGap}
 	if p.options.People > 0 {
-		if n.People, err = p.firstPeople(ctx); err != nil {
-			return 0, err
-		}
+		of.People, err = p.firstPeople(ctx)
 	}
-	return waiting, p.State.Narrow(ctx, n)
+	return of, err
 }
 
 // firstPeople are those whom a run would choose: it claims as much at once as a
@@ -88,10 +79,11 @@ func (p *pass) firstPeople(ctx context.Context) ([]int64, error) {
 	if p.eventsGap {
 		want.Conversions = 0
 	}
+	sender := p.State.NewSender()
 	people := []int64{}
 	var unsent []state.Outcome
 	for {
-		claims, err := p.State.Turn(ctx, nil, want)
+		claims, err := sender.Turn(ctx, nil, want)
 		if err != nil {
 			return nil, err
 		}
@@ -100,7 +92,7 @@ func (p *pass) firstPeople(ctx context.Context) ([]int64, error) {
 			unsent = append(unsent, state.Outcome{Claim: c, Result: state.Unsent})
 		}
 		if len(claims) == 0 {
-			_, err := p.State.Turn(ctx, unsent, state.Want{})
+			_, err := sender.Turn(ctx, unsent, state.Want{})
 			return people, err
 		}
 	}
@@ -114,32 +106,36 @@ func (e *Engine) updates(p state.Plan) int64 {
 	return p.TraitValues
 }
 
-// refusals maps what is due, as a run would, and takes what our own rules refuse
-// off the calls. It costs some microseconds an event.
-func (p *pass) refusals(ctx context.Context, r *PlanReport) error {
+// refusals takes what our own rules refuse off the calls: of most events the
+// state knows it, the others are mapped as a run would.
+func (p *pass) refusals(ctx context.Context, of state.Part, r *PlanReport) error {
 	r.Refusals = map[string]int64{}
+	known, err := p.State.OwnRefusals(ctx, of)
+	if err != nil {
+		return err
+	}
+	for _, k := range known {
+		if k.TooOld {
+			k.Reason = errTooOld.Error()
+		}
+		r.refusedEvents(k.Kind, k.Reason, k.Count)
+	}
 	dec := segment.Decoder{Placeholders: p.Mapper.Placeholders()}
-	err := p.State.EachDue(ctx, func(e state.DueEvent) error {
+	err = p.State.EachUnsure(ctx, of, func(e state.DueEvent) error {
 		why, asks, err := p.try(ctx, &dec, claimOf(e))
 		if asks {
 			r.InstallCalls++
 		}
-		if err != nil || why == "" {
-			return err
+		if err == nil && why != "" {
+			r.refusedEvents(e.Kind, why, 1)
 		}
-		r.refused(why, 1)
-		if e.Kind == state.Conversion {
-			r.Conversions--
-		} else {
-			r.PageLoads--
-		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return err
 	}
 	something := []state.ClaimedValue{{Key: "trait", At: p.now()}} // here the person matters, not what is said of them
-	return p.State.EachOddlyNamed(ctx, func(who state.DuePerson) error {
+	return p.State.EachOddlyNamed(ctx, of, func(who state.DuePerson) error {
 		why, _, err := p.try(ctx, nil, state.Claim{Kind: state.TraitUpdate, Person: who.Person, Values: something})
 		if err != nil || why == "" {
 			return err
@@ -152,6 +148,15 @@ func (p *pass) refusals(ctx context.Context, r *PlanReport) error {
 		r.refused(why, who.Values)
 		return nil
 	})
+}
+
+func (r *PlanReport) refusedEvents(kind state.Kind, why string, n int64) {
+	if kind == state.Conversion {
+		r.Conversions -= n
+	} else {
+		r.PageLoads -= n
+	}
+	r.refused(why, n)
 }
 
 // mostReasons bounds the reasons that a plan tells apart: some name a value, so

@@ -193,35 +193,35 @@ func (p *pass) readObject(ctx context.Context, f Feed, in source.Input, from sou
 	return p.objectEnd(ctx, f, obj, at, s, err)
 }
 
-// storing stores batches, in order, while the next one is being read. Those of
-// many tiny objects share a commit.
+// storing stores batches, in order, while the next ones are being read. A commit
+// waits for the disk, and writes a page of a table once however many of its rows
+// changed; so many batches share one, also those of many tiny objects.
 type storing struct {
-	groups chan []state.Batch
-	worker conc.WaitGroup
-	failed chan struct{} // closed when err is set and the worker has ended
-	err    error
+	commits chan []state.Batch
+	worker  conc.WaitGroup
+	failed  chan struct{} // closed when err is set and the worker has ended
+	err     error
 
-	group []state.Batch // not handed over yet
+	next  []state.Batch // not handed over yet
 	rows  int           // in it
 	bytes int64         // that it was made from
 	since time.Time     // of its first batch
 }
 
+// A commit is handed over when it has so many rows, before it would be made from
+// more bytes (messages can be large), or after a while, where a bucket is slow.
+// Three are in memory at most: one being read, one waiting, one being stored.
 const (
-	// commitGroups is how many groups one commit takes: it waits for the disk, and
-	// writes a page of a table once however many of its rows changed. Twice as
-	// many are in memory at most.
-	commitGroups = 8
-	groupRows    = 1000        // at which a group is handed over: one full batch, or several
-	groupBytes   = 4 << 20     // or before it would be made from more: messages can be large
-	groupTime    = time.Second // or then, where a bucket is slow
+	commitRows  = 6000
+	commitBytes = 24 << 20
+	commitTime  = 2 * time.Second
 )
 
 func (p *pass) startStoring(ctx context.Context) *storing {
-	s := &storing{groups: make(chan []state.Batch, commitGroups), failed: make(chan struct{})}
+	s := &storing{commits: make(chan []state.Batch, 1), failed: make(chan struct{})}
 	s.worker.Go(func() {
-		for g := range s.groups {
-			if s.err = stored(p.State.Store(ctx, s.waiting(g)...)); s.err != nil {
+		for batches := range s.commits {
+			if s.err = stored(p.State.Store(ctx, batches...)); s.err != nil {
 				close(s.failed)
 				return
 			}
@@ -230,43 +230,32 @@ func (p *pass) startStoring(ctx context.Context) *storing {
 	return s
 }
 
-// waiting gives a group and those that follow, a commit's worth.
-func (s *storing) waiting(all []state.Batch) []state.Batch {
-	for range commitGroups - 1 {
-		next, ok := <-s.groups
-		if !ok {
-			break
-		}
-		all = append(all, next...)
-	}
-	return all
-}
-
-// put hands a batch over, perhaps with others later; it waits while many are
-// still to be stored. It was made from so many bytes.
+// put takes a batch that was made from so many bytes. It waits while too many are
+// still to be stored.
 func (s *storing) put(b state.Batch, bytes int64) error {
-	if len(s.group) > 0 && s.bytes+bytes > groupBytes {
+	if len(s.next) > 0 && s.bytes+bytes > commitBytes {
 		if err := s.hand(); err != nil {
 			return err
 		}
 	}
-	if len(s.group) == 0 {
+	if len(s.next) == 0 {
 		s.since = time.Now()
 	}
-	s.group = append(s.group, b)
+	s.next = append(s.next, b)
 	s.rows += 1 + len(b.Items) + len(b.Rejected)
 	s.bytes += bytes
-	if s.rows < groupRows && time.Since(s.since) < groupTime {
+	if s.rows < commitRows && time.Since(s.since) < commitTime {
 		return nil
 	}
 	return s.hand()
 }
 
+// hand hands what was put over.
 func (s *storing) hand() error {
-	g := s.group
-	s.group, s.rows, s.bytes = nil, 0, 0
+	batches := s.next
+	s.next, s.rows, s.bytes = nil, 0, 0
 	select {
-	case s.groups <- g:
+	case s.commits <- batches:
 		return nil
 	case <-s.failed:
 		return s.err
@@ -275,10 +264,10 @@ func (s *storing) hand() error {
 
 // end waits until everything is stored.
 func (s *storing) end() error {
-	if len(s.group) > 0 {
+	if len(s.next) > 0 {
 		_ = s.hand() // its error is s.err
 	}
-	close(s.groups)
+	close(s.commits)
 	s.worker.Wait()
 	return s.err
 }

@@ -20,7 +20,7 @@ import (
 func (d *dispatch) work(ctx, sending context.Context) {
 	dec := segment.Decoder{Placeholders: d.Mapper.Placeholders()}
 	for c := range d.jobs {
-		if d.stopped(ctx) != "" || d.limits.of(c.Kind.Host()).keeps(c.Probe) {
+		if d.stopped(ctx) != "" || d.limits.of(c.Kind.Host()).Quiet(c.Probe) {
 			d.outcomes <- state.Outcome{Claim: c, Result: state.Unsent}
 			continue
 		}
@@ -58,14 +58,14 @@ func (d *dispatch) send(run, ctx context.Context, dec *segment.Decoder, c state.
 		if err != nil {
 			return d.failed(o, err)
 		}
-		d.limits.tracking.answered(res.Rate)
+		d.limits.tracking.Answered(res.Rate)
 		return delivered(o, res.Attempts, res.Warnings)
 	}
 	res, err := d.Client.SendConversion(ctx, req.Conversion())
 	if err != nil {
 		return d.failed(o, err)
 	}
-	d.limits.api.answered(res.Rate)
+	d.limits.api.Answered(res.Rate)
 	o.QueuedURI = res.QueuedURI
 	return delivered(o, res.Attempts, res.Warnings)
 }
@@ -210,8 +210,7 @@ func (d *dispatch) failed(o state.Outcome, err error) state.Outcome {
 		return o
 	}
 	o.Requests, o.Doubt = api.Attempts, impactapi.Doubtful(err)
-	limit := d.limits.of(o.Claim.Kind.Host())
-	limit.learnFrom(api)
+	quietUntil := d.limits.of(o.Claim.Kind.Host()).Failed(api)
 	switch {
 	case credentials(api):
 		o.Result = state.Unsent // not this delivery's fault: nothing is marked refused
@@ -227,7 +226,7 @@ func (d *dispatch) failed(o state.Outcome, err error) state.Outcome {
 		}
 		o.Next = d.backoff(o.Claim.Attempts)
 		if o.Throttled = api.Status == http.StatusTooManyRequests; o.Throttled {
-			o.Next = limit.quietUntil()
+			o.Next = quietUntil
 		} else if at := d.now().Add(api.RetryAfter); at.After(o.Next) {
 			o.Next = at
 		}

@@ -214,10 +214,10 @@ func TestWaitsWhenTheClockIsSet(t *testing.T) {
 		db := w.open()
 		_, err := db.BeginRun(t.Context(), state.RunInfo{Kind: "run"})
 		require.NoError(t, err)
-		sent, frees, err := db.Sent(t.Context(), state.HostAPI)
+		api, err := db.HostStatus(t.Context(), state.HostAPI)
 		require.NoError(t, err)
-		require.EqualValues(t, 5, sent, "they count for an hour from now")
-		require.WithinDuration(t, time.Now().Add(time.Hour), frees, 2*time.Minute)
+		require.EqualValues(t, 5, api.SentLastHour, "they count for an hour from now")
+		require.WithinDuration(t, time.Now().Add(time.Hour), api.FreesAt, 2*time.Minute)
 		require.NoError(t, db.Close())
 
 		clock.by.Store(int64(2 * time.Hour)) // the room of the hour is back, and u7 has waited for one

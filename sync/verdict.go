@@ -119,14 +119,15 @@ func (p *pass) lookupRoom(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	lookups, errLookups := p.State.LookupsSent(ctx)
-	sent, errSent := p.State.Usage(ctx, state.HostAPI)
+	api, errSent := p.State.HostStatus(ctx, state.HostAPI)
 	if err := errors.Join(errLookups, errSent); err != nil {
 		return 0, fmt.Errorf("count the look-ups of the last hour: %w", err)
 	}
 	hourly := cmp.Or(p.ConversionsPerHour, defaultQuota)
-	reserve := max(int(sent-lookups), hourly/10)
-	n := min(lookupBatch, p.limits.api.room()-int(conversions.Open())-reserve)
-	if n < 1 && p.limits.api.unasked() && conversions.Open() == 0 {
+	reserve := max(int(api.SentLastHour-lookups), hourly/10)
+	room, question := p.limits.api.Room()
+	n := min(lookupBatch, room-int(conversions.Open())-reserve)
+	if n < 1 && question && conversions.Open() == 0 {
 		n = 1 // one question tells how much room there is
 	}
 	if p.Verify < 1 {
@@ -137,7 +138,7 @@ func (p *pass) lookupRoom(ctx context.Context) (int, error) {
 
 // lookUp makes some look-ups at a time and keeps what they found.
 func (p *pass) lookUp(ctx context.Context, due []state.Lookup) (more bool, err error) {
-	p.limits.api.claimed(len(due))
+	p.limits.api.Claim(len(due))
 	workers := iter.Mapper[state.Lookup, lookupResult]{MaxGoroutines: p.Workers}
 	results := workers.Map(due, func(l *state.Lookup) lookupResult { return p.lookUpOne(ctx, *l) })
 	p.Progress.add(0)
@@ -145,7 +146,7 @@ func (p *pass) lookUp(ctx context.Context, due []state.Lookup) (more bool, err e
 	more = true
 	for i, r := range results {
 		found[i] = r.Finding
-		p.limits.api.settled(r.Requests)
+		p.limits.api.Settle(r.Requests)
 		if r.err != nil && more {
 			more, err = false, p.lookupTrouble(r.err)
 		}
@@ -153,7 +154,7 @@ func (p *pass) lookUp(ctx context.Context, due []state.Lookup) (more bool, err e
 	if noted := p.State.NoteVerdicts(ctx, found); noted != nil {
 		return false, errors.Join(err, fmt.Errorf("keep impact.com's verdicts: %w", noted))
 	}
-	return more, errors.Join(err, p.limits.api.recount(ctx), p.limits.api.save(ctx, 0))
+	return more, errors.Join(err, p.limits.api.Sync(ctx, 0))
 }
 
 type lookupResult struct {
@@ -163,14 +164,14 @@ type lookupResult struct {
 
 func (p *pass) lookUpOne(ctx context.Context, l state.Lookup) (r lookupResult) {
 	r.Lookup = l
-	if ctx.Err() != nil || p.limits.api.quiet() {
+	if ctx.Err() != nil || p.limits.api.Quiet(true) {
 		return r
 	}
 	s, err := p.Client.Submission(ctx, l.QueuedURI)
 	var api *impactapi.Error
 	switch {
 	case err == nil:
-		p.limits.api.answered(s.Rate)
+		p.limits.api.Answered(s.Rate)
 		r.Requests, r.Status, r.CompletedAt, r.ErrorType, r.Reasons = s.Attempts, s.Status, s.CompletedAt, s.ErrorType, s.Reasons
 		r.Verdict = reading(s)
 		r.Final = r.Verdict != VerdictWaiting
@@ -180,11 +181,11 @@ func (p *pass) lookUpOne(ctx context.Context, l state.Lookup) (r lookupResult) {
 	case !errors.As(err, &api):
 		r.Status, r.Verdict, r.Final = "unusable QueuedUri", VerdictNotFound, true // it names another account or host
 	case api.Status == http.StatusNotFound:
-		p.limits.api.answered(api.Rate)
+		p.limits.api.Answered(api.Rate)
 		r.Requests, r.Status, r.Verdict, r.Final = api.Attempts, "404 Not Found", VerdictNotFound, true
 	default:
 		r.Requests, r.err = api.Attempts, err
-		p.limits.api.learnFrom(api)
+		p.limits.api.Failed(api)
 	}
 	return r
 }

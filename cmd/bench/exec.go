@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/impactsync/impactsync/cmd/internal/shopdata"
+	"github.com/impactsync/impactsync/cmd/bench/shopdata"
 )
 
 // timed runs a command and accepts the exit codes given besides 0.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"github.com/impactsync/impactsync/cmd/internal/shopdata"
+	"github.com/impactsync/impactsync/cmd/bench/shopdata"
 )
 
 // With the default of 5,000,000 members: 1 M, 5 M and 20 M, and 0.1, 1 and 4 GB.

@@ -10,7 +10,7 @@ import (
 	"regexp"
 	"time"
 
-	"github.com/impactsync/impactsync/cmd/internal/shopdata"
+	"github.com/impactsync/impactsync/cmd/bench/shopdata"
 )
 
 const logs = `  - {name: web, kind: events, url: "file://./logs/", traits: {include: ["*"]}}`

@@ -3,7 +3,7 @@
 // one Markdown table of medians, ranges and ratios. Machines differ and are
 // shared; only ratios count.
 //
-//	go run ./cmd/bench [-members 5000000] [-rounds 3] [-only diff,first]
+//	make bench BENCH="[-members 5000000] [-rounds 3] [-only diff,first]"
 //
 // It builds and installs nothing: make bench does. Peers that are not installed
 // are named and left out.
@@ -33,7 +33,7 @@ type bench struct {
 func main() {
 	b := &bench{notes: &strings.Builder{}}
 	only := ""
-	flag.StringVar(&b.bin, "bin", "bin/impactsync", "the program to measure")
+	flag.StringVar(&b.bin, "bin", "../../bin/impactsync", "the program to measure")
 	flag.IntVar(&b.members, "members", 5_000_000, "members of a list; growth takes a fifth, as many, and four times as many")
 	flag.IntVar(&b.messages, "messages", 200_000, "messages of the event log")
 	flag.IntVar(&b.rounds, "rounds", 3, "rounds of each row")

@@ -60,12 +60,12 @@ func (d *doctor) checkLock(s state.Status) {
 }
 
 func (d *doctor) checkQuota(ctx context.Context, db *state.DB) {
-	used, err := db.Usage(ctx, state.HostAPI)
+	api, err := db.HostStatus(ctx, state.HostAPI)
 	if err != nil {
 		d.bad("quota", "impactsync state check", err, impactsync.ExitCode(err))
 		return
 	}
-	most := int64(d.config.Delivery.ConversionsPerHour)
+	used, most := api.SentLastHour, int64(d.config.Delivery.ConversionsPerHour)
 	if most > 0 && used >= most {
 		d.warn("quota", "runs wait or end with 4 until the hour is over", "%d of our own %d requests an hour used", used, most)
 		return

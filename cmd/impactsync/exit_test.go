@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/impactsync/impactsync/state"
-	impactsync "github.com/impactsync/impactsync/sync"
 )
 
 func TestNoRoomInTheTemporaryFolder(t *testing.T) {
@@ -24,14 +23,6 @@ func TestNoRoomInTheTemporaryFolder(t *testing.T) {
 		_, err = full.WriteString("a member")
 		require.Error(t, err)
 		require.Contains(t, hintFor(fmt.Errorf("spill the list: %w", err)), "TMPDIR")
-	})
-
-	t.Run("the copy that plan works on", func(t *testing.T) {
-		t.Parallel()
-		err := copyTrouble(fmt.Errorf("back up the state: %w", state.ErrFull))
-		require.Contains(t, hintFor(err), "TMPDIR")
-		require.Equal(t, impactsync.ExitFailed, impactsync.ExitCode(err))
-		require.NoError(t, copyTrouble(nil))
 	})
 
 	t.Run("the state's own volume", func(t *testing.T) {

@@ -87,25 +87,15 @@ func checkForget(key []byte, undo, mayReturn bool) error {
 	return nil
 }
 
-// forget tries the id as each kind of id.
 func (a *app) forget(ctx context.Context, db *state.DB, id string) error {
-	var removed int64
-	var missing error
-	for _, p := range state.Named(id) {
-		n, err := db.Forget(ctx, p)
-		if errors.Is(err, state.ErrNotFound) {
-			missing = err
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		removed += n
+	removed, err := db.Forget(ctx, id)
+	if errors.Is(err, state.ErrNotFound) {
+		return &failure{code: 1, err: err, hint: "ids are byte-exact; impactsync explain USER looks without changing anything"}
 	}
-	if removed == 0 && missing != nil {
-		return &failure{code: 1, err: missing, hint: "ids are byte-exact; impactsync explain USER looks without changing anything"}
+	if err != nil {
+		return err
 	}
-	keptOut := missing == nil && db.KeepsOut()
+	keptOut := db.KeepsOut()
 	v := struct {
 		Removed int64 `json:"removed_rows"`
 		KeptOut bool  `json:"kept_out"`

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -28,10 +29,9 @@ names and trait keys that the configuration does not mention. The flags limit it
 they limit a run; with --limit it picks the people that a run would pick if nothing
 new arrives in between.
 
-Nothing is sent and nothing is written: the work is done on a private copy of the
-state in the temporary folder (TMPDIR), removed afterwards. It needs as much room
-there as the state has, and what a run would add. A run may go on meanwhile.` +
-			exits("shown", exitFailLine, exitStateLine, exitUsageLine, "130 interrupted by SIGINT"),
+Nothing is sent and nothing is changed: the work is done in one transaction on the
+state that is rolled back at the end. No run may begin meanwhile.` +
+			exits("shown", exitFailLine, exitLockLine, exitStateLine, exitUsageLine, "130 interrupted by SIGINT"),
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return a.plan(c.Context(), n) },
 	}
@@ -51,7 +51,7 @@ func (a *app) plan(ctx context.Context, n narrow) error {
 	ctx, stop := withSignals(ctx)
 	defer stop()
 	var report impactsync.PlanReport
-	err = a.onCopy(ctx, c, func(db *state.DB) error {
+	err = a.rehearse(ctx, c, func(db *state.DB) error {
 		report, err = a.planOn(ctx, c, db, o)
 		return err
 	})
@@ -80,41 +80,34 @@ func (a *app) planOn(ctx context.Context, c *config.Config, db *state.DB, o impa
 	return r, err
 }
 
-// onCopy runs fn on a copy of the state, or on an empty one where there is none.
-func (a *app) onCopy(ctx context.Context, c *config.Config, fn func(*state.DB) error) (err error) {
+// rehearse runs fn on the state, or on an empty one where there is none. Nothing
+// that fn does lasts.
+func (a *app) rehearse(ctx context.Context, c *config.Config, fn func(*state.DB) error) error {
+	path := c.State.Path
+	on := func() error {
+		db, err := state.Open(ctx, state.Options{Path: path, Rehearsal: true, Binding: binding(c), HashKey: []byte(c.Privacy.HashKey)})
+		if err != nil {
+			return err
+		}
+		return errors.Join(fn(db), db.Close())
+	}
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return a.holding(c, on)
+	}
 	dir, err := os.MkdirTemp("", "impactsync-plan-")
 	if err != nil {
-		return fmt.Errorf("copy the state: %w", err)
+		return fmt.Errorf("make an empty state: %w", err)
 	}
-	defer func() { err = copyTrouble(errors.Join(err, os.RemoveAll(dir))) }()
-	copied := filepath.Join(dir, "state.db")
-	if err := copyState(ctx, c, copied); err != nil {
-		return err
-	}
-	db, err := state.Open(ctx, state.Options{Path: copied, Create: true, Binding: binding(c), HashKey: []byte(c.Privacy.HashKey)})
+	path = filepath.Join(dir, "state.db")
+	return errors.Join(makeState(ctx, c, path), on(), os.RemoveAll(dir))
+}
+
+func makeState(ctx context.Context, c *config.Config, path string) error {
+	db, err := state.Open(ctx, state.Options{Path: path, Create: true, Binding: binding(c)})
 	if err != nil {
 		return err
 	}
-	return errors.Join(fn(db), db.Close())
-}
-
-// copyTrouble says where the copy stands that has no room.
-func copyTrouble(err error) error {
-	if errors.Is(err, state.ErrFull) {
-		return &failure{code: impactsync.ExitCode(err), err: err, hint: temporaryHint}
-	}
-	return err
-}
-
-func copyState(ctx context.Context, c *config.Config, to string) error {
-	db, err := state.Open(ctx, state.Options{Path: c.State.Path, ReadOnly: true, Older: true, Binding: binding(c)})
-	if errors.Is(err, state.ErrMissing) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return errors.Join(db.Backup(ctx, to), db.Close())
+	return db.Close()
 }
 
 func writePlan(w io.Writer, r impactsync.PlanReport) {

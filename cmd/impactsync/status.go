@@ -51,8 +51,8 @@ func (a *app) status(ctx context.Context, runs int) error {
 			return err
 		}
 		now := time.Now()
-		rates := impactsync.Rates{PageLoadsPerSecond: c.Delivery.PageLoadsPerSecond, ConversionsPerHour: c.Delivery.ConversionsPerHour, Hosts: s.Hosts}
-		s.Seconds = rates.Take(s.Traits.Open()+s.PageLoads.Open(), s.Conversions.Open(), now)
+		rates := impactsync.Rates{PageLoadsPerSecond: c.Delivery.PageLoadsPerSecond, ConversionsPerHour: c.Delivery.ConversionsPerHour}
+		s.Seconds = rates.Take(s.Hosts, s.Traits.Open()+s.PageLoads.Open(), s.Conversions.Open(), now)
 		return a.result(s, func(w io.Writer) { writeStatus(w, s, now) })
 	})
 }
@@ -113,8 +113,8 @@ func writeHosts(w io.Writer, s statusReport, now time.Time) {
 				left = fmt.Sprintf("%d of %d left until %s", *h.Remaining, h.Quota, h.ResetAt.UTC().Format(time.TimeOnly))
 			}
 			paused := ""
-			if h.PausedUntil != nil {
-				paused = "impact.com asked for quiet (429), " + humanize.RelTime(*h.PausedUntil, now, "ago", "from now")
+			if !h.PausedUntil.IsZero() {
+				paused = "impact.com asked for quiet (429), " + humanize.RelTime(h.PausedUntil, now, "ago", "from now")
 			}
 			row(w, h.Host, h.SentLastHour, left, took(takes), paused)
 		}

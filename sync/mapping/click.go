@@ -220,12 +220,15 @@ func isDressedWord(text string) bool {
 	if len(core) > longest {
 		return false
 	}
-	switch strings.NewReplacer("_", "", "-", "", " ", "").Replace(strings.ToLower(core)) {
+	switch withoutJoints.Replace(strings.ToLower(core)) {
 	case "imref", "irclickid", "clickid", "click", "yourclickid", "yourirclickid":
 		return true
 	}
 	return false
 }
+
+// withoutJoints takes out the signs between words.
+var withoutJoints = strings.NewReplacer("_", "", "-", "", " ", "")
 
 // clickID adds the message's own click id; on conversions else the person's last,
 // and that also before one of the message that may be another network's.

@@ -16,7 +16,7 @@ type mark struct {
 	where string // which amount
 }
 
-// markOf gives the mark of a number that has these texts before and behind it.
+// markOf returns the mark of a number that has these texts before and behind it.
 // It is not ok where they are no mark, or say two currencies.
 func markOf(head, tail string) (text string, ok bool) {
 	if tail == percent && head == "" {
@@ -38,7 +38,7 @@ func markOf(head, tail string) (text string, ok bool) {
 
 const currencyCode = 3 // letters of an ISO 4217 code
 
-// currenciesOf gives the codes that a mark may stand for, parted by blanks; of
+// currenciesOf returns the codes that a mark may stand for, parted by blanks; of
 // what is no mark nothing.
 func currenciesOf(text string) string {
 	if text == "" {

@@ -38,7 +38,7 @@ func customSource(name, path string) (canonical string, src source, err error) {
 	return canonical, src, err
 }
 
-// documentedName gives the documented spelling of a parameter that is written
+// documentedName returns the documented spelling of a parameter that is written
 // in letters of another case; any other name stays as it is.
 func documentedName(name string) string {
 	if _, known := lookupAny(name); known {
@@ -72,7 +72,7 @@ func itemName(name string) (canonical string, known bool) {
 	return name, false
 }
 
-// misspelt gives the documented spelling of a name that differs from it only
+// misspelt returns the documented spelling of a name that differs from it only
 // in underscores or a missing number. Names that no document knows are let
 // through, for accounts that have parameters of their own.
 func misspelt(name string) string {

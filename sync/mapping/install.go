@@ -42,7 +42,7 @@ func (m *Mapper) eventTypeOf(event string) string {
 	return m.eventTypes[string(appendFolded(buf[:0], event))]
 }
 
-// missingApp says which setting would give an install its event type.
+// missingApp says which setting is missing for the event type of an install.
 func (b *build) missingApp() string {
 	switch {
 	case b.mapper.appID(b.os) != "":

@@ -123,7 +123,7 @@ func (b *build) product(v segment.Value, i int) (priceless bool, fault string) {
 	if fault != "" || worth == (itemWorth{}) {
 		return fault == "", fault
 	}
-	if _, path := p.quantity.first(v); path == nil && !worth.line && b.assumed == "" {
+	if quantity, _ := p.quantity.first(v); !present(quantity) && !worth.line && b.assumed == "" {
 		b.assumed = p.name(v, i)
 	}
 	item := b.items + 1
@@ -180,23 +180,12 @@ type itemWorth struct {
 // the subtotal, else the price, else a sum of the line.
 func (b *build) worthOf(v segment.Value, i int) (w itemWorth, fault string) {
 	p := &b.mapper.products
-	own := 0
-	if p.ownSubTotal {
-		own = 1
-	}
-	value, path := firstOf(v, p.subTotal.paths[:own])
-	if w.line = path != nil; !w.line {
-		value, path = p.price.first(v)
-	}
-	if path == nil {
-		value, path = firstOf(v, p.subTotal.paths[own:])
-		w.line = true
-	}
-	if path == nil {
+	value, where, line := p.cost(v)
+	if !present(value) {
 		return itemWorth{}, ""
 	}
+	w.line = line
 	n := b.mapper.numberOf(value)
-	where := strings.Join(path, ".")
 	m := p.price.amount(n, where)
 	if m.fault != "" {
 		return w, m.fault
@@ -217,9 +206,8 @@ func (b *build) worthOf(v segment.Value, i int) (w itemWorth, fault string) {
 // to two, the line would be worth less.
 func (b *build) times(w itemWorth, price string, v segment.Value) (itemWorth, string) {
 	quantity := 1.0
-	if value, path := b.mapper.products.quantity.first(v); path != nil {
+	if value, where := b.mapper.products.quantity.first(v); present(value) {
 		n := b.mapper.numberOf(value)
-		where := strings.Join(path, ".")
 		if n.fault != "" {
 			return w, join(where, n.fault)
 		}
@@ -253,7 +241,7 @@ func (b *build) times(w itemWorth, price string, v segment.Value) (itemWorth, st
 	return w, ""
 }
 
-// multiply gives hundredths, half up.
+// multiply returns hundredths, half up.
 func multiply(cents, quantity float64) (int64, bool) {
 	product := math.Round(cents * quantity)
 	if !(product >= 0 && product < 1e17) {

@@ -31,7 +31,7 @@ type listed struct {
 // names are the event names by their folded form.
 type names map[string]listed
 
-// sortNames gives each name its list. What the settings name goes where they say,
+// sortNames puts each name into its list. What the settings name goes where they say,
 // a default where they do not name it; of several lists of the settings the
 // first one counts, of actions, installs and page loads.
 func sortNames(s Settings) (names, EventLists) {
@@ -68,7 +68,7 @@ func sortNames(s Settings) (names, EventLists) {
 	return all, EventLists{as[0], as[1], as[2]}
 }
 
-// of gives the names of a kind: the defaults among them first, then the others,
+// of returns the names of a kind: the defaults among them first, then the others,
 // in their order.
 func (n names) of(kind Kind, defaults, named []string) []string {
 	out := []string{} // [] in JSON

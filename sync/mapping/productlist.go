@@ -116,21 +116,7 @@ func understood(v segment.Value) (products segment.Value, fault bool) {
 
 // isProduct reports whether an object is one product and not several by key.
 func (p *products) isProduct(v segment.Value) bool {
-	for _, steps := range [...][]productStep{{p.price, p.quantity, p.subTotal}, p.others} {
-		for i := range steps {
-			for _, path := range steps[i].paths {
-				if present(v.At(path)) {
-					return true
-				}
-			}
-		}
-	}
-	return false
-}
-
-// priced reports whether a product says what it costs.
-func (p *products) priced(v segment.Value) bool {
-	for _, s := range [...]*productStep{&p.price, &p.subTotal} {
+	for _, s := range append([]productStep{p.price, p.quantity, p.subTotal}, p.others...) {
 		if value, _ := s.first(v); present(value) {
 			return true
 		}
@@ -138,7 +124,13 @@ func (p *products) priced(v segment.Value) bool {
 	return false
 }
 
-// productsByKey gives the objects and lists in an object, and how many other
+// priced reports whether a product says what it costs.
+func (p *products) priced(v segment.Value) bool {
+	value, _, _ := p.cost(v)
+	return present(value)
+}
+
+// productsByKey returns the objects and lists in an object, and how many other
 // values it has.
 func productsByKey(v segment.Value) (some []segment.Value, others int) {
 	v.Each(func(_ string, value segment.Value) {

@@ -19,8 +19,14 @@ const MaxProducts = 500
 // products is the compiled product table.
 type products struct {
 	price, quantity, subTotal productStep
-	ownSubTotal               bool // subTotal's first path is a custom mapping's, which goes before the price
 	others                    []productStep
+	costs                     []cost
+}
+
+// cost is where a product may say what it costs.
+type cost struct {
+	path []string
+	line bool // of all units
 }
 
 // productStep is one item parameter: its name for each number, and where in a
@@ -48,7 +54,6 @@ func (p *products) prepare(customs map[string]string) error {
 	for _, l := range productTable {
 		lines[l.name] = true
 		s := newProductStep(l.name, paths[l.name])
-		p.ownSubTotal = p.ownSubTotal || l.name == "ItemSubTotal" && len(s.paths) > 0
 		if custom := paths[l.name]; custom == nil || *custom != nil {
 			for _, path := range l.paths {
 				s.paths = append(s.paths, []string{path})
@@ -61,10 +66,19 @@ func (p *products) prepare(customs map[string]string) error {
 			p.place(newProductStep(name, paths[name]))
 		}
 	}
+	if custom := paths["ItemSubTotal"]; custom != nil && *custom != nil {
+		p.costs = append(p.costs, cost{*custom, true})
+	}
+	for _, path := range p.price.paths {
+		p.costs = append(p.costs, cost{path, false})
+	}
+	for _, path := range p.subTotal.paths {
+		p.costs = append(p.costs, cost{path, true})
+	}
 	return errors.Join(problems...)
 }
 
-// productPath checks a line of customMappingForProducts and gives the
+// productPath checks a line of customMappingForProducts and returns the
 // parameter's documented spelling. An empty path, which takes the parameter
 // away, has no keys.
 func productPath(name, path string) (canonical string, keys []string, err error) {
@@ -141,15 +155,22 @@ func (b *build) numberItem(item int) {
 }
 
 // first is the first value that the product has on the step's paths, and where.
-func (s *productStep) first(product segment.Value) (v segment.Value, path []string) {
-	return firstOf(product, s.paths)
-}
-
-func firstOf(product segment.Value, paths [][]string) (v segment.Value, path []string) {
-	for _, path := range paths {
+func (s *productStep) first(product segment.Value) (v segment.Value, where string) {
+	for _, path := range s.paths {
 		if v := product.At(path); present(v) {
-			return v, path
+			return v, strings.Join(path, ".")
 		}
 	}
-	return segment.Value{}, nil
+	return segment.Value{}, ""
+}
+
+// cost is the first value by which the product says what it costs, and where;
+// line, if that is of all units.
+func (p *products) cost(product segment.Value) (v segment.Value, where string, line bool) {
+	for _, c := range p.costs {
+		if v := product.At(c.path); present(v) {
+			return v, strings.Join(c.path, "."), c.line
+		}
+	}
+	return segment.Value{}, "", false
 }

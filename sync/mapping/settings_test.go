@@ -124,6 +124,6 @@ func TestIPs(t *testing.T) {
 		"10.1.2.3": "", "127.0.0.1": "", "169.254.1.1": "", "100.64.1.1": "", "::1": "", "fe80::1%eth0": "", "fd00::1": "", "no": "", "0.0.0.0": "",
 	} {
 		out, _ := publicIP(ip)
-		require.Equal(t, want, string(out), ip)
+		require.Equal(t, want, out, ip)
 	}
 }

@@ -60,7 +60,7 @@ func compileSource(path segment.Path) source {
 	return s
 }
 
-// resolve gives a source's text without e-mail addresses; absent and empty
+// resolve returns a source's text without e-mail addresses; absent and empty
 // are the same.
 func (b *build) resolve(s *source) string {
 	switch s.as {

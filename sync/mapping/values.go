@@ -46,7 +46,7 @@ func formValue(kind impactapi.Type, text string) (value, problem string) {
 	return value, ""
 }
 
-// cutText gives at most max characters of a text, cut between characters.
+// cutText returns at most max characters of a text, cut between characters.
 func cutText(text string, limit int) (string, bool) {
 	if limit == 0 || len(text) <= limit || utf8.RuneCountInString(text) <= limit {
 		return text, false

@@ -4,7 +4,7 @@
 // [Decoder.Decode]; the engine asks it who it is about ([Message.Identity]),
 // whether it may be used ([Message.Allowed], [Message.ConsentGiven]) and
 // whether it is a trait change ([Message.Change]); the mapping reads the rest
-// by [Path]; [Message.Release] gives its memory back.
+// by [Path]; [Message.Release] returns its memory.
 //
 // The package is pure: no clock, no files, no network. Errors never hold any
 // part of a line, because raw lines carry write keys and addresses.

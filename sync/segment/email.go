@@ -8,9 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// HashEmail gives the SHA-1 of an address, trimmed and lower-cased, as 40
+// HashEmail returns the SHA-1 of an address, trimmed and lower-cased, as 40
 // lower-case hex digits, and lower-cases 40 hex digits that are a hash
-// already. It gives false for anything else. impact.com documents the hash
+// already. It is false for anything else. impact.com documents the hash
 // (https://integrations.impact.com/brand-api-reference/reference/page-load/page-load)
 // but not the trimming and lower-casing, which are ours.
 func HashEmail(s string) (string, bool) {
@@ -34,7 +34,7 @@ func LooksLikeEmail(s string) bool {
 	return start == 0 && end == len(s) && end > 0
 }
 
-// findEmail gives the place of the first address in s, or 0, 0. It rather
+// findEmail returns the place of the first address in s, or 0, 0. It rather
 // takes too much for an address than too little: what it finds must not leave.
 func findEmail(s string) (start, end int) {
 	for from := 0; ; {

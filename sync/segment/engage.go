@@ -25,8 +25,8 @@ func (m *Message) IsEngage() bool {
 	return ok && class != ""
 }
 
-// Change reads the trait change out of an Engage message, and gives false for
-// any other message. The class and the computation key decide, never the event
+// Change reads the trait change out of an Engage message. It is false for any
+// other message. The class and the computation key decide, never the event
 // name, by the rule of Segment's own destinations
 // (https://github.com/segmentio/action-destinations, audience-membership.ts):
 //

@@ -37,7 +37,7 @@ func NewIdentity(userID, anonymousID, email string) Identity {
 	return (*Placeholders)(nil).Identity(userID, anonymousID, email)
 }
 
-// takeEmail empties an id that is an address, or holds one, and gives the
+// takeEmail empties an id that is an address, or holds one, and returns the
 // address's hash.
 func takeEmail(id *string) string {
 	text := *id

@@ -11,7 +11,7 @@ import (
 )
 
 // Message is one Segment call. Its fields own their memory and may be kept;
-// what [Message.Lookup] gives is valid until [Message.Release] only. A Message
+// what [Message.Lookup] returns is valid until [Message.Release] only. A Message
 // is for one goroutine at a time.
 //
 // Ids are byte-exact and empty where absent or not usable, see [Placeholders.Usable]. An
@@ -40,7 +40,7 @@ type Message struct {
 	placeholders *Placeholders
 }
 
-// Release gives the message's memory back to its decoder. Neither the message
+// Release returns the message's memory to its decoder. Neither the message
 // nor any [Value] or text of it that came from Lookup may be used afterwards.
 func (m *Message) Release() {
 	pool, size, parser := m.pool, m.size, m.parser

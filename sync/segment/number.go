@@ -8,7 +8,7 @@ import (
 // maxDigits bounds what an exponent may blow a number up to.
 const maxDigits = 64
 
-// NumberText is the text of a JSON number, as [Value.Text] gives it.
+// NumberText is the text of a JSON number, as [Value.Text] returns it.
 func NumberText(raw string) string { return plainNumber(raw) }
 
 // plainNumber writes a number without its exponent, digit by digit, and a whole

@@ -33,7 +33,7 @@ func MustPath(text string) Path {
 	return p
 }
 
-// String gives the path as it was written.
+// String returns the path as it was written.
 func (p Path) String() string { return p.text }
 
 // Keys are the parts of the path, from the top of the message.

@@ -8,7 +8,7 @@ import "strings"
 // pair of quotes around any of these or nothing, or a template that nobody filled in ({clickid},
 // %clickid%, $CLICK_ID). The case of letters does not matter. Such texts come
 // from faulty trackers and exports; taken for an id, one of them makes one
-// person of thousands. It does not allocate.
+// person of thousands.
 func IsPlaceholder(s string) bool {
 	s = unquote(strings.TrimSpace(s))
 	return isEmptyWord(s) || isZeros(s) || isTemplate(s)
@@ -22,51 +22,30 @@ func unquote(s string) string {
 	return s
 }
 
-// maxWord is the length of the longest word of isEmptyWord and isNobody.
-const maxWord = 15
+// emptyWords are what languages, databases and spreadsheets write for no value.
+// A boolean is no id either.
+var emptyWords = setOf("undefined", "null", "none", "nan", "nil", "false", "true", "void",
+	"[object object]", "object object", "[object null]",
+	"(null)", "<null>", "[null]", "(none)", "<none>", "(nil)", "<nil>", "(undefined)",
+	"(not set)", "not set", "(empty)", "(blank)",
+	`\n`, "n/a", "#n/a", "#null!", "#name?", "#ref!", "#value!", "#div/0!", "#num!",
+	"{}", "[]", "()", "<>", "")
 
-// foldWord lower-cases a short text into buf; a long one gives nothing.
-func foldWord(buf *[maxWord]byte, s string) []byte {
-	if len(s) > maxWord {
-		return nil
+// nobodyWords are what shops and exports write for a person whom they do not
+// know. R and others write NA for no value; an order may be called so.
+var nobodyWords = setOf("unknown", "guest", "anonymous", "test", "na", "n.a.")
+
+func setOf(words ...string) map[string]bool {
+	set := map[string]bool{}
+	for _, w := range words {
+		set[w] = true
 	}
-	n := copy(buf[:], s)
-	for i, c := range buf[:n] {
-		if c >= 'A' && c <= 'Z' {
-			buf[i] = c | 0x20
-		}
-	}
-	return buf[:n]
+	return set
 }
 
-// isEmptyWord knows what languages, databases and spreadsheets write for no
-// value. A boolean is no id either.
-func isEmptyWord(s string) bool {
-	if s == "" {
-		return true
-	}
-	var buf [maxWord]byte
-	switch string(foldWord(&buf, s)) {
-	case "undefined", "null", "none", "nan", "nil", "false", "true", "void",
-		"[object object]", "object object", "[object null]",
-		"(null)", "<null>", "[null]", "(none)", "<none>", "(nil)", "<nil>", "(undefined)",
-		"(not set)", "not set", "(empty)", "(blank)",
-		`\n`, "n/a", "#n/a", "#null!", "#name?", "#ref!", "#value!", "#div/0!", "#num!",
-		"{}", "[]", "()", "<>":
-		return true
-	}
-	return false
-}
+func isEmptyWord(s string) bool { return emptyWords[strings.ToLower(s)] }
 
-// isNobody knows what shops and exports write for a person whom they do not know.
-func isNobody(s string) bool {
-	var buf [maxWord]byte
-	switch string(foldWord(&buf, strings.TrimSpace(s))) {
-	case "unknown", "guest", "anonymous", "test", "na", "n.a.": // R and others write NA for no value; an order may be called so
-		return true
-	}
-	return false
-}
+func isNobody(s string) bool { return nobodyWords[fold(s)] }
 
 // isZeros reports whether s is -1, or holds nothing but zeros, dashes, points
 // and spaces.

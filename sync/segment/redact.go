@@ -66,7 +66,7 @@ func redactParts(b *strings.Builder, s string) {
 	}
 }
 
-// cutAny gives s up to the first of the signs, and that sign.
+// cutAny returns s up to the first of the signs, and that sign.
 func cutAny(s, signs string) (part, sign string) {
 	i := strings.IndexAny(s, signs)
 	if i < 0 {

@@ -40,7 +40,7 @@ var (
 
 // ParseTime reads an ISO 8601 time with 0 to 9 digits of a second's fraction
 // (more are cut), or the number of seconds, milliseconds, microseconds or
-// nanoseconds since 1970 (10, 13, 16 or 19 digits), and gives it in UTC. A time
+// nanoseconds since 1970 (10, 13, 16 or 19 digits), in UTC. A time
 // without a zone is taken as UTC: Segment's page says that its times are
 // (https://segment.com/docs/connections/spec/common/#timestamps), and says
 // nothing of ones without a zone, nor of numbers. A date alone is its first

@@ -6,8 +6,8 @@ import (
 	"unicode"
 )
 
-// TraitKey gives the key that Segment is believed to make of a name: what the
-// npm package to-snake-case 1.0.0 gives
+// TraitKey returns the key that Segment is believed to make of a name: what the
+// npm package to-snake-case 1.0.0 makes
 // (https://github.com/ianstormtaylor/to-snake-case). "Order Completed Last
 // 30days" is order_completed_last_30days, as on Segment's pages; which rule
 // Segment's own app follows is not public, so a real key always wins over this.

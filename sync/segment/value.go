@@ -27,12 +27,12 @@ func ParseText(text string) (Value, bool) {
 	return parsed, parsed.IsObject() || parsed.IsArray()
 }
 
-// Text gives a string, number or boolean as text. A number with an exponent
+// Text returns a string, number or boolean as text. A number with an exponent
 // comes as a plain decimal, a whole one without a point (1001.0 is 1001),
 // other numbers as they were sent.
 func (v Value) Text() (string, bool) { return scalarText(v.v) }
 
-// Str gives a string, and false for anything else.
+// Str returns a string, and false for anything else.
 func (v Value) Str() (string, bool) {
 	if v.v == nil || v.v.Type() != fastjson.TypeString {
 		return "", false
@@ -40,7 +40,7 @@ func (v Value) Str() (string, bool) {
 	return rawText(v.v), true
 }
 
-// Number gives a number's text exactly as it was sent. It may be NaN or
+// Number returns a number's text exactly as it was sent. It may be NaN or
 // infinite, which some senders write although JSON has no such number.
 func (v Value) Number() (string, bool) {
 	if v.v == nil || v.v.Type() != fastjson.TypeNumber {
@@ -52,7 +52,7 @@ func (v Value) Number() (string, bool) {
 // IsNumber reports whether the value stood as a number, NaN included.
 func (v Value) IsNumber() bool { return v.v != nil && v.v.Type() == fastjson.TypeNumber }
 
-// Bool gives a real boolean; the strings "true" and "false" are none.
+// Bool returns a real boolean; the strings "true" and "false" are none.
 func (v Value) Bool() (value, ok bool) {
 	if v.v == nil {
 		return false, false
@@ -83,7 +83,7 @@ func (v Value) Len() int {
 	return 0
 }
 
-// Index gives an element of an array, absent if there is none at i.
+// Index returns an element of an array, absent if there is none at i.
 func (v Value) Index(i int) Value {
 	if !v.IsArray() {
 		return Value{}
@@ -94,7 +94,7 @@ func (v Value) Index(i int) Value {
 	return Value{}
 }
 
-// Get gives the value of an object's key, or of an array's element for a key
+// Get returns the value of an object's key, or of an array's element for a key
 // that is its position.
 func (v Value) Get(key string) Value {
 	if v.v == nil {

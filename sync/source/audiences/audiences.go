@@ -108,7 +108,7 @@ func New(ctx context.Context, cfg Config) (*Source, error) {
 		return nil, err
 	}
 	var err error
-	if s.bucket, err = bucket.OpenWith(ctx, cfg.URL, bucket.Options{FollowLinks: cfg.FollowLinks}); err != nil {
+	if s.bucket, err = bucket.Open(ctx, cfg.URL, bucket.Options{FollowLinks: cfg.FollowLinks}); err != nil {
 		return nil, fmt.Errorf("source %q: %w", cfg.Name, err)
 	}
 	return s, nil

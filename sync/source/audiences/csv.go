@@ -12,15 +12,14 @@ import (
 // csvRows are the rows of a CSV.
 type csvRows struct {
 	*bucket.Window
-	table   *table.Reader
-	layout  layout
-	texts   []string
-	skipped string // the last one; so is broken
-	broken  error
+	table  *table.Reader
+	layout layout
+	row    table.Row // the last one
+	broken error     // why it is none
 }
 
 func newCSVRows(w *bucket.Window, l layout, maxLine int) *csvRows {
-	return &csvRows{Window: w, table: table.NewReader(w, l.header, maxLine), layout: l, texts: make([]string, len(l.header.Names))}
+	return &csvRows{Window: w, table: table.NewReader(w, l.header, maxLine), layout: l}
 }
 
 // Resume implements rows.
@@ -28,25 +27,21 @@ func (c *csvRows) Resume(from source.Position) (bool, error) { return c.Window.R
 
 func (c *csvRows) next() (err error) {
 	c.broken = nil
-	c.skipped, err = c.table.Next()
+	c.row, err = c.table.Next()
 	var columns *table.ColumnsError
 	switch {
 	case errors.As(err, &columns):
 		c.broken = err
 		return nil
 	case table.IsSyntax(err):
-		return &reading.RecordError{Line: c.table.Line(), Err: err}
+		return &reading.RecordError{Line: c.row.Line, Err: err}
 	}
 	return err
 }
 
 func (c *csvRows) read(r *row) {
-	r.line, r.broken, r.skipped = c.table.Line(), c.broken, c.skipped
-	if r.broken != nil || r.skipped != "" {
-		return
+	r.line, r.broken, r.skipped = c.row.Line, c.broken, c.row.Skipped
+	if r.broken == nil && r.skipped == "" {
+		r.fields(&c.layout, c.row.Fields)
 	}
-	for _, i := range c.layout.read {
-		c.texts[i] = string(c.table.Fields[i])
-	}
-	r.fields(&c.layout, c.texts)
 }

@@ -33,13 +33,13 @@ type parquetRows struct {
 	file   *table.Parquet
 	object *bucket.Reader
 	layout layout
-	texts  []string
+	row    table.Row // the last one
 	at     source.Position
 	sum    hash.Hash // nil: no hash is wanted
 }
 
 func newParquetRows(r *bucket.Reader, p *table.Parquet, l layout, withHash bool) *parquetRows {
-	rows := &parquetRows{file: p, object: r, layout: l, texts: make([]string, len(p.Names))}
+	rows := &parquetRows{file: p, object: r, layout: l}
 	if withHash {
 		rows.sum = sha256.New()
 	}
@@ -67,18 +67,18 @@ func (p *parquetRows) Resume(from source.Position) (bool, error) {
 	return p.at.Offset == from.Offset && slices.Equal(p.Position().Hash, from.Hash), nil
 }
 
-func (p *parquetRows) next() error {
-	if err := p.file.Next(); errors.Is(err, io.EOF) {
+func (p *parquetRows) next() (err error) {
+	if p.row, err = p.file.Next(); errors.Is(err, io.EOF) {
 		return errors.Join(io.EOF, p.file.Close())
 	} else if err != nil {
 		return p.object.Damaged(err)
 	}
-	p.at.Line = p.file.Line()
+	p.at.Line = p.row.Line
 	for _, i := range p.layout.read {
-		p.texts[i] = string(p.file.Fields[i])
-		p.at.Offset += int64(len(p.texts[i])) + 1
+		field := p.row.Fields[i]
+		p.at.Offset += int64(len(field)) + 1
 		if p.sum != nil {
-			_, _ = io.WriteString(p.sum, p.texts[i]+"\n") // a hash has no errors
+			_, _ = io.WriteString(p.sum, field+"\n") // a hash has no errors
 		}
 	}
 	return nil
@@ -86,5 +86,5 @@ func (p *parquetRows) next() error {
 
 func (p *parquetRows) read(r *row) {
 	r.line = p.at.Line
-	r.fields(&p.layout, p.texts)
+	r.fields(&p.layout, p.row.Fields)
 }

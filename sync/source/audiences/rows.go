@@ -2,6 +2,7 @@ package audiences
 
 import (
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/impactsync/impactsync/sync/segment"
@@ -65,7 +66,7 @@ func (r *row) fields(l *layout, fields []string) {
 		if column < 0 {
 			return ""
 		}
-		return fields[column]
+		return strings.Clone(fields[column]) // the row may be long
 	}
 	r.value, r.hasValue, r.time = text(l.value), l.value >= 0, text(l.time)
 	c := &r.change
@@ -95,7 +96,7 @@ func (r *row) fields(l *layout, fields []string) {
 func pick(to, fields []string, columns []int) []string {
 	for _, i := range columns {
 		if fields[i] != "" {
-			to = append(to, fields[i])
+			to = append(to, strings.Clone(fields[i]))
 		}
 	}
 	return to

@@ -9,7 +9,7 @@ import (
 func (s *Splitter) nextElement() (Item, error) {
 	c, err := s.skipSpace(s.spanning)
 	if err == nil && s.element && c == ',' {
-		s.take(1)
+		s.skip(1)
 		s.element = false
 		c, err = s.skipSpace(s.spanning)
 	}
@@ -19,7 +19,7 @@ func (s *Splitter) nextElement() (Item, error) {
 	case err != nil:
 		return Item{}, err
 	case c == ']':
-		s.take(1)
+		s.skip(1)
 		s.array, s.spanning = false, false
 		// What follows on the same line is a line of its own, mostly blank.
 		return Item{}, nil
@@ -33,35 +33,39 @@ func (s *Splitter) nextElement() (Item, error) {
 // limit is followed to its end without being held.
 func (s *Splitter) takeElement() (Item, error) {
 	scan := valueScanner{oneLine: !s.spanning}
-	for tooLong := false; ; {
-		n, done := scan.over(s.buf[s.r+scan.seen : s.w])
-		scan.seen += n
-		if tooLong = tooLong || scan.seen > s.max; tooLong {
-			s.take(scan.seen)
-			scan.seen = 0
+	s.held = s.held[:0]
+	tooLong, done := false, false
+	for !done {
+		if _, err := s.src.Peek(1); err != nil {
+			// A number ends at a position to resume from, whatever follows.
+			if done = s.resuming && scan.atTop(); !done && !errors.Is(err, io.EOF) {
+				return Item{}, err
+			}
+			break
 		}
-		if !done && s.fill() {
-			continue
+		next, _ := s.src.Peek(s.src.Buffered())
+		var n int
+		n, done = scan.over(next)
+		s.held = append(s.held, next[:n]...)
+		_, _ = s.src.Discard(n)
+		if tooLong = tooLong || len(s.held) > s.max; tooLong {
+			s.take(s.held)
+			s.held = s.held[:0]
 		}
-		// A number ends at a position to resume from, whatever follows.
-		done = done || s.limit >= 0 && scan.atTop()
-		switch {
-		case !done && !errors.Is(s.err, io.EOF):
-			return Item{}, s.err
-		case scan.broken:
-			// The line end that broke the value must stand before the position, so
-			// that a resumed reading sees it too.
-			s.take(scan.seen)
-			return s.breakArray()
-		case tooLong:
-			return s.endElement(Item{Flaw: FlawTooLong})
-		case !done:
-			return Item{Line: s.line + 1, Flaw: FlawIncomplete}, nil
-		}
-		item := Item{Data: s.buf[s.r : s.r+scan.seen]}
-		s.take(scan.seen)
-		return s.endElement(item)
 	}
+	if !done && !tooLong {
+		return Item{Line: s.line + 1, Flaw: FlawIncomplete}, nil
+	}
+	// The line end that broke a value must stand before the position, so that a
+	// resumed reading sees it too.
+	s.take(s.held)
+	switch {
+	case scan.broken:
+		return s.breakArray()
+	case tooLong:
+		return s.endElement(Item{Flaw: FlawTooLong})
+	}
+	return s.endElement(Item{Data: s.held})
 }
 
 func (s *Splitter) endElement(item Item) (Item, error) {
@@ -82,14 +86,13 @@ func (s *Splitter) breakArray() (Item, error) {
 
 // valueScanner finds the end of a JSON value by its brackets and quotes alone.
 type valueScanner struct {
-	seen             int
 	depth            int
 	inString, escape bool
 	scalar, broken   bool
 	oneLine          bool // a line end breaks the value
 }
 
-// over scans on and gives how many bytes belong to the value; done is false if
+// over scans on and returns how many bytes belong to the value; done is false if
 // the end was not among them.
 func (v *valueScanner) over(p []byte) (n int, done bool) {
 	for i, c := range p {

@@ -13,7 +13,7 @@ import (
 	"gocloud.dev/blob"
 )
 
-// Bucket gives the objects under one URL. It is safe for concurrent use.
+// Bucket holds the objects under one URL. It is safe for concurrent use.
 type Bucket struct {
 	name string
 	blob *blob.Bucket
@@ -35,15 +35,10 @@ const urlForms = "want file:///folder/, s3://bucket/folder/?region=..., gs://buc
 // for the schemes where gocloud.dev itself knows only the parameter prefix,
 // which works too. Names of objects count from that folder.
 //
-// For file:// Open looks whether the folder is there; for the others it makes
-// no request, so that a wrong name or missing permission shows in
+// For file:// Open checks that the folder is there; for the others it makes
+// no request, so a wrong name or missing permission shows in
 // [Bucket.Objects]. No error holds credentials or parameters of the URL.
-func Open(ctx context.Context, rawURL string) (*Bucket, error) {
-	return OpenWith(ctx, rawURL, Options{})
-}
-
-// OpenWith is [Open] with options.
-func OpenWith(ctx context.Context, rawURL string, o Options) (*Bucket, error) {
+func Open(ctx context.Context, rawURL string, o Options) (*Bucket, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil || u.Scheme == "" {
 		// The parser's own text quotes the URL, and so its secrets.
@@ -67,7 +62,7 @@ func OpenWith(ctx context.Context, rawURL string, o Options) (*Bucket, error) {
 	return b, nil
 }
 
-// URL is the bucket's address without credentials and parameters.
+// URL returns the bucket's address without credentials and parameters.
 func (b *Bucket) URL() string { return b.name }
 
 // Close closes the bucket.
@@ -97,7 +92,7 @@ func (b *Bucket) toFolder(u *url.URL) error {
 	info, err := os.Stat(filepath.FromSlash(dir))
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return missingFolder(fmt.Sprintf("%s: there is no folder %q: create it, mount it, or mend the source's url", b.name, dir))
+		return &reworded{fs.ErrNotExist, fmt.Sprintf("%s: there is no folder %q: create it, mount it, or mend the source's url", b.name, dir)}
 	case err != nil:
 		return fmt.Errorf("%s: look for the folder: %w", b.name, err)
 	case !info.IsDir():
@@ -152,12 +147,3 @@ func scrub(text string, u *url.URL) string {
 	}
 	return text
 }
-
-// missingFolder is the error of a folder that is not there, or not there yet: a
-// volume that is mounted late. It is [fs.ErrNotExist], without its words.
-type missingFolder string
-
-func (m missingFolder) Error() string { return string(m) }
-
-// Is reports whether the target is what the error stands for.
-func (missingFolder) Is(target error) bool { return target == fs.ErrNotExist }

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func open(t *testing.T, rawURL string) *Bucket {
 	t.Helper()
-	b, err := Open(context.Background(), rawURL)
+	b, err := Open(context.Background(), rawURL, Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, b.Close()) })
 	return b
@@ -64,7 +64,7 @@ func TestURLsThatCannotBeOpened(t *testing.T) {
 		"a bad parameter":        {"s3://bucket/x?s3cr3t=s3cr3t&region=secret", "s3://bucket/x: open the bucket"},
 		"two prefixes":           {"s3://bucket/x?prefix=y", "both a path and the parameter prefix"},
 	} {
-		_, err := Open(context.Background(), tt.url)
+		_, err := Open(context.Background(), tt.url, Options{})
 		require.ErrorContains(t, err, tt.want, name)
 		require.NotContains(t, err.Error(), "=s3cr3t", name)
 		require.NotContains(t, err.Error(), ":s3cr3t", name)

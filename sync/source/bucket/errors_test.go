@@ -86,9 +86,9 @@ func TestWithoutCredentials(t *testing.T) {
 		t.Setenv(name, "")
 	}
 	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", filepath.Join(t.TempDir(), "none.json"))
-	_, err := Open(t.Context(), "gs://bucket/x/")
+	_, err := Open(t.Context(), "gs://bucket/x/", Options{})
 	require.ErrorContains(t, err, "gs://bucket/x/: open the bucket: no credentials for Google: set GOOGLE_APPLICATION_CREDENTIALS")
-	_, err = Open(t.Context(), "azblob://bucket/x/")
+	_, err = Open(t.Context(), "azblob://bucket/x/", Options{})
 	require.ErrorContains(t, err, "azblob://bucket/x/: open the bucket: no storage account is named: set AZURE_STORAGE_ACCOUNT")
 	open(t, "gs://bucket/x/?anonymous=true")
 }

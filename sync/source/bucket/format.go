@@ -3,7 +3,6 @@ package bucket
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"unicode/utf8"
 )
 
@@ -24,17 +23,13 @@ func (f format) String() string {
 	return [...]string{"file", "gzip", "zstd", "bzip2", "zip", "Parquet"}[f]
 }
 
-// magicBytes is how much of an object tells its format.
-const magicBytes = 512
-
 // ErrUnsupported says that an object is in a format that is not read, or packed
 // in a way that is not. The error's text names it, and what to do.
 var ErrUnsupported = errors.New("this format is not read")
 
-type unsupportedError struct{ what, do string }
-
-func (e *unsupportedError) Error() string        { return fmt.Sprintf("%s is not read: %s", e.what, e.do) }
-func (e *unsupportedError) Is(target error) bool { return target == ErrUnsupported }
+func unsupported(what, do string) error {
+	return &reworded{ErrUnsupported, what + " is not read: " + do}
+}
 
 const (
 	doExport = "export CSV, JSON lines or Parquet"
@@ -76,12 +71,12 @@ func formatOf(start []byte) (format, error) {
 	case has("PAR1") && !isText(start[4:]):
 		return formatParquet, nil
 	case len(start) >= 265 && string(start[257:262]) == "ustar":
-		return 0, &unsupportedError{"tar", "put its files into the folder by themselves"}
+		return 0, unsupported("tar", "put its files into the folder by themselves")
 	}
 	for _, f := range foreign {
 		// A header may begin with the letters of a short magic.
 		if has(f.magic) && (len(f.magic) > 4 || !isText([]byte(f.magic)) || !isText(start[len(f.magic):])) {
-			return 0, &unsupportedError{f.what, f.do}
+			return 0, unsupported(f.what, f.do)
 		}
 	}
 	return formatPlain, nil

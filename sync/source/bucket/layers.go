@@ -36,14 +36,14 @@ func (r *Reader) detect() error {
 	var content io.Reader = noted{r}
 	r.format = formatPlain
 	for layer := range mostLayers + 1 {
-		size := magicBytes // a larger read passes by the buffer
+		size := textStart // a larger read passes by the buffer
 		if layer == 0 {
-			size = int(min(bufferSize, max(r.object.Size, magicBytes)))
+			size = int(min(bufferSize, max(r.object.Size, textStart)))
 		}
 		buffered := bufio.NewReaderSize(content, size)
-		start, err := buffered.Peek(magicBytes)
+		start, err := buffered.Peek(textStart)
 		if r.readErr != nil {
-			return r.explain(err)
+			return r.Damaged(err)
 		}
 		// Damage shows when it is read: the same error comes again.
 		f, err := formatOf(start)
@@ -55,19 +55,18 @@ func (r *Reader) detect() error {
 		}
 		switch {
 		case f == formatPlain:
-			r.decoded = &text{src: buffered}
+			r.decoded = asUTF8(buffered)
 			return nil
 		case layer > 0 && (f == formatParquet || f == formatZip):
-			return &unsupportedError{f.String() + " that is packed once more", "upload it as it is"}
+			return unsupported(f.String()+" that is packed once more", "upload it as it is")
 		case f == formatParquet:
-			r.decoded = notBytes{errParquetLog}
-			return nil
+			return nil // see [Reader.Parquet]
 		}
 		if content, err = r.unpack(f, buffered); err != nil {
 			return err
 		}
 	}
-	return &unsupportedError{"what is packed more than three times", doPack}
+	return unsupported("what is packed more than three times", doPack)
 }
 
 // unpack takes off one layer.
@@ -84,7 +83,7 @@ func (r *Reader) unpack(f format, packed io.Reader) (io.Reader, error) {
 			unzstds.Put(z)
 		})
 		if err := z.Reset(packed); err != nil {
-			return nil, r.explain(err)
+			return nil, r.Damaged(err)
 		}
 		return z, nil
 	}
@@ -92,19 +91,19 @@ func (r *Reader) unpack(f format, packed io.Reader) (io.Reader, error) {
 	if r.slow {
 		z, err := stdgzip.NewReader(packed)
 		if err != nil {
-			return nil, r.explain(err)
+			return nil, r.Damaged(err)
 		}
 		return z, nil
 	}
 	z := unzippers.Get().(*gzip.Reader) //nolint:forcetypeassert // nothing else is in there
 	r.closers = append(r.closers, func() { unzippers.Put(z) })
 	if err := z.Reset(packed); err != nil {
-		return nil, r.explain(err)
+		return nil, r.Damaged(err)
 	}
 	return z, nil
 }
 
-// rest gives back what the layers held.
+// rest returns what the layers held.
 func (r *Reader) rest() {
 	for _, done := range r.closers {
 		done()

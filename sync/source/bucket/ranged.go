@@ -16,8 +16,6 @@ type ranged struct {
 	left int64 // bytes that may still be fetched
 }
 
-func (r *Reader) ranged() *ranged { return &ranged{r: r, left: math.MaxInt64} }
-
 // ReadAt implements io.ReaderAt.
 func (a *ranged) ReadAt(p []byte, off int64) (n int, err error) {
 	size := a.r.object.Size
@@ -60,7 +58,7 @@ func (a *ranged) fetch(p []byte, off int64) (int, error) {
 		return 0, errDirectory
 	}
 	r := a.r
-	raw, err := r.b.storedRange(r.ctx, r.object, off, int64(len(p)))
+	raw, err := r.b.stored(r.ctx, r.object, off, int64(len(p)))
 	if err != nil {
 		r.readErr = err
 		return 0, err
@@ -79,24 +77,12 @@ func (a *ranged) fetch(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-// Parquet gives the object itself where it is a Parquet file, whose bytes Read
-// does not give: it is read from its end. Errors of whoever reads it go through
+// Parquet returns the object itself if it is a Parquet file, which Read does not
+// read, since it is read from its end. Errors of whoever reads it go through
 // [Reader.Damaged].
 func (r *Reader) Parquet() (at io.ReaderAt, size int64, ok bool) {
 	if r.format != formatParquet {
 		return nil, 0, false
 	}
-	return r.ranged(), r.object.Size, true
+	return &ranged{r: r, left: math.MaxInt64}, r.object.Size, true
 }
-
-// Damaged says of an error that came while the object was read whether it is
-// one of the bucket, or damage of the object ([ErrDamaged]).
-func (r *Reader) Damaged(err error) error { return r.explain(err) }
-
-// notBytes stands for the bytes of what is not read as bytes.
-type notBytes struct{ err error }
-
-// Read implements io.Reader.
-func (n notBytes) Read([]byte) (int, error) { return 0, n.err }
-
-var errParquetLog = &unsupportedError{"Parquet of messages", "write JSON lines, packed or not"}

@@ -46,7 +46,7 @@ type Reader struct {
 	closers []func() // of what the layers hold
 }
 
-// Taken gives the bytes that came from the bucket since it was last asked, as
+// Taken returns the bytes that came from the bucket since it was last asked, as
 // the object is stored: for progress.
 func (r *Reader) Taken() int64 {
 	n := r.taken
@@ -54,15 +54,11 @@ func (r *Reader) Taken() int64 {
 	return n
 }
 
-// stored opens an object's first length bytes (all, if negative) as they are
-// stored. Google, and Go's own HTTP client in front of Azure, would else unzip
+// stored opens length bytes of an object (all, if negative) as they are stored.
+// Google, and Go's own HTTP client in front of Azure, would otherwise unzip
 // an object with Content-Encoding: gzip on the way: its size is unknown then,
 // damage looks like a lost connection, and Google cannot resume one.
-func (b *Bucket) stored(ctx context.Context, o source.Object, length int64) (*blob.Reader, error) {
-	return b.storedRange(ctx, o, 0, length)
-}
-
-func (b *Bucket) storedRange(ctx context.Context, o source.Object, offset, length int64) (*blob.Reader, error) {
+func (b *Bucket) stored(ctx context.Context, o source.Object, offset, length int64) (*blob.Reader, error) {
 	ctx = policy.WithHTTPHeader(ctx, http.Header{"Accept-Encoding": {"identity"}}) // Azure alone looks at it
 	return b.blob.NewRangeReader(ctx, keyOf(o), offset, length, &blob.ReaderOptions{BeforeRead: func(as func(any) bool) error {
 		var google **storage.ObjectHandle
@@ -79,18 +75,17 @@ func (b *Bucket) storedRange(ctx context.Context, o source.Object, offset, lengt
 // Content-Encoding: gzip, which some clients undo and some do not. What is not
 // read is [ErrUnsupported]; for Parquet see [Reader.Parquet].
 func (b *Bucket) Open(ctx context.Context, o source.Object) (*Reader, error) {
-	raw, err := b.stored(ctx, o, -1)
-	return b.newReader(ctx, raw, o, err)
+	return b.open(ctx, o, -1)
 }
 
 // OpenStart opens an object to read only what its first bytes hold. size is
 // counted before decoding.
 func (b *Bucket) OpenStart(ctx context.Context, o source.Object, size int64) (*Reader, error) {
-	raw, err := b.stored(ctx, o, min(size, o.Size))
-	return b.newReader(ctx, raw, o, err)
+	return b.open(ctx, o, min(size, o.Size))
 }
 
-func (b *Bucket) newReader(ctx context.Context, raw *blob.Reader, o source.Object, err error) (*Reader, error) {
+func (b *Bucket) open(ctx context.Context, o source.Object, length int64) (*Reader, error) {
+	raw, err := b.stored(ctx, o, 0, length)
 	if codeOf(err) == gcerrors.NotFound {
 		return nil, fmt.Errorf("%s: open %q: %w", b.name, o.Name, source.ErrGone)
 	}
@@ -110,9 +105,9 @@ func (b *Bucket) newReader(ctx context.Context, raw *blob.Reader, o source.Objec
 }
 
 // slowly reads a broken gzip stream once more with the standard library, which
-// gives everything before the break; the fast reader holds back its last block.
+// returns everything before the break; the fast reader holds back its last block.
 func (r *Reader) slowly() error {
-	raw, err := r.b.stored(context.Background(), r.object, -1)
+	raw, err := r.b.stored(context.Background(), r.object, 0, -1)
 	if err != nil {
 		return r.b.explain(fmt.Sprintf("open %q", r.object.Name), err)
 	}
@@ -125,7 +120,7 @@ func (r *Reader) slowly() error {
 		return err
 	}
 	if _, err := io.CopyN(io.Discard, r.decoded, r.given); err != nil {
-		return r.explain(err)
+		return r.Damaged(err)
 	}
 	return nil
 }
@@ -151,9 +146,12 @@ func (n noted) Read(p []byte) (int, error) {
 }
 
 // Read implements io.Reader. Its error wraps [ErrDamaged] for a broken
-// stream. After Close it gives [os.ErrClosed].
+// stream. After Close it is [os.ErrClosed].
 func (r *Reader) Read(p []byte) (int, error) {
-	if r.decoded == nil {
+	switch {
+	case r.decoded == nil && r.format == formatParquet:
+		return 0, unsupported("Parquet of messages", "write JSON lines, packed or not")
+	case r.decoded == nil:
 		return 0, os.ErrClosed
 	}
 	n, err := r.decoded.Read(p)
@@ -164,10 +162,12 @@ func (r *Reader) Read(p []byte) (int, error) {
 	if r.zipped && !r.slow && r.readErr == nil {
 		return n, r.slowly()
 	}
-	return n, r.explain(err)
+	return n, r.Damaged(err)
 }
 
-func (r *Reader) explain(err error) error {
+// Damaged returns an error that came while the object was read as one of the
+// bucket, if it is, else as damage of the object ([ErrDamaged]).
+func (r *Reader) Damaged(err error) error {
 	switch {
 	case codeOf(r.readErr) == gcerrors.NotFound:
 		return fmt.Errorf("%s: read %q: %w", r.b.name, r.object.Name, source.ErrGone)
@@ -178,22 +178,22 @@ func (r *Reader) explain(err error) error {
 	case errors.Is(err, ErrUnsupported):
 		return err
 	case errors.Is(err, zstd.ErrWindowSizeExceeded):
-		return &unsupportedError{"zstd with a window of more than 32 MiB", "compress it without --long and --ultra"}
+		return unsupported("zstd with a window of more than 32 MiB", "compress it without --long and --ultra")
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return fmt.Errorf("%w %s: it ends in the middle: was the upload cut off?", ErrDamaged, r.format)
 	}
 	return fmt.Errorf("%w %s: %w", ErrDamaged, r.format, err)
 }
 
-// Verify looks whether the object is still the one that was listed. It costs
+// Verify checks that the object is still the one that was listed. It costs
 // one request.
 func (r *Reader) Verify(ctx context.Context) error {
 	now, err := r.b.blob.Attributes(ctx, keyOf(r.object))
 	if codeOf(err) == gcerrors.NotFound {
-		return fmt.Errorf("%s: look at %q again: %w", r.b.name, r.object.Name, source.ErrGone)
+		return fmt.Errorf("%s: check %q: %w", r.b.name, r.object.Name, source.ErrGone)
 	}
 	if err != nil {
-		return r.b.explain(fmt.Sprintf("look at %q again", r.object.Name), err)
+		return r.b.explain(fmt.Sprintf("check %q", r.object.Name), err)
 	}
 	tag := hex.EncodeToString(now.MD5)
 	swapped := r.b.dir == "" && tag != "" && len(r.object.ETag) == len(tag) && tag != r.object.ETag

@@ -37,16 +37,16 @@ type Splitter struct {
 	spanning bool // the array may go over line ends
 	started  bool
 	element  bool // an element was taken and no comma since
-	ended    bool // an incomplete record was given
+	ended    bool // an incomplete record was returned
 }
 
-// NewSplitter makes a splitter for records of at most maxLine bytes
-// ([DefaultMaxLine] for 0). Its position is one to resume from.
+// NewSplitter returns a splitter for records of at most maxLine bytes
+// ([DefaultMaxLine] for 0). Its positions can be resumed from.
 func NewSplitter(src io.Reader, maxLine int) *Splitter {
 	return &Splitter{Window: NewWindow(src, maxLine, true)}
 }
 
-// Next takes the next record, and gives io.EOF at the end. A last record that
+// Next takes the next record, and returns [io.EOF] at the end. A last record that
 // is cut off has [FlawIncomplete] and is not taken: the position stays before
 // it, so that it is read when the object has grown. Every other flawed record
 // is taken in memory of at most the line limit, and reading goes on behind it.
@@ -72,7 +72,7 @@ func (s *Splitter) Next() (Item, error) {
 	}
 }
 
-// Resume goes to a position that an earlier reading gave and reports whether
+// Resume goes to a position that an earlier reading returned and reports whether
 // what stands before it is still the same; if not, the splitter is of no more
 // use. It reads the part before again, but decodes none of it.
 func (s *Splitter) Resume(from source.Position) (same bool, err error) {
@@ -84,21 +84,21 @@ func (s *Splitter) Resume(from source.Position) (same bool, err error) {
 	return same, err
 }
 
-// start passes over a byte order mark.
+// start skips a byte order mark.
 func (s *Splitter) start() error {
-	for s.w-s.r < 3 && s.fill() {
+	const mark = "\ufeff"
+	first, err := s.src.Peek(len(mark))
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
 	}
-	if s.err != nil && !errors.Is(s.err, io.EOF) {
-		return s.err
-	}
-	if bytes.HasPrefix(s.buf[s.r:s.w], []byte("\ufeff")) {
-		s.take(3)
+	if string(first) == mark {
+		s.skip(len(mark))
 	}
 	s.started, s.spanning = true, true
 	return nil
 }
 
-// nextLine gives an empty item for a blank line, and where an array begins.
+// nextLine returns an empty item for a blank line, and where an array begins.
 func (s *Splitter) nextLine() (Item, error) {
 	s.closeLine()
 	first, err := s.skipSpace(s.spanning)
@@ -106,50 +106,48 @@ func (s *Splitter) nextLine() (Item, error) {
 		return Item{}, err
 	}
 	if first == '[' {
-		s.take(1)
+		s.skip(1)
 		s.array, s.element = true, false
 		return Item{}, nil
 	}
 	s.spanning = false
-	line, size, err := s.peekLine()
+	line, err := s.readLine()
 	if errors.Is(err, ErrTooLong) {
 		return Item{Line: s.line, Flaw: FlawTooLong}, nil
 	}
 	if err != nil {
 		return Item{}, err
 	}
-	closed := size > len(line)
-	line = bytes.TrimSpace(line)
-	if !closed && len(line) > 0 && !json.Valid(line) {
+	text := bytes.TrimSpace(line)
+	if len(text) > 0 && !bytes.HasSuffix(line, newline) && !json.Valid(text) {
 		return Item{Line: s.line + 1, Flaw: FlawIncomplete}, nil
 	}
-	s.take(size)
-	s.endLine(closed)
-	if len(line) == 0 {
-		line = nil
+	s.take(line)
+	s.endLine(line)
+	if len(text) == 0 {
+		text = nil
 	}
-	return Item{Data: line, Line: s.line}, nil
+	return Item{Data: text, Line: s.line}, nil
 }
 
-// skipSpace takes blanks, and line ends too if it may, and gives the byte that
+// skipSpace takes blanks, and line ends too if it may, and returns the byte that
 // follows.
 func (s *Splitter) skipSpace(overLines bool) (byte, error) {
 	for {
-		for s.r < s.w {
-			switch c := s.buf[s.r]; {
-			case c == '\n' && overLines:
-				s.take(1)
-				if !s.array {
-					s.endLine(true)
-				}
-			case c == ' ' || c == '\t' || c == '\r':
-				s.take(1)
-			default:
-				return c, nil
-			}
+		next, err := s.src.Peek(1)
+		if err != nil {
+			return 0, err
 		}
-		if !s.fill() {
-			return 0, s.err
+		switch c := next[0]; {
+		case c == '\n' && overLines:
+			s.skip(1)
+			if !s.array {
+				s.endLine(newline)
+			}
+		case c == ' ' || c == '\t' || c == '\r':
+			s.skip(1)
+		default:
+			return c, nil
 		}
 	}
 }

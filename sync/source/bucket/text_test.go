@@ -1,6 +1,7 @@
 package bucket
 
 import (
+	"bufio"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -40,11 +41,11 @@ func TestText(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, src := range []io.Reader{strings.NewReader(c.in), iotest.OneByteReader(strings.NewReader(c.in)), iotest.DataErrReader(strings.NewReader(c.in))} {
-				got, err := io.ReadAll(&text{src: src})
+				got, err := io.ReadAll(asText(src))
 				require.NoError(t, err)
 				require.Equal(t, c.want, string(got))
 			}
-			small := iotest.OneByteReader(&text{src: strings.NewReader(c.in)})
+			small := iotest.OneByteReader(asText(strings.NewReader(c.in)))
 			got, err := io.ReadAll(small)
 			require.NoError(t, err)
 			require.Equal(t, c.want, string(got))
@@ -55,9 +56,11 @@ func TestText(t *testing.T) {
 		t.Parallel()
 		broken := errors.New("broken")
 		for _, in := range []string{"user_id\nu1\n", wide("\ufeffuser_id\nu1\n", binary.LittleEndian)} {
-			got, err := io.ReadAll(&text{src: io.MultiReader(strings.NewReader(in), iotest.ErrReader(broken))})
+			got, err := io.ReadAll(asText(io.MultiReader(strings.NewReader(in), iotest.ErrReader(broken))))
 			require.ErrorIs(t, err, broken)
 			require.Equal(t, "user_id\nu1\n", string(got))
 		}
 	})
 }
+
+func asText(src io.Reader) io.Reader { return asUTF8(bufio.NewReaderSize(src, textStart)) }

@@ -17,14 +17,13 @@ var errDirectory = errors.New("its directory has more than 4 MiB: is it one file
 
 // openZip opens the one file in a zip.
 func (r *Reader) openZip() (io.Reader, error) {
-	at := r.ranged()
-	at.left = mostDirectory
+	at := &ranged{r: r, left: mostDirectory}
 	z, err := zip.NewReader(at, r.object.Size)
 	if errors.Is(err, zip.ErrFormat) && r.readErr == nil {
 		err = io.ErrUnexpectedEOF // its directory is at its end
 	}
 	if err != nil {
-		return nil, r.explain(err)
+		return nil, r.Damaged(err)
 	}
 	at.left = math.MaxInt64
 	file, err := onlyMember(z)
@@ -33,24 +32,24 @@ func (r *Reader) openZip() (io.Reader, error) {
 	}
 	content, err := file.Open()
 	if errors.Is(err, zip.ErrAlgorithm) {
-		return nil, &unsupportedError{fmt.Sprintf("a zip with the method %d", file.Method), "pack it with the usual method (deflate), or with gzip"}
+		return nil, unsupported(fmt.Sprintf("a zip with the method %d", file.Method), "pack it with the usual method (deflate), or with gzip")
 	}
 	if err != nil {
-		return nil, r.explain(err)
+		return nil, r.Damaged(err)
 	}
 	r.closers = append(r.closers, func() { _ = content.Close() }) // it was read from
 	return content, nil
 }
 
-// onlyMember gives the one file of a zip; what macOS and folders add is none.
+// onlyMember returns the one file of a zip; what macOS and folders add is none.
 func onlyMember(z *zip.Reader) (*zip.File, error) {
 	var files []*zip.File
 	for _, f := range z.File {
 		switch base := path.Base(f.Name); {
 		case f.Name == "[Content_Types].xml":
-			return nil, &unsupportedError{"an Excel workbook (xlsx)", "export it as CSV (UTF-8)"}
+			return nil, unsupported("an Excel workbook (xlsx)", "export it as CSV (UTF-8)")
 		case f.Name == "mimetype", strings.HasSuffix(f.Name, ".iwa"):
-			return nil, &unsupportedError{"a workbook (OpenDocument or Numbers)", "export it as CSV (UTF-8)"}
+			return nil, unsupported("a workbook (OpenDocument or Numbers)", "export it as CSV (UTF-8)")
 		case strings.HasSuffix(f.Name, "/"), strings.HasPrefix(f.Name, "__MACOSX/"), strings.HasPrefix(base, "."), base == "Thumbs.db":
 		default:
 			files = append(files, f)
@@ -58,11 +57,11 @@ func onlyMember(z *zip.Reader) (*zip.File, error) {
 	}
 	switch {
 	case len(files) == 0:
-		return nil, &unsupportedError{"a zip without a file in it", "pack one file"}
+		return nil, unsupported("a zip without a file in it", "pack one file")
 	case len(files) > 1:
-		return nil, &unsupportedError{fmt.Sprintf("a zip of %d files", len(files)), "put each of them into the folder by itself"}
+		return nil, unsupported(fmt.Sprintf("a zip of %d files", len(files)), "put each of them into the folder by itself")
 	case files[0].Flags&1 != 0:
-		return nil, &unsupportedError{"a zip with a password", "pack it without"}
+		return nil, unsupported("a zip with a password", "pack it without")
 	}
 	return files[0], nil
 }

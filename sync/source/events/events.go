@@ -56,7 +56,7 @@ func New(ctx context.Context, cfg Config) (*Source, error) {
 		return nil, fmt.Errorf("source %q: %w", cfg.Name, err)
 	}
 	cfg.MaxLine = cmp.Or(cfg.MaxLine, bucket.DefaultMaxLine)
-	b, err := bucket.OpenWith(ctx, cfg.URL, bucket.Options{FollowLinks: cfg.FollowLinks})
+	b, err := bucket.Open(ctx, cfg.URL, bucket.Options{FollowLinks: cfg.FollowLinks})
 	if err != nil {
 		return nil, fmt.Errorf("source %q: %w", cfg.Name, err)
 	}

@@ -21,7 +21,7 @@ type Files struct {
 
 // Open opens the folder of a URL, see [bucket.Open].
 func Open(ctx context.Context, url string) (*Files, error) {
-	b, err := bucket.OpenWith(ctx, url, bucket.Options{FollowLinks: true}) // to leave one out would be worse
+	b, err := bucket.Open(ctx, url, bucket.Options{FollowLinks: true}) // to leave one out would be worse
 	if err != nil {
 		return nil, fmt.Errorf("suppression list: %w", err)
 	}

@@ -62,7 +62,7 @@ func read(src io.Reader, fn func(segment.Identity) error) error {
 	}
 	switch {
 	case ids.Len() > 0:
-		return csv(r, header, ids, fn)
+		return rows(table.NewReader(bucket.NewWindow(r, longestLine, false), header, longestLine).Next, ids, fn)
 	case strings.ContainsAny(all[0], ",;\t"):
 		return fmt.Errorf("line 1: %w", errNoColumn)
 	case looksLikeHeader(all):

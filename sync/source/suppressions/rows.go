@@ -1,35 +1,17 @@
 package suppressions
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source/bucket"
 	"github.com/impactsync/impactsync/sync/source/table"
 )
-
-// csv reads CSV.
-func csv(r io.Reader, h table.Header, ids table.IDs, fn func(segment.Identity) error) error {
-	t := table.NewReader(bucket.NewWindow(r, longestLine, false), h, longestLine)
-	var all rows
-	for {
-		skipped, err := t.Next()
-		if errors.Is(err, io.EOF) {
-			return all.end()
-		}
-		if err == nil && skipped == "" {
-			err = all.row(t.Fields, ids, fn)
-		}
-		if err != nil {
-			return fmt.Errorf("line %d: %w", t.Line(), err)
-		}
-	}
-}
 
 // parquet reads Parquet.
 func parquet(r *bucket.Reader, at io.ReaderAt, size int64, fn func(segment.Identity) error) (err error) {
@@ -45,39 +27,46 @@ func parquet(r *bucket.Reader, at io.ReaderAt, size int64, fn func(segment.Ident
 	if err := t.Use(slices.Concat(ids.Users, ids.Anons, ids.Emails)); err != nil {
 		return err
 	}
-	var all rows
+	return rows(func() (table.Row, error) {
+		row, err := t.Next()
+		if err != nil && !errors.Is(err, io.EOF) {
+			err = r.Damaged(err)
+		}
+		return row, err
+	}, ids, fn)
+}
+
+// rows reads the rows of a table. If none of them names anybody, the list was not
+// understood: a list of nobody has the header alone.
+func rows(next func() (table.Row, error), ids table.IDs, fn func(segment.Identity) error) error {
+	named, filled := false, false
 	for {
-		err := t.Next()
+		r, err := next()
+		if errors.Is(err, io.EOF) && filled && !named {
+			return errNobody
+		}
 		if errors.Is(err, io.EOF) {
-			return all.end()
+			return nil
+		}
+		if err == nil && r.Skipped == "" {
+			filled = filled || slices.ContainsFunc(r.Fields, func(field string) bool { return strings.TrimSpace(field) != "" })
+			err = row(r.Fields, ids, func(who segment.Identity) error {
+				named = named || !who.IsZero()
+				return fn(who)
+			})
 		}
 		if err != nil {
-			return r.Damaged(err)
-		}
-		if err := all.row(t.Fields, ids, fn); err != nil {
-			return fmt.Errorf("row %d: %w", t.Line(), err)
+			return fmt.Errorf("line %d: %w", r.Line, err)
 		}
 	}
 }
 
-// rows remembers whether any row named somebody. A list of which none does is
-// one that is not understood: a list of nobody has the header alone.
-type rows struct{ named, filled bool }
-
-func (r *rows) end() error {
-	if r.filled && !r.named {
-		return errNobody
-	}
-	return nil
-}
-
-// row gives whom a row names.
-func (r *rows) row(fields [][]byte, ids table.IDs, fn func(segment.Identity) error) error {
-	r.filled = r.filled || slices.ContainsFunc(fields, func(field []byte) bool { return len(bytes.TrimSpace(field)) > 0 })
+// row names whom a row names.
+func row(fields []string, ids table.IDs, fn func(segment.Identity) error) error {
 	var texts [3][]string
 	for i, columns := range [...][]int{ids.Users, ids.Anons, ids.Emails} {
 		for _, column := range columns {
-			id := string(bytes.TrimSpace(fields[column]))
+			id := strings.TrimSpace(fields[column])
 			if !utf8.ValidString(id) {
 				return segment.ErrInvalidUTF8
 			}
@@ -86,8 +75,5 @@ func (r *rows) row(fields [][]byte, ids table.IDs, fn func(segment.Identity) err
 			}
 		}
 	}
-	return person(texts[0], texts[1], texts[2], len(ids.Users) > 0, func(who segment.Identity) error {
-		r.named = r.named || !who.IsZero()
-		return fn(who)
-	})
+	return person(texts[0], texts[1], texts[2], len(ids.Users) > 0, fn)
 }

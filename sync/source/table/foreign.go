@@ -3,33 +3,19 @@ package table
 import (
 	"bytes"
 	"errors"
-	"fmt"
+	"regexp"
+	"strings"
 )
 
 // ErrSQLTable says that a file is what a SQL client shows on a screen.
 var ErrSQLTable = errors.New("the table that a SQL client draws on the screen, with lines and blanks: export CSV (psql --csv, mysql --batch)")
 
-// Foreign names a file that is not text, by its first bytes, or nothing.
+// Foreign says of a file's start why it is no text of a list, or nothing. Formats
+// with a magic number of their own never come here: see [bucket.ErrUnsupported].
 func Foreign(start []byte) error {
-	for _, f := range [...]struct{ magic, name string }{
-		{"PK\x03\x04", "an Excel workbook (xlsx) or a zip file"},
-		{"\xd0\xcf\x11\xe0", "an Excel workbook (xls)"},
-		{"PAR1", "Parquet"},
-		{"ORC", "ORC"},
-		{"Obj\x01", "Avro"},
-		{"\x28\xb5\x2f\xfd", "zstd"},
-		{"BZh", "bzip2"},
-		{"\xfd7zXZ", "xz"},
-		{"7z\xbc\xaf", "7-Zip"},
-		{"SQLite format 3", "SQLite"},
-		{"%PDF", "PDF"},
-		{"{\\rtf", "RTF"},
-	} {
-		if bytes.HasPrefix(start, []byte(f.magic)) && (len(f.magic) > 3 || bytes.IndexByte(start, 0) >= 0) {
-			return fmt.Errorf("%s: save it as CSV", f.name)
-		}
-	}
 	switch text := Trim(start); {
+	case bytes.HasPrefix(text, []byte(`{\rtf`)):
+		return errors.New("RTF: save it as CSV")
 	case bytes.HasPrefix(text, []byte("<")):
 		return errors.New("XML or a web page: save it as CSV")
 	case bytes.IndexByte(start, 0) >= 0:
@@ -49,23 +35,9 @@ func isRule(line []byte) bool {
 }
 
 // isFooter reports whether a line is the count below a SQL client's result:
-// "(2 rows)", "2 rows selected."
-func isFooter(line []byte) bool {
-	if len(line) < 5 || len(line) > 60 || line[0] != '(' && (line[0] < '0' || line[0] > '9') {
-		return false
-	}
-	if last := line[len(line)-1]; last != ')' && last != '.' && last != 'd' && last != 't' && last != 's' && last != 'w' {
-		return false
-	}
-	rest := bytes.TrimLeft(bytes.TrimPrefix(line, []byte("(")), "0123456789,")
-	rest, ok := bytes.CutPrefix(rest, []byte(" row"))
-	if !ok || len(rest) == len(line) {
-		return false
-	}
-	rest, _, _ = bytes.Cut(bytes.TrimPrefix(rest, []byte("s")), []byte(" ("))
-	switch string(rest) {
-	case "", ")", ".", " selected.", " selected", " in set", " affected)", " affected":
-		return true
-	}
-	return false
+// "(2 rows)", "2 rows selected.", "2 rows in set (0.00 sec)".
+func isFooter(line string) bool {
+	return strings.Contains(line, " row") && footer(strings.TrimSpace(line))
 }
+
+var footer = regexp.MustCompile(`^\(?[0-9][0-9,]* rows?(\)|\.| selected\.?| in set| affected\)?)?( \(.*)?$`).MatchString

@@ -12,15 +12,14 @@ import (
 // Parquet reads the rows of a Parquet file as texts: a page of each column at a
 // time, and only of those columns that are asked for. It is for one goroutine.
 type Parquet struct {
-	Names  []string // of the columns; of nested ones the outermost name
-	Fields [][]byte // of the last row, as many as there are names; valid until the next
+	Names []string // of the columns; of nested ones the outermost name
 
 	file    *parquet.File
 	columns []*parquet.Column
 	used    []*cursor
 	group   int   // the next one
 	left    int64 // rows of this one
-	row     int64
+	row     Row
 }
 
 const (
@@ -65,7 +64,7 @@ func OpenParquet(at io.ReaderAt, size int64) (p *Parquet, err error) {
 	for _, c := range p.columns {
 		p.Names = append(p.Names, c.Name())
 	}
-	p.Fields = make([][]byte, len(p.Names))
+	p.row.Fields = make([]string, len(p.Names))
 	return p, nil
 }
 
@@ -95,25 +94,22 @@ func (p *Parquet) Use(columns []int) error {
 	return nil
 }
 
-// Line is the number of the last row.
-func (p *Parquet) Line() int64 { return p.row }
-
-// Next reads a row. It gives io.EOF at the end.
-func (p *Parquet) Next() (err error) {
+// Next reads a row. It returns [io.EOF] at the end.
+func (p *Parquet) Next() (row Row, err error) {
 	defer recovered(&err)
 	for p.left == 0 {
 		if err := p.nextGroup(); err != nil {
-			return err
+			return p.row, err
 		}
 	}
 	for _, c := range p.used {
-		if p.Fields[c.to], err = c.next(); err != nil {
-			return fmt.Errorf("column %q: %w", p.Names[c.to], noEnd(err))
+		if p.row.Fields[c.to], err = c.next(); err != nil {
+			return p.row, fmt.Errorf("column %q: %w", p.Names[c.to], noEnd(err))
 		}
 	}
 	p.left--
-	p.row++
-	return nil
+	p.row.Line++
+	return p.row, nil
 }
 
 // noEnd: a column that ends before its row group does is cut off.
@@ -172,20 +168,20 @@ type cursor struct {
 	out    []byte
 }
 
-// next gives a value as text; null is empty.
-func (c *cursor) next() ([]byte, error) {
+// next returns a value as text; null is empty.
+func (c *cursor) next() (string, error) {
 	for c.at == c.n {
 		if err := c.fill(); err != nil {
-			return nil, err
+			return "", err
 		}
 	}
 	v := c.buf[c.at]
 	c.at++
 	if v.IsNull() {
-		return nil, nil
+		return "", nil
 	}
 	c.out = c.text(c.out[:0], v)
-	return c.out, nil
+	return string(c.out), nil
 }
 
 func (c *cursor) fill() (err error) {

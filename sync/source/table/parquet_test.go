@@ -26,7 +26,7 @@ func texts(t *testing.T, file []byte, columns ...int) (rows [][]string, err erro
 		return nil, err
 	}
 	for {
-		err := p.Next()
+		read, err := p.Next()
 		if errors.Is(err, io.EOF) {
 			return rows, nil
 		}
@@ -35,7 +35,7 @@ func texts(t *testing.T, file []byte, columns ...int) (rows [][]string, err erro
 		}
 		row := make([]string, 0, len(columns))
 		for _, i := range columns {
-			row = append(row, string(p.Fields[i]))
+			row = append(row, read.Fields[i])
 		}
 		rows = append(rows, row)
 	}

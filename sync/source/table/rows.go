@@ -15,156 +15,115 @@ var (
 	errBackslash  = errors.New(`a quote escaped by a backslash, which the start of the file does not do: write "" for a quote within quotes (Spark: escape='"')`)
 )
 
-// rows reads CSV as encoding/csv does with its defaults (a law that a fuzz test
-// holds), but in bounded memory, with a position, and without a copy of rows
-// that have no quotes.
-type rows struct {
-	window *bucket.Window
-	comma  byte
-	max    int
-	// backslash: in quotes a backslash stands before a character that means itself,
-	// as Spark, MySQL and Redshift write it.
-	backslash bool
-
-	line   int64    // where the last row began
-	fields [][]byte // of the last row; valid until the next
-	text   []byte   // the fields of a row with quotes
-	ends   []int
-}
-
 // IsSyntax reports whether an error is one of the CSV itself.
 func IsSyntax(err error) bool {
-	return errors.Is(err, csv.ErrBareQuote) || errors.Is(err, csv.ErrQuote) || errors.Is(err, errRowTooLong) || errors.Is(err, errBackslash) || errors.Is(err, errOtherHeader)
+	return errors.Is(err, csv.ErrBareQuote) || errors.Is(err, csv.ErrQuote) || errors.Is(err, errRowTooLong) || errors.Is(err, errOtherHeader)
 }
 
-// next reads a row; empty lines are none. It gives io.EOF at the end.
-func (r *rows) next() error {
-	for {
-		line, err := r.readLine()
-		if !errors.Is(err, io.EOF) {
-			r.line = r.window.Lines()
-		}
-		if err != nil {
-			return err
-		}
-		if len(line) > 0 {
-			return r.split(line)
+// records reads CSV in bounded memory: a [csv.Reader] over its lines.
+type records struct {
+	csv   *csv.Reader
+	lines *lines
+}
+
+func newRecords(w *bucket.Window, h Header, most int) records {
+	l := &lines{window: w, most: most, backslash: h.backslash}
+	r := csv.NewReader(l)
+	r.Comma, r.FieldsPerRecord, r.ReuseRecord = rune(h.comma), -1, true
+	return records{r, l}
+}
+
+// next reads a record; its fields are valid until the next.
+func (r records) next() ([]string, error) {
+	r.lines.begin()
+	fields, err := r.csv.Read()
+	var syntax *csv.ParseError
+	if errors.As(err, &syntax) {
+		err = syntax.Err // the line is told by whoever asked
+		if r.lines.escaped && !r.lines.backslash {
+			err = fmt.Errorf("%w: %w", errBackslash, err)
 		}
 	}
+	return fields, err
 }
 
-func (r *rows) readLine() ([]byte, error) {
-	line, err := r.window.Line()
+// lines is what a [csv.Reader] reads from: a line at a time, so that the window
+// stands behind the record that was read, and not more of a record than its limit.
+type lines struct {
+	window    *bucket.Window
+	most      int
+	backslash bool // within quotes a backslash escapes what follows, as Spark, MySQL and Redshift write it
+
+	first   int64 // line of the record; 0 before it
+	size    int   // of the record so far
+	escaped bool  // the record holds \"
+	quoted  bool  // the next line begins within quotes
+	text    []byte
+	rest    []byte // of text, not read yet
+}
+
+func (l *lines) begin() { l.first, l.size, l.escaped, l.quoted = 0, 0, false, false }
+
+// Read implements [io.Reader].
+func (l *lines) Read(p []byte) (int, error) {
+	if len(l.rest) == 0 {
+		if err := l.next(); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, l.rest)
+	l.rest = l.rest[n:]
+	return n, nil
+}
+
+func (l *lines) next() error {
+	if l.size > l.most {
+		return errRowTooLong
+	}
+	line, err := readLine(l.window)
+	if l.first == 0 && !errors.Is(err, io.EOF) && (err != nil || len(line) > 0) {
+		l.first = l.window.Lines()
+	}
+	if err != nil {
+		return err
+	}
+	l.size += len(line)
+	l.escaped = l.escaped || bytes.Contains(line, []byte(`\"`))
+	l.text = l.text[:0]
+	if l.backslash {
+		l.unescape(line)
+	} else {
+		l.text = append(l.text, line...)
+	}
+	l.text = append(l.text, "\r\n"...) // a CR before it would be taken for half of a line end
+	l.rest = l.text
+	return nil
+}
+
+func readLine(w *bucket.Window) ([]byte, error) {
+	line, err := w.Line()
 	if errors.Is(err, bucket.ErrTooLong) {
 		err = errRowTooLong
 	}
 	return line, err
 }
 
-// split cuts a row into fields; a quoted field may take more lines.
-func (r *rows) split(line []byte) error {
-	if bytes.IndexByte(line, '"') >= 0 {
-		escaped := !r.backslash && bytes.Contains(line, []byte(`\"`)) // the line is gone when a row of several is read
-		err := r.splitQuoted(line)
-		if escaped && (errors.Is(err, csv.ErrQuote) || errors.Is(err, csv.ErrBareQuote)) {
-			err = fmt.Errorf("%w: %w", errBackslash, err)
+// unescape writes a line with the quotes doubled that a backslash escapes, and
+// without the backslashes.
+func (l *lines) unescape(line []byte) {
+	for i := 0; i < len(line); i++ {
+		c := line[i]
+		if c == '"' {
+			l.quoted = !l.quoted
 		}
-		return err
-	}
-	r.fields = r.fields[:0]
-	for {
-		i := bytes.IndexByte(line, r.comma)
-		if i < 0 {
-			r.fields = append(r.fields, line)
-			return nil
-		}
-		r.fields = append(r.fields, line[:i])
-		line = line[i+1:]
-	}
-}
-
-func (r *rows) splitQuoted(line []byte) (err error) {
-	r.text, r.ends = r.text[:0], r.ends[:0]
-	for more := true; more; {
-		if len(line) > 0 && line[0] == '"' {
-			line, more, err = r.quoted(line[1:])
-		} else {
-			line, more, err = r.bare(line)
-		}
-		if err != nil {
-			return err
-		}
-		r.ends = append(r.ends, len(r.text))
-	}
-	r.fields = r.fields[:0]
-	start := 0
-	for _, end := range r.ends {
-		r.fields = append(r.fields, r.text[start:end])
-		start = end
-	}
-	return nil
-}
-
-func (r *rows) bare(line []byte) (rest []byte, more bool, err error) {
-	field, rest, more := bytes.Cut(line, []byte{r.comma})
-	if bytes.IndexByte(field, '"') >= 0 {
-		return nil, false, csv.ErrBareQuote
-	}
-	r.text = append(r.text, field...)
-	return rest, more, nil
-}
-
-// quoted reads a field behind its opening quote.
-func (r *rows) quoted(line []byte) (rest []byte, more bool, err error) {
-	for {
-		i := r.mark(line)
-		if i < 0 {
-			r.text = append(append(r.text, line...), '\n')
-			if line, err = r.continued(); err != nil {
-				return nil, false, err
+		if c == '\\' && l.quoted {
+			if i++; i == len(line) {
+				return
 			}
-			continue
-		}
-		r.text = append(r.text, line[:i]...)
-		mark := line[i]
-		line = line[i+1:]
-		switch {
-		case mark == '\\':
-			if len(line) > 0 {
-				r.text = append(r.text, line[0])
-				line = line[1:]
+			if c = line[i]; c == '"' {
+				l.text = append(l.text, '"')
 			}
-		case len(line) == 0:
-			return nil, false, nil
-		case line[0] == '"':
-			r.text = append(r.text, '"')
-			line = line[1:]
-		case line[0] == r.comma:
-			return line[1:], true, nil
-		default:
-			return nil, false, csv.ErrQuote
 		}
+		l.text = append(l.text, c)
 	}
-}
-
-// mark finds what ends or escapes within quotes.
-func (r *rows) mark(line []byte) int {
-	if r.backslash {
-		return bytes.IndexAny(line, `"\`)
-	}
-	return bytes.IndexByte(line, '"')
-}
-
-func (r *rows) continued() ([]byte, error) {
-	if len(r.text) > r.max {
-		return nil, errRowTooLong
-	}
-	if r.window == nil {
-		return nil, csv.ErrQuote
-	}
-	line, err := r.readLine()
-	if errors.Is(err, io.EOF) {
-		err = csv.ErrQuote
-	}
-	return line, err
 }

@@ -5,11 +5,13 @@ package table
 
 import (
 	"bytes"
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/impactsync/impactsync/sync/source/bucket"
 )
@@ -46,13 +48,14 @@ func ReadHeader(start []byte, whole bool, score func(names []string) int) (h Hea
 	}
 	most := -1
 	for _, comma := range commas {
-		line := rows{comma: comma}
-		if line.split(bytes.TrimSuffix(lines[0], []byte("\r"))) != nil {
+		line := csv.NewReader(bytes.NewReader(lines[0]))
+		line.Comma = rune(comma)
+		names, err := line.Read()
+		if err != nil {
 			continue
 		}
-		names := make([]string, len(line.fields))
-		for i, field := range line.fields {
-			names[i] = strings.TrimSpace(string(field))
+		for i := range names {
+			names[i] = strings.TrimSpace(names[i])
 		}
 		if known := score(names); known > most {
 			h, most = Header{Names: names, comma: comma}, known
@@ -71,7 +74,7 @@ func ReadHeader(start []byte, whole bool, score func(names []string) int) (h Hea
 // separatorLine reads the line by which Excel is told the delimiter.
 func separatorLine(line []byte) (comma byte, ok bool) {
 	line = bytes.Trim(line, "\" \r")
-	if len(line) == len("sep=;") && bytes.EqualFold(line[:4], []byte("sep=")) {
+	if len(line) == len("sep=;") && bytes.EqualFold(line[:4], []byte("sep=")) && line[4] < utf8.RuneSelf {
 		return line[4], true
 	}
 	return 0, false
@@ -84,18 +87,18 @@ func skipBlank(lines [][]byte) [][]byte {
 	return lines
 }
 
-// escapes reports whether quotes are escaped by backslashes: as CSV is meant to
-// be, the start cannot be read, and so it can.
+// escapes reports whether quotes are escaped by backslashes: the start can be
+// read so, and cannot be read as CSV is meant to be.
 func (h Header) escapes(start []byte, whole bool) bool {
 	return bytes.Contains(start, []byte(`\"`)) && h.try(start, whole, false) != nil && h.try(start, whole, true) == nil
 }
 
 // try reads the start. Where there is more of the file, its last row may be cut off.
 func (h Header) try(start []byte, whole, backslash bool) error {
+	h.backslash = backslash
 	w := bucket.NewWindow(bytes.NewReader(start), len(start)+1, false)
-	r := rows{window: w, comma: h.comma, max: len(start) + 1, backslash: backslash}
-	for {
-		err := r.next()
+	for r := newRecords(w, h, len(start)); ; {
+		_, err := r.next()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -109,21 +112,26 @@ func (h Header) try(start []byte, whole, backslash bool) error {
 	}
 }
 
-// Reader reads the rows of a CSV. It is for one goroutine.
-type Reader struct {
-	Fields [][]byte // of the last row, as many as there are names; valid until the next
-
-	window *bucket.Window
-	rows   rows
-	header Header
-	begun  bool
-	folded []string // its names
-	id     int      // the column by which a repeated header is known
+// Row is a row of a table, as texts.
+type Row struct {
+	Line    int64    // where it began
+	Fields  []string // as many as the header has names; valid until the next row
+	Skipped string   // why the line is no row, such as [Footer]; else empty
 }
 
-// NewReader makes a reader of rows of at most most bytes.
+// Reader reads the rows of a CSV. It is for one goroutine.
+type Reader struct {
+	window  *bucket.Window
+	records records
+	header  Header
+	begun   bool
+	folded  []string // its names
+	id      int      // the column by which a repeated header is known
+}
+
+// NewReader returns a reader of rows of at most most bytes.
 func NewReader(w *bucket.Window, h Header, most int) *Reader {
-	r := &Reader{window: w, header: h, rows: rows{window: w, comma: h.comma, max: most, backslash: h.backslash}}
+	r := &Reader{window: w, header: h, records: newRecords(w, h, most)}
 	for i, name := range h.Names {
 		r.folded = append(r.folded, Fold(name))
 		if r.id == 0 && KindOf(name) != None {
@@ -133,10 +141,7 @@ func NewReader(w *bucket.Window, h Header, most int) *Reader {
 	return r
 }
 
-// Line is where the last row began.
-func (r *Reader) Line() int64 { return r.rows.line }
-
-// The words of [Reader.Next] for lines that are no rows.
+// The values of [Row.Skipped].
 const (
 	RepeatedHeader = "repeated_header" // of a file that was put together from several
 	Footer         = "footer"          // the count of rows that a SQL client adds
@@ -157,33 +162,39 @@ func (e *ColumnsError) Error() string {
 	return fmt.Sprintf("%d columns where the header has %d%s", e.Row, e.Header, hint)
 }
 
-// Next reads a row, or says in a word why the line is none. It gives io.EOF at
-// the end; its error is a [ColumnsError], or one by [IsSyntax] behind which
-// nothing can be read.
-func (r *Reader) Next() (skipped string, err error) {
+// Next reads a row. It returns [io.EOF] at the end. Other errors come with the
+// row's line: a [ColumnsError], or one by [IsSyntax], behind which nothing can
+// be read.
+func (r *Reader) Next() (row Row, err error) {
 	if !r.begun {
 		r.begun = true
 		if err := r.skipHeader(); err != nil {
-			return "", err
+			return row, err
 		}
 	}
-	if err := r.rows.next(); err != nil {
-		return "", err
+	row.Fields, err = r.records.next()
+	row.Line = r.records.lines.first
+	if err != nil {
+		return row, err
 	}
-	r.Fields = r.rows.fields
-	if len(r.Fields) == 1 && isFooter(bytes.TrimSpace(r.Fields[0])) {
-		return Footer, nil
+	if len(row.Fields) == 1 && isFooter(row.Fields[0]) {
+		row.Skipped = Footer
+		return row, nil
 	}
-	if err := r.fit(); err != nil {
-		return "", err
+	if row.Fields, err = r.fit(row.Fields); err != nil {
+		return row, err
 	}
-	return r.repeated()
+	repeated, err := r.repeated(row.Fields)
+	if repeated {
+		row.Skipped = RepeatedHeader
+	}
+	return row, err
 }
 
-// skipHeader passes over what [ReadHeader] has read. Its quotes do not span lines.
+// skipHeader skips what [ReadHeader] has read. Its quotes do not span lines.
 func (r *Reader) skipHeader() error {
 	for first := true; ; {
-		line, err := r.rows.readLine()
+		line, err := readLine(r.window)
 		if err != nil {
 			return err
 		}
@@ -197,54 +208,54 @@ func (r *Reader) skipHeader() error {
 	}
 }
 
-// fit takes off columns that the header has not and that are empty, and adds
-// those that have no name: a delimiter more at the end of lines says nothing.
-func (r *Reader) fit() error {
-	want, got := len(r.header.Names), len(r.Fields)
-	for got > want && len(r.Fields[got-1]) == 0 {
+// fit drops empty fields beyond the header's columns, and adds those of columns
+// without a name: a delimiter more at the end of lines says nothing.
+func (r *Reader) fit(fields []string) ([]string, error) {
+	want, got := len(r.header.Names), len(fields)
+	for got > want && fields[got-1] == "" {
 		got--
 	}
-	r.Fields = r.Fields[:got]
+	fields = fields[:got]
 	for got < want && got >= want-r.header.spare {
-		r.Fields = append(r.Fields, nil)
+		fields = append(fields, "")
 		got++
 	}
 	if got == want {
-		return nil
+		return fields, nil
 	}
 	e := &ColumnsError{Row: got, Header: want}
-	for _, f := range r.Fields {
-		e.backslash = e.backslash || bytes.HasSuffix(f, []byte(`\`))
+	for _, f := range fields {
+		e.backslash = e.backslash || strings.HasSuffix(f, `\`)
 	}
-	return e
+	return nil, e
 }
 
-// repeated knows a header within the file. One with its columns in another
-// order makes all behind it another table.
-func (r *Reader) repeated() (skipped string, err error) {
-	if !maybeName(r.Fields[r.id], r.header.Names[r.id]) {
-		return "", nil
+// repeated reports whether a row is the header once more. One with its columns
+// in another order makes all behind it another table.
+func (r *Reader) repeated(fields []string) (bool, error) {
+	if !maybeName(fields[r.id], r.header.Names[r.id]) {
+		return false, nil
 	}
 	same := 0
-	for i, field := range r.Fields {
-		fold := Fold(string(field))
+	for i, field := range fields {
+		fold := Fold(field)
 		switch {
 		case fold == r.folded[i]:
 			same++
 		case KindOf(fold) == None && !slices.Contains(r.folded, fold):
-			return "", nil // somebody is called so
+			return false, nil // somebody is called so
 		}
 	}
-	if same < len(r.Fields) {
-		return "", errOtherHeader
+	if same < len(fields) {
+		return false, errOtherHeader
 	}
-	return RepeatedHeader, nil
+	return true, nil
 }
 
 var errOtherHeader = errors.New("another header, with its columns in another order: files of different columns were put together; keep them apart (parts: true makes one list of several files)")
 
 // maybeName is a quick look at what may be the name of a column of ids: few ids pass.
-func maybeName(field []byte, name string) bool {
+func maybeName(field, name string) bool {
 	n := len(field)
 	if n < 2 || name == "" || n > len(name)+16 {
 		return false

@@ -13,7 +13,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/impactsync/impactsync/cmd/internal/shopdata"
+	"github.com/impactsync/impactsync/cmd/bench/shopdata"
 )
 
 func main() {

@@ -24,7 +24,7 @@ func TestBundledDataIsWhatTheGeneratorMakes(t *testing.T) {
 		require.NoError(t, Shop{}.Write(dir, step))
 		bundled := filepath.Join("..", "..", "..", "examples", "shop", fmt.Sprintf("step%d", step))
 		want, got := contents(t, bundled), contents(t, dir)
-		require.Equal(t, names(want), names(got), "run: go run ./cmd/shopgen --out examples/shop/step%d --step %d", step, step)
+		require.Equal(t, names(want), names(got), "run: make sample")
 		for name := range want {
 			same := want[name] == got[name] // without require's page of differences
 			require.True(t, same, "%s differs from what the generator makes", name)

@@ -1,4 +1,4 @@
-package state
+package sqlite
 
 import (
 	"fmt"
@@ -14,7 +14,7 @@ import (
 var ErrNetwork = fmt.Errorf("%w: it lies on a network file system", ErrUnusable)
 
 // networks are the file systems that are refused, by the number that statfs(2)
-// gives. FUSE is among them because nothing tells sshfs, s3fs or gcsfuse from a
+// returns. FUSE is among them because nothing tells sshfs, s3fs or gcsfuse from a
 // local one.
 var networks = map[uint32]string{
 	0x6969:     "NFS",
@@ -32,22 +32,16 @@ var networks = map[uint32]string{
 	0xbacbacbc: "a VMware shared folder",
 }
 
-// statfs gives the number of the file system of a folder; tests put another in
-// its place.
-var statfs = func(folder string) (uint32, error) {
-	var fs sys.Statfs_t
-	err := sys.Statfs(folder, &fs)
-	return uint32(fs.Type), err
-}
+// CheckFileSystem returns [ErrNetwork], with the kind of file system, for a file
+// whose folder is on one. It knows those of Linux; what cannot be asked is not
+// refused.
+func CheckFileSystem(path string) error { return checkFileSystem(path, statfs) }
 
-// CheckFileSystem gives [ErrNetwork], with the kind of file system, for a state
-// file whose folder is on one. It knows those of Linux; what cannot be asked is
-// not refused.
-func CheckFileSystem(path string) error {
+func checkFileSystem(path string, statfs func(folder string) (uint32, error)) error {
 	if runtime.GOOS != "linux" {
 		return nil
 	}
-	folder := filepath.Dir(resolve(path))
+	folder := filepath.Dir(Resolve(path))
 	number, err := statfs(folder)
 	if err != nil {
 		return nil //nolint:nilerr // opening the file says what is the matter
@@ -56,4 +50,11 @@ func CheckFileSystem(path string) error {
 		return fmt.Errorf("%w: %s is on %s", ErrNetwork, folder, kind)
 	}
 	return nil
+}
+
+// statfs returns the number of the file system of a folder.
+func statfs(folder string) (uint32, error) {
+	var fs sys.Statfs_t
+	err := sys.Statfs(folder, &fs)
+	return uint32(fs.Type), err
 }

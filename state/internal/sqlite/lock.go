@@ -1,4 +1,4 @@
-package state
+package sqlite
 
 import (
 	"errors"
@@ -21,10 +21,10 @@ type Lock struct {
 	file *flock.Flock
 }
 
-// Acquire takes the lock beside the state file, or gives [ErrLocked] with who
+// Acquire takes the lock beside the state file, or returns [ErrLocked] with who
 // holds it since when. It does not wait.
 func Acquire(statePath string, now time.Time) (*Lock, error) {
-	path := resolve(statePath) + ".lock"
+	path := Resolve(statePath) + ".lock"
 	l := &Lock{file: flock.New(path, flock.SetPermissions(0o600), flock.SetFlag(os.O_CREATE|os.O_RDWR))}
 	got, err := l.file.TryLock()
 	if errors.Is(err, fs.ErrNotExist) {
@@ -56,9 +56,9 @@ func holder(path string) string {
 	return "an unknown process"
 }
 
-// resolve gives the one path of a file: two names for it, one of them a link,
+// Resolve returns the one path of a file: two names for it, one of them a link,
 // must not make two locks.
-func resolve(path string) string {
+func Resolve(path string) string {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		return real
 	}
@@ -68,7 +68,7 @@ func resolve(path string) string {
 	return path
 }
 
-// Release gives the lock back. The file stays, empty: removing it would let two
+// Release releases the lock. The file stays, empty: removing it would let two
 // processes lock two files of one name.
 func (l *Lock) Release() error {
 	_ = os.Truncate(l.file.Path(), 0) // nobody holds it any more

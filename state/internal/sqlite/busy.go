@@ -1,4 +1,4 @@
-package state
+package sqlite
 
 import (
 	"fmt"
@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// busy tells who keeps us from writing, as far as the system tells: SQLite's own
-// words do not.
+// busy names the process that keeps us from writing, as far as the system knows:
+// SQLite's own words do not.
 func busy(path string, err error) error {
 	who := "another program"
 	if pid := writer(path); pid > 0 {
@@ -21,15 +21,15 @@ func busy(path string, err error) error {
 	return fmt.Errorf("%s is being written by %s; end that session, then run again: nothing is lost: %w", path, who, err)
 }
 
-// writer gives the process that holds SQLite's lock for writing, or 0. It reads
-// Linux's list of locks; to open the files and ask would be to lose our own
-// locks when they are closed.
+// writer returns the process that holds SQLite's lock for writing, or 0. It reads
+// Linux's list of locks; to open the files and ask would lose our own locks
+// when they are closed.
 func writer(path string) int {
 	list, err := os.ReadFile("/proc/locks")
 	if err != nil {
 		return 0
 	}
-	path = resolve(path)
+	path = Resolve(path)
 	log, file := inode(path+"-shm"), inode(path)
 	for line := range strings.Lines(string(list)) {
 		// 1: POSIX  ADVISORY  WRITE 21882 fe:00:10027311 120 120
@@ -53,7 +53,7 @@ func writer(path string) int {
 	return 0
 }
 
-// inode gives a file's number as the list of locks has it, or "none".
+// inode returns a file's number as the list of locks has it, or "none".
 func inode(path string) string {
 	if info, err := os.Stat(path); err == nil {
 		if s, ok := info.Sys().(*syscall.Stat_t); ok {

@@ -1,4 +1,4 @@
-package state_test
+package sqlite_test
 
 import (
 	"bufio"
@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/impactsync/impactsync/state"
+	"github.com/impactsync/impactsync/state/internal/sqlite"
 )
 
 // Somebody's sqlite3 that began to write and did not end is named.
@@ -29,9 +29,7 @@ func TestForeignWriter(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			path := filepath.Join(t.TempDir(), "state.db")
-			db, err := state.Open(context.Background(), state.Options{Path: path, Create: true, Binding: &binding})
-			require.NoError(t, err)
-			require.NoError(t, db.Close())
+			require.NoError(t, sqlite.Create(context.Background(), path))
 
 			shell := exec.Command(program, path)
 			in, err := shell.StdinPipe()
@@ -51,7 +49,7 @@ func TestForeignWriter(t *testing.T) {
 			defer raw.Close()
 			_, err = raw.Exec("BEGIN IMMEDIATE")
 			require.Error(t, err)
-			err = state.Classify(path, err)
+			err = sqlite.Classify(path, err)
 			require.ErrorContains(t, err, fmt.Sprintf("%s is being written by process %d (sqlite3); end that session", path, shell.Process.Pid))
 		})
 	}

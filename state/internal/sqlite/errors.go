@@ -1,0 +1,51 @@
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+
+	"github.com/mattn/go-sqlite3"
+)
+
+// Errors that callers test for. None of them changes the file.
+var (
+	// ErrUnusable says that the file is not SQLite's, damaged, or not readable
+	// and writable.
+	ErrUnusable = errors.New("the state file cannot be used")
+	// ErrNotWritable says that the file or its folder may not be written.
+	ErrNotWritable = fmt.Errorf("%w: it and its folder must be writable", ErrUnusable)
+	// ErrMoved says that another file, or none, has the path of the open one.
+	ErrMoved = fmt.Errorf("%w: it was moved, removed or replaced while it was in use, and what was done since stands in the old one alone", ErrUnusable)
+	// ErrMissing says that there is no file.
+	ErrMissing = errors.New("there is no state file")
+	// ErrFull says that the disk is full or the file could not grow. The
+	// transaction was rolled back.
+	ErrFull = errors.New("no room to write the state")
+	// ErrReadOnly says that the file was opened for reading, or is closed.
+	ErrReadOnly = errors.New("the state is closed or was opened for reading only")
+)
+
+// Classify wraps an error of SQLite in the one that callers test for.
+func Classify(path string, err error) error {
+	var se sqlite3.Error
+	if err == nil || !errors.As(err, &se) {
+		return err
+	}
+	if se.SystemErrno == syscall.EMFILE || se.SystemErrno == syscall.ENFILE {
+		return fmt.Errorf("open %s: %w: %w", path, se.SystemErrno, err)
+	}
+	switch se.Code {
+	case sqlite3.ErrBusy:
+		return busy(path, err)
+	case sqlite3.ErrNotADB:
+		return fmt.Errorf("%w: %s is not a SQLite file: %w", ErrUnusable, path, err)
+	case sqlite3.ErrCorrupt:
+		return fmt.Errorf("%w: %s is damaged; restore a backup: %w", ErrUnusable, path, err)
+	case sqlite3.ErrReadonly, sqlite3.ErrCantOpen, sqlite3.ErrPerm, sqlite3.ErrAuth:
+		return fmt.Errorf("%w: %s: %w", ErrNotWritable, path, err)
+	case sqlite3.ErrFull, sqlite3.ErrIoErr:
+		return fmt.Errorf("%w at %s: free some space, then run again: %w", ErrFull, path, err)
+	}
+	return err
+}

@@ -1,0 +1,155 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+)
+
+// Mode is what a file is opened for.
+type Mode int
+
+// The modes of [Open].
+const (
+	ReadWrite Mode = iota
+	// ReadOnly opens a file that another process may be writing.
+	ReadOnly
+	// Rehearsal makes all that follows one transaction, which [DB.Close] rolls
+	// back: what is written can be read until then, and nothing of it lasts.
+	Rehearsal
+)
+
+// DB is an open file. One goroutine at a time may write it.
+type DB struct {
+	path      string
+	opened    fs.FileInfo
+	pool      *sql.DB // of the writer
+	writer    *sql.Conn
+	readers   *sql.DB
+	stmts     map[string]*sql.Stmt // of the writer
+	rehearsal bool
+}
+
+// Open opens a file.
+func Open(ctx context.Context, path string, mode Mode) (*DB, error) {
+	if err := check(ctx, path, mode); err != nil {
+		return nil, err
+	}
+	d := &DB{path: path, rehearsal: mode == Rehearsal, stmts: map[string]*sql.Stmt{}}
+	err := d.connect(ctx, mode)
+	if err == nil {
+		d.opened, err = os.Stat(path)
+	}
+	if err != nil {
+		return nil, errors.Join(Classify(path, err), d.Close())
+	}
+	return d, nil
+}
+
+func (d *DB) connect(ctx context.Context, mode Mode) (err error) {
+	if d.readers, err = sql.Open("sqlite3", dsn(d.path, true)); err != nil {
+		return err
+	}
+	d.readers.SetMaxOpenConns(4)
+	if mode == ReadOnly {
+		return d.readers.PingContext(ctx)
+	}
+	if d.pool, err = sql.Open("sqlite3", dsn(d.path, false)); err != nil {
+		return err
+	}
+	if d.writer, err = d.pool.Conn(ctx); err != nil {
+		return err
+	}
+	// With SQLite's 4 MiB between checkpoints they cost more than the writes.
+	const between = 64 << 20
+	var page int
+	if err := d.writer.QueryRowContext(ctx, "PRAGMA page_size").Scan(&page); err != nil {
+		return err
+	}
+	begin := fmt.Sprintf("PRAGMA wal_autocheckpoint = %d", between/page)
+	if mode == Rehearsal {
+		// What the cache cannot hold goes into the log, which Close drops.
+		begin = "PRAGMA cache_size = -65536; BEGIN IMMEDIATE"
+	}
+	_, err = d.writer.ExecContext(ctx, begin)
+	return err
+}
+
+// dsn carries the pragmas, because they hold for one connection only. FULL,
+// because with NORMAL a power loss can undo the last commits in WAL mode.
+func dsn(path string, reader bool) string {
+	q := url.Values{
+		"_journal_mode": {"WAL"},
+		"_synchronous":  {"FULL"},
+		"_foreign_keys": {"on"},
+		"_busy_timeout": {"60000"},
+		"_mutex":        {"no"}, // database/sql lets one goroutine at a time use a connection
+		"_cache_size":   {"-16384"},
+		"mode":          {"rw"},
+	}
+	if reader {
+		q.Set("_query_only", "on")
+		q.Set("_cache_size", "-4096")
+	}
+	return uri(path, q)
+}
+
+// Path returns the file's path.
+func (d *DB) Path() string { return d.path }
+
+// Rehearsal reports whether nothing that is written lasts.
+func (d *DB) Rehearsal() bool { return d.rehearsal }
+
+// Pool returns the connections that may write, for what brings its own
+// transactions; nil of a file that was opened for reading.
+func (d *DB) Pool() *sql.DB { return d.pool }
+
+// Reader returns a connection that sees what was committed, beside a
+// transaction under way; in a rehearsal, what was written. Release gives it back.
+func (d *DB) Reader(ctx context.Context) (conn *sql.Conn, release func() error, err error) {
+	if d.rehearsal {
+		return d.writer, func() error { return nil }, nil
+	}
+	conn, err = d.readers.Conn(ctx)
+	if err != nil {
+		return nil, nil, Classify(d.path, err)
+	}
+	return conn, conn.Close, nil
+}
+
+// InPlace returns [ErrMoved] when the path is not the open file's any more.
+func (d *DB) InPlace() error {
+	now, err := os.Stat(d.path)
+	if err != nil || !os.SameFile(d.opened, now) {
+		return fmt.Errorf("%w: %s", ErrMoved, d.path)
+	}
+	return nil
+}
+
+// Close closes the file. What was committed stays.
+func (d *DB) Close() error {
+	var errs []error
+	for _, s := range d.stmts {
+		errs = append(errs, s.Close())
+	}
+	d.stmts = map[string]*sql.Stmt{}
+	if d.writer != nil {
+		if d.rehearsal {
+			_, err := d.writer.ExecContext(context.Background(), "ROLLBACK")
+			errs = append(errs, err)
+		}
+		errs = append(errs, d.writer.Close())
+		d.writer = nil
+	}
+	if d.readers != nil {
+		errs = append(errs, d.readers.Close())
+	}
+	if d.pool != nil {
+		errs = append(errs, d.pool.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,167 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+)
+
+// Tx is a transaction that writes. Its statements are prepared once for the life
+// of the file. They have no context: a transaction is committed or rolled back
+// whole, and a context without an end spares the driver a goroutine for each.
+type Tx struct {
+	db *DB
+}
+
+// Update runs fn in a transaction: it is committed when fn returns nil, else
+// rolled back. Point, unless it is nil, is told "before a commit" and "after a
+// commit".
+func (d *DB) Update(point func(string), fn func(Tx) error) error {
+	if d.writer == nil {
+		return ErrReadOnly
+	}
+	begin, commit, rollback := "BEGIN IMMEDIATE", "COMMIT", "ROLLBACK"
+	if d.rehearsal {
+		begin, commit, rollback = "SAVEPOINT step", "RELEASE step", "ROLLBACK TO step; RELEASE step"
+	}
+	ctx, t := context.Background(), Tx{d}
+	if _, err := d.writer.ExecContext(ctx, begin); err != nil {
+		return Classify(d.path, fmt.Errorf("begin: %w", err))
+	}
+	err := fn(t)
+	if err == nil {
+		tell(point, "before a commit")
+		_, err = d.writer.ExecContext(ctx, commit)
+	}
+	if err != nil {
+		_, _ = d.writer.ExecContext(ctx, rollback) // on a full disk SQLite has rolled back already
+		return Classify(d.path, err)
+	}
+	tell(point, "after a commit")
+	return nil
+}
+
+func tell(point func(string), what string) {
+	if point != nil {
+		point(what)
+	}
+}
+
+func (t Tx) stmt(query string) (*sql.Stmt, error) {
+	if s, ok := t.db.stmts[query]; ok {
+		return s, nil
+	}
+	s, err := t.db.writer.PrepareContext(context.Background(), query)
+	if err != nil {
+		return nil, fmt.Errorf("prepare %q: %w", firstWords(query), err)
+	}
+	t.db.stmts[query] = s
+	return s, nil
+}
+
+func (t Tx) run(query string, args []any) (sql.Result, error) {
+	s, err := t.stmt(query) //nolint:sqlclosecheck // lives as long as the file is open
+	if err != nil {
+		return nil, err
+	}
+	res, err := s.ExecContext(context.Background(), args...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", firstWords(query), err)
+	}
+	return res, nil
+}
+
+// Exec executes a statement and returns how many rows it changed.
+func (t Tx) Exec(query string, args ...any) (int64, error) {
+	res, err := t.run(query, args)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+// Insert executes a statement and returns the new row's id.
+func (t Tx) Insert(query string, args ...any) (int64, error) {
+	res, err := t.run(query, args)
+	if err != nil {
+		return 0, err
+	}
+	return res.LastInsertId()
+}
+
+// Script executes statements that are used once.
+func (t Tx) Script(text string) error {
+	_, err := t.db.writer.ExecContext(context.Background(), text)
+	return err
+}
+
+// Get scans one row and reports whether there was one.
+func (t Tx) Get(query string, args []any, dest ...any) (bool, error) {
+	s, err := t.stmt(query) //nolint:sqlclosecheck // lives as long as the file is open
+	if err != nil {
+		return false, err
+	}
+	err = s.QueryRowContext(context.Background(), args...).Scan(dest...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", firstWords(query), err)
+	}
+	return true, nil
+}
+
+// Each calls fn for every row. Fn must not write to the tables that are read.
+func (t Tx) Each(query string, args []any, fn func(*sql.Rows) error) error {
+	s, err := t.stmt(query) //nolint:sqlclosecheck // lives as long as the file is open
+	if err != nil {
+		return err
+	}
+	rows, err := s.QueryContext(context.Background(), args...)
+	if err != nil {
+		return fmt.Errorf("%s: %w", firstWords(query), err)
+	}
+	return EachRow(rows, fn)
+}
+
+// Many executes a statement n times, with the arguments that row returns, and
+// tells done how many rows each changed. It goes to the driver itself:
+// database/sql takes as long to look at the arguments as SQLite to store them.
+// They must be of the types of a [driver.Value]. Row and done must not use the
+// database.
+func (t Tx) Many(query string, n int, row func(i int) []driver.Value, done func(i int, changed int64)) error {
+	ctx := context.Background()
+	return t.db.writer.Raw(func(conn any) (err error) {
+		s, err := conn.(driver.ConnPrepareContext).PrepareContext(ctx, query) //nolint:forcetypeassert // the driver is given
+		if err != nil {
+			return fmt.Errorf("prepare %q: %w", firstWords(query), err)
+		}
+		defer func() { err = errors.Join(err, s.Close()) }()
+		args := make([]driver.NamedValue, s.NumInput())
+		for i := range n {
+			for j, v := range row(i) {
+				args[j] = driver.NamedValue{Ordinal: j + 1, Value: v}
+			}
+			res, err := s.(driver.StmtExecContext).ExecContext(ctx, args) //nolint:forcetypeassert // as above
+			if err != nil {
+				return fmt.Errorf("%s: %w", firstWords(query), err)
+			}
+			changed, err := res.RowsAffected()
+			if err != nil {
+				return err
+			}
+			done(i, changed)
+		}
+		return nil
+	})
+}
+
+func firstWords(q string) string {
+	const most = 40
+	if len(q) > most {
+		return q[:most] + "..."
+	}
+	return q
+}
