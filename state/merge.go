@@ -17,9 +17,9 @@ type merge struct {
 	rows    int64 // of the trait, before the merge
 	at      int64
 	verdict Verdict
-	kept    int64 // people of whom a newer message said otherwise
-	dropped int64 // members who were never told and are not on it
-	exits   exits
+	kept    int64   // people of whom a newer message said otherwise
+	dropped int64   // members who were never told and are not on it
+	leaving []int64 // members whose exits are to be written
 	joins   joins
 	stored  rowsOfTrait
 	last    []byte // digest of the last list, nil where there is none or it does not stand any more
@@ -27,7 +27,7 @@ type merge struct {
 	// Two people can have one number, and the second is stored under the next:
 	// the line comes under the one, the row under the other.
 	elsewhere map[int64]bool // where members are stored whose number was taken
-	displaced []packedRow    // rows of such people, until all lines are read
+	doubtful  idSpool        // rows of people who may yet be on the list
 }
 
 func newMerge(ctx context.Context, t *tx, l *List) (*merge, error) {
@@ -37,7 +37,7 @@ func newMerge(ctx context.Context, t *tx, l *List) (*merge, error) {
 	}
 	m := &merge{tx: t, ctx: ctx, list: l, trait: tr, at: unix(l.info.ListedAt), elsewhere: map[int64]bool{}}
 	m.joins.merge = m
-	m.exits = exits{merge: m, left: idSpool{dir: l.spill.dir}, odd: idSpool{dir: l.spill.dir}, leaving: idSpool{dir: l.spill.dir}}
+	m.doubtful.dir = l.spill.dir
 	if now := t.d.barred.Load(); now != l.barred {
 		l.spill.barred = now
 		m.kept++ // the digest is not of what is merged
@@ -48,7 +48,7 @@ func newMerge(ctx context.Context, t *tx, l *List) (*merge, error) {
 }
 
 func (m *merge) close() {
-	m.exits.close()
+	m.doubtful.close()
 	m.stored.close()
 }
 
@@ -123,7 +123,7 @@ func (m *merge) run(reader *sql.Conn) error {
 			m.list.info.Progress(int64(len(members.lines)))
 		}
 	}
-	return errors.Join(m.joins.flush(), m.judgeDisplaced(), m.exits.flush())
+	return errors.Join(m.joins.flush(), m.settleDoubtful(), m.flushExits())
 }
 
 // span merges members and rows of the same span.
@@ -252,13 +252,7 @@ func (m *merge) want(old traitRow, mem *member) error {
 
 // finish writes the exits with the guard's verdict and the generation's end.
 func (m *merge) finish() error {
-	if err := m.exits.uncount(); err != nil {
-		return err
-	}
 	if err := m.judge(); err != nil {
-		return err
-	}
-	if err := m.exits.end(m.verdict.exits != ""); err != nil {
 		return err
 	}
 	end := "applied"

@@ -105,7 +105,7 @@ func (m *merge) byNumbers(s span, list members, rows []number) (done bool, err e
 		}
 	}
 	for _, id := range c.exits {
-		if err := m.exits.addMember(id); err != nil {
+		if err := m.leave(id); err != nil {
 			return false, err
 		}
 	}

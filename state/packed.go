@@ -17,7 +17,6 @@ type packedRow struct {
 	wanted    string
 	hasWanted bool
 	newer     bool // than the list
-	leaving   bool // an exit that was judged before is still to be sent
 	kind      byte // of the key: u, a or e
 	key       string
 	anonymous string
@@ -35,7 +34,7 @@ func (r *packedRow) is(p Person) bool {
 // its number and the user id. Any other begins with "!" and has more fields.
 const packed = `SELECT group_concat(CASE
 	WHEN v.wanted = 1 AND v.delivered = 1 AND coalesce(v.ordered_at, v.wanted_at) <= ?4 AND p.user_id IS NOT NULL AND ?6 = 0 THEN v.profile_id || ?7 || p.user_id
-	ELSE '!' || v.profile_id || ?7 || ((v.doubt = 1 AND v.sent IS NOT 0 OR v.delivered IS NOT NULL AND (?5 OR v.delivered = 1)) + 2 * (v.wanted IS NOT NULL) + 4 * (coalesce(v.ordered_at, v.wanted_at) > ?4) + 8 * (v.is_exit = 1 AND v.status IN (1, 3, 5)))
+	ELSE '!' || v.profile_id || ?7 || ((v.doubt = 1 AND v.sent IS NOT 0 OR v.delivered IS NOT NULL AND (?5 OR v.delivered = 1)) + 2 * (v.wanted IS NOT NULL) + 4 * (coalesce(v.ordered_at, v.wanted_at) > ?4))
 		|| ?7 || CASE v.wanted WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE coalesce(v.wanted, '') END || ?7 || CASE WHEN p.user_id IS NOT NULL THEN 'u' WHEN p.anonymous_id IS NOT NULL THEN 'a' ELSE 'e' END
 		|| coalesce(p.user_id, p.anonymous_id, p.email_sha1) || ?7 || coalesce(p.anonymous_id, '') || ?7 || coalesce(p.email_sha1, '') END, ?7)
 	FROM trait_values v CROSS JOIN profiles p ON p.id = v.profile_id
@@ -143,7 +142,7 @@ func (u *unpacker) row() packedRow {
 	if digits, other := strings.CutPrefix(id, "!"); other {
 		r := packedRow{profile: u.number(digits)}
 		bits := u.number(u.text())
-		r.told, r.hasWanted, r.newer, r.leaving = bits&1 != 0, bits&2 != 0, bits&4 != 0, bits&8 != 0
+		r.told, r.hasWanted, r.newer = bits&1 != 0, bits&2 != 0, bits&4 != 0
 		r.wanted = u.text()
 		kind := u.text()
 		if kind == "" {

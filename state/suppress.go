@@ -5,9 +5,6 @@ import (
 	"database/sql"
 )
 
-// Suppressions is the direction of people on a list of suppressed people.
-const Suppressions Direction = "suppressions"
-
 // Suppress takes people out of the queue whose messages Segment blocks from
 // now on: their events go, and so does all else that is known of them. But
 // where sendFalse is set, an audience that impact.com may hold as true is kept
@@ -64,12 +61,13 @@ func (t *tx) loses(id int64) (bool, error) {
 	return t.get(`SELECT 1 FROM deliveries WHERE profile_id = ? AND status > 0 LIMIT 1`, []any{id}, &one)
 }
 
-// markSuppressed notes a person and every id of theirs, for the verdict.
+// markSuppressed notes a person and every id of theirs: they wait for the verdict
+// (held = 2), unless one holds them.
 func (t *tx) markSuppressed(id int64, p Person) error {
 	f := newForgetting(t)
 	f.visit = func(other int64) error {
-		_, err := t.exec(`INSERT INTO suppressions (profile_id, person, run) VALUES (?1, ?2, ?3)
-			ON CONFLICT DO UPDATE SET run = ?3, person = CASE WHEN ?1 = ?2 THEN ?2 ELSE person END`, other, id, t.d.run)
+		_, err := t.exec(`INSERT INTO suppressions (profile_id, person, run, held) VALUES (?1, ?2, ?3, 2)
+			ON CONFLICT DO UPDATE SET run = ?3, person = CASE WHEN ?1 = ?2 THEN ?2 ELSE person END, held = CASE held WHEN 1 THEN 1 ELSE 2 END`, other, id, t.d.run)
 		return err
 	}
 	return f.person(p)

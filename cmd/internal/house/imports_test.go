@@ -18,12 +18,13 @@ import (
 
 const module = "github.com/impactsync/impactsync"
 
-// rooms says which rooms of the house each one may see. "..." at the end
-// stands for everything below. A package without a row fails the test.
+// rooms lists the packages that each package may import. "..." at the end
+// means everything below. A package without a row fails the test.
 var rooms = map[string][]string{
 	"impactapi":                {},
 	"impactapi/sandbox":        {"impactapi"},
-	"state":                    {"state/rules", "state/internal/sqlite"},
+	"state":                    {"state/internal/guard", "state/internal/sqlite", "state/rules"},
+	"state/internal/guard":     {"state/rules"},
 	"state/rules":              {},
 	"state/internal/sqlite":    {},
 	"sync/segment":             {},
@@ -46,7 +47,7 @@ var rooms = map[string][]string{
 	"cmd/impactsync":           {"..."},
 }
 
-// owners names the one room that may import a heavy dependency.
+// owners names the package that alone may import a heavy dependency.
 var owners = map[string][]string{
 	"github.com/valyala/fastjson":         {"sync/segment"},
 	"gocloud.dev":                         {"sync/source/bucket"},
@@ -64,7 +65,7 @@ var owners = map[string][]string{
 	"github.com/prometheus/client_golang": {"cmd/internal/telemetry"},
 }
 
-// tops are the only folders that hold Go code. k8s is a module of its own.
+// tops are the only folders that contain Go code. k8s is a separate module.
 var tops = []string{"cmd", "impactapi", "k8s", "state", "sync"}
 
 func TestImports(t *testing.T) {
@@ -96,7 +97,7 @@ func TestEveryRoomExists(t *testing.T) {
 	}
 }
 
-// readImports gives what the production code of each package imports.
+// readImports returns what each package's production code imports.
 func readImports(t *testing.T) map[string][]string {
 	t.Helper()
 	root := filepath.Join("..", "..", "..")
@@ -134,7 +135,7 @@ func readImports(t *testing.T) map[string][]string {
 	return found
 }
 
-// skip leaves out what is not part of this module.
+// skip returns fs.SkipDir for a folder that is not part of this module.
 func skip(name, rel string, d fs.DirEntry) error {
 	if rel == "." {
 		return nil

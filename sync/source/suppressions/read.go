@@ -25,7 +25,7 @@ var (
 	errNoColumn = errors.New("no column user_id, anonymous_id or email")
 	errHeader   = errors.New("line 1 looks like the name of a column, and it is not known whose: call it user_id, anonymous_id or email")
 	errCut      = errors.New("an id in scientific notation or with decimals: a spreadsheet has cut it; export again, with the column as text")
-	errNoEmail  = errors.New("in the column of addresses stands neither an address nor its SHA-1")
+	errNoEmail  = errors.New("the column of addresses has neither an address nor its SHA-1")
 	errSHA256   = errors.New("the SHA-256 of an address, by which nobody can be known: give the address, or its SHA-1")
 	errSpoilt   = errors.New("an id with quotes or an equals sign before it, or with characters that are not seen (control characters, a zero-width space, a lone CR): nobody is known by it; export again")
 	errNobody   = errors.New("rows, and not one id or address in them: a list of nobody has the header alone")
