@@ -38,7 +38,7 @@ var (
 	// ErrOlder says that an older version wrote the file, which was opened for
 	// reading only. Opening it for writing migrates it.
 	ErrOlder = fmt.Errorf("%w: its schema is older than this program's", ErrUnusable)
-	// ErrBound says that the file was made for another destination or shard.
+	// ErrBound says that the file was made for another destination.
 	ErrBound = errors.New("the state file belongs to another destination")
 	// ErrNotFound says that the state does not know a trait key, person or id.
 	ErrNotFound = errors.New("not found")
@@ -60,8 +60,6 @@ type Binding struct {
 	CampaignID string
 	Official   bool   // impact.com's own hosts
 	Hosts      string // both bases, for people
-	ShardIndex int
-	ShardCount int // 0 means 1
 }
 
 // Options say how to open a state file.
@@ -167,7 +165,7 @@ func (o *Options) mode() sqlite.Mode {
 // makeFile makes a file where there is none and the caller wants one.
 func makeFile(ctx context.Context, o Options) error {
 	if _, err := os.Stat(o.Path); !errors.Is(err, fs.ErrNotExist) || !o.Create {
-		return nil //nolint:nilerr // opening the file says what is the matter
+		return nil
 	}
 	if _, err := os.Stat(sqlite.Resolve(o.Path) + restoring); err == nil {
 		return fmt.Errorf("%w: %s is missing because a restore was cut short; run impactsync state restore again", ErrUnusable, o.Path)

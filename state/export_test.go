@@ -37,3 +37,6 @@ type runOf struct {
 }
 
 var senders sync.Map // of each run
+
+// DoubtAll is what a restore does to a backup.
+func (d *DB) DoubtAll(ctx context.Context) (int64, error) { return d.doubtAll(ctx) }

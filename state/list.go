@@ -128,7 +128,7 @@ func (l *List) Apply(ctx context.Context) (v Verdict, err error) {
 	if err != nil {
 		return v, err
 	}
-	defer release()
+	defer func() { _ = release() }()
 	err = l.d.update(ctx, func(t *tx) error {
 		m, err := newMerge(ctx, t, l)
 		if err != nil {

@@ -32,7 +32,7 @@ func (d *DB) prepare(ctx context.Context, o Options) error {
 		return fmt.Errorf("migrate the schema: %w", err)
 	}
 	if o.Create && o.Binding != nil {
-		if err := d.bind(ctx, o.Binding.whole()); err != nil {
+		if err := d.bind(ctx, *o.Binding); err != nil {
 			return err
 		}
 	}
@@ -137,7 +137,7 @@ func migrateWithin(t sqlite.Tx, all fs.FS, have int64) error {
 func (d *DB) bind(ctx context.Context, b Binding) error {
 	return d.update(ctx, func(t *tx) error {
 		_, err := t.exec(`INSERT INTO store (id, store_id, created_at, account_sid, campaign_id, official, hosts, shard_index, shard_count)
-			VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, uuid.NewString(), t.now, b.AccountSID, b.CampaignID, b.Official, b.Hosts, b.ShardIndex, b.ShardCount)
+			VALUES (1, ?, ?, ?, ?, ?, ?, 0, 1) ON CONFLICT DO NOTHING`, uuid.NewString(), t.now, b.AccountSID, b.CampaignID, b.Official, b.Hosts)
 		return err
 	})
 }
@@ -155,19 +155,13 @@ func compareBinding(v *sqlite.View, want *Binding, path string) error {
 	if !found {
 		return nil
 	}
-	return have.compare(want.whole(), path)
+	return have.compare(*want, path)
 }
 
-const selectBinding = `SELECT account_sid, campaign_id, official, hosts, shard_index, shard_count FROM store`
+const selectBinding = `SELECT account_sid, campaign_id, official, hosts FROM store`
 
 func (b *Binding) dest() []any {
-	return []any{&b.AccountSID, &b.CampaignID, &b.Official, &b.Hosts, &b.ShardIndex, &b.ShardCount}
-}
-
-// whole is the binding with its defaults.
-func (b Binding) whole() Binding {
-	b.ShardCount = max(b.ShardCount, 1)
-	return b
+	return []any{&b.AccountSID, &b.CampaignID, &b.Official, &b.Hosts}
 }
 
 // compare names both sides of a mismatch. The hosts' text may differ (another
@@ -186,7 +180,6 @@ func (b Binding) compare(want Binding, path string) error {
 	if want.CampaignID != "" {
 		add("campaignId", b.CampaignID, want.CampaignID)
 	}
-	add("the shard", fmt.Sprintf("%d of %d", b.ShardIndex, b.ShardCount), fmt.Sprintf("%d of %d", want.ShardIndex, want.ShardCount))
 	if want.Hosts != "" && b.Hosts != want.Hosts && b.Official != want.Official {
 		diffs = append(diffs, fmt.Errorf("the state was made against %s, the configuration names %s", b.Hosts, want.Hosts))
 	}

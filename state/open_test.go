@@ -93,7 +93,6 @@ func TestOpen(t *testing.T) {
 			"account":  {AccountSID: "other", CampaignID: "1"},
 			"program":  {AccountSID: "IRsid", CampaignID: "2"},
 			"real one": {AccountSID: "IRsid", CampaignID: "1", Official: true, Hosts: "impact.com's"},
-			"shard":    {AccountSID: "IRsid", CampaignID: "1", ShardIndex: 1, ShardCount: 2},
 		} {
 			_, err := state.Open(ctx, state.Options{Path: b.path, Binding: &other})
 			require.ErrorIs(t, err, state.ErrBound, name)

@@ -38,36 +38,22 @@ type Part struct {
 	NoConversions bool
 }
 
-// among returns the people as a parameter of [ofPart].
-func (p Part) among() (string, error) {
-	people, err := json.Marshal(p.People)
-	return string(people), err
+// args are the parameters of the following conditions, and more.
+func (p Part) args(more ...any) []any {
+	people, _ := json.Marshal(p.People) // numbers always can be
+	return append([]any{string(people), !p.NoConversions, p.Trait}, more...)
 }
 
-// kinds are the events that are due of a part.
-func (p Part) kinds() []Kind {
-	switch {
-	case p.Trait != "":
-		return nil
-	case p.NoConversions:
-		return []Kind{PageLoad}
-	}
-	return []Kind{PageLoad, Conversion}
-}
-
-// Rows that a run would send. SQLite uses the indexes of what is due only where
+// What a run would send of a part. SQLite uses the indexes of what is due only where
 // their condition, "status > 0", stands in the query.
 const (
-	open   = `status IN (1, 2, 3, 5) AND status > 0`
-	ofPart = `(?1 = 'null' OR profile_id IN (SELECT value FROM json_each(?1)))`
+	openRows   = `status IN (1, 2, 3, 5) AND status > 0 AND (?1 = 'null' OR profile_id IN (SELECT value FROM json_each(?1)))`
+	openEvents = openRows + ` AND ?3 = '' AND (kind = 'page_load' OR ?2)`
+	openValues = openRows + ` AND (?3 = '' OR trait_id = (SELECT id FROM traits WHERE key = ?3))`
 )
 
 // Plan reads what is due. Its cost grows with what is due, not with what is known.
 func (d *DB) Plan(ctx context.Context, of Part) (p Plan, err error) {
-	people, err := of.among()
-	if err != nil {
-		return p, err
-	}
 	return p, d.view(ctx, func(v *view) error {
 		s := Status{Unlisted: []UnlistedStatus{}}
 		p.Traits = []PlanTrait{} // [] in JSON
@@ -78,31 +64,25 @@ func (d *DB) Plan(ctx context.Context, of Part) (p Plan, err error) {
 			return err
 		}
 		p.Unlisted = s.Unlisted
-		for _, kind := range of.kinds() {
-			n := &p.PageLoads
-			if kind == Conversion {
-				n = &p.Conversions
-			}
-			if err := v.get(`SELECT count(*) FROM deliveries WHERE `+open+` AND `+ofPart+` AND kind = ?2`, []any{people, kind}, n); err != nil {
-				return err
-			}
-		}
-		if err := v.get(`SELECT count(DISTINCT profile_id), count(*) FROM trait_values WHERE `+open+` AND `+ofPart+`
-			AND (?2 = '' OR trait_id = (SELECT id FROM traits WHERE key = ?2))`, []any{people, of.Trait}, &p.TraitUpdates, &p.TraitValues); err != nil {
+		if err := v.get(`SELECT count(*) FILTER (WHERE kind = 'page_load'), count(*) FILTER (WHERE kind = 'conversion') FROM deliveries WHERE `+openEvents+``,
+			of.args(), &p.PageLoads, &p.Conversions); err != nil {
 			return err
 		}
-		return v.planTraits(&p, people, of.Trait)
+		if err := v.get(`SELECT count(DISTINCT profile_id), count(*) FROM trait_values WHERE `+openValues+``, of.args(), &p.TraitUpdates, &p.TraitValues); err != nil {
+			return err
+		}
+		return v.planTraits(&p, of)
 	})
 }
 
-func (v *view) planTraits(p *Plan, people, only string) error {
+func (v *view) planTraits(p *Plan, of Part) error {
 	return v.each(`SELECT t.key, t.class,
 		coalesce(sum(d.n) FILTER (WHERE d.is_exit = 0 AND d.status IN (1, 2, 3, 5)), 0), coalesce(sum(d.n) FILTER (WHERE d.is_exit = 1 AND d.status IN (1, 2, 3, 5)), 0),
 		coalesce((SELECT value FROM counters WHERE scope = t.id AND name = 'settled'), 0),
 		coalesce(sum(d.n) FILTER (WHERE d.status = 6), 0), coalesce(sum(d.n) FILTER (WHERE d.status = 4), 0)
 		FROM traits t LEFT JOIN (SELECT trait_id, status, is_exit, count(*) AS n FROM trait_values
-			WHERE status > 0 AND (status IN (4, 6) OR `+ofPart+`) GROUP BY 1, 2, 3) d ON d.trait_id = t.id
-		WHERE ?2 = '' OR t.key = ?2 GROUP BY t.id ORDER BY t.key`, []any{people, only}, func(rows *sql.Rows) error {
+			WHERE status > 0 AND (status IN (4, 6) OR `+openRows+`) GROUP BY 1, 2, 3) d ON d.trait_id = t.id
+		WHERE ?3 = '' OR t.key = ?3 GROUP BY t.id ORDER BY t.key`, of.args(), func(rows *sql.Rows) error {
 		var t PlanTrait
 		err := rows.Scan(&t.Key, &t.Class, &t.Joins, &t.Exits, &t.Unchanged, &t.Held, &t.Refused)
 		t.Guard = wordsOn(p.Held, t.Key)
@@ -113,15 +93,11 @@ func (v *view) planTraits(p *Plan, people, only string) error {
 
 // SampleDue lists some of what would be sent, of each kind.
 func (d *DB) SampleDue(ctx context.Context, of Part, most int) (all Table, err error) {
-	people, err := of.among()
-	if err != nil {
-		return all, err
-	}
-	for _, kind := range append([]Kind{TraitUpdate}, of.kinds()...) {
-		t, err := d.table(ctx, `SELECT kind, user_id, anonymous_id, detail, status FROM pending_deliveries WHERE kind = ?2 AND status <> 'held'
-			AND (?3 = '' OR substr(detail, 1, length(?3) + 1) = ?3 || '=')
-			AND (?1 = 'null' OR id IN (SELECT 'e' || id FROM deliveries WHERE `+open+` AND `+ofPart+`
-				UNION ALL SELECT 't' || trait_id || '-' || profile_id FROM trait_values WHERE `+open+` AND `+ofPart+`)) LIMIT ?4`, people, kind, of.Trait, most)
+	for _, kind := range []Kind{TraitUpdate, PageLoad, Conversion} {
+		t, err := d.table(ctx, `SELECT kind, user_id, anonymous_id, detail, status FROM pending_deliveries WHERE kind = ?4 AND status <> 'held'
+			AND (?3 = '' AND (kind <> 'conversion' OR ?2) OR kind = 'trait_update' AND substr(detail, 1, length(?3) + 1) = ?3 || '=')
+			AND (?1 = 'null' OR id IN (SELECT 'e' || id FROM deliveries WHERE `+openRows+`
+				UNION ALL SELECT 't' || trait_id || '-' || profile_id FROM trait_values WHERE `+openRows+`)) LIMIT ?5`, of.args(kind, most)...)
 		if err != nil {
 			return all, err
 		}
@@ -130,6 +106,29 @@ func (d *DB) SampleDue(ctx context.Context, of Part, most int) (all Table, err e
 		}
 	}
 	return all, nil
+}
+
+// RefusedEvents is how many due events of one kind our own rules refuse, for one
+// reason.
+type RefusedEvents struct {
+	Kind   Kind
+	TooOld bool   // they are older than is sent
+	Reason string // otherwise
+	Count  int64
+}
+
+// OwnRefusals counts the due events that our own rules refuse, but for those that
+// [DB.EachUnsure] reads.
+func (d *DB) OwnRefusals(ctx context.Context, of Part) (all []RefusedEvents, err error) {
+	return all, d.view(ctx, func(v *view) error {
+		return v.each(`SELECT kind, event_at < ?4, CASE WHEN event_at < ?4 THEN '' ELSE own_refusal END, count(*) FROM deliveries
+			WHERE `+openEvents+` AND (event_at < ?4 OR own_refusal IS NOT NULL AND NOT unsure) GROUP BY 1, 2, 3`, of.args(d.tooOld(d.now().UnixNano())), func(rows *sql.Rows) error {
+			var r RefusedEvents
+			err := rows.Scan(&r.Kind, &r.TooOld, &r.Reason, &r.Count)
+			all = append(all, r)
+			return err
+		})
+	})
 }
 
 // DueEvent is an event that a run would send.
@@ -144,71 +143,22 @@ type DueEvent struct {
 	Profile  int64
 }
 
-// What a DueEvent is read from; deliveries are d.
-const (
-	dueColumns = `d.kind, d.event, d.event_at, d.payload, d.profile_id, CASE WHEN p.click_at <= d.event_at THEN coalesce(p.click_id, '') ELSE '' END, coalesce(p.click_at = d.event_at, 0), coalesce(p.click_sure, 0)`
-	dueFrom    = ` FROM deliveries d LEFT JOIN profiles p ON p.id = d.profile_id`
-)
-
-// RefusedEvents is how many due events of one kind our own rules refuse, for one
-// reason.
-type RefusedEvents struct {
-	Kind   Kind
-	TooOld bool   // they are older than is sent
-	Reason string // otherwise
-	Count  int64
-}
-
-// OwnRefusals counts the due events that our own rules refuse, but for those that
-// [DB.EachUnsure] reads.
-func (d *DB) OwnRefusals(ctx context.Context, of Part) (all []RefusedEvents, err error) {
-	people, err := of.among()
-	if err != nil {
-		return nil, err
-	}
-	return all, d.view(ctx, func(v *view) error {
-		for _, kind := range of.kinds() {
-			err := v.each(`SELECT event_at < ?3, CASE WHEN event_at < ?3 THEN '' ELSE own_refusal END, count(*) FROM deliveries
-				WHERE `+open+` AND `+ofPart+` AND kind = ?2 AND (event_at < ?3 OR own_refusal IS NOT NULL AND NOT unsure) GROUP BY 1, 2`,
-				[]any{people, kind, d.tooOld(d.now().UnixNano())}, func(rows *sql.Rows) error {
-					r := RefusedEvents{Kind: kind}
-					err := rows.Scan(&r.TooOld, &r.Reason, &r.Count)
-					all = append(all, r)
-					return err
-				})
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
 // EachUnsure calls fn, in no order, for every due event of which only the person
 // says whether our own rules refuse it. The payload is valid until fn returns.
 func (d *DB) EachUnsure(ctx context.Context, of Part, fn func(DueEvent) error) error {
-	people, err := of.among()
-	if err != nil {
-		return err
-	}
 	return d.view(ctx, func(v *view) error {
-		for _, kind := range of.kinds() {
-			err := v.each(`SELECT `+dueColumns+dueFrom+` WHERE `+open+` AND `+ofPart+` AND kind = ?2 AND unsure AND event_at >= ?3`,
-				[]any{people, kind, d.tooOld(d.now().UnixNano())}, func(rows *sql.Rows) error {
-					var e DueEvent
-					var at int64
-					var payload sql.RawBytes
-					if err := rows.Scan(&e.Kind, &e.Event, &at, &payload, &e.Profile, &e.ClickID, &e.NewClick, &e.Sure); err != nil {
-						return err
-					}
-					e.At, e.Payload = time.Unix(0, at), payload
-					return fn(e)
-				})
-			if err != nil {
+		return v.each(`SELECT d.kind, d.event, d.event_at, d.payload, d.profile_id, CASE WHEN p.click_at <= d.event_at THEN coalesce(p.click_id, '') ELSE '' END,
+			coalesce(p.click_at = d.event_at, 0), coalesce(p.click_sure, 0) FROM deliveries d LEFT JOIN profiles p ON p.id = d.profile_id
+			WHERE `+openEvents+` AND unsure AND event_at >= ?4`, of.args(d.tooOld(d.now().UnixNano())), func(rows *sql.Rows) error {
+			var e DueEvent
+			var at int64
+			var payload sql.RawBytes
+			if err := rows.Scan(&e.Kind, &e.Event, &at, &payload, &e.Profile, &e.ClickID, &e.NewClick, &e.Sure); err != nil {
 				return err
 			}
-		}
-		return nil
+			e.At, e.Payload = time.Unix(0, at), payload
+			return fn(e)
+		})
 	})
 }
 
@@ -222,15 +172,10 @@ type DuePerson struct {
 // may be unable to name: each id they have is absent or longer than 64
 // characters. The others are not worth a look each.
 func (d *DB) EachOddlyNamed(ctx context.Context, of Part, fn func(DuePerson) error) error {
-	people, err := of.among()
-	if err != nil {
-		return err
-	}
 	return d.view(ctx, func(v *view) error {
 		return v.each(`SELECT coalesce(p.user_id, ''), coalesce(p.anonymous_id, ''), coalesce(p.email_sha1, ''), count(*) FROM trait_values v JOIN profiles p ON p.id = v.profile_id
-			WHERE `+open+` AND `+ofPart+` AND (?2 = '' OR trait_id = (SELECT id FROM traits WHERE key = ?2))
-			AND (p.user_id IS NULL OR length(p.user_id) > 64) AND (p.anonymous_id IS NULL OR length(p.anonymous_id) > 64)
-			GROUP BY p.id`, []any{people, of.Trait}, func(rows *sql.Rows) error {
+			WHERE `+openValues+` AND (p.user_id IS NULL OR length(p.user_id) > 64) AND (p.anonymous_id IS NULL OR length(p.anonymous_id) > 64)
+			GROUP BY p.id`, of.args(), func(rows *sql.Rows) error {
 			var p DuePerson
 			if err := rows.Scan(&p.UserID, &p.AnonymousID, &p.EmailSHA1, &p.Values); err != nil {
 				return err

@@ -72,8 +72,7 @@ const countersOf = `
 	SELECT 'wanted' AS name, count(*) AS value FROM trait_values WHERE trait_id = ?1 AND wanted IS NOT NULL AND (?2 = 'computed' OR wanted = 1)
 	UNION ALL SELECT 'delivered', count(*) FROM trait_values WHERE trait_id = ?1 AND delivered IS NOT NULL AND (?2 = 'computed' OR delivered = 1)
 	UNION ALL SELECT 'told', count(*) FROM trait_values WHERE trait_id = ?1 AND (doubt = 1 AND sent IS NOT 0 OR delivered IS NOT NULL AND (?2 = 'computed' OR delivered = 1))
-	UNION ALL SELECT s.name, (SELECT count(*) FROM trait_values v WHERE v.trait_id = ?1 AND v.status = s.id)
-	FROM (SELECT 0 AS id, 'settled' AS name UNION ALL VALUES (1, 'pending'), (2, 'in_flight'), (3, 'retry_later'), (4, 'refused'), (5, 'unknown'), (6, 'held')) s`
+	UNION ALL SELECT s.name, (SELECT count(*) FROM trait_values v WHERE v.trait_id = ?1 AND v.status = s.status) FROM (` + statusRows + `) s`
 
 // recount writes the counters of a trait afresh after a change in bulk.
 func (t *tx) recount(tr *trait) error {

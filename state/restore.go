@@ -77,7 +77,7 @@ func prepareRestore(ctx context.Context, temp, backup string, b *Binding, now ti
 		err = fmt.Errorf("%w: the backup is damaged: %v", ErrUnusable, problems)
 	}
 	if err == nil {
-		doubts, err = d.DoubtAll(ctx)
+		doubts, err = d.doubtAll(ctx)
 	}
 	if err := errors.Join(err, d.Close()); err != nil { // closing moves the log into the file
 		return 0, errors.Join(err, os.Remove(temp))
@@ -85,12 +85,12 @@ func prepareRestore(ctx context.Context, temp, backup string, b *Binding, now ti
 	return doubts, nil
 }
 
-// DoubtAll sets doubt on every value of everybody that the state knows, told or
+// doubtAll sets doubt on every value of everybody that the state knows, told or
 // not: after a restore nobody can say what was told since. Refused and held ones
 // stay so; what becomes of them later is said even if it is a false. The history
 // gets a line, by which later runs doubt what may have been told to people whom
 // the backup does not know. It gives how many rows there are.
-func (d *DB) DoubtAll(ctx context.Context) (n int64, err error) {
+func (d *DB) doubtAll(ctx context.Context) (n int64, err error) {
 	err = d.update(ctx, func(t *tx) error {
 		if err := t.loadTraits(); err != nil {
 			return err

@@ -55,9 +55,7 @@ var owners = map[string][]string{
 	"github.com/parquet-go/parquet-go":    {"sync/source/table"},
 	"github.com/mattn/go-sqlite3":         {"state/internal/sqlite"},
 	"github.com/pressly/goose":            {"state"},
-	"state":                               {"state/internal/guard", "state/rules"},
-	"state/internal/guard":                {"state/rules"},
-	"state/rules":                         {},
+	"github.com/gofrs/flock":              {"state/internal/sqlite"},
 	"github.com/robfig/cron":              {"sync/daemon", "cmd/internal/config"}, // config checks the schedule's text
 	"github.com/spf13/cobra":              {"cmd/impactsync"},
 	"github.com/goccy/go-yaml":            {"cmd/internal/config"},

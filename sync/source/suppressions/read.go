@@ -132,7 +132,7 @@ func notInID(r rune) bool {
 	return r <= ' ' || r == 0x7f || strings.ContainsRune(",;\"<>\u00a0\ufffd", r)
 }
 
-// user gives the person of a user id, or of an address in its place.
+// user calls fn with the person of a user id, or of an address in its place.
 func user(id string, fn func(segment.Identity) error) error {
 	if segment.IsPlaceholder(id) {
 		return nil
@@ -152,9 +152,9 @@ func unseen(r rune) bool {
 	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == utf8.RuneError
 }
 
-// person gives whom a row or an object names: by the user ids, else the anonymous
-// ids, else the addresses. Where nothing stands but words for nothing it is nobody,
-// and where addresses stand beside ids one that is none does not matter.
+// person calls fn with whom a row or an object names: by the user ids, else the
+// anonymous ids, else the addresses. Placeholders such as NULL name nobody; beside
+// a column of user ids, a bad address does not matter.
 func person(users, anons, emails []string, beside bool, fn func(segment.Identity) error) error {
 	found := false
 	for _, id := range users {
