@@ -289,7 +289,7 @@ func (s shop) engine(db *state.DB) *impactsync.Engine {
 	s.t.Cleanup(func() { _ = exports.Close() })
 	e, err := impactsync.New(impactsync.Config{
 		State: db, Client: client, Mapper: m, Log: slog.New(slog.DiscardHandler), Version: "test",
-		Feeds: []impactsync.Feed{{Source: web}, {Source: exports}}, Workers: 4, Coalesce: true, MaxEventAge: 720 * time.Hour, Verify: 1,
+		Feeds: []impactsync.Feed{{Source: web}, {Source: exports, Lists: true}}, Workers: 4, Coalesce: true, MaxEventAge: 720 * time.Hour, Verify: 1,
 		Guards: state.Guards{Traits: rules.Table{General: state.Guard{Exits: &state.Limit{Percent: 30, AtLeast: 100}}}},
 	})
 	require.NoError(s.t, err)

@@ -20,17 +20,7 @@ type inputs struct {
 	feed Feed
 	all  []source.Input // lists and changes, oldest first
 	logs bool
-}
-
-// missing is a source that knows configured lists without a file.
-type missing interface {
-	Missing() []source.Input
-}
-
-// holdsEvents: such a source may hold the page load that a conversion belongs to.
-func (f Feed) holdsEvents() bool {
-	_, lists := f.Source.(missing)
-	return !lists
+	gone []source.Input // configured lists without a file
 }
 
 // discover lists every source before anything is changed, so that
@@ -39,7 +29,7 @@ func (p *pass) discover(ctx context.Context) ([]inputs, error) {
 	var found []inputs
 	for _, f := range p.Feeds {
 		if len(p.options.Sources) > 0 && !slices.Contains(p.options.Sources, f.Name()) {
-			p.eventsGap = p.eventsGap || f.holdsEvents()
+			p.eventsGap = p.eventsGap || !f.Lists
 			continue
 		}
 		in, err := p.list(ctx, f)
@@ -47,7 +37,7 @@ func (p *pass) discover(ctx context.Context) ([]inputs, error) {
 		if errors.As(err, &mine) {
 			return nil, mine.err
 		}
-		// To adopt what nothing tells of would be to believe it unread.
+		// Without any input there is nothing that could be adopted.
 		if errors.Is(err, source.ErrEmpty) && p.options.Adopt == "" {
 			p.stale(f.Name(), err.Error())
 			p.Log.Warn("a source holds nothing", "source", f.Name(), "why", err)
@@ -71,11 +61,7 @@ func (p *pass) discover(ctx context.Context) ([]inputs, error) {
 func listedRules(found []inputs) map[string]rules.Rule {
 	byKey := map[string]rules.Rule{}
 	for _, in := range found {
-		all := in.all
-		if m, ok := in.feed.Source.(missing); ok {
-			all = slices.Concat(m.Missing(), all)
-		}
-		for _, one := range all {
+		for _, one := range slices.Concat(in.gone, in.all) {
 			if one.Key != "" && one.Rule != nil {
 				byKey[one.Key] = *one.Rule
 			}
@@ -87,7 +73,7 @@ func listedRules(found []inputs) map[string]rules.Rule {
 // cannotRead notes a source that could not be read: the others go on.
 func (p *pass) cannotRead(f Feed, err error) {
 	p.unread = append(p.unread, err)
-	p.eventsGap = p.eventsGap || f.holdsEvents()
+	p.eventsGap = p.eventsGap || !f.Lists
 	p.Log.Error("a source cannot be read; the others continue", "source", f.Name(), "error", err)
 }
 
@@ -114,6 +100,10 @@ func (p *pass) list(ctx context.Context, f Feed) (inputs, error) {
 				newest = o.ModTime
 			}
 		}
+		if len(one.Objects) == 0 {
+			in.gone = append(in.gone, one)
+			continue
+		}
 		if one.Shape != source.ShapeLog {
 			in.all = append(in.all, one)
 			continue
@@ -132,7 +122,7 @@ func (p *pass) list(ctx context.Context, f Feed) (inputs, error) {
 			return inputs{}, stored(fmt.Errorf("forget objects that vanished: %w", err))
 		}
 	}
-	return in, stored(p.noteAge(ctx, f, newest))
+	return in, stored(p.noteAge(ctx, in, newest))
 }
 
 // stale notes a source whose input is not what it should be, and why.
@@ -143,9 +133,9 @@ func (p *pass) stale(name, why string) {
 	}
 }
 
-// unusable notes an object that cannot be used, and tells whether it was noted
-// before as it is now: then its rows in rejected_input are not repeated. The
-// source counts as stale as long as the object lies there.
+// unusable notes an object that cannot be used. It reports whether the same was
+// noted before: then the rows in rejected_input are not repeated. The source is
+// stale as long as the object is there.
 func (p *pass) unusable(ctx context.Context, name string, obj source.Object, reason string) (again bool, err error) {
 	p.stale(name, fmt.Sprintf("%s cannot be used: %s", segment.Redact(obj.Name), reason))
 	p.Log.Warn("an object cannot be used", "source", name, "object", segment.Redact(obj.Name), "why", reason)
@@ -158,12 +148,11 @@ func (p *pass) unusable(ctx context.Context, name string, obj source.Object, rea
 	return false, p.State.Store(ctx, state.Batch{Object: o})
 }
 
-func (p *pass) noteAge(ctx context.Context, f Feed, newest time.Time) error {
+func (p *pass) noteAge(ctx context.Context, in inputs, newest time.Time) error {
+	f := in.feed
 	var gone []string
-	if m, ok := f.Source.(missing); ok {
-		for _, in := range m.Missing() {
-			gone = append(gone, in.Key)
-		}
+	for _, one := range in.gone {
+		gone = append(gone, one.Key)
 	}
 	if f.MaxAge > 0 && p.now().Sub(newest) > f.MaxAge {
 		p.stale(f.Name(), fmt.Sprintf("its newest input is older than maxAge, %s", f.MaxAge))

@@ -18,6 +18,7 @@ import (
 type Feed struct {
 	source.Source
 	MaxAge time.Duration // older newest input: warn and exit 3; 0 means never
+	Lists  bool          // it holds no events, such as the page load that a conversion belongs to
 }
 
 // Config wires an engine. State, Client, Mapper and Log are required; a zero

@@ -108,7 +108,7 @@ func (w *world) feeds() []impactsync.Feed {
 		entries, err := os.ReadDir(filepath.Join(w.dir, folder))
 		require.NoError(w.t, err)
 		if len(entries) > 0 {
-			feeds = append(feeds, impactsync.Feed{Source: s})
+			feeds = append(feeds, impactsync.Feed{Source: s, Lists: folder != "events"})
 		}
 	}
 	ev, err := events.New(w.t.Context(), events.Config{Name: "web", URL: "file://" + w.dir + "/events", Include: []string{"*"}, HonourIntegrations: true})

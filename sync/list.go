@@ -146,12 +146,8 @@ func (p *pass) badList(ctx context.Context, f Feed, in source.Input, err error) 
 
 // vanished treats configured lists without a file as empty ones, where the
 // configuration says so.
-func (p *pass) vanished(ctx context.Context, f Feed) error {
-	m, ok := f.Source.(missing)
-	if !ok {
-		return nil
-	}
-	for _, in := range m.Missing() {
+func (p *pass) vanished(ctx context.Context, f Feed, gone []source.Input) error {
+	for _, in := range gone {
 		p.report.Missing = append(p.report.Missing, in.Key)
 		p.Log.Warn("a configured list has no file", "source", f.Name(), "trait", in.Key, "onMissing", in.OnMissing)
 		if in.OnMissing != "exit" {

@@ -23,7 +23,7 @@ func (p *pass) read(ctx context.Context, found []inputs) error {
 		}
 	}
 	for _, in := range found {
-		if err := p.vanished(ctx, in.feed); err != nil {
+		if err := p.vanished(ctx, in.feed, in.gone); err != nil {
 			return err
 		}
 	}
@@ -53,7 +53,7 @@ func onlyAdopted(found []inputs, key string) []inputs {
 	for _, in := range found {
 		for _, one := range in.all {
 			if key != "" && one.Shape == source.ShapeList && one.Key == key {
-				lists = append(lists, inputs{feed: in.feed, all: []source.Input{one}})
+				lists = append(lists, inputs{feed: in.feed, all: []source.Input{one}, gone: in.gone})
 			}
 		}
 	}

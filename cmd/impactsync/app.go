@@ -27,7 +27,7 @@ type app struct {
 	started bool          // a command took over from the parsing of the command line
 }
 
-// run is the program: it gives the exit code.
+// run is the program: it returns the exit code.
 func run(args []string) int {
 	a := &app{stdin: os.Stdin, stdout: telemetry.Plain(os.Stdout), stderr: os.Stderr, terminal: term.IsTerminal(int(os.Stderr.Fd()))}
 	a.log = telemetry.Logger(a.stderr, a.terminal)

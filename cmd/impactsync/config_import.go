@@ -67,7 +67,7 @@ func (a *app) importConfig(file, destination string) error {
 	return nil
 }
 
-// usable tells what of the file a run would refuse.
+// usable returns what a run would refuse of the file.
 func usable(h config.Hosted) error {
 	c, err := h.Check()
 	if err != nil {

@@ -102,7 +102,7 @@ func handler(metrics *telemetry.Metrics, pulse *daemon.Pulse) http.Handler {
 // must not use up the files that a run needs.
 const mostConnections = 32
 
-// serve answers on the listener until the function that it gives is called.
+// serve answers on the listener until stop is called.
 func (a *app) serve(ctx context.Context, l net.Listener, h http.Handler) (stop func() error) {
 	l = netutil.LimitListener(l, mostConnections)
 	server := &http.Server{

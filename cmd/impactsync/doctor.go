@@ -161,6 +161,7 @@ func (d *doctor) checkSources(ctx context.Context) {
 func (d *doctor) checkSource(ctx context.Context, check string, feed impactsync.Feed) {
 	rejected := 0
 	var newest time.Time
+	var gone []source.Input // lists without a file
 	objects := 0
 	for in, err := range feed.Inputs(ctx, func(_ source.Object, _ int64, _ string) { rejected++ }) {
 		if errors.Is(err, source.ErrEmpty) {
@@ -174,6 +175,9 @@ func (d *doctor) checkSource(ctx context.Context, check string, feed impactsync.
 		if err != nil {
 			d.bad(check, "the url, its permissions (list and read), and whether Segment writes there", err, impactsync.ExitFailed)
 			return
+		}
+		if len(in.Objects) == 0 {
+			gone = append(gone, in)
 		}
 		for _, o := range in.Objects {
 			objects++
@@ -194,9 +198,7 @@ func (d *doctor) checkSource(ctx context.Context, check string, feed impactsync.
 	default:
 		d.ok(check, "%s", text)
 	}
-	if m, has := feed.Source.(interface{ Missing() []source.Input }); has {
-		for _, in := range m.Missing() {
-			d.warn(check, "onMissing: "+in.OnMissing+" is what a run does", "no file for the list of %s", in.Key)
-		}
+	for _, in := range gone {
+		d.warn(check, "onMissing: "+in.OnMissing+" is what a run does", "no file for the list of %s", in.Key)
 	}
 }

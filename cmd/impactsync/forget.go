@@ -49,7 +49,7 @@ The bytes stay in free pages of the file until impactsync state compact.` +
 			if err := somebody(cfg, args[0]); err != nil && !undo { // an older version may have kept it out
 				return err
 			}
-			return a.writing(c.Context(), cfg, key, func(db *state.DB) error {
+			return a.opened(c.Context(), cfg, state.Options{Binding: bound(cfg), HashKey: key}, func(db *state.DB) error {
 				if undo {
 					return a.readmit(c.Context(), db, args[0])
 				}

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// named is a name with its trait key; the key is empty where the name gives none.
+// named is a name with its trait key, which is empty if none can be made of it.
 type named struct {
 	Name string `json:"name"`
 	Key  string `json:"key"`

@@ -42,21 +42,11 @@ func badConfig(err error) error {
 
 // viewed runs fn on a read-only state: no lock, no credentials, nothing changed.
 func (a *app) viewed(ctx context.Context, fn func(*state.DB) error) error {
-	return a.reading(ctx, state.Options{ReadOnly: true}, fn)
-}
-
-// reading is viewed with options of one's own.
-func (a *app) reading(ctx context.Context, o state.Options, fn func(*state.DB) error) error {
 	c, err := a.look()
 	if err != nil {
 		return err
 	}
-	o.Path = c.State.Path
-	db, err := state.Open(ctx, o)
-	if err != nil {
-		return err
-	}
-	return errors.Join(fn(db), db.Close())
+	return a.opened(ctx, c, state.Options{ReadOnly: true}, fn)
 }
 
 // changed runs fn on a state that it may write to, beside a run if there is one.
@@ -65,28 +55,31 @@ func (a *app) changed(ctx context.Context, fn func(*state.DB) error) error {
 	if err != nil {
 		return err
 	}
-	return a.writing(ctx, c, nil, fn)
+	return a.opened(ctx, c, state.Options{Binding: bound(c)}, fn)
 }
 
-// writing is changed with a hash key, and a configuration that was looked at.
-func (a *app) writing(ctx context.Context, c *config.Config, key []byte, fn func(*state.DB) error) error {
-	if err := a.local(c); err != nil {
-		return err
-	}
-	db, err := state.Open(ctx, state.Options{Path: c.State.Path, Binding: bound(c), HashKey: key})
-	if err != nil {
-		return err
-	}
-	return errors.Join(fn(db), db.Close())
-}
-
-// locked is changed with the state held against runs.
+// locked is changed while no run may begin.
 func (a *app) locked(ctx context.Context, fn func(*state.DB) error) error {
 	c, err := a.look()
 	if err != nil {
 		return err
 	}
-	return a.holding(c, func() error { return a.writing(ctx, c, nil, fn) })
+	return a.holding(c, func() error { return a.opened(ctx, c, state.Options{Binding: bound(c)}, fn) })
+}
+
+// opened runs fn on the configuration's state, opened with these options.
+func (a *app) opened(ctx context.Context, c *config.Config, o state.Options, fn func(*state.DB) error) error {
+	if !o.ReadOnly {
+		if err := a.local(c); err != nil {
+			return err
+		}
+	}
+	o.Path = c.State.Path
+	db, err := state.Open(ctx, o)
+	if err != nil {
+		return err
+	}
+	return errors.Join(fn(db), db.Close())
 }
 
 // holding runs fn while it holds the lock on the configuration's state.

@@ -20,7 +20,7 @@ func guards(c *config.Config) state.Guards {
 		Conversions:  state.ConversionGuard{FirstSync: holds(g.FirstSync)},
 		Suppressions: limit(g.MaxSuppressions.Percent, g.MaxSuppressions.AtLeast),
 	}
-	if sales := g.Conversions; sales.On {
+	if sales := g.Conversions; sales != nil {
 		limits.Conversions.Count = limit(sales.Percent, sales.AtLeast)
 		if sales.Money > 0 {
 			limits.Conversions.Money = &state.Limit{Percent: sales.Percent, AtLeast: int64(math.Round(sales.Money * 100))}
@@ -29,12 +29,12 @@ func guards(c *config.Config) state.Guards {
 	return limits
 }
 
-// ruleTable has the rules of the keys that the configuration tells. What only a
-// file's name tells goes by pattern, until the files are listed.
+// ruleTable returns the rules of the keys that the configuration names. Where only
+// a file's name tells the key, a pattern stands for it until the files are listed.
 func ruleTable(c *config.Config) rules.Table {
-	t := rules.Table{General: traitGuard(c.Guard.Guard()), Guards: map[string]rules.Guard{}, Keys: map[string]rules.Rule{}}
+	t := rules.Table{General: traitGuard(c.Guard.Guard), Guards: map[string]rules.Guard{}, Keys: map[string]rules.Rule{}}
 	for _, k := range c.Guard.Keys {
-		t.Guards[k.Key] = traitGuard(k.Guard())
+		t.Guards[k.Key] = traitGuard(k.Guard)
 	}
 	for _, s := range c.Sources {
 		for _, a := range s.Audiences {
@@ -59,7 +59,7 @@ func rule(a config.Audience) rules.Rule {
 
 func traitGuard(g config.Guard) rules.Guard {
 	most := rules.Guard{Exits: limit(g.MaxExits.Percent, g.MaxExits.AtLeast), FirstSync: holds(g.FirstSync)}
-	if g.MaxJoins.On {
+	if g.MaxJoins != nil {
 		most.Joins = limit(g.MaxJoins.Percent, g.MaxJoins.AtLeast)
 	}
 	return most

@@ -15,8 +15,8 @@ func guard(percent float64) config.Guard {
 
 func TestRulesAnswerByKey(t *testing.T) {
 	t.Parallel()
-	own := config.KeyGuard{Key: "stream", MaxExits: guard(7).MaxExits}
-	r := ruleTable(&config.Config{Guard: config.Guards{MaxExits: guard(30).MaxExits, Keys: []config.KeyGuard{own}}, Sources: []config.Source{{Audiences: []config.Audience{
+	own := config.KeyGuard{Key: "stream", Guard: guard(7)}
+	r := ruleTable(&config.Config{Guard: config.Guards{Guard: guard(30), Keys: []config.KeyGuard{own}}, Sources: []config.Source{{Audiences: []config.Audience{
 		{Pattern: "a.csv", Key: "vip", Authority: "list", Guard: guard(1)},
 		{Pattern: "delta-*.csv", Key: "vip", Guard: guard(30)},
 		{Pattern: "b.csv", Name: "Big Spenders", Guard: guard(2)},
@@ -35,13 +35,13 @@ func TestRulesAnswerByKey(t *testing.T) {
 
 func TestOnlyWhatIsConfiguredLimitsJoinsAndConversions(t *testing.T) {
 	t.Parallel()
-	g := guards(&config.Config{Guard: config.Guards{MaxJoins: config.MaxJoins{Percent: 5}, Conversions: config.MaxConversions{Percent: 5}}})
+	g := guards(&config.Config{Guard: config.Guards{}})
 	require.Nil(t, g.Traits.Of("vip").Guard.Joins)
 	require.Equal(t, state.ConversionGuard{}, g.Conversions)
 
 	g = guards(&config.Config{Guard: config.Guards{
-		MaxJoins: config.MaxJoins{On: true, Percent: 5, AtLeast: 7}, FirstSync: "hold",
-		Conversions: config.MaxConversions{On: true, Percent: 200, AtLeast: 3, Money: 1234.56},
+		Guard:       config.Guard{MaxJoins: &config.MaxJoins{Percent: 5, AtLeast: 7}, FirstSync: "hold"},
+		Conversions: &config.MaxConversions{Percent: 200, AtLeast: 3, Money: 1234.56},
 	}})
 	require.Equal(t, state.Guard{Exits: &state.Limit{}, Joins: &state.Limit{Percent: 5, AtLeast: 7}, FirstSync: true}, g.Traits.Of("vip").Guard)
 	require.Equal(t, state.ConversionGuard{

@@ -155,21 +155,20 @@ func (a *app) pass(ctx context.Context, c *config.Config, o impactsync.Options) 
 		return report, err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
+	options := state.Options{Create: true, Binding: binding(c), HashKey: []byte(c.Privacy.HashKey), Point: point}
 	err = a.holding(c, func() error {
-		db, err := state.Open(ctx, state.Options{Path: c.State.Path, Create: true, Binding: binding(c), HashKey: []byte(c.Privacy.HashKey), Point: point})
-		if err != nil {
+		return a.opened(ctx, c, options, func(db *state.DB) error {
+			bars := progress.New(a.stderr, a.terminal)
+			e, err := a.engine(w, db, bars)
+			if err == nil {
+				report, err = e.Run(ctx, o)
+			}
+			bars.Close()
+			if err == nil && o.Trait != "" {
+				err = a.knows(ctx, db, o.Trait)
+			}
 			return err
-		}
-		bars := progress.New(a.stderr, a.terminal)
-		e, err := a.engine(w, db, bars)
-		if err == nil {
-			report, err = e.Run(ctx, o)
-		}
-		bars.Close()
-		if err == nil && o.Trait != "" {
-			err = a.knows(ctx, db, o.Trait)
-		}
-		return errors.Join(err, db.Close())
+		})
 	})
 	return report, impactsync.Cause(ctx, err)
 }

@@ -9,7 +9,7 @@ import (
 	impactsync "github.com/impactsync/impactsync/sync"
 )
 
-// withSignals gives a context that SIGINT and SIGTERM end with their own causes,
+// withSignals returns a context that SIGINT and SIGTERM end with their own causes,
 // in good order. A second signal kills the process.
 func withSignals(parent context.Context) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(parent)

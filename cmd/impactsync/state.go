@@ -73,7 +73,11 @@ func (a *app) stateBackup() *cobra.Command {
 existing file is not overwritten.` + exits("copied", exitFailLine, exitReadLine, exitUsageLine),
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.reading(c.Context(), state.Options{ReadOnly: true, Older: true}, func(db *state.DB) error {
+			cfg, err := a.look()
+			if err != nil {
+				return err
+			}
+			return a.opened(c.Context(), cfg, state.Options{ReadOnly: true, Older: true}, func(db *state.DB) error {
 				err := db.Backup(c.Context(), args[0])
 				size := sizeOf(args[0])
 				return a.answer(map[string]any{"file": args[0], "bytes": size}, err, func(w io.Writer) {

@@ -9,10 +9,10 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Set by the linker (-X main.version=...); else the build's own information tells.
+// Set by the linker (-X main.version=...); else they are the build's own.
 var version, revision string
 
-// build gives the program's version and the revision that it was made from.
+// build returns the program's version and the revision that it was made from.
 func build() (name, rev string) {
 	name, rev = version, revision
 	info, ok := debug.ReadBuildInfo()

@@ -93,7 +93,7 @@ func (w *wiring) open(ctx context.Context, s config.Source) (impactsync.Feed, er
 		patterns[a.Pattern] = audiences.Audience{Name: a.Name, Key: a.Key, List: a.List, Value: a.Value, Parts: a.Parts, OnMissing: a.OnMissing, Columns: audiences.Columns(a.Columns), Rule: &said}
 	}
 	src, err := audiences.New(ctx, audiences.Config{Name: s.Name, URL: s.URL, Audiences: patterns, MaxLine: s.MaxLineBytes, FollowLinks: s.FollowLinks, Placeholders: placeholders(w.config)})
-	feed.Source = src
+	feed.Source, feed.Lists = src, true
 	return feed, err
 }
 
@@ -149,7 +149,7 @@ func (a *app) engine(w *wiring, db *state.DB, bars *progress.Bars) (*impactsync.
 	})
 }
 
-// watched makes what a run reports a sign of life for the daemon.
+// watched takes each report of a run as a sign of life, for the daemon.
 func (a *app) watched(p impactsync.Progress) impactsync.Progress {
 	if a.pulse == nil {
 		return p
@@ -157,21 +157,15 @@ func (a *app) watched(p impactsync.Progress) impactsync.Progress {
 	return impactsync.Progress{
 		Start: func(phase, what string, total int64, unit string) {
 			a.pulse.Beat()
-			if p.Start != nil {
-				p.Start(phase, what, total, unit)
-			}
+			p.Start(phase, what, total, unit)
 		},
 		Add: func(n int64) {
 			a.pulse.Beat()
-			if p.Add != nil {
-				p.Add(n)
-			}
+			p.Add(n)
 		},
 		Done: func() {
 			a.pulse.Beat()
-			if p.Done != nil {
-				p.Done()
-			}
+			p.Done()
 		},
 	}
 }

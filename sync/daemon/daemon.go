@@ -57,7 +57,7 @@ func (d *Daemon) Next(after time.Time) time.Time { return d.schedule.Next(after.
 // that is under way. It is called once.
 func (d *Daemon) Run(ctx context.Context) {
 	log := logger{d.Log}
-	// Recover stands inside: SkipIfStillRunning gives its turn back only when the
+	// Recover stands inside: SkipIfStillRunning frees its slot only when the
 	// job returns, so that a panic through it would end the schedule for good.
 	job := cron.NewChain(cron.SkipIfStillRunning(log), cron.Recover(log)).Then(cron.FuncJob(func() { d.tick(ctx) }))
 	c := cron.New(cron.WithLocation(d.Location), cron.WithLogger(log))
@@ -114,7 +114,7 @@ func (d *Daemon) tick(ctx context.Context) {
 	d.Log.Info("waiting for the schedule", "next", d.Next(d.now()))
 }
 
-// logger gives cron's words to slog. Its own notes on waking up are for nobody.
+// logger passes cron's log on to slog, without its notes on waking up.
 type logger struct{ log *slog.Logger }
 
 // Info implements [cron.Logger].

@@ -14,8 +14,8 @@ const (
 	mostOverrun = 2 * time.Minute
 )
 
-// Pulse tells whether a run goes on. The zero value is one without a run. It is
-// safe for concurrent use, and nil takes everything and tells nothing.
+// Pulse watches whether a run makes progress. The zero value has no run. It is safe
+// for concurrent use.
 type Pulse struct {
 	mu       sync.Mutex
 	running  bool
@@ -27,9 +27,6 @@ type Pulse struct {
 // Begin notes the start of a run that is to end by itself after so long; 0 means
 // that it takes as long as it takes.
 func (p *Pulse) Begin(limit time.Duration) {
-	if p == nil {
-		return
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
@@ -41,9 +38,6 @@ func (p *Pulse) Begin(limit time.Duration) {
 
 // Beat notes a sign of life.
 func (p *Pulse) Beat() {
-	if p == nil {
-		return
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.last = time.Now()
@@ -51,15 +45,12 @@ func (p *Pulse) Beat() {
 
 // End notes that the run is over.
 func (p *Pulse) End() {
-	if p == nil {
-		return
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.running = false
 }
 
-// Check gives an error while a run hangs: it has shown no sign of life for longer
+// Check returns an error while a run hangs: it has shown no sign of life for longer
 // than anything that it does can take.
 func (p *Pulse) Check() error {
 	p.mu.Lock()

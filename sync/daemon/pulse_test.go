@@ -50,12 +50,4 @@ func TestPulse(t *testing.T) {
 			require.NoError(t, p.Check(), "the next run has none")
 		})
 	})
-
-	t.Run("without one nothing is watched", func(t *testing.T) {
-		t.Parallel()
-		var none *daemon.Pulse
-		none.Begin(time.Second)
-		none.Beat()
-		none.End()
-	})
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
-// Shape tells how the engine has to treat an input.
+// Shape says how the engine has to treat an input.
 type Shape int
 
 // A log holds Segment messages, a changes file holds who joined or left, and a
@@ -52,7 +52,7 @@ type Position struct {
 type Input struct {
 	Source  string
 	Shape   Shape
-	Objects []Object // one; several only for a list in parts
+	Objects []Object // one; several for a list in parts, none for a configured list without a file
 
 	// The rest is for lists, and for changes whose rows do not name their trait.
 	Key       string // trait key
@@ -76,13 +76,13 @@ type Record struct {
 	Change   *segment.TraitChange
 	Member   *Member
 	Rejected string // why the line cannot be used; never holds the line itself
-	// Unreadable says of a rejected row of a list that it does not even tell
-	// whom it is about: of such a list nobody can say who is not on it.
+	// Unreadable is set for a rejected row of a list if not even its person is
+	// known: then anybody who is missing from the list may be on it.
 	Unreadable bool
 	Skipped    string // why it is passed over on purpose: a word for the counters, e.g. "before_start"
 }
 
-// NamesNobody is why a message or row that tells of nobody cannot be used.
+// NamesNobody is why a message or row without a usable id is rejected.
 const NamesNobody = "no usable user id, anonymous id or e-mail address"
 
 // Member is one row of a list.
@@ -115,15 +115,15 @@ type Source interface {
 	// the end of the object fn gets a last batch, perhaps without records,
 	// whose Position is Done. An error of fn ends the reading and is returned.
 	Read(ctx context.Context, in Input, from Position, fn func(Batch) error) error
-	// Close gives up what the source holds open.
+	// Close closes what the source holds open.
 	Close() error
 }
 
-// Errors that the engine tells apart. A list that ends in any error is
-// never compared; a log keeps the batches it gave.
+// Errors that the engine distinguishes. A list that ends in any error is
+// never compared; the batches of a log count.
 var (
 	// ErrConfig says that the inputs contradict the configuration: a run must
-	// stop before any change. Inputs gives it.
+	// stop before any change. Inputs returns it.
 	ErrConfig = errors.New("the configuration does not fit the input")
 	// ErrGone says that the object vanished between listing and reading.
 	ErrGone = errors.New("the object vanished while it was read")
@@ -149,5 +149,5 @@ func (e *DamagedError) Error() string {
 	return fmt.Sprintf("%s: damaged after line %d: %v", e.Object, e.Line, e.Err)
 }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *DamagedError) Unwrap() error { return e.Err }

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,58 +26,42 @@ func (l loader) check() {
 	l.checkPeople()
 	l.checkGuard()
 	c := l.config
-	if c.MaxEventAge <= 0 {
-		l.problem("maxEventAge", "must be more than 0s", "leave it out for 720h")
-	}
-	if c.Delivery.RequestTimeout <= 0 {
-		l.problem("delivery.requestTimeout", "must be more than 0s", "leave it out for 10s")
-	}
-	if c.Delivery.AttributionWait < 0 {
-		l.problem("delivery.attributionWait", "must not be negative", "0s means not to wait")
-	}
-	if _, ok := parseShare(c.Conversions.Verify); !ok {
-		l.problem("conversions.verify", l.quote("conversions.verify", c.Conversions.Verify)+" is no share", "off, all, or a share of 0% to 100%, such as 1%")
-	}
-	if c.DefaultCurrency != "" && !currency.MatchString(c.DefaultCurrency) {
-		l.problem("defaultCurrency", "must be three capital letters", "an ISO 4217 code such as USD")
-	}
-	if _, err := cron.ParseStandard(c.Schedule); err != nil {
-		l.problem("schedule", l.quote("schedule", c.Schedule)+" is no cron schedule", `five fields such as "0 */2 * * *", or @every 2h`)
-	}
-	if _, err := time.LoadLocation(c.TimeZone); err != nil {
-		l.problem("timeZone", "no such time zone", "an IANA name such as Europe/Berlin")
+	_, share := parseShare(c.Conversions.Verify)
+	_, schedule := cron.ParseStandard(c.Schedule)
+	_, zone := time.LoadLocation(c.TimeZone)
+	l.must(c.MaxEventAge > 0, "maxEventAge", "must be more than 0s", "leave it out for 720h")
+	l.must(c.Delivery.RequestTimeout > 0, "delivery.requestTimeout", "must be more than 0s", "leave it out for 10s")
+	l.must(c.Delivery.AttributionWait >= 0, "delivery.attributionWait", "must not be negative", "0s means not to wait")
+	l.must(share, "conversions.verify", l.quote("conversions.verify", c.Conversions.Verify)+" is no share", "off, all, or a share of 0% to 100%, such as 1%")
+	l.must(c.DefaultCurrency == "" || currency.MatchString(c.DefaultCurrency), "defaultCurrency", "must be three capital letters", "an ISO 4217 code such as USD")
+	l.must(schedule == nil, "schedule", l.quote("schedule", c.Schedule)+" is no cron schedule", `five fields such as "0 */2 * * *", or @every 2h`)
+	l.must(zone == nil, "timeZone", "no such time zone", "an IANA name such as Europe/Berlin")
+}
+
+// must notes a problem of a key unless all is well.
+func (l loader) must(ok bool, key, message, hint string) {
+	if !ok {
+		l.problem(key, message, hint)
 	}
 }
 
 // checkGuard warns of first syncs that nothing could hold.
 func (l loader) checkGuard() {
 	g := l.config.Guard
-	if g.FirstSync == "hold" && !g.MaxJoins.On && !g.Conversions.On {
+	if g.FirstSync == "hold" && g.MaxJoins == nil && g.Conversions == nil {
 		l.warn("guard.firstSync", "holds nothing by itself", "set guard.maxJoins or guard.conversions, too")
 	}
 }
 
 func (l loader) checkDestination() {
 	d := l.config.Destination
-	if d.AccountSID == "" {
-		l.problem("destination.accountSid", "is missing", "impact.com's Account SID: Settings, Technical, API")
-	}
-	if d.APIKey == "" && d.APIKeyFile == "" {
-		l.problem("destination.apiKey", "is missing", "impact.com's Auth Token, or apiKeyFile with the path of a file that holds it")
-	}
-	switch {
-	case d.CampaignID == "":
-		l.problem("destination.campaignId", "is missing", "the id of the impact.com program")
-	case !digits.MatchString(d.CampaignID):
-		l.problem("destination.campaignId", "must be digits", "the id of the program, not its name")
-	}
-	if d.EventTypeID != "" && !digits.MatchString(d.EventTypeID) {
-		l.problem("destination.eventTypeId", "must be digits", "leave it blank to send the event's name")
-	}
+	l.must(d.AccountSID != "", "destination.accountSid", "is missing", "impact.com's Account SID: Settings, Technical, API")
+	l.must(d.APIKey != "" || d.APIKeyFile != "", "destination.apiKey", "is missing", "impact.com's Auth Token, or apiKeyFile with the path of a file that holds it")
+	l.must(d.CampaignID != "", "destination.campaignId", "is missing", "the id of the impact.com program")
+	l.must(digits.MatchString(d.CampaignID), "destination.campaignId", "must be digits", "the id of the program, not its name")
+	l.must(d.EventTypeID == "" || digits.MatchString(d.EventTypeID), "destination.eventTypeId", "must be digits", "leave it blank to send the event's name")
 	for name, id := range d.EventTypeIDs {
-		if !digits.MatchString(id) {
-			l.problem(fmt.Sprintf("destination.eventTypeIds[%q]", name), "must be digits", "")
-		}
+		l.must(digits.MatchString(id), fmt.Sprintf("destination.eventTypeIds[%q]", name), "must be digits", "")
 	}
 	l.checkEventNames()
 	l.checkMapping("destination.customParameterMapping", d.CustomParameterMapping)
@@ -92,9 +77,7 @@ func (l loader) checkDestination() {
 func (l loader) checkPrivacy() {
 	p := l.config.Privacy
 	const shortest = 32 // hex digits of 128 bits
-	if p.HashKey != "" && len(p.HashKey) < shortest {
-		l.problem("privacy.hashKey", fmt.Sprintf("must have %d characters or more", shortest), "make one with: openssl rand -hex 32")
-	}
+	l.must(p.HashKey == "" || len(p.HashKey) >= shortest, "privacy.hashKey", fmt.Sprintf("must have %d characters or more", shortest), "make one with: openssl rand -hex 32")
 	if p.SuppressionList != "" {
 		l.checkBucket("privacy.suppressionList", p.SuppressionList)
 	}
@@ -105,20 +88,15 @@ func (l loader) checkPrivacy() {
 func (l loader) checkPeople() {
 	c := l.config
 	placeholders := map[string]bool{}
+	folded := func(id string) string { return strings.ToLower(strings.TrimSpace(id)) }
 	for i, id := range c.PlaceholderIDs {
-		if strings.TrimSpace(id) == "" {
-			l.problem(fmt.Sprintf("placeholderIds[%d]", i), "is empty", "an empty id is nobody's anyway: remove the line")
-		}
-		placeholders[strings.ToLower(strings.TrimSpace(id))] = true
+		l.must(folded(id) != "", fmt.Sprintf("placeholderIds[%d]", i), "is empty", "an empty id is nobody's anyway: remove the line")
+		placeholders[folded(id)] = true
 	}
 	for i, id := range c.TrustedIDs {
 		key := fmt.Sprintf("trustedIds[%d]", i)
-		switch {
-		case strings.TrimSpace(id) == "":
-			l.problem(key, "is empty", "write the id as Segment has it, or remove the line")
-		case placeholders[strings.ToLower(strings.TrimSpace(id))]:
-			l.problem(key, "is in placeholderIds, too", "it is one person's (trustedIds) or nobody's (placeholderIds)")
-		}
+		l.must(folded(id) != "", key, "is empty", "write the id as Segment has it, or remove the line")
+		l.must(!placeholders[folded(id)], key, "is in placeholderIds, too", "it is one person's (trustedIds) or nobody's (placeholderIds)")
 	}
 }
 
@@ -137,12 +115,11 @@ func (l loader) checkMapping(key string, mapping map[string]string) {
 // checkHost wants https, since credentials and personal data travel there; a
 // loopback address (the sandbox) may do without.
 func (l loader) checkHost(key, text string) {
-	u, err := url.Parse(text)
-	switch {
-	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
-		l.problem(key, "no http address", "such as "+defaultAPIURL)
+	switch u := webAddress(text); {
+	case u == nil:
+		l.problem(key, "no http address", "such as https://api.impact.com")
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		l.problem(key, "must be a plain address, without user, query or fragment", "such as "+defaultAPIURL)
+		l.problem(key, "must be a plain address, without user, query or fragment", "such as https://api.impact.com")
 	case u.Scheme == "http" && !loopback(u.Hostname()):
 		l.problem(key, "must be https", "http is for loopback addresses only, such as the sandbox's")
 	}
@@ -162,39 +139,32 @@ func loopback(host string) bool {
 func (l loader) checkPageURL(text string) {
 	const key = "destination.pageUrl"
 	if text == "" {
-		if l.sendsTraits() {
-			l.problem(key, "is missing, and trait updates need it", "your home page, such as https://www.example.com/")
-		}
+		sendsTraits := slices.ContainsFunc(l.config.Sources, func(s Source) bool { return s.Kind == KindAudiences || len(s.Traits.Include) > 0 })
+		l.must(!sendsTraits, key, "is missing, and trait updates need it", "your home page, such as https://www.example.com/")
 		return
 	}
-	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		l.problem(key, "no web address", "such as https://www.example.com/")
-	}
+	l.must(webAddress(text) != nil, key, "no web address", "such as https://www.example.com/")
 }
 
-func (l loader) sendsTraits() bool {
-	for _, s := range l.config.Sources {
-		if s.Kind == KindAudiences || len(s.Traits.Include) > 0 {
-			return true
-		}
+// webAddress parses an address of http or https. It returns nil for anything else.
+func webAddress(text string) *url.URL {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return nil
 	}
-	return false
+	return u
 }
 
 func (l loader) checkSources() {
-	if len(l.config.Sources) == 0 {
-		l.problem("sources", "is missing", "there is nothing to read; see examples/minimal.yaml")
-	}
+	l.must(len(l.config.Sources) > 0, "sources", "is missing", "there is nothing to read; see examples/minimal.yaml")
 	first := map[string]int{}
 	for i := range l.config.Sources {
 		s := &l.config.Sources[i]
 		key := fmt.Sprintf("sources[%d]", i)
-		if s.Name == "" {
-			l.problem(key+".name", "is missing", "a short name for logs and the state, such as web")
-		} else if j, twice := first[s.Name]; twice {
+		l.must(s.Name != "", key+".name", "is missing", "a short name for logs and the state, such as web")
+		if j, twice := first[s.Name]; twice {
 			l.problem(key+".name", fmt.Sprintf("%s is the name of sources[%d] already", l.quote(key+".name", s.Name), j), "give each source a name of its own")
-		} else {
+		} else if s.Name != "" {
 			first[s.Name] = i
 		}
 		l.checkSource(key, s)
@@ -212,9 +182,7 @@ func (l loader) checkSource(key string, s *Source) {
 		l.refuse(key, s.Kind, "traits", "honourIntegrations", "startAt")
 	}
 	l.checkBucket(key+".url", s.URL)
-	if s.MaxAge < 0 {
-		l.problem(key+".maxAge", "must not be negative", "")
-	}
+	l.must(s.MaxAge >= 0, key+".maxAge", "must not be negative", "")
 	l.checkGlobs(key+".traits.include", s.Traits.Include)
 	l.checkGlobs(key+".traits.exclude", s.Traits.Exclude)
 	for _, a := range s.Audiences {
@@ -224,36 +192,25 @@ func (l loader) checkSource(key string, s *Source) {
 
 func (l loader) refuse(source, kind string, keys ...string) {
 	for _, key := range keys {
-		if l.isSet(source + "." + key) {
-			l.problem(source+"."+key, fmt.Sprintf("does not go with kind: %s", kind), "remove it")
-		}
+		l.must(!l.isSet(source+"."+key), source+"."+key, "does not go with kind: "+kind, "remove it")
 	}
 }
 
 // checkBucket knows the schemes that gocloud.dev/blob opens here. The address
 // is not quoted: its query may hold a key.
 func (l loader) checkBucket(key, text string) {
-	if text == "" {
-		l.problem(key, "is missing", "such as s3://bucket/segment-logs/abc/?region=eu-west-1")
-		return
-	}
 	u, err := url.Parse(text)
-	if err != nil {
+	switch {
+	case text == "":
+		l.problem(key, "is missing", "such as s3://bucket/segment-logs/abc/?region=eu-west-1")
+	case err != nil:
 		l.problem(key, "no URL", "such as s3://bucket/segment-logs/abc/?region=eu-west-1")
-		return
-	}
-	const schemes = "file://, s3://, gs:// or azblob://"
-	switch u.Scheme {
-	case "s3", "gs", "azblob":
-		if u.Host == "" {
-			l.problem(key, "names no bucket", "such as "+u.Scheme+"://bucket/folder/")
-		}
-	case "file":
-		if u.Host != "" || u.Path == "" {
-			l.problem(key, "no folder", "file:///absolute/folder/, or file://./folder/ for one beside this file")
-		}
+	case u.Scheme == "file":
+		l.must(u.Host == "" && u.Path != "", key, "no folder", "file:///absolute/folder/, or file://./folder/ for one beside this file")
+	case slices.Contains([]string{"s3", "gs", "azblob"}, u.Scheme):
+		l.must(u.Host != "", key, "names no bucket", "such as "+u.Scheme+"://bucket/folder/")
 	default:
-		l.problem(key, "its scheme is not one of "+schemes, "")
+		l.problem(key, "its scheme is not one of file://, s3://, gs:// or azblob://", "")
 	}
 }
 

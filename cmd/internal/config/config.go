@@ -26,7 +26,7 @@ type Config struct {
 	// What to do about conversions after impact.com took them.
 	Conversions Conversions `yaml:"conversions"`
 	// Events older than this are counted as too old and never sent. Default 720h.
-	MaxEventAge time.Duration `yaml:"maxEventAge"`
+	MaxEventAge time.Duration `yaml:"maxEventAge" default:"720h"`
 	// Holds back what looks like broken input until somebody approves it.
 	Guard Guards `yaml:"guard"`
 	// User ids, anonymous ids and e-mail addresses that stand for nobody, beside undefined, null, guest and the like; in any case. Default none.
@@ -38,11 +38,11 @@ type Config struct {
 	// Whom to keep out of the state, and whose data not to use any more.
 	Privacy Privacy `yaml:"privacy"`
 	// ISO 4217 code used where a message carries money without a currency; "" sends none, and impact.com takes the account's. Default USD.
-	DefaultCurrency string `yaml:"defaultCurrency"`
+	DefaultCurrency string `yaml:"defaultCurrency" default:"USD" empty:"true"`
 	// When the daemon runs: five cron fields or @every. Default "0 */2 * * *".
-	Schedule string `yaml:"schedule"`
+	Schedule string `yaml:"schedule" default:"0 */2 * * *"`
 	// IANA name of the zone that the schedule is read in. Default UTC.
-	TimeZone string `yaml:"timeZone"`
+	TimeZone string `yaml:"timeZone" default:"UTC"`
 
 	// Warnings are things that work but should be mended.
 	Warnings []Problem `yaml:"-"`
@@ -75,7 +75,7 @@ type Destination struct {
 	// Track events that are page loads, in any case, beside Application Opened and Page Load.
 	PageLoadEventNames EventNames `yaml:"pageLoadEventNames"`
 	// Ask impact.com, before the conversion of an app install, which click it came from. Default true.
-	AppInstall bool `yaml:"appInstall"`
+	AppInstall bool `yaml:"appInstall" default:"true"`
 	// Send page calls as page loads. Default false.
 	EnablePageEvents bool `yaml:"enablePageEvents"`
 	// Send screen calls as page loads. Default false.
@@ -87,13 +87,13 @@ type Destination struct {
 	// impact.com item parameter -> product field, such as ItemSku: product_id; "" leaves the parameter out.
 	CustomMappingForProducts map[string]string `yaml:"customMappingForProducts"`
 	// An order with products that cannot be sent as items: refuse it, or send its own sum as amount instead of all items. Default refuse.
-	UnusableItems string `yaml:"unusableItems" oneof:"refuse amount"`
+	UnusableItems string `yaml:"unusableItems" oneof:"refuse amount" default:"refuse"`
 	// OrderDiscount, which impact.com subtracts: auto sends it beside items that are priced before it, send always, omit never. Default auto.
-	OrderDiscount string `yaml:"orderDiscount" oneof:"auto send omit"`
+	OrderDiscount string `yaml:"orderDiscount" oneof:"auto send omit" default:"auto"`
 	// An order with money and without an id of its own: its messageId goes as OrderId, or refuse it. Default messageId.
-	MissingOrderID string `yaml:"missingOrderId" oneof:"messageId refuse"`
+	MissingOrderID string `yaml:"missingOrderId" oneof:"messageId refuse" default:"messageId"`
 	// What parts the decimals in texts such as 1,199 and 1.199, which may mean either; auto refuses them. Default auto.
-	DecimalSign string `yaml:"decimalSign" oneof:"auto point comma"`
+	DecimalSign string `yaml:"decimalSign" oneof:"auto point comma" default:"auto"`
 	// More names of the landing URL's parameter that holds impact.com's click id, as the gateway settings of your program may choose; im_ref, irclickid and clickid are always read. Default none.
 	ClickIDNames []string `yaml:"clickIdNames"`
 	// Parameters to send though impact.com documents them nowhere, or not on that call: any of AppName, AppleAdTrack, DeviceCarrier, DeviceLocale, DeviceOs, DeviceOsVer, IntegrationSource, IntegrationVersion, Latitude, Longitude, MobileApp. Default none.
@@ -101,9 +101,9 @@ type Destination struct {
 	// PageUrl of trait updates; required when there are traits to send.
 	PageURL string `yaml:"pageUrl"`
 	// Base of the tracking host; https, or a loopback address. Default https://trkapi.impact.com.
-	TrackingURL string `yaml:"trackingURL"`
+	TrackingURL string `yaml:"trackingURL" default:"https://trkapi.impact.com"`
 	// Base of the API host; https, or a loopback address. Default https://api.impact.com.
-	APIURL string `yaml:"apiURL"`
+	APIURL string `yaml:"apiURL" default:"https://api.impact.com"`
 }
 
 // EventNames are the names under one of the event lists: a list of those beside
@@ -142,13 +142,13 @@ type Source struct {
 	// Which traits to take from the messages (kind events). Default none.
 	Traits Traits `yaml:"traits"`
 	// Obey a message's integrations object (kind events). Default true.
-	HonourIntegrations bool `yaml:"honourIntegrations"`
+	HonourIntegrations bool `yaml:"honourIntegrations" default:"true"`
 	// Messages before this time are passed over (kind events). Default none.
 	StartAt time.Time `yaml:"startAt"`
 	// Warn and exit 3 when the newest input is older. Default 0s: never.
 	MaxAge time.Duration `yaml:"maxAge"`
 	// Longest line in bytes; a longer one is rejected. Default 1048576.
-	MaxLineBytes int `yaml:"maxLineBytes" range:"1024 1073741824"`
+	MaxLineBytes int `yaml:"maxLineBytes" range:"1024 1073741824" default:"1048576"`
 	// Also read files of file:// that are links out of the folder. Default false: they are named and left out.
 	FollowLinks bool `yaml:"followLinks"`
 	// What the files are, by a pattern on the file's name (path.Match); of several that match a plain name counts, else the longest pattern (kind audiences).
@@ -181,7 +181,7 @@ type Audience struct {
 	// The columns of ids, where they have names of their own.
 	Columns Columns `yaml:"columns"`
 	// A list that vanished: keep changes nothing, exit lets all members leave (through the guard). Default keep.
-	OnMissing string `yaml:"onMissing" oneof:"keep exit"`
+	OnMissing string `yaml:"onMissing" oneof:"keep exit" default:"keep"`
 	// Who is right when a list and change messages feed the same key. Required in that case.
 	Authority string `yaml:"authority" oneof:"list changes latest"`
 	// The guard of this key. Default: the general one.
@@ -202,23 +202,23 @@ type Columns struct {
 // State says where the state is.
 type State struct {
 	// The SQLite file, on a local disk; relative to this file. Default /var/lib/impactsync/state.db.
-	Path string `yaml:"path"`
+	Path string `yaml:"path" default:"/var/lib/impactsync/state.db"`
 }
 
 // Delivery says how requests are sent.
 type Delivery struct {
 	// Requests at the same time. Default 16.
-	Workers int `yaml:"workers" range:"1 1024"`
+	Workers int `yaml:"workers" range:"1 1024" default:"16"`
 	// All due traits of a person in one page load; false: one call per change. Default true.
-	Coalesce bool `yaml:"coalesce"`
+	Coalesce bool `yaml:"coalesce" default:"true"`
 	// Time for one request. Default 10s.
-	RequestTimeout time.Duration `yaml:"requestTimeout"`
+	RequestTimeout time.Duration `yaml:"requestTimeout" default:"10s"`
 	// The longest a conversion waits for earlier page loads of the same person. Default 6h; 0s: not at all.
-	AttributionWait time.Duration `yaml:"attributionWait"`
+	AttributionWait time.Duration `yaml:"attributionWait" default:"6h"`
 	// Our own caution, impact.com documents no limit. Default 100; 0: none.
-	PageLoadsPerSecond float64 `yaml:"pageLoadsPerSecond" range:"0 1000000"`
+	PageLoadsPerSecond float64 `yaml:"pageLoadsPerSecond" range:"0 1000000" default:"100"`
 	// Every request to apiURL counts; impact.com's default limit is 1,000. Default 900; 0: none.
-	ConversionsPerHour int `yaml:"conversionsPerHour" range:"0 1000000000"`
+	ConversionsPerHour int `yaml:"conversionsPerHour" range:"0 1000000000" default:"900"`
 	// What to do with deliveries whose answer never came.
 	Unknown Unknown `yaml:"unknown"`
 }
@@ -226,15 +226,15 @@ type Delivery struct {
 // Unknown says what becomes of deliveries that may have arrived.
 type Unknown struct {
 	// Page loads of events; impact.com does not drop repeated ones. Default resend.
-	PageLoads string `yaml:"pageLoads" oneof:"resend drop hold"`
+	PageLoads string `yaml:"pageLoads" oneof:"resend drop hold" default:"resend"`
 	// Conversions; impact.com drops a repeated OrderId for a while. Default resend.
-	Conversions string `yaml:"conversions" oneof:"resend drop hold"`
+	Conversions string `yaml:"conversions" oneof:"resend drop hold" default:"resend"`
 }
 
 // Conversions says what is done about conversions after impact.com took them.
 type Conversions struct {
 	// Share of conversionsPerHour that looking up impact.com's verdicts may take, after all deliveries: off, all (what is left), or a share such as 1%. Default 1%.
-	Verify string `yaml:"verify"`
+	Verify string `yaml:"verify" default:"1%"`
 }
 
 // Words for Conversions.Verify.
@@ -267,21 +267,16 @@ type Guard struct {
 	// Exits are held when both limits are exceeded.
 	MaxExits MaxExits `yaml:"maxExits"`
 	// Joins are held when both limits are exceeded. Default: no limit.
-	MaxJoins MaxJoins `yaml:"maxJoins"`
+	MaxJoins *MaxJoins `yaml:"maxJoins"`
 	// A first sync: pass lets it through, hold judges it by maxJoins and conversions as any other. Default pass.
-	FirstSync string `yaml:"firstSync" oneof:"pass hold"`
+	FirstSync string `yaml:"firstSync" oneof:"pass hold" default:"pass"`
 }
 
 // Guards is the general guard, and those of conversions and suppressions.
 type Guards struct {
-	// Exits are held when both limits are exceeded.
-	MaxExits MaxExits `yaml:"maxExits"`
-	// Joins are held when both limits are exceeded. Default: no limit.
-	MaxJoins MaxJoins `yaml:"maxJoins"`
-	// A first sync: pass lets it through, hold judges it by maxJoins and conversions as any other. Default pass.
-	FirstSync string `yaml:"firstSync" oneof:"pass hold"`
+	Guard
 	// New conversions are held, all of them, when there are too many or they are worth too much. Default: no limit.
-	Conversions MaxConversions `yaml:"conversions"`
+	Conversions *MaxConversions `yaml:"conversions"`
 	// Who is newly on a list of suppressed people is held, all of them, when both limits are exceeded; nothing is sent about them meanwhile.
 	MaxSuppressions MaxSuppressions `yaml:"maxSuppressions"`
 	// The guard of single trait keys, whatever feeds them; wins over the one under audiences.
@@ -292,48 +287,33 @@ type Guards struct {
 type KeyGuard struct {
 	// The trait key.
 	Key string `yaml:"-" key:"true"`
-	// Exits are held when both limits are exceeded.
-	MaxExits MaxExits `yaml:"maxExits"`
-	// Joins are held when both limits are exceeded.
-	MaxJoins MaxJoins `yaml:"maxJoins"`
-	// pass or hold.
-	FirstSync string `yaml:"firstSync" oneof:"pass hold"`
+	Guard
 }
-
-// Guard is the guard without the key.
-func (k KeyGuard) Guard() Guard { return Guard{k.MaxExits, k.MaxJoins, k.FirstSync} }
-
-// Guard is the general guard of a trait.
-func (g Guards) Guard() Guard { return Guard{g.MaxExits, g.MaxJoins, g.FirstSync} }
 
 // MaxExits are the guard's limits: exits are held when there are at least
 // AtLeast of them and they are more than Percent of those who were told true.
 type MaxExits struct {
 	// Percent of those told true. Default 30.
-	Percent float64 `yaml:"percent" range:"0 100"`
+	Percent float64 `yaml:"percent" range:"0 100" default:"30"`
 	// Fewer exits than this always pass. Default 100.
-	AtLeast int `yaml:"atLeast" range:"0 1000000000"`
+	AtLeast int `yaml:"atLeast" range:"0 1000000000" default:"100"`
 }
 
 // MaxJoins are limits as [MaxExits] are, on joins.
 type MaxJoins struct {
-	// On is true where the file has this section.
-	On bool `yaml:"-"`
 	// Percent of those told true. Default 100.
-	Percent float64 `yaml:"percent" range:"0 1000000"`
+	Percent float64 `yaml:"percent" range:"0 1000000" default:"100"`
 	// Fewer joins than this always pass. Default 100.
-	AtLeast int `yaml:"atLeast" range:"0 1000000000"`
+	AtLeast int `yaml:"atLeast" range:"0 1000000000" default:"100"`
 }
 
 // MaxConversions are limits on the conversions of 24 hours, compared with the
 // daily average of those delivered in the last 14 days.
 type MaxConversions struct {
-	// On is true where the file has this section.
-	On bool `yaml:"-"`
 	// Percent of the daily average, of their number or of the money in one currency. Default 300.
-	Percent float64 `yaml:"percent" range:"0 1000000"`
+	Percent float64 `yaml:"percent" range:"0 1000000" default:"300"`
 	// Fewer conversions than this always pass. Default 100.
-	AtLeast int `yaml:"atLeast" range:"0 1000000000"`
+	AtLeast int `yaml:"atLeast" range:"0 1000000000" default:"100"`
 	// Less money than this, in one currency, always passes. Default 0: money is not judged.
 	Money float64 `yaml:"money" range:"0 1000000000000"`
 }
@@ -342,9 +322,9 @@ type MaxConversions struct {
 // (privacy) would take something from in one run.
 type MaxSuppressions struct {
 	// Percent of the people known. Default 30.
-	Percent float64 `yaml:"percent" range:"0 100"`
+	Percent float64 `yaml:"percent" range:"0 100" default:"30"`
 	// Fewer people than this always pass. Default 100.
-	AtLeast int `yaml:"atLeast" range:"0 1000000000"`
+	AtLeast int `yaml:"atLeast" range:"0 1000000000" default:"100"`
 }
 
 // Consent lists the consent categories that a message needs.
@@ -366,7 +346,7 @@ type Privacy struct {
 	// A file that holds the hash key and nothing else.
 	HashKeyFile string `yaml:"hashKeyFile"`
 	// Suppressed people: sendFalse tells impact.com a last false for each audience it may hold as true, nothing tells it nothing. Default sendFalse.
-	Suppressed string `yaml:"suppressed" oneof:"sendFalse nothing"`
+	Suppressed string `yaml:"suppressed" oneof:"sendFalse nothing" default:"sendFalse"`
 	// A folder of files that list suppressed user ids (CSV, NDJSON or one a line): file://, s3://, gs:// or azblob://. Default none.
 	SuppressionList string `yaml:"suppressionList"`
 	// Token of Segment's Public API, to read its suppressions in each run. Default none.
@@ -374,5 +354,5 @@ type Privacy struct {
 	// A file that holds that token and nothing else.
 	SegmentTokenFile string `yaml:"segmentTokenFile"`
 	// Base of Segment's Public API; https://eu1.api.segmentapis.com for workspaces in the EU. Default https://api.segmentapis.com.
-	SegmentURL string `yaml:"segmentURL"`
+	SegmentURL string `yaml:"segmentURL" default:"https://api.segmentapis.com"`
 }

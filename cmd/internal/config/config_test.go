@@ -56,7 +56,7 @@ func TestDefaults(t *testing.T) {
 		PageLoadsPerSecond: 100, ConversionsPerHour: 900, Unknown: Unknown{PageLoads: "resend", Conversions: "resend"},
 	}, c.Delivery)
 	require.Equal(t, Guards{
-		MaxExits: MaxExits{30, 100}, MaxJoins: MaxJoins{false, 100, 100}, FirstSync: "pass", Conversions: MaxConversions{Percent: 300, AtLeast: 100}, MaxSuppressions: MaxSuppressions{30, 100},
+		Guard: Guard{MaxExits: MaxExits{30, 100}, FirstSync: "pass"}, MaxSuppressions: MaxSuppressions{30, 100},
 	}, c.Guard)
 	require.Equal(t, 720*time.Hour, c.MaxEventAge)
 	require.Equal(t, "/var/lib/impactsync/state.db", c.State.Path)
@@ -105,10 +105,10 @@ guard:
 	s := c.Sources[1]
 	require.Equal(t, "file:///etc/impactsync/audiences/", s.URL)
 	require.Equal(t, []Audience{
-		{Pattern: "z-*.csv", Name: "Order Completed Last 30days", List: "full", OnMissing: "keep", Guard: Guard{MaxExits{5, 7}, MaxJoins{true, 200, 100}, "hold"}},
-		{Pattern: "a-*.csv", Key: "vip", Parts: true, OnMissing: "keep", Guard: Guard{MaxExits{30, 7}, MaxJoins{true, 50, 9}, "pass"}},
+		{Pattern: "z-*.csv", Name: "Order Completed Last 30days", List: "full", OnMissing: "keep", Guard: Guard{MaxExits{5, 7}, &MaxJoins{200, 100}, "hold"}},
+		{Pattern: "a-*.csv", Key: "vip", Parts: true, OnMissing: "keep", Guard: Guard{MaxExits{30, 7}, &MaxJoins{50, 9}, "pass"}},
 	}, s.Audiences)
-	require.Equal(t, []KeyGuard{{"gold", MaxExits{3, 7}, MaxJoins{true, 50, 9}, "pass"}}, c.Guard.Keys)
+	require.Equal(t, []KeyGuard{{"gold", Guard{MaxExits{3, 7}, &MaxJoins{50, 9}, "pass"}}}, c.Guard.Keys)
 }
 
 func TestAFirstSyncHeldByNothingIsAWarning(t *testing.T) {

@@ -120,6 +120,10 @@ func (d *decoder) value(p place, v reflect.Value) {
 	if pos := position(p.node); pos != nil {
 		d.places[p.path] = pos
 	}
+	if v.Kind() == reflect.Pointer {
+		v.Set(reflect.New(v.Type().Elem()))
+		v = v.Elem()
+	}
 	switch t := v.Type(); {
 	case t == timeType || t.Kind() != reflect.Struct && t.Kind() != reflect.Slice && t.Kind() != reflect.Map:
 		d.scalar(p, v)
@@ -197,7 +201,7 @@ func (d *decoder) keyed(p place, v reflect.Value) {
 	for key, m := range d.pairs(p) {
 		elem := reflect.New(v.Type().Elem()).Elem()
 		elem.Field(keyField(elem.Type())).SetString(key)
-		at := p.at(fmt.Sprintf("%s[%q]", p.path, key), m.Value)
+		at := p.at(elementPath(p.path, 0, elem), m.Value)
 		d.places[at.path] = position(m.Key)
 		d.value(at, elem)
 		v.Set(reflect.Append(v, elem))
@@ -213,7 +217,7 @@ func (d *decoder) list(p place, v reflect.Value) {
 	}
 	for i, n := range seq.Values {
 		elem := reflect.New(v.Type().Elem()).Elem()
-		at := p.at(fmt.Sprintf("%s[%d]", p.path, i), n)
+		at := p.at(elementPath(p.path, i, elem), n)
 		if _, null := n.(*ast.NullNode); null {
 			d.add(at, "an empty item", "remove the dash or fill it in")
 		}
@@ -222,8 +226,8 @@ func (d *decoder) list(p place, v reflect.Value) {
 	}
 }
 
-// pairs gives the keys and values of a mapping; it notes what is none and keys
-// that come twice.
+// pairs returns the keys and values of a mapping. It notes nodes of another kind
+// and duplicate keys.
 func (d *decoder) pairs(p place) func(yield func(string, *ast.MappingValueNode) bool) {
 	var values []*ast.MappingValueNode
 	switch n := p.node.(type) {
@@ -295,10 +299,19 @@ func kindOf(n ast.Node) string {
 	return "this"
 }
 
-// fieldsOf gives the fields that the file can set.
+// elementPath is the path of an item of a list, or of a mapping that is kept as one.
+func elementPath(path string, i int, elem reflect.Value) string {
+	if k := keyField(elem.Type()); k >= 0 {
+		return fmt.Sprintf("%s[%q]", path, elem.Field(k))
+	}
+	return fmt.Sprintf("%s[%d]", path, i)
+}
+
+// fieldsOf returns the fields that the file can set, those of embedded structs
+// among them.
 func fieldsOf(t reflect.Type) []reflect.StructField {
 	var fields []reflect.StructField
-	for f := range t.Fields() {
+	for _, f := range reflect.VisibleFields(t) {
 		if name := f.Tag.Get("yaml"); name != "" && name != "-" {
 			fields = append(fields, f)
 		}

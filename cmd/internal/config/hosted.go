@@ -94,7 +94,7 @@ var hostedSettings = []hostedSetting{
 	{"customParameterMapping", "map"}, {"customMappingForProducts", "map"},
 }
 
-// hostedName gives the spelling of a setting that is written in another case.
+// hostedName returns our spelling of a setting, which may be written in another case.
 func hostedName(name string) string {
 	for _, s := range hostedSettings {
 		if strings.EqualFold(s.name, name) {

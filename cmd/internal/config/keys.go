@@ -1,9 +1,14 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
+
+	"github.com/impactsync/impactsync/impactapi"
+	"github.com/impactsync/impactsync/sync/segment"
 )
 
 // feed is a file pattern with a trait key that is known before any file is.
@@ -20,7 +25,7 @@ func (l loader) checkKeys() {
 	for i, s := range l.config.Sources {
 		for _, a := range s.Audiences {
 			f := feed{Audience: a, place: fmt.Sprintf("sources[%d].audiences[%q]", i, a.Pattern)}
-			f.Key = traitKey(a)
+			f.Key = cmp.Or(a.Key, segment.TraitKey(a.Name))
 			if !l.checkKey(f) {
 				continue
 			}
@@ -46,7 +51,7 @@ func (l loader) checkKey(f feed) bool {
 	case f.Key != "" && !plainKey.MatchString(f.Key):
 		l.problem(f.place+".key", l.key(f)+" is no trait key: letters, digits and _ only",
 			"the audience's key in Segment, such as order_completed_last_30days")
-	case reserved(f.Key):
+	case impactapi.Reserved(f.Key):
 		l.problem(f.place+".key", fmt.Sprintf("the trait key %s is the name of an impact.com parameter", l.key(f)), "choose another key")
 	}
 	return f.Key != ""
@@ -92,14 +97,9 @@ func (l loader) checkAuthority(f feed) {
 
 // take reports whether the trait key is included and not excluded.
 func (t Traits) take(key string) bool {
-	return matchAny(t.Include, key) && !matchAny(t.Exclude, key)
-}
-
-func matchAny(patterns []string, key string) bool {
-	for _, p := range patterns {
-		if ok, _ := path.Match(p, key); ok {
-			return true
-		}
+	match := func(pattern string) bool {
+		ok, _ := path.Match(pattern, key)
+		return ok
 	}
-	return false
+	return slices.ContainsFunc(t.Include, match) && !slices.ContainsFunc(t.Exclude, match)
 }

@@ -7,10 +7,10 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/goccy/go-yaml/token"
 )
@@ -27,7 +27,7 @@ func Load(path string, getenv Lookup) (*Config, error) {
 	return read(data, path, folder, getenv)
 }
 
-// open gives the file's text and its folder.
+// open returns the file's text and its folder.
 func open(path string) (data []byte, folder string, err error) {
 	if data, err = readSome(path); err != nil {
 		return nil, "", fmt.Errorf("read the configuration: %w (name another file with --config)", err)
@@ -63,7 +63,7 @@ func read(data []byte, file, folder string, getenv Lookup) (*Config, error) {
 	return c, nil
 }
 
-// decode gives what the file says and what is wrong with it, in the file's
+// decode returns what the file says and what is wrong with it, in the file's
 // order; nil for a file that is not YAML.
 func decode(data []byte, file, folder string, getenv Lookup) (*Config, Problems) {
 	c := &Config{}
@@ -134,15 +134,6 @@ func (l loader) near(key string) *token.Position {
 	return nil
 }
 
-// The defaults, as the documentation states them.
-const (
-	defaultTrackingURL = "https://trkapi.impact.com"
-	defaultAPIURL      = "https://api.impact.com"
-	defaultSegmentURL  = "https://api.segmentapis.com"
-	defaultStatePath   = "/var/lib/impactsync/state.db"
-	defaultSchedule    = "0 */2 * * *"
-)
-
 // emptied refuses what the environment made empty where the default would do
 // harm: a trial would reach impact.com, or a new state tell everybody again.
 func (l loader) emptied() {
@@ -156,91 +147,67 @@ func (l loader) emptied() {
 	}
 }
 
+// defaults fills in what the file does not say. The guards of single traits take
+// what they do not say from the general one.
 func (l loader) defaults() {
 	c := l.config
-	d := &c.Destination
-	for _, list := range d.eventLists() {
+	for _, list := range c.Destination.eventLists() {
 		list.names.Replace = l.isSet(list.key + ".only")
 	}
-	orUnset(l, "destination.appInstall", &d.AppInstall, true)
-	d.UnusableItems = cmp.Or(d.UnusableItems, "refuse")
-	d.OrderDiscount = cmp.Or(d.OrderDiscount, "auto")
-	d.MissingOrderID = cmp.Or(d.MissingOrderID, "messageId")
-	d.DecimalSign = cmp.Or(d.DecimalSign, "auto")
-	d.TrackingURL = cmp.Or(d.TrackingURL, defaultTrackingURL)
-	d.APIURL = cmp.Or(d.APIURL, defaultAPIURL)
-	c.State.Path = cmp.Or(c.State.Path, defaultStatePath)
-	orUnset(l, "maxEventAge", &c.MaxEventAge, 720*time.Hour)
-	c.Privacy.Suppressed = cmp.Or(c.Privacy.Suppressed, SuppressedSendFalse)
-	c.Privacy.SegmentURL = cmp.Or(c.Privacy.SegmentURL, defaultSegmentURL)
-	if c.DefaultCurrency == "" && (!l.isSet("defaultCurrency") || l.raw["defaultCurrency"] != "") { // what the environment made empty is not said
-		c.DefaultCurrency = "USD"
+	l.fill("", reflect.ValueOf(c).Elem(), reflect.Value{})
+	general := reflect.ValueOf(c.Guard.Guard)
+	for i := range c.Guard.Keys {
+		k := &c.Guard.Keys[i]
+		l.fill(fmt.Sprintf("guard.keys[%q]", k.Key), reflect.ValueOf(&k.Guard).Elem(), general)
 	}
-	c.Schedule = cmp.Or(c.Schedule, defaultSchedule)
-	c.TimeZone = cmp.Or(c.TimeZone, "UTC")
-	l.guards(&c.Guard)
-	l.deliveryDefaults()
-	c.Conversions.Verify = cmp.Or(c.Conversions.Verify, "1%")
-	for i := range c.Sources {
-		l.sourceDefaults(fmt.Sprintf("sources[%d]", i), &c.Sources[i])
+	for i, s := range c.Sources {
+		for j := range s.Audiences {
+			a := &s.Audiences[j]
+			l.fill(fmt.Sprintf("sources[%d].audiences[%q].guard", i, a.Pattern), reflect.ValueOf(&a.Guard).Elem(), general)
+		}
 	}
 }
 
-func (l loader) deliveryDefaults() {
-	d := &l.config.Delivery
-	d.Workers = cmp.Or(d.Workers, 16)
-	d.Unknown.PageLoads = cmp.Or(d.Unknown.PageLoads, "resend")
-	d.Unknown.Conversions = cmp.Or(d.Unknown.Conversions, "resend")
-	orUnset(l, "delivery.coalesce", &d.Coalesce, true)
-	orUnset(l, "delivery.requestTimeout", &d.RequestTimeout, 10*time.Second)
-	orUnset(l, "delivery.attributionWait", &d.AttributionWait, 6*time.Hour)
-	orUnset(l, "delivery.pageLoadsPerSecond", &d.PageLoadsPerSecond, 100)
-	orUnset(l, "delivery.conversionsPerHour", &d.ConversionsPerHour, 900)
-}
-
-func (l loader) sourceDefaults(key string, s *Source) {
-	s.MaxLineBytes = cmp.Or(s.MaxLineBytes, 1<<20)
-	orUnset(l, key+".honourIntegrations", &s.HonourIntegrations, true)
-	for i := range s.Audiences {
-		a := &s.Audiences[i]
-		a.OnMissing = cmp.Or(a.OnMissing, "keep")
-		l.guard(fmt.Sprintf("%s.audiences[%q].guard", key, a.Pattern), &a.Guard, l.config.Guard.Guard())
+// fill sets the fields of v that the file does not set: to the fields of like or,
+// where there is no like, to what their tag default says.
+func (l loader) fill(path string, v, like reflect.Value) {
+	for _, f := range fieldsOf(v.Type()) {
+		key, field, other := join(path, f.Tag.Get("yaml")), v.FieldByIndex(f.Index), reflect.Value{}
+		if like.IsValid() {
+			other = like.FieldByIndex(f.Index)
+		}
+		if field.Kind() == reflect.Pointer && field.IsNil() {
+			if other.IsValid() {
+				field.Set(other)
+			}
+			continue
+		}
+		switch field, other = reflect.Indirect(field), reflect.Indirect(other); {
+		case field.Kind() == reflect.Struct && field.Type() != timeType:
+			l.fill(key, field, other)
+		case field.Kind() == reflect.Slice && field.Type().Elem().Kind() == reflect.Struct:
+			for i := range field.Len() {
+				l.fill(elementPath(key, i, field.Index(i)), field.Index(i), reflect.Value{})
+			}
+		case !l.usesDefault(key, f.Tag, field):
+		case other.IsValid():
+			field.Set(other)
+		case f.Tag.Get("default") != "":
+			if err := scalarOf(field.Type()).parse(field, f.Tag.Get("default")); err != nil {
+				panic(fmt.Sprintf("the default of %s: %v", key, err))
+			}
+		}
 	}
 }
 
-func (l loader) guard(key string, g *Guard, otherwise Guard) {
-	orUnset(l, key+".maxExits.percent", &g.MaxExits.Percent, otherwise.MaxExits.Percent)
-	orUnset(l, key+".maxExits.atLeast", &g.MaxExits.AtLeast, otherwise.MaxExits.AtLeast)
-	g.MaxJoins.On = otherwise.MaxJoins.On || l.isSet(key+".maxJoins")
-	orUnset(l, key+".maxJoins.percent", &g.MaxJoins.Percent, otherwise.MaxJoins.Percent)
-	orUnset(l, key+".maxJoins.atLeast", &g.MaxJoins.AtLeast, otherwise.MaxJoins.AtLeast)
-	g.FirstSync = cmp.Or(g.FirstSync, otherwise.FirstSync)
-}
-
-func (l loader) guards(g *Guards) {
-	const key = "guard"
-	general := g.Guard()
-	l.guard(key, &general, Guard{MaxExits{30, 100}, MaxJoins{Percent: 100, AtLeast: 100}, "pass"})
-	g.MaxExits, g.MaxJoins, g.FirstSync = general.MaxExits, general.MaxJoins, general.FirstSync
-	g.Conversions.On = l.isSet(key + ".conversions")
-	orUnset(l, key+".conversions.percent", &g.Conversions.Percent, 300)
-	orUnset(l, key+".conversions.atLeast", &g.Conversions.AtLeast, 100)
-	orUnset(l, key+".maxSuppressions.percent", &g.MaxSuppressions.Percent, 30)
-	orUnset(l, key+".maxSuppressions.atLeast", &g.MaxSuppressions.AtLeast, 100)
-	for i := range g.Keys {
-		k := &g.Keys[i]
-		own := k.Guard()
-		l.guard(fmt.Sprintf("%s.keys[%q]", key, k.Key), &own, g.Guard())
-		k.MaxExits, k.MaxJoins, k.FirstSync = own.MaxExits, own.MaxJoins, own.FirstSync
+// usesDefault reports whether a field is to have its default: it is not in the
+// file, or an empty text that means nothing. What the environment made empty is
+// not said.
+func (l loader) usesDefault(key string, tag reflect.StructTag, v reflect.Value) bool {
+	if v.Kind() == reflect.String && v.Len() == 0 && (tag.Get("empty") == "" || l.raw[key] != "") {
+		return true
 	}
-}
-
-// orUnset gives v its default where the file does not set the key: for values
-// whose zero means something.
-func orUnset[T any](l loader, key string, v *T, otherwise T) {
-	if !l.isSet(key) {
-		*v = otherwise
-	}
+	return !l.isSet(key)
 }
 
 // paths makes relative paths absolute.

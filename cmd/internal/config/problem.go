@@ -18,7 +18,7 @@ type Problem struct {
 	cause        error // for errors.Is; nil for most
 }
 
-// String gives "file:line:column: key: message (hint)".
+// String returns "file:line:column: key: message (hint)".
 func (p Problem) String() string {
 	var b strings.Builder
 	b.WriteString(p.File)
@@ -39,7 +39,7 @@ func (p Problem) String() string {
 // Problems is everything that is wrong with a file, in its order.
 type Problems []Problem
 
-// Error gives one problem a line.
+// Error returns the problems, one a line.
 func (p Problems) Error() string {
 	lines := make([]string, len(p))
 	for i, one := range p {
@@ -48,7 +48,7 @@ func (p Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Unwrap gives the causes, where a file could not be opened.
+// Unwrap returns the causes, where a file could not be opened.
 func (p Problems) Unwrap() []error {
 	var causes []error
 	for _, one := range p {

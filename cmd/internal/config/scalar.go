@@ -12,14 +12,48 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
+// scalarType is how one type stands in the file.
+type scalarType struct {
+	what string // what is wanted, in a user's words
+	hint string
+	// in says which nodes are taken. What comes out of a variable is always a text.
+	in    nodeKinds
+	parse func(v reflect.Value, text string) error
+}
+
+type nodeKinds int
+
+const (
+	texts nodeKinds = 1 << iota
+	numbers
+	booleans
+)
+
+// scalarOf returns how a type stands in the file. A quoted number is no number.
+func scalarOf(t reflect.Type) scalarType {
+	switch {
+	case t == durationType:
+		return scalarType{"a duration", "durations are written like 10s, 6h or 720h", texts | numbers, parseDuration}
+	case t == timeType:
+		return scalarType{"a time", "times are written like 2026-11-01T00:00:00Z", texts | numbers, parseTime}
+	case t.Kind() == reflect.Bool:
+		return scalarType{"true or false", "", booleans, parseBool}
+	case t.Kind() == reflect.Int:
+		return scalarType{"a whole number", "", numbers, parseInt}
+	case t.Kind() == reflect.Float64:
+		return scalarType{"a number", "", numbers, parseFloat}
+	}
+	return scalarType{"a text", "", texts | numbers, func(v reflect.Value, text string) error {
+		v.SetString(text)
+		return nil
+	}}
+}
+
 // scalar decodes a text, number, boolean, time or duration. Where a value
 // holds ${NAME}, its expanded text is read as the field's type.
 func (d *decoder) scalar(p place, v reflect.Value) {
-	raw, ok := scalarText(p.node)
-	if !ok {
-		d.wrong(p, wanted(v.Type()))
-		return
-	}
+	kind := scalarOf(v.Type())
+	raw, in := scalarText(p.node)
 	text, err := expand(raw, d.lookup)
 	if err != nil {
 		d.add(p, err.Error(), "set it, or write $${ for a plain ${")
@@ -27,80 +61,64 @@ func (d *decoder) scalar(p place, v reflect.Value) {
 	}
 	if strings.Contains(raw, "${") {
 		d.raw[p.path] = raw
+		in = kind.in
 	}
-	if !fits(p.node, v.Type(), strings.Contains(raw, "${")) {
-		d.wrong(p, wanted(v.Type()))
+	if kind.in&in == 0 {
+		d.wrong(p, kind.what)
 		return
 	}
-	if err := assign(v, text); err != nil {
-		d.add(p, fmt.Sprintf("%s is wanted here, not %s", wanted(v.Type()), shown(raw, v.Type())), hintFor(v.Type()))
+	if err := kind.parse(v, text); err != nil {
+		d.add(p, fmt.Sprintf("%s is wanted here, not %s", kind.what, shown(raw, v.Type())), kind.hint)
 		return
 	}
 	d.limits(p, v, raw)
 }
 
-// scalarText is the text of a scalar as it stands in the file.
-func scalarText(n ast.Node) (string, bool) {
+// scalarText returns the text of a scalar as it stands in the file, and what it is.
+func scalarText(n ast.Node) (string, nodeKinds) {
 	switch s := n.(type) {
 	case *ast.StringNode:
-		return s.Value, true
+		return s.Value, texts
 	case *ast.LiteralNode:
-		return s.Value.Value, true
-	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
-		return n.GetToken().Value, true
-	}
-	return "", false
-}
-
-// fits reports whether the file's own type will do: a quoted number is no
-// number, true is no text; but what comes out of a variable is only a text.
-func fits(n ast.Node, t reflect.Type, expanded bool) bool {
-	switch n.(type) {
+		return s.Value.Value, texts
+	case *ast.IntegerNode, *ast.FloatNode:
+		return n.GetToken().Value, numbers
 	case *ast.BoolNode:
-		return t.Kind() == reflect.Bool
-	case *ast.StringNode, *ast.LiteralNode:
-		return expanded || t == durationType || t == timeType || t.Kind() == reflect.String
-	case *ast.InfinityNode, *ast.NanNode:
-		return false
+		return n.GetToken().Value, booleans
 	}
-	return t.Kind() != reflect.Bool
+	return "", 0
 }
 
-// assign reads text as v's type.
-func assign(v reflect.Value, text string) error {
-	switch t := v.Type(); {
-	case t == durationType:
-		n, err := time.ParseDuration(text)
-		v.SetInt(int64(n))
-		return err
-	case t == timeType:
-		at, err := time.Parse(time.RFC3339, text)
-		v.Set(reflect.ValueOf(at))
-		return err
-	case t.Kind() == reflect.String:
-		v.SetString(text)
-	case t.Kind() == reflect.Bool:
-		b, err := strconv.ParseBool(text)
-		v.SetBool(b)
-		return err
-	case t.Kind() == reflect.Int:
-		n, err := strconv.ParseInt(text, 10, 64)
-		v.SetInt(n)
-		return err
-	default:
-		return assignFloat(v, text)
-	}
-	return nil
+func parseDuration(v reflect.Value, text string) error {
+	n, err := time.ParseDuration(text)
+	v.SetInt(int64(n))
+	return err
 }
 
-func assignFloat(v reflect.Value, text string) error {
+func parseTime(v reflect.Value, text string) error {
+	at, err := time.Parse(time.RFC3339, text)
+	v.Set(reflect.ValueOf(at))
+	return err
+}
+
+func parseBool(v reflect.Value, text string) error {
+	b, err := strconv.ParseBool(text)
+	v.SetBool(b)
+	return err
+}
+
+func parseInt(v reflect.Value, text string) error {
+	n, err := strconv.ParseInt(text, 10, 64)
+	v.SetInt(n)
+	return err
+}
+
+func parseFloat(v reflect.Value, text string) error {
 	n, err := strconv.ParseFloat(text, 64)
-	if err == nil && (math.IsNaN(n) || math.IsInf(n, 0)) {
-		err = strconv.ErrRange
+	if math.IsNaN(n) || math.IsInf(n, 0) {
+		return strconv.ErrRange
 	}
-	if err == nil {
-		v.SetFloat(n)
-	}
+	v.SetFloat(n)
 	return err
 }
 
@@ -128,30 +146,4 @@ func shown(raw string, t reflect.Type) string {
 		return "this"
 	}
 	return strconv.Quote(raw)
-}
-
-func wanted(t reflect.Type) string {
-	switch {
-	case t == durationType:
-		return "a duration"
-	case t == timeType:
-		return "a time"
-	case t.Kind() == reflect.Bool:
-		return "true or false"
-	case t.Kind() == reflect.Int:
-		return "a whole number"
-	case t.Kind() == reflect.Float64:
-		return "a number"
-	}
-	return "a text"
-}
-
-func hintFor(t reflect.Type) string {
-	switch t {
-	case durationType:
-		return "durations are written like 10s, 6h or 720h"
-	case timeType:
-		return "times are written like 2026-11-01T00:00:00Z"
-	}
-	return ""
 }

@@ -122,6 +122,9 @@ func comments(t *testing.T) map[string]string {
 		}
 		spec := group.Specs[0].(*ast.TypeSpec)
 		for _, f := range spec.Type.(*ast.StructType).Fields.List {
+			if len(f.Names) == 0 {
+				continue // embedded
+			}
 			out[spec.Name.Name+"."+f.Names[0].Name] = strings.Join(strings.Fields(f.Doc.Text()), " ")
 		}
 	}
@@ -132,15 +135,25 @@ func structSchema(t reflect.Type, docs map[string]string) object {
 	properties := object{}
 	for _, f := range fieldsOf(t) {
 		s := typeSchema(f.Type, f.Tag, docs)
-		s["description"] = docs[t.Name()+"."+f.Name]
+		s["description"] = docs[declaring(t, f).Name()+"."+f.Name]
 		properties[f.Tag.Get("yaml")] = s
 	}
 	return object{"type": "object", "additionalProperties": false, "properties": properties}
 }
 
+// declaring is the struct that declares a field: t or one that it embeds.
+func declaring(t reflect.Type, f reflect.StructField) reflect.Type {
+	for _, i := range f.Index[:len(f.Index)-1] {
+		t = t.Field(i).Type
+	}
+	return t
+}
+
 func typeSchema(t reflect.Type, tag reflect.StructTag, docs map[string]string) object {
 	variable := object{"type": "string", "pattern": `\$\{`}
 	switch {
+	case t.Kind() == reflect.Pointer:
+		return typeSchema(t.Elem(), tag, docs)
 	case t == durationType:
 		return object{"type": "string", "pattern": `^([0-9.]+(ns|us|µs|ms|s|m|h))+$|\$\{`}
 	case t == timeType:

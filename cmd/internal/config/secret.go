@@ -57,7 +57,7 @@ func (l loader) secret(s secretOf) {
 	}
 }
 
-// readSecret gives the one line of a small file and the file's mode. Its errors
+// readSecret returns the one line of a small file and the file's mode. Its errors
 // do not name the file.
 func readSecret(path string) (string, os.FileMode, error) {
 	f, err := os.Open(path)

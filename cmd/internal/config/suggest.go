@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// suggest says what may be meant by an unknown key: a known one that is spelt
-// much like it, or the same key in the place where it belongs. Near tells
-// whether it found one.
+// suggest returns a hint at what an unknown key may mean: a known key with a
+// similar spelling, or the section where this key belongs. Near reports whether
+// there is one.
 func suggest(unknown string, known []string) (hint string, near bool) {
 	best, distance := "", len(unknown)/3+1
 	for _, k := range known {
@@ -30,16 +30,16 @@ func suggest(unknown string, known []string) (hint string, near bool) {
 
 // homeOf finds the section below t that has the key, or "".
 func homeOf(key string, t reflect.Type, path string) string {
-	for f := range t.Fields() {
+	for _, f := range fieldsOf(t) {
 		name := f.Tag.Get("yaml")
 		if name == key && path != "" {
 			return path
 		}
 		inner := f.Type
-		if inner.Kind() == reflect.Slice {
+		if inner.Kind() == reflect.Slice || inner.Kind() == reflect.Pointer {
 			inner = inner.Elem()
 		}
-		if inner.Kind() != reflect.Struct || inner == timeType || name == "-" {
+		if inner.Kind() != reflect.Struct || inner == timeType {
 			continue
 		}
 		if home := homeOf(key, inner, strings.TrimPrefix(path+"."+name, ".")); home != "" {

@@ -62,9 +62,6 @@ func (b *Bars) draw(redraw chan<- any, over <-chan any) {
 
 // Progress is what an engine reports to.
 func (b *Bars) Progress() impactsync.Progress {
-	if b.all == nil {
-		return impactsync.Progress{}
-	}
 	return impactsync.Progress{Start: b.start, Add: b.add, Done: b.done}
 }
 
@@ -92,6 +89,9 @@ func (b *Bars) Close() {
 }
 
 func (b *Bars) start(phase, what string, total int64, unit string) {
+	if b.all == nil {
+		return
+	}
 	b.done()
 	b.last = time.Now()
 	counters, rate := decor.CountersNoUnit("%d / %d"), decor.EwmaSpeed(0, "%.0f "+unit+"/s", 30)

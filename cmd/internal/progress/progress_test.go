@@ -29,7 +29,9 @@ func TestWithoutATerminalThereAreNoBars(t *testing.T) {
 	var out output
 	b := progress.New(&out, false)
 	p := b.Progress()
-	require.Nil(t, p.Start)
+	p.Start("read", "web", 1000, "bytes")
+	p.Add(400)
+	p.Done()
 	fmt.Fprint(b, "a log line\n")
 	b.Close()
 	require.Equal(t, "a log line\n", out.text.String())

@@ -21,7 +21,7 @@ type Config struct {
 	Name string // of the source, for people
 	URL  string // see [bucket.Open]
 
-	// Audiences tells what the files' own names and headers do not. A key is a
+	// Audiences says what the files' own names and headers do not. A key is a
 	// pattern as in [path.Match], for an object's whole name or the last part
 	// of it, with or without .gz, .zst, .bz2 or .zip. Of several patterns that match, the one
 	// without * and ? counts, else the longest.
@@ -35,7 +35,7 @@ type Config struct {
 // Columns names the columns of ids that have other names than the usual ones.
 type Columns = table.Columns
 
-// Audience tells of the files of one audience or computed trait. The zero value
+// Audience describes the files of one audience or computed trait. The zero value
 // leaves everything to the file.
 type Audience struct {
 	Name string // as in Segment, from which the trait key is made; else the file's base name
@@ -54,21 +54,19 @@ type Audience struct {
 	Rule      *rules.Rule // of the trait, see [source.Input]
 }
 
-// Source reads lists and changes. It is safe for concurrent use, but for
-// Missing, which tells of the last Inputs.
+// Source reads lists and changes. It is safe for concurrent use.
 type Source struct {
 	cfg      Config
 	bucket   *bucket.Bucket
 	patterns []string // most telling first
 	decoder  segment.Decoder
-	missing  []source.Input
 	most     int // files
 }
 
 var _ source.Source = (*Source)(nil)
 
-// KeyClashError says that two names give one trait key. It is a matter of
-// configuration: nothing was read.
+// KeyClashError says that two names make one trait key. Nothing was read: the
+// configuration has to change.
 type KeyClashError struct {
 	Source string
 	Key    string
@@ -88,7 +86,7 @@ func (e *KeyClashError) Is(target error) bool { return target == source.ErrConfi
 // Unwrap makes it a [source.ErrConfig].
 func (e *KeyClashError) Unwrap() error { return source.ErrConfig }
 
-// New opens the bucket. It tells all that is wrong with the audiences at once;
+// New opens the bucket. Its error has everything that is wrong with the audiences;
 // two names for one key are a [KeyClashError].
 func New(ctx context.Context, cfg Config) (*Source, error) {
 	s := &Source{cfg: cfg, most: MostFiles, decoder: segment.Decoder{Placeholders: cfg.Placeholders}}
@@ -148,7 +146,7 @@ func (a Audience) check(pattern string) error {
 	return errors.Join(errs...)
 }
 
-// named gives the name and the key of an object, or of a pattern without *.
+// named returns the name and the key of an object, or of a pattern without *.
 func (a Audience) named(object string) (name, key string) {
 	if name = cmp.Or(a.Name, a.Key); name == "" {
 		if wild(object) == 1 {
@@ -210,15 +208,10 @@ func (s *Source) Name() string { return s.cfg.Name }
 // Close implements [source.Source].
 func (s *Source) Close() error { return s.bucket.Close() }
 
-// Missing gives, as inputs without objects, the lists of the configuration for
-// which the last Inputs found no object. A pattern with * is known by its name
-// or key only.
-func (s *Source) Missing() []source.Input { return s.missing }
-
 // packed are the endings without which a pattern matches, too.
 var packed = []string{".gz", ".zst", ".bz2", ".zip"}
 
-// lookup gives the configuration of an object.
+// lookup returns the configuration of an object.
 func (s *Source) lookup(object string) (pattern string, a Audience) {
 	plain := object
 	if ext := path.Ext(object); slices.Contains(packed, ext) {

@@ -445,12 +445,12 @@ func TestMissing(t *testing.T) {
 		"delta*.csv": {Name: "Delta", List: "changes"},
 		"ltv*.csv":   {Key: "ltv", Value: "computed"},
 	})
-	_, rejected := inputs(t, s)
+	missing, rejected := inputs(t, s)
 	require.Len(t, rejected, 1)
 	require.ElementsMatch(t, []source.Input{
 		{Source: "exports", Shape: source.ShapeList, Key: "vip", Name: "vip", Class: segment.ClassAudience, OnMissing: "exit"},
 		{Source: "exports", Shape: source.ShapeList, Key: "ltv", Name: "ltv", Class: segment.ClassComputed, OnMissing: "keep"},
-	}, s.Missing())
+	}, missing)
 }
 
 func TestConfigurationErrorsAreToldTogether(t *testing.T) {

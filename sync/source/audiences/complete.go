@@ -1,6 +1,7 @@
 package audiences
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -100,7 +101,7 @@ func folders(list []*found) []string {
 	return slices.Compact(all)
 }
 
-// newestIn gives the newest manifest of a folder: older ones are of older exports.
+// newestIn returns the newest manifest of a folder: older ones are of older exports.
 func newestIn(folder string, manifests []manifest) (newest *manifest) {
 	for i := range manifests {
 		m := &manifests[i]
@@ -150,40 +151,44 @@ func some(names []string) string {
 }
 
 var (
-	ofTotal  = regexp.MustCompile(`^(.*?)(\d+)([-_]of[-_])(\d+)$`)
-	bigQuery = regexp.MustCompile(`^(.*[^0-9])?(0\d{11})$`)
+	ofTotal  = regexp.MustCompile(`^(.*?)(\d+)[-_]of[-_](\d+)$`)
+	bigQuery = regexp.MustCompile(`^(.*[^0-9])?(0\d{11})()$`)
 )
+
+// series are parts that are numbered together.
+type series struct {
+	total   int // by their names; 0 where these do not say it
+	numbers map[int]bool
+}
 
 // numbered checks parts whose names say how many there are (00000-of-00005), or
 // that are numbered without a gap (BigQuery's).
 func numbered(list []*found) error {
-	seen := map[string]map[int]bool{}
+	all := map[string]*series{}
 	totals := map[string]int{}
 	for _, f := range list {
 		base := baseName(f.Name)
-		stem, number, total := "", "", 0
-		if m := ofTotal.FindStringSubmatch(base); m != nil {
-			stem, number = m[1], m[2]
-			total, _ = strconv.Atoi(m[4]) // digits
-			if t := totals[stem]; t != 0 && t != total {
-				return fmt.Errorf("%q: parts of %d and of %d: remove those of the older export", f.Name, t, total)
-			}
-			totals[stem] = total
-		} else if m := bigQuery.FindStringSubmatch(base); m != nil {
-			stem, number = "\x00"+m[1], m[2]
-		} else {
+		m := ofTotal.FindStringSubmatch(base)
+		if m == nil {
+			m = bigQuery.FindStringSubmatch(base)
+		}
+		if m == nil {
 			continue
 		}
-		stem = path.Dir(f.Name) + "/" + stem
-		if seen[stem] == nil {
-			seen[stem] = map[int]bool{}
+		number, _ := strconv.Atoi(m[2]) // digits, both of them
+		total, _ := strconv.Atoi(m[3])
+		if t := totals[m[1]]; t > 0 && total > 0 && t != total {
+			return fmt.Errorf("%q: parts of %d and of %d: remove those of the older export", f.Name, t, total)
 		}
-		n, _ := strconv.Atoi(number) // digits
-		seen[stem][n] = true
-		totals[stem] = max(total, totals[stem])
+		totals[m[1]] = max(total, totals[m[1]])
+		kind := fmt.Sprint(path.Dir(f.Name), "/", m[1], " of ", total)
+		if all[kind] == nil {
+			all[kind] = &series{total, map[int]bool{}}
+		}
+		all[kind].numbers[number] = true
 	}
-	for stem, numbers := range seen {
-		if err := gap(numbers, totals[stem]); err != nil {
+	for _, s := range all {
+		if err := gap(s.numbers, s.total); err != nil {
 			return err
 		}
 	}
@@ -213,26 +218,21 @@ func gap(numbers map[int]bool, total int) error {
 	return nil
 }
 
-// deltaLog finds, by the folders of Delta tables, how many versions each has.
+// deltaFolder returns the folder of a Delta table that an object is in, and whether
+// it is a version of the table.
 func deltaFolder(name string) (folder string, version bool) {
 	folder, file, ok := strings.Cut("/"+name, "/_delta_log/")
-	return strings.TrimPrefix(folder, "/"), ok && strings.HasSuffix(file, ".json") && !strings.Contains(file, "/")
+	return cmp.Or(strings.TrimPrefix(folder, "/"), "."), ok && strings.HasSuffix(file, ".json") && !strings.Contains(file, "/")
 }
 
 // olderVersions says of a list in a Delta table with several versions that its
-// folder also holds files which are in the table no more.
+// folder may hold files which are no longer part of the table.
 func olderVersions(list []*found, versions map[string]int) error {
 	for _, f := range list {
-		for folder := path.Dir(f.Name); ; folder = path.Dir(folder) {
-			at := folder
-			if at == "." {
-				at = ""
-			}
-			if n := versions[at]; n > 1 {
+		for folder := f.Name; folder != "."; {
+			folder = path.Dir(folder)
+			if n := versions[folder]; n > 1 {
 				return fmt.Errorf("a Delta table of %d versions, whose folder also holds what is in it no more: write it as plain Parquet into a folder of its own", n)
-			}
-			if at == "" {
-				break
 			}
 		}
 	}

@@ -1,6 +1,6 @@
 // Package audiences reads who is in an audience, or what a computed trait's
-// value is, from files in a bucket. What a file is its header tells, never its
-// name nor the order of its columns:
+// value is, from files in a bucket. The header says what a file is, not its name
+// and not the order of its columns:
 //
 //   - a full list: Segment's CSV download, unformatted (key, external_ids),
 //     formatted (a column per kind of id: email, email_1, ...), with repeated

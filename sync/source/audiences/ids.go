@@ -17,10 +17,6 @@ type ids struct {
 	users, anons, emails []string
 }
 
-func (p *ids) reset() {
-	p.users, p.anons, p.emails = p.users[:0], p.anons[:0], p.emails[:0]
-}
-
 // addExternal adds the ids of a column external_ids: a JSON object that has,
 // by kind of id, a text or an array of texts. Other kinds are passed over.
 func (p *ids) addExternal(text []byte) error {
@@ -45,7 +41,7 @@ func (p *ids) add(kind, id string) {
 	}
 }
 
-// jsonError gives the likeliest cause of JSON that cannot be read: the samples
+// jsonError returns the likeliest cause of JSON that cannot be read: the samples
 // on Segment's own pages have typographic quotes
 // (https://segment.com/docs/engage/audiences/).
 func jsonError(text []byte, otherwise error) error {

@@ -1,12 +1,10 @@
 package audiences
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"slices"
 	"strings"
@@ -16,7 +14,6 @@ import (
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
 	"github.com/impactsync/impactsync/sync/source/bucket"
-	"github.com/impactsync/impactsync/sync/source/table"
 )
 
 const (
@@ -40,7 +37,9 @@ type found struct {
 // several files that are one key's full list the newest is given (with Parts:
 // all, as one input, or none if one of them cannot be used); every file of
 // changes is an input. Two names for one key are a [KeyClashError], and a
-// bucket without any object is [source.ErrEmpty].
+// bucket without any object is [source.ErrEmpty]. A configured list without a
+// file is an input without objects, at the end; a pattern with * is known by its
+// name or key only.
 // Nor are more than [MostFiles] taken: that is [source.ErrConfig].
 func (s *Source) Inputs(ctx context.Context, reject func(obj source.Object, line int64, reason string)) iter.Seq2[source.Input, error] {
 	return func(yield func(source.Input, error) bool) {
@@ -64,7 +63,6 @@ func (s *Source) inputs(ctx context.Context, reject func(obj source.Object, line
 	var all []found
 	var manifests []manifest
 	versions := map[string]int{}
-	s.missing = nil
 	for o, err := range s.bucket.List(ctx) {
 		if err != nil {
 			return nil, fmt.Errorf("source %q: %w", s.cfg.Name, err)
@@ -85,7 +83,6 @@ func (s *Source) inputs(ctx context.Context, reject func(obj source.Object, line
 		pattern, a := s.lookup(o.Name)
 		all = append(all, found{Object: o, pattern: pattern, audience: a})
 	}
-	s.missing = s.notFound(all)
 	if len(all) == 0 {
 		return nil, fmt.Errorf("source %q: %s: %w", s.cfg.Name, s.bucket.URL(), source.ErrEmpty)
 	}
@@ -112,10 +109,10 @@ func (s *Source) inputs(ctx context.Context, reject func(obj source.Object, line
 			reject(f.Object, 0, f.unusable.Error())
 		}
 	}
-	return inputs, nil
+	return append(inputs, s.notFound(all)...), nil
 }
 
-// notFound gives the configured lists without an object. One that is there and
+// notFound returns the configured lists without an object. One that is there and
 // cannot be used is not missing.
 func (s *Source) notFound(all []found) []source.Input {
 	present := map[string]bool{}
@@ -177,39 +174,6 @@ func (s *Source) sniff(ctx context.Context, f *found) error {
 
 // needsKey reports whether the rows leave open which trait they are of.
 func (f *found) needsKey() bool { return f.layout.format != formatMessages && !f.layout.named }
-
-// peekLayout gives the layout, and a reader that still has the whole object.
-func (s *Source) peekLayout(r io.Reader, a Audience) (*bufio.Reader, layout, error) {
-	buffered := bufio.NewReaderSize(r, sniffBytes)
-	start, err := buffered.Peek(sniffBytes)
-	if len(start) == 0 && !errors.Is(err, io.EOF) {
-		return nil, layout{}, err
-	}
-	l, unusable := s.layoutOf(start, err != nil, a)
-	return buffered, l, unusable
-}
-
-// unusableError says what is wrong with an object itself.
-type unusableError struct{ error }
-
-// layoutOf tells what an object is from its start, and whole whether that is
-// all of it.
-func (s *Source) layoutOf(start []byte, whole bool, a Audience) (l layout, err error) {
-	text := table.Trim(start)
-	switch err = table.Foreign(start); {
-	case err != nil:
-	case len(text) == 0:
-		err = errEmptyFile
-	case text[0] == '{' || text[0] == '[':
-		l, err = s.jsonLayout(start, a)
-	default:
-		l, err = csvLayout(start, whole, a)
-	}
-	if err != nil {
-		return l, &unusableError{err}
-	}
-	return l, nil
-}
 
 // group makes inputs of the usable objects, the oldest first.
 // check says why parts are not a whole list.

@@ -15,6 +15,105 @@ import (
 	"github.com/impactsync/impactsync/sync/source/table"
 )
 
+// jsonItems are the records of a file of JSON: as lines, or in an array.
+type jsonItems struct {
+	*bucket.Splitter
+	item bucket.Item // the last one
+}
+
+func (j *jsonItems) next() (err error) {
+	j.item, err = j.Next()
+	return err
+}
+
+// begin reports whether the record can be read.
+func (j *jsonItems) begin(r *row) bool {
+	r.line = j.item.Line
+	if j.item.Flaw != bucket.FlawNone {
+		r.broken = errors.New(string(j.item.Flaw))
+	}
+	return r.broken == nil
+}
+
+// messageRows are raw Segment messages.
+type messageRows struct {
+	jsonItems
+	decoder *segment.Decoder
+}
+
+func (m *messageRows) read(r *row) {
+	if !m.begin(r) {
+		return
+	}
+	r.size = len(m.item.Data)
+	var err error
+	if r.message, err = m.decoder.Decode(m.item.Data); err != nil {
+		r.unread(err)
+	}
+}
+
+// jsonRows are objects, each of which is a row: its keys are the columns.
+type jsonRows struct {
+	jsonItems
+	own    table.Columns
+	names  []string // of the last object, in order
+	layout layout   // of these
+	texts  []string
+}
+
+func (j *jsonRows) read(r *row) {
+	if !j.begin(r) {
+		return
+	}
+	o, err := parseObject(j.item.Data)
+	if err != nil {
+		r.unread(err)
+		return
+	}
+	if names := slices.Sorted(maps.Keys(o)); !slices.Equal(names, j.names) {
+		j.names, j.layout, j.texts = names, memberColumns(names, j.own), make([]string, len(names))
+	}
+	nested := false
+	for _, i := range j.layout.read {
+		raw := o[j.names[i]]
+		switch {
+		case string(raw) == "null":
+			j.texts[i] = ""
+		case i == j.layout.external:
+			j.texts[i] = string(raw)
+		case i == j.layout.value:
+			j.texts[i], nested = valueText(raw)
+		default:
+			var id text
+			if json.Unmarshal(raw, &id) != nil {
+				r.unread(segment.ErrInvalidJSON)
+				return
+			}
+			j.texts[i] = string(id)
+		}
+	}
+	if r.fields(&j.layout, j.texts); nested && r.rejected == "" {
+		r.rejected = "the value is an object or an array"
+	}
+}
+
+// memberColumns finds the columns of an object that says who is a member. Unlike
+// those of a table it has no columns of changes.
+func memberColumns(names []string, own table.Columns) layout {
+	l := noColumns()
+	l.ids = own.Find(names)
+	for i, name := range names {
+		switch table.Fold(name) {
+		case "externalids":
+			l.external = i
+		case "value":
+			l.value = i
+		}
+	}
+	l.read = l.columns()
+	return l
+}
+
 // text is a JSON string, or a number as ids in messages are read: 1001.0 is 1001.
 type text string
 
@@ -29,61 +128,33 @@ func (t *text) UnmarshalJSON(raw []byte) error {
 	return err
 }
 
-// object is one member as JSON.
-type object struct {
-	UserID       text            `json:"user_id"`
-	UserIDHump   text            `json:"userId"`
-	AnonID       text            `json:"anonymous_id"`
-	AnonIDHump   text            `json:"anonymousId"`
-	Email        text            `json:"email"`
-	ExternalIDs  json.RawMessage `json:"external_ids"`
-	Value        json.RawMessage `json:"value"`
-	Type         text            `json:"type"`
-	MessageID    text            `json:"messageId"`
-	OriginalTime text            `json:"originalTimestamp"`
+// valueText returns a scalar as text, or that it is none.
+func valueText(raw json.RawMessage) (value string, nested bool) {
+	switch raw[0] {
+	case '{', '[':
+		return "", true
+	case '"':
+		_ = json.Unmarshal(raw, &value) // the object around it was read
+		return value, false
+	}
+	return string(raw), false
 }
 
-func (o *object) isMessage() bool {
-	return o.Type != "" && (o.MessageID != "" || o.OriginalTime != "")
-}
-
-// parse reads one record. No error holds any of it.
-func (o *object) parse(record []byte, own table.Columns) error {
+// parseObject reads one record. No error holds any of it.
+func parseObject(record []byte) (o map[string]json.RawMessage, err error) {
 	switch {
 	case !utf8.Valid(record):
-		return segment.ErrInvalidUTF8
-	case json.Unmarshal(record, o) != nil:
-		return jsonError(record, segment.ErrInvalidJSON)
+		return nil, segment.ErrInvalidUTF8
+	case json.Unmarshal(record, &o) != nil:
+		return nil, jsonError(record, segment.ErrInvalidJSON)
 	}
-	if o.UserID == "" && o.UserIDHump == "" && !o.isMessage() || own != (table.Columns{}) {
-		return o.rename(record, own)
-	}
-	return nil
+	return o, nil
 }
 
-// rename takes ids from fields that are called otherwise, such as "User ID" or
-// what the configuration says. It costs a second look at the record.
-func (o *object) rename(record []byte, own table.Columns) error {
-	var fields map[string]json.RawMessage
-	if json.Unmarshal(record, &fields) != nil {
-		return jsonError(record, segment.ErrInvalidJSON)
-	}
-	names := slices.Sorted(maps.Keys(fields))
-	ids := own.Find(names)
-	o.UserIDHump, o.AnonIDHump = "", ""
-	for _, f := range [...]struct {
-		to   *text
-		from []int
-	}{{&o.UserID, ids.Users}, {&o.AnonID, ids.Anons}, {&o.Email, ids.Emails}} {
-		*f.to = ""
-		for _, i := range f.from {
-			var id text
-			if raw := fields[names[i]]; len(raw) > 0 && string(raw) != "null" && json.Unmarshal(raw, &id) == nil && *f.to == "" {
-				*f.to = id
-			}
-		}
-	}
-	return nil
+// isMessage reports whether an object is a raw Segment message.
+func isMessage(o map[string]json.RawMessage) bool {
+	has := func(key string) bool { return len(o[key]) > 0 && string(o[key]) != "null" && string(o[key]) != `""` }
+	return has("type") && (has("messageId") || has("originalTimestamp"))
 }
 
 // jsonLayout looks at the first record that is JSON.
@@ -101,38 +172,30 @@ func (s *Source) jsonLayout(start []byte, a Audience) (layout, error) {
 		if err != nil {
 			return l, err
 		}
-		var o object
-		if item.Flaw == bucket.FlawNone && o.parse(item.Data, a.Columns) == nil {
-			return l.decideJSON(&o, a)
+		if item.Flaw != bucket.FlawNone {
+			continue
+		}
+		if o, err := parseObject(item.Data); err == nil {
+			return l.decideJSON(o, a)
 		}
 	}
 }
 
-func (l layout) decideJSON(o *object, a Audience) (layout, error) {
-	if o.isMessage() {
+func (l layout) decideJSON(o map[string]json.RawMessage, a Audience) (layout, error) {
+	if isMessage(o) {
 		if a.List == "full" {
 			return l, errors.New("list: full is set, but these are raw messages: they are changes")
 		}
 		l.format, l.shape = formatMessages, source.ShapeChanges
 		return l, nil
 	}
-	isBool := bytes.Equal(o.Value, []byte("true")) || bytes.Equal(o.Value, []byte("false"))
-	if a.Value == "computed" || a.Value == "" && o.Value != nil && !isBool {
+	names := slices.Sorted(maps.Keys(o))
+	value := ""
+	if i := memberColumns(names, a.Columns).value; i >= 0 {
+		value = string(o[names[i]])
+	}
+	if a.Value == "computed" || a.Value == "" && value != "" && value != "true" && value != "false" {
 		l.class = segment.ClassComputed
 	}
 	return l, nil
-}
-
-// valueText gives a scalar as text; null and absent are empty.
-func valueText(raw json.RawMessage) (value string, ok bool) {
-	switch {
-	case len(raw) == 0 || string(raw) == "null":
-		return "", true
-	case raw[0] == '{' || raw[0] == '[':
-		return "", false
-	case raw[0] == '"':
-		err := json.Unmarshal(raw, &value)
-		return value, err == nil
-	}
-	return string(raw), true
 }

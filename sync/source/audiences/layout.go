@@ -1,13 +1,16 @@
 package audiences
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
+	"github.com/impactsync/impactsync/sync/source/bucket"
 	"github.com/impactsync/impactsync/sync/source/table"
 )
 
@@ -21,7 +24,7 @@ const (
 	formatParquet
 )
 
-// layout is what an object's start tells.
+// layout is what the start of an object says about it.
 type layout struct {
 	format format
 	shape  source.Shape
@@ -38,21 +41,62 @@ type layout struct {
 	space    int
 	time     int
 	message  int
+	read     []int // all of these that are there, in order
 }
 
-// csvLayout reads the header of a CSV from its start.
-func csvLayout(start []byte, whole bool, a Audience) (layout, error) {
+// content is an object that was looked at: its text from the start, or its table.
+type content struct {
+	text    *bufio.Reader
+	parquet *table.Parquet
+}
+
+// unusableError says what is wrong with an object itself.
+type unusableError struct{ error }
+
+// look returns an object's layout and its content.
+func (s *Source) look(r *bucket.Reader, a Audience) (c content, l layout, err error) {
+	if at, size, ok := r.Parquet(); ok {
+		if c.parquet, err = table.OpenParquet(at, size); err != nil {
+			return c, l, r.Damaged(err)
+		}
+		l, err = parquetLayout(c.parquet, a)
+	} else {
+		c.text = bufio.NewReaderSize(r, sniffBytes)
+		start, peeked := c.text.Peek(sniffBytes)
+		if len(start) == 0 && !errors.Is(peeked, io.EOF) {
+			return c, l, peeked
+		}
+		l, err = s.layoutOf(start, peeked != nil, a)
+	}
+	if err != nil {
+		err = &unusableError{err}
+	}
+	return c, l, err
+}
+
+// layoutOf finds out what a text is from its start, of which whole says that it is
+// everything.
+func (s *Source) layoutOf(start []byte, whole bool, a Audience) (l layout, err error) {
+	text := table.Trim(start)
+	switch err := table.Foreign(start); {
+	case err != nil:
+		return l, err
+	case len(text) == 0:
+		return l, errEmptyFile
+	case text[0] == '{' || text[0] == '[':
+		return s.jsonLayout(start, a)
+	}
 	header, err := table.ReadHeader(start, whole, func(names []string) int {
 		_, known := columns(names, a.Columns)
 		return known
 	})
 	if err != nil {
-		return layout{}, err
+		return l, err
 	}
 	return columnLayout(header, a)
 }
 
-// columnLayout tells what a table is by the names of its columns.
+// columnLayout finds out what a table is from the names of its columns.
 func columnLayout(header table.Header, a Audience) (layout, error) {
 	l, _ := columns(header.Names, a.Columns)
 	l.header = header
@@ -64,7 +108,7 @@ func columnLayout(header table.Header, a Audience) (layout, error) {
 
 // columns finds the known columns and counts them.
 func columns(names []string, own table.Columns) (l layout, known int) {
-	l = layout{format: formatCSV, external: -1, value: -1, name: -1, id: -1, space: -1, time: -1, message: -1}
+	l = noColumns()
 	action := -1
 	single := map[string]*int{
 		"externalids": &l.external, "value": &l.value, "audienceaction": &action, "audiencename": &l.name,
@@ -81,23 +125,29 @@ func columns(names []string, own table.Columns) (l layout, known int) {
 	if action >= 0 {
 		l.value, l.shape = action, source.ShapeChanges
 	}
+	l.read = l.columns()
 	return l, known + l.ids.Len()
 }
 
-// read gives the columns that are read.
-func (l *layout) read() []int {
+func noColumns() layout {
+	return layout{format: formatCSV, external: -1, value: -1, name: -1, id: -1, space: -1, time: -1, message: -1}
+}
+
+// columns returns the columns that are read.
+func (l *layout) columns() []int {
 	all := slices.Concat(l.ids.Users, l.ids.Anons, l.ids.Emails)
 	for _, column := range [...]int{l.external, l.value, l.name, l.id, l.space, l.time, l.message} {
 		if column >= 0 {
 			all = append(all, column)
 		}
 	}
-	return all
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // duplicate finds a column that is read and has the name of another one.
 func (l *layout) duplicate() (first, again int) {
-	for _, column := range l.read() {
+	for _, column := range l.read {
 		for i, name := range l.header.Names {
 			if i != column && strings.EqualFold(name, l.header.Names[column]) {
 				return min(i, column), max(i, column)

@@ -8,45 +8,14 @@ import (
 
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
+	"github.com/impactsync/impactsync/sync/source/reading"
 )
 
-// The words of [source.Record.Skipped].
-const (
-	SkipNotMember   = "not_member"   // a row of a full list that says false
-	SkipNotAudience = "not_audience" // a row or message that changes no trait
-)
-
-const (
-	reasonNoID   = source.NamesNobody
-	reasonSHA256 = "only the SHA-256 of an e-mail address, which cannot be addressed: impact.com takes SHA-1 on page loads"
-)
-
-// row is what a row says besides its ids.
-type row struct {
-	line    int64
-	value   string
-	null    bool // there is no value
-	hasText bool // there is a column for one
-	change  segment.TraitChange
-}
+const reasonSHA256 = "only the SHA-256 of an e-mail address, which cannot be addressed: impact.com takes SHA-1 on page loads"
 
 // errScientific: the digits are gone, and whoever has left cannot be told from
 // whoever was cut. What else a spreadsheet did to such a list nobody knows.
 var errScientific = errors.New("ids in scientific notation (such as 1.2E+15): Excel has cut them; export again, with the column as text")
-
-// add adds the records of a row whose ids are in b.ids: one for each way in
-// which the person is addressed. A list with an id that was cut is of no use.
-func (b *batch) add(r row) error {
-	if b.ids.cut() {
-		if b.input.Shape == source.ShapeList {
-			return &rowError{r.line, errScientific}
-		}
-		b.unreadable(r.line, errScientific.Error())
-		return nil
-	}
-	b.addMembers(r)
-	return nil
-}
 
 // cut reports whether an id is in scientific notation.
 func (p *ids) cut() bool {
@@ -63,90 +32,92 @@ func (p *ids) cut() bool {
 	return false
 }
 
-func (b *batch) addMembers(r row) {
-	var member source.Member
+// addMembers adds the records of a row: one for each way in which the person is
+// addressed.
+func addMembers(b *reading.Batch, r *row) {
+	record := source.Record{Line: r.line}
+	changes, computed := b.Input.Shape == source.ShapeChanges, b.Input.Class == segment.ClassComputed
+	value := strings.ToLower(r.value) // a spreadsheet writes TRUE
 	switch {
-	case b.input.Class == segment.ClassComputed:
-		member.Value, member.Cleared = segment.Redact(segment.CleanText(r.value)), r.null || r.value == ""
-	case !r.hasText:
-		member.Value = "true"
-	case strings.EqualFold(r.value, "true"), strings.EqualFold(r.value, "false"): // a spreadsheet writes TRUE
-		member.Value = strings.ToLower(r.value)
-	case r.value == "" && b.input.Shape == source.ShapeChanges:
-		b.skip(r.line, SkipNotAudience)
-		return
-	case r.value == "":
-		member.Value = "false"
-	default:
-		b.reject(r.line, fmt.Sprintf("%q is neither true nor false: set value: computed if it is not a membership", clip(segment.Redact(r.value))))
+	case computed:
+		value = segment.Redact(segment.CleanText(r.value))
+	case !r.hasValue:
+		value = "true"
+	case value == "" && !changes:
+		value = "false"
+	case value == "":
+		record.Skipped = SkipNotAudience
+	case value != "true" && value != "false":
+		record.Rejected = fmt.Sprintf("%q is neither true nor false: set value: computed if it is not a membership", clip(segment.Redact(r.value)))
+	}
+	if !changes && !computed && value == "false" {
+		record.Skipped = SkipNotMember
+	}
+	if record.Skipped != "" || record.Rejected != "" {
+		b.Add(record)
 		return
 	}
-	if b.input.Shape == source.ShapeList && b.input.Class != segment.ClassComputed && member.Value == "false" {
-		b.skip(r.line, SkipNotMember)
-		return
+	people := r.people()
+	for _, id := range people {
+		b.Add(r.record(b, id, value))
 	}
-	if member.Cleared {
-		member.Value = ""
-	}
-	if !b.address(r, member) {
-		b.reject(r.line, b.ids.reason())
+	if len(people) == 0 {
+		record.Rejected = r.reason()
+		b.Add(record)
 	}
 }
 
-// address adds a record for each user id, else for each anonymous id, else for
-// each e-mail address.
-func (b *batch) address(r row, m source.Member) (found bool) {
-	nobody := b.nobody
-	anon, email := "", ""
-	if i := slices.IndexFunc(b.ids.anons, nobody.Usable); i >= 0 {
-		anon = b.ids.anons[i]
-	}
-	if i := slices.IndexFunc(b.ids.emails, func(s string) bool { return nobody.Identity("", "", s).EmailSHA1 != "" }); i >= 0 {
-		email = b.ids.emails[i]
-	}
-	for _, id := range b.ids.users {
-		if nobody.Usable(id) {
-			found = b.emit(r, m, nobody.Identity(id, anon, email)) || found
-		}
-	}
-	if found {
-		return true
-	}
-	for _, id := range b.ids.anons {
-		found = b.emit(r, m, nobody.Identity("", id, email)) || found
-	}
-	if found {
-		return true
-	}
-	for _, email := range b.ids.emails {
-		found = b.emit(r, m, nobody.Identity("", "", email)) || found
-	}
-	return found
-}
-
-func (b *batch) emit(r row, m source.Member, id segment.Identity) bool {
-	if id.IsZero() {
-		return false
-	}
-	if b.input.Shape == source.ShapeList {
-		m.Identity = id
-		b.addMember(r.line, m)
-		return true
+// record is the record of one person.
+func (r *row) record(b *reading.Batch, id segment.Identity, value string) source.Record {
+	cleared := r.value == "" && b.Input.Class == segment.ClassComputed
+	if b.Input.Shape == source.ShapeList {
+		return source.Record{Line: r.line, Member: b.Member(source.Member{Identity: id, Value: value, Cleared: cleared})}
 	}
 	c := r.change
-	c.Identity, c.Class, c.Value = id, b.input.Class, m.Value
-	if c.State = segment.ValueSet; m.Cleared {
+	c.At, c.Timing = segment.RowTime(r.time, b.Input.ListedAt, b.Now) // without a time it happened when its file was written
+	c.Identity, c.Class, c.Value, c.State = id, b.Input.Class, value, segment.ValueSet
+	if cleared {
 		c.State = segment.ValueCleared
 	}
 	if c.Key == "" {
-		c.Key, c.Name = b.input.Key, b.input.Name
+		c.Key, c.Name = b.Input.Key, b.Input.Name
 	}
-	b.addChange(r.line, c)
-	return true
+	return source.Record{Line: r.line, Change: b.Change(c)}
 }
 
-// hasUser reports whether a usable user id is among the ids.
-func (b *batch) hasUser() bool { return slices.ContainsFunc(b.ids.users, b.nobody.Usable) }
+// people returns the person of each user id, else of each anonymous id, else of
+// each e-mail address.
+func (r *row) people() []segment.Identity {
+	anon, email := "", ""
+	if i := slices.IndexFunc(r.anons, r.nobody.Usable); i >= 0 {
+		anon = r.anons[i]
+	}
+	if i := slices.IndexFunc(r.emails, func(s string) bool { return r.nobody.Identity("", "", s).EmailSHA1 != "" }); i >= 0 {
+		email = r.emails[i]
+	}
+	for _, id := range r.users {
+		if r.nobody.Usable(id) {
+			r.person(id, anon, email)
+		}
+	}
+	if len(r.who) == 0 {
+		for _, id := range r.anons {
+			r.person("", id, email)
+		}
+	}
+	if len(r.who) == 0 {
+		for _, email := range r.emails {
+			r.person("", "", email)
+		}
+	}
+	return r.who
+}
+
+func (r *row) person(user, anon, email string) {
+	if who := r.nobody.Identity(user, anon, email); !who.IsZero() {
+		r.who = append(r.who, who)
+	}
+}
 
 // reason says why the ids address nobody.
 func (p *ids) reason() string {
@@ -155,7 +126,7 @@ func (p *ids) reason() string {
 			return reasonSHA256
 		}
 	}
-	return reasonNoID
+	return source.NamesNobody
 }
 
 func clip(s string) string {

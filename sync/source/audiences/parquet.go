@@ -1,7 +1,6 @@
 package audiences
 
 import (
-	"bufio"
 	"crypto/sha256"
 	"errors"
 	"hash"
@@ -14,30 +13,8 @@ import (
 	"github.com/impactsync/impactsync/sync/source/table"
 )
 
-// content is an object that was looked at: its text from the start, or its table.
-type content struct {
-	text    *bufio.Reader
-	parquet *table.Parquet
-}
-
-// look gives an object's layout and its content.
-func (s *Source) look(r *bucket.Reader, a Audience) (c content, l layout, err error) {
-	at, size, ok := r.Parquet()
-	if !ok {
-		c.text, l, err = s.peekLayout(r, a)
-		return c, l, err
-	}
-	if c.parquet, err = table.OpenParquet(at, size); err != nil {
-		return c, l, r.Damaged(err)
-	}
-	if l, err = parquetLayout(c.parquet, a); err != nil {
-		return c, l, &unusableError{err}
-	}
-	return c, l, nil
-}
-
-// parquetLayout tells what a Parquet file is by the names of its columns, as of
-// a CSV. A column value of true and false is a membership, as it is in JSON.
+// parquetLayout finds out what a Parquet file is from the names of its columns, as
+// for a CSV. A column value of true and false is a membership, as it is in JSON.
 func parquetLayout(p *table.Parquet, a Audience) (layout, error) {
 	l, err := columnLayout(table.Header{Names: p.Names}, a)
 	if err != nil {
@@ -47,37 +24,30 @@ func parquetLayout(p *table.Parquet, a Audience) (layout, error) {
 	if a.Value == "" && l.value >= 0 && p.IsBool(l.value) {
 		l.class = segment.ClassAudience
 	}
-	return l, p.Use(distinct(l.read()))
+	return l, p.Use(l.read)
 }
 
-func distinct(columns []int) []int {
-	slices.Sort(columns)
-	return slices.Compact(columns)
-}
-
-// parquetParser reads the rows of a Parquet file as those of a CSV. Its
-// positions count the bytes of the fields that are read.
-type parquetParser struct {
-	*csvParser
+// parquetRows are the rows of a Parquet file. Their positions count the bytes of
+// the fields that are read.
+type parquetRows struct {
 	file   *table.Parquet
 	object *bucket.Reader
+	layout layout
+	row    table.Row // the last one
 	at     source.Position
 	sum    hash.Hash // nil: no hash is wanted
 }
 
-func newParquetParser(r *bucket.Reader, p *table.Parquet, l layout, withHash bool) (*parquetParser, error) {
-	parser := &parquetParser{
-		csvParser: &csvParser{layout: l, read: l.read()},
-		file:      p, object: r,
-	}
+func newParquetRows(r *bucket.Reader, p *table.Parquet, l layout, withHash bool) *parquetRows {
+	rows := &parquetRows{file: p, object: r, layout: l}
 	if withHash {
-		parser.sum = sha256.New()
+		rows.sum = sha256.New()
 	}
-	return parser, nil
+	return rows
 }
 
-// Position implements parser.
-func (p *parquetParser) Position() source.Position {
+// Position implements rows.
+func (p *parquetRows) Position() source.Position {
 	at := p.at
 	if p.sum != nil {
 		at.Hash = p.sum.Sum(nil)
@@ -85,9 +55,10 @@ func (p *parquetParser) Position() source.Position {
 	return at
 }
 
-func (p *parquetParser) resume(from source.Position) (bool, error) {
+// Resume implements rows.
+func (p *parquetRows) Resume(from source.Position) (bool, error) {
 	for p.at.Offset < from.Offset {
-		if err := p.next(nil); errors.Is(err, io.EOF) {
+		if err := p.next(); errors.Is(err, io.EOF) {
 			return false, nil
 		} else if err != nil {
 			return false, err
@@ -96,23 +67,24 @@ func (p *parquetParser) resume(from source.Position) (bool, error) {
 	return p.at.Offset == from.Offset && slices.Equal(p.Position().Hash, from.Hash), nil
 }
 
-func (p *parquetParser) next(b *batch) error {
-	var err error
+func (p *parquetRows) next() (err error) {
 	if p.row, err = p.file.Next(); errors.Is(err, io.EOF) {
 		return errors.Join(io.EOF, p.file.Close())
 	} else if err != nil {
 		return p.object.Damaged(err)
 	}
 	p.at.Line = p.row.Line
-	for _, i := range p.read {
+	for _, i := range p.layout.read {
 		field := p.row.Fields[i]
 		p.at.Offset += int64(len(field)) + 1
 		if p.sum != nil {
-			_, _ = io.WriteString(p.sum, field+"\n")
+			_, _ = io.WriteString(p.sum, field+"\n") // a hash has no errors
 		}
 	}
-	if b == nil {
-		return nil
-	}
-	return p.addRow(b)
+	return nil
+}
+
+func (p *parquetRows) read(r *row) {
+	r.line = p.at.Line
+	r.fields(&p.layout, p.row.Fields)
 }

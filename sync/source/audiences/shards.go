@@ -30,8 +30,8 @@ var shardNames = []*regexp.Regexp{
 	regexp.MustCompile(`^()[0-9a-f]{32}(?:[-_]\d+)?$`), // AWS Data Wrangler
 }
 
-// shardOf tells by a file's name whether it is a part of an export, and what
-// the export is called, if anything.
+// shardOf reports whether a file has the name of a part of an export, and returns
+// the export's name, if it has one.
 func shardOf(object string) (export string, ok bool) {
 	base := strings.ToLower(baseName(object))
 	for _, name := range shardNames {
@@ -86,7 +86,7 @@ func sameList(files []*found) bool {
 	return !slices.ContainsFunc(files, func(f *found) bool { return f.pattern != files[0].pattern || f.key != files[0].key })
 }
 
-// shardError tells what to write into the configuration.
+// shardError says what to write into the configuration.
 func (s *Source) shardError(group string, files []*found) error {
 	first := files[0]
 	folder, export, _ := strings.Cut(group, "\n")

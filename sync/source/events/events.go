@@ -50,7 +50,7 @@ type Source struct {
 
 var _ source.Source = (*Source)(nil)
 
-// New opens the bucket. It tells all that is wrong with the patterns at once.
+// New opens the bucket. Its error has everything that is wrong with the patterns.
 func New(ctx context.Context, cfg Config) (*Source, error) {
 	if err := checkPatterns(cfg); err != nil {
 		return nil, fmt.Errorf("source %q: %w", cfg.Name, err)

@@ -1,0 +1,121 @@
+package reading
+
+import (
+	"time"
+
+	"github.com/impactsync/impactsync/sync/segment"
+	"github.com/impactsync/impactsync/sync/source"
+	"github.com/impactsync/impactsync/sync/source/bucket"
+)
+
+const (
+	batchBytes = 4 << 20
+
+	// At an object's start, before any good record, only so many bad ones are
+	// reported at once. The others follow with the first good one: an object of
+	// another kind must not fill the list of rejected lines.
+	junkAtStart = 100
+	junkInRow   = 10_000
+)
+
+// Batch gathers records and hands them over.
+type Batch struct {
+	Input  source.Input
+	Object source.Object
+	Now    time.Time
+
+	reader  *Reader
+	fn      func(source.Batch) error
+	content *bucket.Reader
+	parser  Parser
+	taken   int64 // bytes of earlier parts that no batch has told of
+	stopped bool  // by fn or the context
+
+	records  []source.Record
+	members  []source.Member
+	changes  []segment.TraitChange
+	messages []*segment.Message // to be released
+	bytes    int
+
+	good     bool            // a good record was seen
+	bad      int             // bad records since the last good one
+	withheld []source.Record // bad ones at the start that were not told of yet
+}
+
+// Size counts the bytes of a record.
+func (b *Batch) Size(n int) { b.bytes += n }
+
+// Keep releases a message once the batch is handed over.
+func (b *Batch) Keep(m *segment.Message) { b.messages = append(b.messages, m) }
+
+// Change keeps a change until the batch is handed over.
+func (b *Batch) Change(c segment.TraitChange) *segment.TraitChange {
+	b.changes = append(b.changes, c)
+	return &b.changes[len(b.changes)-1]
+}
+
+// Member keeps a member until the batch is handed over.
+func (b *Batch) Member(m source.Member) *source.Member {
+	b.members = append(b.members, m)
+	return &b.members[len(b.members)-1]
+}
+
+// Add adds a record. One that is only about nobody says nothing against its
+// file: sorted lists begin with those.
+func (b *Batch) Add(r source.Record) {
+	r.Object = b.Object.Name
+	switch {
+	case r.Rejected == "":
+		b.tellWithheld()
+		b.good, b.bad = true, 0
+	case r.Rejected != source.NamesNobody:
+		if b.bad++; !b.good && b.bad > junkAtStart {
+			b.withheld = append(b.withheld, r)
+			return
+		}
+	}
+	b.records = append(b.records, r)
+}
+
+func (b *Batch) tellWithheld() {
+	b.records = append(b.records, b.withheld...)
+	b.withheld = nil
+}
+
+// end ends an object.
+func (b *Batch) end() error {
+	if b.reader.Log && len(b.withheld) > 0 {
+		return b.reader.Junk
+	}
+	b.tellWithheld()
+	return nil
+}
+
+// flush hands the records over, and the position behind them.
+func (b *Batch) flush(done bool) error {
+	if len(b.records) == 0 && !done {
+		return nil
+	}
+	out := source.Batch{Records: b.records, Taken: b.taken}
+	if b.parser != nil {
+		out.Position = b.parser.Position()
+		out.Taken += b.content.Taken()
+	}
+	out.Position.Done = done
+	b.taken = 0
+	err := b.fn(out)
+	b.stopped = b.stopped || err != nil
+	b.release()
+	return err
+}
+
+func (b *Batch) release() {
+	for _, m := range b.messages {
+		m.Release()
+	}
+	clear(b.messages)
+	clear(b.records)
+	b.messages, b.records = b.messages[:0], b.records[:0]
+	b.members, b.changes = b.members[:0], b.changes[:0]
+	b.bytes = 0
+}

@@ -1,0 +1,193 @@
+// Package reading reads the objects of an input into batches. It resumes where an
+// earlier reading ended, stops at objects of another kind, and distinguishes
+// damage from change.
+package reading
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/impactsync/impactsync/sync/source"
+	"github.com/impactsync/impactsync/sync/source/bucket"
+)
+
+// Parser takes the records of one object, one by one.
+type Parser interface {
+	// Next takes a record and adds what it says to the batch. It returns io.EOF
+	// at the end, and a [RecordError] for a record behind which nothing can be read.
+	Next(b *Batch) error
+	// Position is the position behind the last record.
+	Position() source.Position
+	// Resume goes to a position, and reports whether what stands before it is
+	// what stood there.
+	Resume(from source.Position) (same bool, err error)
+}
+
+// RecordError says that a record cannot be told from those around it.
+type RecordError struct {
+	Line int64
+	Err  error
+}
+
+// Error implements error.
+func (e *RecordError) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e.Err) }
+
+// Unwrap returns the cause.
+func (e *RecordError) Unwrap() error { return e.Err }
+
+// Reader reads the inputs of one source. It is safe for concurrent use.
+type Reader struct {
+	Name   string // of the source
+	Bucket *bucket.Bucket
+	// Parser starts on an object of an input. An object that cannot be used is a
+	// [source.DamagedError].
+	Parser func(r *bucket.Reader, in source.Input, o source.Object) (Parser, error)
+	// Records is the number of records from which a batch is handed over.
+	Records int
+	// Junk is the error of an object that is given up after 10,000 bad records.
+	Junk error
+	// Log says that so many bad records in a row are junk wherever they stand, and
+	// that an object without a good one is. Else only those at the start are.
+	Log bool
+}
+
+// Read reads an input as [source.Source] wants it.
+//
+// The bytes before a position have to be the same, which costs reading them
+// again; else the object is read from its start, and the positions say so.
+//
+// An object whose compressed stream is broken, or that holds something else,
+// ends in a [source.DamagedError]. If it is no part of a list, what was whole
+// is handed over first, in a batch that is Done: only a change of the object
+// can bring more. For an object that vanished or changed no batch is Done.
+func (r *Reader) Read(ctx context.Context, in source.Input, from source.Position, fn func(source.Batch) error) error {
+	b := &Batch{Input: in, Now: time.Now(), reader: r, fn: fn}
+	defer b.release()
+	for _, o := range in.Objects {
+		if err := b.readObject(ctx, o, from); b.stopped {
+			return err
+		} else if err != nil {
+			return fmt.Errorf("source %q: %w", r.Name, err)
+		}
+	}
+	if in.Shape == source.ShapeList {
+		return b.flush(true)
+	}
+	return nil
+}
+
+func (b *Batch) readObject(ctx context.Context, o source.Object, from source.Position) error {
+	content, p, err := b.reader.open(ctx, b.Input, o, from)
+	if err != nil {
+		return err
+	}
+	defer content.Close()
+	defer func() { b.taken += content.Taken() }() // what the last records of a part took
+	b.Object, b.content, b.parser = o, content, p
+	b.good, b.bad, b.withheld = p.Position().Offset > 0, 0, nil
+
+	err = b.readAll(ctx)
+	if b.stopped {
+		return err
+	}
+	damaged := b.reader.isDamage(err)
+	if err == nil || damaged {
+		// Damage in an object that is just being written is none.
+		if changed := content.Verify(ctx); changed != nil {
+			err, damaged = changed, false
+		}
+	}
+	if ctx.Err() != nil {
+		b.stopped = true
+		return context.Cause(ctx)
+	}
+	if b.Input.Shape != source.ShapeList {
+		if err := b.flush(err == nil || damaged); err != nil {
+			return err
+		}
+	}
+	if !damaged {
+		return err
+	}
+	end := &source.DamagedError{Object: o.Name, Line: p.Position().Line, Err: err}
+	if record := (*RecordError)(nil); errors.As(err, &record) {
+		end.Line, end.Err = record.Line-1, record.Err
+	}
+	return end
+}
+
+// isDamage reports whether an error is one of the object itself.
+func (r *Reader) isDamage(err error) bool {
+	var record *RecordError
+	return errors.As(err, &record) || errors.Is(err, bucket.ErrDamaged) || errors.Is(err, bucket.ErrUnsupported) || err != nil && errors.Is(err, r.Junk)
+}
+
+// open opens an object at a position, or at its start if what stands before the
+// position has changed.
+func (r *Reader) open(ctx context.Context, in source.Input, o source.Object, from source.Position) (*bucket.Reader, Parser, error) {
+	content, p, err := r.start(ctx, in, o)
+	if err != nil || from.Offset == 0 {
+		return content, p, err
+	}
+	same, err := p.Resume(from)
+	if same && err == nil {
+		return content, p, nil
+	}
+	if r.isDamage(err) {
+		err = nil
+	}
+	if err := errors.Join(err, content.Close()); err != nil {
+		return nil, nil, err
+	}
+	return r.start(ctx, in, o)
+}
+
+func (r *Reader) start(ctx context.Context, in source.Input, o source.Object) (*bucket.Reader, Parser, error) {
+	content, err := r.Bucket.Open(ctx, o)
+	if err != nil {
+		return nil, nil, r.unusable(o, err)
+	}
+	p, err := r.Parser(content, in, o)
+	if err != nil {
+		return nil, nil, errors.Join(r.unusable(o, err), content.Close())
+	}
+	return content, p, nil
+}
+
+func (r *Reader) unusable(o source.Object, err error) error {
+	if r.isDamage(err) {
+		return &source.DamagedError{Object: o.Name, Err: err}
+	}
+	return err
+}
+
+func (b *Batch) readAll(ctx context.Context) error {
+	for {
+		err := b.parser.Next(b)
+		if errors.Is(err, io.EOF) {
+			return b.end()
+		}
+		if err != nil {
+			return err
+		}
+		if b.bad >= junkInRow && (b.reader.Log || !b.good) {
+			return b.reader.Junk
+		}
+		if len(b.records) < b.reader.Records && b.bytes < batchBytes {
+			continue
+		}
+		if ctx.Err() != nil {
+			b.stopped = true
+			return context.Cause(ctx)
+		}
+		if len(b.records) < b.reader.Records && len(b.withheld) > 0 {
+			continue // the batch must not end before them
+		}
+		if err := b.flush(false); err != nil {
+			return err
+		}
+	}
+}
