@@ -15,13 +15,13 @@ import (
 	"k8s.io/pod-security-admission/policy"
 )
 
-// startMargin is what scheduling a pod, pulling its image and attaching its volume may take of the Job's deadline.
+// startMargin is the part of the Job's deadline for scheduling a pod, pulling its image and attaching its volume.
 const startMargin = 5 * time.Minute
 
-// oldestKubernetes is the oldest version that has all fields we use switched on (podReplacementPolicy came last).
+// oldestKubernetes is the oldest version in which all fields we use are enabled (podReplacementPolicy came last).
 var oldestKubernetes = api.MajorMinorVersion(1, 29)
 
-// check judges rendered manifests; all faults are returned at once.
+// check checks rendered manifests and returns all faults at once.
 func check(text string) error {
 	m, err := decode(text)
 	if err != nil {
@@ -57,7 +57,7 @@ func checkTicks(spec batchv1.CronJobSpec) error {
 	return nil
 }
 
-// checkDeadlines: run's own deadline, then the grace period, then the Job's, then the next tick.
+// checkDeadlines checks the order: the run's own deadline, the grace period, the Job's deadline, the next tick.
 func checkDeadlines(spec batchv1.CronJobSpec) error {
 	job := spec.JobTemplate.Spec
 	every, err := shortestInterval(spec.Schedule)
@@ -117,7 +117,7 @@ func widen(n *int32) *int64 {
 	return &wide
 }
 
-// checkFailurePolicy holds what the API server checks of a podFailurePolicy, and that it speaks of our container.
+// checkFailurePolicy checks what the API server checks about a podFailurePolicy, and that it names our container.
 // https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-failure-policy
 func checkFailurePolicy(spec batchv1.JobSpec) error {
 	pod := spec.Template.Spec
@@ -125,7 +125,7 @@ func checkFailurePolicy(spec batchv1.JobSpec) error {
 		return errors.New("no podFailurePolicy: every exit code would be retried")
 	}
 	if pod.RestartPolicy != corev1.RestartPolicyNever {
-		return fmt.Errorf("restartPolicy %q: a podFailurePolicy wants Never", pod.RestartPolicy)
+		return fmt.Errorf("restartPolicy %q: a podFailurePolicy needs Never", pod.RestartPolicy)
 	}
 	if spec.PodReplacementPolicy == nil || *spec.PodReplacementPolicy != batchv1.Failed {
 		return errors.New("podReplacementPolicy is not Failed: two pods could run at once")
@@ -173,7 +173,7 @@ func checkPodSecurity(template corev1.PodTemplateSpec) error {
 	return checkHardening(template.Spec)
 }
 
-// checkHardening is what `restricted` leaves open and our image allows.
+// checkHardening checks what `restricted` leaves open and our image allows.
 func checkHardening(pod corev1.PodSpec) error {
 	s := pod.Containers[0].SecurityContext
 	switch {

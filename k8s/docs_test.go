@@ -45,7 +45,7 @@ func baseJob(t *testing.T) batchv1.JobSpec {
 	return m.cronJobs[0].Spec.JobTemplate.Spec
 }
 
-// checkExitTable: the policy names every documented exit code and no other, and does with it what the table says.
+// checkExitTable checks that the policy names every documented exit code and no other, and treats it as the table says.
 func checkExitTable(docs string, job batchv1.JobSpec) error {
 	documented := map[int32]string{}
 	for _, row := range docsExit.FindAllStringSubmatch(docs, -1) {
@@ -126,7 +126,7 @@ func TestExitTableSaysWhatThePolicyDoes(t *testing.T) {
 	}
 }
 
-// setupDocs lays out the files that the documentation tells an operator to write, beside a clone.
+// setupDocs writes the files that the documentation tells an operator to write, beside a clone.
 func setupDocs(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -13,7 +13,7 @@ import (
 
 var finalStage = regexp.MustCompile(`(?s).*\nFROM `)
 
-// checkImage: what the Dockerfile promises is what the pod relies on.
+// checkImage checks that the Dockerfile provides what the pod relies on.
 func checkImage(dockerfile string, pod corev1.PodSpec) error {
 	final := finalStage.ReplaceAllString(dockerfile, "FROM ")
 	user := fmt.Sprintf("USER %d:%d\n", *pod.SecurityContext.RunAsUser, *pod.SecurityContext.RunAsGroup)

@@ -24,7 +24,7 @@ func TestBaseIsAccepted(t *testing.T) {
 	require.NoError(t, checkConfigFits(m.config[0].Data["impactsync.yaml"], pod))
 }
 
-// Each check must be able to fail, so each is shown a base broken in its own way.
+// Each check must be able to fail, so each is given a base that is broken in its own way.
 func TestBrokenManifestsAreRefused(t *testing.T) {
 	t.Parallel()
 	good := render(t, "base")
@@ -35,8 +35,8 @@ func TestBrokenManifestsAreRefused(t *testing.T) {
 		"a number where a word belongs":       {"restartPolicy: Never", "restartPolicy: 7", "restartPolicy"},
 		"an API version that is gone":         {"apiVersion: batch/v1\n", "apiVersion: batch/v1beta9\n", "no kind"},
 		"a kind we do not ship":               {"automountServiceAccountToken: false\nkind: ServiceAccount\n", "kind: Namespace\n", "nobody expects"},
-		"a schedule that is none":             {"0 */2 * * *", "0 */2 * *", "schedule"},
-		"a zone that is none":                 {"Etc/UTC", "Mars/Olympus", "Mars/Olympus"},
+		"an invalid schedule":                 {"0 */2 * * *", "0 */2 * *", "schedule"},
+		"an unknown zone":                     {"Etc/UTC", "Mars/Olympus", "Mars/Olympus"},
 		"no zone":                             {"  timeZone: Etc/UTC\n", "", "timeZone is missing"},
 		"runs at the same time":               {"concurrencyPolicy: Forbid", "concurrencyPolicy: Allow", "two runs"},
 		"suspension that apply would undo":    {"  schedule:", "  suspend: false\n  schedule:", "suspend"},
@@ -48,7 +48,7 @@ func TestBrokenManifestsAreRefused(t *testing.T) {
 		"a deadline without a unit":           {"--deadline=100m", "--deadline=100", "missing unit"},
 		"a start that may be too late":        {"startingDeadlineSeconds: 3600", "startingDeadlineSeconds: 5", "startingDeadlineSeconds"},
 		"Jobs gone before anybody looks":      {"ttlSecondsAfterFinished: 604800", "ttlSecondsAfterFinished: 60", "anybody looks"},
-		"pods that restart in place":          {"restartPolicy: Never", "restartPolicy: OnFailure", "wants Never"},
+		"pods that restart in place":          {"restartPolicy: Never", "restartPolicy: OnFailure", "needs Never"},
 		"two pods during a drain":             {"podReplacementPolicy: Failed", "podReplacementPolicy: TerminatingOrFailed", "two pods"},
 		"no time to drain":                    {"          terminationGracePeriodSeconds: 60\n", "", "terminationGracePeriodSeconds"},
 		"codes out of order":                  {"            - 3\n            - 4\n", "            - 4\n            - 3\n", "not in order"},
@@ -116,10 +116,10 @@ func TestManualRendersOneJobAndNothingElse(t *testing.T) {
 	base, err := decode(render(t, "base"))
 	require.NoError(t, err)
 	require.Equal(t, withoutChoices(base.cronJobs[0].Spec.JobTemplate.Spec), withoutChoices(m.jobs[0].Spec))
-	require.Equal(t, "plan", m.jobs[0].Spec.Template.Spec.Containers[0].Args[0], "as it stands it sends nothing")
+	require.Equal(t, "plan", m.jobs[0].Spec.Template.Spec.Containers[0].Args[0], "by default it sends nothing")
 }
 
-// withoutChoices leaves out what a run by hand chooses for itself.
+// withoutChoices removes what a run by hand chooses for itself.
 func withoutChoices(spec batchv1.JobSpec) batchv1.JobSpec {
 	spec = *spec.DeepCopy()
 	spec.BackoffLimit = nil

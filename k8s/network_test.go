@@ -12,8 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 )
 
-// checkNetwork: one policy that is about our pods, lets nothing in but to the daemon's port and nothing out but DNS
-// and HTTPS.
+// checkNetwork checks that one policy covers our pods and allows only the daemon's port in, and only DNS and HTTPS
+// out.
 func checkNetwork(m manifests) error {
 	if len(m.networks) != 1 {
 		return fmt.Errorf("%d network policies, not one", len(m.networks))

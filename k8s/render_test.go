@@ -1,4 +1,4 @@
-// Package k8s holds the manifests, and tests that judge them as a cluster would, without one.
+// Package k8s holds the manifests, and tests that check them as a cluster would, without one.
 package k8s
 
 import (
@@ -41,7 +41,7 @@ type manifests struct {
 	networks []*networkingv1.NetworkPolicy
 }
 
-// decode reads manifests strictly: an unknown or doubled field is an error, and so is a kind that we do not expect.
+// decode reads manifests strictly: an unknown or duplicate field is an error, and so is an unexpected kind.
 func decode(text string) (manifests, error) {
 	var m manifests
 	reader := yaml.NewYAMLReader(bufio.NewReader(strings.NewReader(text)))
@@ -84,7 +84,7 @@ func (m *manifests) add(object runtime.Object) error {
 	return nil
 }
 
-// jobSpecs are the specs of all Jobs that would ever be made from m.
+// jobSpecs returns the specs of all Jobs that can be created from m.
 func (m *manifests) jobSpecs() []batchv1.JobSpec {
 	var specs []batchv1.JobSpec
 	for _, c := range m.cronJobs {

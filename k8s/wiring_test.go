@@ -13,10 +13,10 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// groupRead is the only bit that lets uid 65532 read a Secret's file: root owns it, fsGroup is its group.
+// groupRead is the only bit that lets uid 65532 read a Secret's file: root owns it, and fsGroup is its group.
 const groupRead = 0o040
 
-// checkVolumes: each mount has its volume, each volume its mount, the token is readable by us alone, /tmp is bounded.
+// checkVolumes checks that mounts and volumes match, that only we can read the token, and that /tmp is bounded.
 func checkVolumes(pod corev1.PodSpec) error {
 	mounted := map[string]string{}
 	for _, m := range pod.Containers[0].VolumeMounts {
@@ -44,12 +44,12 @@ func checkVolume(v corev1.Volume, disk resource.Quantity) error {
 	case v.Secret != nil && (v.Secret.DefaultMode == nil || *v.Secret.DefaultMode&groupRead == 0 || *v.Secret.DefaultMode&0o007 != 0):
 		return errors.New("defaultMode: our group must read the secret, and nobody else")
 	case v.EmptyDir != nil && (v.EmptyDir.SizeLimit == nil || v.EmptyDir.SizeLimit.Cmp(disk) >= 0):
-		return fmt.Errorf("emptyDir wants a sizeLimit below the ephemeral-storage limit, %s", disk.String())
+		return fmt.Errorf("emptyDir needs a sizeLimit below the ephemeral-storage limit, %s", disk.String())
 	}
 	return nil
 }
 
-// checkMemory: Go must start to collect before the kernel starts to kill.
+// checkMemory checks that Go starts to collect garbage before the kernel starts to kill.
 func checkMemory(pod corev1.PodSpec) error {
 	limit := pod.Containers[0].Resources.Limits[corev1.ResourceMemory]
 	for _, e := range pod.Containers[0].Env {
@@ -68,7 +68,7 @@ func checkMemory(pod corev1.PodSpec) error {
 	return errors.New("GOMEMLIMIT is missing")
 }
 
-// checkReferences: what a CronJob names stands beside it, all but the Secret.
+// checkReferences checks that everything a CronJob names is defined beside it, except the Secret.
 func checkReferences(m manifests) error {
 	for _, c := range m.cronJobs {
 		pod := c.Spec.JobTemplate.Spec.Template.Spec
@@ -83,7 +83,7 @@ func checkReferences(m manifests) error {
 	}
 	for _, claim := range m.claims {
 		if !slices.Equal(claim.Spec.AccessModes, []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOncePod}) {
-			return fmt.Errorf("claim %q: accessModes %v: the state wants one writer in the whole cluster", claim.Name, claim.Spec.AccessModes)
+			return fmt.Errorf("claim %q: accessModes %v: the state needs one writer in the whole cluster", claim.Name, claim.Spec.AccessModes)
 		}
 	}
 	return nil
@@ -112,8 +112,8 @@ type programConfig struct {
 
 var fromEnvironment = regexp.MustCompile(`\$\{(\w+)\}`)
 
-// checkConfigFits: the paths and the variables of a configuration exist in the pod. Whether the program accepts the
-// configuration is for the program to say.
+// checkConfigFits checks that the paths and variables of a configuration exist in the pod. Whether the program accepts
+// the configuration is left to the program.
 func checkConfigFits(text string, pod corev1.PodSpec) error {
 	var c programConfig
 	if err := yaml.Unmarshal([]byte(text), &c); err != nil {

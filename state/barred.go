@@ -22,7 +22,7 @@ type barred struct {
 }
 
 // hashID is the keyed hash of an id. The kind of the id is not in it: an id
-// that was a user's is none of a visitor's either.
+// of a user that was forgotten is not let in as a visitor's either.
 func hashID(key []byte, id string) (h [16]byte) {
 	m := hmac.New(sha256.New, key)
 	m.Write([]byte(id))
@@ -114,7 +114,7 @@ func (t *tx) checkHashKey() error {
 	return fmt.Errorf("%w: the state keeps forgotten people out by another hash key than the configured one", ErrHashKey)
 }
 
-// Readmit lets a forgotten person in again, by any id they had. It gives how
+// Readmit lets a forgotten person in again, by any id they had. It returns how
 // many ids are let in; nothing comes back by itself.
 func (d *DB) Readmit(ctx context.Context, id string) (n int64, err error) {
 	return n, d.update(ctx, func(t *tx) error {
@@ -133,8 +133,8 @@ func (d *DB) Readmit(ctx context.Context, id string) (n int64, err error) {
 	})
 }
 
-// refreshed notices that another process has written: what is remembered of
-// the file in memory is then read again.
+// refreshed drops what is cached of the file if another process has written
+// to it.
 func (t *tx) refreshed() error {
 	var version int64
 	if _, err := t.get(`PRAGMA data_version`, nil, &version); err != nil {

@@ -1,18 +1,21 @@
 package state
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
-// computation is what Segment computes a trait by. An audience that is deleted
-// and made again under its old name keeps its key and gets a new one, and may
-// mean other people.
+// computation identifies what Segment computes a trait with. An audience that is
+// deleted and made again under its old name keeps its key, but gets a new
+// computation and may mean other people.
 type computation struct{ space, id string }
 
 func (c computation) fits(other computation) bool {
 	return (c.space == "" || other.space == "" || c.space == other.space) && (c.id == "" || other.id == "" || c.id == other.id)
 }
 
-// knows reports whether changes of a computation go the usual way. The first
-// one of a trait does; another one has to be approved.
+// knows reports whether the changes of a computation are judged as usual. Those of
+// a trait's first computation are; another computation has to be approved.
 func (t *tx) knows(tr *trait, info *TraitInfo) (bool, error) {
 	c := computation{info.SpaceID, info.ComputationID}
 	if approved, seen := tr.computations[c]; seen || c == (computation{}) {
@@ -27,14 +30,12 @@ func (t *tx) knows(tr *trait, info *TraitInfo) (bool, error) {
 		first = first && !approved
 	}
 	tr.computations[c] = first
-	if first {
-		if _, err := t.exec(`UPDATE traits SET space_id = ?, computation_id = ? WHERE id = ?`, c.space, c.id, tr.id); err != nil {
-			return false, err
-		}
-	}
 	var approvedAt any
 	if first {
 		approvedAt = t.now
+		if _, err := t.exec(`UPDATE traits SET space_id = ?, computation_id = ? WHERE id = ?`, c.space, c.id, tr.id); err != nil {
+			return false, err
+		}
 	}
 	_, err := t.exec(`INSERT INTO computations (trait_id, space_id, computation_id, seen_at, approved_at) VALUES (?, ?, ?, ?, ?)`, tr.id, c.space, c.id, t.now, approvedAt)
 	return first, err
@@ -48,20 +49,15 @@ func (t *tx) holdFor(r traitRow, info *TraitInfo) error {
 	return err
 }
 
-// name is what an approval calls a computation by.
-func (c computation) name() string {
-	if c.id == "" {
-		return c.space
-	}
-	return c.id
-}
+// name is what an approval names a computation by.
+func (c computation) name() string { return cmp.Or(c.id, c.space) }
 
 func (c computation) against() string {
 	return fmt.Sprintf("computation %q of space %q is new under this key", c.id, c.space)
 }
 
-// approveComputation takes the changes of a computation as those of any other;
-// the rows that it held wait for a verdict.
+// approveComputation accepts the changes of a computation. The rows that were held
+// for it wait for a verdict now.
 func (t *tx) approveComputation(traitID int64, a Approval) (res Approved, err error) {
 	known, err := t.exec(`UPDATE computations SET approved_at = ?1 WHERE trait_id = ?2 AND (computation_id = ?3 OR computation_id = '' AND space_id = ?3)`,
 		t.now, traitID, a.Computation)

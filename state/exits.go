@@ -1,54 +1,58 @@
 package state
 
 import (
-	"bufio"
 	"crypto/sha256"
 	"database/sql"
-	"encoding/binary"
-	"errors"
-	"fmt"
-	"io"
-	"os"
+
+	"github.com/impactsync/impactsync/state/internal/spill"
 )
 
-// absent is for a row under whose number the list has nobody.
-func (m *merge) absent(r *packedRow) error {
-	if sha := sha256.Sum256([]byte(string(r.kind) + r.key)); profileID(sha) != r.profile {
-		m.displaced = append(m.displaced, *r)
+// absent is for a row under whose number the list has nobody. Those who were
+// told leave with the guard's verdict, when all lines are compared.
+func (m *merge) absent(r *row) error {
+	audience := m.trait.class == Audience
+	switch {
+	case m.moved[r.profile]:
+		return nil // it is the user's by now
+	case !r.has(rowTold) && (!r.has(rowWanted) || audience && r.wanted != trueText):
+		return nil
+	case r.has(rowNewer) && m.trait.authority == AuthorityLatest:
 		return nil
 	}
-	return m.gone(r)
+	elsewhere, err := m.isElsewhere(r)
+	if err != nil || elsewhere {
+		return err
+	}
+	if !r.has(rowTold) { // nothing to take back, and no business of the guard
+		m.dropped++
+		return m.exit(r.profile, statusPending)
+	}
+	m.verdict.Exits++
+	if r.has(rowLeaving) {
+		return nil // what was let through is not taken back
+	}
+	return m.exits.Add(r.profile, nil)
 }
 
-// judgeDisplaced is for the rows whose people may be on the list under another
-// number.
-func (m *merge) judgeDisplaced() error {
-	for i := range m.displaced {
-		if r := &m.displaced[i]; !m.elsewhere[r.profile] {
-			if err := m.gone(r); err != nil {
-				return err
-			}
+// isElsewhere reports whether the row's person is on the list under another
+// number: two people can have one, and the second is stored under the next.
+func (m *merge) isElsewhere(r *row) (bool, error) {
+	home := profileID(sha256.Sum256([]byte(r.key)))
+	if home == r.profile {
+		return false, nil
+	}
+	texts, err := m.list.spill.Find(home)
+	for i, text := range texts {
+		texts[i] = ""
+		mem, failed := decodeMember(home, text)
+		if failed != nil {
+			return false, failed
+		}
+		if out, _ := m.barred.filter(&mem.person); !out && r.is(mem.person) {
+			return true, nil
 		}
 	}
-	return nil
-}
-
-// gone is for a row whose person is not on the list. The guard judges the exits
-// of those who were told.
-func (m *merge) gone(r *packedRow) error {
-	switch {
-	case r.newer && m.trait.authority == AuthorityLatest:
-		m.kept++
-		return nil
-	case r.told:
-		m.verdict.Exits++
-		return m.exits.add(r)
-	case !r.hasWanted || m.trait.class == Audience && r.wanted != trueText:
-		return nil
-	}
-	// Never told: nothing to take back, and no business of the guard.
-	m.dropped++
-	return m.exit(r.profile, statusPending)
+	return false, err
 }
 
 // exit moves wanted to "not a member". A row that becomes due gets the status
@@ -56,7 +60,7 @@ func (m *merge) gone(r *packedRow) error {
 func (m *merge) exit(id int64, due status) error {
 	old, err := m.traitRow(m.trait, id)
 	if err != nil || !old.exists {
-		return err // absorbed meanwhile
+		return err
 	}
 	if old.status == statusRefused && !old.isWanted() {
 		return nil // the false itself was refused: the same again would be, too
@@ -82,187 +86,54 @@ func (m *merge) exit(id int64, due status) error {
 	return m.put(old, next)
 }
 
-// exits are the people told true who are not on the list. Those with whom
-// nothing else is the matter leave as the merge goes by, since their pages are
-// changed by joins, too; the guard's verdict, which comes last, may still hold
-// them. The others wait for it.
-type exits struct {
-	*merge
-	wait    []int64
-	left    idSpool
-	odd     idSpool
-	leaving idSpool // they count, but what was let through is not taken back
-}
-
-func (e *exits) add(r *packedRow) error {
-	if r.leaving {
-		if !e.list.riders {
-			return nil
-		}
-		return e.leaving.add(r.profile)
-	}
-	if r.wanted != trueText || e.trait.class != Audience || e.list.riders { // a line of several ids may yet absorb a row
-		return e.odd.add(r.profile)
-	}
-	return e.addMember(r.profile)
-}
-
-// addMember is add for one who was wanted.
-func (e *exits) addMember(id int64) error {
-	e.wait = append(e.wait, id)
-	if len(e.wait) < joinChunk {
-		return nil
-	}
-	return e.flush()
-}
-
-// flush makes those leave who wait.
-func (e *exits) flush() error {
-	if len(e.wait) == 0 {
-		return nil
-	}
-	n, err := e.leave(e.wait)
-	if err != nil {
-		return err
-	}
-	spool := &e.left
-	if int(n) < len(e.wait) {
-		spool = &e.odd // those who have left by now are found so
-	}
-	for _, id := range e.wait {
-		if err := spool.add(id); err != nil {
-			return err
-		}
-	}
-	e.wait = e.wait[:0]
-	return nil
-}
-
-// leave is exit for many: in one statement, for those who are members, were
-// told so, and with whom nothing else is the matter.
-func (e *exits) leave(ids []int64) (int64, error) {
-	n, err := e.execFor(`UPDATE OR FAIL trait_values SET status = 1, is_exit = 1, wanted = 0, wanted_at = ?2, origin = ?3, received_at = NULL, message_id = NULL, ordered_at = NULL
-		WHERE trait_id = ?1 AND status = 0 AND wanted = 1 AND delivered = 1 AND doubt = 0 AND profile_id IN (`, ids, e.trait.id, e.at, -e.list.gen)
-	e.countRun("found", n)
-	e.count(e.trait.id, "wanted", -n)
-	e.count(e.trait.id, statusNames[statusSettled], -n)
-	e.count(e.trait.id, statusNames[statusPending], n)
-	return n, err
-}
-
-// hold is the verdict on those who have left.
-func (e *exits) hold(ids []int64) error {
-	n, err := e.execFor(`UPDATE OR FAIL trait_values SET status = 6 WHERE trait_id = ?1 AND status = 1 AND profile_id IN (`, ids, e.trait.id)
-	e.count(e.trait.id, statusNames[statusPending], -n)
-	e.count(e.trait.id, statusNames[statusHeld], n)
-	return err
-}
-
-// execFor executes a statement that ends in the ids. FAIL spares SQLite the
-// copies that it keeps to undo one statement: a failure undoes all of the merge.
-func (e *exits) execFor(start string, ids []int64, args ...any) (int64, error) {
-	return e.exec(valuesOf(start, "?", len(ids))+")", append(args, anys(ids)...)...)
-}
-
-func anys(ids []int64) []any {
-	all := make([]any, len(ids))
-	for i, id := range ids {
-		all[i] = id
-	}
-	return all
-}
-
-// uncount takes back the exits of those who were absorbed into a member after
-// all: the verdict is on who really leaves.
-func (e *exits) uncount() error {
-	if len(e.absorbed) == 0 {
-		return nil
-	}
-	count := func(ids []int64) error {
-		var still int64
-		_, err := e.get(valuesOf(`SELECT count(*) FROM trait_values WHERE trait_id = ?1 AND profile_id IN (`, "?", len(ids))+")",
-			append([]any{e.trait.id}, anys(ids)...), &still)
-		e.verdict.Exits -= int64(len(ids)) - still
-		return err
-	}
-	return errors.Join(e.odd.each(joinChunk, count), e.leaving.each(joinChunk, count))
-}
-
-// end makes the exits due, or held.
-func (e *exits) end(held bool) error {
-	status := statusPending
+// storeExits makes the exits due, or held.
+func (m *merge) storeExits(held bool) error {
+	due := statusPending
 	if held {
-		status = statusHeld
-		if err := e.left.each(joinChunk, e.hold); err != nil {
+		due = statusHeld
+	}
+	for c, err := range m.exits.Chunks(m.ranges) {
+		if err != nil {
 			return err
 		}
-	}
-	err := e.odd.each(joinChunk, func(ids []int64) error {
-		for _, id := range ids {
-			if err := e.exit(id, status); err != nil {
+		for len(c.Records) > 0 {
+			n := min(joinChunk, len(c.Records))
+			if err := m.leave(c.Records[:n], due); err != nil {
 				return err
 			}
+			c.Records = c.Records[n:]
 		}
-		return nil
-	})
-	if err != nil || !held {
-		return err
 	}
-	return e.markHeld(e.trait.id, Exits)
+	if !held {
+		return nil
+	}
+	return m.hold(m.trait.id, Exits)
 }
 
-func (e *exits) close() {
-	e.left.close()
-	e.odd.close()
-	e.leaving.close()
-}
-
-// idSpool remembers profile ids in a file, in order, in 8 bytes each.
-type idSpool struct {
-	dir   string
-	file  *os.File // nil while there are none
-	w     *bufio.Writer
-	count int64
-}
-
-func (s *idSpool) add(id int64) (err error) {
-	if s.file == nil {
-		if s.file, err = tempFile(s.dir); err != nil {
+// leave is exit for many: in one statement for those who are members, were told
+// so, and with whom nothing else is the matter.
+func (m *merge) leave(people []spill.Record, due status) error {
+	if m.trait.class == Audience {
+		args := []any{m.trait.id, m.at, -m.list.gen, due}
+		for _, r := range people {
+			args = append(args, r.Number)
+		}
+		// FAIL spares SQLite the copies that it keeps to undo one statement: a failure undoes all of the merge.
+		n, err := m.exec(valuesOf(`UPDATE OR FAIL trait_values SET status = ?4, is_exit = 1, wanted = 0, wanted_at = ?2, origin = ?3, received_at = NULL, message_id = NULL, ordered_at = NULL
+			WHERE trait_id = ?1 AND status = 0 AND wanted = 1 AND delivered = 1 AND doubt = 0 AND profile_id IN (`, "?", len(people))+")", args...)
+		if err != nil {
 			return err
 		}
-		s.w = bufio.NewWriter(s.file)
-	}
-	s.count++
-	_, err = s.w.Write(binary.BigEndian.AppendUint64(s.w.AvailableBuffer(), uint64(id)))
-	return err
-}
-
-func (s *idSpool) close() {
-	if s.file != nil {
-		_ = s.file.Close() // has no name any more
-	}
-}
-
-// each calls fn for the ids in order, so many at a time. The slice is valid
-// until fn returns.
-func (s *idSpool) each(most int64, fn func(ids []int64) error) error {
-	if s.count == 0 {
-		return nil
-	}
-	if err := s.w.Flush(); err != nil {
-		return fmt.Errorf("spill the exits: %w", err)
-	}
-	if _, err := s.file.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	r := bufio.NewReader(s.file)
-	ids := make([]int64, most)
-	for left := s.count; left > 0; left -= most {
-		ids = ids[:min(left, most)]
-		if err := binary.Read(r, binary.BigEndian, ids); err != nil {
-			return fmt.Errorf("read the spilled exits: %w", err)
+		m.countRun("found", n)
+		m.count(m.trait.id, "wanted", -n)
+		m.count(m.trait.id, statusNames[statusSettled], -n)
+		m.count(m.trait.id, statusNames[due], n)
+		if int(n) == len(people) {
+			return nil
 		}
-		if err := fn(ids); err != nil {
+	}
+	for _, r := range people {
+		if err := m.exit(r.Number, due); err != nil {
 			return err
 		}
 	}

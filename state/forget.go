@@ -200,20 +200,23 @@ func (f *forgetting) rows(id int64) error {
 
 // dropEvents removes a profile's events, delivered or not.
 func (t *tx) dropEvents(id int64) (removed int64, err error) {
-	for kind, scope := range map[Kind]int64{PageLoad: scopePageLoads, Conversion: scopeConversions} {
-		for status := statusSettled; status <= statusHeld; status++ {
-			n, err := t.exec(`DELETE FROM deliveries WHERE profile_id = ? AND kind = ? AND status = ?`, id, kind, status)
-			if err != nil {
-				return removed, err
-			}
-			if status != statusSettled {
-				t.countRun("forgotten", n)
-			}
-			t.count(scope, statusNames[status], -n)
-			removed += n
+	const count = `SELECT CASE kind WHEN 'conversion' THEN ? ELSE ? END, status, count(*) FROM deliveries WHERE profile_id = ? GROUP BY 1, 2`
+	err = t.each(count, []any{scopeConversions, scopePageLoads, id}, func(rows *sql.Rows) error {
+		var scope, n int64
+		var was status
+		if err := rows.Scan(&scope, &was, &n); err != nil {
+			return err
 		}
+		if was != statusSettled {
+			t.countRun("forgotten", n)
+		}
+		t.count(scope, statusNames[was], -n)
+		return nil
+	})
+	if err != nil {
+		return 0, err
 	}
-	return removed, nil
+	return t.exec(`DELETE FROM deliveries WHERE profile_id = ?`, id)
 }
 
 // finish takes the ids out of what belongs to nobody or to others, and bars

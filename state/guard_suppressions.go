@@ -5,7 +5,12 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+
+	"github.com/impactsync/impactsync/state/internal/guard"
 )
+
+// Suppressions is the direction of people on a list of suppressed people.
+const Suppressions = guard.Suppressions
 
 // scopeSuppressions stands beside the scopes of counters in verdicts and approvals.
 const scopeSuppressions = -2
@@ -59,17 +64,17 @@ func (t *tx) judgeSuppressions() (s Suppressed, err error) {
 	if _, err := t.exec(`DELETE FROM suppressions WHERE run <> ?`, t.d.run); err != nil {
 		return s, err
 	}
-	if s.Reason, err = t.againstSuppressions(); err != nil {
+	if err := t.releaseApproved(true); err != nil {
 		return s, err
 	}
-	// An approval is for those who were held before, so others are not yet (2).
-	if _, err := t.exec(`UPDATE suppressions SET held = CASE WHEN ?1 THEN 2 - held ELSE 0 END`, s.Reason != ""); err != nil {
+	set, err := t.suppressionSet()
+	if err != nil {
 		return s, err
 	}
-	if err := t.useApprovals(true, t.releaseSuppressions); err != nil {
+	if s.Reason, err = t.judge(set); err != nil {
 		return s, err
 	}
-	if _, err := t.exec(`UPDATE suppressions SET held = 1 WHERE held = 2`); err != nil {
+	if _, err := t.exec(`UPDATE suppressions AS s SET held = coalesce((SELECT p.held FROM suppressions p WHERE p.profile_id = s.person), 1) WHERE person <> profile_id`); err != nil {
 		return s, err
 	}
 	if _, err := t.get(`SELECT count(*) FROM suppressions WHERE held = 1 AND person = profile_id`, nil, &s.Held); err != nil {
@@ -78,39 +83,91 @@ func (t *tx) judgeSuppressions() (s Suppressed, err error) {
 	return s, errors.Join(t.freeSuppressed(), t.holdSuppressed())
 }
 
-// againstSuppressions gives the guard's words against all of them, "" if they
-// may go. Each run is judged by itself: a list names everybody each time, and
-// who is on one may come in again with each list of members.
-func (t *tx) againstSuppressions() (string, error) {
-	q := &question{scope: scopeSuppressions, direction: Suppressions, limit: t.d.guards.Suppressions}
-	if _, err := t.get(`SELECT count(*) FROM suppressions WHERE person = profile_id`, nil, &q.fresh); err != nil || q.limit == nil || q.fresh < max(q.limit.AtLeast, 1) {
-		return "", err
+// suppressionSet returns all who are named, also those approved. Each run is
+// judged by itself: a list names everybody each time, and who is on one may come
+// in again with each list of members.
+func (t *tx) suppressionSet() (*guarded, error) {
+	m := guard.Measure{Limit: t.d.guards.Suppressions}
+	s := &guarded{guard.Set{Direction: Suppressions, Whole: true}, scopeSuppressions, ""}
+	_, err := t.get(`SELECT count(*) FROM suppressions WHERE person = profile_id`, nil, &m.Fresh)
+	if err != nil || m.Fresh == 0 {
+		return s, err
 	}
 	// Those known by events only are counted last: that reads an index of all events.
-	for _, more := range []string{
+	for _, known := range []string{
 		`SELECT count(*) FROM profiles WHERE absorbed_into IS NULL`,
 		`SELECT count(DISTINCT profile_id) FROM deliveries d WHERE NOT EXISTS (SELECT 1 FROM profiles p WHERE p.id = d.profile_id)`,
 	} {
 		var n int64
-		if _, err := t.get(more, nil, &n); err != nil {
-			return "", err
+		if !m.Limit.Exceeded(m.Fresh, m.Base) {
+			break
 		}
-		if q.base += n; !q.limit.Exceeded(q.fresh, q.base) {
-			return "", nil
+		if _, err := t.get(known, nil, &n); err != nil {
+			return s, err
 		}
+		m.Base += n
 	}
-	against := fmt.Sprintf("%d of %d people known would be suppressed%s", q.fresh, q.base, percentWords(q.fresh, q.base, q.limit))
-	return against, t.noteVerdict(q, against)
+	s.Measures = []guard.Measure{m}
+	return s, nil
 }
 
-// releaseSuppressions lets at most so many people of the held set go their way.
-func (t *tx) releaseSuppressions(a approval) (n int64, err error) {
-	const which = `SELECT person FROM suppressions WHERE held = 1 AND person = profile_id ORDER BY person LIMIT ?`
-	if _, err := t.get(`SELECT count(*) FROM (`+which+`)`, []any{a.left}, &n); err != nil || n == 0 {
-		return 0, err
+// What is held with a person whose suppression is, and what no longer is.
+const (
+	heldPeople      = `(SELECT profile_id FROM suppressions WHERE held = 1)`
+	dueOfHeld       = ` status IN (1, 3, 5) AND status > 0 AND profile_id IN ` + heldPeople
+	freedDeliveries = ` status = 6 AND status > 0 AND class = 'suppressions' AND profile_id NOT IN ` + heldPeople
+	freedValues     = ` (trait_id, profile_id) IN (SELECT v.trait_id, v.profile_id FROM trait_values v
+		JOIN trait_faults f ON f.trait_id = v.trait_id AND f.profile_id = v.profile_id AND f.class = 'suppressions'
+		WHERE v.status = 6 AND v.status > 0 AND v.profile_id NOT IN ` + heldPeople + `)`
+)
+
+// holdSuppressed holds everything that is due of the people whose suppression
+// is held. What becomes due while a run sends is held by whoever makes it so.
+func (t *tx) holdSuppressed() error {
+	var reason string
+	held, err := t.get(`SELECT reason FROM guard_verdicts WHERE scope = ? AND held = 1 AND EXISTS (SELECT 1 FROM suppressions WHERE held = 1) ORDER BY id DESC LIMIT 1`,
+		[]any{scopeSuppressions}, &reason)
+	if err != nil || !held {
+		return err
 	}
-	_, err = t.exec(`UPDATE suppressions SET held = 0 WHERE person IN (`+which+`)`, a.left)
-	return n, err
+	reason = "the suppression is held: " + reason
+	if _, err := t.exec(`INSERT INTO trait_faults (trait_id, profile_id, class, last_error, at) SELECT trait_id, profile_id, 'suppressions', ?, ? FROM trait_values WHERE`+dueOfHeld+`
+		ON CONFLICT DO UPDATE SET class = excluded.class, last_error = excluded.last_error, next_attempt_at = NULL, at = excluded.at`, reason, t.now); err != nil {
+		return err
+	}
+	return errors.Join(
+		t.moveAll(`trait_values`, dueOfHeld, statusHeld, ``),
+		t.moveAll(`deliveries`, dueOfHeld, statusHeld, `, class = 'suppressions', next_attempt_at = NULL, last_error = ?`, reason))
+}
+
+// freeSuppressed frees what was held of people whose suppression no longer is.
+func (t *tx) freeSuppressed() error {
+	err := errors.Join(
+		t.moveAll(`trait_values`, freedValues, statusPending, ``),
+		t.moveAll(`deliveries`, freedDeliveries, statusPending, `, class = NULL, last_error = NULL`))
+	if err == nil {
+		_, err = t.exec(`DELETE FROM trait_faults WHERE class = 'suppressions' AND profile_id NOT IN ` + heldPeople)
+	}
+	return err
+}
+
+// moveAll gives the rows of a table, whatever their scope, another status.
+func (t *tx) moveAll(table, which string, to status, also string, args ...any) error {
+	scope := `trait_id`
+	if table == `deliveries` {
+		scope = `CASE kind WHEN 'conversion' THEN -1 ELSE 0 END`
+	}
+	err := t.each(`SELECT `+scope+`, status, count(*) FROM `+table+` WHERE`+which+` GROUP BY 1, 2`, nil, func(rows *sql.Rows) error {
+		var scope, n int64
+		var from status
+		err := rows.Scan(&scope, &from, &n)
+		t.countStatus(scope, from, to, n)
+		return err
+	})
+	if err == nil {
+		_, err = t.exec(fmt.Sprintf(`UPDATE %s SET status = %d%s WHERE%s`, table, to, also, which), args...)
+	}
+	return err
 }
 
 // suppressSome takes some of those out who were let through.

@@ -4,6 +4,8 @@ import (
 	"database/sql"
 	"errors"
 	"time"
+
+	"github.com/impactsync/impactsync/state/internal/guard"
 )
 
 // HeldSet is what the guard holds back of one trait, or of the conversions, in
@@ -20,11 +22,11 @@ type HeldSet struct {
 	Sample    []string  `json:"sample"`   // user ids, else anonymous ids; of conversions the orders
 }
 
-// heldSample is how many of a held set are shown.
+// heldSample is how many rows of a held set are shown.
 const heldSample = 5
 
-// held reads what is held, and how much of it is approved by now. Its cost
-// grows with that.
+// held returns what is held, and how much of that is approved. Its cost grows with
+// what is held.
 func (v *view) held(now time.Time) ([]HeldSet, error) {
 	sets := []HeldSet{}
 	err := v.each(`SELECT coalesce(trait_key, ''), direction, held, coalesce(reason, ''), coalesce(held_at, ''), command, coalesce(kind, '') FROM held_changes ORDER BY 1, 2, command`, nil, func(rows *sql.Rows) error {
@@ -45,19 +47,17 @@ func (v *view) held(now time.Time) ([]HeldSet, error) {
 }
 
 func (v *view) approved(s *HeldSet, now time.Time) error {
-	scope := int64(scopeConversions)
-	switch s.Direction {
-	case NewComputation, Unanswered:
+	if s.Direction == NewComputation || s.Direction == Unanswered {
 		return nil
-	case Suppressions:
-		scope = scopeSuppressions
-	case Exits, Joins:
+	}
+	scope := scopeOfSet(s.Direction)
+	if scope == 0 {
 		if err := v.get(`SELECT id FROM traits WHERE key = ?`, []any{s.Key}, &scope); err != nil {
 			return err
 		}
 	}
 	var held, newest int64
-	return v.get(heldAndApproved(s.Direction), []any{scope, s.Direction, now.UnixNano()}, &held, &newest, &s.Approved)
+	return v.get(heldAndApproved(scope), []any{scope, s.Direction, now.UnixNano()}, &held, &newest, &s.Approved)
 }
 
 // eventText names an event, with its order and money.
@@ -74,7 +74,7 @@ func (v *view) heldSample(s *HeldSet) error {
 			FROM suppressions s LEFT JOIN profiles p ON p.id = s.person
 			WHERE s.held = 1 AND s.person = s.profile_id LIMIT ?`, []any{heldSample}
 	case ConversionBatch:
-		query, args = `SELECT `+eventText+standingConversions+` LIMIT ?`, []any{heldSample}
+		query, args = `SELECT `+eventText+` FROM deliveries WHERE kind = 'conversion' AND status = 6 AND status > 0 AND class = 'conversions' LIMIT ?`, []any{heldSample}
 	case Unanswered:
 		query, args = `SELECT `+eventText+` FROM deliveries WHERE kind = ? AND `+heldUnanswered+` LIMIT ?`, []any{s.Kind, heldSample}
 	}
@@ -86,11 +86,11 @@ func (v *view) heldSample(s *HeldSet) error {
 	})
 }
 
-// wordsOn gives the guard's words on a trait.
+// wordsOn returns why changes of a trait are held.
 func wordsOn(sets []HeldSet, key string) (words string) {
 	for _, s := range sets {
 		if s.Key == key {
-			words = joinWords(words, s.Reason)
+			words = guard.Join(words, s.Reason)
 		}
 	}
 	return words

@@ -3,6 +3,7 @@ package state
 import (
 	"database/sql"
 	"encoding/json"
+	"iter"
 	"maps"
 	"slices"
 )
@@ -33,17 +34,28 @@ func (k *known) drop(id int64) { delete(k.byID, id) }
 
 func (k *known) clear() { k.byID = nil }
 
-// lookAhead looks up all the people of some batches at once, in the order of
-// the table.
+// lookAhead looks up all the people of some batches at once.
 func (t *tx) lookAhead(batches []Batch) error {
-	t.absent = map[int64]bool{} // until they are found
-	for b := range batches {
-		for i := range batches[b].Items {
-			p := &batches[b].Items[i].Person
-			t.lookFor(*p)
-			if p.UserID != "" && p.AnonymousID != "" {
-				t.lookFor(Person{AnonymousID: p.AnonymousID})
+	return t.lookUp(func(yield func(Person) bool) {
+		for b := range batches {
+			for i := range batches[b].Items {
+				if !yield(batches[b].Items[i].Person) {
+					return
+				}
 			}
+		}
+	})
+}
+
+// lookUp looks up people and their visitors at once, in the order of the table,
+// which takes 1 us a person instead of 5 to 8. Until [tx.lookedUp] only
+// insertProfile may add profiles.
+func (t *tx) lookUp(people iter.Seq[Person]) error {
+	t.absent = map[int64]bool{} // until they are found
+	for p := range people {
+		t.lookFor(p)
+		if p.UserID != "" && p.AnonymousID != "" {
+			t.lookFor(Person{AnonymousID: p.AnonymousID})
 		}
 	}
 	ids, err := json.Marshal(slices.Sorted(maps.Keys(t.absent)))
@@ -67,3 +79,6 @@ func (t *tx) lookFor(p Person) {
 		t.absent[id] = true
 	}
 }
+
+// lookedUp forgets whom lookUp did not find.
+func (t *tx) lookedUp() { t.absent = nil }

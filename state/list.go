@@ -2,12 +2,13 @@ package state
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
 	"strings"
 	"time"
+
+	"github.com/impactsync/impactsync/state/internal/spill"
 )
 
 // ListInfo describes a full list.
@@ -45,9 +46,9 @@ type List struct {
 	d     *DB
 	info  ListInfo
 	gen   int64
-	spill spill
+	dir   string
+	spill *spill.Spill
 
-	digest     digest
 	barred     *barred // as it was when the list began
 	unreadable int64
 	suspicion  string
@@ -63,7 +64,8 @@ func (d *DB) NewList(ctx context.Context, info ListInfo) (*List, error) {
 	if now := d.clock(); info.ListedAt.After(now) {
 		info.ListedAt = now
 	}
-	l := &List{d: d, info: info, spill: spill{dir: os.TempDir()}}
+	l := &List{d: d, info: info, dir: os.TempDir()}
+	l.spill = spill.New(l.dir)
 	var ignored error
 	err := d.update(ctx, func(t *tx) (err error) {
 		ignored, err = l.begin(t)
@@ -89,18 +91,11 @@ func (l *List) Add(ctx context.Context, p Person, value string, cleared bool) er
 	if out, _ := l.barred.filter(&p); out {
 		return nil
 	}
-	for _, s := range [...]string{p.UserID, p.AnonymousID, p.EmailSHA1, value} {
-		if strings.IndexByte(s, 0) >= 0 { // the merge puts it between fields
-			return errors.New("add a member: an id or value holds a NUL byte")
-		}
-	}
-	m := member{person: p, value: value, cleared: cleared}
-	var sum [sha256.Size]byte
-	sum, l.buf = p.hash(l.buf)
-	m.id = profileID(sum)
-	l.digest.add(&m, sum)
+	sum, buf := p.hash(l.buf)
+	m := member{id: profileID(sum), person: p, value: value, cleared: cleared}
 	l.riders = l.riders || p.hasRiders()
-	return l.spill.add(&m)
+	l.buf = m.encode(buf[:0])
+	return l.spill.Add(m.id, l.buf)
 }
 
 // Unreadable tells how many lines of the list did not say whom they are about.
@@ -113,16 +108,15 @@ func (l *List) Unreadable(n int64) { l.unreadable = n }
 func (l *List) Suspect(why string) { l.suspicion = why }
 
 // Len is the number of lines added.
-func (l *List) Len() int64 { return l.spill.count }
+func (l *List) Len() int64 { return l.spill.Len() }
 
 // Close removes the spill file.
-func (l *List) Close() error { return l.spill.close() }
+func (l *List) Close() error { return l.spill.Close() }
 
 // Apply merges the list into the state: who is on it is wanted, who is not has
 // left, unless a newer message says otherwise. All of it becomes due, together
 // with the guard's verdict, in one commit. Memory does not grow with the list;
-// the write-ahead log grows with the changes. Where the list is as the last one
-// was, its people are not even looked at.
+// the write-ahead log grows with the changes.
 func (l *List) Apply(ctx context.Context) (v Verdict, err error) {
 	reader, release, err := l.d.file.Reader(ctx)
 	if err != nil {

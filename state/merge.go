@@ -3,31 +3,29 @@ package state
 import (
 	"context"
 	"database/sql"
-	"errors"
+	"iter"
+	"slices"
+
+	"github.com/sourcegraph/conc"
+
+	"github.com/impactsync/impactsync/state/internal/spill"
 )
 
 // merge walks the sorted list and the trait's rows side by side, one range of
-// profile ids after the other. A range's rows come in one piece of text: for
-// millions of rows the way from SQLite to Go costs more than the rows.
+// numbers after the other.
 type merge struct {
 	*tx
 	ctx     context.Context
 	list    *List
 	trait   *trait
-	rows    int64 // of the trait, before the merge
 	at      int64
+	ranges  int     // in how many it goes
+	barred  *barred // those barred while the list was read; nil if nobody was
 	verdict Verdict
-	kept    int64 // people of whom a newer message said otherwise
-	dropped int64 // members who were never told and are not on it
-	exits   exits
-	joins   joins
-	stored  rowsOfTrait
-	last    []byte // digest of the last list, nil where there is none or it does not stand any more
-
-	// Two people can have one number, and the second is stored under the next:
-	// the line comes under the one, the row under the other.
-	elsewhere map[int64]bool // where members are stored whose number was taken
-	displaced []packedRow    // rows of such people, until all lines are read
+	dropped int64          // members who were never told and are not on it
+	moved   map[int64]bool // visitors whose rows its lines moved to their users
+	joins   []member       // wait to be stored together
+	exits   *spill.Spill   // people told true who are not on it
 }
 
 func newMerge(ctx context.Context, t *tx, l *List) (*merge, error) {
@@ -35,125 +33,87 @@ func newMerge(ctx context.Context, t *tx, l *List) (*merge, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &merge{tx: t, ctx: ctx, list: l, trait: tr, at: unix(l.info.ListedAt), elsewhere: map[int64]bool{}}
-	m.joins.merge = m
-	m.exits = exits{merge: m, left: idSpool{dir: l.spill.dir}, odd: idSpool{dir: l.spill.dir}, leaving: idSpool{dir: l.spill.dir}}
+	m := &merge{tx: t, ctx: ctx, list: l, trait: tr, at: unix(l.info.ListedAt), moved: map[int64]bool{}, exits: spill.New(l.dir)}
 	if now := t.d.barred.Load(); now != l.barred {
-		l.spill.barred = now
-		m.kept++ // the digest is not of what is merged
+		m.barred = now
 	}
-	_, err = t.get(`SELECT list_digest, coalesce((SELECT value FROM counters WHERE scope = id AND name = 'told'), 0) FROM traits WHERE id = ?`,
-		[]any{tr.id}, &m.last, &m.verdict.Told)
+	var rows int64
+	_, err = t.get(`SELECT coalesce(sum(value) FILTER (WHERE name NOT IN ('wanted', 'delivered', 'told')), 0), coalesce(sum(value) FILTER (WHERE name = 'told'), 0)
+		FROM counters WHERE scope = ?`, []any{tr.id}, &rows, &m.verdict.Told)
+	const most = 2_000 // in a range, about
+	m.ranges = int(max(rows, l.Len())/most) + 1
 	return m, err
 }
 
-func (m *merge) close() {
-	m.exits.close()
-	m.stored.close()
-}
-
-// span is a run of profile ids that is merged in one go.
-type span struct {
-	from, to int64
-	first    int // the parts of the spill it covers
-	last     int
-}
-
-// spans gives what has to be merged: one span for a small list, else the
-// ranges in which the list differs from the last one.
-func (m *merge) spans() ([]span, error) {
-	var due int64
-	_, err := m.get(`SELECT coalesce(sum(value), 0), coalesce(sum(value) FILTER (WHERE name <> 'settled'), 0)
-		FROM counters WHERE scope = ? AND name NOT IN ('wanted', 'delivered', 'told')`, []any{m.trait.id}, &m.rows, &due)
-	if err != nil {
-		return nil, err
-	}
-	if max(m.rows, m.list.Len()) < digestFrom {
-		return []span{{to: 1<<63 - 1, last: spillParts - 1}}, nil
-	}
-	if due > 0 {
-		m.last = nil // exits that are still due count for the guard: look at everybody
-	}
-	var all []span
-	for r := range digestRanges {
-		if !m.list.digest.differs(m.last, r) {
-			n := int64(m.list.digest[r].count)
-			m.verdict.Members += n
-			m.verdict.Unchanged += n
-			continue
-		}
-		part := r / (digestRanges / spillParts)
-		all = append(all, span{int64(r) << (63 - digestBits), int64(r+1)<<(63-digestBits) - 1, part, part})
-	}
-	return all, nil
-}
+func (m *merge) close() { _ = m.exits.Close() } // it was only scratch
 
 func (m *merge) run(reader *sql.Conn) error {
-	spans, err := m.spans()
+	if err := m.identify(); err != nil {
+		return err
+	}
+	stmt, err := reader.PrepareContext(context.WithoutCancel(m.ctx), rowsBetween)
 	if err != nil {
 		return err
 	}
-	if m.stored, err = m.reader(reader); err != nil {
-		return err
-	}
-	// Rows and members come from two goroutines, so that this one only compares and writes.
-	quit := make(chan struct{})
-	known := readAhead(spans, quit, m.stored.within)
-	parts := membersOf{spill: &m.list.spill, first: -1}
-	listed := readAhead(spans, quit, parts.within)
-	defer known.worker.Wait()
-	defer listed.worker.Wait()
-	defer close(quit)
-	for _, s := range spans {
-		if m.ctx.Err() != nil {
-			return context.Cause(m.ctx)
+	defer stmt.Close()
+	for c, err := range ahead(m.chunks(stmt)) {
+		if err == nil {
+			err = context.Cause(m.ctx)
 		}
-		rows, err := known.next()
 		if err != nil {
 			return err
 		}
-		members, err := listed.next()
-		if err != nil {
-			return err
-		}
-		if err := m.span(s, members, rows); err != nil {
+		if err := m.compare(c.lines, c.rows); err != nil {
 			return err
 		}
 		if m.list.info.Progress != nil {
-			m.list.info.Progress(int64(len(members.lines)))
+			m.list.info.Progress(int64(len(c.lines)))
 		}
 	}
-	return errors.Join(m.joins.flush(), m.judgeDisplaced(), m.exits.flush())
+	return m.storeJoins()
 }
 
-// span merges members and rows of the same span.
-func (m *merge) span(s span, list members, rows storedRows) error {
-	if rows.numbers != nil {
-		done, err := m.byNumbers(s, list, rows.numbers)
-		if done || err != nil {
+// identify stores what lines say of people beside their keys, before anything is
+// compared: a line of two ids may move a visitor's row to the user.
+func (m *merge) identify() error {
+	if !m.list.riders {
+		return nil
+	}
+	for c, err := range m.list.spill.Chunks(m.ranges) {
+		if err != nil {
 			return err
 		}
-		if rows.packed, err = m.stored.packed(s); err != nil {
+		lines, err := m.members(c)
+		if err != nil {
+			return err
+		}
+		if err := m.identifyAll(lines); err != nil {
 			return err
 		}
 	}
-	return m.byKeys(list, rows.packed)
+	for _, id := range m.absorbed {
+		m.moved[id] = true
+	}
+	return nil
 }
 
-// byKeys compares everything.
-func (m *merge) byKeys(list members, rows []packedRow) (err error) {
-	m.verdict.Members += int64(len(list.lines))
-	for len(list.lines) > 0 || len(rows) > 0 {
-		switch {
-		case len(rows) == 0 || len(list.lines) > 0 && list.lines[0].id < rows[0].profile:
-			mem := list.take()
-			err = m.joins.add(&mem)
-		case len(list.lines) == 0 || list.lines[0].id > rows[0].profile:
-			err = m.absent(&rows[0])
-			rows = rows[1:]
-		default:
-			err = m.met(&list, &rows[0])
-			rows = rows[1:]
+func (m *merge) identifyAll(lines []member) error {
+	lines = slices.DeleteFunc(slices.Clone(lines), func(mem member) bool { return !mem.person.hasRiders() })
+	if err := m.lookUp(func(yield func(Person) bool) {
+		for i := range lines {
+			if !yield(lines[i].person) {
+				return
+			}
+		}
+	}); err != nil {
+		return err
+	}
+	defer m.lookedUp()
+	for i := range lines {
+		p := lines[i].person
+		prof, found, err := m.find(p)
+		if err == nil && (!found || prof.person.lacks(p)) {
+			_, err = m.resolve(p, m.at)
 		}
 		if err != nil {
 			return err
@@ -162,37 +122,115 @@ func (m *merge) byKeys(list members, rows []packedRow) (err error) {
 	return nil
 }
 
-// met takes the members that have a row's number. There is one, or once in a
-// lifetime two, and then the row's own person may be absent.
-func (m *merge) met(list *members, row *packedRow) (err error) {
-	seen := false
-	for len(list.lines) > 0 && list.lines[0].id == row.profile {
-		mem := list.take()
-		if row.is(mem.person) {
-			seen = true
-			err = m.same(row, &mem)
+// lacks reports whether the other, of the same key, has an id that p has not.
+func (p Person) lacks(other Person) bool {
+	return p.UserID != "" && (other.AnonymousID != "" && other.AnonymousID != p.AnonymousID || other.EmailSHA1 != "" && other.EmailSHA1 != p.EmailSHA1)
+}
+
+// chunk is a range of the list and of the trait's rows.
+type chunk struct {
+	lines []member
+	rows  []row
+}
+
+func (m *merge) chunks(reader *sql.Stmt) iter.Seq2[chunk, error] {
+	return func(yield func(chunk, error) bool) {
+		for c, err := range m.list.spill.Chunks(m.ranges) {
+			var both chunk
+			if err == nil {
+				both.lines, err = m.members(c)
+			}
+			if err == nil {
+				both.rows, err = m.rowsBetween(reader, c.From, c.To)
+			}
+			if !yield(both, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// ahead has a goroutine go through a sequence, one step ahead of who ranges over it.
+func ahead[T any](all iter.Seq2[T, error]) iter.Seq2[T, error] {
+	type result struct {
+		of  T
+		err error
+	}
+	return func(yield func(T, error) bool) {
+		results, quit := make(chan result), make(chan struct{})
+		var worker conc.WaitGroup
+		defer worker.Wait()
+		defer close(quit)
+		worker.Go(func() {
+			defer close(results)
+			for of, err := range all {
+				select {
+				case results <- result{of, err}:
+				case <-quit:
+					return
+				}
+			}
+		})
+		for r := range results {
+			if !yield(r.of, r.err) {
+				return
+			}
+		}
+	}
+}
+
+// members returns the lines of a chunk: of several about one person the last
+// one, and none of people who were forgotten meanwhile.
+func (m *merge) members(c spill.Chunk) ([]member, error) {
+	all := make([]member, 0, len(c.Records))
+	for _, r := range c.Records {
+		mem, err := decodeMember(r.Number, r.Text)
+		if err != nil {
+			return nil, err
+		}
+		if out, _ := m.barred.filter(&mem.person); out {
+			continue
+		}
+		again := len(all) - 1
+		for again >= 0 && all[again].id == mem.id && !all[again].person.sameKey(mem.person) {
+			again--
+		}
+		if again >= 0 && all[again].id == mem.id {
+			all[again] = mem
 		} else {
-			err = m.slow(&mem)
+			all = append(all, mem)
+		}
+	}
+	return all, nil
+}
+
+// compare finds who is new, who has left and whose value is another one.
+func (m *merge) compare(lines []member, rows []row) (err error) {
+	m.verdict.Members += int64(len(lines))
+	for len(lines) > 0 || len(rows) > 0 {
+		switch {
+		case len(rows) == 0 || len(lines) > 0 && lines[0].id < rows[0].profile:
+			err, lines = m.join(&lines[0]), lines[1:]
+		case len(lines) == 0 || lines[0].id > rows[0].profile:
+			err, rows = m.absent(&rows[0]), rows[1:]
+		case rows[0].is(lines[0].person):
+			err, lines, rows = m.same(&rows[0], &lines[0]), lines[1:], rows[1:]
+		default: // the number is another's
+			err, lines = m.alone(&lines[0]), lines[1:]
 		}
 		if err != nil {
 			return err
 		}
 	}
-	if seen {
-		return nil
-	}
-	return m.absent(row)
+	return nil
 }
 
 // same is for a member who has a row already.
-func (m *merge) same(r *packedRow, mem *member) error {
-	if mem.person.UserID != "" && (mem.person.AnonymousID != "" && mem.person.AnonymousID != r.anonymous || mem.person.EmailSHA1 != "" && mem.person.EmailSHA1 != r.email) {
-		return m.slow(mem)
-	}
-	if len(m.absorbed) > 0 {
-		return m.slow(mem) // the row may be another's by now
-	}
-	if !r.newer && r.hasWanted != mem.cleared && r.wanted == mem.value {
+func (m *merge) same(r *row, mem *member) error {
+	switch {
+	case m.moved[r.profile] || m.joined[r.profile]:
+		return m.alone(mem) // the row is not what it was
+	case r.has(rowWanted) != mem.cleared && r.wanted == mem.value:
 		m.verdict.Unchanged++
 		return nil
 	}
@@ -203,15 +241,12 @@ func (m *merge) same(r *packedRow, mem *member) error {
 	return m.want(old, mem)
 }
 
-// slow is for a member of whom more than the value may be new: an anonymous id
-// to absorb, a number that is taken.
-func (m *merge) slow(mem *member) error {
+// alone is for a member of whom more than the value may have to be looked at:
+// somebody else has the number, or a visitor is a user by now.
+func (m *merge) alone(mem *member) error {
 	prof, err := m.resolve(mem.person, m.at)
 	if err != nil {
 		return err
-	}
-	if prof.id != mem.id && prof.person.sameKey(mem.person) {
-		m.elsewhere[prof.id] = true
 	}
 	old, err := m.traitRow(m.trait, prof.id)
 	if err != nil {
@@ -228,12 +263,7 @@ func (m *merge) keeps(at int64) bool {
 // want moves wanted to what the list says of a member.
 func (m *merge) want(old traitRow, mem *member) error {
 	wanted := mem.wanted()
-	if old.exists && m.keeps(old.order()) {
-		m.kept++
-		m.verdict.Unchanged++
-		return nil
-	}
-	if old.exists && old.wanted == wanted {
+	if old.exists && (m.keeps(old.order()) || old.wanted == wanted) {
 		m.verdict.Unchanged++
 		return nil
 	}
@@ -252,13 +282,10 @@ func (m *merge) want(old traitRow, mem *member) error {
 
 // finish writes the exits with the guard's verdict and the generation's end.
 func (m *merge) finish() error {
-	if err := m.exits.uncount(); err != nil {
-		return err
-	}
 	if err := m.judge(); err != nil {
 		return err
 	}
-	if err := m.exits.end(m.verdict.exits != ""); err != nil {
+	if err := m.storeExits(m.verdict.exits != ""); err != nil {
 		return err
 	}
 	end := "applied"
@@ -279,22 +306,6 @@ func (m *merge) finish() error {
 	_, err = m.exec(`UPDATE traits SET generation = ?1, last_list_at = ?2, name = CASE WHEN ?3 <> '' THEN ?3 ELSE name END,
 		last_change_at = CASE WHEN ?4 > 0 THEN max(coalesce(last_change_at, 0), ?2) ELSE last_change_at END WHERE id = ?5`,
 		m.list.gen, m.at, name, v.Joins+v.Exits, m.trait.id)
-	if err != nil {
-		return err
-	}
 	m.trait.listedAt = m.at
-	return m.keepDigest()
-}
-
-// keepDigest remembers the list for the next one, if the state now says just
-// what the list does.
-func (m *merge) keepDigest() error {
-	m.trait.hasDigest = m.kept == 0 && !m.verdict.Held && m.list.Len() >= digestFrom
-	m.digested = m.trait
-	var keep []byte
-	if m.trait.hasDigest {
-		keep = m.list.digest.bytes()
-	}
-	_, err := m.exec(`UPDATE traits SET list_digest = ? WHERE id = ?`, keep, m.trait.id)
 	return err
 }

@@ -39,6 +39,17 @@ func (p Person) kindAndKey() (kind byte, key string) {
 	}
 }
 
+// keyOnly is the person without what rides along.
+func (p Person) keyOnly() Person {
+	switch {
+	case p.UserID != "":
+		return Person{UserID: p.UserID}
+	case p.AnonymousID != "":
+		return Person{AnonymousID: p.AnonymousID}
+	}
+	return p
+}
+
 // hasRiders reports whether there is more than the key.
 func (p Person) hasRiders() bool {
 	return p.UserID != "" && (p.AnonymousID != "" || p.EmailSHA1 != "") || p.AnonymousID != "" && p.EmailSHA1 != ""

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -252,10 +251,6 @@ func (s *storing) ownClick(visitor string, c click) error {
 
 func (s *storing) change(it *Item) error {
 	c := it.Change
-	if strings.IndexByte(c.Value, 0) >= 0 { // the merge of lists puts it between fields
-		s.countRun("unusable_value", 1)
-		return nil
-	}
 	tr, err := s.trait(c.Trait, false)
 	if errors.Is(err, ErrTooManyTraits) || errors.Is(err, errOtherClass) { // anybody can send one such message: it must not stop the others
 		return s.reject([]Rejected{{Source: s.source, Object: s.name, Line: it.Line, Reason: err.Error()}})

@@ -5,18 +5,15 @@ import (
 	"database/sql"
 )
 
-// Suppressions is the direction of people on a list of suppressed people.
-const Suppressions Direction = "suppressions"
-
-// Suppress takes people out of the queue whose messages Segment blocks from
-// now on: their events go, and so does all else that is known of them. But
-// where sendFalse is set, an audience that impact.com may hold as true is kept
-// until it was told false, once. It gives how many are kept for that.
+// Suppress removes people whose messages Segment blocks from now on: their
+// events and everything else that is known of them. With sendFalse, an audience
+// that impact.com may hold as true is kept until impact.com was told false, once.
+// It returns how many people are kept for that.
 //
-// Who would lose something by it, a wanted value or an event that was not sent,
-// only waits for [DB.JudgeSuppressions]. At most some thousands at a time, after
-// the inputs are read and before anything is claimed: who is on the list is
-// taken out again in each run.
+// People who would lose a wanted value or an event that was not sent are only
+// marked, for [DB.JudgeSuppressions]. Call it with a few thousand people at most,
+// after the inputs are read and before anything is claimed: everybody on the list
+// is removed again in each run.
 func (d *DB) Suppress(ctx context.Context, people []Person, sendFalse bool) (waiting int64, err error) {
 	return waiting, d.update(ctx, func(t *tx) error {
 		waiting = 0
@@ -64,12 +61,13 @@ func (t *tx) loses(id int64) (bool, error) {
 	return t.get(`SELECT 1 FROM deliveries WHERE profile_id = ? AND status > 0 LIMIT 1`, []any{id}, &one)
 }
 
-// markSuppressed notes a person and every id of theirs, for the verdict.
+// markSuppressed marks a person under each of their ids, for the verdict (held = 2),
+// unless one already holds them.
 func (t *tx) markSuppressed(id int64, p Person) error {
 	f := newForgetting(t)
 	f.visit = func(other int64) error {
-		_, err := t.exec(`INSERT INTO suppressions (profile_id, person, run) VALUES (?1, ?2, ?3)
-			ON CONFLICT DO UPDATE SET run = ?3, person = CASE WHEN ?1 = ?2 THEN ?2 ELSE person END`, other, id, t.d.run)
+		_, err := t.exec(`INSERT INTO suppressions (profile_id, person, run, held) VALUES (?1, ?2, ?3, 2)
+			ON CONFLICT DO UPDATE SET run = ?3, person = CASE WHEN ?1 = ?2 THEN ?2 ELSE person END, held = CASE held WHEN 1 THEN 1 ELSE 2 END`, other, id, t.d.run)
 		return err
 	}
 	return f.person(p)
@@ -86,7 +84,7 @@ func (f *forgetting) suppress(prof profile, found, sendFalse bool) (kept bool, e
 }
 
 // lastFalse makes false wanted of all that may be held as true, and removes
-// the rest. It gives false where nothing is left to say.
+// the rest. It reports whether anything is left to send.
 func (f *forgetting) lastFalse(id int64) (kept bool, err error) {
 	for _, tr := range f.d.traits {
 		old, err := f.traitRow(tr, id)

@@ -47,7 +47,6 @@ type trait struct {
 	changesSource string
 	authority     Authority
 	listedAt      int64                // the time of its last list; 0 without one
-	hasDigest     bool                 // of its last list, which the state still agrees with
 	computations  map[computation]bool // seen; true: approved
 }
 
@@ -190,11 +189,6 @@ func (r *traitRow) isDelivered() bool {
 
 // put stores a row in place of old and moves the counters.
 func (t *tx) put(old, r traitRow) error {
-	if old.wanted != r.wanted {
-		if err := t.dropDigest(r.trait); err != nil {
-			return err
-		}
-	}
 	r.isExit = r.trait.class == Audience && r.status != statusSettled && r.toSend() == falseText
 	t.countRow(old, r)
 	if old.exists && old.hasFault() && (r.status != old.status || old.status == statusHeld && old.wanted != r.wanted) {
@@ -216,16 +210,6 @@ func (t *tx) put(old, r traitRow) error {
 // hasFault reports whether there may be a row of trait_faults.
 func (r *traitRow) hasFault() bool {
 	return r.status == statusRefused || r.status == statusRetryLater || r.status == statusUnknown || r.status == statusHeld
-}
-
-// dropDigest forgets a trait's last list: something else moved what is wanted.
-func (t *tx) dropDigest(tr *trait) error {
-	if !tr.hasDigest || t.digested == tr {
-		return nil
-	}
-	tr.hasDigest = false
-	_, err := t.exec(`UPDATE traits SET list_digest = NULL WHERE id = ?`, tr.id)
-	return err
 }
 
 // clearFault forgets what was the matter. A row that is merely tried again
@@ -257,9 +241,6 @@ func (t *tx) deleteTraitRow(r traitRow) error {
 	t.count(r.trait.id, "wanted", -one(r.isWanted()))
 	t.count(r.trait.id, "delivered", -one(r.isDelivered()))
 	t.count(r.trait.id, "told", -one(r.told()))
-	if err := t.dropDigest(r.trait); err != nil {
-		return err
-	}
 	t.count(r.trait.id, statusNames[r.status], -1)
 	if err := t.clearFault(r.trait.id, r.profile, false); err != nil {
 		return err
@@ -297,9 +278,9 @@ func (t *tx) loadTraits() error {
 		return nil
 	}
 	traits := map[string]*trait{}
-	err := t.each(`SELECT id, key, class, coalesce(list_source, ''), coalesce(changes_source, ''), authority, coalesce(last_list_at, 0), list_digest IS NOT NULL FROM traits`, nil, func(rows *sql.Rows) error {
+	err := t.each(`SELECT id, key, class, coalesce(list_source, ''), coalesce(changes_source, ''), authority, coalesce(last_list_at, 0) FROM traits`, nil, func(rows *sql.Rows) error {
 		tr := &trait{computations: map[computation]bool{}}
-		if err := rows.Scan(&tr.id, &tr.key, &tr.class, &tr.listSource, &tr.changesSource, &tr.authority, &tr.listedAt, &tr.hasDigest); err != nil {
+		if err := rows.Scan(&tr.id, &tr.key, &tr.class, &tr.listSource, &tr.changesSource, &tr.authority, &tr.listedAt); err != nil {
 			return err
 		}
 		traits[tr.key] = tr

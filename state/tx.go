@@ -20,7 +20,6 @@ type tx struct {
 
 	absent   map[int64]bool // numbers that no profile has; nil where that is not worth knowing
 	absorbed []int64        // numbers of the anonymous profiles absorbed in this transaction
-	digested *trait         // whose digest was made in this transaction
 	joined   map[int64]bool // users that anonymous profiles were absorbed into
 }
 

@@ -29,7 +29,7 @@ type dispatch struct {
 	sender   *state.Sender
 	jobs     chan state.Claim
 	outcomes chan state.Outcome
-	lead     lead
+	ahead    int             // of the answers, see lead
 	open     int             // claimed and not settled
 	odd      []state.Outcome // of them: answered oddly, and it is not known yet what that means
 	full     bool            // the last turn gave all that was asked for
@@ -45,7 +45,7 @@ type dispatch struct {
 func (p *pass) deliver(ctx context.Context) error {
 	d := &dispatch{
 		pass: p, sender: p.State.NewSender(), jobs: make(chan state.Claim, p.Workers+groupSize), outcomes: make(chan state.Outcome, p.Workers+groupSize),
-		lastSend: p.now(),
+		lastSend: p.now(), ahead: p.Workers,
 	}
 	due, err := p.due(ctx)
 	if err != nil {
@@ -125,28 +125,15 @@ func (d *dispatch) loop(ctx context.Context, giveUp context.CancelCauseFunc) err
 			continue
 		}
 		settled = d.collect()
-		d.lead.note(d.now(), len(settled))
+		d.ahead = d.lead(len(settled))
 	}
 }
 
-// lead is how far claims run ahead of answers. What is claimed beyond the requests
-// under way is in doubt if the process dies, although it was never sent: no
-// more of it than a quarter of a second's worth, and no more than a group.
-type lead struct {
-	perSecond float64
-	noted     time.Time
-}
-
-func (l *lead) note(now time.Time, settled int) {
-	const weight = 0.3 // of the newest
-	if spent := now.Sub(l.noted).Seconds(); !l.noted.IsZero() && spent > 0 {
-		l.perSecond += weight * (float64(settled)/spent - l.perSecond)
-	}
-	l.noted = now
-}
-
-func (l *lead) ahead(workers int) int {
-	return min(max(int(l.perSecond/4), workers), groupSize)
+// lead returns how far claims run ahead of answers: a quarter of a second's worth,
+// by how many came in together last. What is claimed beyond the requests under way
+// is in doubt if the process dies, although it was never sent.
+func (d *dispatch) lead(settled int) int {
+	return min(max(5*settled, d.Workers), groupSize)
 }
 
 // keepLimits counts what was claimed, after what was settled is committed.
@@ -189,7 +176,7 @@ func (d *dispatch) stopped(ctx context.Context) string {
 
 // want is the room for new claims: workers and rates allowing.
 func (d *dispatch) want() state.Want {
-	room := max(d.Workers+d.lead.ahead(d.Workers)-d.open+len(d.odd), 0)
+	room := max(d.Workers+d.ahead-d.open+len(d.odd), 0)
 	w := state.Want{
 		Trait: d.options.Trait, People: d.options.People, Coalesce: d.Coalesce, AttributionWait: d.AttributionWait, Kinds: d.Unknown,
 		ProbePageLoads: d.limits.tracking.Trust() == limit.Suspect, ProbeConversions: d.limits.api.Trust() == limit.Suspect,
@@ -237,82 +224,6 @@ func (d *dispatch) collect() []state.Outcome {
 
 // grace is how long requests under way may go on after a stop.
 const grace = 10 * time.Second
-
-// note watches the stream of outcomes for what concerns a whole host.
-func (d *dispatch) note(o *state.Outcome) {
-	if o.Result != state.Unsent || o.Odd {
-		d.lastSend = d.now()
-	}
-	h := d.limits.of(o.Claim.Kind.Host())
-	h.Settle(o.Requests)
-	h.Note(deliveryKey(&o.Claim), resultOf(o), o.Error, o.Claim.Probe)
-}
-
-// resultOf returns what an outcome tells of its host.
-func resultOf(o *state.Outcome) limit.Result {
-	switch {
-	case o.Throttled:
-		return limit.Throttled
-	case o.Odd:
-		return limit.Odd
-	case o.Result == state.RetryLater, o.Result == state.Unknown:
-		return limit.Failed
-	case o.Requests > 0 && (o.Result == state.Delivered || o.Result == state.Refused): // and not by our own rules
-		return limit.Taken
-	}
-	return limit.Nothing
-}
-
-// deliveryKey tells deliveries apart.
-func deliveryKey(c *state.Claim) int64 {
-	if c.Kind == state.TraitUpdate {
-		return -c.Profile
-	}
-	return c.Delivery
-}
-
-// oddTries is how often a delivery is answered oddly, while others are taken,
-// until it is refused.
-const oddTries = 3
-
-// decided returns the odd outcomes whose meaning is known by now, and keeps the
-// others. If the host takes other deliveries, an odd answer is about its own one:
-// that is tried again later, and refused in the end. If the host is stopped, the
-// answer is about the host, and the delivery counts as not tried. At the end of a
-// run all of them are returned, to be tried later.
-func (d *dispatch) decided(end bool) (group []state.Outcome) {
-	rest := d.odd[:0]
-	for _, o := range d.odd {
-		trust := d.limits.of(o.Claim.Kind.Host()).Trust()
-		switch {
-		case (trust == limit.Unknown || trust == limit.Suspect) && !end:
-			rest = append(rest, o)
-			continue
-		case trust == limit.Stopped:
-			o.Result = state.Unsent
-		case o.Result != state.Unsent: // see oddResult
-			o.Next = d.backoff(o.Claim.Attempts)
-		case trust == limit.Good && o.Claim.Attempts+1 >= oddTries:
-			o.Result, o.Class = state.Refused, "other"
-		default:
-			o.Result, o.Next = state.RetryLater, d.backoff(o.Claim.Attempts)
-		}
-		group = append(group, o)
-	}
-	d.odd = rest
-	return group
-}
-
-// exhausted is for when no answer is awaited and nothing can be claimed.
-func (d *dispatch) exhausted(end bool) []state.Outcome {
-	if d.asked.PageLoads > 0 {
-		d.limits.tracking.Exhausted()
-	}
-	if d.asked.Conversions > 0 {
-		d.limits.api.Exhausted()
-	}
-	return d.decided(end)
-}
 
 // stopWith ends the run for a reason that every request shares. The first one
 // counts.

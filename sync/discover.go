@@ -88,7 +88,7 @@ func listedRules(found []inputs) map[string]rules.Rule {
 func (p *pass) cannotRead(f Feed, err error) {
 	p.unread = append(p.unread, err)
 	p.eventsGap = p.eventsGap || f.holdsEvents()
-	p.Log.Error("a source cannot be read; the others go on", "source", f.Name(), "error", err)
+	p.Log.Error("a source cannot be read; the others continue", "source", f.Name(), "error", err)
 }
 
 func (p *pass) list(ctx context.Context, f Feed) (inputs, error) {

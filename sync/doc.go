@@ -10,9 +10,10 @@
 //	deliver   claim, send, settle, until nothing is due that can go now
 //	report    count, and choose the exit code
 //
-// Data moves one way: source -> segment -> state -> mapping -> impactapi.
-// Nothing is sent before everything is read, because a conversion is attributed
-// by the page loads before it and the newest value of a trait must win.
+// Data moves in one order: source -> segment -> mapping -> state -> segment ->
+// mapping -> impactapi. Nothing is sent before everything is read, because a
+// conversion is attributed by the page loads before it, and because the newest
+// value of a trait must win.
 //
 // Workers send; one goroutine, the caller's, is the only one that writes the
 // state while they do.

@@ -128,7 +128,7 @@ func (p *pass) badList(ctx context.Context, f Feed, in source.Input, err error) 
 		return err
 	case errors.Is(err, source.ErrGone), errors.Is(err, source.ErrChanged):
 		p.count(ctx, "unsteady_object")
-		p.Log.Warn("a list did not hold still; nothing of it was used", "source", f.Name(), "trait", in.Key, "error", err)
+		p.Log.Warn("a list changed while it was read; nothing of it was used", "source", f.Name(), "trait", in.Key, "error", err)
 		return nil
 	case errors.As(err, &damaged):
 		p.Log.Error("a list cannot be read to its end; nothing of it was used", "source", f.Name(), "trait", in.Key, "error", err)
@@ -192,6 +192,6 @@ func (p *pass) applyVanished(ctx context.Context, f Feed, in source.Input) error
 func (p *pass) logVerdict(in source.Input, v state.Verdict) {
 	p.Log.Info("list applied", "trait", in.Key, "members", v.Members, "joins", v.Joins, "exits", v.Exits, "unchanged", v.Unchanged)
 	if v.Held {
-		p.Log.Warn("the guard holds changes of a list back; look at it, then: impactsync status tells how to approve them", "trait", in.Key, "why", v.Reason)
+		p.Log.Warn("the guard holds changes of a list back; look at it, then: impactsync status says how to approve them", "trait", in.Key, "why", v.Reason)
 	}
 }

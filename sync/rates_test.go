@@ -124,7 +124,7 @@ func TestQuota(t *testing.T) {
 		require.Len(t, w.sandbox.Calls(), asked)
 	})
 
-	t.Run("a deadline stops in time, and the next run goes on where it stopped", func(t *testing.T) {
+	t.Run("a deadline stops in time, and the next run continues where it stopped", func(t *testing.T) {
 		t.Parallel()
 		w := setup(t, sandbox.Config{Latency: 20 * time.Millisecond})
 		w.list("VIP.csv", members(0, 400)...)

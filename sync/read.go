@@ -40,7 +40,7 @@ func (p *pass) judge(ctx context.Context) error {
 		return fmt.Errorf("judge what was read: %w", err)
 	}
 	for _, h := range held {
-		p.Log.Warn("the guard holds changes back; impactsync status tells how to approve them", "trait", h.Key, "direction", h.Direction, "why", h.Reason)
+		p.Log.Warn("the guard holds changes back; impactsync status says how to approve them", "trait", h.Key, "direction", h.Direction, "why", h.Reason)
 	}
 	return nil
 }
@@ -281,7 +281,7 @@ func (p *pass) objectEnd(ctx context.Context, f Feed, obj source.Object, at sour
 	case errors.Is(err, source.ErrGone), errors.Is(err, source.ErrChanged):
 		// What was read counts; the next run reads on, or starts again.
 		p.count(ctx, "unsteady_object")
-		p.Log.Warn("an object did not hold still; the next run reads it again", "source", f.Name(), "object", obj.Name, "error", err)
+		p.Log.Warn("an object changed while it was read; the next run reads it again", "source", f.Name(), "object", obj.Name, "error", err)
 		return nil
 	case errors.As(err, &damaged):
 		o := position(f.Name(), obj, at)

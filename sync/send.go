@@ -236,45 +236,6 @@ func (d *dispatch) failed(o state.Outcome, err error) state.Outcome {
 	return o
 }
 
-// odd reports whether an answer may be about this delivery, or about every
-// other one too: a server that is not impact.com's, or something in between.
-// Where impact.com says what is wrong with which parameter, it is a refusal.
-func odd(api *impactapi.Error) bool {
-	switch s := api.Status; {
-	case s == 0:
-		return false
-	case s < http.StatusMultipleChoices:
-		return true
-	case len(api.Fields) > 0:
-		return false
-	case s < http.StatusBadRequest:
-		return true
-	case s >= http.StatusInternalServerError:
-		return false
-	default:
-		switch s {
-		case http.StatusBadRequest, http.StatusPaymentRequired, http.StatusConflict, http.StatusUnprocessableEntity, // of the request itself
-			http.StatusRequestTimeout, http.StatusTooManyRequests: // for now
-			return false
-		}
-		return true
-	}
-}
-
-// oddResult returns what becomes of a delivery with an odd answer that turns out
-// to be about this delivery alone: Unsent where the answer is a clear no, which
-// [dispatch.decided] retries and at last refuses; RetryLater where a 2xx tells of
-// an error; Unknown where a 2xx says nothing, so that delivery.unknown decides.
-func oddResult(api *impactapi.Error) state.Result {
-	switch {
-	case !impactapi.Unclear(api):
-		return state.Unsent
-	case api.Complaint:
-		return state.RetryLater
-	}
-	return state.Unknown
-}
-
 // credentials reports whether an answer is about the account, and so about every
 // other request too.
 func credentials(api *impactapi.Error) bool {

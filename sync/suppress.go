@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/impactsync/impactsync/state"
 	"github.com/impactsync/impactsync/sync/segment"
@@ -17,12 +18,12 @@ type Suppressions interface {
 
 const (
 	suppressChunk = 500    // people go into one transaction
-	addressChunk  = 10_000 // addresses are looked for at once: that reads all profiles
+	addressChunk  = 10_000 // addresses are looked up at once, since that reads all profiles
 )
 
-// suppress takes everybody out again who is on a list of suppressed people, as
-// far as the guard lets them through. It comes after the reading, which may have
-// brought them in, and before the sending; without the list nothing is sent.
+// suppress removes everybody who is on a list of suppressed people, as far as the
+// guard lets them through. It runs after reading, which may have brought them in,
+// and before sending; without the list nothing is sent.
 func (p *pass) suppress(ctx context.Context) error {
 	out := suppressing{pass: p}
 	for _, s := range p.Suppressions {
@@ -49,8 +50,8 @@ func (p *pass) suppress(ctx context.Context) error {
 	return p.judgeSuppressed(ctx, &out)
 }
 
-// suppressedForm is an error where the ids of a list of suppressed people were
-// plainly changed, so that it suppresses nobody.
+// suppressedForm returns an error if the ids of a list of suppressed people were
+// plainly changed, so that it would suppress nobody.
 func (p *pass) suppressedForm(ctx context.Context, c *formCheck) error {
 	mangled := false
 	for id := range segment.IDForms {
@@ -69,11 +70,11 @@ func (p *pass) suppressedForm(ctx context.Context, c *formCheck) error {
 	return nil
 }
 
-// suppressing takes people out, some at a time.
+// suppressing removes people, some at a time.
 type suppressing struct {
 	*pass
 	people          []state.Person
-	addresses       []string // whoever is known by one goes
+	addresses       []string // of people who are known by no other id to the list
 	listed, waiting int64
 }
 
@@ -100,29 +101,25 @@ func (s *suppressing) known(ctx context.Context) error {
 }
 
 func (s *suppressing) take(ctx context.Context) error {
-	for len(s.people) > 0 {
-		some := s.people[:min(suppressChunk, len(s.people))]
+	for some := range slices.Chunk(s.people, suppressChunk) {
 		n, err := s.State.Suppress(ctx, some, s.SuppressedFalse)
 		if err != nil {
 			return err
 		}
 		s.waiting += n
-		s.people = s.people[len(some):]
 	}
-	s.people = nil
+	s.people = s.people[:0]
 	return nil
 }
 
 func (s *suppressing) flush(ctx context.Context) error {
-	if len(s.addresses) > 0 {
-		if err := s.known(ctx); err != nil {
-			return err
-		}
+	if err := s.known(ctx); err != nil {
+		return err
 	}
 	return s.take(ctx)
 }
 
-// judgeSuppressed has the guard look at all of them.
+// judgeSuppressed has the guard judge all of them.
 func (p *pass) judgeSuppressed(ctx context.Context, out *suppressing) error {
 	judged, err := p.State.JudgeSuppressions(ctx, p.SuppressedFalse)
 	if err != nil {

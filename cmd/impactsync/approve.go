@@ -10,14 +10,33 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// approvals are the flags of approve: one of them says what goes.
-type approvals struct {
-	exits, joins, conversions, suppressions int64
-	computation                             string
+// approvable are the directions of which a number of rows can be approved, by a
+// flag of the same name.
+var approvable = []struct {
+	direction state.Direction
+	one       string // of its rows
+	flag      string // what its flag says
+	ofKey     bool
+}{
+	{state.Exits, "exit", "how many exits may go", true},
+	{state.Joins, "join", "how many joins may go", true},
+	{state.ConversionBatch, "conversion", "how many conversions may go", false},
+	{state.Suppressions, "suppression", "how many people may be suppressed", false},
+}
+
+// oneOf names one row of a held set.
+func oneOf(d state.Direction) string {
+	for _, a := range approvable {
+		if a.direction == d {
+			return a.one
+		}
+	}
+	return "change"
 }
 
 func (a *app) approveCommand() *cobra.Command {
-	var n approvals
+	numbers := make([]int64, len(approvable))
+	var computation string
 	c := &cobra.Command{
 		Use:   "approve [KEY] --exits N | --joins N | --computation ID | --conversions N | --suppressions N",
 		Short: "Let through some of what the guard holds",
@@ -39,52 +58,42 @@ longer approved. Until then status shows the approval.` +
 			exits("approved", "1   failed; or nothing like it is held", exitStateLine, "64  usage or configuration, or a key that the state does not know"),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			what, err := n.approval(args)
+			what, err := approval(numbers, computation, args)
 			if err != nil {
 				return err
 			}
 			return a.changed(c.Context(), func(db *state.DB) error { return a.approve(c.Context(), db, what) })
 		},
 	}
-	f := c.Flags()
-	f.Int64Var(&n.exits, "exits", 0, "how many exits may go")
-	f.Int64Var(&n.joins, "joins", 0, "how many joins may go")
-	f.Int64Var(&n.conversions, "conversions", 0, "how many conversions may go")
-	f.Int64Var(&n.suppressions, "suppressions", 0, "how many people may be suppressed")
-	f.StringVar(&n.computation, "computation", "", "the computation's id, or the space's if it has none")
+	for i, d := range approvable {
+		c.Flags().Int64Var(&numbers[i], string(d.direction), 0, d.flag)
+	}
+	c.Flags().StringVar(&computation, "computation", "", "the computation's id, or the space's if it has none")
 	return c
 }
 
 const approveHint = "impactsync status shows what is held, with the command for it"
 
-func (n approvals) approval(args []string) (state.Approval, error) {
-	var what state.Approval
-	given := 0
-	for _, is := range []bool{n.exits != 0, n.joins != 0, n.conversions != 0, n.suppressions != 0, n.computation != ""} {
-		if is {
-			given++
+// approval is what one of the flags says.
+func approval(numbers []int64, computation string, args []string) (what state.Approval, err error) {
+	given, ofKey := 0, true
+	for i, n := range numbers {
+		if n != 0 {
+			given, ofKey, what = given+1, approvable[i].ofKey, state.Approval{Direction: approvable[i].direction, Most: n}
 		}
+	}
+	if computation != "" {
+		given, what = given+1, state.Approval{Direction: state.NewComputation, Computation: computation}
 	}
 	switch {
 	case given > 1:
 		return what, usage(approveHint, "one of --exits, --joins, --conversions, --suppressions and --computation at a time")
-	case n.exits > 0:
-		what = state.Approval{Direction: state.Exits, Most: n.exits}
-	case n.joins > 0:
-		what = state.Approval{Direction: state.Joins, Most: n.joins}
-	case n.conversions > 0:
-		what = state.Approval{Direction: state.ConversionBatch, Most: n.conversions}
-	case n.suppressions > 0:
-		what = state.Approval{Direction: state.Suppressions, Most: n.suppressions}
-	case n.computation != "":
-		what = state.Approval{Direction: state.NewComputation, Computation: n.computation}
-	default:
+	case given == 0 || what.Most < 0:
 		return what, usage(approveHint, "one of --exits N, --joins N, --conversions N, --suppressions N (more than 0) and --computation ID is required")
-	}
-	if (len(args) == 0) != (what.Direction == state.ConversionBatch || what.Direction == state.Suppressions) {
+	case ofKey != (len(args) > 0):
 		return what, usage(approveHint, "a trait key goes with --exits, --joins and --computation, and none with --conversions and --suppressions")
 	}
-	if len(args) > 0 {
+	if ofKey {
 		what.Key = args[0]
 	}
 	return what, nil
@@ -93,10 +102,7 @@ func (n approvals) approval(args []string) (state.Approval, error) {
 func (a *app) approve(ctx context.Context, db *state.DB, what state.Approval) error {
 	got, err := db.Approve(ctx, what)
 	if errors.Is(err, state.ErrNothingHeld) {
-		return &failure{code: 1, err: err, hint: approveHint}
-	}
-	if err != nil {
-		return unknownKey(err)
+		err = &failure{code: 1, err: err, hint: approveHint}
 	}
 	v := struct {
 		Key       string          `json:"key,omitempty"`
@@ -104,16 +110,18 @@ func (a *app) approve(ctx context.Context, db *state.DB, what state.Approval) er
 		Approved  int64           `json:"approved"`
 		Held      int64           `json:"held"`
 	}{what.Key, what.Direction, got.Granted, got.Held}
-	return a.result(v, func(w io.Writer) {
-		switch what.Direction {
-		case state.NewComputation:
-			fmt.Fprintf(w, "%s: computation %s approved; %s held for it now. The next run judges them as any others.\n", v.Key, what.Computation, count(v.Held, "change"))
-		case state.Suppressions:
-			fmt.Fprintf(w, "%s approved for 24 hours; %d held now. The next run takes these people out.\n", count(v.Approved, "suppression"), v.Held)
-		case state.ConversionBatch:
-			fmt.Fprintf(w, "%s approved for 24 hours; %d held now. The next run sends them.\n", count(v.Approved, "conversion"), v.Held)
-		default:
-			fmt.Fprintf(w, "%s: %s approved for 24 hours; %d held now. The next run sends them.\n", v.Key, count(v.Approved, oneOf[what.Direction]), v.Held)
+	return a.answer(v, unknownKey(err), func(w io.Writer) {
+		if v.Key != "" {
+			fmt.Fprintf(w, "%s: ", v.Key)
 		}
+		if what.Direction == state.NewComputation {
+			fmt.Fprintf(w, "computation %s approved; %s held for it now. The next run judges them as any others.\n", what.Computation, count(v.Held, "change"))
+			return
+		}
+		does := "sends them"
+		if what.Direction == state.Suppressions {
+			does = "takes these people out"
+		}
+		fmt.Fprintf(w, "%s approved for 24 hours; %d held now. The next run %s.\n", count(v.Approved, oneOf(what.Direction)), v.Held, does)
 	})
 }

@@ -62,7 +62,7 @@ func (a *app) importConfig(file, destination string) error {
 		}
 	}
 	if problem != nil {
-		return &failure{code: impactsync.ExitRefused, err: problem, hint: "mend these lines of the file that was printed, then run impactsync config check"}
+		return &failure{code: impactsync.ExitRefused, err: problem, hint: "correct these lines of the printed file, then run impactsync config check"}
 	}
 	return nil
 }
@@ -89,7 +89,7 @@ func (a *app) readBounded(file string, limit int64) (data []byte, err error) {
 		in = f
 	}
 	if data, err = io.ReadAll(io.LimitReader(in, limit+1)); err == nil && int64(len(data)) > limit {
-		err = fmt.Errorf("more than %d bytes: these are not one workspace's settings", limit)
+		err = fmt.Errorf("more than %d bytes: these are not the settings of one workspace", limit)
 	}
 	return data, err
 }

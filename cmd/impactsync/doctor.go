@@ -73,7 +73,7 @@ func (a *app) doctor(ctx context.Context) error {
 	if d.valid {
 		d.checkHosts(ctx)
 	} else { // a host that may not get the token, by http for one, is not asked either
-		d.warn("hosts", "mend the configuration first", "not asked")
+		d.warn("hosts", "correct the configuration first", "not asked")
 	}
 	d.checkSources(ctx)
 	d.checkState(ctx)
@@ -132,7 +132,7 @@ func (d *doctor) checkConfig() error {
 func (d *doctor) checkEvents() {
 	m, err := mapping.New(settings(d.config))
 	if err != nil {
-		d.bad("events", "mend the settings under destination", fmt.Errorf("destination: %w", err), usageExit)
+		d.bad("events", "correct the settings under destination", fmt.Errorf("destination: %w", err), usageExit)
 		return
 	}
 	for _, l := range eventLines(m.EventLists()) {
@@ -150,7 +150,7 @@ func (d *doctor) checkSources(ctx context.Context) {
 			if errors.Is(err, fs.ErrNotExist) {
 				code = impactsync.ExitFailed
 			}
-			d.bad(check, "mend the source's url, or mount the folder", err, code)
+			d.bad(check, "correct the source's url, or mount the folder", err, code)
 			continue
 		}
 		d.checkSource(ctx, check, feed)
@@ -168,7 +168,7 @@ func (d *doctor) checkSource(ctx context.Context, check string, feed impactsync.
 			return
 		}
 		if errors.Is(err, source.ErrConfig) {
-			d.bad(check, "mend the configuration as it says", err, usageExit)
+			d.bad(check, "correct the configuration as the error says", err, usageExit)
 			return
 		}
 		if err != nil {
@@ -188,7 +188,7 @@ func (d *doctor) checkSource(ctx context.Context, check string, feed impactsync.
 	}
 	switch {
 	case objects == 0, rejected > 0:
-		d.warn(check, "impactsync plan tells more; a run keeps them under rejected list", "%s; %d rejected", text, rejected)
+		d.warn(check, "impactsync plan shows more; a run keeps them under rejected list", "%s; %d rejected", text, rejected)
 	case feed.MaxAge > 0 && time.Since(newest) > feed.MaxAge:
 		d.warn(check, "look whether Segment still writes there; a run exits with 3 meanwhile", "%s, older than maxAge (%s)", text, feed.MaxAge)
 	default:

@@ -39,7 +39,7 @@ func (d *doctor) checkHost(ctx context.Context, check, base string) (date string
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodHead, base, http.NoBody)
 	if err != nil {
-		d.bad(check, "mend its base in the configuration", err, usageExit)
+		d.bad(check, "correct its base URL in the configuration", err, usageExit)
 		return ""
 	}
 	noRedirects := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}

@@ -56,7 +56,7 @@ func (d *doctor) checkLock(s state.Status) {
 		return
 	}
 	_ = lock.Release() // it was only tried
-	d.warn("lock", "nothing: the next run goes on where it stopped", "run %d exited before finishing", s.Runs[0].Run)
+	d.warn("lock", "nothing: the next run continues where it stopped", "run %d exited before finishing", s.Runs[0].Run)
 }
 
 func (d *doctor) checkQuota(ctx context.Context, db *state.DB) {

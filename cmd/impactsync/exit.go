@@ -82,11 +82,11 @@ var hints = []struct {
 	{syscall.ENOSPC, temporaryHint}, // SQLite's own is state.ErrFull: what else grows is temporary
 	{state.ErrFull, "free some space or enlarge the volume, then run again; nothing is lost"},
 	{state.ErrAuthority, "set authority: list, changes or latest for the key, under audiences in the configuration; or leave it out of the messages with traits.exclude"},
-	{impactsync.ErrConfig, "nothing was changed; mend the configuration, then: impactsync plan"},
-	{impactsync.ErrBreaker, "nothing is lost; impactsync doctor tells whether impact.com answers, then run again"},
-	{impactsync.ErrHostDown, "nothing is lost; impactsync doctor tells whether impact.com answers, then run again"},
-	{impactsync.ErrInterrupted, "nothing is lost; run again and it goes on from here"},
-	{impactsync.ErrTerminated, "nothing is lost; run again and it goes on from here"},
+	{impactsync.ErrConfig, "nothing was changed; correct the configuration, then: impactsync plan"},
+	{impactsync.ErrBreaker, "nothing is lost; impactsync doctor shows whether impact.com answers; then run again"},
+	{impactsync.ErrHostDown, "nothing is lost; impactsync doctor shows whether impact.com answers; then run again"},
+	{impactsync.ErrInterrupted, "nothing is lost; run again to continue from here"},
+	{impactsync.ErrTerminated, "nothing is lost; run again to continue from here"},
 	{source.ErrEmpty, "look at the source's url; impactsync doctor lists what it finds"},
 }
 

@@ -35,12 +35,9 @@ It only reads, without lock or credentials, and can be used during a run.` +
 			return a.viewed(c.Context(), func(db *state.DB) error {
 				e, err := db.Explain(c.Context(), idOf(args[0]))
 				if errors.Is(err, state.ErrNotFound) {
-					return &failure{code: 1, err: err, hint: "ids are byte-exact; only people with a trait, an event or two ids are kept, and guests' events by their order's or message's id"}
+					err = &failure{code: 1, err: err, hint: "ids are byte-exact; only people with a trait, an event or two ids are kept, and guests' events by their order's or message's id"}
 				}
-				if err != nil {
-					return err
-				}
-				return a.result(e, func(w io.Writer) { writeExplanation(w, e) })
+				return a.answer(e, err, func(w io.Writer) { writeExplanation(w, e) })
 			})
 		},
 	}
@@ -103,22 +100,12 @@ func writeExplanation(w io.Writer, e state.Explanation) {
 }
 
 func writeEvents(w io.Writer, e state.Explanation) {
-	if len(e.Events) > 0 {
-		fmt.Fprintln(w, "\nEvents, newest first:")
-		table(w, func(w io.Writer) {
-			for _, v := range e.Events {
-				row(w, "  "+v.At, v.Kind, plain(v.Event), v.Status, plain(orDash(v.OrderID)), fmt.Sprintf("%s:%d", plain(v.Object), v.Line), plain(whyEvent(v)))
-			}
-		})
-	}
-	if len(e.Attempts) > 0 {
-		fmt.Fprintln(w, "\nAttempts that did not end well, newest first:")
-		table(w, func(w io.Writer) {
-			for _, t := range e.Attempts {
-				row(w, "  "+t.At, fmt.Sprintf("run %d", t.Run), plain(t.Detail), t.Outcome, plain(t.Error))
-			}
-		})
-	}
+	list(w, "\nEvents, newest first:", nil, e.Events, func(v state.PersonEvent) []any {
+		return []any{"  " + v.At, v.Kind, plain(v.Event), v.Status, plain(orDash(v.OrderID)), fmt.Sprintf("%s:%d", plain(v.Object), v.Line), plain(whyEvent(v))}
+	})
+	list(w, "\nAttempts that did not end well, newest first:", nil, e.Attempts, func(t state.PersonAttempt) []any {
+		return []any{"  " + t.At, fmt.Sprintf("run %d", t.Run), plain(t.Detail), t.Outcome, plain(t.Error)}
+	})
 }
 
 // whyEvent says what went wrong with an event, or what impact.com made of it.

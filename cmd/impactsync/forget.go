@@ -80,7 +80,7 @@ func checkForget(key []byte, undo, mayReturn bool) error {
 	case len(key) == 0 && undo:
 		return usage(make, "--undo needs the hash key that the person was forgotten with")
 	case len(key) == 0 && !mayReturn:
-		return usage(make, "no hash key is configured: nothing would keep the person out (--may-return removes them all the same)")
+		return usage(make, "no hash key is configured: nothing would keep the person out (--may-return removes them anyway)")
 	case len(key) > 0 && mayReturn:
 		return usage("", "--may-return is for configurations without a hash key")
 	}
@@ -119,12 +119,9 @@ func (a *app) forget(ctx context.Context, db *state.DB, id string) error {
 func (a *app) readmit(ctx context.Context, db *state.DB, id string) error {
 	n, err := db.Readmit(ctx, idOf(id))
 	if errors.Is(err, state.ErrNotFound) {
-		return &failure{code: 1, err: err, hint: "ids are byte-exact; any id that the person had when forgotten will do"}
+		err = &failure{code: 1, err: err, hint: "ids are byte-exact; any id that the person had when forgotten will do"}
 	}
-	if err != nil {
-		return err
-	}
-	return a.result(map[string]int64{"readmitted_ids": n}, func(w io.Writer) {
+	return a.answer(map[string]int64{"readmitted_ids": n}, err, func(w io.Writer) {
 		fmt.Fprintf(w, "Let in again (%s). The next newer list, or the next message, makes the person known.\n", count(n, "id"))
 	})
 }

@@ -26,6 +26,14 @@ func (a *app) result(v any, text func(w io.Writer)) error {
 	return e.Encode(v)
 }
 
+// answer is result for what a call returned.
+func (a *app) answer(v any, err error, text func(w io.Writer)) error {
+	if err != nil {
+		return err
+	}
+	return a.result(v, text)
+}
+
 // firstError writes on until an error, which it keeps: a result that did not
 // arrive must not end in exit 0.
 type firstError struct {
@@ -65,9 +73,25 @@ func row(w io.Writer, cells ...any) {
 	fmt.Fprintln(w, strings.TrimRight(strings.Join(text, "\t"), "\t"))
 }
 
+// list writes a line of each below a title, or nothing if there are none.
+func list[T any](w io.Writer, title string, columns []any, all []T, cells func(T) []any) {
+	if len(all) == 0 {
+		return
+	}
+	fmt.Fprintln(w, title)
+	table(w, func(w io.Writer) {
+		if columns != nil {
+			row(w, columns...)
+		}
+		for _, one := range all {
+			row(w, cells(one)...)
+		}
+	})
+}
+
 // page prints a table of the state; with --json its rows as objects.
-func (a *app) page(t state.Table, none string) error {
-	return a.result(objects(t), func(w io.Writer) {
+func (a *app) page(t state.Table, err error, none string) error {
+	return a.answer(objects(t), err, func(w io.Writer) {
 		if len(t.Rows) == 0 {
 			fmt.Fprintln(w, none)
 			return

@@ -161,13 +161,6 @@ func trackingCalls(r impactsync.PlanReport) string {
 }
 
 func writeUnlisted(w io.Writer, all []state.UnlistedStatus) {
-	if len(all) == 0 {
-		return
-	}
-	fmt.Fprintln(w, "\nSeen, but not in the configuration (events: actionEventNames and its like; traits: traits.include):")
-	table(w, func(w io.Writer) {
-		for _, u := range all {
-			row(w, "  "+u.Kind, plain(u.Name), u.Count)
-		}
-	})
+	const title = "\nSeen, but not in the configuration (events: actionEventNames and its like; traits: traits.include):"
+	list(w, title, nil, all, func(u state.UnlistedStatus) []any { return []any{"  " + u.Kind, plain(u.Name), u.Count} })
 }

@@ -35,7 +35,7 @@ func (o *choice) known() error {
 	case class == "" || slices.Contains(impactsync.RefusalClasses, class):
 		return nil
 	case class == "credentials" || class == "scope":
-		return usage("mend the credentials, then: impactsync run", "--class %s: credentials and scopes stop a run (exit 11) and mark nothing refused", class)
+		return usage("correct the credentials, then: impactsync run", "--class %s: credentials and scopes stop a run (exit 11) and mark nothing refused", class)
 	}
 	return usage("", "--class %q is not one of %s", class, strings.Join(impactsync.RefusalClasses, ", "))
 }
@@ -49,17 +49,52 @@ func (o *choice) chosen() error {
 	return nil
 }
 
-func (o *choice) age(c *cobra.Command) {
-	c.Flags().DurationVar(&o.olderThan, "older-than", 0, "only what is older than this, such as 168h")
-}
-
+// refused adds the flags of the refused commands.
 func (o *choice) refused(c *cobra.Command) *cobra.Command {
-	c.Args = cobra.NoArgs
 	c.Flags().StringVar(&o.filter.Class, "class", "", "only this class: "+strings.Join(impactsync.RefusalClasses, ", "))
 	c.Flags().StringVar(&o.filter.Trait, "audience", "", "only this trait `key`")
-	o.age(c)
+	c.Flags().DurationVar(&o.olderThan, "older-than", 0, "only what is older than this, such as 168h")
 	c.PreRunE = func(*cobra.Command, []string) error { return o.known() }
 	return c
+}
+
+// listing makes a command list what read returns.
+func (a *app) listing(c *cobra.Command, o *choice, none string, read func(*state.DB, context.Context, state.Filter) (state.Table, error)) *cobra.Command {
+	c.Args = cobra.NoArgs
+	c.Flags().IntVar(&o.filter.Limit, "limit", 100, "show at most this many; 0 for all")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		return a.viewed(c.Context(), func(db *state.DB) error {
+			t, err := read(db, c.Context(), o.state())
+			return a.page(t, err, none)
+		})
+	}
+	return c
+}
+
+// moving makes a command do something with what is chosen, and tell how much that
+// was: word is the key of its JSON. If all is set, something has to be chosen.
+func (a *app) moving(c *cobra.Command, o *choice, all, word string, text func(n int64) string, do func(*state.DB, context.Context, state.Filter) (int64, error)) *cobra.Command {
+	c.Args = cobra.NoArgs
+	if all != "" {
+		c.Flags().BoolVar(&o.all, "all", false, all)
+	}
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if err := o.chosen(); all != "" && err != nil {
+			return err
+		}
+		return a.changed(c.Context(), func(db *state.DB) error {
+			n, err := do(db, c.Context(), o.state())
+			return a.answer(map[string]int64{word: n}, err, func(w io.Writer) { fmt.Fprintln(w, text(n)) })
+		})
+	}
+	return c
+}
+
+func them(n int64) string {
+	if n == 1 {
+		return "it"
+	}
+	return "them"
 }
 
 func (a *app) refusedCommand() *cobra.Command {
@@ -76,71 +111,30 @@ the configuration changes.` + exits("done", exitFailLine, exitStateLine, exitUsa
 
 func (a *app) refusedList() *cobra.Command {
 	var o choice
-	c := o.refused(&cobra.Command{
+	return a.listing(o.refused(&cobra.Command{
 		Use:   "list",
 		Short: "List what is refused, newest first",
 		Long:  "List what is refused, newest first: who, what, why and since when." + exits("listed", exitFailLine, exitReadLine, exitUsageLine),
-		RunE: func(c *cobra.Command, _ []string) error {
-			return a.viewed(c.Context(), func(db *state.DB) error {
-				t, err := db.Refused(c.Context(), o.state())
-				if err != nil {
-					return err
-				}
-				return a.page(t, "Nothing is refused.")
-			})
-		},
-	})
-	c.Flags().IntVar(&o.filter.Limit, "limit", 100, "show at most this many; 0 for all")
-	return c
+	}), &o, "Nothing is refused.", (*state.DB).Refused)
 }
 
 func (a *app) refusedRetry() *cobra.Command {
 	var o choice
-	return o.refused(&cobra.Command{
+	return a.moving(o.refused(&cobra.Command{
 		Use:   "retry",
 		Short: "Make refused deliveries due again",
 		Long:  "Make what is refused due again: the next run sends it once more." + exits("done", exitFailLine, exitStateLine, exitUsageLine),
-		RunE: func(c *cobra.Command, _ []string) error {
-			return a.move(c.Context(), "retried", "made due again; the next run sends %s", func(db *state.DB) (int64, error) {
-				return db.RetryRefused(c.Context(), o.state())
-			})
-		},
-	})
+	}), &o, "", "retried", func(n int64) string { return fmt.Sprintf("%d made due again; the next run sends %s", n, them(n)) }, (*state.DB).RetryRefused)
 }
 
 func (a *app) refusedDrop() *cobra.Command {
 	var o choice
-	c := o.refused(&cobra.Command{
+	return a.moving(o.refused(&cobra.Command{
 		Use:   "drop",
 		Short: "Give up refused deliveries for good",
 		Long: `Give up what is refused: events are never sent, and a trait value counts as delivered
 until it changes.` + exits("done", exitFailLine, exitStateLine, exitUsageLine),
-		RunE: func(c *cobra.Command, _ []string) error {
-			if err := o.chosen(); err != nil {
-				return err
-			}
-			return a.move(c.Context(), "dropped", "given up; nothing of %s will be sent", func(db *state.DB) (int64, error) {
-				return db.DropRefused(c.Context(), o.state())
-			})
-		},
-	})
-	c.Flags().BoolVar(&o.all, "all", false, "everything that is refused")
-	return c
-}
-
-// move changes some deliveries and tells how many.
-func (a *app) move(ctx context.Context, word, text string, fn func(*state.DB) (int64, error)) error {
-	return a.changed(ctx, func(db *state.DB) error {
-		n, err := fn(db)
-		if err != nil {
-			return err
-		}
-		them := "them"
-		if n == 1 {
-			them = "it"
-		}
-		return a.result(map[string]int64{word: n}, func(w io.Writer) { fmt.Fprintf(w, "%d "+text+"\n", n, them) })
-	})
+	}), &o, "everything that is refused", "dropped", func(n int64) string { return fmt.Sprintf("%d given up; nothing of %s will be sent", n, them(n)) }, (*state.DB).DropRefused)
 }
 
 func (a *app) rejectedCommand() *cobra.Command {
@@ -157,48 +151,23 @@ forget them. The lines themselves are not kept. Entries expire after 30 days.` +
 
 func (a *app) rejectedList() *cobra.Command {
 	var o choice
-	c := &cobra.Command{
+	c := a.listing(&cobra.Command{
 		Use:   "list",
 		Short: "List rejected input, newest first",
 		Long:  "List rejected input, newest first: source, object, line (0 for the object as a whole) and reason." + exits("listed", exitFailLine, exitReadLine, exitUsageLine),
-		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			return a.viewed(c.Context(), func(db *state.DB) error {
-				t, err := db.Rejected(c.Context(), o.state())
-				if err != nil {
-					return err
-				}
-				return a.page(t, "Nothing is rejected.")
-			})
-		},
-	}
+	}, &o, "Nothing is rejected.", (*state.DB).Rejected)
 	c.Flags().StringVar(&o.filter.Source, "source", "", "only this source")
-	c.Flags().IntVar(&o.filter.Limit, "limit", 100, "show at most this many; 0 for all")
 	return c
 }
 
 func (a *app) rejectedDrop() *cobra.Command {
 	var o choice
-	c := &cobra.Command{
+	c := a.moving(&cobra.Command{
 		Use:   "drop",
 		Short: "Forget rejected input",
 		Long:  "Forget rejected input. The objects are not read again." + exits("done", exitFailLine, exitStateLine, exitUsageLine),
-		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if err := o.chosen(); err != nil {
-				return err
-			}
-			return a.changed(c.Context(), func(db *state.DB) error {
-				n, err := db.DropRejected(c.Context(), o.state())
-				if err != nil {
-					return err
-				}
-				return a.result(map[string]int64{"dropped": n}, func(w io.Writer) { fmt.Fprintf(w, "%s forgotten\n", count(n, "rejected line")) })
-			})
-		},
-	}
+	}, &o, "everything that is rejected", "dropped", func(n int64) string { return count(n, "rejected line") + " forgotten" }, (*state.DB).DropRejected)
 	c.Flags().StringVar(&o.filter.Source, "source", "", "only this source")
-	c.Flags().BoolVar(&o.all, "all", false, "everything that is rejected")
-	o.age(c)
+	c.Flags().DurationVar(&o.olderThan, "older-than", 0, "only what is older than this, such as 168h")
 	return c
 }

@@ -97,7 +97,7 @@ A second signal kills; even then nothing is lost.` + runExits(),
 func checkZero(codes []int) error {
 	for _, code := range codes {
 		if code != impactsync.ExitRefused && code != impactsync.ExitUnfinished && code != impactsync.ExitHeld {
-			return usage("", "--exit-zero-on %d: only 3, 4 and 5 can be taken for a success", code)
+			return usage("", "--exit-zero-on %d: only 3, 4 and 5 can count as a success", code)
 		}
 	}
 	return nil
@@ -125,9 +125,9 @@ func outcome(r impactsync.Report, err error) error {
 	f.err = errors.New(r.Note)
 	f.hint = map[int]string{
 		impactsync.ExitRefused:     "impactsync refused list, rejected list and status tell what, where and why",
-		impactsync.ExitUnfinished:  "nothing is lost; the next run goes on from here",
-		impactsync.ExitHeld:        "impactsync status tells which, why, and what lets it go: mend the input, impactsync approve, or delivery.unknown",
-		impactsync.ExitInterrupted: "nothing is lost; the next run goes on from here",
+		impactsync.ExitUnfinished:  "nothing is lost; the next run continues from here",
+		impactsync.ExitHeld:        "impactsync status says which, why, and what releases them: fix the input, impactsync approve, or delivery.unknown",
+		impactsync.ExitInterrupted: "nothing is lost; the next run continues from here",
 	}[r.ExitCode]
 	return f
 }
@@ -220,7 +220,7 @@ func asides(r impactsync.Report) (lines []string) {
 		lines = append(lines, "suppressions held, nothing is sent about these people meanwhile: "+humanize.Comma(r.HeldSuppressions))
 	}
 	add("looked_up", "conversions whose verdict was looked up")
-	add("verdict_fault", "of them faults (impactsync status tells the reasons)")
+	add("verdict_fault", "of them faults (impactsync status shows the reasons)")
 	add("install_not_asked", "app installs whose click could not be asked for")
 	add("too_old", "messages older than maxEventAge")
 	add("time_corrected", "messages of a clock that was wrong, dated by receivedAt - (sentAt - originalTimestamp)")

@@ -74,11 +74,9 @@ existing file is not overwritten.` + exits("copied", exitFailLine, exitReadLine,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.reading(c.Context(), state.Options{ReadOnly: true, Older: true}, func(db *state.DB) error {
-				if err := db.Backup(c.Context(), args[0]); err != nil {
-					return err
-				}
+				err := db.Backup(c.Context(), args[0])
 				size := sizeOf(args[0])
-				return a.result(map[string]any{"file": args[0], "bytes": size}, func(w io.Writer) {
+				return a.answer(map[string]any{"file": args[0], "bytes": size}, err, func(w io.Writer) {
 					fmt.Fprintf(w, "%s: %s\n", args[0], humanize.IBytes(uint64(size)))
 				})
 			})
@@ -121,10 +119,7 @@ load.` +
 func (a *app) restore(ctx context.Context, c *config.Config, backup string) error {
 	path := c.State.Path
 	r, err := state.Restore(ctx, path, backup, bound(c), time.Now())
-	if err != nil {
-		return err
-	}
-	return a.result(map[string]any{"due": r.Doubts, "replaced": r.Old}, func(w io.Writer) {
+	return a.answer(map[string]any{"due": r.Doubts, "replaced": r.Old}, err, func(w io.Writer) {
 		if r.Old != "" {
 			fmt.Fprintf(w, "What was there before is kept as %s.\n", r.Old)
 		}
@@ -164,11 +159,9 @@ disk space as the file takes.` + exits("done", "1   failed, for example because 
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.locked(c.Context(), func(db *state.DB) error {
 				before := sizeOf(db.Path())
-				if err := db.Compact(c.Context()); err != nil {
-					return err
-				}
+				err := db.Compact(c.Context())
 				after := sizeOf(db.Path())
-				return a.result(map[string]int64{"bytes_before": before, "bytes": after}, func(w io.Writer) {
+				return a.answer(map[string]int64{"bytes_before": before, "bytes": after}, err, func(w io.Writer) {
 					fmt.Fprintf(w, "%s: %s, was %s\n", db.Path(), humanize.IBytes(uint64(after)), humanize.IBytes(uint64(before)))
 				})
 			})

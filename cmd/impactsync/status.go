@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -61,7 +62,7 @@ func writeStatus(w io.Writer, s statusReport, now time.Time) {
 	table(w, func(w io.Writer) {
 		row(w, "RUN", "KIND", "STARTED", "ENDED", "EXIT", "FOUND", "DELIVERED", "REFUSED", "REJECTED", "HELD", "PENDING", "NOTE")
 		for _, r := range s.Runs {
-			row(w, r.Run, r.Kind, r.StartedAt, ended(r), exitText(r), r.Found, r.Delivered, r.Refused, r.Rejected, r.Held, r.Pending, plain(r.Note))
+			row(w, r.Run, r.Kind, r.StartedAt, cmp.Or(r.EndedAt, "still running"), exitText(r), r.Found, r.Delivered, r.Refused, r.Rejected, r.Held, r.Pending, plain(r.Note))
 		}
 	})
 	fmt.Fprintln(w)
@@ -75,7 +76,7 @@ func writeStatus(w io.Writer, s statusReport, now time.Time) {
 		due("conversions", s.Conversions)
 	})
 	if s.Oldest != nil {
-		fmt.Fprintf(w, "The oldest undelivered change is of %s (%s).\n", humanize.RelTime(*s.Oldest, now, "ago", "from now"), s.Oldest.Format(time.RFC3339))
+		fmt.Fprintf(w, "The oldest undelivered change is of %s (%s).\n", relative(*s.Oldest, now), s.Oldest.Format(time.RFC3339))
 	}
 	writeHosts(w, s, now)
 	writeAudiences(w, s.Audiences)
@@ -86,13 +87,6 @@ func writeStatus(w io.Writer, s statusReport, now time.Time) {
 	writeUnlisted(w, s.Unlisted)
 }
 
-func ended(r state.RunStatus) string {
-	if r.EndedAt == "" {
-		return "still running"
-	}
-	return r.EndedAt
-}
-
 func exitText(r state.RunStatus) string {
 	if r.ExitCode == nil {
 		return "-"
@@ -101,23 +95,18 @@ func exitText(r state.RunStatus) string {
 }
 
 func writeHosts(w io.Writer, s statusReport, now time.Time) {
-	fmt.Fprintln(w)
-	table(w, func(w io.Writer) {
-		row(w, "HOST", "SENT LAST HOUR", "QUOTA", "DUE TAKES ABOUT", "")
-		for _, h := range s.Hosts {
-			left, takes := "not told", s.Seconds.TrackingHost
-			if h.Host == state.HostAPI {
-				takes = s.Seconds.APIHost
-			}
-			if h.Remaining != nil {
-				left = fmt.Sprintf("%d of %d left until %s", *h.Remaining, h.Quota, h.ResetAt.UTC().Format(time.TimeOnly))
-			}
-			paused := ""
-			if !h.PausedUntil.IsZero() {
-				paused = "impact.com asked for quiet (429), " + humanize.RelTime(h.PausedUntil, now, "ago", "from now")
-			}
-			row(w, h.Host, h.SentLastHour, left, took(takes), paused)
+	list(w, "", []any{"HOST", "SENT LAST HOUR", "QUOTA", "DUE TAKES ABOUT", ""}, s.Hosts, func(h state.HostStatus) []any {
+		left, takes, paused := "not told", s.Seconds.TrackingHost, ""
+		if h.Host == state.HostAPI {
+			takes = s.Seconds.APIHost
 		}
+		if h.Remaining != nil {
+			left = fmt.Sprintf("%d of %d left until %s", *h.Remaining, h.Quota, h.ResetAt.UTC().Format(time.TimeOnly))
+		}
+		if !h.PausedUntil.IsZero() {
+			paused = "impact.com asked for quiet (429), " + relative(h.PausedUntil, now)
+		}
+		return []any{h.Host, h.SentLastHour, left, took(takes), paused}
 	})
 }
 
@@ -132,29 +121,19 @@ func crowdText(c state.Crowd) string {
 const crowdHint = "add it to placeholderIds in the configuration if it is nobody's, to trustedIds if it is one person's"
 
 func writeCrowds(w io.Writer, all []state.Crowd) {
-	if len(all) == 0 {
-		return
-	}
-	fmt.Fprintln(w, "\nIds with more visitors or messages than one person has. Nothing is merged into them any more, and they share no click id:")
-	table(w, func(w io.Writer) {
-		row(w, "ID", "KIND", "WHY", "SINCE")
-		for _, c := range all {
-			row(w, plain(c.ID), strings.ReplaceAll(c.Kind, "_", " "), crowdText(c), c.FoundAt.Format(time.RFC3339))
-		}
+	const title = "\nIds with more visitors or messages than one person has. Nothing is merged into them any more, and they share no click id:"
+	list(w, title, []any{"ID", "KIND", "WHY", "SINCE"}, all, func(c state.Crowd) []any {
+		return []any{plain(c.ID), strings.ReplaceAll(c.Kind, "_", " "), crowdText(c), c.FoundAt.Format(time.RFC3339)}
 	})
-	fmt.Fprintln(w, "Of each: "+crowdHint+".")
+	if len(all) > 0 {
+		fmt.Fprintln(w, "Of each: "+crowdHint+".")
+	}
 }
 
 func writeVerdicts(w io.Writer, all []state.VerdictStatus) {
-	if len(all) == 0 {
-		return
-	}
-	fmt.Fprintln(w, "\nWhat impact.com made of conversions, as far as that was looked up (conversions.verify):")
-	table(w, func(w io.Writer) {
-		row(w, "VERDICT", "CONVERSIONS", "ERROR TYPE", "REASONS", "")
-		for _, v := range all {
-			row(w, v.Verdict, v.Count, plain(orDash(v.ErrorType)), plain(orDash(v.Reasons)), verdictText(v.Verdict))
-		}
+	const title = "\nWhat impact.com made of conversions, as far as that was looked up (conversions.verify):"
+	list(w, title, []any{"VERDICT", "CONVERSIONS", "ERROR TYPE", "REASONS", ""}, all, func(v state.VerdictStatus) []any {
+		return []any{v.Verdict, v.Count, plain(orDash(v.ErrorType)), plain(orDash(v.Reasons)), verdictText(v.Verdict)}
 	})
 }
 
@@ -172,20 +151,10 @@ func verdictText(verdict string) string {
 }
 
 func writeAudiences(w io.Writer, all []state.AudienceStatus) {
-	if len(all) == 0 {
-		return
-	}
-	fmt.Fprintln(w)
-	table(w, func(w io.Writer) {
-		row(w, "TRAIT", "KIND", "SOURCE", "WANTED", "DELIVERED", "PENDING", "HELD", "REFUSED", "LAST LIST", "")
-		for _, t := range all {
-			row(w, t.Key, t.Class, t.Source, t.Wanted, t.Delivered, t.Pending, t.Held, t.Refused, orDash(t.LastList), t.Guard)
-		}
+	list(w, "", []any{"TRAIT", "KIND", "SOURCE", "WANTED", "DELIVERED", "PENDING", "HELD", "REFUSED", "LAST LIST", ""}, all, func(t state.AudienceStatus) []any {
+		return []any{t.Key, t.Class, t.Source, t.Wanted, t.Delivered, t.Pending, t.Held, t.Refused, orDash(t.LastList), t.Guard}
 	})
 }
-
-// oneOf names one row of a held set.
-var oneOf = map[state.Direction]string{state.Exits: "exit", state.Joins: "join", state.ConversionBatch: "conversion", state.NewComputation: "change", state.Suppressions: "suppression"}
 
 func writeHeld(w io.Writer, all []state.HeldSet) {
 	for _, h := range all {
@@ -193,7 +162,7 @@ func writeHeld(w io.Writer, all []state.HeldSet) {
 		if h.Key != "" {
 			of = " of " + h.Key
 		}
-		head, foot := fmt.Sprintf("The guard holds %s%s since %s", count(h.Held, oneOf[h.Direction]), of, h.HeldAt), "If that is right: impactsync "+h.Command
+		head, foot := fmt.Sprintf("The guard holds %s%s since %s", count(h.Held, oneOf(h.Direction)), of, h.HeldAt), "If that is right: impactsync "+h.Command
 		if h.Direction == state.Unanswered {
 			head = "delivery.unknown: hold keeps " + count(h.Held, strings.ReplaceAll(string(h.Kind), "_", " "))
 			foot = "The next run lets them go if you " + h.Command
@@ -210,25 +179,15 @@ func writeHeld(w io.Writer, all []state.HeldSet) {
 }
 
 func writeSources(w io.Writer, all []state.SourceStatus, now time.Time) {
-	if len(all) == 0 {
-		return
-	}
-	fmt.Fprintln(w)
-	table(w, func(w io.Writer) {
-		row(w, "SOURCE", "NEWEST INPUT", "READ", "LISTS WITHOUT A FILE")
-		for _, s := range all {
-			newest := "none"
-			if s.Newest != nil {
-				newest = humanize.RelTime(*s.Newest, now, "ago", "from now")
-			}
-			row(w, s.Name, newest, humanize.RelTime(s.ReadAt, now, "ago", "from now"), plain(s.Missing))
+	list(w, "", []any{"SOURCE", "NEWEST INPUT", "READ", "LISTS WITHOUT A FILE"}, all, func(s state.SourceStatus) []any {
+		newest := "none"
+		if s.Newest != nil {
+			newest = relative(*s.Newest, now)
 		}
+		return []any{s.Name, newest, relative(s.ReadAt, now), plain(s.Missing)}
 	})
 }
 
-func orDash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
-}
+func relative(at, now time.Time) string { return humanize.RelTime(at, now, "ago", "from now") }
+
+func orDash(s string) string { return cmp.Or(s, "-") }

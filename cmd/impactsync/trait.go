@@ -59,10 +59,7 @@ become due at once; what is refused or held stays so. Nothing is forgotten.` + e
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.locked(c.Context(), func(db *state.DB) error {
 				n, err := db.Resync(c.Context(), args[0])
-				if err != nil {
-					return unknownKey(err)
-				}
-				return a.result(map[string]int64{"due": n}, func(w io.Writer) {
+				return a.answer(map[string]int64{"due": n}, unknownKey(err), func(w io.Writer) {
 					fmt.Fprintf(w, "%s: %s due again; the next run sends them\n", args[0], count(n, "value"))
 				})
 			})

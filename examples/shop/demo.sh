@@ -15,9 +15,9 @@ calls=$demo/calls.ndjson
 
 say() { printf '\n== %s\n' "$*"; }
 
-# A demo of before; nothing else is removed.
+# Only an earlier demo is removed.
 if [ -e "$demo" ] && [ -n "$(ls -A "$demo")" ] && [ ! -e "$config" ]; then
-  echo "$demo holds something else than a demo; name another folder" >&2
+  echo "$demo contains something other than a demo; name another folder" >&2
   exit 64
 fi
 rm -rf "$demo"
@@ -45,7 +45,7 @@ fi
 echo "$url"
 sed "s|http://127.0.0.1:8090|$url|" "$shop/impactsync.yaml" >"$config"
 
-# pass runs impactsync once. Exit 3 is expected: the sample has broken lines,
+# pass runs impactsync once. Exit 3 is expected: the sample has broken lines
 # and newsletter readers without an id.
 pass() {
   local code=0
@@ -54,7 +54,7 @@ pass() {
   [ "$code" = 0 ] || [ "$code" = 3 ] || exit "$code"
 }
 
-# sent FROM tells what the call log holds after its first FROM lines.
+# sent FROM counts what the call log contains after its first FROM lines.
 sent() {
   local new
   new=$(tail -n +"$(($1 + 1))" "$calls")
@@ -73,7 +73,7 @@ say "Sent by the first sync"
 sent 0
 first=$(lines)
 
-say "The shop goes on: some join, some leave, some values move"
+say "Time passes in the shop: some people join, some leave, some values change"
 cp -R "$shop/step2/." "$demo"
 
 say "Second sync: only what changed"
@@ -81,7 +81,7 @@ pass
 say "Sent by the second sync"
 sent "$first"
 
-say "A conversion as impact.com would have got it: the order of Segment's own example"
+say "A conversion as impact.com would receive it: the order of Segment's own example"
 grep '50314b8e9bcf000000000000' "$calls" | head -n 1 || true
 
 say "impactsync status"

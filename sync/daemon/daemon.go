@@ -120,7 +120,7 @@ type logger struct{ log *slog.Logger }
 // Info implements [cron.Logger].
 func (l logger) Info(msg string, keysAndValues ...any) {
 	if msg == "skip" {
-		l.log.Warn("a tick is skipped: the run before it still goes on")
+		l.log.Warn("a tick is skipped: the previous run is still in progress")
 		return
 	}
 	l.log.Debug(msg, keysAndValues...)

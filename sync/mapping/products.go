@@ -93,7 +93,7 @@ func productPath(name, path string) (canonical string, keys []string, err error)
 	case !known && canonical[len(canonical)-1] >= '0' && canonical[len(canonical)-1] <= '9':
 		return canonical, nil, fmt.Errorf("%q: leave the item's number out", name)
 	case path == "" && canonical == "ItemQuantity":
-		return canonical, nil, errors.New("ItemQuantity cannot be left out: impact.com wants it with each item")
+		return canonical, nil, errors.New("ItemQuantity cannot be left out: impact.com requires it with each item")
 	case path == "":
 		return canonical, nil, nil
 	}

@@ -160,7 +160,7 @@ func TestProblems(t *testing.T) {
 		"list for a mapping": {"delivery: [1]",
 			`impactsync.yaml:8:11: delivery: a mapping (key: value) is wanted here, not a list`},
 		"twice": {"timeZone: UTC\ntimeZone: UTC",
-			`impactsync.yaml:9:1: timeZone: the key stands here twice (keep one of them)`},
+			`impactsync.yaml:9:1: timeZone: the key appears twice (keep one of them)`},
 		"unset variable": {"timeZone: ${NOPE}",
 			`impactsync.yaml:8:11: timeZone: the environment variable NOPE is not set (set it, or write $${ for a plain ${)`},
 		"open variable": {"timeZone: ${NOPE",

@@ -247,7 +247,7 @@ func (d *decoder) pairs(p place) func(yield func(string, *ast.MappingValueNode) 
 				if harmlessKey(key) {
 					path = join(path, key)
 				}
-				d.add(place{path: path, node: m.Key}, "the key stands here twice", "keep one of them")
+				d.add(place{path: path, node: m.Key}, "the key appears twice", "keep one of them")
 				continue
 			}
 			seen[key] = true

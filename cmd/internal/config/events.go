@@ -36,7 +36,7 @@ func (l loader) checkEventNames() {
 			case !twice:
 				first[folded] = list.key
 			case other != list.key:
-				l.warn(at, fmt.Sprintf("%s stands in %s, too (case does not count), and goes by that list", l.quote(at, name), other), "keep it in one of them")
+				l.warn(at, fmt.Sprintf("%s is in %s too (case does not count), and follows that list", l.quote(at, name), other), "keep it in one of them")
 			}
 		}
 	}

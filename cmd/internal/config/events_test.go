@@ -54,7 +54,7 @@ func TestANameInTwoListsIsAWarning(t *testing.T) {
 	t.Parallel()
 	c := load(t, withEvents("actionEventNames: [Paid, PAID]\n  installEventNames: {only: [First Open, ' paid']}\n  pageLoadEventNames: [Order Completed, first open]"))
 	require.Len(t, c.Warnings, 2)
-	require.Contains(t, c.Warnings[0].String(), `destination.installEventNames.only[1]: " paid" stands in destination.actionEventNames, too (case does not count), and goes by that list`)
-	require.Contains(t, c.Warnings[1].String(), `destination.pageLoadEventNames[1]: "first open" stands in destination.installEventNames`)
+	require.Contains(t, c.Warnings[0].String(), `destination.installEventNames.only[1]: " paid" is in destination.actionEventNames too (case does not count), and follows that list`)
+	require.Contains(t, c.Warnings[1].String(), `destination.pageLoadEventNames[1]: "first open" is in destination.installEventNames`)
 	require.Positive(t, c.Warnings[0].Line)
 }

@@ -296,7 +296,7 @@ func (d hosted) sources(f *hostedFile) {
 	f.line("    # startAt: 2026-01-31T12:00:00Z   # when you turn the hosted connection off: nothing older is sent")
 	if len(f.Traits) == 0 {
 		f.line("# No custom mapping names an audience: the hosted connection told impact.com of none, so adopt none.")
-		f.note("impact.com was told of no audience: adopt none, and the first run tells it of each member")
+		f.note("impact.com was sent no audience: adopt none, and the first run sends every member")
 		return
 	}
 	f.line("# The custom mapping names these traits. The hosted connection told impact.com of no other; adopt those of")

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// address is whom a call is about: the user, else the visitor.
+// address returns the person a call is about: the user, else the visitor.
 func address(c call) string {
 	if user := c.form.Get("CustomerId"); user != "" {
 		return user
@@ -15,7 +15,7 @@ func address(c call) string {
 	return c.form.Get("CustomProfileId")
 }
 
-// compare holds what impact.com was told against the model.
+// compare compares what impact.com was sent with the model.
 func (h *history) compare() {
 	calls := h.impact.log()
 	h.compareTraits(calls)
@@ -38,7 +38,7 @@ func (h *history) compareTraits(calls []call) {
 			}
 			person := [2]string{h.person(at[0]), key}
 			heard[person] = heard[person] || value == "true"
-			if len(h.killed) == 0 { // a claim of a dead run may never have left
+			if len(h.killed) == 0 { // a dead run's claim may never have been sent
 				require.True(h.t, heard[person], "call %d says %s=false of %s, whom nobody called true", n, key, at[0])
 			}
 		}
@@ -56,7 +56,7 @@ func (h *history) compareTraits(calls []call) {
 	}
 }
 
-// about is all that was said and sent of a person's trait.
+// about lists everything that was said and sent about a person's trait.
 func (h *history) about(person, key string) string {
 	var b strings.Builder
 	if l, ok := h.lists[key]; ok {
@@ -75,13 +75,13 @@ func (h *history) about(person, key string) string {
 	return b.String()
 }
 
-// once looks that something arrived, and that it was not repeated after a
-// clean answer that the program had the time to note.
+// once checks that something arrived, and that it was not repeated after a
+// clean answer that the program had time to record.
 func (h *history) once(calls []call, what string) call {
 	h.t.Helper()
 	require.NotEmpty(h.t, calls, "%s never arrived", what)
 	var taken *call
-	noted := 0 // the first run that noted a clean answer
+	noted := 0 // the first run that recorded a clean answer
 	for i, c := range calls {
 		require.False(h.t, noted > h.undone && c.run >= noted, "%s was repeated in run %d after a clean answer in run %d", what, c.run, noted)
 		if c.taken {

@@ -20,10 +20,10 @@ var (
 	last  = flag.Duration("histories.for", 0, "play histories for so long, whatever their number")
 )
 
-// TestHistories plays random histories. After each, impact.com answers well and
-// the program runs until nothing is due: impact.com must hold what the inputs
-// say of everybody, every order and visit must have arrived, and nothing may
-// have been repeated that was answered well.
+// TestHistories plays random histories. After each, impact.com answers cleanly
+// and the program runs until nothing is due: impact.com must hold what the inputs
+// say about everybody, every order and visit must have arrived, and nothing that
+// was answered cleanly may have been repeated.
 func TestHistories(t *testing.T) {
 	t.Parallel()
 	until := time.Now().Add(*last)
@@ -52,7 +52,7 @@ type history struct {
 	impact *impact
 
 	runs    int
-	killed  map[int]bool // runs that did not end by themselves
+	killed  map[int]bool // runs that were killed
 	backup  int          // calls made when the newest backup was made; -1: there is none
 	backups int
 	stale   map[[2]string]bool // person and list trait that a restored state cannot know of
@@ -79,7 +79,7 @@ func (h *history) tell(format string, args ...any) {
 
 func (h *history) play() {
 	h.fullList("vip")
-	for _, key := range streamKeys { // each trait is known before it can be said again
+	for _, key := range streamKeys { // a trait must be known before it can be resynced
 		h.statements[key] = nil
 	}
 	for range 14 {
@@ -112,8 +112,8 @@ func (h *history) inputs() {
 	h.flush()
 }
 
-// weather chooses how impact.com answers: well, badly to some requests, or
-// always the same to some people.
+// weather chooses how impact.com answers: cleanly, badly to some requests, or
+// always in the same way to some people.
 func (h *history) weather() {
 	cast := map[string]answer{}
 	var names []string
@@ -133,7 +133,7 @@ func (h *history) weather() {
 	h.tell("weather: %.1f of %s, %s, %s; %s", share, mood[0].name, mood[1].name, mood[2].name, names)
 }
 
-// act runs the program, or something else of its commands.
+// act runs the program, or another of its commands.
 func (h *history) act() {
 	switch n := h.rng.IntN(16); {
 	case n < 7:
@@ -176,14 +176,14 @@ func (h *history) run(args ...string) result {
 	return r
 }
 
-// dieAt kills a run when impact.com has its nth request.
+// dieAt kills a run when impact.com has received its nth request.
 func (h *history) dieAt(n int) {
 	c := h.begin("--deadline", "2s")
 	h.impact.killAfter(n, c.kill)
 	h.died(c, fmt.Sprintf("at request %d", n))
 }
 
-// dieIn kills a run after a while, or asks it to stop.
+// dieIn kills a run after some time, or asks it to stop.
 func (h *history) dieIn(d time.Duration) {
 	c := h.begin("--deadline", "2s")
 	signal := syscall.SIGKILL
@@ -215,8 +215,8 @@ func (h *history) save() {
 	}
 }
 
-// restore goes back to the backup. What a list told since, and has no more,
-// nobody can know; what messages told is read again.
+// restore goes back to the backup. What a list said since then and no longer
+// says cannot be known; what messages said is read again.
 func (h *history) restore() {
 	if h.backup < 0 {
 		return
@@ -234,8 +234,8 @@ func (h *history) restore() {
 	}
 }
 
-// approve lets through what the guard holds: of lists as short as these, a few
-// other people look like ids of another form.
+// approve lets through what the guard holds: in lists as short as these, a few
+// new people look like ids of another form.
 func (h *history) approve() {
 	for _, key := range listKeys {
 		for _, direction := range []string{"--exits", "--joins"} {

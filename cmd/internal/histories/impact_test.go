@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// answer is a way in which impact.com, or something before it, answers.
+// answer is one way in which impact.com, or something in front of it, answers.
 type answer struct {
 	name  string
-	takes bool // it counts, whatever the answer says
+	takes bool // it was accepted, whatever the answer says
 	clean bool // an answer that says so
 	write func(http.ResponseWriter, *http.Request)
 }
@@ -30,7 +30,7 @@ var clean = answer{"clean", true, true, func(w http.ResponseWriter, r *http.Requ
 	body(w, 200, "application/json", `{"clickId":"0c22384eN","sessionStart":"2026-09-10T22:55:32-08:00","warnings":[]}`)
 }}
 
-// faulty are the others. None of them says that the request was taken, but
+// faulty are the others. None of them says that the request was accepted, but
 // some were.
 var faulty = []answer{
 	{"throttled", false, false, func(w http.ResponseWriter, _ *http.Request) {
@@ -106,7 +106,7 @@ type call struct {
 	clean bool
 }
 
-// impact is an impact.com of the test's own.
+// impact is the test's simulated impact.com.
 type impact struct {
 	server *httptest.Server
 
@@ -117,7 +117,7 @@ type impact struct {
 	share float64           // of requests that get a faulty answer
 	mood  []answer          // from which it is drawn
 	cast  map[string]answer // people who always get the same answer
-	kill  func()            // called when left requests were taken
+	kill  func()            // called when left requests were accepted
 	left  int
 }
 
@@ -147,7 +147,7 @@ func (i *impact) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.write(w, r)
 }
 
-// take notes a request and chooses its answer.
+// take records a request and chooses its answer.
 func (i *impact) take(r *http.Request) (a answer, kill func()) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -171,7 +171,7 @@ func (i *impact) weather(share float64, mood []answer, cast map[string]answer) {
 	i.share, i.mood, i.cast = share, mood, cast
 }
 
-// killAfter has kill called at the nth request from now on.
+// killAfter arranges for kill to be called at the nth request from now.
 func (i *impact) killAfter(n int, kill func()) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -190,5 +190,5 @@ func (i *impact) log() []call {
 	return append([]call(nil), i.calls...)
 }
 
-// settle waits until no request of a process that is gone can still be noted.
+// settle waits until no request of a dead process can still be recorded.
 func settle() { time.Sleep(20 * time.Millisecond) }

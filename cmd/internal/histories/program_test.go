@@ -44,7 +44,7 @@ func testMain(m *testing.M) int {
 	return m.Run()
 }
 
-// program is the program in a folder of its own.
+// program is the program in its own folder.
 type program struct {
 	t   *testing.T
 	dir string
@@ -83,7 +83,7 @@ conversions: {verify: off}
 	return p
 }
 
-// write puts a file there in one step, as of a time.
+// write creates a file atomically, with the given time.
 func (p *program) write(name, content string, at time.Time) {
 	path := filepath.Join(p.dir, name)
 	making := filepath.Join(p.dir, "making")
@@ -98,7 +98,7 @@ type result struct {
 	output string
 }
 
-// run runs a command to its end; it must not take longer than a minute.
+// run runs a command to its end, which must not take longer than a minute.
 func (p *program) run(args ...string) result {
 	return p.start(args...).wait()
 }
@@ -132,7 +132,7 @@ func (c *process) wait() result {
 	return result{c.cmd.ProcessState.ExitCode(), c.out.String()}
 }
 
-// hurry lets everything that waits for a retry come due.
+// hurry makes everything that waits for a retry due.
 func (p *program) hurry() {
 	path := filepath.Join(p.dir, "state.db")
 	if _, err := os.Stat(path); err != nil {

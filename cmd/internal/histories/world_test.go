@@ -23,7 +23,7 @@ var (
 	allKeys    = []string{"app", "gold", "mixed", "vip", "web"}
 )
 
-// statement says of one id whether it has a trait, as of a time.
+// statement says whether an id has a trait, as of a time.
 type statement struct {
 	id    string
 	at    time.Time
@@ -118,11 +118,11 @@ func (w *world) message(kind, id string, at time.Time, more map[string]any) {
 	w.lines = append(w.lines, string(line))
 }
 
-// change says something of one person and trait; sometimes late.
+// change says something about one person and trait, sometimes late.
 func (w *world) change() {
 	key, id, value := pick(w.rng, streamKeys), pick(w.rng, slices.Concat(users[1:], visitors)), w.rng.IntN(2) == 0
 	at := w.tick()
-	if w.rng.IntN(4) == 0 { // no two statements of one time, nor of the time of a list
+	if w.rng.IntN(4) == 0 { // no two statements have the same time, nor the time of a list
 		at = at.Add(-time.Duration(w.rng.IntN(7200))*time.Second + time.Duration(1+w.messages%900)*time.Millisecond)
 	}
 	w.statements[key] = append(w.statements[key], statement{id, at, value})
@@ -181,7 +181,7 @@ func (w *world) flush() {
 	w.lines = nil
 }
 
-// person is whom an id stands for by now.
+// person returns the person an id now stands for.
 func (w *world) person(id string) string {
 	if user, ok := w.owner[id]; ok {
 		return user
@@ -189,7 +189,7 @@ func (w *world) person(id string) string {
 	return id
 }
 
-// people are all of them, each once.
+// people returns all of them, each once.
 func (w *world) people() []string {
 	var all []string
 	for _, id := range slices.Concat(users, visitors) {
@@ -200,7 +200,7 @@ func (w *world) people() []string {
 	return all
 }
 
-// wants is what impact.com should hold of a person in the end.
+// wants returns what impact.com should finally hold about a person.
 func (w *world) wants(person, key string) bool {
 	var newest time.Time
 	member := false

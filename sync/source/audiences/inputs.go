@@ -258,7 +258,7 @@ func (s *Source) listInput(list []*found, check func(parts []*found) error) (sou
 	newest = list[len(list)-1]
 	in := s.input(newest)
 	if i := slices.IndexFunc(list, func(f *found) bool { return f.unusable != nil }); i >= 0 {
-		list[i].unusable = fmt.Errorf("%w (the whole list is left out, for this is a part of it)", list[i].unusable)
+		list[i].unusable = fmt.Errorf("%w (the whole list is left out, because this is a part of it)", list[i].unusable)
 		return in, false
 	}
 	if err := check(all); err != nil {

@@ -86,13 +86,13 @@ func (b *Bucket) toFolder(u *url.URL) error {
 	case ".":
 		dir = strings.TrimPrefix(dir, "/")
 	default:
-		return fmt.Errorf("%s: %q stands where a host goes: write file:///%[2]s%[3]s, or file://./%[2]s%[3]s for a path from the working directory",
+		return fmt.Errorf("%s: %q is where a host would be: write file:///%[2]s%[3]s, or file://./%[2]s%[3]s for a path from the working directory",
 			b.name, u.Host, u.Path)
 	}
 	info, err := os.Stat(filepath.FromSlash(dir))
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return &reworded{fs.ErrNotExist, fmt.Sprintf("%s: there is no folder %q: create it, mount it, or mend the source's url", b.name, dir)}
+		return &reworded{fs.ErrNotExist, fmt.Sprintf("%s: there is no folder %q: create it, mount it, or correct the source's url", b.name, dir)}
 	case err != nil:
 		return fmt.Errorf("%s: look for the folder: %w", b.name, err)
 	case !info.IsDir():

@@ -56,7 +56,7 @@ func TestURLsThatCannotBeOpened(t *testing.T) {
 	for name, tt := range map[string]struct{ url, want string }{
 		"a missing folder":       {"file://" + dir + "/none", "there is no folder"},
 		"a file":                 {"file://" + dir + "/vip.csv", "is a file: give its folder"},
-		"a folder as a host":     {"file://data/x", `"data" stands where a host goes: write file:///data/x, or file://./data/x`},
+		"a folder as a host":     {"file://data/x", `"data" is where a host would be: write file:///data/x, or file://./data/x`},
 		"a parameter for a file": {"file://" + dir + "?region=x", `takes no parameter "region"`},
 		"an unknown scheme":      {"ftp://user:s3cr3t@host/x?token=s3cr3t", `ftp://host/x: unknown scheme "ftp"`},
 		"no URL":                 {"s3cr3t", "bucket URL is not valid"},

@@ -65,7 +65,7 @@ func (b *Bucket) List(ctx context.Context) iter.Seq2[source.Object, error] {
 	}
 }
 
-// shown gives an object a name that holds no e-mail address, since names go
+// shown returns an object under a name that holds no e-mail address, since names go
 // into logs and the state. Each part of the path with an address in it becomes
 // a word of its own; what tells the file's kind stays.
 func shown(o source.Object) source.Object {
@@ -156,7 +156,7 @@ func sizeAndTime(size int64, at time.Time) string {
 }
 
 // local lists a folder itself: gocloud.dev's listing passes over folders that
-// it may not read, gives links their own size instead of their file's, and
+// it may not read, reports the size of links instead of their file's, and
 // loses names at the end of a page where a folder's name begins another's.
 func (b *Bucket) local(ctx context.Context, yield func(source.Object) bool) error {
 	w := walk{root: b.dir, follow: b.options.FollowLinks, yield: yield}

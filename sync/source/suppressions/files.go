@@ -28,7 +28,7 @@ func Open(ctx context.Context, url string) (*Files, error) {
 	return &Files{b}, nil
 }
 
-// Close gives up the bucket.
+// Close closes the bucket.
 func (f *Files) Close() error { return f.bucket.Close() }
 
 // errNoList: an emptied folder says nothing.

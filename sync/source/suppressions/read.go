@@ -25,7 +25,7 @@ var (
 	errNoColumn = errors.New("no column user_id, anonymous_id or email")
 	errHeader   = errors.New("line 1 looks like the name of a column, and it is not known whose: call it user_id, anonymous_id or email")
 	errCut      = errors.New("an id in scientific notation or with decimals: a spreadsheet has cut it; export again, with the column as text")
-	errNoEmail  = errors.New("in the column of addresses stands neither an address nor its SHA-1")
+	errNoEmail  = errors.New("the column of addresses has neither an address nor its SHA-1")
 	errSHA256   = errors.New("the SHA-256 of an address, by which nobody can be known: give the address, or its SHA-1")
 	errSpoilt   = errors.New("an id with quotes or an equals sign before it, or with characters that are not seen (control characters, a zero-width space, a lone CR): nobody is known by it; export again")
 	errNobody   = errors.New("rows, and not one id or address in them: a list of nobody has the header alone")
@@ -132,7 +132,7 @@ func notInID(r rune) bool {
 	return r <= ' ' || r == 0x7f || strings.ContainsRune(",;\"<>\u00a0\ufffd", r)
 }
 
-// user gives the person of a user id, or of an address in its place.
+// user calls fn with the person of a user id, or of an address in its place.
 func user(id string, fn func(segment.Identity) error) error {
 	if segment.IsPlaceholder(id) {
 		return nil
@@ -152,9 +152,9 @@ func unseen(r rune) bool {
 	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == utf8.RuneError
 }
 
-// person gives whom a row or an object names: by the user ids, else the anonymous
-// ids, else the addresses. Where nothing stands but words for nothing it is nobody,
-// and where addresses stand beside ids one that is none does not matter.
+// person calls fn with whom a row or an object names: by the user ids, else the
+// anonymous ids, else the addresses. Placeholders such as NULL name nobody; beside
+// a column of user ids, a bad address does not matter.
 func person(users, anons, emails []string, beside bool, fn func(segment.Identity) error) error {
 	found := false
 	for _, id := range users {

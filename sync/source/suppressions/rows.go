@@ -61,7 +61,7 @@ func rows(next func() (table.Row, error), ids table.IDs, fn func(segment.Identit
 	}
 }
 
-// row names whom a row names.
+// row calls fn with whom a row names.
 func row(fields []string, ids table.IDs, fn func(segment.Identity) error) error {
 	var texts [3][]string
 	for i, columns := range [...][]int{ids.Users, ids.Anons, ids.Emails} {

@@ -25,10 +25,10 @@ func FuzzRows(f *testing.F) {
 		}
 		want := csv.NewReader(strings.NewReader(text))
 		want.FieldsPerRecord, want.Comma = -1, rune(comma)
-		got := newRecords(bucket.NewWindow(strings.NewReader(text), 1<<20, false), Header{comma: comma}, 1<<20)
+		got := NewReader(bucket.NewWindow(strings.NewReader(text), 1<<20, false), Header{comma: comma}, 1<<20)
 		for {
 			record, wantErr := want.Read()
-			fields, err := got.next()
+			fields, err := got.record()
 			if wantErr != nil {
 				require.Equal(t, errors.Is(wantErr, io.EOF), errors.Is(err, io.EOF))
 				require.Equal(t, errors.Is(wantErr, csv.ErrBareQuote), errors.Is(err, csv.ErrBareQuote), "%v, %v", wantErr, err)

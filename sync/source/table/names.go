@@ -13,7 +13,7 @@ const (
 	Email
 )
 
-// Fold gives a column's name in the form in which names are compared: "User ID",
+// Fold returns a column's name in the form in which names are compared: "User ID",
 // userId, user-id and USER_ID are one.
 func Fold(name string) string {
 	return strings.Map(func(r rune) rune {

@@ -145,7 +145,7 @@ func (p *Parquet) nextGroup() error {
 	return nil
 }
 
-// Close gives up what is held of the file, which stays open.
+// Close releases what is held of the file, which stays open.
 func (p *Parquet) Close() error {
 	var errs []error
 	for _, c := range p.used {

@@ -11,7 +11,7 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 )
 
-// textOf gives how the values of a type are written: as a person would in a CSV.
+// textOf returns how the values of a type are written: as a person would in a CSV.
 func textOf(t parquet.Type) func(to []byte, v parquet.Value) []byte {
 	logical := t.LogicalType()
 	if logical != nil {
@@ -107,8 +107,7 @@ func appendUUID(to []byte, v parquet.Value) []byte {
 	return to
 }
 
-// appendDecimal writes a decimal with all its digits, and none that say
-// nothing: an id in a NUMERIC(38,0) is that id, and 12.50 is 12.5.
+// appendDecimal writes a decimal with all its digits, without trailing zeros: an id in a NUMERIC(38,0) is that id, and 12.50 is 12.5.
 func appendDecimal(to []byte, v parquet.Value, scale int) []byte {
 	n := new(big.Int)
 	switch v.Kind() {

@@ -20,26 +20,13 @@ func IsSyntax(err error) bool {
 	return errors.Is(err, csv.ErrBareQuote) || errors.Is(err, csv.ErrQuote) || errors.Is(err, errRowTooLong) || errors.Is(err, errOtherHeader)
 }
 
-// records reads CSV in bounded memory: a [csv.Reader] over its lines.
-type records struct {
-	csv   *csv.Reader
-	lines *lines
-}
-
-func newRecords(w *bucket.Window, h Header, most int) records {
-	l := &lines{window: w, most: most, backslash: h.backslash}
-	r := csv.NewReader(l)
-	r.Comma, r.FieldsPerRecord, r.ReuseRecord = rune(h.comma), -1, true
-	return records{r, l}
-}
-
-// next reads a record; its fields are valid until the next.
-func (r records) next() ([]string, error) {
+// record reads a record in bounded memory; its fields are valid until the next.
+func (r *Reader) record() ([]string, error) {
 	r.lines.begin()
 	fields, err := r.csv.Read()
 	var syntax *csv.ParseError
 	if errors.As(err, &syntax) {
-		err = syntax.Err // the line is told by whoever asked
+		err = syntax.Err // the row has the line
 		if r.lines.escaped && !r.lines.backslash {
 			err = fmt.Errorf("%w: %w", errBackslash, err)
 		}

@@ -97,8 +97,8 @@ func (h Header) escapes(start []byte, whole bool) bool {
 func (h Header) try(start []byte, whole, backslash bool) error {
 	h.backslash = backslash
 	w := bucket.NewWindow(bytes.NewReader(start), len(start)+1, false)
-	for r := newRecords(w, h, len(start)); ; {
-		_, err := r.next()
+	for r := NewReader(w, h, len(start)); ; {
+		_, err := r.record()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -121,17 +121,19 @@ type Row struct {
 
 // Reader reads the rows of a CSV. It is for one goroutine.
 type Reader struct {
-	window  *bucket.Window
-	records records
-	header  Header
-	begun   bool
-	folded  []string // its names
-	id      int      // the column by which a repeated header is known
+	csv    *csv.Reader
+	lines  *lines // that csv reads from
+	header Header
+	begun  bool
+	folded []string // its names
+	id     int      // the column by which a repeated header is known
 }
 
 // NewReader returns a reader of rows of at most most bytes.
 func NewReader(w *bucket.Window, h Header, most int) *Reader {
-	r := &Reader{window: w, header: h, records: newRecords(w, h, most)}
+	l := &lines{window: w, most: most, backslash: h.backslash}
+	r := &Reader{csv: csv.NewReader(l), lines: l, header: h}
+	r.csv.Comma, r.csv.FieldsPerRecord, r.csv.ReuseRecord = rune(h.comma), -1, true
 	for i, name := range h.Names {
 		r.folded = append(r.folded, Fold(name))
 		if r.id == 0 && KindOf(name) != None {
@@ -172,8 +174,8 @@ func (r *Reader) Next() (row Row, err error) {
 			return row, err
 		}
 	}
-	row.Fields, err = r.records.next()
-	row.Line = r.records.lines.first
+	row.Fields, err = r.record()
+	row.Line = r.lines.first
 	if err != nil {
 		return row, err
 	}
@@ -194,7 +196,7 @@ func (r *Reader) Next() (row Row, err error) {
 // skipHeader skips what [ReadHeader] has read. Its quotes do not span lines.
 func (r *Reader) skipHeader() error {
 	for first := true; ; {
-		line, err := readLine(r.window)
+		line, err := readLine(r.lines.window)
 		if err != nil {
 			return err
 		}

@@ -19,7 +19,7 @@ func (b *bench) squat(person string) {
 // what is not so.
 func TestListsKnowWhoseNumberIsTaken(t *testing.T) {
 	t.Parallel()
-	for _, n := range []int{3, 12_000} { // compared by keys, by digests and numbers
+	for _, n := range []int{3, 12_000} { // in one range, in several
 		t.Run(fmt.Sprintf("among %d", n), func(t *testing.T) {
 			t.Parallel()
 			b := setup(t)

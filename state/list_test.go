@@ -31,7 +31,7 @@ func (b *bench) sendAll() (lines []string) {
 	}
 }
 
-// Lists of this size are compared range by range with the digest of the last one.
+// Lists of this size are compared range by range.
 func TestLargeLists(t *testing.T) {
 	t.Parallel()
 	const n = 12_000
@@ -104,8 +104,8 @@ func TestLargeLists(t *testing.T) {
 	})
 }
 
-// A range whose last digest stands is compared by the profiles' numbers.
-func TestComparedByNumbers(t *testing.T) {
+// What was written while lists were compared is judged as a whole.
+func TestLargeListsInTurn(t *testing.T) {
 	t.Parallel()
 	const n = 12_000
 
@@ -149,8 +149,7 @@ func TestComparedByNumbers(t *testing.T) {
 	})
 }
 
-// Small lists have no digest that could prove anything.
-func TestSmallListsAreComparedByValue(t *testing.T) {
+func TestListsAreComparedByValue(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	apply := func(values map[string]string) {
@@ -169,4 +168,52 @@ func TestSmallListsAreComparedByValue(t *testing.T) {
 	apply(map[string]string{"u1": "true", "u2": "false"})
 	require.Equal(t, []string{"u2 vip=false"}, b.sendAll())
 	b.sound()
+}
+
+// The lengths of texts stand in front of them: any byte may be in one.
+func TestListsTakeAnyByte(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	people := []string{"a\x00b", "a\x00c", "a", "3 4 u"}
+	require.EqualValues(t, 4, b.list("vip", state.Guard{}, people...).Joins)
+	require.Len(t, b.sendAll(), 4)
+	require.Equal(t, state.Verdict{Members: 4, Unchanged: 4, Told: 4}, b.list("vip", state.Guard{}, people...))
+	require.Equal(t, state.Verdict{Members: 3, Unchanged: 3, Exits: 1, Told: 4}, b.list("vip", state.Guard{}, people[1:]...))
+	require.Equal(t, []string{"a\x00b vip=false"}, b.sendAll())
+	b.sound()
+}
+
+// A visitor who was told and is a user by a line of this list has not left.
+func TestVisitorsBecomeUsersByAList(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{2, 6000} { // in one range, in several
+		b := setup(t)
+		apply := func(people ...state.Person) state.Verdict {
+			b.now = b.now.Add(time.Minute)
+			l, err := b.db.NewList(context.Background(), state.ListInfo{Trait: audience("vip"), Source: "exports", ListedAt: b.now})
+			require.NoError(t, err)
+			defer l.Close()
+			for _, p := range people {
+				require.NoError(t, l.Add(context.Background(), p, "true", false))
+			}
+			v, err := l.Apply(context.Background())
+			require.NoError(t, err)
+			return v
+		}
+		var visitors, users []state.Person
+		for _, name := range crowd(0, n) {
+			visitors = append(visitors, state.Person{AnonymousID: "a" + name})
+			users = append(users, state.Person{UserID: name, AnonymousID: "a" + name})
+		}
+		require.EqualValues(t, n, apply(visitors...).Joins)
+		require.Len(t, b.sendAll(), n)
+		v := apply(users[1:]...)
+		require.Equal(t, []int64{int64(n) - 1, 1}, []int64{v.Members, v.Exits}, "the first visitor has left")
+		b.sound()
+		require.Len(t, b.sendAll(), n, "said once more under the user id; and one false")
+		v = apply(users[1:]...)
+		require.Equal(t, []int64{0, 0, int64(n) - 1}, []int64{v.Joins, v.Exits, v.Unchanged})
+		require.Empty(t, b.sendAll())
+		b.sound()
+	}
 }

@@ -1,0 +1,57 @@
+package guard
+
+import (
+	"fmt"
+
+	"github.com/impactsync/impactsync/state/rules"
+)
+
+// Of returns a set of changes of an audience, either Exits or Joins. Its base is
+// the number of people told true.
+func Of(d Direction, limits rules.Guard, m Measure) Set {
+	if d == Exits {
+		m.Limit = limits.Exits
+		return Set{Direction: Exits, Measures: []Measure{m}}
+	}
+	m.Limit = limits.Joins
+	return Set{Direction: Joins, Exempt: m.Base == 0 && !limits.FirstSync, Measures: []Measure{m}}
+}
+
+// List is what comparing a full list with the state found.
+type List struct {
+	Members    int64  // people on it
+	Told       int64  // people told true before it
+	Exits      int64  // of them, not on it
+	Joins      int64  // people it adds, with those that earlier lists added and that are still held
+	Unreadable int64  // lines that do not say whom they are about
+	Suspicion  string // why its ids may not be those by which its people are known
+}
+
+// Sets returns the exits and the joins of a list. Whatever the limits are, exits
+// are held of a list that is empty or not readable in full, and both are held of
+// a list under suspicion.
+func (l List) Sets(limits rules.Guard) (exits, joins Set) {
+	exits = Of(Exits, limits, Measure{Fresh: l.Exits, Base: l.Told})
+	joins = Of(Joins, limits, Measure{Fresh: l.Joins, Base: l.Told})
+	exits.Whole, joins.Whole = true, true
+	if l.Exits > 0 {
+		exits.Objection = l.objection()
+	}
+	if l.Joins > 0 {
+		joins.Objection = l.Suspicion
+	}
+	return exits, joins
+}
+
+func (l List) objection() string {
+	switch {
+	case l.Suspicion != "":
+		return l.Suspicion
+	case l.Unreadable > 0:
+		return fmt.Sprintf("%d lines of the list do not say whom they are about, so that nobody can be said to have left", l.Unreadable)
+	case l.Members == 0:
+		return fmt.Sprintf("the list is empty and would end all %d memberships", l.Exits)
+	default:
+		return ""
+	}
+}

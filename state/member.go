@@ -1,0 +1,54 @@
+package state
+
+import (
+	"database/sql"
+	"encoding/binary"
+	"errors"
+)
+
+// member is one line of a list.
+type member struct {
+	id      int64 // made from the person's key
+	person  Person
+	value   string
+	cleared bool
+}
+
+// wanted is the value that a list wants of its member.
+func (m *member) wanted() sql.NullString {
+	return sql.NullString{String: m.value, Valid: !m.cleared}
+}
+
+// encode appends the member, without its number, to b.
+func (m *member) encode(b []byte) []byte {
+	cleared := byte(0)
+	if m.cleared {
+		cleared = 1
+	}
+	b = append(b, cleared)
+	for _, s := range [...]string{m.person.UserID, m.person.AnonymousID, m.person.EmailSHA1, m.value} {
+		b = binary.AppendUvarint(b, uint64(len(s)))
+		b = append(b, s...)
+	}
+	return b
+}
+
+var errMember = errors.New("a spilled member of the list cannot be read back")
+
+func decodeMember(id int64, text string) (m member, err error) {
+	if text == "" {
+		return m, errMember
+	}
+	m.id, m.cleared, text = id, text[0] == 1, text[1:]
+	for _, s := range [...]*string{&m.person.UserID, &m.person.AnonymousID, &m.person.EmailSHA1, &m.value} {
+		size, used := binary.Uvarint([]byte(text[:min(len(text), binary.MaxVarintLen64)]))
+		if used <= 0 || size > uint64(len(text)-used) {
+			return m, errMember
+		}
+		*s, text = text[used:used+int(size)], text[used+int(size):]
+	}
+	if text != "" {
+		return m, errMember
+	}
+	return m, nil
+}

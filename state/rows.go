@@ -1,0 +1,87 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+// row is what a merge needs to know of a row of the trait.
+type row struct {
+	profile int64
+	facts   int
+	key     string // as [Person.key] returns it
+	wanted  string
+}
+
+// Facts of a row.
+const (
+	rowTold    = 1 << iota // impact.com holds a true of this person, or may
+	rowWanted              // wanted is not NULL
+	rowNewer               // a message said so after the list was made
+	rowLeaving             // an exit that was let through is still to be sent
+)
+
+func (r *row) has(fact int) bool { return r.facts&fact != 0 }
+
+// is reports whether the row is this person's.
+func (r *row) is(p Person) bool {
+	kind, key := p.kindAndKey()
+	return r.key[0] == kind && r.key[1:] == key
+}
+
+// rowsBetween returns the rows of a range of people as one text, for the way
+// from SQLite to Go costs more than a row: of each its number, its facts, the
+// lengths of the key and of what is wanted, and these two. Most rows are of users
+// who were told what is wanted, of whom there is little to work out.
+const rowsBetween = `SELECT group_concat(v.profile_id || CASE
+	WHEN v.status = 0 AND v.wanted = 1 AND v.delivered = 1 AND coalesce(v.ordered_at, v.wanted_at) <= ?4 AND p.user_id IS NOT NULL
+	THEN ' 3 ' || (1 + octet_length(p.user_id)) || ' 4 u' || p.user_id || 'true'
+	ELSE ' ' || ((v.doubt = 1 AND v.sent IS NOT 0 OR v.delivered IS NOT NULL AND (?5 OR v.delivered = 1)) + 2 * (v.wanted IS NOT NULL)
+			+ 4 * (coalesce(v.ordered_at, v.wanted_at) > ?4) + 8 * (v.is_exit = 1 AND v.status IN (1, 3, 5)))
+		|| ' ' || (1 + octet_length(coalesce(p.user_id, p.anonymous_id, p.email_sha1)))
+		|| ' ' || octet_length(CASE v.wanted WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE coalesce(v.wanted, '') END) || ' '
+		|| CASE WHEN p.user_id IS NOT NULL THEN 'u' WHEN p.anonymous_id IS NOT NULL THEN 'a' ELSE 'e' END || coalesce(p.user_id, p.anonymous_id, p.email_sha1)
+		|| CASE v.wanted WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE coalesce(v.wanted, '') END
+	END, '') FROM trait_values v CROSS JOIN profiles p ON p.id = v.profile_id WHERE v.trait_id = ?1 AND v.profile_id BETWEEN ?2 AND ?3`
+
+// rowsBetween reads rows in the order of their numbers, from a connection that
+// does not see what the merge writes.
+func (m *merge) rowsBetween(reader *sql.Stmt, from, to int64) ([]row, error) {
+	var text sql.NullString
+	if err := reader.QueryRowContext(context.WithoutCancel(m.ctx), m.trait.id, from, to, m.at, m.trait.class == Computed).Scan(&text); err != nil {
+		return nil, fmt.Errorf("read the members of %q: %w", m.trait.key, err)
+	}
+	rows, ok := decodeRows(text.String)
+	if !ok {
+		return nil, fmt.Errorf("%w: the members of %q cannot be read", ErrUnusable, m.trait.key)
+	}
+	return rows, nil
+}
+
+const mostDigits = 19 // of a number of 63 bits
+
+// decodeRows is not ok for a text that is not one of ordered rows.
+func decodeRows(text string) (rows []row, ok bool) {
+	rows = make([]row, 0, len(text)/40)
+	for text != "" {
+		var numbers [4]int64
+		for i := range numbers {
+			at := 0
+			for ; at < len(text) && at < mostDigits && '0' <= text[at] && text[at] <= '9'; at++ {
+				numbers[i] = numbers[i]*10 + int64(text[at]-'0')
+			}
+			if at == 0 || at == len(text) || text[at] != ' ' || numbers[i] < 0 {
+				return nil, false
+			}
+			text = text[at+1:]
+		}
+		key, wanted := numbers[2], numbers[3]
+		if key < 1 || key > int64(len(text)) || wanted > int64(len(text))-key || len(rows) > 0 && numbers[0] <= rows[len(rows)-1].profile {
+			return nil, false
+		}
+		rows = append(rows, row{numbers[0], int(numbers[1]), text[:key], text[key : key+wanted]})
+		text = text[key+wanted:]
+	}
+	return rows, true
+}
