@@ -139,7 +139,7 @@ func (d *DB) Close() error {
 	d.stmts = map[string]*sql.Stmt{}
 	if d.writer != nil {
 		if d.rehearsal {
-			_, err := d.writer.ExecContext(context.Background(), "ROLLBACK")
+			_, err := d.writer.ExecContext(untorn, "ROLLBACK")
 			errs = append(errs, err)
 		}
 		errs = append(errs, d.writer.Close())

@@ -8,9 +8,13 @@ import (
 	"fmt"
 )
 
+// untorn is the context of statements that write: it has no end, so that a
+// transaction is committed or rolled back whole, and spares the driver a
+// goroutine for each.
+var untorn = context.Background()
+
 // Tx is a transaction that writes. Its statements are prepared once for the life
-// of the file. They have no context: a transaction is committed or rolled back
-// whole, and a context without an end spares the driver a goroutine for each.
+// of the file, and no context ends them.
 type Tx struct {
 	db *DB
 }
@@ -26,17 +30,17 @@ func (d *DB) Update(point func(string), fn func(Tx) error) error {
 	if d.rehearsal {
 		begin, commit, rollback = "SAVEPOINT step", "RELEASE step", "ROLLBACK TO step; RELEASE step"
 	}
-	ctx, t := context.Background(), Tx{d}
-	if _, err := d.writer.ExecContext(ctx, begin); err != nil {
+	t := Tx{d}
+	if _, err := d.writer.ExecContext(untorn, begin); err != nil {
 		return Classify(d.path, fmt.Errorf("begin: %w", err))
 	}
 	err := fn(t)
 	if err == nil {
 		tell(point, "before a commit")
-		_, err = d.writer.ExecContext(ctx, commit)
+		_, err = d.writer.ExecContext(untorn, commit)
 	}
 	if err != nil {
-		_, _ = d.writer.ExecContext(ctx, rollback) // on a full disk SQLite has rolled back already
+		_, _ = d.writer.ExecContext(untorn, rollback) // on a full disk SQLite has rolled back already
 		return Classify(d.path, err)
 	}
 	tell(point, "after a commit")
@@ -53,7 +57,7 @@ func (t Tx) stmt(query string) (*sql.Stmt, error) {
 	if s, ok := t.db.stmts[query]; ok {
 		return s, nil
 	}
-	s, err := t.db.writer.PrepareContext(context.Background(), query)
+	s, err := t.db.writer.PrepareContext(untorn, query)
 	if err != nil {
 		return nil, fmt.Errorf("prepare %q: %w", firstWords(query), err)
 	}
@@ -66,7 +70,7 @@ func (t Tx) run(query string, args []any) (sql.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	res, err := s.ExecContext(context.Background(), args...)
+	res, err := s.ExecContext(untorn, args...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", firstWords(query), err)
 	}
@@ -93,7 +97,7 @@ func (t Tx) Insert(query string, args ...any) (int64, error) {
 
 // Script executes statements that are used once.
 func (t Tx) Script(text string) error {
-	_, err := t.db.writer.ExecContext(context.Background(), text)
+	_, err := t.db.writer.ExecContext(untorn, text)
 	return err
 }
 
@@ -103,7 +107,7 @@ func (t Tx) Get(query string, args []any, dest ...any) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	err = s.QueryRowContext(context.Background(), args...).Scan(dest...)
+	err = s.QueryRowContext(untorn, args...).Scan(dest...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
@@ -119,7 +123,7 @@ func (t Tx) Each(query string, args []any, fn func(*sql.Rows) error) error {
 	if err != nil {
 		return err
 	}
-	rows, err := s.QueryContext(context.Background(), args...)
+	rows, err := s.QueryContext(untorn, args...)
 	if err != nil {
 		return fmt.Errorf("%s: %w", firstWords(query), err)
 	}
@@ -132,9 +136,8 @@ func (t Tx) Each(query string, args []any, fn func(*sql.Rows) error) error {
 // They must be of the types of a [driver.Value]. Row and done must not use the
 // database.
 func (t Tx) Many(query string, n int, row func(i int) []driver.Value, done func(i int, changed int64)) error {
-	ctx := context.Background()
 	return t.db.writer.Raw(func(conn any) (err error) {
-		s, err := conn.(driver.ConnPrepareContext).PrepareContext(ctx, query) //nolint:forcetypeassert // the driver is given
+		s, err := conn.(driver.ConnPrepareContext).PrepareContext(untorn, query) //nolint:forcetypeassert // the driver is given
 		if err != nil {
 			return fmt.Errorf("prepare %q: %w", firstWords(query), err)
 		}
@@ -144,7 +147,7 @@ func (t Tx) Many(query string, n int, row func(i int) []driver.Value, done func(
 			for j, v := range row(i) {
 				args[j] = driver.NamedValue{Ordinal: j + 1, Value: v}
 			}
-			res, err := s.(driver.StmtExecContext).ExecContext(ctx, args) //nolint:forcetypeassert // as above
+			res, err := s.(driver.StmtExecContext).ExecContext(untorn, args) //nolint:forcetypeassert // as above
 			if err != nil {
 				return fmt.Errorf("%s: %w", firstWords(query), err)
 			}
