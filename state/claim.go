@@ -217,7 +217,7 @@ func (c *claiming) events(kind Kind, click bool, n int) error {
 // many page loads.
 const mostWaiting = 500
 
-// dueIn gives so many rows of a queue that may go: from the oldest on, or from
+// dueIn returns so many rows of a queue that may go: from the oldest on, or from
 // where the last turn gave up among those that wait.
 func (c *claiming) dueIn(q queue, most int) (due []deliveryRow, err error) {
 	from, ok := c.passed[q]

@@ -10,7 +10,7 @@ import (
 )
 
 // A crowd is an id that cannot be one person's: a placeholder that no list of
-// words knows makes one person of thousands, and gives the click id of one of
+// words knows makes one person of thousands, and gives all of them the click id of one of
 // them to all. What is held of it is its merging; its events go on, each under
 // the visitor's own id.
 

@@ -23,7 +23,7 @@ var mostRecentKeys = 200_000 // less in tests
 
 const unknownKeys = -1 // recent ones have to be counted
 
-// remember stores the keys of the events that wait and gives those that are
+// remember stores the keys of the events that wait and returns those that are
 // new. In the keys' order, because a page of the table is then changed once in
 // a commit and not once for each of its keys.
 //

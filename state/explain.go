@@ -71,7 +71,7 @@ func isoText(column string) string { return "coalesce(" + fmt.Sprintf(iso, colum
 
 const statusWords = `CASE %s WHEN 0 THEN 'settled' WHEN 1 THEN 'pending' WHEN 2 THEN 'in flight' WHEN 3 THEN 'retry later' WHEN 4 THEN 'refused' WHEN 5 THEN 'unknown' ELSE 'held' END`
 
-// Explain gives everything known of the person with this user id, or else this
+// Explain returns everything known of the person with this user id, or else this
 // anonymous id, or else of the first who is known by this SHA-1 of an address;
 // SameAddress names the others. An id that is nobody's is looked for among the
 // orders and messages of guests, who have none. ErrNotFound means that the state knows nothing.

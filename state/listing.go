@@ -157,7 +157,7 @@ func (l *Listing) Left(ctx context.Context, source string) (Left, error) {
 	return l.left[source], err
 }
 
-// Objects gives what is to be read of a source: the oldest first, those of one
+// Objects returns what is to be read of a source: the oldest first, those of one
 // time by name. An error ends it. Nothing may be added meanwhile.
 func (l *Listing) Objects(ctx context.Context, source string) iter.Seq2[Listed, error] {
 	return func(yield func(Listed, error) bool) {

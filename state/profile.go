@@ -130,7 +130,7 @@ func (t *tx) find(p Person) (prof profile, found bool, err error) {
 	}
 }
 
-// resolve gives the profile that a person's changes and events belong to. It
+// resolve returns the profile that a person's changes and events belong to. It
 // stores the person, follows an absorbed anonymous id to its user, and absorbs
 // one that is seen with a user id for the first time.
 func (t *tx) resolve(p Person, seenAt int64) (profile, error) {
@@ -247,7 +247,7 @@ func (t *tx) absorb(anon Person, user, seenAt int64) error {
 	return t.absorbTraits(old.id, user)
 }
 
-// userOf gives the user that an anonymous id was absorbed into, or the person
+// userOf returns the user that an anonymous id was absorbed into, or the person
 // as it came.
 func (d *DB) userOf(ctx context.Context, p Person) (Person, error) {
 	user := p

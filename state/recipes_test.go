@@ -153,7 +153,7 @@ var (
 	notAnchor  = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
 )
 
-// anchors gives the anchors of a paper's headings, as GitHub makes them.
+// anchors returns the anchors of a paper's headings, as GitHub makes them.
 func anchors(t *testing.T, paper string) []string {
 	t.Helper()
 	text, err := os.ReadFile(paper)

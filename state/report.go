@@ -239,7 +239,7 @@ func (v *view) unusable(s *Status) error {
 	})
 }
 
-// RunCounts gives everything that a run counted.
+// RunCounts returns everything that a run counted.
 func (d *DB) RunCounts(ctx context.Context, run int64) (map[string]int64, error) {
 	counts := map[string]int64{}
 	return counts, d.view(ctx, func(v *view) error {

@@ -22,7 +22,7 @@ func (t *tx) traitByKey(key string) (*trait, error) {
 
 // Adopt takes what is wanted of a trait as delivered: somebody else has told
 // impact.com. An audience without a value counts as false, as it would be sent.
-// It gives how many rows moved.
+// It returns how many rows moved.
 func (d *DB) Adopt(ctx context.Context, key string) (n int64, err error) {
 	return n, d.update(ctx, func(t *tx) error {
 		tr, err := t.traitByKey(key)
@@ -41,7 +41,7 @@ func (d *DB) Adopt(ctx context.Context, key string) (n int64, err error) {
 
 // Resync sets doubt on everything of a trait that impact.com was ever told, so
 // that it is said again, and ends the waiting of what is to be tried again.
-// Nothing is forgotten. Held and refused rows stay so. It gives how many rows
+// Nothing is forgotten. Held and refused rows stay so. It returns how many rows
 // the next run sends by it.
 func (d *DB) Resync(ctx context.Context, key string) (n int64, err error) {
 	return n, d.update(ctx, func(t *tx) error {
@@ -103,7 +103,7 @@ func (d *DB) RetryRefused(ctx context.Context, f Filter) (int64, error) {
 	return d.eachRefused(ctx, f, statusPending, "", func(t *tx, r traitRow) error { return t.put(r, r.moved()) })
 }
 
-// DropRefused gives refused deliveries up for good: an event is dropped, a
+// DropRefused gives up refused deliveries for good: an event is dropped, a
 // trait value is taken as said until it changes.
 func (d *DB) DropRefused(ctx context.Context, f Filter) (int64, error) {
 	return d.eachRefused(ctx, f, statusSettled, "dropped", func(t *tx, r traitRow) error {

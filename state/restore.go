@@ -89,7 +89,7 @@ func prepareRestore(ctx context.Context, temp, backup string, b *Binding, now ti
 // not: after a restore nobody can say what was told since. Refused and held ones
 // stay so; what becomes of them later is said even if it is a false. The history
 // gets a line, by which later runs doubt what may have been told to people whom
-// the backup does not know. It gives how many rows there are.
+// the backup does not know. It returns how many rows there are.
 func (d *DB) doubtAll(ctx context.Context) (n int64, err error) {
 	err = d.update(ctx, func(t *tx) error {
 		if err := t.loadTraits(); err != nil {

@@ -29,7 +29,7 @@ type RunInfo struct {
 // BeginRun opens a run: it ends one that died, turns what that left in flight
 // into unknown, does as today's policy says with the events that [Hold] kept,
 // makes refusals of an older configuration due again, and drops
-// what is too old to matter. It gives the run's number.
+// what is too old to matter. It returns the run's number.
 func (d *DB) BeginRun(ctx context.Context, info RunInfo) (run int64, err error) {
 	err = d.update(ctx, func(t *tx) error {
 		if err := errors.Join(t.loadTraits(), t.checkHashKey()); err != nil {

@@ -14,7 +14,7 @@ type Known struct {
 // sampleFrom bounds the rows of a trait in which members are looked for.
 const sampleFrom = 200_000
 
-// MembersKnown gives at most most of the members of a trait: those who were told
+// MembersKnown returns at most most of the members of a trait: those who were told
 // true, or are to be and are not held. Of many it is a random sample, for
 // numbers are hashes.
 func (d *DB) MembersKnown(ctx context.Context, key string, most int) (k Known, err error) {
@@ -38,7 +38,7 @@ func (d *DB) MembersKnown(ctx context.Context, key string, most int) (k Known, e
 	return k, err
 }
 
-// UsersKnown gives at most most of the users of whom anything is known.
+// UsersKnown returns at most most of the users of whom anything is known.
 func (d *DB) UsersKnown(ctx context.Context, most int) (k Known, err error) {
 	err = d.view(ctx, func(v *view) error {
 		err := v.people(&k, `SELECT user_id, '', '' FROM (SELECT user_id FROM profiles LIMIT ?1) WHERE user_id IS NOT NULL

@@ -128,7 +128,7 @@ func (b *bench) settle(result state.Result, claims ...state.Claim) {
 	require.NoError(b.t, err)
 }
 
-// send claims and delivers everything, and gives "user key=value" texts.
+// send claims and delivers everything, and returns "user key=value" texts.
 func (b *bench) send() []string {
 	b.t.Helper()
 	claims := b.claim()

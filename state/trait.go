@@ -309,7 +309,7 @@ func (d *DB) index() {
 	}
 }
 
-// ordered gives the traits by key. It costs a sort: not for hot paths.
+// ordered returns the traits by key. It costs a sort: not for hot paths.
 func (d *DB) ordered() []*trait {
 	return slices.SortedFunc(maps.Values(d.traits), func(a, b *trait) int { return cmp.Compare(a.key, b.key) })
 }

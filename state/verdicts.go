@@ -24,7 +24,7 @@ type Lookup struct {
 	Looks     int // so far
 }
 
-// Lookups gives conversions whose verdict may be looked up now, newest first:
+// Lookups returns conversions whose verdict may be looked up now, newest first:
 // none younger than ten minutes or older than 90 days, and one that was still
 // waiting not again before twice as long.
 func (d *DB) Lookups(ctx context.Context, most int) (all []Lookup, err error) {

@@ -160,7 +160,7 @@ func (c *formCheck) formOf(k key) form {
 	return f
 }
 
-// respell gives what programs make of an id on its way, and in words what was done.
+// respell returns what programs make of an id on its way, and in words what was done.
 func respell(id string) [][2]string {
 	const zeros, decimal, letters, cut, hash, dashes = "leading zeros are lost", "digits became decimals", "the case of letters changed", "long numbers were cut", "ids were hashed", "dashes are lost"
 	all := [][2]string{{strings.ToLower(id), letters}, {strings.ToUpper(id), letters}}
@@ -221,7 +221,7 @@ func (c *formCheck) bare(k key) (s spelling, ok bool) {
 	return s, ok
 }
 
-// verdict gives why the list's ids are not those of the people known, or "".
+// verdict returns why the list's ids are not those of the people known, or "".
 func (c *formCheck) verdict() string {
 	if len(c.sample) == 0 || c.listed.all == 0 {
 		return ""
@@ -295,7 +295,7 @@ func (c *formCheck) othersHere(f form) bool {
 	return false
 }
 
-// hashed gives the form that nearly all user ids of a first list have, where it
+// hashed returns the form that nearly all user ids of a first list have, where it
 // is one that exports and spreadsheets make and no user known has it.
 func (c *formCheck) hashed(users state.Known) (id segment.IDForm, why string) {
 	var others forms

@@ -64,7 +64,7 @@ var (
 	rate     = regexp.MustCompile(`Requests/sec:\s+([0-9.]+)`)
 )
 
-// wrk gives a round as long as ours took, from a second to half a minute: its
+// wrk returns a round as long as ours took, from a second to half a minute: its
 // rate is even by then.
 func (b *bench) wrk(url string, took *time.Duration) func() (spent, error) {
 	if b.peer("", "wrk") == nil {

@@ -49,7 +49,7 @@ func (b *bench) shell(line string) (spent, error) {
 	return b.timed(nil, "bash", "-c", "set -e -o pipefail; "+line)
 }
 
-// peer gives a timed shell line, or nil if a program of it is missing.
+// peer returns a timed shell line, or nil if a program of it is missing.
 func (b *bench) peer(line string, programs ...string) func() (spent, error) {
 	for _, p := range programs {
 		if _, err := exec.LookPath(p); err != nil {

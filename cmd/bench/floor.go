@@ -15,7 +15,7 @@ const floorPragmas = `PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGM
 ATTACH 'rows.db' AS r;
 `
 
-// floor gives the round of such a peer. Rows is SQL that copies what our last
+// floor returns the round of such a peer. Rows is SQL that copies what our last
 // run stored into the database r; script is a query for the SQL that stores it
 // into floor.db, which begin makes. Only that is timed.
 func (b *bench) floor(begin func() error, rows, script string) func() (spent, error) {

@@ -26,7 +26,7 @@ const changed = 5
 // differing is how many changes list b makes: half of them leave, half are new.
 func (b *bench) differing() int { return 2 * (b.members * changed / 200) }
 
-// read gives a run that reads and sends nothing, and finds so many changes.
+// read returns a run that reads and sends nothing, and finds so many changes.
 func (b *bench) read(found int) func() (spent, error) {
 	return func() (spent, error) {
 		s, n, err := b.readAll()
@@ -156,7 +156,7 @@ func (b *bench) nothing() ([]line, error) {
 	return l, errors.Join(err, os.RemoveAll(small.dir))
 }
 
-// nothingNew gives a run that finds nothing new, as a mean of ten: one is too short.
+// nothingNew returns a run that finds nothing new, as a mean of ten: one is too short.
 func (b *bench) nothingNew() (func() (spent, error), error) {
 	if err := errors.Join(b.settled(), b.show("a.csv", "vip.csv")); err != nil {
 		return nil, err

@@ -153,7 +153,7 @@ func (s *story) ended(c *exec.Cmd, others ...int) bool {
 }
 
 // inspect checks a copy of the state as a dead program left it, write-ahead
-// log and all, and gives how many requests were claimed and not settled.
+// log and all, and returns how many requests were claimed and not settled.
 func (s *story) inspect() (claimed int) {
 	s.t.Helper()
 	dir := s.t.TempDir()

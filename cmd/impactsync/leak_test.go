@@ -264,7 +264,7 @@ func (l *leaks) do(args ...string) {
 	fmt.Fprintf(&l.said, "$ %s\n%s\n", args[0], out)
 }
 
-// found gives the lines, or what stands around, wherever something planted shows.
+// found returns the lines, or what stands around, wherever something planted shows.
 func (l *leaks) found() (found []string) {
 	l.t.Helper()
 	seen := map[string]bool{} // one of each will do

@@ -208,7 +208,7 @@ func watch(r io.Reader) *watched {
 	return w
 }
 
-// wait gives the next line with this message.
+// wait returns the next line with this message.
 func (w *watched) wait(t *testing.T, msg string) map[string]any {
 	t.Helper()
 	late := time.After(30 * time.Second)

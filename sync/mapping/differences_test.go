@@ -85,7 +85,7 @@ var differences = []difference{
 	{"EventCode", "`INSTALL` on installs", "impact.com documents it for mobile events; a later page calls it a legacy feature"},
 }
 
-// named gives the names of lines.
+// named returns the names of lines.
 func named(tables ...[]line) (names []string) {
 	for _, lines := range tables {
 		for _, l := range lines {

@@ -19,7 +19,7 @@ func decode(t testing.TB, line string) *Message {
 	return m
 }
 
-// samples gives the sample messages by their note.
+// samples returns the sample messages by their note.
 func samples(t testing.TB) map[string]string {
 	t.Helper()
 	text, err := os.ReadFile("testdata/messages.ndjson")

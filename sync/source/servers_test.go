@@ -163,7 +163,7 @@ func (s server) start(t *testing.T) (query string, kill func()) {
 	return query, kill
 }
 
-// find gives the server's program, or skips the test.
+// find returns the server's program, or skips the test.
 func (s server) find(t *testing.T) string {
 	t.Helper()
 	program := os.Getenv(s.variable)

@@ -75,7 +75,7 @@ func (st *story) computed(p Person, at time.Time, dollars int) {
 	st.change(p, at.Add(2*time.Millisecond), revenue, money(dollars*100+50))
 }
 
-// personas gives a message of Engage: no sentAt, nanoseconds, no anonymous id.
+// personas returns a message of Engage: no sentAt, nanoseconds, no anonymous id.
 func (st *story) personas(p Person, at time.Time, c computation) object {
 	d := newDice(st.shop.Seed, c.key+p.UserID, int(at.UnixNano()))
 	at = at.Add(time.Duration(d.below(1_000_000)) * time.Nanosecond)

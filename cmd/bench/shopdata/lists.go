@@ -26,7 +26,7 @@ func (s Shop) writeLists(dir string, step int) error {
 	)
 }
 
-// members gives who is in a list: percent of the people, of whom in step 2 one
+// members returns who is in a list: percent of the people, of whom in step 2 one
 // in twelve left and about as many joined.
 func (s Shop) members(list string, percent, step int) []int {
 	var in []int

@@ -59,7 +59,7 @@ func (l *logs) raw(source string, received time.Time, line []byte) {
 	l.err = errors.Join(l.err, err)
 }
 
-// open gives the file for a source and an eight-hour slot. A slot that comes
+// open returns the file for a source and an eight-hour slot. A slot that comes
 // again gets a file of its own.
 func (l *logs) open(source string, received time.Time) (*logFile, error) {
 	day := received.Truncate(24 * time.Hour).UnixMilli()

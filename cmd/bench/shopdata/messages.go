@@ -47,7 +47,7 @@ type session struct {
 	count  int
 }
 
-// envelope gives the fields that every message has.
+// envelope returns the fields that every message has.
 func (s *session) envelope(kind string) object {
 	s.count++
 	s.at = s.at.Add(time.Duration(3+s.dice.below(40))*time.Second + time.Duration(s.dice.below(1000))*time.Millisecond)

@@ -31,7 +31,7 @@ var (
 	}
 )
 
-// UserID gives the id of person i: 24 bytes, in no order, no two alike.
+// UserID returns the id of person i: 24 bytes, in no order, no two alike.
 func UserID(seed uint64, i int) string {
 	h := mix(mix(seed) + uint64(i))
 	return fmt.Sprintf("cus_%016x%04x", h, mix(h)&0xffff)

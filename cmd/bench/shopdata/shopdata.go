@@ -85,7 +85,7 @@ func (d *dice) next() uint64 {
 	return d.state
 }
 
-// below gives 0 to n-1.
+// below returns 0 to n-1.
 func (d *dice) below(n int) int { return int(d.next() >> 1 % uint64(n)) }
 
 // percent is true in p of 100 cases.

@@ -157,7 +157,7 @@ func lines(t *testing.T, file string) []string {
 	return strings.Split(strings.TrimSpace(string(data)), "\n")
 }
 
-// without gives the lines of a that b does not have.
+// without returns the lines of a that b does not have.
 func without(a, b []string) []string {
 	in := map[string]bool{}
 	for _, line := range b {
@@ -166,7 +166,7 @@ func without(a, b []string) []string {
 	return slices.DeleteFunc(slices.Clone(a), func(line string) bool { return in[line] })
 }
 
-// contents gives the files below dir, unzipped, by name.
+// contents returns the files below dir, unzipped, by name.
 func contents(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	out := map[string]string{}

@@ -109,7 +109,7 @@ func generate(t *testing.T) []byte {
 	return out.Bytes()
 }
 
-// comments gives the comment of each field by Type.Field.
+// comments returns the comment of each field by Type.Field.
 func comments(t *testing.T) map[string]string {
 	t.Helper()
 	file, err := parser.ParseFile(token.NewFileSet(), "config.go", nil, parser.ParseComments)

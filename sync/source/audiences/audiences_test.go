@@ -50,7 +50,7 @@ func open(t *testing.T, dir string, audiences map[string]Audience) *Source {
 	return s
 }
 
-// inputs gives the inputs, and the rejected objects as "name: reason".
+// inputs returns the inputs, and the rejected objects as "name: reason".
 func inputs(t *testing.T, s *Source) (ins []source.Input, rejected []string) {
 	t.Helper()
 	for in, err := range s.Inputs(context.Background(), func(o source.Object, _ int64, reason string) {
@@ -62,7 +62,7 @@ func inputs(t *testing.T, s *Source) (ins []source.Input, rejected []string) {
 	return ins, rejected
 }
 
-// one gives the only input.
+// one returns the only input.
 func one(t *testing.T, s *Source) source.Input {
 	t.Helper()
 	ins, rejected := inputs(t, s)
@@ -71,7 +71,7 @@ func one(t *testing.T, s *Source) source.Input {
 	return ins[0]
 }
 
-// read gives each record as one line of text, and whether the last batch was
+// read returns each record as one line of text, and whether the last batch was
 // Done.
 func read(s *Source, in source.Input, from source.Position) (records []string, last source.Position, err error) {
 	err = s.Read(context.Background(), in, from, func(b source.Batch) error {

@@ -15,7 +15,7 @@ import (
 	"github.com/impactsync/impactsync/sync/source"
 )
 
-// split gives "line:record" or "line:!flaw" for each item, and the positions.
+// split returns "line:record" or "line:!flaw" for each item, and the positions.
 func split(t *testing.T, src io.Reader, maxLine int) (items []string, positions []source.Position) {
 	t.Helper()
 	return drain(t, NewSplitter(src, maxLine))

@@ -11,7 +11,7 @@ import (
 	"github.com/impactsync/impactsync/sync/source/bucket"
 )
 
-// read gives the first column of ids, what was passed over, and the error.
+// read returns the first column of ids, what was passed over, and the error.
 func read(text string) (ids, skipped []string, err error) {
 	h, err := ReadHeader([]byte(text), true, func(names []string) int { return Columns{}.Find(names).Len() })
 	if err != nil {
