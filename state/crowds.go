@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// A crowd is an id that cannot be one person's: a placeholder that no list of
-// words knows makes one person of thousands, and gives all of them the click id of one of
-// them to all. What is held of it is its merging; its events go on, each under
-// the visitor's own id.
+// A crowd is an id that cannot belong to one person. A placeholder that no list of
+// words contains would turn thousands of people into one, all with the click id of
+// one of them. Only its merging is held; its events go on, each under the visitor's
+// own id.
 
 // MostVisitors is how many anonymous ids one person may have, and how many
 // messages of one run, where they are more than [CrowdShare] of all.
