@@ -7,8 +7,8 @@ import (
 	"github.com/impactsync/impactsync/state/internal/spill"
 )
 
-// absent is for a row under whose number the list has nobody. Those who were
-// told leave with the guard's verdict, when all lines are compared.
+// absent handles a row whose number is not on the list. People who were told leave
+// with the guard's verdict, after all lines are compared.
 func (m *merge) absent(r *row) error {
 	audience := m.trait.class == Audience
 	switch {
@@ -23,7 +23,7 @@ func (m *merge) absent(r *row) error {
 	if err != nil || elsewhere {
 		return err
 	}
-	if !r.has(rowTold) { // nothing to take back, and no business of the guard
+	if !r.has(rowTold) { // impact.com was told nothing, so there is nothing to take back or to judge
 		m.dropped++
 		return m.exit(r.profile, statusPending)
 	}
@@ -55,8 +55,8 @@ func (m *merge) isElsewhere(r *row) (bool, error) {
 	return false, err
 }
 
-// exit moves wanted to "not a member". A row that becomes due gets the status
-// given.
+// exit moves wanted to "not a member". A row that becomes due gets the given
+// status.
 func (m *merge) exit(id int64, due status) error {
 	old, err := m.traitRow(m.trait, id)
 	if err != nil || !old.exists {
@@ -110,8 +110,8 @@ func (m *merge) storeExits(held bool) error {
 	return m.hold(m.trait.id, Exits)
 }
 
-// leave is exit for many: in one statement for those who are members, were told
-// so, and with whom nothing else is the matter.
+// leave is exit for many people, in one statement for members who were told so and
+// whose rows are otherwise settled.
 func (m *merge) leave(people []spill.Record, due status) error {
 	if m.trait.class == Audience {
 		args := []any{m.trait.id, m.at, -m.list.gen, due}

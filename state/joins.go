@@ -2,11 +2,11 @@ package state
 
 import "strings"
 
-// joinChunk is how many people one statement of a merge is about.
+// joinChunk is the number of people in one statement of a merge.
 const joinChunk = 50
 
-// join is for a member without a row of the trait. Rows are stored many in one
-// statement, unless more has to be known of the member.
+// join handles a member without a row of the trait. Rows are stored many in one
+// statement, unless the member's profile must be looked up.
 func (m *merge) join(mem *member) error {
 	if mem.cleared || m.joined[mem.id] { // no row to be due; a visitor's row may have come over
 		return m.alone(mem)

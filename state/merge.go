@@ -150,7 +150,7 @@ func (m *merge) chunks(reader *sql.Stmt) iter.Seq2[chunk, error] {
 	}
 }
 
-// ahead has a goroutine go through a sequence, one step ahead of who ranges over it.
+// ahead ranges over a sequence in a goroutine, one step ahead of the caller.
 func ahead[T any](all iter.Seq2[T, error]) iter.Seq2[T, error] {
 	type result struct {
 		of  T
@@ -179,8 +179,8 @@ func ahead[T any](all iter.Seq2[T, error]) iter.Seq2[T, error] {
 	}
 }
 
-// members returns the lines of a chunk: of several about one person the last
-// one, and none of people who were forgotten meanwhile.
+// members returns the lines of a chunk: the last one for each person, and none for
+// people who were forgotten meanwhile.
 func (m *merge) members(c spill.Chunk) ([]member, error) {
 	all := make([]member, 0, len(c.Records))
 	for _, r := range c.Records {
@@ -204,7 +204,7 @@ func (m *merge) members(c spill.Chunk) ([]member, error) {
 	return all, nil
 }
 
-// compare finds who is new, who has left and whose value is another one.
+// compare finds who is new, who has left, and whose value changed.
 func (m *merge) compare(lines []member, rows []row) (err error) {
 	m.verdict.Members += int64(len(lines))
 	for len(lines) > 0 || len(rows) > 0 {
@@ -225,7 +225,7 @@ func (m *merge) compare(lines []member, rows []row) (err error) {
 	return nil
 }
 
-// same is for a member who has a row already.
+// same handles a member who already has a row.
 func (m *merge) same(r *row, mem *member) error {
 	switch {
 	case m.moved[r.profile] || m.joined[r.profile]:
@@ -241,8 +241,8 @@ func (m *merge) same(r *row, mem *member) error {
 	return m.want(old, mem)
 }
 
-// alone is for a member of whom more than the value may have to be looked at:
-// somebody else has the number, or a visitor is a user by now.
+// alone handles a member whose profile must be looked up: somebody else has the
+// number, or a visitor has become a user.
 func (m *merge) alone(mem *member) error {
 	prof, err := m.resolve(mem.person, m.at)
 	if err != nil {

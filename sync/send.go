@@ -109,7 +109,7 @@ func unreadable(err error) *mapping.Refusal {
 }
 
 // request maps a claim, and its message where it has one. That happens here and
-// not when the message was read, so that a mended mapping mends what was refused.
+// not when the message was read, so that a corrected mapping applies to what was refused.
 func (e *Engine) request(ctx context.Context, m *segment.Message, c state.Claim) (mapping.Request, error) {
 	if m != nil {
 		return e.Mapper.Event(m, mapping.Person{ClickID: c.ClickID, ClickSure: c.Sure, Now: e.now(), Traits: e.traitsOf(ctx, c.Profile)})

@@ -1,5 +1,5 @@
 // Package guard decides which changes are too many to be believed. It only
-// computes: the caller gathers the facts, and holds or releases what they are of.
+// computes: the caller gathers the facts, and holds or releases the changes.
 package guard
 
 import (
