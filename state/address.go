@@ -22,7 +22,7 @@ func named(id string) []Person {
 
 // reading is what a transaction and a view have in common.
 type reading interface {
-	each(query string, args []any, fn func(*sql.Rows) error) error
+	Each(query string, args []any, fn func(*sql.Rows) error) error
 }
 
 // dueWith selects whose events that were not sent yet hold one of some addresses.
@@ -48,7 +48,7 @@ func knownBy(r reading, hashes ...string) (found []profile, err error) {
 		within = hashes[0]
 	}
 	byEvent := map[int64]profile{}
-	err = r.each(dueWith, []any{string(list), within}, func(rows *sql.Rows) error {
+	err = r.Each(dueWith, []any{string(list), within}, func(rows *sql.Rows) error {
 		var p profile
 		err := rows.Scan(&p.id, &p.person.UserID, &p.person.AnonymousID, &p.person.EmailSHA1)
 		byEvent[p.id] = p
@@ -62,7 +62,7 @@ func knownBy(r reading, hashes ...string) (found []profile, err error) {
 		return nil, err
 	}
 	const either = ` IN (SELECT coalesce(absorbed_into, id) FROM profiles WHERE email_sha1 IN (SELECT value FROM json_each(?)) UNION SELECT value FROM json_each(?))`
-	err = r.each(selectProfiles+either, []any{string(list), string(ids)}, func(rows *sql.Rows) error {
+	err = r.Each(selectProfiles+either, []any{string(list), string(ids)}, func(rows *sql.Rows) error {
 		var p profile
 		err := rows.Scan(p.dest()...)
 		delete(byEvent, p.id)

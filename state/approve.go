@@ -48,14 +48,14 @@ func (d *DB) Approve(ctx context.Context, a Approval) (res Approved, err error) 
 			return err
 		}
 		var open, newest int64 // what earlier approvals let through, and when the last row became held
-		if _, err := t.get(heldAndApproved(scope), []any{scope, a.Direction, t.now}, &res.Held, &newest, &open); err != nil {
+		if _, err := t.Get(heldAndApproved(scope), []any{scope, a.Direction, t.now}, &res.Held, &newest, &open); err != nil {
 			return err
 		}
 		if res.Held == 0 {
 			return fmt.Errorf("%w: no %s", ErrNothingHeld, of)
 		}
 		res.Granted = max(min(a.Most, res.Held-open), 0)
-		_, err := t.exec(`INSERT INTO approvals (scope, direction, amount, created_at, expires_at) SELECT ?1, ?2, ?3, ?4, ?5 WHERE ?3 > 0`,
+		_, err := t.Exec(`INSERT INTO approvals (scope, direction, amount, created_at, expires_at) SELECT ?1, ?2, ?3, ?4, ?5 WHERE ?3 > 0`,
 			scope, a.Direction, res.Granted, max(t.now, newest), t.now+int64(approvalLife)) // the clock may have been set back
 		return err
 	})
@@ -91,7 +91,7 @@ func (t *tx) releaseApproved(suppressions bool) error {
 		direction          Direction
 	}
 	var all []approval
-	err := t.each(`SELECT scope, direction, amount - used, created_at FROM approvals WHERE expires_at > ? AND (direction = 'suppressions') = ? ORDER BY id`, []any{t.now, suppressions}, func(rows *sql.Rows) error {
+	err := t.Each(`SELECT scope, direction, amount - used, created_at FROM approvals WHERE expires_at > ? AND (direction = 'suppressions') = ? ORDER BY id`, []any{t.now, suppressions}, func(rows *sql.Rows) error {
 		var a approval
 		err := rows.Scan(&a.scope, &a.direction, &a.left, &a.given)
 		all = append(all, a)
@@ -111,6 +111,6 @@ func (t *tx) releaseApproved(suppressions bool) error {
 			return err
 		}
 	}
-	_, err = t.exec(`DELETE FROM approvals WHERE (direction = 'suppressions') = ?`, suppressions)
+	_, err = t.Exec(`DELETE FROM approvals WHERE (direction = 'suppressions') = ?`, suppressions)
 	return err
 }

@@ -57,7 +57,7 @@ func (t *tx) bar(ids map[string]string) error {
 	}
 	insert := func(id, name string) error {
 		hash, person := hashID(key, id), hashID(key, name)
-		_, err := t.exec(`INSERT INTO forgotten (hash, person, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, hash[:], person[:], t.now)
+		_, err := t.Exec(`INSERT INTO forgotten (hash, person, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, hash[:], person[:], t.now)
 		return err
 	}
 	// The hash of nothing tells, later, whether the key is still the same.
@@ -81,7 +81,7 @@ func (t *tx) loadBarred() error {
 		return nil
 	}
 	b := &barred{key: t.d.hashKey, ids: map[[16]byte]bool{}}
-	err := t.each(`SELECT hash FROM forgotten`, nil, func(rows *sql.Rows) error {
+	err := t.Each(`SELECT hash FROM forgotten`, nil, func(rows *sql.Rows) error {
 		var h sql.RawBytes
 		if err := rows.Scan(&h); err != nil {
 			return err
@@ -102,7 +102,7 @@ func (t *tx) loadBarred() error {
 func (t *tx) checkHashKey() error {
 	var barring, same bool
 	own := hashID(t.d.hashKey, "")
-	if _, err := t.get(`SELECT count(*) > 0, coalesce(sum(hash = ?), 0) > 0 FROM forgotten`, []any{own[:]}, &barring, &same); err != nil {
+	if _, err := t.Get(`SELECT count(*) > 0, coalesce(sum(hash = ?), 0) > 0 FROM forgotten`, []any{own[:]}, &barring, &same); err != nil {
 		return err
 	}
 	switch {
@@ -122,7 +122,7 @@ func (d *DB) Readmit(ctx context.Context, id string) (n int64, err error) {
 			return err
 		}
 		hash := hashID(d.hashKey, id)
-		n, err = t.exec(`DELETE FROM forgotten WHERE person IN (SELECT person FROM forgotten WHERE hash = ?)`, hash[:])
+		n, err = t.Exec(`DELETE FROM forgotten WHERE person IN (SELECT person FROM forgotten WHERE hash = ?)`, hash[:])
 		if err != nil {
 			return err
 		}
@@ -137,7 +137,7 @@ func (d *DB) Readmit(ctx context.Context, id string) (n int64, err error) {
 // to it.
 func (t *tx) refreshed() error {
 	var version int64
-	if _, err := t.get(`PRAGMA data_version`, nil, &version); err != nil {
+	if _, err := t.Get(`PRAGMA data_version`, nil, &version); err != nil {
 		return err
 	}
 	if version == t.d.version {

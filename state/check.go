@@ -12,7 +12,7 @@ import (
 func (d *DB) Check(ctx context.Context) (problems []string, err error) {
 	err = d.view(ctx, func(v *view) error {
 		for _, c := range checks {
-			err := v.each(c.query, nil, func(rows *sql.Rows) error {
+			err := v.Each(c.query, nil, func(rows *sql.Rows) error {
 				var found string
 				if err := rows.Scan(&found); err != nil {
 					return err
@@ -100,7 +100,7 @@ const (
 // dropFaults forgets what was the matter with the rows of a trait that are
 // settled or pending by now. What changes many statuses at once ends with it.
 func (t *tx) dropFaults(traitID int64) error {
-	_, err := t.exec(`DELETE FROM trait_faults AS f WHERE f.trait_id = ?
+	_, err := t.Exec(`DELETE FROM trait_faults AS f WHERE f.trait_id = ?
 		AND coalesce((SELECT v.status FROM trait_values v WHERE v.trait_id = f.trait_id AND v.profile_id = f.profile_id), 0) IN (0, 1)`, traitID)
 	return err
 }
@@ -111,7 +111,7 @@ func (t *tx) dropFaults(traitID int64) error {
 func (d *DB) heal(ctx context.Context) error {
 	var torn bool
 	err := d.view(ctx, func(v *view) error {
-		return v.get(`SELECT EXISTS (SELECT 1 FROM trait_values v WHERE `+tornValues+`) OR EXISTS (SELECT 1`+strayFaults+`) OR EXISTS (SELECT 1`+tornEvents+`)`, nil, &torn)
+		return v.Scan(`SELECT EXISTS (SELECT 1 FROM trait_values v WHERE `+tornValues+`) OR EXISTS (SELECT 1`+strayFaults+`) OR EXISTS (SELECT 1`+tornEvents+`)`, nil, &torn)
 	})
 	if err != nil || !torn {
 		return err
@@ -129,10 +129,10 @@ func (d *DB) heal(ctx context.Context) error {
 				return err
 			}
 		}
-		if _, err := t.exec(`DELETE FROM trait_faults WHERE (trait_id, profile_id) IN (SELECT f.trait_id, f.profile_id` + strayFaults + `)`); err != nil {
+		if _, err := t.Exec(`DELETE FROM trait_faults WHERE (trait_id, profile_id) IN (SELECT f.trait_id, f.profile_id` + strayFaults + `)`); err != nil {
 			return err
 		}
-		if _, err := t.exec(`UPDATE deliveries SET next_attempt_at = ? WHERE id IN (SELECT id`+tornEvents+`)`, t.now); err != nil {
+		if _, err := t.Exec(`UPDATE deliveries SET next_attempt_at = ? WHERE id IN (SELECT id`+tornEvents+`)`, t.now); err != nil {
 			return err
 		}
 		return t.holdSuppressed()

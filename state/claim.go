@@ -227,7 +227,7 @@ func (c *claiming) dueIn(q queue, most int) (due []deliveryRow, err error) {
 	}
 	delete(c.passed, q)
 	scanned, waiting := 0, 0
-	err = c.each(dueEvents[q.query], []any{q.kind, q.click, c.now, c.now - int64(c.want.AttributionWait), from.at, from.id}, func(rows *sql.Rows) error {
+	err = c.Each(dueEvents[q.query], []any{q.kind, q.click, c.now, c.now - int64(c.want.AttributionWait), from.at, from.id}, func(rows *sql.Rows) error {
 		var r deliveryRow
 		if err := rows.Scan(r.dest()...); err != nil {
 			return err
@@ -256,7 +256,7 @@ const mostScanned = 20_000
 // some reads rows until fn says that it has enough.
 func (c *claiming) some(query string, args []any, fn func(*sql.Rows) (more bool, err error)) error {
 	scanned := 0
-	err := c.each(query, args, func(rows *sql.Rows) error {
+	err := c.Each(query, args, func(rows *sql.Rows) error {
 		more, err := fn(rows)
 		if scanned++; err == nil && (!more || scanned >= mostScanned) {
 			return errEnough

@@ -60,7 +60,7 @@ func (c *claiming) traitUpdate(p dueTrait) error {
 		return err
 	}
 	var prof profile
-	if _, err := c.get(selectProfile, []any{p.profile}, prof.dest()...); err != nil {
+	if _, err := c.Get(selectProfile, []any{p.profile}, prof.dest()...); err != nil {
 		return err
 	}
 	c.d.seq++
@@ -75,7 +75,7 @@ func (c *claiming) traitUpdate(p dueTrait) error {
 		}
 		claim.Doubt = claim.Doubt || old.doubt
 		if old.status != statusPending {
-			if _, err := c.get(`SELECT attempts FROM trait_faults WHERE trait_id = ? AND profile_id = ?`, []any{old.trait.id, p.profile}, &claim.Attempts); err != nil {
+			if _, err := c.Get(`SELECT attempts FROM trait_faults WHERE trait_id = ? AND profile_id = ?`, []any{old.trait.id, p.profile}, &claim.Attempts); err != nil {
 				return err
 			}
 		}
@@ -124,5 +124,5 @@ func (c *claiming) takes(r traitRow, p dueTrait) (bool, error) {
 		return true, nil
 	}
 	var one int
-	return c.get(`SELECT 1 FROM trait_faults WHERE trait_id = ? AND profile_id = ? AND next_attempt_at <= ?`, []any{r.trait.id, r.profile, c.now}, &one)
+	return c.Get(`SELECT 1 FROM trait_faults WHERE trait_id = ? AND profile_id = ? AND next_attempt_at <= ?`, []any{r.trait.id, r.profile, c.now}, &one)
 }

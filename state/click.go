@@ -41,6 +41,6 @@ func (t *tx) click(prof *profile, c click) error {
 	}
 	prof.click = c
 	t.d.profiles.put(*prof)
-	_, err := t.exec(`UPDATE profiles SET click_id = ?, click_at = ?, click_sure = ? WHERE id = ?`, c.id, c.at, c.sure, prof.id)
+	_, err := t.Exec(`UPDATE profiles SET click_id = ?, click_at = ?, click_sure = ? WHERE id = ?`, c.id, c.at, c.sure, prof.id)
 	return err
 }

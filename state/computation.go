@@ -33,18 +33,18 @@ func (t *tx) knows(tr *trait, info *TraitInfo) (bool, error) {
 	var approvedAt any
 	if first {
 		approvedAt = t.now
-		if _, err := t.exec(`UPDATE traits SET space_id = ?, computation_id = ? WHERE id = ?`, c.space, c.id, tr.id); err != nil {
+		if _, err := t.Exec(`UPDATE traits SET space_id = ?, computation_id = ? WHERE id = ?`, c.space, c.id, tr.id); err != nil {
 			return false, err
 		}
 	}
-	_, err := t.exec(`INSERT INTO computations (trait_id, space_id, computation_id, seen_at, approved_at) VALUES (?, ?, ?, ?, ?)`, tr.id, c.space, c.id, t.now, approvedAt)
+	_, err := t.Exec(`INSERT INTO computations (trait_id, space_id, computation_id, seen_at, approved_at) VALUES (?, ?, ?, ?, ?)`, tr.id, c.space, c.id, t.now, approvedAt)
 	return first, err
 }
 
 // holdFor holds a row because its computation is not approved.
 func (t *tx) holdFor(r traitRow, info *TraitInfo) error {
 	c := computation{info.SpaceID, info.ComputationID}
-	_, err := t.exec(`INSERT OR REPLACE INTO trait_faults (trait_id, profile_id, class, value, last_error, at) VALUES (?, ?, 'computation', ?, ?, ?)`,
+	_, err := t.Exec(`INSERT OR REPLACE INTO trait_faults (trait_id, profile_id, class, value, last_error, at) VALUES (?, ?, 'computation', ?, ?, ?)`,
 		r.trait.id, r.profile, c.name(), c.against(), t.now)
 	return err
 }
@@ -59,7 +59,7 @@ func (c computation) against() string {
 // approveComputation accepts the changes of a computation. The rows that were held
 // for it wait for a verdict now.
 func (t *tx) approveComputation(traitID int64, a Approval) (res Approved, err error) {
-	known, err := t.exec(`UPDATE computations SET approved_at = ?1 WHERE trait_id = ?2 AND (computation_id = ?3 OR computation_id = '' AND space_id = ?3)`,
+	known, err := t.Exec(`UPDATE computations SET approved_at = ?1 WHERE trait_id = ?2 AND (computation_id = ?3 OR computation_id = '' AND space_id = ?3)`,
 		t.now, traitID, a.Computation)
 	if err != nil {
 		return res, err
@@ -67,12 +67,12 @@ func (t *tx) approveComputation(traitID int64, a Approval) (res Approved, err er
 	if known == 0 {
 		return res, fmt.Errorf("%w: no new computation %q of %q", ErrNothingHeld, a.Computation, a.Key)
 	}
-	if _, err := t.exec(`UPDATE traits SET (space_id, computation_id) = (SELECT space_id, computation_id FROM computations
+	if _, err := t.Exec(`UPDATE traits SET (space_id, computation_id) = (SELECT space_id, computation_id FROM computations
 		WHERE trait_id = ?1 AND approved_at = ?2 ORDER BY seen_at DESC LIMIT 1) WHERE id = ?1`, traitID, t.now); err != nil {
 		return res, err
 	}
 	t.d.traits = nil
-	res.Held, err = t.exec(`DELETE FROM trait_faults WHERE trait_id = ? AND class = 'computation' AND value = ?`, traitID, a.Computation)
+	res.Held, err = t.Exec(`DELETE FROM trait_faults WHERE trait_id = ? AND class = 'computation' AND value = ?`, traitID, a.Computation)
 	res.Granted = res.Held
 	return res, err
 }

@@ -37,7 +37,7 @@ func (t *tx) loadCrowds() error {
 		return nil
 	}
 	t.d.crowds = map[int64]bool{}
-	return t.each(`SELECT profile_id FROM crowds`, nil, func(rows *sql.Rows) error {
+	return t.Each(`SELECT profile_id FROM crowds`, nil, func(rows *sql.Rows) error {
 		var id int64
 		err := rows.Scan(&id)
 		t.d.crowds[id] = true
@@ -96,7 +96,7 @@ func (s *storing) apart(it *Item) (Person, error) {
 		p.AnonymousID = ""
 	}
 	if it.Event != nil {
-		_, err = s.get(`SELECT json_remove(CAST(? AS TEXT), ?)`, []any{it.Event.Payload, path}, &it.Event.Payload)
+		_, err = s.Get(`SELECT json_remove(CAST(? AS TEXT), ?)`, []any{it.Event.Payload, path}, &it.Event.Payload)
 	}
 	return p, err
 }
@@ -114,7 +114,7 @@ func (t *tx) judgeJoined() error {
 		return err
 	}
 	var crowds []int64
-	err = t.each(tooMany, []any{string(users), MostVisitors}, func(rows *sql.Rows) error {
+	err = t.Each(tooMany, []any{string(users), MostVisitors}, func(rows *sql.Rows) error {
 		var id int64
 		err := rows.Scan(&id)
 		crowds = append(crowds, id)
@@ -141,7 +141,7 @@ func (t *tx) holdCrowd(prof profile, c Crowd) error {
 	if c.Kind = "user_id"; kind == 'a' {
 		c.Kind = "anonymous_id"
 	}
-	_, err := t.exec(`INSERT INTO crowds (profile_id, id, kind, visitors, messages, of_messages, found_at) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+	_, err := t.Exec(`INSERT INTO crowds (profile_id, id, kind, visitors, messages, of_messages, found_at) VALUES (?, ?, ?, ?, ?, ?, ?)`,
 		prof.id, key, c.Kind, c.Visitors, c.Messages, c.Of, t.now)
 	if err != nil {
 		return err
@@ -160,10 +160,10 @@ func (t *tx) split(prof profile) error {
 		return t.splitVisitor(prof)
 	}
 	t.d.profiles.clear()
-	if _, err := t.exec(`UPDATE profiles SET absorbed_into = NULL WHERE absorbed_into = ?`, prof.id); err != nil {
+	if _, err := t.Exec(`UPDATE profiles SET absorbed_into = NULL WHERE absorbed_into = ?`, prof.id); err != nil {
 		return err
 	}
-	if _, err := t.exec(`UPDATE profiles SET anonymous_id = NULL, email_sha1 = NULL, click_id = NULL, click_at = NULL, click_sure = NULL WHERE id = ?`, prof.id); err != nil {
+	if _, err := t.Exec(`UPDATE profiles SET anonymous_id = NULL, email_sha1 = NULL, click_id = NULL, click_at = NULL, click_sure = NULL WHERE id = ?`, prof.id); err != nil {
 		return err
 	}
 	type event struct {
@@ -171,7 +171,7 @@ func (t *tx) split(prof profile) error {
 		visitor string
 	}
 	var events []event
-	err := t.each(`SELECT id, payload ->> '$.anonymousId' FROM deliveries WHERE profile_id = ? AND status > 0 AND payload ->> '$.anonymousId' <> ''`, []any{prof.id}, func(rows *sql.Rows) error {
+	err := t.Each(`SELECT id, payload ->> '$.anonymousId' FROM deliveries WHERE profile_id = ? AND status > 0 AND payload ->> '$.anonymousId' <> ''`, []any{prof.id}, func(rows *sql.Rows) error {
 		var e event
 		err := rows.Scan(&e.id, &e.visitor)
 		events = append(events, e)
@@ -188,7 +188,7 @@ func (t *tx) split(prof profile) error {
 		if visitor.absorbed != 0 {
 			visitor.id = visitor.absorbed
 		}
-		if _, err := t.exec(`UPDATE OR FAIL deliveries SET profile_id = ?, payload = json_remove(payload, '$.userId') WHERE id = ?`, visitor.id, e.id); err != nil {
+		if _, err := t.Exec(`UPDATE OR FAIL deliveries SET profile_id = ?, payload = json_remove(payload, '$.userId') WHERE id = ?`, visitor.id, e.id); err != nil {
 			return err
 		}
 	}
@@ -198,14 +198,14 @@ func (t *tx) split(prof profile) error {
 // splitVisitor parts a visitor from the user that it was merged into, whose
 // click id may be anybody's.
 func (t *tx) splitVisitor(prof profile) error {
-	_, err := t.exec(`UPDATE profiles SET absorbed_into = NULL, click_id = NULL, click_at = NULL, click_sure = NULL WHERE id = ?`, prof.id)
+	_, err := t.Exec(`UPDATE profiles SET absorbed_into = NULL, click_id = NULL, click_at = NULL, click_sure = NULL WHERE id = ?`, prof.id)
 	if err != nil || prof.absorbed == 0 {
 		return err
 	}
-	if _, err = t.exec(`UPDATE profiles SET click_id = NULL, click_at = NULL, click_sure = NULL, anonymous_id = nullif(anonymous_id, ?) WHERE id = ?`, prof.person.AnonymousID, prof.absorbed); err != nil {
+	if _, err = t.Exec(`UPDATE profiles SET click_id = NULL, click_at = NULL, click_sure = NULL, anonymous_id = nullif(anonymous_id, ?) WHERE id = ?`, prof.person.AnonymousID, prof.absorbed); err != nil {
 		return err
 	}
-	_, err = t.exec(`UPDATE OR FAIL deliveries SET profile_id = ? WHERE profile_id = ? AND status > 0
+	_, err = t.Exec(`UPDATE OR FAIL deliveries SET profile_id = ? WHERE profile_id = ? AND status > 0
 		AND payload ->> '$.anonymousId' = ? AND coalesce(payload ->> '$.userId', '') = ''`, prof.id, prof.absorbed, prof.person.AnonymousID)
 	return err
 }
@@ -240,7 +240,7 @@ func (d *DB) Crowds(ctx context.Context) (all []Crowd, err error) {
 
 func (v *view) crowds() ([]Crowd, error) {
 	all := []Crowd{}
-	return all, v.each(`SELECT id, kind, visitors, messages, of_messages, found_at FROM crowds ORDER BY found_at DESC, id LIMIT 100`, nil, func(rows *sql.Rows) error {
+	return all, v.Each(`SELECT id, kind, visitors, messages, of_messages, found_at FROM crowds ORDER BY found_at DESC, id LIMIT 100`, nil, func(rows *sql.Rows) error {
 		var c Crowd
 		var at int64
 		err := rows.Scan(&c.ID, &c.Kind, &c.Visitors, &c.Messages, &c.Of, &at)

@@ -195,5 +195,3 @@ func (d *DB) Close() error {
 	defer d.mu.Unlock()
 	return d.file.Close()
 }
-
-func classify(path string, err error) error { return sqlite.Classify(path, err) }

@@ -52,7 +52,7 @@ func (r *deliveryRow) dest() []any {
 // moveEvents gives events another status and returns how many. Outcome is that of
 // settled ones. Which is a condition of ours, of numbered parameters.
 func (t *tx) moveEvents(to status, outcome, which string, args ...any) (n int64, err error) {
-	err = t.each(`SELECT kind, status, count(*) FROM deliveries WHERE `+which+` GROUP BY 1, 2`, args, func(rows *sql.Rows) error {
+	err = t.Each(`SELECT kind, status, count(*) FROM deliveries WHERE `+which+` GROUP BY 1, 2`, args, func(rows *sql.Rows) error {
 		var kind Kind
 		var from status
 		var some int64
@@ -74,7 +74,7 @@ func (t *tx) moveEvents(to status, outcome, which string, args ...any) (n int64,
 	default: // no answer came
 		set, args = `next_attempt_at = ?, last_error = CASE status WHEN 2 THEN ? ELSE last_error END`, append(args, t.now, diedError)
 	}
-	_, err = t.exec(`WITH which AS (SELECT id FROM deliveries WHERE `+which+`) UPDATE deliveries SET attempt = NULL, `+set+`, status = ? WHERE id IN which`, append(args, to)...)
+	_, err = t.Exec(`WITH which AS (SELECT id FROM deliveries WHERE `+which+`) UPDATE deliveries SET attempt = NULL, `+set+`, status = ? WHERE id IN which`, append(args, to)...)
 	return n, err
 }
 
@@ -86,14 +86,14 @@ func (t *tx) countEvents(kind Kind, from, to status, n int64) {
 // claimEvent marks an event as in flight.
 func (t *tx) claimEvent(r *deliveryRow, attempt int64) error {
 	t.countEvents(r.kind, r.status, statusInFlight, 1)
-	_, err := t.exec(`UPDATE deliveries SET status = 2, doubt = 1, attempt = ?, attempts = attempts + 1 WHERE id = ?`, attempt, r.id)
+	_, err := t.Exec(`UPDATE deliveries SET status = 2, doubt = 1, attempt = ?, attempts = attempts + 1 WHERE id = ?`, attempt, r.id)
 	return err
 }
 
 // giveBackEvent makes an event what it was before its claim.
 func (t *tx) giveBackEvent(r *deliveryRow, doubt bool) error {
 	t.countEvents(r.kind, statusInFlight, r.status, 1)
-	_, err := t.exec(`UPDATE deliveries SET status = ?, doubt = ?, attempt = NULL, attempts = attempts - 1 WHERE id = ?`, r.status, doubt, r.id)
+	_, err := t.Exec(`UPDATE deliveries SET status = ?, doubt = ?, attempt = NULL, attempts = attempts - 1 WHERE id = ?`, r.status, doubt, r.id)
 	return err
 }
 
@@ -113,7 +113,7 @@ func (t *tx) endEvent(r *deliveryRow, o *Outcome, end *eventEnd) error {
 		if end.queuedURI != "" {
 			lookAt = t.now + int64(firstLook)
 		}
-		_, err := t.exec(`UPDATE deliveries SET status = 0, payload = NULL, attempt = NULL, next_attempt_at = NULL, last_error = NULL, doubt = ?, delivered_at = ?, outcome = ?, queued_uri = ?, look_at = ? WHERE id = ?`,
+		_, err := t.Exec(`UPDATE deliveries SET status = 0, payload = NULL, attempt = NULL, next_attempt_at = NULL, last_error = NULL, doubt = ?, delivered_at = ?, outcome = ?, queued_uri = ?, look_at = ? WHERE id = ?`,
 			end.doubt, t.now, end.outcome, null(end.queuedURI), lookAt, r.id)
 		return err
 	}
@@ -121,7 +121,7 @@ func (t *tx) endEvent(r *deliveryRow, o *Outcome, end *eventEnd) error {
 	if end.to == statusRefused {
 		next, refused = nil, t.now
 	}
-	_, err := t.exec(`UPDATE deliveries SET status = ?, doubt = ?, attempt = NULL, next_attempt_at = ?, last_error = ?, class = ?, refused_at = ?, fingerprint = ? WHERE id = ?`,
+	_, err := t.Exec(`UPDATE deliveries SET status = ?, doubt = ?, attempt = NULL, next_attempt_at = ?, last_error = ?, class = ?, refused_at = ?, fingerprint = ? WHERE id = ?`,
 		end.to, end.doubt, next, o.Error, null(o.Class), refused, null(o.Fingerprint), r.id)
 	return err
 }

@@ -38,7 +38,7 @@ func (s *storing) remember() (fresh map[eventKey]bool, err error) {
 	slices.SortFunc(keys, func(a, b eventKey) int { return bytes.Compare(a[:], b[:]) })
 	fresh = make(map[eventKey]bool, len(keys))
 	args := make([]driver.Value, 2)
-	err = s.many(`INSERT OR FAIL INTO recent_event_keys (key, seen_at)
+	err = s.Many(`INSERT OR FAIL INTO recent_event_keys (key, seen_at)
 		SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM event_keys WHERE key = ?1) ON CONFLICT DO NOTHING`, len(keys),
 		func(i int) []driver.Value {
 			args[0], args[1] = keys[i][:], s.now
@@ -59,7 +59,7 @@ func (s *storing) remember() (fresh map[eventKey]bool, err error) {
 // have to fit the write-ahead log. Added is how many came just now.
 func (s *storing) settleKeys(added int) error {
 	if s.d.recentKeys == unknownKeys {
-		if _, err := s.get(`SELECT count(*) FROM recent_event_keys`, nil, &s.d.recentKeys); err != nil {
+		if _, err := s.Get(`SELECT count(*) FROM recent_event_keys`, nil, &s.d.recentKeys); err != nil {
 			return err
 		}
 	} else {
@@ -69,10 +69,10 @@ func (s *storing) settleKeys(added int) error {
 		from, to := keyPart(s.d.keyPart)
 		s.d.keyPart++
 		// OR IGNORE cannot fail half-way, so SQLite copies no pages. No key is in both.
-		if _, err := s.exec(`INSERT OR IGNORE INTO event_keys (key, seen_at) SELECT key, seen_at FROM recent_event_keys WHERE key >= ? AND key < ? ORDER BY key`, from, to); err != nil {
+		if _, err := s.Exec(`INSERT OR IGNORE INTO event_keys (key, seen_at) SELECT key, seen_at FROM recent_event_keys WHERE key >= ? AND key < ? ORDER BY key`, from, to); err != nil {
 			return err
 		}
-		moved, err := s.exec(`DELETE FROM recent_event_keys WHERE key >= ? AND key < ?`, from, to)
+		moved, err := s.Exec(`DELETE FROM recent_event_keys WHERE key >= ? AND key < ?`, from, to)
 		if err != nil {
 			return err
 		}
@@ -101,7 +101,7 @@ func (t *tx) pruneKeys(before int64) error {
 		`DELETE FROM event_keys WHERE key >= ? AND key < ? AND seen_at < ?`,
 		`DELETE FROM recent_event_keys WHERE key >= ? AND key < ? AND seen_at < ?`,
 	} {
-		if _, err := t.exec(query, from, to, before); err != nil {
+		if _, err := t.Exec(query, from, to, before); err != nil {
 			return err
 		}
 	}

@@ -119,7 +119,7 @@ func (m *merge) leave(people []spill.Record, due status) error {
 			args = append(args, r.Number)
 		}
 		// FAIL spares SQLite the copies that it keeps to undo one statement: a failure undoes all of the merge.
-		n, err := m.exec(valuesOf(`UPDATE OR FAIL trait_values SET status = ?4, is_exit = 1, wanted = 0, wanted_at = ?2, origin = ?3, received_at = NULL, message_id = NULL, ordered_at = NULL
+		n, err := m.Exec(valuesOf(`UPDATE OR FAIL trait_values SET status = ?4, is_exit = 1, wanted = 0, wanted_at = ?2, origin = ?3, received_at = NULL, message_id = NULL, ordered_at = NULL
 			WHERE trait_id = ?1 AND status = 0 AND wanted = 1 AND delivered = 1 AND doubt = 0 AND profile_id IN (`, "?", len(people))+")", args...)
 		if err != nil {
 			return err

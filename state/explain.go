@@ -131,7 +131,7 @@ func (v *view) person(p Person, e *Explanation) (known bool, err error) {
 	id := p.ProfileID()
 	for { // past clashes
 		var prof profile
-		if err := v.get(selectProfile, []any{id}, prof.dest()...); err != nil {
+		if err := v.Scan(selectProfile, []any{id}, prof.dest()...); err != nil {
 			return false, err
 		}
 		switch {
@@ -148,7 +148,7 @@ func (v *view) person(p Person, e *Explanation) (known bool, err error) {
 func (v *view) explain(prof profile, e *Explanation) error {
 	*e = Explanation{Traits: []PersonTrait{}, Events: []PersonEvent{}, Attempts: []PersonAttempt{}}
 	if prof.absorbed != 0 {
-		if err := v.get(selectProfile, []any{prof.absorbed}, prof.dest()...); err != nil {
+		if err := v.Scan(selectProfile, []any{prof.absorbed}, prof.dest()...); err != nil {
 			return err
 		}
 		e.AbsorbedInto = prof.person.UserID
@@ -163,7 +163,7 @@ func (v *view) explain(prof profile, e *Explanation) error {
 }
 
 func (v *view) aliases(id int64, e *Explanation) error {
-	return v.each(`SELECT coalesce(anonymous_id, '') FROM profiles WHERE absorbed_into = ? LIMIT ?`, []any{id, mostOthers}, func(rows *sql.Rows) error {
+	return v.Each(`SELECT coalesce(anonymous_id, '') FROM profiles WHERE absorbed_into = ? LIMIT ?`, []any{id, mostOthers}, func(rows *sql.Rows) error {
 		var a string
 		err := rows.Scan(&a)
 		e.Anonymous = append(e.Anonymous, a)
@@ -177,7 +177,7 @@ func (v *view) traitsOf(id int64, e *Explanation) error {
 		coalesce((SELECT o.source || ': ' || o.name FROM objects o WHERE o.id = v.origin), (SELECT g.source || ': list ' || replace(g.objects, char(10), ', ') FROM generations g WHERE g.id = -v.origin), '')
 		FROM traits t JOIN trait_values v ON v.trait_id = t.id AND v.profile_id = ?
 		LEFT JOIN trait_faults f ON f.trait_id = v.trait_id AND f.profile_id = v.profile_id ORDER BY t.key`
-	return v.each(query, []any{id}, func(rows *sql.Rows) error {
+	return v.Each(query, []any{id}, func(rows *sql.Rows) error {
 		var p PersonTrait
 		err := rows.Scan(&p.Key, &p.Wanted, &p.Delivered, &p.Doubt, &p.Status, &p.ChangedAt, &p.DeliveredAt, &p.NextAttempt, &p.LastError, &p.Class, &p.Origin)
 		e.Traits = append(e.Traits, p)
@@ -191,7 +191,7 @@ func (v *view) eventsOf(id int64, e *Explanation) error {
 		coalesce(d.last_error, CASE d.class WHEN 'conversions' THEN (SELECT reason FROM guard_verdicts g WHERE g.scope = -1 AND g.held = 1 ORDER BY g.id DESC LIMIT 1) END, ''), coalesce(o.name, ''), coalesce(d.line, 0),
 		coalesce(d.class, ''), coalesce(d.queued_uri, ''), coalesce(v.verdict, ''), coalesce(v.error_type, ''), coalesce(v.reasons, '')
 		FROM deliveries d LEFT JOIN objects o ON o.id = d.origin LEFT JOIN verdicts v ON v.delivery_id = d.id WHERE d.profile_id = ? ORDER BY d.event_at DESC LIMIT 1000`
-	return v.each(query, []any{id}, func(rows *sql.Rows) error {
+	return v.Each(query, []any{id}, func(rows *sql.Rows) error {
 		var p PersonEvent
 		err := rows.Scan(&p.Kind, &p.Event, &p.MessageID, &p.OrderID, &p.At, &p.Status, &p.Attempts, &p.DeliveredAt, &p.NextAttempt, &p.LastError, &p.Object, &p.Line,
 			&p.Class, &p.QueuedURI, &p.Verdict, &p.ErrorType, &p.Reasons)
@@ -201,7 +201,7 @@ func (v *view) eventsOf(id int64, e *Explanation) error {
 }
 
 func (v *view) attemptsOf(id int64, e *Explanation) error {
-	return v.each(`SELECT `+isoText("at")+`, run, detail, outcome, error FROM attempts WHERE profile_id = ? ORDER BY id DESC LIMIT 1000`, []any{id}, func(rows *sql.Rows) error {
+	return v.Each(`SELECT `+isoText("at")+`, run, detail, outcome, error FROM attempts WHERE profile_id = ? ORDER BY id DESC LIMIT 1000`, []any{id}, func(rows *sql.Rows) error {
 		var a PersonAttempt
 		err := rows.Scan(&a.At, &a.Run, &a.Detail, &a.Outcome, &a.Error)
 		e.Attempts = append(e.Attempts, a)

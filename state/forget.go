@@ -111,7 +111,7 @@ func (f *forgetting) profile(prof profile, name string) error {
 		return err
 	}
 	var aliases []profile
-	err := f.each(`SELECT id, anonymous_id FROM profiles WHERE absorbed_into = ?`, []any{prof.id}, func(rows *sql.Rows) error {
+	err := f.Each(`SELECT id, anonymous_id FROM profiles WHERE absorbed_into = ?`, []any{prof.id}, func(rows *sql.Rows) error {
 		var a profile
 		err := rows.Scan(&a.id, &a.person.AnonymousID)
 		aliases = append(aliases, a)
@@ -164,7 +164,7 @@ func (f *forgetting) riders(prof profile, name string) error {
 func (f *forgetting) rows(id int64) error {
 	f.d.profiles.clear()
 	traits := f.d.traits
-	if known, err := f.get(`SELECT 1 FROM profiles WHERE id = ?`, []any{id}, new(int)); err != nil {
+	if known, err := f.Get(`SELECT 1 FROM profiles WHERE id = ?`, []any{id}, new(int)); err != nil {
 		return err
 	} else if !known { // there are events at most, and traits may be many
 		traits = nil
@@ -189,7 +189,7 @@ func (f *forgetting) rows(id int64) error {
 		return err
 	}
 	for _, q := range []string{`DELETE FROM attempts WHERE profile_id = ?`, `DELETE FROM guard_passed WHERE profile_id = ?`, `DELETE FROM suppressions WHERE profile_id = ?`, `DELETE FROM crowds WHERE profile_id = ?`, `DELETE FROM profiles WHERE id = ?`} {
-		n, err := f.exec(q, id)
+		n, err := f.Exec(q, id)
 		if err != nil {
 			return err
 		}
@@ -201,7 +201,7 @@ func (f *forgetting) rows(id int64) error {
 // dropEvents removes a profile's events, delivered or not.
 func (t *tx) dropEvents(id int64) (removed int64, err error) {
 	const count = `SELECT CASE kind WHEN 'conversion' THEN ? ELSE ? END, status, count(*) FROM deliveries WHERE profile_id = ? GROUP BY 1, 2`
-	err = t.each(count, []any{scopeConversions, scopePageLoads, id}, func(rows *sql.Rows) error {
+	err = t.Each(count, []any{scopeConversions, scopePageLoads, id}, func(rows *sql.Rows) error {
 		var scope, n int64
 		var was status
 		if err := rows.Scan(&scope, &was, &n); err != nil {
@@ -216,7 +216,7 @@ func (t *tx) dropEvents(id int64) (removed int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	return t.exec(`DELETE FROM deliveries WHERE profile_id = ?`, id)
+	return t.Exec(`DELETE FROM deliveries WHERE profile_id = ?`, id)
 }
 
 // finish takes the ids out of what belongs to nobody or to others, and bars
@@ -242,7 +242,7 @@ func (f *forgetting) finish() error {
 		`DELETE FROM warnings WHERE EXISTS (SELECT 1 FROM json_each(?1) j WHERE instr(message || ' ' || field, j.value) > 0)`,
 		`UPDATE rejected SET reason = 'removed with a forgotten person' WHERE EXISTS (SELECT 1 FROM json_each(?1) j WHERE instr(reason, j.value) > 0)`,
 	} {
-		if _, err := f.exec(q, string(text)); err != nil {
+		if _, err := f.Exec(q, string(text)); err != nil {
 			return err
 		}
 	}
@@ -256,9 +256,9 @@ func (f *forgetting) finish() error {
 func (t *tx) forgotten(c *Claim) (bool, error) {
 	var there bool
 	if c.Kind != TraitUpdate {
-		_, err := t.get(`SELECT 1 FROM deliveries WHERE id = ? AND status = 2 AND attempt = ?`, []any{c.Delivery, c.Attempt}, &there)
+		_, err := t.Get(`SELECT 1 FROM deliveries WHERE id = ? AND status = 2 AND attempt = ?`, []any{c.Delivery, c.Attempt}, &there)
 		return !there, err
 	}
-	_, err := t.get(`SELECT 1 FROM profiles WHERE id = ?`, []any{c.Profile}, &there)
+	_, err := t.Get(`SELECT 1 FROM profiles WHERE id = ?`, []any{c.Profile}, &there)
 	return !there, err
 }

@@ -24,7 +24,7 @@ type guarded struct {
 // traitSets returns the sets of traits that have fresh rows. Who was let through
 // counts once, against the people told true at the window's start.
 func (t *tx) traitSets() (all []*guarded, err error) {
-	err = t.each(`SELECT w.trait_id, w.is_exit, w.fresh, w.held, coalesce(p.n, 0) - w.again, coalesce(c.value, 0) FROM (
+	err = t.Each(`SELECT w.trait_id, w.is_exit, w.fresh, w.held, coalesce(p.n, 0) - w.again, coalesce(c.value, 0) FROM (
 			SELECT v.trait_id, v.is_exit, count(*) - count(f.class) AS fresh, count(f.class) AS held, count(g.at) AS again
 			FROM trait_values v LEFT JOIN trait_faults f ON f.trait_id = v.trait_id AND f.profile_id = v.profile_id
 			LEFT JOIN guard_passed g ON g.profile_id = v.profile_id AND g.trait_id = v.trait_id AND g.is_exit = v.is_exit
@@ -61,7 +61,7 @@ func (t *tx) traitSets() (all []*guarded, err error) {
 func (t *tx) conversionSet() (*guarded, error) {
 	limits := t.d.guards.Conversions
 	s := &guarded{Set: guard.Set{Direction: ConversionBatch}, scope: scopeConversions}
-	err := t.each(`WITH waiting AS (SELECT coalesce(currency, '') AS unit, class IS NULL AS fresh, coalesce(amount, 0) AS amount FROM deliveries
+	err := t.Each(`WITH waiting AS (SELECT coalesce(currency, '') AS unit, class IS NULL AS fresh, coalesce(amount, 0) AS amount FROM deliveries
 			WHERE kind = 'conversion' AND status = 6 AND status > 0 AND (class IS NULL AND attempts = 0 OR class = 'conversions'))
 		SELECT '', count(*) FILTER (WHERE fresh), count(*) FILTER (WHERE NOT fresh) FROM waiting HAVING count(*) FILTER (WHERE fresh) > 0
 		UNION ALL SELECT unit, coalesce(sum(amount) FILTER (WHERE fresh), 0), coalesce(sum(amount) FILTER (WHERE NOT fresh), 0) FROM waiting WHERE unit <> '' GROUP BY 1`, nil, func(rows *sql.Rows) error {
@@ -96,12 +96,12 @@ func (t *tx) averages() (first bool, average map[string]int64, err error) {
 	const delivered = ` FROM deliveries WHERE kind = 'conversion' AND status = 0 AND outcome = 'delivered'`
 	const day = int64(24 * time.Hour)
 	var since sql.NullInt64
-	if _, err := t.get(`SELECT min(delivered_at)`+delivered, nil, &since); err != nil || !since.Valid {
+	if _, err := t.Get(`SELECT min(delivered_at)`+delivered, nil, &since); err != nil || !since.Valid {
 		return true, nil, err
 	}
 	days := min(max((t.now-since.Int64+day-1)/day, 1), averageDays)
 	average = map[string]int64{}
-	return false, average, t.each(`WITH sold AS (SELECT coalesce(currency, '') AS unit, amount`+delivered+` AND delivered_at > ?)
+	return false, average, t.Each(`WITH sold AS (SELECT coalesce(currency, '') AS unit, amount`+delivered+` AND delivered_at > ?)
 		SELECT '', count(*) FROM sold UNION ALL SELECT unit, coalesce(sum(amount), 0) FROM sold WHERE unit <> '' GROUP BY 1`,
 		[]any{t.now - averageDays*day}, func(rows *sql.Rows) error {
 			var unit string
@@ -118,7 +118,7 @@ func (t *tx) averages() (first bool, average map[string]int64, err error) {
 func (t *tx) window(s *guarded, m *guard.Measure, passed *int64) error {
 	var base, oldest sql.NullInt64
 	// Beside min(id), a plain column is that row's: https://sqlite.org/lang_select.html#bareagg
-	_, err := t.get(`SELECT base, min(id), coalesce(sum(fresh) FILTER (WHERE held = 0), 0) FROM guard_verdicts
+	_, err := t.Get(`SELECT base, min(id), coalesce(sum(fresh) FILTER (WHERE held = 0), 0) FROM guard_verdicts
 		WHERE scope = ?1 AND direction = ?2 AND unit = ?3 AND at > ?4 AND at < ?5
 			AND id > coalesce((SELECT max(id) FROM guard_verdicts WHERE scope = ?1 AND direction = ?2 AND unit = ?3 AND exempt = 1), 0)`,
 		[]any{s.scope, s.Direction, m.Unit, t.now - int64(guardWindow), t.now + int64(guardWindow)}, &base, &oldest, passed)
@@ -135,7 +135,7 @@ func (t *tx) note(s *guarded, reason string) error {
 		return nil
 	}
 	for _, m := range s.Measures {
-		_, err := t.exec(`INSERT INTO guard_verdicts (scope, direction, unit, run, at, fresh, base, held, exempt, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		_, err := t.Exec(`INSERT INTO guard_verdicts (scope, direction, unit, run, at, fresh, base, held, exempt, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			s.scope, s.Direction, m.Unit, t.d.run, t.now, m.Fresh, m.Base, reason != "", s.Exempt, reason)
 		if err != nil {
 			return err
@@ -147,7 +147,7 @@ func (t *tx) note(s *guarded, reason string) error {
 // forgetPassed deletes who was let through before the window, or by a clock that
 // was ahead.
 func (t *tx) forgetPassed() error {
-	_, err := t.exec(`DELETE FROM guard_passed WHERE at <= ? OR at >= ?`, t.now-int64(guardWindow), t.now+int64(guardWindow))
+	_, err := t.Exec(`DELETE FROM guard_passed WHERE at <= ? OR at >= ?`, t.now-int64(guardWindow), t.now+int64(guardWindow))
 	return err
 }
 
@@ -159,6 +159,6 @@ func (t *tx) notePassed(s *guarded) error {
 	if s.Exempt {
 		query, args = `DELETE FROM guard_passed WHERE trait_id = ? AND is_exit = (? = 'exits')`, args[:2]
 	}
-	_, err := t.exec(query, args...)
+	_, err := t.Exec(query, args...)
 	return err
 }

@@ -43,11 +43,11 @@ func (m *merge) facts(limits Guard) (guard.List, error) {
 		f.Exits = 0 // a value that is gone is not told
 	}
 	var before int64
-	_, err := m.get(`SELECT count(*) FROM (`+heldBefore+`)`, []any{m.trait.id, Joins, 0}, &before)
+	_, err := m.Get(`SELECT count(*) FROM (`+heldBefore+`)`, []any{m.trait.id, Joins, 0}, &before)
 	if err != nil || limits.Joins == nil && before == 0 && f.Suspicion == "" {
 		return f, err
 	}
-	_, err = m.get(`SELECT count(*) FROM (`+newOfList+`)`, []any{m.trait.id, Joins, m.list.gen}, &f.Joins)
+	_, err = m.Get(`SELECT count(*) FROM (`+newOfList+`)`, []any{m.trait.id, Joins, m.list.gen}, &f.Joins)
 	f.Joins += before
 	return f, err
 }
@@ -67,7 +67,7 @@ func (m *merge) judgeSet(set guard.Set) (reason string, err error) {
 		}
 		return "", m.dropFaults(s.scope)
 	}
-	n, err := m.exec(`UPDATE trait_values SET status = 6 WHERE trait_id = ?1 AND profile_id IN (`+newOfList+`)`, s.scope, s.Direction, m.list.gen)
+	n, err := m.Exec(`UPDATE trait_values SET status = 6 WHERE trait_id = ?1 AND profile_id IN (`+newOfList+`)`, s.scope, s.Direction, m.list.gen)
 	if err != nil {
 		return "", err
 	}

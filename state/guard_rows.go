@@ -44,7 +44,7 @@ func (t *tx) hold(scope int64, d Direction) error {
 	case scope == scopeSuppressions:
 		query = `UPDATE suppressions SET held = 1 WHERE profile_id IN (` + fresh + `)`
 	}
-	_, err := t.exec(query, args...)
+	_, err := t.Exec(query, args...)
 	return err
 }
 
@@ -69,11 +69,11 @@ func (t *tx) release(scope int64, which string, args ...any) (n int64, err error
 	which = ` IN (SELECT id FROM (` + which + `))`
 	switch scope {
 	case scopeSuppressions:
-		return t.exec(`UPDATE suppressions SET held = 0 WHERE profile_id`+which, args...)
+		return t.Exec(`UPDATE suppressions SET held = 0 WHERE profile_id`+which, args...)
 	case scopeConversions:
-		n, err = t.exec(`UPDATE deliveries SET status = 1, class = NULL WHERE id`+which, args...)
+		n, err = t.Exec(`UPDATE deliveries SET status = 1, class = NULL WHERE id`+which, args...)
 	default:
-		n, err = t.exec(`UPDATE trait_values SET status = 1 WHERE trait_id = ?1 AND profile_id`+which, args...)
+		n, err = t.Exec(`UPDATE trait_values SET status = 1 WHERE trait_id = ?1 AND profile_id`+which, args...)
 	}
 	t.countStatus(scope, statusHeld, statusPending, n)
 	return n, err

@@ -35,7 +35,7 @@ type Suppressed struct {
 func (d *DB) JudgeSuppressions(ctx context.Context, sendFalse bool) (s Suppressed, err error) {
 	var any bool
 	err = d.view(ctx, func(v *view) error {
-		return v.get(`SELECT EXISTS (SELECT 1 FROM suppressions) OR EXISTS (SELECT 1 FROM approvals WHERE direction = 'suppressions')`, nil, &any)
+		return v.Scan(`SELECT EXISTS (SELECT 1 FROM suppressions) OR EXISTS (SELECT 1 FROM approvals WHERE direction = 'suppressions')`, nil, &any)
 	})
 	if err != nil || !any {
 		return s, err
@@ -61,7 +61,7 @@ func (d *DB) JudgeSuppressions(ctx context.Context, sendFalse bool) (s Suppresse
 }
 
 func (t *tx) judgeSuppressions() (s Suppressed, err error) {
-	if _, err := t.exec(`DELETE FROM suppressions WHERE run <> ?`, t.d.run); err != nil {
+	if _, err := t.Exec(`DELETE FROM suppressions WHERE run <> ?`, t.d.run); err != nil {
 		return s, err
 	}
 	if err := t.releaseApproved(true); err != nil {
@@ -74,10 +74,10 @@ func (t *tx) judgeSuppressions() (s Suppressed, err error) {
 	if s.Reason, err = t.judge(set); err != nil {
 		return s, err
 	}
-	if _, err := t.exec(`UPDATE suppressions AS s SET held = coalesce((SELECT p.held FROM suppressions p WHERE p.profile_id = s.person), 1) WHERE person <> profile_id`); err != nil {
+	if _, err := t.Exec(`UPDATE suppressions AS s SET held = coalesce((SELECT p.held FROM suppressions p WHERE p.profile_id = s.person), 1) WHERE person <> profile_id`); err != nil {
 		return s, err
 	}
-	if _, err := t.get(`SELECT count(*) FROM suppressions WHERE held = 1 AND person = profile_id`, nil, &s.Held); err != nil {
+	if _, err := t.Get(`SELECT count(*) FROM suppressions WHERE held = 1 AND person = profile_id`, nil, &s.Held); err != nil {
 		return s, err
 	}
 	return s, errors.Join(t.freeSuppressed(), t.holdSuppressed())
@@ -89,7 +89,7 @@ func (t *tx) judgeSuppressions() (s Suppressed, err error) {
 func (t *tx) suppressionSet() (*guarded, error) {
 	m := guard.Measure{Limit: t.d.guards.Suppressions}
 	s := &guarded{guard.Set{Direction: Suppressions, Whole: true}, scopeSuppressions, ""}
-	_, err := t.get(`SELECT count(*) FROM suppressions WHERE person = profile_id`, nil, &m.Fresh)
+	_, err := t.Get(`SELECT count(*) FROM suppressions WHERE person = profile_id`, nil, &m.Fresh)
 	if err != nil || m.Fresh == 0 {
 		return s, err
 	}
@@ -102,7 +102,7 @@ func (t *tx) suppressionSet() (*guarded, error) {
 		if !m.Limit.Exceeded(m.Fresh, m.Base) {
 			break
 		}
-		if _, err := t.get(known, nil, &n); err != nil {
+		if _, err := t.Get(known, nil, &n); err != nil {
 			return s, err
 		}
 		m.Base += n
@@ -125,13 +125,13 @@ const (
 // is held. What becomes due while a run sends is held by whoever makes it so.
 func (t *tx) holdSuppressed() error {
 	var reason string
-	held, err := t.get(`SELECT reason FROM guard_verdicts WHERE scope = ? AND held = 1 AND EXISTS (SELECT 1 FROM suppressions WHERE held = 1) ORDER BY id DESC LIMIT 1`,
+	held, err := t.Get(`SELECT reason FROM guard_verdicts WHERE scope = ? AND held = 1 AND EXISTS (SELECT 1 FROM suppressions WHERE held = 1) ORDER BY id DESC LIMIT 1`,
 		[]any{scopeSuppressions}, &reason)
 	if err != nil || !held {
 		return err
 	}
 	reason = "the suppression is held: " + reason
-	if _, err := t.exec(`INSERT INTO trait_faults (trait_id, profile_id, class, last_error, at) SELECT trait_id, profile_id, 'suppressions', ?, ? FROM trait_values WHERE`+dueOfHeld+`
+	if _, err := t.Exec(`INSERT INTO trait_faults (trait_id, profile_id, class, last_error, at) SELECT trait_id, profile_id, 'suppressions', ?, ? FROM trait_values WHERE`+dueOfHeld+`
 		ON CONFLICT DO UPDATE SET class = excluded.class, last_error = excluded.last_error, next_attempt_at = NULL, at = excluded.at`, reason, t.now); err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func (t *tx) freeSuppressed() error {
 		t.moveAll(`trait_values`, freedValues, statusPending, ``),
 		t.moveAll(`deliveries`, freedDeliveries, statusPending, `, class = NULL, last_error = NULL`))
 	if err == nil {
-		_, err = t.exec(`DELETE FROM trait_faults WHERE class = 'suppressions' AND profile_id NOT IN ` + heldPeople)
+		_, err = t.Exec(`DELETE FROM trait_faults WHERE class = 'suppressions' AND profile_id NOT IN ` + heldPeople)
 	}
 	return err
 }
@@ -157,7 +157,7 @@ func (t *tx) moveAll(table, which string, to status, also string, args ...any) e
 	if table == `deliveries` {
 		scope = `CASE kind WHEN 'conversion' THEN -1 ELSE 0 END`
 	}
-	err := t.each(`SELECT `+scope+`, status, count(*) FROM `+table+` WHERE`+which+` GROUP BY 1, 2`, nil, func(rows *sql.Rows) error {
+	err := t.Each(`SELECT `+scope+`, status, count(*) FROM `+table+` WHERE`+which+` GROUP BY 1, 2`, nil, func(rows *sql.Rows) error {
 		var scope, n int64
 		var from status
 		err := rows.Scan(&scope, &from, &n)
@@ -165,7 +165,7 @@ func (t *tx) moveAll(table, which string, to status, also string, args ...any) e
 		return err
 	})
 	if err == nil {
-		_, err = t.exec(fmt.Sprintf(`UPDATE %s SET status = %d%s WHERE%s`, table, to, also, which), args...)
+		_, err = t.Exec(fmt.Sprintf(`UPDATE %s SET status = %d%s WHERE%s`, table, to, also, which), args...)
 	}
 	return err
 }
@@ -173,7 +173,7 @@ func (t *tx) moveAll(table, which string, to status, also string, args ...any) e
 // suppressSome takes some of those out who were let through.
 func (t *tx) suppressSome(sendFalse bool) (n, waiting int64, err error) {
 	var people []int64
-	err = t.each(`SELECT DISTINCT person FROM suppressions WHERE held = 0 LIMIT ?`, []any{suppressChunk}, func(rows *sql.Rows) error {
+	err = t.Each(`SELECT DISTINCT person FROM suppressions WHERE held = 0 LIMIT ?`, []any{suppressChunk}, func(rows *sql.Rows) error {
 		var id int64
 		err := rows.Scan(&id)
 		people = append(people, id)
@@ -196,7 +196,7 @@ func (t *tx) suppressSome(sendFalse bool) (n, waiting int64, err error) {
 			return 0, 0, err
 		}
 		waiting += one(kept)
-		if _, err := t.exec(`DELETE FROM suppressions WHERE person = ?`, id); err != nil {
+		if _, err := t.Exec(`DELETE FROM suppressions WHERE person = ?`, id); err != nil {
 			return 0, 0, err
 		}
 	}

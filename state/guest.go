@@ -17,7 +17,7 @@ func guestID(key eventKey) int64 {
 // message id. A guest has no other name.
 func guestsWith(r reading, id string) (numbers []int64, err error) {
 	const query = `SELECT DISTINCT profile_id FROM deliveries WHERE profile_id < 0 AND (order_id = ?1 OR message_id = ?1) LIMIT ?2`
-	return numbers, r.each(query, []any{id, mostOthers}, func(rows *sql.Rows) error {
+	return numbers, r.Each(query, []any{id, mostOthers}, func(rows *sql.Rows) error {
 		var number int64
 		err := rows.Scan(&number)
 		numbers = append(numbers, number)

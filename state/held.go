@@ -29,7 +29,7 @@ const heldSample = 5
 // what is held.
 func (v *view) held(now time.Time) ([]HeldSet, error) {
 	sets := []HeldSet{}
-	err := v.each(`SELECT coalesce(trait_key, ''), direction, held, coalesce(reason, ''), coalesce(held_at, ''), command, coalesce(kind, '') FROM held_changes ORDER BY 1, 2, command`, nil, func(rows *sql.Rows) error {
+	err := v.Each(`SELECT coalesce(trait_key, ''), direction, held, coalesce(reason, ''), coalesce(held_at, ''), command, coalesce(kind, '') FROM held_changes ORDER BY 1, 2, command`, nil, func(rows *sql.Rows) error {
 		s := HeldSet{Sample: []string{}}
 		err := rows.Scan(&s.Key, &s.Direction, &s.Held, &s.Reason, &s.HeldAt, &s.Command, &s.Kind)
 		sets = append(sets, s)
@@ -52,12 +52,12 @@ func (v *view) approved(s *HeldSet, now time.Time) error {
 	}
 	scope := scopeOfSet(s.Direction)
 	if scope == 0 {
-		if err := v.get(`SELECT id FROM traits WHERE key = ?`, []any{s.Key}, &scope); err != nil {
+		if err := v.Scan(`SELECT id FROM traits WHERE key = ?`, []any{s.Key}, &scope); err != nil {
 			return err
 		}
 	}
 	var held, newest int64
-	return v.get(heldAndApproved(scope), []any{scope, s.Direction, now.UnixNano()}, &held, &newest, &s.Approved)
+	return v.Scan(heldAndApproved(scope), []any{scope, s.Direction, now.UnixNano()}, &held, &newest, &s.Approved)
 }
 
 // eventText names an event, with its order and money.
@@ -78,7 +78,7 @@ func (v *view) heldSample(s *HeldSet) error {
 	case Unanswered:
 		query, args = `SELECT `+eventText+` FROM deliveries WHERE kind = ? AND `+heldUnanswered+` LIMIT ?`, []any{s.Kind, heldSample}
 	}
-	return v.each(query, args, func(rows *sql.Rows) error {
+	return v.Each(query, args, func(rows *sql.Rows) error {
 		var line string
 		err := rows.Scan(&line)
 		s.Sample = append(s.Sample, line)

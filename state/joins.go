@@ -29,7 +29,7 @@ func (m *merge) storeJoins() error {
 		key := wait[i].person.keyOnly()
 		args = append(args, wait[i].id, null(key.UserID), null(key.AnonymousID), null(key.EmailSHA1))
 	}
-	fresh, err := m.exec(valuesOf("INSERT INTO profiles (id, user_id, anonymous_id, email_sha1) VALUES ", "(?, ?, ?, ?)", len(wait))+" ON CONFLICT DO NOTHING", args...)
+	fresh, err := m.Exec(valuesOf("INSERT INTO profiles (id, user_id, anonymous_id, email_sha1) VALUES ", "(?, ?, ?, ?)", len(wait))+" ON CONFLICT DO NOTHING", args...)
 	if err == nil && int(fresh) < len(wait) {
 		wait, err = m.ownNumbers(wait)
 	}
@@ -41,7 +41,7 @@ func (m *merge) storeJoins() error {
 		args = append(args, wait[i].id, stored(wait[i].wanted()))
 	}
 	// FAIL spares SQLite the copies that it keeps to undo one statement: a failure undoes all of the merge.
-	_, err = m.exec(valuesOf(`INSERT OR FAIL INTO trait_values (trait_id, wanted_at, origin, status, profile_id, wanted) VALUES `, "(?1, ?2, ?3, 1, ?, ?)", len(wait)), args...)
+	_, err = m.Exec(valuesOf(`INSERT OR FAIL INTO trait_values (trait_id, wanted_at, origin, status, profile_id, wanted) VALUES `, "(?1, ?2, ?3, 1, ?, ?)", len(wait)), args...)
 	n := int64(len(wait))
 	m.verdict.Joins += n
 	m.countRun("found", n)

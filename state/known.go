@@ -62,7 +62,7 @@ func (t *tx) lookUp(people iter.Seq[Person]) error {
 	if err != nil {
 		return err
 	}
-	return t.each(selectProfiles+` IN (SELECT value FROM json_each(?))`, []any{string(ids)}, func(rows *sql.Rows) error {
+	return t.Each(selectProfiles+` IN (SELECT value FROM json_each(?))`, []any{string(ids)}, func(rows *sql.Rows) error {
 		var prof profile
 		if err := rows.Scan(prof.dest()...); err != nil {
 			return err

@@ -152,18 +152,18 @@ func (l *List) begin(t *tx) (ignored, err error) {
 		t.countRun("not_authority", 1)
 		return fmt.Errorf("%w: messages are the authority of %q", ErrIgnoredList, tr.key), nil
 	}
-	if _, err := t.exec(`DELETE FROM generations WHERE trait_id = ? AND state = 'applying'`, tr.id); err != nil {
+	if _, err := t.Exec(`DELETE FROM generations WHERE trait_id = ? AND state = 'applying'`, tr.id); err != nil {
 		return nil, err
 	}
 	var newest int64
-	if _, err := t.get(`SELECT coalesce(max(listed_at), -1) FROM generations WHERE trait_id = ?`, []any{tr.id}, &newest); err != nil {
+	if _, err := t.Get(`SELECT coalesce(max(listed_at), -1) FROM generations WHERE trait_id = ?`, []any{tr.id}, &newest); err != nil {
 		return nil, err
 	}
 	if unix(l.info.ListedAt) <= newest {
 		t.countRun("stale_list", 1)
 		return fmt.Errorf("%w of %q", ErrStaleList, tr.key), nil
 	}
-	l.gen, err = t.insert(`INSERT INTO generations (trait_id, run, source, objects, listed_at, state) VALUES (?, ?, ?, ?, ?, 'applying')`,
+	l.gen, err = t.Insert(`INSERT INTO generations (trait_id, run, source, objects, listed_at, state) VALUES (?, ?, ?, ?, ?, 'applying')`,
 		tr.id, t.d.run, l.info.Source, l.names(), unix(l.info.ListedAt))
 	return nil, err
 }

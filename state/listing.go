@@ -104,7 +104,7 @@ func (l *Listing) Add(ctx context.Context, o Listed) error {
 
 func (l *Listing) flush(ctx context.Context) (err error) {
 	ctx = context.WithoutCancel(ctx) // a statement that is cut off says nothing of the state
-	defer func() { l.wait, err = l.wait[:0], classify(l.db.path, err) }()
+	defer func() { l.wait, err = l.wait[:0], sqlite.Classify(l.db.path, err) }()
 	if len(l.wait) == 0 {
 		return nil
 	}
@@ -138,7 +138,7 @@ func (l *Listing) taken(rows *sql.Rows, err error) error {
 	if err != nil {
 		return fmt.Errorf("list objects (TMPDIR says where): %w", err)
 	}
-	return eachRow(rows, func(rows *sql.Rows) error {
+	return sqlite.EachRow(rows, func(rows *sql.Rows) error {
 		var source string
 		var size int64
 		if err := rows.Scan(&source, &size); err != nil {
@@ -169,7 +169,7 @@ func (l *Listing) Objects(ctx context.Context, source string) iter.Seq2[Listed, 
 			return nil
 		})
 		if err != nil && !errors.Is(err, stopped) {
-			yield(Listed{}, classify(l.db.path, fmt.Errorf("sort the objects (TMPDIR says where): %w", err)))
+			yield(Listed{}, sqlite.Classify(l.db.path, fmt.Errorf("sort the objects (TMPDIR says where): %w", err)))
 		}
 	}
 }
@@ -178,12 +178,13 @@ func (l *Listing) each(ctx context.Context, source string, fn func(Listed) error
 	if err := l.flush(ctx); err != nil || l.left[source].Objects == 0 {
 		return err
 	}
+	//nolint:rowserrcheck // EachRow does
 	rows, err := l.conn.QueryContext(ctx, `SELECT mod_time, name, key, etag, size, read_bytes, read_lines, read_hash
 		FROM temp.listed WHERE source = ? ORDER BY mod_time, name`, source)
 	if err != nil {
 		return err
 	}
-	return eachRow(rows, func(rows *sql.Rows) error {
+	return sqlite.EachRow(rows, func(rows *sql.Rows) error {
 		var at int64
 		o := Listed{Object: Object{Source: source}}
 		if err := rows.Scan(&at, &o.Name, &o.Key, &o.ETag, &o.Size, &o.Offset, &o.Line, &o.Hash); err != nil {

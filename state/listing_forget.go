@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+
+	"github.com/impactsync/impactsync/state/internal/sqlite"
 )
 
 // bits are a set of row numbers.
@@ -80,7 +82,7 @@ func (l *Listing) Forget(ctx context.Context, source string) error {
 	}
 	gone, err := l.gone(ctx, source)
 	if err != nil || len(gone) == 0 {
-		return classify(l.db.path, err)
+		return sqlite.Classify(l.db.path, err)
 	}
 	list, err := json.Marshal(gone)
 	if err != nil {
@@ -100,7 +102,7 @@ func (l *Listing) Forget(ctx context.Context, source string) error {
 	} {
 		if _, err := l.conn.ExecContext(ctx, q.text, q.args...); err != nil {
 			_, _ = l.conn.ExecContext(ctx, "ROLLBACK")
-			return classify(l.db.path, err)
+			return sqlite.Classify(l.db.path, err)
 		}
 	}
 	return nil
@@ -108,11 +110,11 @@ func (l *Listing) Forget(ctx context.Context, source string) error {
 
 func (l *Listing) gone(ctx context.Context, source string) (gone []int64, err error) {
 	seen := l.seen[source]
-	rows, err := l.conn.QueryContext(ctx, `SELECT id FROM main.objects WHERE source = ? AND read_at < ?`, source, l.before)
+	rows, err := l.conn.QueryContext(ctx, `SELECT id FROM main.objects WHERE source = ? AND read_at < ?`, source, l.before) //nolint:rowserrcheck // EachRow does
 	if err != nil {
 		return nil, err
 	}
-	err = eachRow(rows, func(rows *sql.Rows) error {
+	err = sqlite.EachRow(rows, func(rows *sql.Rows) error {
 		var id int64
 		if err := rows.Scan(&id); err != nil {
 			return err

@@ -38,7 +38,7 @@ func newMerge(ctx context.Context, t *tx, l *List) (*merge, error) {
 		m.barred = now
 	}
 	var rows int64
-	_, err = t.get(`SELECT coalesce(sum(value) FILTER (WHERE name NOT IN ('wanted', 'delivered', 'told')), 0), coalesce(sum(value) FILTER (WHERE name = 'told'), 0)
+	_, err = t.Get(`SELECT coalesce(sum(value) FILTER (WHERE name NOT IN ('wanted', 'delivered', 'told')), 0), coalesce(sum(value) FILTER (WHERE name = 'told'), 0)
 		FROM counters WHERE scope = ?`, []any{tr.id}, &rows, &m.verdict.Told)
 	const most = 2_000 // in a range, about
 	m.ranges = int(max(rows, l.Len())/most) + 1
@@ -293,7 +293,7 @@ func (m *merge) finish() error {
 		end = "held"
 	}
 	v, name := m.verdict, m.list.info.Trait.Name
-	_, err := m.exec(`UPDATE generations SET state = ?, members = ?, joins = ?, exits = ?, told = ?, unchanged = ?, verdict = ?, applied_at = ? WHERE id = ?`,
+	_, err := m.Exec(`UPDATE generations SET state = ?, members = ?, joins = ?, exits = ?, told = ?, unchanged = ?, verdict = ?, applied_at = ? WHERE id = ?`,
 		end, v.Members, v.Joins, v.Exits, v.Told, v.Unchanged, v.Reason, m.now, m.list.gen)
 	if err != nil {
 		return err
@@ -303,7 +303,7 @@ func (m *merge) finish() error {
 			return err
 		}
 	}
-	_, err = m.exec(`UPDATE traits SET generation = ?1, last_list_at = ?2, name = CASE WHEN ?3 <> '' THEN ?3 ELSE name END,
+	_, err = m.Exec(`UPDATE traits SET generation = ?1, last_list_at = ?2, name = CASE WHEN ?3 <> '' THEN ?3 ELSE name END,
 		last_change_at = CASE WHEN ?4 > 0 THEN max(coalesce(last_change_at, 0), ?2) ELSE last_change_at END WHERE id = ?5`,
 		m.list.gen, m.at, name, v.Joins+v.Exits, m.trait.id)
 	m.trait.listedAt = m.at

@@ -82,14 +82,14 @@ func (d *DB) accepts(ctx context.Context, o Options) (have, want int64, err erro
 // schema returns the version of a file's schema: 0 of a new file.
 func (v *view) schema() (version int64, foreign bool, err error) {
 	var tables, ours int
-	if err := v.get(`SELECT count(*), coalesce(sum(name IN ('store', 'goose_db_version')), 0)
+	if err := v.Scan(`SELECT count(*), coalesce(sum(name IN ('store', 'goose_db_version')), 0)
 		FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`, nil, &tables, &ours); err != nil {
 		return 0, false, err
 	}
 	if ours == 0 {
 		return 0, tables > 0, nil
 	}
-	return version, false, v.get(`SELECT max(version_id) FROM goose_db_version WHERE is_applied`, nil, &version)
+	return version, false, v.Scan(`SELECT max(version_id) FROM goose_db_version WHERE is_applied`, nil, &version)
 }
 
 // migrate brings the schema forward: of a rehearsal within its one transaction.
@@ -136,7 +136,7 @@ func migrateWithin(t sqlite.Tx, all fs.FS, have int64) error {
 // bind writes the binding into a new file.
 func (d *DB) bind(ctx context.Context, b Binding) error {
 	return d.update(ctx, func(t *tx) error {
-		_, err := t.exec(`INSERT INTO store (id, store_id, created_at, account_sid, campaign_id, official, hosts, shard_index, shard_count)
+		_, err := t.Exec(`INSERT INTO store (id, store_id, created_at, account_sid, campaign_id, official, hosts, shard_index, shard_count)
 			VALUES (1, ?, ?, ?, ?, ?, ?, 0, 1) ON CONFLICT DO NOTHING`, uuid.NewString(), t.now, b.AccountSID, b.CampaignID, b.Official, b.Hosts)
 		return err
 	})

@@ -25,20 +25,20 @@ func (t *tx) keepPeople(rules PeopleRules) error {
 		return nil
 	}
 	var have string
-	if _, err := t.get(`SELECT placeholders FROM store`, nil, &have); err != nil || have == rules.Fingerprint {
+	if _, err := t.Get(`SELECT placeholders FROM store`, nil, &have); err != nil || have == rules.Fingerprint {
 		return err
 	}
 	if err := errors.Join(t.releaseCrowds(rules), t.removeNobodies(rules), t.findCrowds()); err != nil {
 		return err
 	}
-	_, err := t.exec(`UPDATE store SET placeholders = ?`, rules.Fingerprint)
+	_, err := t.Exec(`UPDATE store SET placeholders = ?`, rules.Fingerprint)
 	return err
 }
 
 // releaseCrowds lets go of crowds of which the rules tell by now what they are.
 func (t *tx) releaseCrowds(rules PeopleRules) error {
 	var known []int64
-	err := t.each(`SELECT profile_id, id FROM crowds`, nil, func(rows *sql.Rows) error {
+	err := t.Each(`SELECT profile_id, id FROM crowds`, nil, func(rows *sql.Rows) error {
 		var profile int64
 		var id string
 		err := rows.Scan(&profile, &id)
@@ -51,7 +51,7 @@ func (t *tx) releaseCrowds(rules PeopleRules) error {
 		return err
 	}
 	for _, profile := range known {
-		if _, err := t.exec(`DELETE FROM crowds WHERE profile_id = ?`, profile); err != nil {
+		if _, err := t.Exec(`DELETE FROM crowds WHERE profile_id = ?`, profile); err != nil {
 			return err
 		}
 	}
@@ -61,7 +61,7 @@ func (t *tx) releaseCrowds(rules PeopleRules) error {
 
 func (t *tx) removeNobodies(rules PeopleRules) error {
 	var nobodies, riders []profile
-	err := t.each(selectProfiles+` >= 0`, nil, func(rows *sql.Rows) error {
+	err := t.Each(selectProfiles+` >= 0`, nil, func(rows *sql.Rows) error {
 		var p profile
 		if err := rows.Scan(p.dest()...); err != nil {
 			return err
@@ -90,7 +90,7 @@ func (t *tx) removeNobodies(rules PeopleRules) error {
 		}
 	}
 	for _, p := range riders {
-		if _, err := t.exec(`UPDATE profiles SET anonymous_id = ?, email_sha1 = ? WHERE id = ?`, null(p.person.AnonymousID), null(p.person.EmailSHA1), p.id); err != nil {
+		if _, err := t.Exec(`UPDATE profiles SET anonymous_id = ?, email_sha1 = ? WHERE id = ?`, null(p.person.AnonymousID), null(p.person.EmailSHA1), p.id); err != nil {
 			return err
 		}
 	}
@@ -116,7 +116,7 @@ func (t *tx) removeNobody(p profile) error {
 		}
 	}
 	for _, q := range []string{`DELETE FROM guard_passed WHERE profile_id = ?`, `DELETE FROM suppressions WHERE profile_id = ?`, `DELETE FROM profiles WHERE id = ?`} {
-		if _, err := t.exec(q, p.id); err != nil {
+		if _, err := t.Exec(q, p.id); err != nil {
 			return err
 		}
 	}
@@ -125,7 +125,7 @@ func (t *tx) removeNobody(p profile) error {
 
 // findCrowds looks for crowds of before anybody looked for them.
 func (t *tx) findCrowds() error {
-	err := t.each(`SELECT absorbed_into FROM profiles WHERE absorbed_into IS NOT NULL GROUP BY absorbed_into HAVING count(*) > ?`, []any{MostVisitors}, func(rows *sql.Rows) error {
+	err := t.Each(`SELECT absorbed_into FROM profiles WHERE absorbed_into IS NOT NULL GROUP BY absorbed_into HAVING count(*) > ?`, []any{MostVisitors}, func(rows *sql.Rows) error {
 		var user int64
 		err := rows.Scan(&user)
 		t.joined[user] = true

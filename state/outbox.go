@@ -88,7 +88,7 @@ func (s *storing) outbox(events []event) error {
 // insertEvents stores events and returns those whose order is there already.
 func (s *storing) insertEvents(events []event) (again []event, err error) {
 	args := make([]driver.Value, 17)
-	return again, s.many(insertEvent, len(events),
+	return again, s.Many(insertEvent, len(events),
 		func(i int) []driver.Value { return s.deliveryRow(args[:0], &events[i]) },
 		func(i int, added int64) {
 			if added == 0 {
@@ -107,7 +107,7 @@ func (s *storing) vacate(e *event) (moved bool, err error) {
 	var id int64
 	var was status
 	var hopeless bool
-	found, err := s.get(`SELECT d.id, d.status, d.event_at < ?1 OR d.own_refusal IS NOT NULL AND NOT (d.unsure AND coalesce(p.click_at <= d.event_at, 0))
+	found, err := s.Get(`SELECT d.id, d.status, d.event_at < ?1 OR d.own_refusal IS NOT NULL AND NOT (d.unsure AND coalesce(p.click_at <= d.event_at, 0))
 		FROM deliveries d LEFT JOIN profiles p ON p.id = d.profile_id
 		WHERE d.event_type = ?2 AND d.order_id = ?3 AND d.doubt = 0 AND (d.status IN (1, 4, 6) OR d.status = 0 AND d.outcome IN ('dropped', 'too_old'))`,
 		[]any{s.d.tooOld(s.now), e.EventType, e.OrderID}, &id, &was, &hopeless)
@@ -116,14 +116,14 @@ func (s *storing) vacate(e *event) (moved bool, err error) {
 	}
 	switch {
 	case was == statusSettled: // given up before
-		_, err = s.exec(`UPDATE deliveries SET event_type = NULL WHERE id = ?`, id)
+		_, err = s.Exec(`UPDATE deliveries SET event_type = NULL WHERE id = ?`, id)
 		return true, err
 	case was != statusRefused && !hopeless: // its turn is still to come
 		return false, nil
 	}
 	s.count(scopeConversions, statusNames[was], -1)
 	s.countRun("superseded", 1)
-	_, err = s.exec(`UPDATE deliveries SET status = 0, event_type = NULL, payload = NULL, outcome = 'superseded', delivered_at = ? WHERE id = ?`, s.now, id)
+	_, err = s.Exec(`UPDATE deliveries SET status = 0, event_type = NULL, payload = NULL, outcome = 'superseded', delivered_at = ? WHERE id = ?`, s.now, id)
 	return true, err
 }
 

@@ -64,11 +64,11 @@ func (d *DB) Plan(ctx context.Context, of Part) (p Plan, err error) {
 			return err
 		}
 		p.Unlisted = s.Unlisted
-		if err := v.get(`SELECT count(*) FILTER (WHERE kind = 'page_load'), count(*) FILTER (WHERE kind = 'conversion') FROM deliveries WHERE `+openEvents+``,
+		if err := v.Scan(`SELECT count(*) FILTER (WHERE kind = 'page_load'), count(*) FILTER (WHERE kind = 'conversion') FROM deliveries WHERE `+openEvents+``,
 			of.args(), &p.PageLoads, &p.Conversions); err != nil {
 			return err
 		}
-		if err := v.get(`SELECT count(DISTINCT profile_id), count(*) FROM trait_values WHERE `+openValues+``, of.args(), &p.TraitUpdates, &p.TraitValues); err != nil {
+		if err := v.Scan(`SELECT count(DISTINCT profile_id), count(*) FROM trait_values WHERE `+openValues+``, of.args(), &p.TraitUpdates, &p.TraitValues); err != nil {
 			return err
 		}
 		return v.planTraits(&p, of)
@@ -76,7 +76,7 @@ func (d *DB) Plan(ctx context.Context, of Part) (p Plan, err error) {
 }
 
 func (v *view) planTraits(p *Plan, of Part) error {
-	return v.each(`SELECT t.key, t.class,
+	return v.Each(`SELECT t.key, t.class,
 		coalesce(sum(d.n) FILTER (WHERE d.is_exit = 0 AND d.status IN (1, 2, 3, 5)), 0), coalesce(sum(d.n) FILTER (WHERE d.is_exit = 1 AND d.status IN (1, 2, 3, 5)), 0),
 		coalesce((SELECT value FROM counters WHERE scope = t.id AND name = 'settled'), 0),
 		coalesce(sum(d.n) FILTER (WHERE d.status = 6), 0), coalesce(sum(d.n) FILTER (WHERE d.status = 4), 0)
@@ -121,7 +121,7 @@ type RefusedEvents struct {
 // [DB.EachUnsure] reads.
 func (d *DB) OwnRefusals(ctx context.Context, of Part) (all []RefusedEvents, err error) {
 	return all, d.view(ctx, func(v *view) error {
-		return v.each(`SELECT kind, event_at < ?4, CASE WHEN event_at < ?4 THEN '' ELSE own_refusal END, count(*) FROM deliveries
+		return v.Each(`SELECT kind, event_at < ?4, CASE WHEN event_at < ?4 THEN '' ELSE own_refusal END, count(*) FROM deliveries
 			WHERE `+openEvents+` AND (event_at < ?4 OR own_refusal IS NOT NULL AND NOT unsure) GROUP BY 1, 2, 3`, of.args(d.tooOld(d.now().UnixNano())), func(rows *sql.Rows) error {
 			var r RefusedEvents
 			err := rows.Scan(&r.Kind, &r.TooOld, &r.Reason, &r.Count)
@@ -147,7 +147,7 @@ type DueEvent struct {
 // says whether our own rules refuse it. The payload is valid until fn returns.
 func (d *DB) EachUnsure(ctx context.Context, of Part, fn func(DueEvent) error) error {
 	return d.view(ctx, func(v *view) error {
-		return v.each(`SELECT d.kind, d.event, d.event_at, d.payload, d.profile_id, CASE WHEN p.click_at <= d.event_at THEN coalesce(p.click_id, '') ELSE '' END,
+		return v.Each(`SELECT d.kind, d.event, d.event_at, d.payload, d.profile_id, CASE WHEN p.click_at <= d.event_at THEN coalesce(p.click_id, '') ELSE '' END,
 			coalesce(p.click_at = d.event_at, 0), coalesce(p.click_sure, 0) FROM deliveries d LEFT JOIN profiles p ON p.id = d.profile_id
 			WHERE `+openEvents+` AND unsure AND event_at >= ?4`, of.args(d.tooOld(d.now().UnixNano())), func(rows *sql.Rows) error {
 			var e DueEvent
@@ -173,7 +173,7 @@ type DuePerson struct {
 // characters. The others are not worth a look each.
 func (d *DB) EachOddlyNamed(ctx context.Context, of Part, fn func(DuePerson) error) error {
 	return d.view(ctx, func(v *view) error {
-		return v.each(`SELECT coalesce(p.user_id, ''), coalesce(p.anonymous_id, ''), coalesce(p.email_sha1, ''), count(*) FROM trait_values v JOIN profiles p ON p.id = v.profile_id
+		return v.Each(`SELECT coalesce(p.user_id, ''), coalesce(p.anonymous_id, ''), coalesce(p.email_sha1, ''), count(*) FROM trait_values v JOIN profiles p ON p.id = v.profile_id
 			WHERE `+openValues+` AND (p.user_id IS NULL OR length(p.user_id) > 64) AND (p.anonymous_id IS NULL OR length(p.anonymous_id) > 64)
 			GROUP BY p.id`, of.args(), func(rows *sql.Rows) error {
 			var p DuePerson

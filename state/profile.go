@@ -106,7 +106,7 @@ func (t *tx) byID(id int64) (prof profile, found bool, err error) {
 	if t.absent[id] {
 		return prof, false, nil
 	}
-	found, err = t.get(selectProfile, []any{id}, prof.dest()...)
+	found, err = t.Get(selectProfile, []any{id}, prof.dest()...)
 	if found {
 		t.d.profiles.put(prof)
 	} else if t.absent != nil {
@@ -180,7 +180,7 @@ func (t *tx) insertProfile(prof *profile, seenAt int64) error {
 	if prof.absorbed != 0 {
 		user = prof.absorbed
 	}
-	_, err := t.exec(`INSERT INTO profiles (id, user_id, anonymous_id, email_sha1, seen_at, absorbed_into) VALUES (?, ?, ?, ?, ?, ?)`,
+	_, err := t.Exec(`INSERT INTO profiles (id, user_id, anonymous_id, email_sha1, seen_at, absorbed_into) VALUES (?, ?, ?, ?, ?, ?)`,
 		prof.id, null(prof.person.UserID), null(prof.person.AnonymousID), null(prof.person.EmailSHA1), seenAt, user)
 	return err
 }
@@ -204,7 +204,7 @@ func (t *tx) refresh(prof *profile, p Person, seenAt int64) error {
 	}
 	prof.person, prof.seenAt = next, seenAt
 	t.d.profiles.put(*prof)
-	_, err := t.exec(`UPDATE profiles SET anonymous_id = ?, email_sha1 = ?, seen_at = ? WHERE id = ?`,
+	_, err := t.Exec(`UPDATE profiles SET anonymous_id = ?, email_sha1 = ?, seen_at = ? WHERE id = ?`,
 		null(next.AnonymousID), null(next.EmailSHA1), seenAt, prof.id)
 	return err
 }
@@ -224,7 +224,7 @@ func (t *tx) absorb(anon Person, user, seenAt int64) error {
 	old.absorbed = user
 	if found {
 		t.d.profiles.drop(old.id)
-		_, err = t.exec(`UPDATE profiles SET absorbed_into = ? WHERE id = ?`, user, old.id)
+		_, err = t.Exec(`UPDATE profiles SET absorbed_into = ? WHERE id = ?`, user, old.id)
 	} else {
 		err = t.insertProfile(&old, seenAt)
 	}
@@ -238,7 +238,7 @@ func (t *tx) absorb(anon Person, user, seenAt int64) error {
 	}
 	// A visitor may have page loads without having a row of their own. Without
 	// OR FAIL SQLite would copy each page that it changes, to undo the statement alone.
-	if _, err := t.exec(`UPDATE OR FAIL deliveries SET profile_id = ? WHERE profile_id = ? AND status > 0`, user, old.id); err != nil || !found {
+	if _, err := t.Exec(`UPDATE OR FAIL deliveries SET profile_id = ? WHERE profile_id = ? AND status > 0`, user, old.id); err != nil || !found {
 		return err
 	}
 	if err := errors.Join(t.moveClick(old, user), t.movePassed(old.id, user)); err != nil {
@@ -252,7 +252,7 @@ func (t *tx) absorb(anon Person, user, seenAt int64) error {
 func (d *DB) userOf(ctx context.Context, p Person) (Person, error) {
 	user := p
 	return user, d.view(ctx, func(v *view) error {
-		return v.get(`SELECT coalesce(u.user_id, ''), coalesce(u.anonymous_id, ''), coalesce(u.email_sha1, '')
+		return v.Scan(`SELECT coalesce(u.user_id, ''), coalesce(u.anonymous_id, ''), coalesce(u.email_sha1, '')
 			FROM profiles a JOIN profiles u ON u.id = a.absorbed_into WHERE a.id = ? AND a.anonymous_id = ?`,
 			[]any{p.ProfileID(), p.AnonymousID}, &user.UserID, &user.AnonymousID, &user.EmailSHA1)
 	})
@@ -268,12 +268,12 @@ func (t *tx) moveClick(from profile, user int64) error {
 
 // movePassed keeps the guard from counting a visitor who is a user by now twice.
 func (t *tx) movePassed(anon, user int64) error {
-	_, err := t.exec(`INSERT INTO guard_passed (profile_id, trait_id, is_exit, at) SELECT ?1, trait_id, is_exit, at FROM guard_passed WHERE profile_id = ?2
+	_, err := t.Exec(`INSERT INTO guard_passed (profile_id, trait_id, is_exit, at) SELECT ?1, trait_id, is_exit, at FROM guard_passed WHERE profile_id = ?2
 		ON CONFLICT DO UPDATE SET at = max(at, excluded.at)`, user, anon)
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(`DELETE FROM guard_passed WHERE profile_id = ?`, anon)
+	_, err = t.Exec(`DELETE FROM guard_passed WHERE profile_id = ?`, anon)
 	return err
 }
 

@@ -56,7 +56,7 @@ func (d *DB) HostStatus(ctx context.Context, host string) (h HostStatus, err err
 // with the outcomes.
 func (d *DB) NoteHost(ctx context.Context, h HostStatus) error {
 	return d.update(context.WithoutCancel(ctx), func(t *tx) error {
-		_, err := t.exec(`INSERT OR REPLACE INTO host_quotas (host, quota, remaining, reset_at, paused_until, pace, seen_at)
+		_, err := t.Exec(`INSERT OR REPLACE INTO host_quotas (host, quota, remaining, reset_at, paused_until, pace, seen_at)
 			VALUES (?, nullif(?, 0), ?, ?, ?, nullif(?, 0), ?)`,
 			h.Host, h.Quota, h.Remaining, nanos(h.ResetAt), nanos(h.PausedUntil), h.Pace, t.now)
 		return err
@@ -80,7 +80,7 @@ func (v *view) host(host string, now time.Time) (HostStatus, error) {
 	h := HostStatus{Host: host}
 	var remaining, reset, paused sql.NullInt64
 	var seen int64
-	err := v.get(`SELECT coalesce(quota, 0), remaining, reset_at, paused_until, coalesce(pace, 0), seen_at FROM host_quotas WHERE host = ?`,
+	err := v.Scan(`SELECT coalesce(quota, 0), remaining, reset_at, paused_until, coalesce(pace, 0), seen_at FROM host_quotas WHERE host = ?`,
 		[]any{host}, &h.Quota, &remaining, &reset, &paused, &h.Pace, &seen)
 	if err != nil {
 		return h, err
@@ -99,7 +99,7 @@ func (v *view) host(host string, now time.Time) (HostStatus, error) {
 
 func (v *view) sent(host string, now time.Time) (n int64, frees time.Time, err error) {
 	var oldest sql.NullInt64
-	err = v.get(`SELECT coalesce(sum(count), 0), min(minute) FROM requests_sent WHERE host = ? AND minute > ?`,
+	err = v.Scan(`SELECT coalesce(sum(count), 0), min(minute) FROM requests_sent WHERE host = ? AND minute > ?`,
 		[]any{host, now.UnixNano()/int64(time.Minute) - 60}, &n, &oldest)
 	if oldest.Valid {
 		frees = time.Unix((oldest.Int64+60)*60, 0)
@@ -111,7 +111,7 @@ func (t *tx) noteRequests(host string, n int) error {
 	if n == 0 {
 		return nil
 	}
-	_, err := t.exec(`INSERT INTO requests_sent (host, minute, count) VALUES (?, ?, ?) ON CONFLICT (host, minute) DO UPDATE SET count = count + excluded.count`,
+	_, err := t.Exec(`INSERT INTO requests_sent (host, minute, count) VALUES (?, ?, ?) ON CONFLICT (host, minute) DO UPDATE SET count = count + excluded.count`,
 		host, t.now/int64(time.Minute), n)
 	return err
 }

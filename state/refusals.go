@@ -33,7 +33,7 @@ const refusalStep = 1000
 // it to the next run.
 func (d *DB) RefreshRefusals(ctx context.Context, mapping string, refusal func(Waiting) OwnRefusal) error {
 	var have string
-	err := d.view(ctx, func(v *view) error { return v.get(`SELECT refusals_of FROM store`, nil, &have) })
+	err := d.view(ctx, func(v *view) error { return v.Scan(`SELECT refusals_of FROM store`, nil, &have) })
 	if err != nil || have == mapping {
 		return err
 	}
@@ -52,7 +52,7 @@ func (d *DB) RefreshRefusals(ctx context.Context, mapping string, refusal func(W
 		}
 		err = d.update(ctx, func(t *tx) error {
 			for i, w := range step {
-				_, err := t.exec(`UPDATE deliveries SET own_refusal = ?1, unsure = ?2 WHERE id = ?3 AND (own_refusal IS NOT ?1 OR unsure <> ?2)`, null(answers[i].Reason), answers[i].Unsure, w.id)
+				_, err := t.Exec(`UPDATE deliveries SET own_refusal = ?1, unsure = ?2 WHERE id = ?3 AND (own_refusal IS NOT ?1 OR unsure <> ?2)`, null(answers[i].Reason), answers[i].Unsure, w.id)
 				if err != nil {
 					return err
 				}
@@ -64,14 +64,14 @@ func (d *DB) RefreshRefusals(ctx context.Context, mapping string, refusal func(W
 		}
 	}
 	return d.update(ctx, func(t *tx) error {
-		_, err := t.exec(`UPDATE store SET refusals_of = ?`, mapping)
+		_, err := t.Exec(`UPDATE store SET refusals_of = ?`, mapping)
 		return err
 	})
 }
 
 func (d *DB) waitingAfter(ctx context.Context, id int64) (step []Waiting, err error) {
 	return step, d.view(ctx, func(v *view) error {
-		return v.each(`SELECT id, event, event_at, payload FROM deliveries WHERE id > ? AND status > 0 AND payload IS NOT NULL ORDER BY id LIMIT ?`, []any{id, refusalStep}, func(rows *sql.Rows) error {
+		return v.Each(`SELECT id, event, event_at, payload FROM deliveries WHERE id > ? AND status > 0 AND payload IS NOT NULL ORDER BY id LIMIT ?`, []any{id, refusalStep}, func(rows *sql.Rows) error {
 			var w Waiting
 			var at int64
 			err := rows.Scan(&w.id, &w.Event, &at, &w.Payload)

@@ -23,7 +23,7 @@ const mostUnlisted = 1000
 func (s *storing) countUnlisted() error {
 	for u, n := range s.unlisted {
 		s.countRun("unlisted_"+u.Kind, n)
-		if _, err := s.exec(`INSERT INTO unlisted (kind, name, count, seen_at)
+		if _, err := s.Exec(`INSERT INTO unlisted (kind, name, count, seen_at)
 			SELECT ?1, ?2, ?3, ?4 WHERE (SELECT count(*) FROM unlisted WHERE kind = ?1) < ?5 OR EXISTS (SELECT 1 FROM unlisted WHERE kind = ?1 AND name = ?2)
 			ON CONFLICT (kind, name) DO UPDATE SET count = count + excluded.count, seen_at = excluded.seen_at`, u.Kind, u.Name, n, s.now, mostUnlisted); err != nil {
 			return err
@@ -40,10 +40,10 @@ func (t *tx) reject(all []Rejected) error {
 	for _, r := range all {
 		t.countRun("rejected", 1)
 		// The same line of a re-read object replaces its older row.
-		if _, err := t.exec(`DELETE FROM rejected WHERE source = ? AND object = ? AND line = ?`, r.Source, r.Object, r.Line); err != nil {
+		if _, err := t.Exec(`DELETE FROM rejected WHERE source = ? AND object = ? AND line = ?`, r.Source, r.Object, r.Line); err != nil {
 			return err
 		}
-		if _, err := t.exec(`INSERT INTO rejected (run, source, object, line, reason, seen_at)
+		if _, err := t.Exec(`INSERT INTO rejected (run, source, object, line, reason, seen_at)
 			SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE (SELECT count(*) FROM rejected WHERE source = ?2 AND object = ?3) < ?7`,
 			t.d.run, r.Source, r.Object, r.Line, r.Reason, t.now, mostRejected); err != nil {
 			return err

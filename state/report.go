@@ -106,7 +106,7 @@ func (d *DB) Status(ctx context.Context, runs int) (s Status, err error) {
 		Runs: []RunStatus{}, Audiences: []AudienceStatus{}, Sources: []SourceStatus{}, Unlisted: []UnlistedStatus{}, Warnings: []Warning{}, Unusable: []UnusableInput{},
 	}
 	err = d.view(ctx, func(v *view) error {
-		if err := v.get(`SELECT store_id FROM store`, nil, &s.StoreID); err != nil {
+		if err := v.Scan(`SELECT store_id FROM store`, nil, &s.StoreID); err != nil {
 			return err
 		}
 		for _, step := range []func() error{
@@ -140,7 +140,7 @@ func (d *DB) Due(ctx context.Context) (traits, pageLoads, conversions Counts, er
 }
 
 func (v *view) runs(s *Status, most int) error {
-	return v.each(`SELECT run, kind, started_at, coalesce(ended_at, ''), exit_code, found, delivered, refused, rejected, held, pending, note
+	return v.Each(`SELECT run, kind, started_at, coalesce(ended_at, ''), exit_code, found, delivered, refused, rejected, held, pending, note
 		FROM recent_runs ORDER BY run DESC LIMIT ?`, []any{most}, func(rows *sql.Rows) error {
 		var r RunStatus
 		err := rows.Scan(&r.Run, &r.Kind, &r.StartedAt, &r.EndedAt, &r.ExitCode, &r.Found, &r.Delivered, &r.Refused, &r.Rejected, &r.Held, &r.Pending, &r.Note)
@@ -150,7 +150,7 @@ func (v *view) runs(s *Status, most int) error {
 }
 
 func (v *view) counters(s *Status) error {
-	return v.each(`SELECT scope, name, value FROM counters`, nil, func(rows *sql.Rows) error {
+	return v.Each(`SELECT scope, name, value FROM counters`, nil, func(rows *sql.Rows) error {
 		var scope, n int64
 		var name string
 		if err := rows.Scan(&scope, &name, &n); err != nil {
@@ -172,7 +172,7 @@ func (v *view) oldest(s *Status) error {
 	var at sql.NullInt64
 	// One look into the indexes of what is due for each of their parts, and not at
 	// all that is due.
-	err := v.get(`WITH statuses (st) AS (VALUES (1), (2), (3), (5)), bits (b) AS (VALUES (0), (1))
+	err := v.Scan(`WITH statuses (st) AS (VALUES (1), (2), (3), (5)), bits (b) AS (VALUES (0), (1))
 		SELECT min(at) FROM (
 			SELECT (SELECT min(event_at) FROM deliveries WHERE kind = k AND status = st AND status > 0 AND has_click = b) AS at
 			FROM statuses, bits, (SELECT 'page_load' AS k UNION ALL VALUES ('conversion'))
@@ -190,7 +190,7 @@ func timePtr(at sql.NullInt64) *time.Time {
 }
 
 func (v *view) audiences(s *Status) error {
-	return v.each(`SELECT a.key, a.name, a.class, a.source, a.members_wanted, a.members_delivered, a.pending, a.held, a.refused, coalesce(a.last_list_at, '')
+	return v.Each(`SELECT a.key, a.name, a.class, a.source, a.members_wanted, a.members_delivered, a.pending, a.held, a.refused, coalesce(a.last_list_at, '')
 		FROM audiences a ORDER BY a.key`, nil, func(rows *sql.Rows) error {
 		var a AudienceStatus
 		err := rows.Scan(&a.Key, &a.Name, &a.Class, &a.Source, &a.Wanted, &a.Delivered, &a.Pending, &a.Held, &a.Refused, &a.LastList)
@@ -201,7 +201,7 @@ func (v *view) audiences(s *Status) error {
 }
 
 func (v *view) sources(s *Status) error {
-	return v.each(`SELECT name, newest_at, read_at, missing FROM sources ORDER BY name`, nil, func(rows *sql.Rows) error {
+	return v.Each(`SELECT name, newest_at, read_at, missing FROM sources ORDER BY name`, nil, func(rows *sql.Rows) error {
 		var src SourceStatus
 		var newest sql.NullInt64
 		var read int64
@@ -213,7 +213,7 @@ func (v *view) sources(s *Status) error {
 }
 
 func (v *view) unlisted(s *Status) error {
-	return v.each(`SELECT kind, name, count FROM unlisted ORDER BY kind, count DESC, name LIMIT 100`, nil, func(rows *sql.Rows) error {
+	return v.Each(`SELECT kind, name, count FROM unlisted ORDER BY kind, count DESC, name LIMIT 100`, nil, func(rows *sql.Rows) error {
 		var u UnlistedStatus
 		err := rows.Scan(&u.Kind, &u.Name, &u.Count)
 		s.Unlisted = append(s.Unlisted, u)
@@ -222,7 +222,7 @@ func (v *view) unlisted(s *Status) error {
 }
 
 func (v *view) warnings(s *Status) error {
-	return v.each(`SELECT kind, field, level, message, count FROM warnings ORDER BY count DESC LIMIT 20`, nil, func(rows *sql.Rows) error {
+	return v.Each(`SELECT kind, field, level, message, count FROM warnings ORDER BY count DESC LIMIT 20`, nil, func(rows *sql.Rows) error {
 		var w Warning
 		err := rows.Scan(&w.Kind, &w.Field, &w.Level, &w.Message, &w.Count)
 		s.Warnings = append(s.Warnings, w)
@@ -231,7 +231,7 @@ func (v *view) warnings(s *Status) error {
 }
 
 func (v *view) unusable(s *Status) error {
-	return v.each(`SELECT source, name, problem FROM objects WHERE problem IS NOT NULL ORDER BY read_at DESC LIMIT 20`, nil, func(rows *sql.Rows) error {
+	return v.Each(`SELECT source, name, problem FROM objects WHERE problem IS NOT NULL ORDER BY read_at DESC LIMIT 20`, nil, func(rows *sql.Rows) error {
 		var u UnusableInput
 		err := rows.Scan(&u.Source, &u.Object, &u.Problem)
 		s.Unusable = append(s.Unusable, u)
@@ -243,7 +243,7 @@ func (v *view) unusable(s *Status) error {
 func (d *DB) RunCounts(ctx context.Context, run int64) (map[string]int64, error) {
 	counts := map[string]int64{}
 	return counts, d.view(ctx, func(v *view) error {
-		return v.each(`SELECT name, value FROM run_counters WHERE run = ?`, []any{run}, func(rows *sql.Rows) error {
+		return v.Each(`SELECT name, value FROM run_counters WHERE run = ?`, []any{run}, func(rows *sql.Rows) error {
 			var name string
 			var n int64
 			err := rows.Scan(&name, &n)
@@ -262,7 +262,7 @@ func (d *DB) NextAttempt(ctx context.Context, host string) (time.Time, error) {
 			UNION ALL SELECT min(next_attempt_at) FROM trait_faults WHERE next_attempt_at IS NOT NULL)`
 	}
 	var at sql.NullInt64
-	err := d.view(ctx, func(v *view) error { return v.get(query, nil, &at) })
+	err := d.view(ctx, func(v *view) error { return v.Scan(query, nil, &at) })
 	if !at.Valid {
 		return time.Time{}, err
 	}
@@ -274,7 +274,7 @@ func (d *DB) NextAttempt(ctx context.Context, host string) (time.Time, error) {
 func (d *DB) TraitsOf(ctx context.Context, profile int64) (map[string]string, error) {
 	values := map[string]string{}
 	return values, d.view(ctx, func(v *view) error {
-		return v.each(`SELECT key, `+valueText("value")+` FROM (SELECT t.key, CASE v.status WHEN 6 THEN v.delivered ELSE v.wanted END AS value
+		return v.Each(`SELECT key, `+valueText("value")+` FROM (SELECT t.key, CASE v.status WHEN 6 THEN v.delivered ELSE v.wanted END AS value
 			FROM traits t JOIN trait_values v ON v.trait_id = t.id AND v.profile_id = ?) WHERE value IS NOT NULL`,
 			[]any{profile}, func(rows *sql.Rows) error {
 				var key, value string
@@ -313,7 +313,7 @@ func limit(f Filter) int {
 
 func (d *DB) table(ctx context.Context, query string, args ...any) (t Table, err error) {
 	return t, d.view(ctx, func(v *view) error {
-		return v.each(query, args, func(rows *sql.Rows) error {
+		return v.Each(query, args, func(rows *sql.Rows) error {
 			if t.Columns == nil {
 				if t.Columns, err = rows.Columns(); err != nil {
 					return err

@@ -29,7 +29,7 @@ func (d *DB) Adopt(ctx context.Context, key string) (n int64, err error) {
 		if err != nil {
 			return err
 		}
-		if n, err = t.exec(`UPDATE trait_values SET delivered = coalesce(wanted, 0), delivered_at = ?1, doubt = 0, sent = NULL, attempt = NULL, status = 0, is_exit = 0
+		if n, err = t.Exec(`UPDATE trait_values SET delivered = coalesce(wanted, 0), delivered_at = ?1, doubt = 0, sent = NULL, attempt = NULL, status = 0, is_exit = 0
 			WHERE trait_id = ?2 AND (wanted IS NOT NULL OR ?3 = 'audience' AND status > 0) AND (wanted IS NOT delivered OR doubt = 1 OR status > 0)
 			AND NOT (?3 = 'audience' AND wanted = 0 AND delivered IS NULL AND doubt = 0)`, t.now/int64(time.Millisecond), tr.id, tr.class); err != nil {
 			return err
@@ -51,14 +51,14 @@ func (d *DB) Resync(ctx context.Context, key string) (n int64, err error) {
 		}
 		// A computed trait without a value has nothing that could be sent again.
 		const said = ` WHERE trait_id = ?1 AND (delivered IS NOT NULL OR doubt = 1) AND (?2 = 'audience' OR wanted IS NOT NULL)`
-		if _, err := t.exec(`UPDATE trait_values SET doubt = 1, sent = coalesce(sent, delivered)`+said+` AND status IN (4, 6)`, tr.id, tr.class); err != nil {
+		if _, err := t.Exec(`UPDATE trait_values SET doubt = 1, sent = coalesce(sent, delivered)`+said+` AND status IN (4, 6)`, tr.id, tr.class); err != nil {
 			return err
 		}
-		again, err := t.exec(`UPDATE trait_values SET doubt = 1, sent = coalesce(sent, delivered), status = 1, is_exit = (?2 = 'audience' AND wanted IS NOT 1)`+said+` AND status IN (0, 1, 3, 5)`, tr.id, tr.class)
+		again, err := t.Exec(`UPDATE trait_values SET doubt = 1, sent = coalesce(sent, delivered), status = 1, is_exit = (?2 = 'audience' AND wanted IS NOT 1)`+said+` AND status IN (0, 1, 3, 5)`, tr.id, tr.class)
 		if err != nil {
 			return err
 		}
-		waited, err := t.exec(`UPDATE trait_values SET status = 1 WHERE trait_id = ? AND status = 3`, tr.id) // certainly not taken: no doubt
+		waited, err := t.Exec(`UPDATE trait_values SET status = 1 WHERE trait_id = ? AND status = 3`, tr.id) // certainly not taken: no doubt
 		if err != nil {
 			return err
 		}
@@ -81,10 +81,10 @@ func (t *tx) recount(tr *trait) error {
 			delete(t.moved, c)
 		}
 	}
-	if _, err := t.exec(`DELETE FROM counters WHERE scope = ?`, tr.id); err != nil {
+	if _, err := t.Exec(`DELETE FROM counters WHERE scope = ?`, tr.id); err != nil {
 		return err
 	}
-	_, err := t.exec(`INSERT INTO counters (scope, name, value) SELECT ?1, name, value FROM (`+countersOf+`)`, tr.id, tr.class)
+	_, err := t.Exec(`INSERT INTO counters (scope, name, value) SELECT ?1, name, value FROM (`+countersOf+`)`, tr.id, tr.class)
 	return err
 }
 
@@ -148,7 +148,7 @@ func (d *DB) eachRefused(ctx context.Context, f Filter, to status, outcome strin
 // DropRejected forgets rejected input.
 func (d *DB) DropRejected(ctx context.Context, f Filter) (n int64, err error) {
 	return n, d.update(ctx, func(t *tx) error {
-		n, err = t.exec(`DELETE FROM rejected WHERE (?1 = '' OR source = ?1) AND (?2 = 0 OR seen_at < ?2)`, f.Source, unix(f.Before))
+		n, err = t.Exec(`DELETE FROM rejected WHERE (?1 = '' OR source = ?1) AND (?2 = 0 OR seen_at < ?2)`, f.Source, unix(f.Before))
 		return err
 	})
 }

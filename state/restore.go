@@ -103,7 +103,7 @@ func (d *DB) doubtAll(ctx context.Context) (n int64, err error) {
 			n += moved
 		}
 		host, _ := os.Hostname()
-		_, err := t.exec(`INSERT INTO runs (kind, started_at, heartbeat_at, ended_at, exit_code, pid, host, version, pending, note) VALUES (?1, ?2, ?2, ?2, 0, ?3, ?4, '', ?5, 'a backup was restored')`,
+		_, err := t.Exec(`INSERT INTO runs (kind, started_at, heartbeat_at, ended_at, exit_code, pid, host, version, pending, note) VALUES (?1, ?2, ?2, ?2, 0, ?3, ?4, '', ?5, 'a backup was restored')`,
 			restoreKind, t.now, os.Getpid(), host, n)
 		return err
 	})
@@ -115,7 +115,7 @@ const restoreKind = "restore"
 
 func (t *tx) doubt(tr *trait) (int64, error) {
 	// A computed trait without a value has nothing that could be sent.
-	n, err := t.exec(`UPDATE trait_values SET doubt = 1, sent = coalesce(sent, delivered), attempt = NULL,
+	n, err := t.Exec(`UPDATE trait_values SET doubt = 1, sent = coalesce(sent, delivered), attempt = NULL,
 		status = CASE WHEN status IN (4, 6) THEN status ELSE 1 END, is_exit = (?2 = 'audience' AND wanted IS NOT 1)
 		WHERE trait_id = ?1 AND (?2 = 'audience' OR wanted IS NOT NULL)`, tr.id, tr.class)
 	if err != nil {

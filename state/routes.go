@@ -58,7 +58,7 @@ func (r Route) same(kind, name string) bool {
 }
 
 func (v *view) routes() (all []Route, err error) {
-	return all, v.each(`SELECT type, name, becomes FROM routes`, nil, func(rows *sql.Rows) error {
+	return all, v.Each(`SELECT type, name, becomes FROM routes`, nil, func(rows *sql.Rows) error {
 		var r Route
 		err := rows.Scan(&r.Type, &r.Name, &r.Becomes)
 		all = append(all, r)
@@ -70,9 +70,9 @@ func (v *view) routes() (all []Route, err error) {
 // track events all there ever were, of the others those of the last run.
 func (v *view) passedOver(r Route) (n int64, err error) {
 	if r.Type != "track" {
-		return n, v.get(`SELECT coalesce(sum(value), 0) FROM run_counters WHERE name = ?1 AND run = (SELECT max(run) FROM runs)`, []any{"not_sent_" + r.Type + "_events_off"}, &n)
+		return n, v.Scan(`SELECT coalesce(sum(value), 0) FROM run_counters WHERE name = ?1 AND run = (SELECT max(run) FROM runs)`, []any{"not_sent_" + r.Type + "_events_off"}, &n)
 	}
-	return n, v.each(`SELECT name, count FROM unlisted WHERE kind = 'event'`, nil, func(rows *sql.Rows) error {
+	return n, v.Each(`SELECT name, count FROM unlisted WHERE kind = 'event'`, nil, func(rows *sql.Rows) error {
 		var name string
 		var count int64
 		err := rows.Scan(&name, &count)
@@ -88,16 +88,16 @@ func (t *tx) keepRoutes(all []Route) error {
 	if all == nil {
 		return nil
 	}
-	if _, err := t.exec(`DELETE FROM routes`); err != nil {
+	if _, err := t.Exec(`DELETE FROM routes`); err != nil {
 		return err
 	}
 	for _, r := range all {
-		if _, err := t.exec(`INSERT INTO routes (type, name, becomes) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, r.Type, r.Name, r.Becomes); err != nil {
+		if _, err := t.Exec(`INSERT INTO routes (type, name, becomes) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, r.Type, r.Name, r.Becomes); err != nil {
 			return err
 		}
 	}
 	var gone []string
-	err := t.each(`SELECT name FROM unlisted WHERE kind = 'event'`, nil, func(rows *sql.Rows) error {
+	err := t.Each(`SELECT name FROM unlisted WHERE kind = 'event'`, nil, func(rows *sql.Rows) error {
 		var name string
 		if err := rows.Scan(&name); err != nil {
 			return err
@@ -112,7 +112,7 @@ func (t *tx) keepRoutes(all []Route) error {
 	})
 	for _, name := range gone {
 		if err == nil {
-			_, err = t.exec(`DELETE FROM unlisted WHERE kind = 'event' AND name = ?`, name)
+			_, err = t.Exec(`DELETE FROM unlisted WHERE kind = 'event' AND name = ?`, name)
 		}
 	}
 	return err

@@ -35,17 +35,17 @@ func (d *DB) BeginRun(ctx context.Context, info RunInfo) (run int64, err error) 
 		if err := errors.Join(t.loadTraits(), t.checkHashKey()); err != nil {
 			return err
 		}
-		if _, err := t.exec(`UPDATE runs SET ended_at = heartbeat_at, note = 'the process exited before finishing' WHERE ended_at IS NULL`); err != nil {
+		if _, err := t.Exec(`UPDATE runs SET ended_at = heartbeat_at, note = 'the process exited before finishing' WHERE ended_at IS NULL`); err != nil {
 			return err
 		}
-		if _, err := t.get(`SELECT coalesce(max(started_at), 0) FROM runs WHERE kind = ?`, []any{restoreKind}, &d.restored); err != nil {
+		if _, err := t.Get(`SELECT coalesce(max(started_at), 0) FROM runs WHERE kind = ?`, []any{restoreKind}, &d.restored); err != nil {
 			return err
 		}
 		if err := t.setClock(); err != nil {
 			return err
 		}
 		host, _ := os.Hostname()
-		run, err = t.insert(`INSERT INTO runs (kind, started_at, heartbeat_at, pid, host, version) VALUES (?, ?, ?, ?, ?, ?)`,
+		run, err = t.Insert(`INSERT INTO runs (kind, started_at, heartbeat_at, pid, host, version) VALUES (?, ?, ?, ?, ?, ?)`,
 			info.Kind, t.now, t.now, os.Getpid(), host, info.Version)
 		if err != nil {
 			return err
@@ -75,7 +75,7 @@ const longestWait = 2 * time.Hour
 // once was: neither retries, nor conversions for their page loads, nor the room
 // that an hour's requests leave.
 func (t *tx) setClock() error {
-	if _, err := t.get(`SELECT coalesce(max(max(started_at, heartbeat_at)), 0) FROM runs`, nil, &t.d.latest); err != nil {
+	if _, err := t.Get(`SELECT coalesce(max(max(started_at, heartbeat_at)), 0) FROM runs`, nil, &t.d.latest); err != nil {
 		return err
 	}
 	for _, q := range [...]struct {
@@ -89,7 +89,7 @@ func (t *tx) setClock() error {
 			ON CONFLICT DO UPDATE SET count = count + excluded.count`, []any{t.now / int64(time.Minute)}},
 		{`DELETE FROM requests_sent WHERE minute > ?1`, []any{t.now / int64(time.Minute)}},
 	} {
-		if _, err := t.exec(q.query, q.args...); err != nil {
+		if _, err := t.Exec(q.query, q.args...); err != nil {
 			return err
 		}
 	}
@@ -147,7 +147,7 @@ func (t *tx) recover(info RunInfo) error {
 // traitRowsWhere reads rows of trait_values (v); the condition is ours.
 func (t *tx) traitRowsWhere(condition string, args ...any) ([]traitRow, error) {
 	var all []traitRow
-	err := t.each(`SELECT v.trait_id, v.profile_id, `+prefixed+` FROM trait_values v WHERE `+condition, args, func(rows *sql.Rows) error {
+	err := t.Each(`SELECT v.trait_id, v.profile_id, `+prefixed+` FROM trait_values v WHERE `+condition, args, func(rows *sql.Rows) error {
 		var id int64
 		r := traitRow{exists: true}
 		if err := rows.Scan(append([]any{&id, &r.profile}, r.dest()...)...); err != nil {
@@ -207,7 +207,7 @@ func (t *tx) prune(keepEvents time.Duration) error {
 		if keepEvents <= 0 {
 			break
 		}
-		if _, err := t.exec(q.query, q.at); err != nil {
+		if _, err := t.Exec(q.query, q.at); err != nil {
 			return err
 		}
 	}
@@ -220,7 +220,7 @@ func (t *tx) prune(keepEvents time.Duration) error {
 // EndRun closes the run with its exit code.
 func (d *DB) EndRun(ctx context.Context, exitCode int, note string) error {
 	err := d.update(context.WithoutCancel(ctx), func(t *tx) error {
-		_, err := t.exec(`UPDATE runs SET ended_at = ?1, heartbeat_at = ?1, exit_code = ?2, note = ?3,
+		_, err := t.Exec(`UPDATE runs SET ended_at = ?1, heartbeat_at = ?1, exit_code = ?2, note = ?3,
 			pending = (SELECT coalesce(sum(value), 0) FROM counters WHERE name IN ('pending', 'in_flight', 'retry_later', 'unknown')),
 			held = (SELECT coalesce(sum(value), 0) FROM counters WHERE name = 'held') WHERE run = ?4`, t.now, exitCode, note, d.run)
 		return err
@@ -247,7 +247,7 @@ func (d *DB) ObjectState(ctx context.Context, source, name string) (o Object, fo
 // lists have no file, as a whole listing of it said. The zero time: it has none.
 func (d *DB) NoteSource(ctx context.Context, name string, newest time.Time, missing string) error {
 	return d.update(ctx, func(t *tx) error {
-		_, err := t.exec(`INSERT INTO sources (name, newest_at, read_at, missing) VALUES (?, ?, ?, ?)
+		_, err := t.Exec(`INSERT INTO sources (name, newest_at, read_at, missing) VALUES (?, ?, ?, ?)
 			ON CONFLICT (name) DO UPDATE SET newest_at = excluded.newest_at, read_at = excluded.read_at, missing = excluded.missing`,
 			name, nanos(newest), t.now, missing)
 		return err
@@ -267,7 +267,7 @@ func (d *DB) Count(ctx context.Context, name string, n int64) error {
 func (d *DB) ListVanished(ctx context.Context, key string) (done bool, err error) {
 	var objects sql.NullString
 	err = d.view(ctx, func(v *view) error {
-		return v.get(`SELECT g.objects FROM traits t JOIN generations g ON g.id = t.generation WHERE t.key = ?`, []any{key}, &objects)
+		return v.Scan(`SELECT g.objects FROM traits t JOIN generations g ON g.id = t.generation WHERE t.key = ?`, []any{key}, &objects)
 	})
 	return !objects.Valid || objects.String == "", err
 }
@@ -277,7 +277,7 @@ func (d *DB) ListVanished(ctx context.Context, key string) (done bool, err error
 // in the configuration, and the files stay.
 func (d *DB) ListRead(ctx context.Context, key string, objects []string) (read bool, err error) {
 	err = d.view(ctx, func(v *view) error {
-		return v.get(`SELECT EXISTS (SELECT 1 FROM traits t JOIN generations g ON g.trait_id = t.id WHERE t.key = ? AND g.objects = ? AND g.state <> 'applying')`,
+		return v.Scan(`SELECT EXISTS (SELECT 1 FROM traits t JOIN generations g ON g.trait_id = t.id WHERE t.key = ? AND g.objects = ? AND g.state <> 'applying')`,
 			[]any{key, strings.Join(objects, "\n")}, &read)
 	})
 	return read, err

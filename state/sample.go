@@ -20,7 +20,7 @@ const sampleFrom = 200_000
 func (d *DB) MembersKnown(ctx context.Context, key string, most int) (k Known, err error) {
 	err = d.view(ctx, func(v *view) error {
 		var id, told, wanted int64
-		err := v.get(`SELECT id, coalesce((SELECT value FROM counters WHERE scope = id AND name = 'told'), 0), coalesce((SELECT value FROM counters WHERE scope = id AND name = 'wanted'), 0)
+		err := v.Scan(`SELECT id, coalesce((SELECT value FROM counters WHERE scope = id AND name = 'told'), 0), coalesce((SELECT value FROM counters WHERE scope = id AND name = 'wanted'), 0)
 			FROM traits WHERE key = ?`, []any{key}, &id, &told, &wanted)
 		if err != nil || id == 0 {
 			return err
@@ -51,7 +51,7 @@ func (d *DB) UsersKnown(ctx context.Context, most int) (k Known, err error) {
 }
 
 func (v *view) people(k *Known, query string, args ...any) error {
-	return v.each(query, args, func(rows *sql.Rows) error {
+	return v.Each(query, args, func(rows *sql.Rows) error {
 		var p Person
 		err := rows.Scan(&p.UserID, &p.AnonymousID, &p.EmailSHA1)
 		k.People = append(k.People, p)

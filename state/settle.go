@@ -121,7 +121,7 @@ const mostWarnings = 1000
 
 func (t *tx) noteWarning(kind Kind, w *Warning) error {
 	t.countRun("warnings", 1)
-	_, err := t.exec(`INSERT INTO warnings (kind, field, level, message, count, seen_at)
+	_, err := t.Exec(`INSERT INTO warnings (kind, field, level, message, count, seen_at)
 		SELECT ?1, ?2, ?3, ?4, 1, ?5 WHERE (SELECT count(*) FROM warnings) < ?6 OR EXISTS (SELECT 1 FROM warnings WHERE kind = ?1 AND field = ?2 AND level = ?3 AND message = ?4)
 		ON CONFLICT DO UPDATE SET count = count + 1, seen_at = excluded.seen_at`, kind, w.Field, w.Level, w.Message, t.now, mostWarnings)
 	return err
@@ -136,7 +136,7 @@ func (t *tx) noteAttempt(o *Outcome) error {
 		}
 		detail = strings.Join(parts, " ")
 	}
-	_, err := t.exec(`INSERT INTO attempts (attempt, run, profile_id, delivery_id, detail, at, outcome, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+	_, err := t.Exec(`INSERT INTO attempts (attempt, run, profile_id, delivery_id, detail, at, outcome, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 		o.Claim.Attempt, t.d.run, o.Claim.Profile, sql.NullInt64{Int64: o.Claim.Delivery, Valid: o.Claim.Delivery != 0}, detail, t.now, o.Result.String(), o.Error)
 	return err
 }
@@ -189,7 +189,7 @@ func (t *tx) settleValue(o *Outcome, v *ClaimedValue) error {
 		if err := t.put(old, next); err != nil {
 			return err
 		}
-		_, err := t.exec(`UPDATE trait_faults SET next_attempt_at = ? WHERE trait_id = ? AND profile_id = ? AND next_attempt_at IS NULL AND class IS NULL`,
+		_, err := t.Exec(`UPDATE trait_faults SET next_attempt_at = ? WHERE trait_id = ? AND profile_id = ? AND next_attempt_at IS NULL AND class IS NULL`,
 			t.now, old.trait.id, old.profile)
 		return err
 	case Refused:
@@ -209,7 +209,7 @@ func (t *tx) failed(old, next traitRow, o *Outcome, v *ClaimedValue) error {
 	if next.status != statusRefused {
 		again = unix(o.Next)
 	}
-	_, err := t.exec(`INSERT INTO trait_faults (trait_id, profile_id, attempts, next_attempt_at, last_error, class, value, fingerprint, at) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?)
+	_, err := t.Exec(`INSERT INTO trait_faults (trait_id, profile_id, attempts, next_attempt_at, last_error, class, value, fingerprint, at) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (trait_id, profile_id) DO UPDATE SET attempts = attempts + 1, next_attempt_at = excluded.next_attempt_at, last_error = excluded.last_error,
 			class = excluded.class, value = excluded.value, fingerprint = excluded.fingerprint, at = excluded.at`,
 		next.trait.id, next.profile, again, o.Error, null(o.Class), v.Value, null(o.Fingerprint), t.now)

@@ -151,7 +151,7 @@ func (s *storing) storeRest(b *Batch) error {
 
 func (t *tx) putObject(o Object) (int64, error) {
 	var id int64
-	_, err := t.get(`INSERT INTO objects (source, name, etag, size, mod_time, read_bytes, read_lines, read_hash, done, problem, read_at)
+	_, err := t.Get(`INSERT INTO objects (source, name, etag, size, mod_time, read_bytes, read_lines, read_hash, done, problem, read_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (source, name) DO UPDATE SET etag = excluded.etag, size = excluded.size, mod_time = excluded.mod_time,
 			read_bytes = excluded.read_bytes, read_lines = excluded.read_lines, read_hash = excluded.read_hash,
@@ -360,7 +360,7 @@ func (s *storing) move(old, next traitRow, c *Change) error {
 
 func (s *storing) touchTraits() error {
 	for tr, at := range s.changed {
-		if _, err := s.exec(`UPDATE traits SET last_change_at = max(coalesce(last_change_at, 0), ?) WHERE id = ?`, at, tr.id); err != nil {
+		if _, err := s.Exec(`UPDATE traits SET last_change_at = max(coalesce(last_change_at, 0), ?) WHERE id = ?`, at, tr.id); err != nil {
 			return err
 		}
 	}

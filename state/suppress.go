@@ -58,7 +58,7 @@ func (t *tx) loses(id int64) (bool, error) {
 		}
 	}
 	var one int
-	return t.get(`SELECT 1 FROM deliveries WHERE profile_id = ? AND status > 0 LIMIT 1`, []any{id}, &one)
+	return t.Get(`SELECT 1 FROM deliveries WHERE profile_id = ? AND status > 0 LIMIT 1`, []any{id}, &one)
 }
 
 // markSuppressed marks a person under each of their ids, for the verdict (held = 2),
@@ -66,7 +66,7 @@ func (t *tx) loses(id int64) (bool, error) {
 func (t *tx) markSuppressed(id int64, p Person) error {
 	f := newForgetting(t)
 	f.visit = func(other int64) error {
-		_, err := t.exec(`INSERT INTO suppressions (profile_id, person, run, held) VALUES (?1, ?2, ?3, 2)
+		_, err := t.Exec(`INSERT INTO suppressions (profile_id, person, run, held) VALUES (?1, ?2, ?3, 2)
 			ON CONFLICT DO UPDATE SET run = ?3, person = CASE WHEN ?1 = ?2 THEN ?2 ELSE person END, held = CASE held WHEN 1 THEN 1 ELSE 2 END`, other, id, t.d.run)
 		return err
 	}

@@ -97,7 +97,7 @@ func (r *traitRow) dest() []any {
 func (t *tx) traitRow(tr *trait, profile int64) (traitRow, error) {
 	r := traitRow{trait: tr, profile: profile}
 	var err error
-	r.exists, err = t.get(`SELECT `+traitColumns+` FROM trait_values WHERE trait_id = ? AND profile_id = ?`, []any{tr.id, profile}, r.dest()...)
+	r.exists, err = t.Get(`SELECT `+traitColumns+` FROM trait_values WHERE trait_id = ? AND profile_id = ?`, []any{tr.id, profile}, r.dest()...)
 	return r, err
 }
 
@@ -197,11 +197,11 @@ func (t *tx) put(old, r traitRow) error {
 		}
 	}
 	if !old.exists {
-		_, err := t.exec(`INSERT INTO trait_values (trait_id, profile_id, `+traitColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		_, err := t.Exec(`INSERT INTO trait_values (trait_id, profile_id, `+traitColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			r.trait.id, r.profile, r.status, r.isExit, r.doubt, stored(r.wanted), r.wantedAt, stored(r.delivered), r.deliveredAt, stored(r.sent), r.attempt, r.origin, r.receivedAt, r.messageID, r.orderedAt)
 		return err
 	}
-	_, err := t.exec(`UPDATE trait_values SET status = ?, is_exit = ?, doubt = ?, wanted = ?, wanted_at = ?, delivered = ?, delivered_at = ?,
+	_, err := t.Exec(`UPDATE trait_values SET status = ?, is_exit = ?, doubt = ?, wanted = ?, wanted_at = ?, delivered = ?, delivered_at = ?,
 		sent = ?, attempt = ?, origin = ?, received_at = ?, message_id = ?, ordered_at = ? WHERE trait_id = ? AND profile_id = ?`,
 		r.status, r.isExit, r.doubt, stored(r.wanted), r.wantedAt, stored(r.delivered), r.deliveredAt, stored(r.sent), r.attempt, r.origin, r.receivedAt, r.messageID, r.orderedAt, r.trait.id, r.profile)
 	return err
@@ -216,10 +216,10 @@ func (r *traitRow) hasFault() bool {
 // keeps its count of attempts.
 func (t *tx) clearFault(traitID, profile int64, retrying bool) error {
 	if retrying {
-		_, err := t.exec(`UPDATE trait_faults SET next_attempt_at = NULL WHERE trait_id = ? AND profile_id = ?`, traitID, profile)
+		_, err := t.Exec(`UPDATE trait_faults SET next_attempt_at = NULL WHERE trait_id = ? AND profile_id = ?`, traitID, profile)
 		return err
 	}
-	_, err := t.exec(`DELETE FROM trait_faults WHERE trait_id = ? AND profile_id = ?`, traitID, profile)
+	_, err := t.Exec(`DELETE FROM trait_faults WHERE trait_id = ? AND profile_id = ?`, traitID, profile)
 	return err
 }
 
@@ -245,7 +245,7 @@ func (t *tx) deleteTraitRow(r traitRow) error {
 	if err := t.clearFault(r.trait.id, r.profile, false); err != nil {
 		return err
 	}
-	_, err := t.exec(`DELETE FROM trait_values WHERE trait_id = ? AND profile_id = ?`, r.trait.id, r.profile)
+	_, err := t.Exec(`DELETE FROM trait_values WHERE trait_id = ? AND profile_id = ?`, r.trait.id, r.profile)
 	return err
 }
 
@@ -278,7 +278,7 @@ func (t *tx) loadTraits() error {
 		return nil
 	}
 	traits := map[string]*trait{}
-	err := t.each(`SELECT id, key, class, coalesce(list_source, ''), coalesce(changes_source, ''), authority, coalesce(last_list_at, 0) FROM traits`, nil, func(rows *sql.Rows) error {
+	err := t.Each(`SELECT id, key, class, coalesce(list_source, ''), coalesce(changes_source, ''), authority, coalesce(last_list_at, 0) FROM traits`, nil, func(rows *sql.Rows) error {
 		tr := &trait{computations: map[computation]bool{}}
 		if err := rows.Scan(&tr.id, &tr.key, &tr.class, &tr.listSource, &tr.changesSource, &tr.authority, &tr.listedAt); err != nil {
 			return err
@@ -291,7 +291,7 @@ func (t *tx) loadTraits() error {
 	}
 	t.d.traits, t.d.used = traits, nil
 	t.d.index()
-	return t.each(`SELECT t.key, c.space_id, c.computation_id, c.approved_at IS NOT NULL FROM computations c JOIN traits t ON t.id = c.trait_id`, nil, func(rows *sql.Rows) error {
+	return t.Each(`SELECT t.key, c.space_id, c.computation_id, c.approved_at IS NOT NULL FROM computations c JOIN traits t ON t.id = c.trait_id`, nil, func(rows *sql.Rows) error {
 		var key string
 		var c computation
 		var approved bool

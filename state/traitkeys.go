@@ -62,7 +62,7 @@ func (t *tx) trait(info TraitInfo, list bool) (*trait, error) {
 		if err := t.room(info.Key, list); err != nil {
 			return nil, err
 		}
-		id, err := t.insert(`INSERT INTO traits (key, name, class, authority, created_at) VALUES (?, ?, ?, ?, ?)`,
+		id, err := t.Insert(`INSERT INTO traits (key, name, class, authority, created_at) VALUES (?, ?, ?, ?, ?)`,
 			info.Key, info.Name, info.Class, info.Authority, t.now)
 		if err != nil {
 			return nil, err
@@ -80,7 +80,7 @@ func (t *tx) trait(info TraitInfo, list bool) (*trait, error) {
 	}
 	if tr.authority != info.Authority {
 		tr.authority = info.Authority
-		if _, err := t.exec(`UPDATE traits SET authority = ? WHERE id = ?`, info.Authority, tr.id); err != nil {
+		if _, err := t.Exec(`UPDATE traits SET authority = ? WHERE id = ?`, info.Authority, tr.id); err != nil {
 			return nil, err
 		}
 	}
@@ -101,6 +101,6 @@ func (t *tx) feed(tr *trait, source string, list bool) error {
 		return nil
 	}
 	*have = source
-	_, err := t.exec(`UPDATE traits SET `+column+` = ? WHERE id = ?`, source, tr.id)
+	_, err := t.Exec(`UPDATE traits SET `+column+` = ? WHERE id = ?`, source, tr.id)
 	return err
 }

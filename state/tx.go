@@ -2,8 +2,6 @@ package state
 
 import (
 	"context"
-	"database/sql"
-	"database/sql/driver"
 	"time"
 
 	"github.com/impactsync/impactsync/state/internal/sqlite"
@@ -58,38 +56,11 @@ func (d *DB) update(ctx context.Context, fn func(*tx) error) error {
 	return err
 }
 
-func (t *tx) exec(query string, args ...any) (int64, error) { return t.Exec(query, args...) }
-
-func (t *tx) insert(query string, args ...any) (int64, error) { return t.Insert(query, args...) }
-
-func (t *tx) get(query string, args []any, dest ...any) (bool, error) {
-	return t.Get(query, args, dest...)
-}
-
-func (t *tx) each(query string, args []any, fn func(*sql.Rows) error) error {
-	return t.Each(query, args, fn)
-}
-
-func (t *tx) many(query string, n int, row func(i int) []driver.Value, done func(i int, changed int64)) error {
-	return t.Many(query, n, row, done)
-}
-
-func eachRow(rows *sql.Rows, fn func(*sql.Rows) error) error { return sqlite.EachRow(rows, fn) }
-
 // view reads one snapshot.
 type view struct{ *sqlite.View }
 
 func (d *DB) view(ctx context.Context, fn func(*view) error) error {
 	return d.file.View(ctx, func(v *sqlite.View) error { return fn(&view{v}) })
-}
-
-func (v *view) get(query string, args []any, dest ...any) error {
-	_, err := v.Get(query, args, dest...)
-	return err
-}
-
-func (v *view) each(query string, args []any, fn func(*sql.Rows) error) error {
-	return v.Each(query, args, fn)
 }
 
 func (t *tx) count(scope int64, name string, by int64) {
@@ -110,7 +81,7 @@ func (t *tx) flushCounters() error {
 		if by == 0 {
 			continue
 		}
-		if _, err := t.exec(`INSERT INTO counters (scope, name, value) VALUES (?, ?, ?)
+		if _, err := t.Exec(`INSERT INTO counters (scope, name, value) VALUES (?, ?, ?)
 			ON CONFLICT (scope, name) DO UPDATE SET value = value + excluded.value`, c.scope, c.name, by); err != nil {
 			return err
 		}
@@ -119,7 +90,7 @@ func (t *tx) flushCounters() error {
 		return nil
 	}
 	for name, by := range t.ran {
-		if _, err := t.exec(`INSERT INTO run_counters (run, name, value) VALUES (?, ?, ?)
+		if _, err := t.Exec(`INSERT INTO run_counters (run, name, value) VALUES (?, ?, ?)
 			ON CONFLICT (run, name) DO UPDATE SET value = value + excluded.value`, t.d.run, name, by); err != nil {
 			return err
 		}
@@ -136,7 +107,7 @@ func (t *tx) heartbeat() error {
 		return nil
 	}
 	t.d.beat = t.now
-	_, err := t.exec(`UPDATE runs SET heartbeat_at = ? WHERE run = ?`, t.now, t.d.run)
+	_, err := t.Exec(`UPDATE runs SET heartbeat_at = ? WHERE run = ?`, t.now, t.d.run)
 	return err
 }
 
@@ -147,7 +118,7 @@ const (
 )
 
 func (t *tx) number() error {
-	_, err := t.exec(countCommit)
+	_, err := t.Exec(countCommit)
 	return err
 }
 

@@ -30,7 +30,7 @@ type Lookup struct {
 func (d *DB) Lookups(ctx context.Context, most int) (all []Lookup, err error) {
 	now := d.now()
 	return all, d.view(ctx, func(v *view) error {
-		return v.each(`SELECT d.id, coalesce(d.order_id, ''), d.queued_uri, coalesce(v.looks, 0) FROM deliveries d LEFT JOIN verdicts v ON v.delivery_id = d.id
+		return v.Each(`SELECT d.id, coalesce(d.order_id, ''), d.queued_uri, coalesce(v.looks, 0) FROM deliveries d LEFT JOIN verdicts v ON v.delivery_id = d.id
 			WHERE d.look_at IS NOT NULL AND d.look_at <= ? AND d.delivered_at > ? ORDER BY d.delivered_at DESC LIMIT ?`,
 			[]any{now.UnixNano(), now.Add(-lastLook).UnixNano(), most}, func(rows *sql.Rows) error {
 				var l Lookup
@@ -79,13 +79,13 @@ func (t *tx) noteFinding(v *Finding) error {
 	if !v.Final {
 		again = t.now + int64(min(firstLook<<min(v.Looks, 10), rareLook))
 	}
-	n, err := t.exec(`UPDATE deliveries SET look_at = ? WHERE id = ?`, again, v.Delivery)
+	n, err := t.Exec(`UPDATE deliveries SET look_at = ? WHERE id = ?`, again, v.Delivery)
 	if err != nil || n == 0 {
 		return err // forgotten meanwhile
 	}
 	t.countRun("looked_up", 1)
 	t.countRun("verdict_"+v.Verdict, 1)
-	_, err = t.exec(`INSERT INTO verdicts (delivery_id, looks, looked_at, status, completed_at, error_type, reasons, verdict) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+	_, err = t.Exec(`INSERT INTO verdicts (delivery_id, looks, looked_at, status, completed_at, error_type, reasons, verdict) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (delivery_id) DO UPDATE SET looks = excluded.looks, looked_at = excluded.looked_at, status = excluded.status, completed_at = excluded.completed_at,
 			error_type = excluded.error_type, reasons = excluded.reasons, verdict = excluded.verdict`,
 		v.Delivery, v.Looks+1, t.now, v.Status, nanos(v.CompletedAt), null(v.ErrorType), null(strings.Join(v.Reasons, " ")), v.Verdict)
@@ -108,7 +108,7 @@ type VerdictStatus struct {
 
 func (v *view) verdicts(s *Status) error {
 	s.Verdicts = []VerdictStatus{} // [] in JSON
-	return v.each(`SELECT verdict, coalesce(error_type, ''), coalesce(reasons, ''), count(*) FROM verdicts GROUP BY 1, 2, 3 ORDER BY 4 DESC LIMIT 20`, nil, func(rows *sql.Rows) error {
+	return v.Each(`SELECT verdict, coalesce(error_type, ''), coalesce(reasons, ''), count(*) FROM verdicts GROUP BY 1, 2, 3 ORDER BY 4 DESC LIMIT 20`, nil, func(rows *sql.Rows) error {
 		var c VerdictStatus
 		err := rows.Scan(&c.Verdict, &c.ErrorType, &c.Reasons, &c.Count)
 		s.Verdicts = append(s.Verdicts, c)

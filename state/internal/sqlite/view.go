@@ -54,6 +54,12 @@ func (v *View) Get(query string, args []any, dest ...any) (bool, error) {
 	return err == nil, err
 }
 
+// Scan scans one row. Without one, dest stays as it is.
+func (v *View) Scan(query string, args []any, dest ...any) error {
+	_, err := v.Get(query, args, dest...)
+	return err
+}
+
 // Each calls fn for every row.
 func (v *View) Each(query string, args []any, fn func(*sql.Rows) error) error {
 	rows, err := v.from.QueryContext(v.ctx, query, args...)
