@@ -1,7 +1,6 @@
 package state
 
 import (
-	"database/sql/driver"
 	"math"
 	"slices"
 )
@@ -39,7 +38,7 @@ func (s *storing) follow(absorbed []int64, user int64) {
 
 // flush puts the events that wait into the outbox, unless they came before.
 func (s *storing) flush() error {
-	fresh, err := s.remember()
+	fresh, err := s.remember(s.events)
 	if err != nil {
 		return err
 	}
@@ -87,17 +86,20 @@ func (s *storing) outbox(events []event) error {
 
 // insertEvents stores events and returns those whose order is there already.
 func (s *storing) insertEvents(events []event) (again []event, err error) {
-	args := make([]driver.Value, 17)
-	return again, s.Many(insertEvent, len(events),
-		func(i int) []driver.Value { return s.deliveryRow(args[:0], &events[i]) },
-		func(i int, added int64) {
-			if added == 0 {
-				again = append(again, events[i])
-				return
-			}
-			s.countRun("found", 1)
-			s.count(scopeOf(events[i].Kind), statusNames[s.statusOf(events[i].Kind)], 1)
-		})
+	for i := range events {
+		e := &events[i]
+		added, err := s.Exec(insertEvent, s.deliveryRow(e)...)
+		if err != nil {
+			return nil, err
+		}
+		if added == 0 {
+			again = append(again, *e)
+			continue
+		}
+		s.countRun("found", 1)
+		s.count(scopeOf(e.Kind), statusNames[s.statusOf(e.Kind)], 1)
+	}
+	return again, nil
 }
 
 // vacate takes the order away from an earlier event that impact.com certainly
@@ -137,13 +139,13 @@ func (d *DB) tooOld(now int64) int64 {
 
 // deliveryRow is an event's row. The payload is bound as a blob, because the
 // driver would want the text copied.
-func (s *storing) deliveryRow(to []driver.Value, e *event) []driver.Value {
+func (s *storing) deliveryRow(e *event) []any {
 	var amount any
 	if e.Currency != "" {
 		amount = e.Amount
 	}
-	return append(to, string(e.Kind), int64(s.statusOf(e.Kind)), e.click, e.profile, e.MessageID, e.Name, nanos(e.At), s.now, e.Payload, e.origin, e.line,
-		null(e.EventType), null(e.OrderID), amount, null(e.Currency), null(e.Refusal.Reason), e.Refusal.Unsure)
+	return []any{e.Kind, s.statusOf(e.Kind), e.click, e.profile, e.MessageID, e.Name, nanos(e.At), s.now, e.Payload, e.origin, e.line,
+		null(e.EventType), null(e.OrderID), amount, null(e.Currency), null(e.Refusal.Reason), e.Refusal.Unsure}
 }
 
 func (s *storing) statusOf(k Kind) status {
