@@ -231,21 +231,13 @@ func (d *DB) HoldCrowds(ctx context.Context, found map[Person]int64, of int64) e
 }
 
 // Crowds lists the ids whose merging is held, the latest first.
-func (d *DB) Crowds(ctx context.Context) (all []Crowd, err error) {
-	return all, d.view(ctx, func(v *view) (err error) {
-		all, err = v.crowds()
-		return err
-	})
+func (d *DB) Crowds(ctx context.Context) ([]Crowd, error) {
+	return read(ctx, d, (*view).crowds)
 }
 
 func (v *view) crowds() ([]Crowd, error) {
-	all := []Crowd{}
-	return all, v.Each(`SELECT id, kind, visitors, messages, of_messages, found_at FROM crowds ORDER BY found_at DESC, id LIMIT 100`, nil, func(rows *sql.Rows) error {
-		var c Crowd
-		var at int64
-		err := rows.Scan(&c.ID, &c.Kind, &c.Visitors, &c.Messages, &c.Of, &at)
-		c.FoundAt = time.Unix(0, at).UTC()
-		all = append(all, c)
-		return err
-	})
+	return collect(v, `SELECT id, kind, visitors, messages, of_messages, found_at FROM crowds ORDER BY found_at DESC, id LIMIT 100`, nil,
+		func(c *Crowd) []any {
+			return []any{&c.ID, &c.Kind, &c.Visitors, &c.Messages, &c.Of, moment{&c.FoundAt}}
+		})
 }

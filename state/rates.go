@@ -37,19 +37,13 @@ type HostStatus struct {
 }
 
 // Hosts says how much both hosts take.
-func (d *DB) Hosts(ctx context.Context) (all []HostStatus, err error) {
-	return all, d.view(ctx, func(v *view) error {
-		all, err = v.hosts(d.now())
-		return err
-	})
+func (d *DB) Hosts(ctx context.Context) ([]HostStatus, error) {
+	return read(ctx, d, func(v *view) ([]HostStatus, error) { return v.hosts(d.now()) })
 }
 
 // HostStatus says how much one host takes.
-func (d *DB) HostStatus(ctx context.Context, host string) (h HostStatus, err error) {
-	return h, d.view(ctx, func(v *view) error {
-		h, err = v.host(host, d.now())
-		return err
-	})
+func (d *DB) HostStatus(ctx context.Context, host string) (HostStatus, error) {
+	return read(ctx, d, func(v *view) (HostStatus, error) { return v.host(host, d.now()) })
 }
 
 // NoteHost keeps what a host said for the next process. What was sent is counted
