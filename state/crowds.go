@@ -188,7 +188,7 @@ func (t *tx) split(prof profile) error {
 		if visitor.absorbed != 0 {
 			visitor.id = visitor.absorbed
 		}
-		if _, err := t.Exec(`UPDATE OR FAIL deliveries SET profile_id = ?, payload = json_remove(payload, '$.userId') WHERE id = ?`, visitor.id, e.id); err != nil {
+		if err := t.giveEventBack(e.id, visitor.id); err != nil {
 			return err
 		}
 	}
@@ -205,9 +205,7 @@ func (t *tx) splitVisitor(prof profile) error {
 	if _, err = t.Exec(`UPDATE profiles SET click_id = NULL, click_at = NULL, click_sure = NULL, anonymous_id = nullif(anonymous_id, ?) WHERE id = ?`, prof.person.AnonymousID, prof.absorbed); err != nil {
 		return err
 	}
-	_, err = t.Exec(`UPDATE OR FAIL deliveries SET profile_id = ? WHERE profile_id = ? AND status > 0
-		AND payload ->> '$.anonymousId' = ? AND coalesce(payload ->> '$.userId', '') = ''`, prof.id, prof.absorbed, prof.person.AnonymousID)
-	return err
+	return t.giveEventsBack(prof.absorbed, prof.id, prof.person.AnonymousID)
 }
 
 // HoldCrowds holds the merging of people who had too many of a run's messages,

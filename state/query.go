@@ -3,7 +3,9 @@ package state
 import (
 	"context"
 	"database/sql"
-	"time"
+	"errors"
+	"iter"
+	"strings"
 )
 
 // reading is what a transaction and a view have in common.
@@ -11,35 +13,40 @@ type reading interface {
 	Each(query string, args []any, fn func(*sql.Rows) error) error
 }
 
-// collect returns the rows of a query, which dest tells where to scan. Without
-// rows the result is empty, not nil: JSON shows it as [].
+// each ranges over the rows of a query, which dest tells where to scan.
+func each[T any](r reading, query string, args []any, dest func(*T) []any) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		err := r.Each(query, args, func(rows *sql.Rows) error {
+			var row T
+			err := rows.Scan(dest(&row)...)
+			if err == nil && !yield(row, nil) {
+				return errBreak
+			}
+			return err
+		})
+		if err != nil && !errors.Is(err, errBreak) {
+			yield(*new(T), err)
+		}
+	}
+}
+
+var errBreak = errors.New("a loop over rows ended early")
+
+// collect returns the rows of a query. Without rows the result is empty, not nil:
+// JSON shows it as [].
 func collect[T any](r reading, query string, args []any, dest func(*T) []any) ([]T, error) {
 	all := []T{}
-	err := r.Each(query, args, func(rows *sql.Rows) error {
-		var row T
-		err := rows.Scan(dest(&row)...)
+	for row, err := range each(r, query, args, dest) {
+		if err != nil {
+			return all, err
+		}
 		all = append(all, row)
-		return err
-	})
-	return all, err
+	}
+	return all, nil
 }
 
 // itself is the dest of [collect] for queries of one column.
 func itself[T any](row *T) []any { return []any{row} }
-
-// moment is a time on its way out of a table, where it is in nanoseconds. NULL
-// is the zero time.
-type moment struct{ *time.Time }
-
-// Scan implements [sql.Scanner].
-func (m moment) Scan(from any) error {
-	var at sql.NullInt64
-	err := at.Scan(from)
-	if *m.Time = (time.Time{}); at.Valid {
-		*m.Time = time.Unix(0, at.Int64).UTC()
-	}
-	return err
-}
 
 // read returns what fn reads of one snapshot.
 func read[T any](ctx context.Context, d *DB, fn func(*view) (T, error)) (of T, err error) {
@@ -48,4 +55,9 @@ func read[T any](ctx context.Context, d *DB, fn func(*view) (T, error)) (of T, e
 		return err
 	})
 	return of, err
+}
+
+// valuesOf repeats an item n times behind a statement's start.
+func valuesOf(start, item string, n int) string {
+	return start + strings.Repeat(item+", ", n-1) + item
 }

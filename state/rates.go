@@ -109,3 +109,15 @@ func (t *tx) noteRequests(host string, n int) error {
 		host, t.now/int64(time.Minute), n)
 	return err
 }
+
+// clampRequests counts what a clock that was ahead sent as sent now.
+func (t *tx) clampRequests() error {
+	minute := t.now / int64(time.Minute)
+	_, err := t.Exec(`INSERT INTO requests_sent (host, minute, count) SELECT host, ?1, sum(count) FROM requests_sent WHERE minute > ?1 GROUP BY host
+		ON CONFLICT DO UPDATE SET count = count + excluded.count`, minute)
+	if err != nil {
+		return err
+	}
+	_, err = t.Exec(`DELETE FROM requests_sent WHERE minute > ?`, minute)
+	return err
+}

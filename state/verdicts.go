@@ -73,8 +73,8 @@ func (t *tx) noteFinding(v *Finding) error {
 	if !v.Final {
 		again = t.now + int64(min(firstLook<<min(v.Looks, 10), rareLook))
 	}
-	n, err := t.Exec(`UPDATE deliveries SET look_at = ? WHERE id = ?`, again, v.Delivery)
-	if err != nil || n == 0 {
+	there, err := t.setNextLook(v.Delivery, again)
+	if err != nil || !there {
 		return err // forgotten meanwhile
 	}
 	t.countRun("looked_up", 1)
