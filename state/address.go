@@ -20,11 +20,6 @@ func named(id string) []Person {
 	return people
 }
 
-// reading is what a transaction and a view have in common.
-type reading interface {
-	Each(query string, args []any, fn func(*sql.Rows) error) error
-}
-
 // dueWith selects whose events that were not sent yet hold one of some addresses.
 // instr is a cheap test that spares most contents from being parsed. Without
 // INDEXED BY SQLite reads the delivered ones as well.

@@ -2,7 +2,6 @@ package state
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -90,13 +89,8 @@ func (t *tx) releaseApproved(suppressions bool) error {
 		scope, left, given int64
 		direction          Direction
 	}
-	var all []approval
-	err := t.Each(`SELECT scope, direction, amount - used, created_at FROM approvals WHERE expires_at > ? AND (direction = 'suppressions') = ? ORDER BY id`, []any{t.now, suppressions}, func(rows *sql.Rows) error {
-		var a approval
-		err := rows.Scan(&a.scope, &a.direction, &a.left, &a.given)
-		all = append(all, a)
-		return err
-	})
+	all, err := collect(t, `SELECT scope, direction, amount - used, created_at FROM approvals WHERE expires_at > ? AND (direction = 'suppressions') = ? ORDER BY id`, []any{t.now, suppressions},
+		func(a *approval) []any { return []any{&a.scope, &a.direction, &a.left, &a.given} })
 	if err != nil {
 		return err
 	}
@@ -107,9 +101,6 @@ func (t *tx) releaseApproved(suppressions bool) error {
 			return err
 		}
 		t.countRun("approved", n)
-		if err := t.dropFaults(a.scope); err != nil {
-			return err
-		}
 	}
 	_, err = t.Exec(`DELETE FROM approvals WHERE (direction = 'suppressions') = ?`, suppressions)
 	return err

@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 )
 
@@ -65,10 +66,7 @@ var checks = []struct{ what, query string }{
 	{"counters of traits", `SELECT coalesce(t.key, 'trait ' || d.scope) || ' ' || d.name || ': counted ' || d.counted || ', is ' || d.real FROM (
 			SELECT scope, name, sum(counted) AS counted, sum(real) AS real FROM (
 				SELECT scope, name, value AS counted, 0 AS real FROM counters WHERE scope > 0
-				UNION ALL SELECT v.trait_id, s.name, 0, v.n FROM (SELECT trait_id, status, count(*) AS n FROM trait_values GROUP BY 1, 2) v JOIN (` + statusRows + `) s ON s.status = v.status
-				UNION ALL SELECT v.trait_id, 'wanted', 0, count(*) FROM trait_values v JOIN traits t ON t.id = v.trait_id WHERE v.wanted IS NOT NULL AND (t.class = 'computed' OR v.wanted = 1) GROUP BY 1
-				UNION ALL SELECT v.trait_id, 'delivered', 0, count(*) FROM trait_values v JOIN traits t ON t.id = v.trait_id WHERE v.delivered IS NOT NULL AND (t.class = 'computed' OR v.delivered = 1) GROUP BY 1
-				UNION ALL SELECT v.trait_id, 'told', 0, count(*) FROM trait_values v JOIN traits t ON t.id = v.trait_id WHERE v.doubt = 1 AND v.sent IS NOT 0 OR v.delivered IS NOT NULL AND (t.class = 'computed' OR v.delivered = 1) GROUP BY 1
+				UNION ALL SELECT scope, name, 0, value FROM (` + countedValues(``) + `)
 			) GROUP BY 1, 2 HAVING sum(counted) <> sum(real)
 		) d LEFT JOIN traits t ON t.id = d.scope LIMIT 10`},
 	{"what the guard holds", `SELECT f.class || ' of trait ' || f.trait_id || ' profile ' || f.profile_id FROM trait_faults f
@@ -79,29 +77,6 @@ var checks = []struct{ what, query string }{
 			UNION ALL SELECT CASE d.kind WHEN 'conversion' THEN -1 ELSE 0 END, s.name, 0, d.n FROM (SELECT kind, status, count(*) AS n FROM deliveries WHERE status > 0 GROUP BY 1, 2) d
 				JOIN (` + statusRows + `) s ON s.status = d.status
 		) WHERE name <> 'settled' GROUP BY scope, name HAVING sum(counted) <> sum(real) LIMIT 10`}, // what was delivered long ago is forgotten
-}
-
-// statusRows are the statuses with their counters' names.
-const statusRows = `SELECT 0 AS status, 'settled' AS name UNION ALL VALUES (1, 'pending'), (2, 'in_flight'), (3, 'retry_later'), (4, 'refused'), (5, 'unknown'), (6, 'held')`
-
-// guardClasses are the classes of faults by which the guard holds a row.
-const guardClasses = `'exits', 'joins', 'computation', 'suppressions'`
-
-// A row of trait_faults belongs to a trait value that failed, or is held: it
-// stands and goes with that status.
-const (
-	strayFaults = ` FROM trait_faults f LEFT JOIN trait_values v ON v.trait_id = f.trait_id AND v.profile_id = f.profile_id WHERE coalesce(v.status, 0) IN (0, 1)`
-	tornValues  = `v.status IN (3, 4, 5) AND v.status > 0 AND NOT EXISTS (SELECT 1 FROM trait_faults f
-		WHERE f.trait_id = v.trait_id AND f.profile_id = v.profile_id AND (v.status = 4 OR f.next_attempt_at IS NOT NULL))`
-	tornEvents = ` FROM deliveries WHERE status IN (3, 5) AND next_attempt_at IS NULL`
-)
-
-// dropFaults forgets what was the matter with the rows of a trait that are
-// settled or pending by now. What changes many statuses at once ends with it.
-func (t *tx) dropFaults(traitID int64) error {
-	_, err := t.Exec(`DELETE FROM trait_faults AS f WHERE f.trait_id = ?
-		AND coalesce((SELECT v.status FROM trait_values v WHERE v.trait_id = f.trait_id AND v.profile_id = f.profile_id), 0) IN (0, 1)`, traitID)
-	return err
 }
 
 // heal makes due again what waits for a retry that nothing would bring: values
@@ -123,17 +98,6 @@ func (d *DB) heal(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for _, old := range rows {
-			if err := t.put(old, old.moved()); err != nil {
-				return err
-			}
-		}
-		if _, err := t.Exec(`DELETE FROM trait_faults WHERE (trait_id, profile_id) IN (SELECT f.trait_id, f.profile_id` + strayFaults + `)`); err != nil {
-			return err
-		}
-		if _, err := t.Exec(`UPDATE deliveries SET next_attempt_at = ? WHERE id IN (SELECT id`+tornEvents+`)`, t.now); err != nil {
-			return err
-		}
-		return t.holdSuppressed()
+		return errors.Join(t.putMoved(rows), t.dropStrayFaults(), t.mendEvents(), t.holdSuppressed())
 	})
 }

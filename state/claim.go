@@ -1,10 +1,6 @@
 package state
 
-import (
-	"database/sql"
-	"math"
-	"time"
-)
+import "time"
 
 // Want says what a sender has room for.
 type Want struct {
@@ -40,6 +36,18 @@ const (
 	Hold   Policy = "hold"
 )
 
+// status is what the policy makes of an event.
+func (p Policy) status() status {
+	switch p {
+	case Drop:
+		return statusSettled
+	case Hold:
+		return statusHeld
+	default:
+		return statusUnknown
+	}
+}
+
 // Claim is one delivery that its holder may send now, once. The attempt is
 // recorded before the caller gets it.
 type Claim struct {
@@ -63,7 +71,7 @@ type Claim struct {
 	At       time.Time
 	Payload  []byte
 
-	prior deliveryRow
+	prior eventRow
 }
 
 // ClaimedValue is one trait value as it is sent.
@@ -81,63 +89,112 @@ type claiming struct {
 	*tx
 	*memory
 	want   Want
-	busy   map[int64]bool // people with an attempt under way
 	claims []Claim
 }
 
+// class is a part of what is due, in the order in which a turn serves them.
+type class struct {
+	kind  Kind
+	first bool // events of people with a click id; exits
+}
+
+// tracking are the classes of the tracking host, with the share of each turn that
+// they get even when there is more than enough of those before.
+var tracking = [...]struct {
+	class
+	share float64
+}{
+	{class{PageLoad, true}, 0}, {class{PageLoad, false}, 0.1}, {class{TraitUpdate, true}, 0.1}, {class{TraitUpdate, false}, 0.1},
+}
+
 func (c *claiming) all() error {
-	if err := c.pageLoads(); err != nil || c.want.Trait != "" {
+	if err := c.ofTracking(float64(c.want.PageLoads)); err != nil {
 		return err
 	}
 	most := len(c.claims) + c.want.Conversions
 	for _, click := range [...]bool{true, false} {
-		if err := c.events(Conversion, click, most-len(c.claims)); err != nil {
+		if err := c.of(class{Conversion, click}, most-len(c.claims)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// shares of each turn that the lower classes of the tracking host's queue get
-// even when there is more than enough of the first: page loads with a click
-// id, other page loads, exits, joins.
-var shares = [4]float64{0, 0.1, 0.1, 0.1}
-
-// pageLoads serves the four classes of the tracking host: first their minimum
-// shares, then what is left in order.
-func (c *claiming) pageLoads() error {
-	if c.want.PageLoads <= 0 {
+// ofTracking claims for the tracking host: first the shares, then what is left in
+// order.
+func (c *claiming) ofTracking(room float64) error {
+	if room <= 0 {
 		return nil
 	}
-	for class, share := range shares {
-		c.credit[class] = min(c.credit[class]+share*float64(c.want.PageLoads), float64(c.want.PageLoads))
-		n := min(int(c.credit[class]), c.want.PageLoads-len(c.claims))
+	for i, t := range tracking {
+		c.credit[i] = min(c.credit[i]+t.share*room, room)
 		before := len(c.claims)
-		if err := c.class(class, n); err != nil {
+		if err := c.of(t.class, min(int(c.credit[i]), c.want.PageLoads-before)); err != nil {
 			return err
 		}
-		c.credit[class] -= float64(len(c.claims) - before)
+		c.credit[i] -= float64(len(c.claims) - before)
 	}
-	for class := range shares {
-		if err := c.class(class, c.want.PageLoads-len(c.claims)); err != nil {
+	for _, t := range tracking {
+		if err := c.of(t.class, c.want.PageLoads-len(c.claims)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *claiming) class(class, n int) error {
+// order is how a queue of a class is read: what waits for a retry, by its time, or
+// what was not tried before.
+type order int
+
+const (
+	retries order = iota
+	untried
+	newest // untried, the newest first
+)
+
+// of claims up to n of a class. It shares them between what was not tried before,
+// which comes first, and retries, so that what fails again and again holds nobody
+// up; and what one of them leaves the other takes.
+func (c *claiming) of(of class, n int) error {
 	switch {
-	case n <= 0:
+	case n <= 0 || c.want.Trait != "" && of.kind != TraitUpdate:
 		return nil
-	case class < 2 && c.want.Trait != "":
-		return nil
-	case class < 2:
-		return c.events(PageLoad, class == 0, n)
-	default:
-		return c.traitUpdates(class == 2, n)
+	case c.want.probes(of.kind):
+		_, err := c.from(queue{of, newest}, n)
+		return err
 	}
+	c.oddTurn = !c.oddTurn
+	half := (n + int(one(c.oddTurn))) / 2
+	first, err := c.from(queue{of, untried}, half)
+	if err != nil {
+		return err
+	}
+	again, err := c.from(queue{of, retries}, n-first)
+	if err != nil || first < half {
+		return err
+	}
+	_, err = c.from(queue{of, untried}, n-first-again)
+	return err
 }
+
+// queue is what is due of a class, in one order.
+type queue struct {
+	class
+	order order
+}
+
+func (c *claiming) from(q queue, most int) (n int, err error) {
+	switch {
+	case most <= 0:
+		return 0, nil
+	case q.kind == TraitUpdate:
+		return c.traitUpdates(q, most)
+	}
+	return c.events(q, most)
+}
+
+// mostScanned bounds how far a turn looks past people who are busy.
+const mostScanned = 20_000
 
 // take reports whether a person may be claimed for now, and marks them busy.
 func (c *claiming) take(profile int64) bool {
@@ -152,129 +209,4 @@ func (c *claiming) take(profile int64) bool {
 	}
 	c.busy[profile] = true
 	return true
-}
-
-const (
-	retries = iota // of dueEvents
-	untried
-	newest
-)
-
-// steps shares a turn's room between what was not tried before, which comes
-// first, and retries, so that what fails again and again holds nobody up; and what
-// one of them leaves the other takes.
-func (c *claiming) steps(kind Kind, n int, take func(query, most int) (int, error)) error {
-	if c.want.probes(kind) {
-		_, err := take(newest, n)
-		return err
-	}
-	c.oddTurn = !c.oddTurn
-	half := (n + int(one(c.oddTurn))) / 2
-	first, err := take(untried, half)
-	if err != nil {
-		return err
-	}
-	again, err := take(retries, n-first)
-	if err != nil || first < half {
-		return err
-	}
-	_, err = take(untried, n-first-again)
-	return err
-}
-
-// queue is the rows of one of dueEvents.
-type queue struct {
-	query int
-	kind  Kind
-	click bool
-}
-
-// position is a row's place in its queue.
-type position struct{ at, id int64 }
-
-var oldest = position{at: math.MinInt64}
-
-func (c *claiming) events(kind Kind, click bool, n int) error {
-	return c.steps(kind, n, func(query, most int) (int, error) {
-		if most <= 0 {
-			return 0, nil
-		}
-		due, err := c.dueIn(queue{query, kind, click}, most)
-		if err != nil {
-			return 0, err
-		}
-		for _, r := range due {
-			if err := c.event(r); err != nil {
-				return 0, err
-			}
-		}
-		return len(due), nil
-	})
-}
-
-// mostWaiting bounds how many conversions that wait a turn looks at, for each
-// takes a look at what is open of its person, and a day's worth may wait for as
-// many page loads.
-const mostWaiting = 500
-
-// dueIn returns so many rows of a queue that may go: from the oldest on, or from
-// where the last turn gave up among those that wait.
-func (c *claiming) dueIn(q queue, most int) (due []deliveryRow, err error) {
-	from, ok := c.passed[q]
-	alone := len(c.claims) == 0 && len(c.busy) == 0 // nothing goes on that could end their waiting: look at all
-	if !ok || alone {
-		from = oldest
-	}
-	delete(c.passed, q)
-	scanned, waiting := 0, 0
-	err = c.Each(dueEvents[q.query], []any{q.kind, q.click, c.now, c.now - int64(c.want.AttributionWait), from.at, from.id}, func(rows *sql.Rows) error {
-		var r deliveryRow
-		if err := rows.Scan(r.dest()...); err != nil {
-			return err
-		}
-		if r.waits {
-			if waiting++; waiting == mostWaiting && !alone {
-				c.passed[q] = position{r.place, r.id}
-				return errEnough
-			}
-			return nil
-		}
-		if c.take(r.profile) {
-			due = append(due, r)
-		}
-		if scanned++; len(due) == most || scanned == mostScanned {
-			return errEnough
-		}
-		return nil
-	})
-	return due, ignoreEnough(err)
-}
-
-// mostScanned bounds how far a turn looks past people who are busy.
-const mostScanned = 20_000
-
-// some reads rows until fn says that it has enough.
-func (c *claiming) some(query string, args []any, fn func(*sql.Rows) (more bool, err error)) error {
-	scanned := 0
-	err := c.Each(query, args, func(rows *sql.Rows) error {
-		more, err := fn(rows)
-		if scanned++; err == nil && (!more || scanned >= mostScanned) {
-			return errEnough
-		}
-		return err
-	})
-	return ignoreEnough(err)
-}
-
-func (c *claiming) event(r deliveryRow) error {
-	c.d.seq++
-	claim := Claim{
-		Kind: r.kind, Attempt: c.d.seq, Profile: r.profile, Attempts: r.attempts, Doubt: r.doubt, Probe: c.want.probes(r.kind),
-		Delivery: r.id, Event: r.event, At: time.Unix(0, r.at), Payload: []byte(r.payload), prior: r,
-	}
-	if r.clickAt <= r.at {
-		claim.ClickID, claim.NewClick, claim.Sure = r.clickID, r.clickID != "" && r.clickAt == r.at, r.sure // impact.com wants the event after the click
-	}
-	c.claims = append(c.claims, claim)
-	return c.claimEvent(&r, c.d.seq)
 }

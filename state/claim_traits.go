@@ -5,51 +5,55 @@ import (
 	"time"
 )
 
-func (c *claiming) traitUpdates(exits bool, n int) error {
-	return c.steps(TraitUpdate, n, func(query, most int) (int, error) {
-		people, err := c.peopleDue(query, exits, most)
-		if err != nil {
-			return 0, err
-		}
-		for _, p := range people {
-			if err := c.traitUpdate(p); err != nil {
-				return 0, err
-			}
-		}
-		return len(people), nil
-	})
-}
-
+// dueTrait is a due trait value, which brings its person's turn.
 type dueTrait struct{ trait, profile int64 }
 
-// duePeople are those of whom something is due; to each of ?2, 0 is any trait.
-var duePeople = [...]string{
+func (d *dueTrait) dest() []any { return []any{&d.trait, &d.profile} }
+
+// dueTraits are those to be sent; of ?2, 0 is any trait.
+var dueTraits = [...]string{
 	`SELECT v.trait_id, v.profile_id FROM trait_faults f JOIN trait_values v ON v.trait_id = f.trait_id AND v.profile_id = f.profile_id
 		WHERE f.next_attempt_at <= ?3 AND v.status IN (3, 5) AND v.is_exit = ?1 AND (?2 = 0 OR v.trait_id = ?2) ORDER BY f.next_attempt_at`,
 	`SELECT trait_id, profile_id FROM trait_values WHERE status = 1 AND status > 0 AND is_exit = ?1 AND (?2 = 0 OR trait_id = ?2) AND ?3 > 0 ORDER BY wanted_at`,
 	`SELECT trait_id, profile_id FROM trait_values WHERE status = 1 AND status > 0 AND is_exit = ?1 AND (?2 = 0 OR trait_id = ?2) AND ?3 > 0 ORDER BY wanted_at DESC`,
 }
 
-func (c *claiming) peopleDue(query int, exits bool, most int) (due []dueTrait, err error) {
-	only := int64(0)
-	if tr := c.d.traits[c.want.Trait]; tr != nil {
+func (c *claiming) traitUpdates(q queue, most int) (int, error) {
+	due, err := c.traitsDue(q, most)
+	if err != nil {
+		return 0, err
+	}
+	for _, d := range due {
+		if err := c.traitUpdate(d); err != nil {
+			return 0, err
+		}
+	}
+	return len(due), nil
+}
+
+// traitsDue returns a due trait of each of so many people.
+func (c *claiming) traitsDue(q queue, most int) (due []dueTrait, err error) {
+	var only int64
+	if c.want.Trait != "" {
+		tr := c.d.traits[c.want.Trait]
+		if tr == nil {
+			return nil, nil
+		}
 		only = tr.id
-	} else if c.want.Trait != "" {
-		return nil, nil
 	}
-	if most <= 0 {
-		return nil, nil
-	}
-	return due, c.some(duePeople[query], []any{exits, only, c.now}, func(rows *sql.Rows) (bool, error) {
-		var r dueTrait
-		if err := rows.Scan(&r.trait, &r.profile); err != nil {
-			return false, err
+	scanned := 0
+	for r, err := range each(c, dueTraits[q.order], []any{q.first, only, c.now}, (*dueTrait).dest) {
+		if err != nil {
+			return nil, err
 		}
 		if c.take(r.profile) {
 			due = append(due, r)
 		}
-		return len(due) < most, nil
-	})
+		if scanned++; len(due) == most || scanned == mostScanned {
+			break
+		}
+	}
+	return due, nil
 }
 
 // traitUpdate claims what is due of one person: everything, or the one trait
@@ -75,7 +79,7 @@ func (c *claiming) traitUpdate(p dueTrait) error {
 		}
 		claim.Doubt = claim.Doubt || old.doubt
 		if old.status != statusPending {
-			if _, err := c.Get(`SELECT attempts FROM trait_faults WHERE trait_id = ? AND profile_id = ?`, []any{old.trait.id, p.profile}, &claim.Attempts); err != nil {
+			if claim.Attempts, err = c.attemptsOf(&old); err != nil {
 				return err
 			}
 		}
@@ -87,6 +91,7 @@ func (c *claiming) traitUpdate(p dueTrait) error {
 	return nil
 }
 
+// dueRows returns the rows that go along with the one that brought its person here.
 func (c *claiming) dueRows(p dueTrait) ([]traitRow, error) {
 	if !c.want.Coalesce || c.want.Trait != "" {
 		r, err := c.traitRow(c.d.byID[p.trait], p.profile)
@@ -123,6 +128,5 @@ func (c *claiming) takes(r traitRow, p dueTrait) (bool, error) {
 	case r.trait.id == p.trait:
 		return true, nil
 	}
-	var one int
-	return c.Get(`SELECT 1 FROM trait_faults WHERE trait_id = ? AND profile_id = ? AND next_attempt_at <= ?`, []any{r.trait.id, r.profile, c.now}, &one)
+	return c.mayRetry(&r)
 }

@@ -41,14 +41,6 @@ func (t *tx) knows(tr *trait, info *TraitInfo) (bool, error) {
 	return first, err
 }
 
-// holdFor holds a row because its computation is not approved.
-func (t *tx) holdFor(r traitRow, info *TraitInfo) error {
-	c := computation{info.SpaceID, info.ComputationID}
-	_, err := t.Exec(`INSERT OR REPLACE INTO trait_faults (trait_id, profile_id, class, value, last_error, at) VALUES (?, ?, 'computation', ?, ?, ?)`,
-		r.trait.id, r.profile, c.name(), c.against(), t.now)
-	return err
-}
-
 // name is what an approval names a computation by.
 func (c computation) name() string { return cmp.Or(c.id, c.space) }
 
@@ -72,7 +64,7 @@ func (t *tx) approveComputation(traitID int64, a Approval) (res Approved, err er
 		return res, err
 	}
 	t.d.traits = nil
-	res.Held, err = t.Exec(`DELETE FROM trait_faults WHERE trait_id = ? AND class = 'computation' AND value = ?`, traitID, a.Computation)
+	res.Held, err = t.dropUnapproved(traitID, a.Computation)
 	res.Granted = res.Held
 	return res, err
 }

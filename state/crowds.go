@@ -188,7 +188,7 @@ func (t *tx) split(prof profile) error {
 		if visitor.absorbed != 0 {
 			visitor.id = visitor.absorbed
 		}
-		if _, err := t.Exec(`UPDATE OR FAIL deliveries SET profile_id = ?, payload = json_remove(payload, '$.userId') WHERE id = ?`, visitor.id, e.id); err != nil {
+		if err := t.giveEventBack(e.id, visitor.id); err != nil {
 			return err
 		}
 	}
@@ -205,9 +205,7 @@ func (t *tx) splitVisitor(prof profile) error {
 	if _, err = t.Exec(`UPDATE profiles SET click_id = NULL, click_at = NULL, click_sure = NULL, anonymous_id = nullif(anonymous_id, ?) WHERE id = ?`, prof.person.AnonymousID, prof.absorbed); err != nil {
 		return err
 	}
-	_, err = t.Exec(`UPDATE OR FAIL deliveries SET profile_id = ? WHERE profile_id = ? AND status > 0
-		AND payload ->> '$.anonymousId' = ? AND coalesce(payload ->> '$.userId', '') = ''`, prof.id, prof.absorbed, prof.person.AnonymousID)
-	return err
+	return t.giveEventsBack(prof.absorbed, prof.id, prof.person.AnonymousID)
 }
 
 // HoldCrowds holds the merging of people who had too many of a run's messages,
@@ -231,21 +229,13 @@ func (d *DB) HoldCrowds(ctx context.Context, found map[Person]int64, of int64) e
 }
 
 // Crowds lists the ids whose merging is held, the latest first.
-func (d *DB) Crowds(ctx context.Context) (all []Crowd, err error) {
-	return all, d.view(ctx, func(v *view) (err error) {
-		all, err = v.crowds()
-		return err
-	})
+func (d *DB) Crowds(ctx context.Context) ([]Crowd, error) {
+	return read(ctx, d, (*view).crowds)
 }
 
 func (v *view) crowds() ([]Crowd, error) {
-	all := []Crowd{}
-	return all, v.Each(`SELECT id, kind, visitors, messages, of_messages, found_at FROM crowds ORDER BY found_at DESC, id LIMIT 100`, nil, func(rows *sql.Rows) error {
-		var c Crowd
-		var at int64
-		err := rows.Scan(&c.ID, &c.Kind, &c.Visitors, &c.Messages, &c.Of, &at)
-		c.FoundAt = time.Unix(0, at).UTC()
-		all = append(all, c)
-		return err
-	})
+	return collect(v, `SELECT id, kind, visitors, messages, of_messages, found_at FROM crowds ORDER BY found_at DESC, id LIMIT 100`, nil,
+		func(c *Crowd) []any {
+			return []any{&c.ID, &c.Kind, &c.Visitors, &c.Messages, &c.Of, moment{&c.FoundAt}}
+		})
 }

@@ -1,33 +1,62 @@
 package state
 
-import "database/sql"
+import (
+	"slices"
+)
 
-// What is asked of the table deliveries, and how the status of an event changes.
+// The table deliveries, which holds the events. Every statement that writes it
+// stands here, with the counters that it moves.
 
-// heldUnanswered are the events that [Hold] keeps. What the guard holds has a
-// class, or was never attempted.
-const heldUnanswered = `status = 6 AND status > 0 AND class IS NULL AND attempts > 0`
+const (
+	// heldUnanswered are the events that [Hold] keeps. What the guard holds has a
+	// class, or was never attempted.
+	heldUnanswered = `status = 6 AND status > 0 AND class IS NULL AND attempts > 0`
+	eventTally     = `SELECT CASE kind WHEN 'conversion' THEN -1 ELSE 0 END, status, count(*) FROM deliveries WHERE `
+	tornEvents     = ` FROM deliveries WHERE status IN (3, 5) AND next_attempt_at IS NULL`
+)
 
-const selectDue = `SELECT d.id, d.status, d.kind, d.profile_id, d.event, d.event_at, coalesce(d.payload, ''), d.attempts, d.doubt, d.has_click,
-	coalesce(p.click_id, ''), coalesce(p.click_at, 0), coalesce(p.click_sure, 0), CASE d.status WHEN 1 THEN d.event_at ELSE d.next_attempt_at END, ` + waits + `
-	FROM deliveries d LEFT JOIN profiles p ON p.id = d.profile_id `
-
-// A conversion waits until no earlier page load of its person is open, because
-// impact.com attributes it by them.
-const waits = `d.kind = 'conversion' AND d.created_at >= ?4 AND EXISTS (SELECT 1 FROM deliveries o
-	WHERE o.profile_id = d.profile_id AND o.status IN (1, 2, 3, 5) AND o.kind = 'page_load' AND o.event_at <= d.event_at)`
-
-// The first of these goes along deliveries_next, the others along
-// deliveries_due, each from a position on: an OR of both would sort the whole
-// queue. SQLite uses a partial index only where its condition stands in the query
-// word for word, hence the "status > 0".
-var dueEvents = [...]string{
-	selectDue + `WHERE d.status IN (3, 5) AND d.next_attempt_at <= ?3 AND d.kind = ?1 AND d.has_click = ?2 AND (d.next_attempt_at, d.id) > (?5, ?6) ORDER BY d.next_attempt_at, d.id`,
-	selectDue + `WHERE d.kind = ?1 AND d.status = 1 AND d.status > 0 AND d.has_click = ?2 AND ?3 > 0 AND (d.event_at, d.id) > (?5, ?6) ORDER BY d.event_at, d.id`,
-	selectDue + `WHERE d.kind = ?1 AND d.status = 1 AND d.status > 0 AND d.has_click = ?2 AND ?3 > 0 AND (d.event_at, d.id) > (?5, ?6) ORDER BY d.event_at DESC, d.id DESC`,
+// event is one that is to be stored.
+type event struct {
+	*Event
+	key     eventKey
+	profile int64
+	click   bool // the message had a click id
+	origin  int64
+	line    int64
 }
 
-type deliveryRow struct {
+// insertEvents stores events and returns those whose order is there already.
+func (t *tx) insertEvents(events []event) (again []event, err error) {
+	for i := range events {
+		e := &events[i]
+		added, err := t.Exec(`INSERT INTO deliveries (kind, status, has_click, profile_id, message_id, event, event_at, created_at, payload, origin, line, event_type, order_id, amount, currency, own_refusal, unsure)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS TEXT), ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, t.eventArgs(e)...)
+		if err != nil {
+			return nil, err
+		}
+		if added == 0 {
+			again = append(again, *e)
+			continue
+		}
+		t.countRun("found", 1)
+		t.count(scopeOf(e.Kind), statusNames[t.d.firstStatus(e.Kind)], 1)
+	}
+	return again, nil
+}
+
+// eventArgs binds the payload as a blob, because the driver would want the text
+// copied.
+func (t *tx) eventArgs(e *event) []any {
+	var amount any
+	if e.Currency != "" {
+		amount = e.Amount
+	}
+	return []any{e.Kind, t.d.firstStatus(e.Kind), e.click, e.profile, e.MessageID, e.Name, nanos(e.At), t.now, e.Payload, e.origin, e.line,
+		null(e.EventType), null(e.OrderID), amount, null(e.Currency), null(e.Refusal.Reason), e.Refusal.Unsure}
+}
+
+// eventRow is an event as its claim read it.
+type eventRow struct {
 	id       int64
 	status   status
 	kind     Kind
@@ -45,83 +74,175 @@ type deliveryRow struct {
 	waits    bool  // for the person's page loads
 }
 
-func (r *deliveryRow) dest() []any {
-	return []any{&r.id, &r.status, &r.kind, &r.profile, &r.event, &r.at, &r.payload, &r.attempts, &r.doubt, &r.hasClick, &r.clickID, &r.clickAt, &r.sure, &r.place, &r.waits}
-}
-
-// moveEvents gives events another status and returns how many. Outcome is that of
-// settled ones. Which is a condition of ours, of numbered parameters.
-func (t *tx) moveEvents(to status, outcome, which string, args ...any) (n int64, err error) {
-	err = t.Each(`SELECT kind, status, count(*) FROM deliveries WHERE `+which+` GROUP BY 1, 2`, args, func(rows *sql.Rows) error {
-		var kind Kind
-		var from status
-		var some int64
-		err := rows.Scan(&kind, &from, &some)
-		t.countEvents(kind, from, to, some)
-		n += some
-		return err
-	})
-	if err != nil || n == 0 {
-		return n, err
-	}
-	var set string
-	switch to {
-	case statusSettled:
-		set, args = `payload = NULL, next_attempt_at = NULL, delivered_at = ?, outcome = ?`, append(args, t.now, outcome)
-		t.countRun("dropped", n)
-	case statusPending:
-		set = `next_attempt_at = NULL, class = NULL, refused_at = NULL, fingerprint = NULL, last_error = CASE class WHEN 'suppressions' THEN NULL ELSE last_error END`
-	default: // no answer came
-		set, args = `next_attempt_at = ?, last_error = CASE status WHEN 2 THEN ? ELSE last_error END`, append(args, t.now, diedError)
-	}
-	_, err = t.Exec(`WITH which AS (SELECT id FROM deliveries WHERE `+which+`) UPDATE deliveries SET attempt = NULL, `+set+`, status = ? WHERE id IN which`, append(args, to)...)
-	return n, err
-}
-
-func (t *tx) countEvents(kind Kind, from, to status, n int64) {
-	t.count(scopeOf(kind), statusNames[from], -n)
-	t.count(scopeOf(kind), statusNames[to], n)
+// moveEvent gives one event another status.
+func (t *tx) moveEvent(r *eventRow, from, to status, set string, args ...any) error {
+	t.countStatus(scopeOf(r.kind), from, to, 1)
+	_, err := t.Exec(`UPDATE deliveries SET status = ?, `+set+` WHERE id = ?`, slices.Concat([]any{to}, args, []any{r.id})...)
+	return err
 }
 
 // claimEvent marks an event as in flight.
-func (t *tx) claimEvent(r *deliveryRow, attempt int64) error {
-	t.countEvents(r.kind, r.status, statusInFlight, 1)
-	_, err := t.Exec(`UPDATE deliveries SET status = 2, doubt = 1, attempt = ?, attempts = attempts + 1 WHERE id = ?`, attempt, r.id)
-	return err
+func (t *tx) claimEvent(r *eventRow, attempt int64) error {
+	return t.moveEvent(r, r.status, statusInFlight, `doubt = 1, attempt = ?, attempts = attempts + 1`, attempt)
 }
 
 // giveBackEvent makes an event what it was before its claim.
-func (t *tx) giveBackEvent(r *deliveryRow, doubt bool) error {
-	t.countEvents(r.kind, statusInFlight, r.status, 1)
-	_, err := t.Exec(`UPDATE deliveries SET status = ?, doubt = ?, attempt = NULL, attempts = attempts - 1 WHERE id = ?`, r.status, doubt, r.id)
+func (t *tx) giveBackEvent(r *eventRow, doubt bool) error {
+	return t.moveEvent(r, statusInFlight, r.status, `doubt = ?, attempt = NULL, attempts = attempts - 1`, doubt)
+}
+
+// closeEvent ends the claim of an event that is not sent again. A verdict on it is
+// looked up at its queued URI, if it has one.
+func (t *tx) closeEvent(r *eventRow, outcome string, doubt bool, queuedURI string) error {
+	var lookAt any
+	if queuedURI != "" {
+		lookAt = t.now + int64(firstLook)
+	}
+	return t.moveEvent(r, statusInFlight, statusSettled, `payload = NULL, attempt = NULL, next_attempt_at = NULL, last_error = NULL, doubt = ?, delivered_at = ?, outcome = ?, queued_uri = ?, look_at = ?`,
+		doubt, t.now, outcome, null(queuedURI), lookAt)
+}
+
+// refuseEvent ends the claim of an event that a retry will not cure.
+func (t *tx) refuseEvent(r *eventRow, o *Outcome, doubt bool) error {
+	return t.failEvent(r, statusRefused, o, doubt, nil, t.now)
+}
+
+// deferEvent ends the claim of an event that may be sent again, or is held.
+func (t *tx) deferEvent(r *eventRow, to status, o *Outcome, doubt bool) error {
+	return t.failEvent(r, to, o, doubt, unix(o.Next), nil)
+}
+
+func (t *tx) failEvent(r *eventRow, to status, o *Outcome, doubt bool, next, refusedAt any) error {
+	return t.moveEvent(r, statusInFlight, to, `doubt = ?, attempt = NULL, next_attempt_at = ?, last_error = ?, class = ?, refused_at = ?, fingerprint = ?`,
+		doubt, next, o.Error, null(o.Class), refusedAt, null(o.Fingerprint))
+}
+
+// moveEvents gives events another status, and what set says, and returns how
+// many. Which is a condition of numbered parameters; set has unnamed ones.
+func (t *tx) moveEvents(to status, which string, args []any, set string, more ...any) (n int64, err error) {
+	all, err := t.tally(eventTally+which+` GROUP BY 1, 2`, args)
+	if err != nil || len(all) == 0 {
+		return 0, err
+	}
+	n = t.countMoves(all, to)
+	_, err = t.Exec(`WITH which AS (SELECT id FROM deliveries WHERE `+which+`) UPDATE deliveries SET status = ?, attempt = NULL, `+set+` WHERE id IN which`,
+		slices.Concat(args, []any{to}, more)...)
+	return n, err
+}
+
+// releaseEvents makes refused or held events due.
+func (t *tx) releaseEvents(which string, args ...any) (int64, error) {
+	return t.moveEvents(statusPending, which, args,
+		`next_attempt_at = NULL, class = NULL, refused_at = NULL, fingerprint = NULL, last_error = CASE class WHEN 'suppressions' THEN NULL ELSE last_error END`)
+}
+
+// dropEvents gives events up.
+func (t *tx) dropEvents(which string, args ...any) (int64, error) {
+	n, err := t.moveEvents(statusSettled, which, args, `payload = NULL, next_attempt_at = NULL, delivered_at = ?, outcome = 'dropped'`, t.now)
+	t.countRun("dropped", n)
+	return n, err
+}
+
+// applyPolicy does with events whose answer never came as a policy says.
+func (t *tx) applyPolicy(p Policy, which string, args ...any) (int64, error) {
+	if p == Drop {
+		return t.dropEvents(which, args...)
+	}
+	return t.moveEvents(p.status(), which, args, `next_attempt_at = ?, last_error = CASE status WHEN 2 THEN ? ELSE last_error END`, t.now, diedError)
+}
+
+// holdEvents holds events that are due of people whose suppression is held.
+func (t *tx) holdEvents(reason, which string, args ...any) (int64, error) {
+	return t.moveEvents(statusHeld, which, args, `class = 'suppressions', next_attempt_at = NULL, last_error = ?`, reason)
+}
+
+// noteHeldConversions stores that the guard holds conversions.
+func (t *tx) noteHeldConversions(which string, args ...any) error {
+	_, err := t.Exec(`UPDATE deliveries SET class = 'conversions' WHERE `+which, args...)
 	return err
 }
 
-// eventEnd is what a claim makes of an event.
-type eventEnd struct {
-	to        status
-	doubt     bool
-	outcome   string // of statusSettled
-	queuedURI string
+// supersedeEvent gives up an event and frees its order for another one.
+func (t *tx) supersedeEvent(id int64) error {
+	n, err := t.moveEvents(statusSettled, `id = ?1 AND status > 0`, []any{id}, `event_type = NULL, payload = NULL, outcome = 'superseded', delivered_at = ?`, t.now)
+	t.countRun("superseded", n)
+	return err
 }
 
-// endEvent ends the claim of an event.
-func (t *tx) endEvent(r *deliveryRow, o *Outcome, end *eventEnd) error {
-	t.countEvents(r.kind, statusInFlight, end.to, 1)
-	if end.to == statusSettled {
-		var lookAt any
-		if end.queuedURI != "" {
-			lookAt = t.now + int64(firstLook)
-		}
-		_, err := t.Exec(`UPDATE deliveries SET status = 0, payload = NULL, attempt = NULL, next_attempt_at = NULL, last_error = NULL, doubt = ?, delivered_at = ?, outcome = ?, queued_uri = ?, look_at = ? WHERE id = ?`,
-			end.doubt, t.now, end.outcome, null(end.queuedURI), lookAt, r.id)
+// freeOrder lets another event have the order of one that was given up.
+func (t *tx) freeOrder(id int64) error {
+	_, err := t.Exec(`UPDATE deliveries SET event_type = NULL WHERE id = ?`, id)
+	return err
+}
+
+// moveOpenEvents makes a person's events that were not sent yet somebody else's.
+func (t *tx) moveOpenEvents(from, to int64) error {
+	// Without OR FAIL SQLite would copy each page that it changes, to undo the statement alone.
+	_, err := t.Exec(`UPDATE OR FAIL deliveries SET profile_id = ? WHERE profile_id = ? AND status > 0`, to, from)
+	return err
+}
+
+// giveEventBack makes an event of many people's user id the visitor's whose it is.
+func (t *tx) giveEventBack(id, visitor int64) error {
+	_, err := t.Exec(`UPDATE OR FAIL deliveries SET profile_id = ?, payload = json_remove(payload, '$.userId') WHERE id = ?`, visitor, id)
+	return err
+}
+
+// giveEventsBack makes a user's events that name a visitor only the visitor's again.
+func (t *tx) giveEventsBack(user, visitor int64, anonymousID string) error {
+	_, err := t.Exec(`UPDATE OR FAIL deliveries SET profile_id = ? WHERE profile_id = ? AND status > 0
+		AND payload ->> '$.anonymousId' = ? AND coalesce(payload ->> '$.userId', '') = ''`, visitor, user, anonymousID)
+	return err
+}
+
+// setOwnRefusal stores whether our own rules would refuse an event.
+func (t *tx) setOwnRefusal(id int64, r OwnRefusal) error {
+	_, err := t.Exec(`UPDATE deliveries SET own_refusal = ?1, unsure = ?2 WHERE id = ?3 AND (own_refusal IS NOT ?1 OR unsure <> ?2)`, null(r.Reason), r.Unsure, id)
+	return err
+}
+
+// setNextLook stores when a verdict is looked up again; nil is never. It reports
+// whether the conversion is still there.
+func (t *tx) setNextLook(id int64, at any) (bool, error) {
+	n, err := t.Exec(`UPDATE deliveries SET look_at = ? WHERE id = ?`, at, id)
+	return n > 0, err
+}
+
+// clampEvents lets no retry wait longer than until a time, and no conversion be
+// newer than now.
+func (t *tx) clampEvents(latest int64) error {
+	if _, err := t.Exec(`UPDATE deliveries SET next_attempt_at = ? WHERE status IN (3, 5) AND next_attempt_at > ?`, t.now, latest); err != nil {
 		return err
 	}
-	var next, refused any = unix(o.Next), nil
-	if end.to == statusRefused {
-		next, refused = nil, t.now
-	}
-	_, err := t.Exec(`UPDATE deliveries SET status = ?, doubt = ?, attempt = NULL, next_attempt_at = ?, last_error = ?, class = ?, refused_at = ?, fingerprint = ? WHERE id = ?`,
-		end.to, end.doubt, next, o.Error, null(o.Class), refused, null(o.Fingerprint), r.id)
+	_, err := t.Exec(`UPDATE deliveries SET created_at = ?1 WHERE kind = 'conversion' AND status > 0 AND created_at > ?1`, t.now)
 	return err
+}
+
+// mendEvents lets events be retried that would wait for ever.
+func (t *tx) mendEvents() error {
+	_, err := t.Exec(`UPDATE deliveries SET next_attempt_at = ? WHERE id IN (SELECT id`+tornEvents+`)`, t.now)
+	return err
+}
+
+// pruneEvents deletes page loads that were settled before one time, and other
+// events before another.
+func (t *tx) pruneEvents(pageLoads, all int64) error {
+	if _, err := t.Exec(`DELETE FROM deliveries WHERE status = 0 AND kind = 'page_load' AND delivered_at < ?`, pageLoads); err != nil {
+		return err
+	}
+	_, err := t.Exec(`DELETE FROM deliveries WHERE status = 0 AND delivered_at < ?`, all)
+	return err
+}
+
+// deleteEvents removes a person's events, delivered or not, and returns how many.
+func (t *tx) deleteEvents(profile int64) (int64, error) {
+	all, err := t.tally(eventTally+`profile_id = ? GROUP BY 1, 2`, []any{profile})
+	if err != nil || len(all) == 0 {
+		return 0, err
+	}
+	for _, some := range all {
+		t.countRun("forgotten", some.n*one(some.status != statusSettled))
+		t.count(some.scope, statusNames[some.status], -some.n)
+	}
+	return t.Exec(`DELETE FROM deliveries WHERE profile_id = ?`, profile)
 }

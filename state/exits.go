@@ -114,20 +114,14 @@ func (m *merge) storeExits(held bool) error {
 // whose rows are otherwise settled.
 func (m *merge) leave(people []spill.Record, due status) error {
 	if m.trait.class == Audience {
-		args := []any{m.trait.id, m.at, -m.list.gen, due}
-		for _, r := range people {
-			args = append(args, r.Number)
+		ids := make([]int64, len(people))
+		for i, r := range people {
+			ids[i] = r.Number
 		}
-		// FAIL spares SQLite the copies that it keeps to undo one statement: a failure undoes all of the merge.
-		n, err := m.Exec(valuesOf(`UPDATE OR FAIL trait_values SET status = ?4, is_exit = 1, wanted = 0, wanted_at = ?2, origin = ?3, received_at = NULL, message_id = NULL, ordered_at = NULL
-			WHERE trait_id = ?1 AND status = 0 AND wanted = 1 AND delivered = 1 AND doubt = 0 AND profile_id IN (`, "?", len(people))+")", args...)
+		n, err := m.endMemberships(m.trait, m.at, -m.list.gen, due, ids)
 		if err != nil {
 			return err
 		}
-		m.countRun("found", n)
-		m.count(m.trait.id, "wanted", -n)
-		m.count(m.trait.id, statusNames[statusSettled], -n)
-		m.count(m.trait.id, statusNames[due], n)
 		if int(n) == len(people) {
 			return nil
 		}

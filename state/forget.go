@@ -183,7 +183,7 @@ func (f *forgetting) rows(id int64) error {
 		}
 		f.removed++
 	}
-	n, err := f.dropEvents(id)
+	n, err := f.deleteEvents(id)
 	f.removed += n
 	if err != nil {
 		return err
@@ -196,27 +196,6 @@ func (f *forgetting) rows(id int64) error {
 		f.removed += n
 	}
 	return nil
-}
-
-// dropEvents removes a profile's events, delivered or not.
-func (t *tx) dropEvents(id int64) (removed int64, err error) {
-	const count = `SELECT CASE kind WHEN 'conversion' THEN ? ELSE ? END, status, count(*) FROM deliveries WHERE profile_id = ? GROUP BY 1, 2`
-	err = t.Each(count, []any{scopeConversions, scopePageLoads, id}, func(rows *sql.Rows) error {
-		var scope, n int64
-		var was status
-		if err := rows.Scan(&scope, &was, &n); err != nil {
-			return err
-		}
-		if was != statusSettled {
-			t.countRun("forgotten", n)
-		}
-		t.count(scope, statusNames[was], -n)
-		return nil
-	})
-	if err != nil {
-		return 0, err
-	}
-	return t.Exec(`DELETE FROM deliveries WHERE profile_id = ?`, id)
 }
 
 // finish takes the ids out of what belongs to nobody or to others, and bars

@@ -127,3 +127,11 @@ func (d *DB) awaits(r *traitRow) bool {
 	}
 	return g.Joins != nil
 }
+
+// firstStatus is that of a new event.
+func (d *DB) firstStatus(k Kind) status {
+	if k == Conversion && d.guards.Conversions.on() {
+		return statusHeld // until the guard's verdict
+	}
+	return statusPending
+}

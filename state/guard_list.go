@@ -1,6 +1,7 @@
 package state
 
 import (
+	"errors"
 	"math"
 
 	"github.com/impactsync/impactsync/state/internal/guard"
@@ -61,19 +62,11 @@ func (m *merge) judgeSet(set guard.Set) (reason string, err error) {
 		if m.trait.authority == AuthorityLatest {
 			newest = m.at
 		}
-		n, err := m.release(s.scope, heldBefore, s.scope, s.Direction, newest)
-		if err != nil || n == 0 {
-			return "", err
-		}
-		return "", m.dropFaults(s.scope)
-	}
-	n, err := m.Exec(`UPDATE trait_values SET status = 6 WHERE trait_id = ?1 AND profile_id IN (`+newOfList+`)`, s.scope, s.Direction, m.list.gen)
-	if err != nil {
+		_, err := m.release(s.scope, heldBefore, s.scope, s.Direction, newest)
 		return "", err
 	}
-	m.countStatus(s.scope, statusPending, statusHeld, n)
-	if err := m.hold(s.scope, s.Direction); err != nil {
+	if _, err := m.moveValues(statusHeld, `v.trait_id = ?1 AND v.profile_id IN (`+newOfList+`)`, s.scope, s.Direction, m.list.gen); err != nil {
 		return "", err
 	}
-	return reason, m.note(s, reason)
+	return reason, errors.Join(m.hold(s.scope, s.Direction), m.note(s, reason))
 }

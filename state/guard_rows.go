@@ -31,21 +31,19 @@ func rowsOf(scope int64) (fresh, held string) {
 	}
 }
 
-// hold marks the fresh rows of a set as held. They count as held later than any
-// approval was given, even if the clock was set back.
+// hold marks the fresh rows of a set as held.
 func (t *tx) hold(scope int64, d Direction) error {
 	fresh, _ := rowsOf(scope)
-	query, args := `UPDATE deliveries SET class = 'conversions' WHERE id IN (`+fresh+`)`, []any{scope, d}
-	switch {
-	case scope > 0:
-		query = `INSERT INTO trait_faults (trait_id, profile_id, class, at)
-			SELECT ?1, id, ?2, max(?3, (SELECT coalesce(max(created_at), 0) + 1 FROM approvals)) FROM (` + fresh + `) WHERE true ON CONFLICT DO NOTHING`
-		args = append(args, t.now)
-	case scope == scopeSuppressions:
-		query = `UPDATE suppressions SET held = 1 WHERE profile_id IN (` + fresh + `)`
+	which := ` IN (SELECT id FROM (` + fresh + `))`
+	switch scope {
+	case scopeConversions:
+		return t.noteHeldConversions(`id`+which, scope, d)
+	case scopeSuppressions:
+		_, err := t.Exec(`UPDATE suppressions SET held = 1 WHERE profile_id`+which, scope, d)
+		return err
+	default:
+		return t.noteHeld(d, "", `v.trait_id = ?1 AND v.profile_id`+which, scope, d)
 	}
-	_, err := t.Exec(query, args...)
-	return err
 }
 
 // pass releases a set: what is fresh and, if a list names everybody again, what
@@ -65,22 +63,14 @@ func (t *tx) pass(s *guarded) error {
 }
 
 // release makes rows of a scope due; which selects their ids.
-func (t *tx) release(scope int64, which string, args ...any) (n int64, err error) {
+func (t *tx) release(scope int64, which string, args ...any) (int64, error) {
 	which = ` IN (SELECT id FROM (` + which + `))`
 	switch scope {
+	case scopeConversions:
+		return t.releaseEvents(`id`+which, args...)
 	case scopeSuppressions:
 		return t.Exec(`UPDATE suppressions SET held = 0 WHERE profile_id`+which, args...)
-	case scopeConversions:
-		n, err = t.Exec(`UPDATE deliveries SET status = 1, class = NULL WHERE id`+which, args...)
 	default:
-		n, err = t.Exec(`UPDATE trait_values SET status = 1 WHERE trait_id = ?1 AND profile_id`+which, args...)
+		return t.moveValues(statusPending, `v.trait_id = ?1 AND v.profile_id`+which, args...)
 	}
-	t.countStatus(scope, statusHeld, statusPending, n)
-	return n, err
-}
-
-// countStatus moves n rows of a scope from one status's counter to another's.
-func (t *tx) countStatus(scope int64, from, to status, n int64) {
-	t.count(scope, statusNames[from], -n)
-	t.count(scope, statusNames[to], n)
 }

@@ -2,9 +2,7 @@ package state
 
 import (
 	"context"
-	"database/sql"
 	"errors"
-	"fmt"
 
 	"github.com/impactsync/impactsync/state/internal/guard"
 )
@@ -113,12 +111,11 @@ func (t *tx) suppressionSet() (*guarded, error) {
 
 // What is held with a person whose suppression is, and what no longer is.
 const (
-	heldPeople      = `(SELECT profile_id FROM suppressions WHERE held = 1)`
-	dueOfHeld       = ` status IN (1, 3, 5) AND status > 0 AND profile_id IN ` + heldPeople
-	freedDeliveries = ` status = 6 AND status > 0 AND class = 'suppressions' AND profile_id NOT IN ` + heldPeople
-	freedValues     = ` (trait_id, profile_id) IN (SELECT v.trait_id, v.profile_id FROM trait_values v
-		JOIN trait_faults f ON f.trait_id = v.trait_id AND f.profile_id = v.profile_id AND f.class = 'suppressions'
-		WHERE v.status = 6 AND v.status > 0 AND v.profile_id NOT IN ` + heldPeople + `)`
+	heldPeople  = `(SELECT profile_id FROM suppressions WHERE held = 1)`
+	dueOfHeld   = `status IN (1, 3, 5) AND status > 0 AND profile_id IN ` + heldPeople
+	freedEvents = `status = 6 AND status > 0 AND class = 'suppressions' AND profile_id NOT IN ` + heldPeople
+	freedValues = `v.status = 6 AND v.status > 0 AND v.profile_id NOT IN ` + heldPeople + `
+		AND EXISTS (SELECT 1 FROM trait_faults f WHERE f.trait_id = v.trait_id AND f.profile_id = v.profile_id AND f.class = 'suppressions')`
 )
 
 // holdSuppressed holds everything that is due of the people whose suppression
@@ -131,54 +128,24 @@ func (t *tx) holdSuppressed() error {
 		return err
 	}
 	reason = "the suppression is held: " + reason
-	if _, err := t.Exec(`INSERT INTO trait_faults (trait_id, profile_id, class, last_error, at) SELECT trait_id, profile_id, 'suppressions', ?, ? FROM trait_values WHERE`+dueOfHeld+`
-		ON CONFLICT DO UPDATE SET class = excluded.class, last_error = excluded.last_error, next_attempt_at = NULL, at = excluded.at`, reason, t.now); err != nil {
+	if err := t.noteHeld(Suppressions, reason, dueOfHeld); err != nil {
 		return err
 	}
-	return errors.Join(
-		t.moveAll(`trait_values`, dueOfHeld, statusHeld, ``),
-		t.moveAll(`deliveries`, dueOfHeld, statusHeld, `, class = 'suppressions', next_attempt_at = NULL, last_error = ?`, reason))
+	_, values := t.moveValues(statusHeld, dueOfHeld)
+	_, events := t.holdEvents(reason, dueOfHeld)
+	return errors.Join(values, events)
 }
 
 // freeSuppressed frees what was held of people whose suppression no longer is.
 func (t *tx) freeSuppressed() error {
-	err := errors.Join(
-		t.moveAll(`trait_values`, freedValues, statusPending, ``),
-		t.moveAll(`deliveries`, freedDeliveries, statusPending, `, class = NULL, last_error = NULL`))
-	if err == nil {
-		_, err = t.Exec(`DELETE FROM trait_faults WHERE class = 'suppressions' AND profile_id NOT IN ` + heldPeople)
-	}
-	return err
-}
-
-// moveAll gives the rows of a table, whatever their scope, another status.
-func (t *tx) moveAll(table, which string, to status, also string, args ...any) error {
-	scope := `trait_id`
-	if table == `deliveries` {
-		scope = `CASE kind WHEN 'conversion' THEN -1 ELSE 0 END`
-	}
-	err := t.Each(`SELECT `+scope+`, status, count(*) FROM `+table+` WHERE`+which+` GROUP BY 1, 2`, nil, func(rows *sql.Rows) error {
-		var scope, n int64
-		var from status
-		err := rows.Scan(&scope, &from, &n)
-		t.countStatus(scope, from, to, n)
-		return err
-	})
-	if err == nil {
-		_, err = t.Exec(fmt.Sprintf(`UPDATE %s SET status = %d%s WHERE%s`, table, to, also, which), args...)
-	}
-	return err
+	_, values := t.moveValues(statusPending, freedValues)
+	_, events := t.releaseEvents(freedEvents)
+	return errors.Join(values, events)
 }
 
 // suppressSome takes some of those out who were let through.
 func (t *tx) suppressSome(sendFalse bool) (n, waiting int64, err error) {
-	var people []int64
-	err = t.Each(`SELECT DISTINCT person FROM suppressions WHERE held = 0 LIMIT ?`, []any{suppressChunk}, func(rows *sql.Rows) error {
-		var id int64
-		err := rows.Scan(&id)
-		people = append(people, id)
-		return err
-	})
+	people, err := collect(t, `SELECT DISTINCT person FROM suppressions WHERE held = 0 LIMIT ?`, []any{suppressChunk}, itself[int64])
 	if err != nil || len(people) == 0 {
 		return 0, 0, err
 	}

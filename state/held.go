@@ -1,8 +1,6 @@
 package state
 
 import (
-	"database/sql"
-	"errors"
 	"time"
 
 	"github.com/impactsync/impactsync/state/internal/guard"
@@ -28,42 +26,43 @@ const heldSample = 5
 // held returns what is held, and how much of that is approved. Its cost grows with
 // what is held.
 func (v *view) held(now time.Time) ([]HeldSet, error) {
-	sets := []HeldSet{}
-	err := v.Each(`SELECT coalesce(trait_key, ''), direction, held, coalesce(reason, ''), coalesce(held_at, ''), command, coalesce(kind, '') FROM held_changes ORDER BY 1, 2, command`, nil, func(rows *sql.Rows) error {
-		s := HeldSet{Sample: []string{}}
-		err := rows.Scan(&s.Key, &s.Direction, &s.Held, &s.Reason, &s.HeldAt, &s.Command, &s.Kind)
-		sets = append(sets, s)
-		return err
-	})
+	sets, err := collect(v, `SELECT coalesce(trait_key, ''), direction, held, coalesce(reason, ''), coalesce(held_at, ''), command, coalesce(kind, '') FROM held_changes ORDER BY 1, 2, command`, nil,
+		func(s *HeldSet) []any {
+			return []any{&s.Key, &s.Direction, &s.Held, &s.Reason, &s.HeldAt, &s.Command, &s.Kind}
+		})
 	if err != nil {
 		return nil, err
 	}
 	for i := range sets {
-		if err := errors.Join(v.approved(&sets[i], now), v.heldSample(&sets[i])); err != nil {
+		s := &sets[i]
+		if s.Approved, err = v.approved(s, now); err != nil {
+			return nil, err
+		}
+		if s.Sample, err = v.heldSample(s); err != nil {
 			return nil, err
 		}
 	}
 	return sets, nil
 }
 
-func (v *view) approved(s *HeldSet, now time.Time) error {
+func (v *view) approved(s *HeldSet, now time.Time) (n int64, err error) {
 	if s.Direction == NewComputation || s.Direction == Unanswered {
-		return nil
+		return 0, nil
 	}
 	scope := scopeOfSet(s.Direction)
 	if scope == 0 {
 		if err := v.Scan(`SELECT id FROM traits WHERE key = ?`, []any{s.Key}, &scope); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	var held, newest int64
-	return v.Scan(heldAndApproved(scope), []any{scope, s.Direction, now.UnixNano()}, &held, &newest, &s.Approved)
+	return n, v.Scan(heldAndApproved(scope), []any{scope, s.Direction, now.UnixNano()}, &held, &newest, &n)
 }
 
 // eventText names an event, with its order and money.
 const eventText = `event || coalesce(' ' || order_id, '') || coalesce(printf(' %.2f ', amount / 100.0) || currency, '')`
 
-func (v *view) heldSample(s *HeldSet) error {
+func (v *view) heldSample(s *HeldSet) ([]string, error) {
 	query, args := `SELECT coalesce(p.user_id, p.anonymous_id, p.email_sha1, '') || ' ' || t.key || '=' || coalesce(`+valueText("v.wanted")+`, 'false')
 		FROM trait_values v JOIN traits t ON t.id = +v.trait_id AND t.key = ?1 JOIN profiles p ON p.id = v.profile_id
 		JOIN trait_faults f ON f.trait_id = v.trait_id AND f.profile_id = v.profile_id AND f.class = ?2
@@ -78,12 +77,7 @@ func (v *view) heldSample(s *HeldSet) error {
 	case Unanswered:
 		query, args = `SELECT `+eventText+` FROM deliveries WHERE kind = ? AND `+heldUnanswered+` LIMIT ?`, []any{s.Kind, heldSample}
 	}
-	return v.Each(query, args, func(rows *sql.Rows) error {
-		var line string
-		err := rows.Scan(&line)
-		s.Sample = append(s.Sample, line)
-		return err
-	})
+	return collect(v, query, args, itself[string])
 }
 
 // wordsOn returns why changes of a trait are held.

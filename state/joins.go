@@ -1,7 +1,5 @@
 package state
 
-import "strings"
-
 // joinChunk is the number of people in one statement of a merge.
 const joinChunk = 50
 
@@ -36,18 +34,8 @@ func (m *merge) storeJoins() error {
 	if err != nil || len(wait) == 0 {
 		return err
 	}
-	args = append(args[:0], m.trait.id, m.at, -m.list.gen)
-	for i := range wait {
-		args = append(args, wait[i].id, stored(wait[i].wanted()))
-	}
-	// FAIL spares SQLite the copies that it keeps to undo one statement: a failure undoes all of the merge.
-	_, err = m.Exec(valuesOf(`INSERT OR FAIL INTO trait_values (trait_id, wanted_at, origin, status, profile_id, wanted) VALUES `, "(?1, ?2, ?3, 1, ?, ?)", len(wait)), args...)
-	n := int64(len(wait))
-	m.verdict.Joins += n
-	m.countRun("found", n)
-	m.count(m.trait.id, "wanted", n)
-	m.count(m.trait.id, statusNames[statusPending], n)
-	return err
+	m.verdict.Joins += int64(len(wait))
+	return m.addMembers(m.trait, m.at, -m.list.gen, wait)
 }
 
 // ownNumbers returns the members who are stored under their own numbers. It
@@ -77,9 +65,4 @@ func (m *merge) ownNumbers(wait []member) (own []member, err error) {
 		err = m.alone(&wait[i])
 	}
 	return own, err
-}
-
-// valuesOf repeats an item n times behind a statement's start.
-func valuesOf(start, item string, n int) string {
-	return start + strings.Repeat(item+", ", n-1) + item
 }

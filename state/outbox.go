@@ -5,16 +5,6 @@ import (
 	"slices"
 )
 
-// event is one that waits to be stored with others.
-type event struct {
-	*Event
-	key     eventKey
-	profile int64
-	click   bool // the message had a click id
-	origin  int64
-	line    int64
-}
-
 // event has an event wait for the outbox, unless the same one waits already.
 func (s *storing) event(it *Item, profile int64) {
 	e := event{Event: it.Event, key: keyOf(it.Event), profile: profile, click: it.ClickID != "", origin: s.origin, line: it.Line}
@@ -59,9 +49,6 @@ func (s *storing) flush() error {
 	return nil
 }
 
-const insertEvent = `INSERT INTO deliveries (kind, status, has_click, profile_id, message_id, event, event_at, created_at, payload, origin, line, event_type, order_id, amount, currency, own_refusal, unsure)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS TEXT), ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
-
 // outbox stores events, but for those whose order came before.
 func (s *storing) outbox(events []event) error {
 	again, err := s.insertEvents(events)
@@ -84,24 +71,6 @@ func (s *storing) outbox(events []event) error {
 	return nil
 }
 
-// insertEvents stores events and returns those whose order is there already.
-func (s *storing) insertEvents(events []event) (again []event, err error) {
-	for i := range events {
-		e := &events[i]
-		added, err := s.Exec(insertEvent, s.deliveryRow(e)...)
-		if err != nil {
-			return nil, err
-		}
-		if added == 0 {
-			again = append(again, *e)
-			continue
-		}
-		s.countRun("found", 1)
-		s.count(scopeOf(e.Kind), statusNames[s.statusOf(e.Kind)], 1)
-	}
-	return again, nil
-}
-
 // vacate takes the order away from an earlier event that impact.com certainly
 // took nothing of and that will not be sent as it is, so that this one can have
 // it: a correction, or the real order after a forged one.
@@ -118,15 +87,11 @@ func (s *storing) vacate(e *event) (moved bool, err error) {
 	}
 	switch {
 	case was == statusSettled: // given up before
-		_, err = s.Exec(`UPDATE deliveries SET event_type = NULL WHERE id = ?`, id)
-		return true, err
+		return true, s.freeOrder(id)
 	case was != statusRefused && !hopeless: // its turn is still to come
 		return false, nil
 	}
-	s.count(scopeConversions, statusNames[was], -1)
-	s.countRun("superseded", 1)
-	_, err = s.Exec(`UPDATE deliveries SET status = 0, event_type = NULL, payload = NULL, outcome = 'superseded', delivered_at = ? WHERE id = ?`, s.now, id)
-	return true, err
+	return true, s.supersedeEvent(id)
 }
 
 // tooOld is the time before which events are too old to be sent.
@@ -135,29 +100,4 @@ func (d *DB) tooOld(now int64) int64 {
 		return math.MinInt64
 	}
 	return now - int64(d.maxEventAge)
-}
-
-// deliveryRow is an event's row. The payload is bound as a blob, because the
-// driver would want the text copied.
-func (s *storing) deliveryRow(e *event) []any {
-	var amount any
-	if e.Currency != "" {
-		amount = e.Amount
-	}
-	return []any{e.Kind, s.statusOf(e.Kind), e.click, e.profile, e.MessageID, e.Name, nanos(e.At), s.now, e.Payload, e.origin, e.line,
-		null(e.EventType), null(e.OrderID), amount, null(e.Currency), null(e.Refusal.Reason), e.Refusal.Unsure}
-}
-
-func (s *storing) statusOf(k Kind) status {
-	if k == Conversion && s.d.guards.Conversions.on() {
-		return statusHeld // until the guard's verdict
-	}
-	return statusPending
-}
-
-func scopeOf(k Kind) int64 {
-	if k == Conversion {
-		return scopeConversions
-	}
-	return scopePageLoads
 }

@@ -55,40 +55,39 @@ const (
 // Plan reads what is due. Its cost grows with what is due, not with what is known.
 func (d *DB) Plan(ctx context.Context, of Part) (p Plan, err error) {
 	return p, d.view(ctx, func(v *view) error {
-		s := Status{Unlisted: []UnlistedStatus{}}
-		p.Traits = []PlanTrait{} // [] in JSON
 		if p.Held, err = v.held(d.now()); err != nil {
 			return err
 		}
-		if err := v.unlisted(&s); err != nil {
+		if p.Unlisted, err = v.unlisted(); err != nil {
 			return err
 		}
-		p.Unlisted = s.Unlisted
-		if err := v.Scan(`SELECT count(*) FILTER (WHERE kind = 'page_load'), count(*) FILTER (WHERE kind = 'conversion') FROM deliveries WHERE `+openEvents+``,
+		if err := v.Scan(`SELECT count(*) FILTER (WHERE kind = 'page_load'), count(*) FILTER (WHERE kind = 'conversion') FROM deliveries WHERE `+openEvents,
 			of.args(), &p.PageLoads, &p.Conversions); err != nil {
 			return err
 		}
-		if err := v.Scan(`SELECT count(DISTINCT profile_id), count(*) FROM trait_values WHERE `+openValues+``, of.args(), &p.TraitUpdates, &p.TraitValues); err != nil {
+		if err := v.Scan(`SELECT count(DISTINCT profile_id), count(*) FROM trait_values WHERE `+openValues, of.args(), &p.TraitUpdates, &p.TraitValues); err != nil {
 			return err
 		}
-		return v.planTraits(&p, of)
+		p.Traits, err = v.planTraits(of, p.Held)
+		return err
 	})
 }
 
-func (v *view) planTraits(p *Plan, of Part) error {
-	return v.Each(`SELECT t.key, t.class,
+func (v *view) planTraits(of Part, held []HeldSet) ([]PlanTrait, error) {
+	all, err := collect(v, `SELECT t.key, t.class,
 		coalesce(sum(d.n) FILTER (WHERE d.is_exit = 0 AND d.status IN (1, 2, 3, 5)), 0), coalesce(sum(d.n) FILTER (WHERE d.is_exit = 1 AND d.status IN (1, 2, 3, 5)), 0),
 		coalesce((SELECT value FROM counters WHERE scope = t.id AND name = 'settled'), 0),
 		coalesce(sum(d.n) FILTER (WHERE d.status = 6), 0), coalesce(sum(d.n) FILTER (WHERE d.status = 4), 0)
 		FROM traits t LEFT JOIN (SELECT trait_id, status, is_exit, count(*) AS n FROM trait_values
 			WHERE status > 0 AND (status IN (4, 6) OR `+openRows+`) GROUP BY 1, 2, 3) d ON d.trait_id = t.id
-		WHERE ?3 = '' OR t.key = ?3 GROUP BY t.id ORDER BY t.key`, of.args(), func(rows *sql.Rows) error {
-		var t PlanTrait
-		err := rows.Scan(&t.Key, &t.Class, &t.Joins, &t.Exits, &t.Unchanged, &t.Held, &t.Refused)
-		t.Guard = wordsOn(p.Held, t.Key)
-		p.Traits = append(p.Traits, t)
-		return err
-	})
+		WHERE ?3 = '' OR t.key = ?3 GROUP BY t.id ORDER BY t.key`, of.args(),
+		func(t *PlanTrait) []any {
+			return []any{&t.Key, &t.Class, &t.Joins, &t.Exits, &t.Unchanged, &t.Held, &t.Refused}
+		})
+	for i := range all {
+		all[i].Guard = wordsOn(held, all[i].Key)
+	}
+	return all, err
 }
 
 // SampleDue lists some of what would be sent, of each kind.
@@ -119,15 +118,11 @@ type RefusedEvents struct {
 
 // OwnRefusals counts the due events that our own rules refuse, but for those that
 // [DB.EachUnsure] reads.
-func (d *DB) OwnRefusals(ctx context.Context, of Part) (all []RefusedEvents, err error) {
-	return all, d.view(ctx, func(v *view) error {
-		return v.Each(`SELECT kind, event_at < ?4, CASE WHEN event_at < ?4 THEN '' ELSE own_refusal END, count(*) FROM deliveries
-			WHERE `+openEvents+` AND (event_at < ?4 OR own_refusal IS NOT NULL AND NOT unsure) GROUP BY 1, 2, 3`, of.args(d.tooOld(d.now().UnixNano())), func(rows *sql.Rows) error {
-			var r RefusedEvents
-			err := rows.Scan(&r.Kind, &r.TooOld, &r.Reason, &r.Count)
-			all = append(all, r)
-			return err
-		})
+func (d *DB) OwnRefusals(ctx context.Context, of Part) ([]RefusedEvents, error) {
+	return read(ctx, d, func(v *view) ([]RefusedEvents, error) {
+		return collect(v, `SELECT kind, event_at < ?4, CASE WHEN event_at < ?4 THEN '' ELSE own_refusal END, count(*) FROM deliveries
+			WHERE `+openEvents+` AND (event_at < ?4 OR own_refusal IS NOT NULL AND NOT unsure) GROUP BY 1, 2, 3`, of.args(d.tooOld(d.now().UnixNano())),
+			func(r *RefusedEvents) []any { return []any{&r.Kind, &r.TooOld, &r.Reason, &r.Count} })
 	})
 }
 
@@ -151,12 +146,11 @@ func (d *DB) EachUnsure(ctx context.Context, of Part, fn func(DueEvent) error) e
 			coalesce(p.click_at = d.event_at, 0), coalesce(p.click_sure, 0) FROM deliveries d LEFT JOIN profiles p ON p.id = d.profile_id
 			WHERE `+openEvents+` AND unsure AND event_at >= ?4`, of.args(d.tooOld(d.now().UnixNano())), func(rows *sql.Rows) error {
 			var e DueEvent
-			var at int64
 			var payload sql.RawBytes
-			if err := rows.Scan(&e.Kind, &e.Event, &at, &payload, &e.Profile, &e.ClickID, &e.NewClick, &e.Sure); err != nil {
+			if err := rows.Scan(&e.Kind, &e.Event, moment{&e.At}, &payload, &e.Profile, &e.ClickID, &e.NewClick, &e.Sure); err != nil {
 				return err
 			}
-			e.At, e.Payload = time.Unix(0, at), payload
+			e.Payload = payload
 			return fn(e)
 		})
 	})

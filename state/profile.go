@@ -236,9 +236,8 @@ func (t *tx) absorb(anon Person, user, seenAt int64) error {
 	if before != 0 {
 		return nil // another user has what there was
 	}
-	// A visitor may have page loads without having a row of their own. Without
-	// OR FAIL SQLite would copy each page that it changes, to undo the statement alone.
-	if _, err := t.Exec(`UPDATE OR FAIL deliveries SET profile_id = ? WHERE profile_id = ? AND status > 0`, user, old.id); err != nil || !found {
+	// A visitor may have page loads without having a row of their own.
+	if err := t.moveOpenEvents(old.id, user); err != nil || !found {
 		return err
 	}
 	if err := errors.Join(t.moveClick(old, user), t.movePassed(old.id, user)); err != nil {

@@ -37,19 +37,13 @@ type HostStatus struct {
 }
 
 // Hosts says how much both hosts take.
-func (d *DB) Hosts(ctx context.Context) (all []HostStatus, err error) {
-	return all, d.view(ctx, func(v *view) error {
-		all, err = v.hosts(d.now())
-		return err
-	})
+func (d *DB) Hosts(ctx context.Context) ([]HostStatus, error) {
+	return read(ctx, d, func(v *view) ([]HostStatus, error) { return v.hosts(d.now()) })
 }
 
 // HostStatus says how much one host takes.
-func (d *DB) HostStatus(ctx context.Context, host string) (h HostStatus, err error) {
-	return h, d.view(ctx, func(v *view) error {
-		h, err = v.host(host, d.now())
-		return err
-	})
+func (d *DB) HostStatus(ctx context.Context, host string) (HostStatus, error) {
+	return read(ctx, d, func(v *view) (HostStatus, error) { return v.host(host, d.now()) })
 }
 
 // NoteHost keeps what a host said for the next process. What was sent is counted
@@ -113,5 +107,17 @@ func (t *tx) noteRequests(host string, n int) error {
 	}
 	_, err := t.Exec(`INSERT INTO requests_sent (host, minute, count) VALUES (?, ?, ?) ON CONFLICT (host, minute) DO UPDATE SET count = count + excluded.count`,
 		host, t.now/int64(time.Minute), n)
+	return err
+}
+
+// clampRequests counts what a clock that was ahead sent as sent now.
+func (t *tx) clampRequests() error {
+	minute := t.now / int64(time.Minute)
+	_, err := t.Exec(`INSERT INTO requests_sent (host, minute, count) SELECT host, ?1, sum(count) FROM requests_sent WHERE minute > ?1 GROUP BY host
+		ON CONFLICT DO UPDATE SET count = count + excluded.count`, minute)
+	if err != nil {
+		return err
+	}
+	_, err = t.Exec(`DELETE FROM requests_sent WHERE minute > ?`, minute)
 	return err
 }

@@ -52,8 +52,7 @@ func (d *DB) RefreshRefusals(ctx context.Context, mapping string, refusal func(W
 		}
 		err = d.update(ctx, func(t *tx) error {
 			for i, w := range step {
-				_, err := t.Exec(`UPDATE deliveries SET own_refusal = ?1, unsure = ?2 WHERE id = ?3 AND (own_refusal IS NOT ?1 OR unsure <> ?2)`, null(answers[i].Reason), answers[i].Unsure, w.id)
-				if err != nil {
+				if err := t.setOwnRefusal(w.id, answers[i]); err != nil {
 					return err
 				}
 			}

@@ -60,10 +60,10 @@ type RunStatus struct {
 
 // SourceStatus says how stale a source is.
 type SourceStatus struct {
-	Name    string     `json:"name"`
-	Newest  *time.Time `json:"newest_at,omitempty"`
-	ReadAt  time.Time  `json:"read_at"`
-	Missing string     `json:"missing,omitempty"`
+	Name    string    `json:"name"`
+	Newest  time.Time `json:"newest_at,omitzero"`
+	ReadAt  time.Time `json:"read_at"`
+	Missing string    `json:"missing,omitempty"`
 }
 
 // UnlistedStatus counts messages whose name no setting mentions.
@@ -80,7 +80,7 @@ type Status struct {
 	Traits      Counts           `json:"traits"`
 	PageLoads   Counts           `json:"page_loads"`
 	Conversions Counts           `json:"conversions"`
-	Oldest      *time.Time       `json:"oldest_undelivered_at,omitempty"`
+	Oldest      time.Time        `json:"oldest_undelivered_at,omitzero"`
 	Audiences   []AudienceStatus `json:"audiences"`
 	Sources     []SourceStatus   `json:"sources"`
 	Held        []HeldSet        `json:"held"`
@@ -102,26 +102,22 @@ type UnusableInput struct {
 // Status reads a summary. Its cost does not depend on the number of people, but
 // for those whose changes are held.
 func (d *DB) Status(ctx context.Context, runs int) (s Status, err error) {
-	s = Status{ // [] in JSON
-		Runs: []RunStatus{}, Audiences: []AudienceStatus{}, Sources: []SourceStatus{}, Unlisted: []UnlistedStatus{}, Warnings: []Warning{}, Unusable: []UnusableInput{},
-	}
+	now := d.now()
 	err = d.view(ctx, func(v *view) error {
-		if err := v.Scan(`SELECT store_id FROM store`, nil, &s.StoreID); err != nil {
-			return err
-		}
-		for _, step := range []func() error{
-			func() error { return v.runs(&s, runs) },
-			func() error { return v.counters(&s) },
-			func() error { return v.oldest(&s) },
-			func() error { s.Held, err = v.held(d.now()); return err },
-			func() error { return v.audiences(&s) },
-			func() error { return v.sources(&s) },
-			func() error { return v.unlisted(&s) },
-			func() error { return v.warnings(&s) },
-			func() error { return v.unusable(&s) },
-			func() error { return v.verdicts(&s) },
-			func() error { s.Crowds, err = v.crowds(); return err },
-			func() error { s.Hosts, err = v.hosts(d.now()); return err },
+		for _, step := range []func() (err error){
+			func() error { return v.Scan(`SELECT store_id FROM store`, nil, &s.StoreID) },
+			func() (err error) { s.Runs, err = v.runs(runs); return },
+			func() (err error) { s.Traits, s.PageLoads, s.Conversions, err = v.due(); return },
+			func() (err error) { s.Oldest, err = v.oldest(); return },
+			func() (err error) { s.Held, err = v.held(now); return },
+			func() (err error) { s.Audiences, err = v.audiences(s.Held); return },
+			func() (err error) { s.Sources, err = v.sources(); return },
+			func() (err error) { s.Unlisted, err = v.unlisted(); return },
+			func() (err error) { s.Warnings, err = v.warnings(); return },
+			func() (err error) { s.Unusable, err = v.unusable(); return },
+			func() (err error) { s.Verdicts, err = v.verdicts(); return },
+			func() (err error) { s.Crowds, err = v.crowds(); return },
+			func() (err error) { s.Hosts, err = v.hosts(now); return },
 		} {
 			if err := step(); err != nil {
 				return err
@@ -134,23 +130,15 @@ func (d *DB) Status(ctx context.Context, runs int) (s Status, err error) {
 
 // Due counts what is due in all, by kind.
 func (d *DB) Due(ctx context.Context) (traits, pageLoads, conversions Counts, err error) {
-	var s Status
-	err = d.view(ctx, func(v *view) error { return v.counters(&s) })
-	return s.Traits, s.PageLoads, s.Conversions, err
-}
-
-func (v *view) runs(s *Status, most int) error {
-	return v.Each(`SELECT run, kind, started_at, coalesce(ended_at, ''), exit_code, found, delivered, refused, rejected, held, pending, note
-		FROM recent_runs ORDER BY run DESC LIMIT ?`, []any{most}, func(rows *sql.Rows) error {
-		var r RunStatus
-		err := rows.Scan(&r.Run, &r.Kind, &r.StartedAt, &r.EndedAt, &r.ExitCode, &r.Found, &r.Delivered, &r.Refused, &r.Rejected, &r.Held, &r.Pending, &r.Note)
-		s.Runs = append(s.Runs, r)
+	err = d.view(ctx, func(v *view) error {
+		traits, pageLoads, conversions, err = v.due()
 		return err
 	})
+	return traits, pageLoads, conversions, err
 }
 
-func (v *view) counters(s *Status) error {
-	return v.Each(`SELECT scope, name, value FROM counters`, nil, func(rows *sql.Rows) error {
+func (v *view) due() (traits, pageLoads, conversions Counts, err error) {
+	err = v.Each(`SELECT scope, name, value FROM counters`, nil, func(rows *sql.Rows) error {
 		var scope, n int64
 		var name string
 		if err := rows.Scan(&scope, &name, &n); err != nil {
@@ -158,99 +146,85 @@ func (v *view) counters(s *Status) error {
 		}
 		switch scope {
 		case scopePageLoads:
-			s.PageLoads.add(name, n)
+			pageLoads.add(name, n)
 		case scopeConversions:
-			s.Conversions.add(name, n)
+			conversions.add(name, n)
 		default:
-			s.Traits.add(name, n)
+			traits.add(name, n)
 		}
 		return nil
 	})
+	return traits, pageLoads, conversions, err
 }
 
-func (v *view) oldest(s *Status) error {
-	var at sql.NullInt64
-	// One look into the indexes of what is due for each of their parts, and not at
-	// all that is due.
-	err := v.Scan(`WITH statuses (st) AS (VALUES (1), (2), (3), (5)), bits (b) AS (VALUES (0), (1))
+func (v *view) runs(most int) ([]RunStatus, error) {
+	return collect(v, `SELECT run, kind, started_at, coalesce(ended_at, ''), exit_code, found, delivered, refused, rejected, held, pending, note
+		FROM recent_runs ORDER BY run DESC LIMIT ?`, []any{most}, func(r *RunStatus) []any {
+		return []any{&r.Run, &r.Kind, &r.StartedAt, &r.EndedAt, &r.ExitCode, &r.Found, &r.Delivered, &r.Refused, &r.Rejected, &r.Held, &r.Pending, &r.Note}
+	})
+}
+
+// oldest returns when the oldest of what is still to be sent happened. It looks
+// into the indexes of what is due once for each of their parts, and not at all
+// that is due.
+func (v *view) oldest() (at time.Time, err error) {
+	return at, v.Scan(`WITH statuses (st) AS (VALUES (1), (2), (3), (5)), bits (b) AS (VALUES (0), (1))
 		SELECT min(at) FROM (
 			SELECT (SELECT min(event_at) FROM deliveries WHERE kind = k AND status = st AND status > 0 AND has_click = b) AS at
 			FROM statuses, bits, (SELECT 'page_load' AS k UNION ALL VALUES ('conversion'))
-			UNION ALL SELECT (SELECT min(wanted_at) FROM trait_values WHERE status = st AND status > 0 AND is_exit = b) FROM statuses, bits)`, nil, &at)
-	s.Oldest = timePtr(at)
-	return err
+			UNION ALL SELECT (SELECT min(wanted_at) FROM trait_values WHERE status = st AND status > 0 AND is_exit = b) FROM statuses, bits)`, nil, moment{&at})
 }
 
-func timePtr(at sql.NullInt64) *time.Time {
-	if !at.Valid {
-		return nil
+func (v *view) audiences(held []HeldSet) ([]AudienceStatus, error) {
+	all, err := collect(v, `SELECT key, name, class, source, members_wanted, members_delivered, pending, held, refused, coalesce(last_list_at, '')
+		FROM audiences ORDER BY key`, nil, func(a *AudienceStatus) []any {
+		return []any{&a.Key, &a.Name, &a.Class, &a.Source, &a.Wanted, &a.Delivered, &a.Pending, &a.Held, &a.Refused, &a.LastList}
+	})
+	for i := range all {
+		all[i].Guard = wordsOn(held, all[i].Key)
 	}
-	t := time.Unix(0, at.Int64).UTC()
-	return &t
+	return all, err
 }
 
-func (v *view) audiences(s *Status) error {
-	return v.Each(`SELECT a.key, a.name, a.class, a.source, a.members_wanted, a.members_delivered, a.pending, a.held, a.refused, coalesce(a.last_list_at, '')
-		FROM audiences a ORDER BY a.key`, nil, func(rows *sql.Rows) error {
-		var a AudienceStatus
-		err := rows.Scan(&a.Key, &a.Name, &a.Class, &a.Source, &a.Wanted, &a.Delivered, &a.Pending, &a.Held, &a.Refused, &a.LastList)
-		a.Guard = wordsOn(s.Held, a.Key)
-		s.Audiences = append(s.Audiences, a)
-		return err
-	})
+func (v *view) sources() ([]SourceStatus, error) {
+	return collect(v, `SELECT name, newest_at, read_at, missing FROM sources ORDER BY name`, nil,
+		func(s *SourceStatus) []any { return []any{&s.Name, moment{&s.Newest}, moment{&s.ReadAt}, &s.Missing} })
 }
 
-func (v *view) sources(s *Status) error {
-	return v.Each(`SELECT name, newest_at, read_at, missing FROM sources ORDER BY name`, nil, func(rows *sql.Rows) error {
-		var src SourceStatus
-		var newest sql.NullInt64
-		var read int64
-		err := rows.Scan(&src.Name, &newest, &read, &src.Missing)
-		src.Newest, src.ReadAt = timePtr(newest), time.Unix(0, read).UTC()
-		s.Sources = append(s.Sources, src)
-		return err
-	})
+func (v *view) unlisted() ([]UnlistedStatus, error) {
+	return collect(v, `SELECT kind, name, count FROM unlisted ORDER BY kind, count DESC, name LIMIT 100`, nil,
+		func(u *UnlistedStatus) []any { return []any{&u.Kind, &u.Name, &u.Count} })
 }
 
-func (v *view) unlisted(s *Status) error {
-	return v.Each(`SELECT kind, name, count FROM unlisted ORDER BY kind, count DESC, name LIMIT 100`, nil, func(rows *sql.Rows) error {
-		var u UnlistedStatus
-		err := rows.Scan(&u.Kind, &u.Name, &u.Count)
-		s.Unlisted = append(s.Unlisted, u)
-		return err
-	})
+func (v *view) warnings() ([]Warning, error) {
+	return collect(v, `SELECT kind, field, level, message, count FROM warnings ORDER BY count DESC LIMIT 20`, nil,
+		func(w *Warning) []any { return []any{&w.Kind, &w.Field, &w.Level, &w.Message, &w.Count} })
 }
 
-func (v *view) warnings(s *Status) error {
-	return v.Each(`SELECT kind, field, level, message, count FROM warnings ORDER BY count DESC LIMIT 20`, nil, func(rows *sql.Rows) error {
-		var w Warning
-		err := rows.Scan(&w.Kind, &w.Field, &w.Level, &w.Message, &w.Count)
-		s.Warnings = append(s.Warnings, w)
-		return err
-	})
+func (v *view) unusable() ([]UnusableInput, error) {
+	return collect(v, `SELECT source, name, problem FROM objects WHERE problem IS NOT NULL ORDER BY read_at DESC LIMIT 20`, nil,
+		func(u *UnusableInput) []any { return []any{&u.Source, &u.Object, &u.Problem} })
 }
 
-func (v *view) unusable(s *Status) error {
-	return v.Each(`SELECT source, name, problem FROM objects WHERE problem IS NOT NULL ORDER BY read_at DESC LIMIT 20`, nil, func(rows *sql.Rows) error {
-		var u UnusableInput
-		err := rows.Scan(&u.Source, &u.Object, &u.Problem)
-		s.Unusable = append(s.Unusable, u)
-		return err
-	})
+func (v *view) verdicts() ([]VerdictStatus, error) {
+	return collect(v, `SELECT verdict, coalesce(error_type, ''), coalesce(reasons, ''), count(*) FROM verdicts GROUP BY 1, 2, 3 ORDER BY 4 DESC LIMIT 20`, nil,
+		func(c *VerdictStatus) []any { return []any{&c.Verdict, &c.ErrorType, &c.Reasons, &c.Count} })
 }
 
 // RunCounts returns everything that a run counted.
 func (d *DB) RunCounts(ctx context.Context, run int64) (map[string]int64, error) {
-	counts := map[string]int64{}
-	return counts, d.view(ctx, func(v *view) error {
-		return v.Each(`SELECT name, value FROM run_counters WHERE run = ?`, []any{run}, func(rows *sql.Rows) error {
-			var name string
-			var n int64
-			err := rows.Scan(&name, &n)
-			counts[name] = n
-			return err
-		})
+	type counted struct {
+		name string
+		n    int64
+	}
+	all, err := read(ctx, d, func(v *view) ([]counted, error) {
+		return collect(v, `SELECT name, value FROM run_counters WHERE run = ?`, []any{run}, func(c *counted) []any { return []any{&c.name, &c.n} })
 	})
+	counts := make(map[string]int64, len(all))
+	for _, c := range all {
+		counts[c.name] = c.n
+	}
+	return counts, err
 }
 
 // NextAttempt is when the first delivery to a host that waits for a retry may
@@ -261,12 +235,9 @@ func (d *DB) NextAttempt(ctx context.Context, host string) (time.Time, error) {
 		query = `SELECT min(at) FROM (SELECT min(next_attempt_at) AS at FROM deliveries WHERE status IN (3, 5) AND kind = 'page_load'
 			UNION ALL SELECT min(next_attempt_at) FROM trait_faults WHERE next_attempt_at IS NOT NULL)`
 	}
-	var at sql.NullInt64
-	err := d.view(ctx, func(v *view) error { return v.Scan(query, nil, &at) })
-	if !at.Valid {
-		return time.Time{}, err
-	}
-	return time.Unix(0, at.Int64), err
+	return read(ctx, d, func(v *view) (at time.Time, err error) {
+		return at, v.Scan(query, nil, moment{&at})
+	})
 }
 
 // TraitsOf reads the wanted values of a person, for mappings that send them on

@@ -25,17 +25,17 @@ func TestStatus(t *testing.T) {
 	for _, list := range []string{"audiences", "sources", "held", "unlisted", "warnings", "unusable_objects", "verdicts"} {
 		require.Contains(t, string(text), `"`+list+`":[]`)
 	}
-	require.Nil(t, status().Oldest)
+	require.Zero(t, status().Oldest)
 
 	hoursAgo := func(n int) time.Time { return b.now.Add(-time.Duration(n) * time.Hour) }
 	b.store(state.Item{Person: user("u1"), Event: event(state.PageLoad, "page", hoursAgo(2))})
-	require.Equal(t, hoursAgo(2), *status().Oldest, "since it happened, not since it was read")
+	require.Equal(t, hoursAgo(2), status().Oldest, "since it happened, not since it was read")
 	b.store(state.Item{Person: user("u1"), ClickID: "click", SeenAt: b.now, Event: event(state.Conversion, "order", hoursAgo(3))})
-	require.Equal(t, hoursAgo(3), *status().Oldest)
+	require.Equal(t, hoursAgo(3), status().Oldest)
 	b.change(user("u2"), "vip", "true", hoursAgo(4))
-	require.Equal(t, hoursAgo(4), *status().Oldest)
+	require.Equal(t, hoursAgo(4), status().Oldest)
 	b.sendAll()
-	require.Nil(t, status().Oldest)
+	require.Zero(t, status().Oldest)
 }
 
 // What an operator asks at night must not read every event there is.
@@ -63,14 +63,14 @@ func TestRefusalsAreFoundByIndex(t *testing.T) {
 func TestTheNewestInputIsThatOfTheLastListing(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	newest := func(at time.Time) *time.Time {
+	newest := func(at time.Time) time.Time {
 		require.NoError(t, b.db.NoteSource(context.Background(), "web", at, ""))
 		s, err := b.db.Status(context.Background(), 1)
 		require.NoError(t, err)
 		return s.Sources[0].Newest
 	}
 	for _, at := range []time.Time{time.Date(2040, 1, 1, 0, 0, 0, 0, time.UTC), b.now} {
-		require.Equal(t, at, *newest(at))
+		require.Equal(t, at, newest(at))
 	}
-	require.Nil(t, newest(time.Time{}), "nothing is left")
+	require.Zero(t, newest(time.Time{}), "nothing is left")
 }

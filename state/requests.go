@@ -3,7 +3,6 @@ package state
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -29,13 +28,9 @@ func (d *DB) Adopt(ctx context.Context, key string) (n int64, err error) {
 		if err != nil {
 			return err
 		}
-		if n, err = t.Exec(`UPDATE trait_values SET delivered = coalesce(wanted, 0), delivered_at = ?1, doubt = 0, sent = NULL, attempt = NULL, status = 0, is_exit = 0
-			WHERE trait_id = ?2 AND (wanted IS NOT NULL OR ?3 = 'audience' AND status > 0) AND (wanted IS NOT delivered OR doubt = 1 OR status > 0)
-			AND NOT (?3 = 'audience' AND wanted = 0 AND delivered IS NULL AND doubt = 0)`, t.now/int64(time.Millisecond), tr.id, tr.class); err != nil {
-			return err
-		}
+		n, err = t.adoptValues(tr)
 		t.countRun("adopted", n)
-		return errors.Join(t.dropFaults(tr.id), t.recount(tr))
+		return err
 	})
 }
 
@@ -49,43 +44,14 @@ func (d *DB) Resync(ctx context.Context, key string) (n int64, err error) {
 		if err != nil {
 			return err
 		}
-		// A computed trait without a value has nothing that could be sent again.
-		const said = ` WHERE trait_id = ?1 AND (delivered IS NOT NULL OR doubt = 1) AND (?2 = 'audience' OR wanted IS NOT NULL)`
-		if _, err := t.Exec(`UPDATE trait_values SET doubt = 1, sent = coalesce(sent, delivered)`+said+` AND status IN (4, 6)`, tr.id, tr.class); err != nil {
-			return err
-		}
-		again, err := t.Exec(`UPDATE trait_values SET doubt = 1, sent = coalesce(sent, delivered), status = 1, is_exit = (?2 = 'audience' AND wanted IS NOT 1)`+said+` AND status IN (0, 1, 3, 5)`, tr.id, tr.class)
+		again, _, err := t.doubtValues(tr, `(delivered IS NOT NULL OR doubt = 1) AND status <> 2`)
 		if err != nil {
 			return err
 		}
-		waited, err := t.Exec(`UPDATE trait_values SET status = 1 WHERE trait_id = ? AND status = 3`, tr.id) // certainly not taken: no doubt
-		if err != nil {
-			return err
-		}
+		waited, err := t.endWaiting(tr)
 		n = again + waited
-		return errors.Join(t.dropFaults(tr.id), t.recount(tr))
-	})
-}
-
-// countersOf counts a trait's rows afresh.
-const countersOf = `
-	SELECT 'wanted' AS name, count(*) AS value FROM trait_values WHERE trait_id = ?1 AND wanted IS NOT NULL AND (?2 = 'computed' OR wanted = 1)
-	UNION ALL SELECT 'delivered', count(*) FROM trait_values WHERE trait_id = ?1 AND delivered IS NOT NULL AND (?2 = 'computed' OR delivered = 1)
-	UNION ALL SELECT 'told', count(*) FROM trait_values WHERE trait_id = ?1 AND (doubt = 1 AND sent IS NOT 0 OR delivered IS NOT NULL AND (?2 = 'computed' OR delivered = 1))
-	UNION ALL SELECT s.name, (SELECT count(*) FROM trait_values v WHERE v.trait_id = ?1 AND v.status = s.status) FROM (` + statusRows + `) s`
-
-// recount writes the counters of a trait afresh after a change in bulk.
-func (t *tx) recount(tr *trait) error {
-	for c := range t.moved {
-		if c.scope == tr.id {
-			delete(t.moved, c)
-		}
-	}
-	if _, err := t.Exec(`DELETE FROM counters WHERE scope = ?`, tr.id); err != nil {
 		return err
-	}
-	_, err := t.Exec(`INSERT INTO counters (scope, name, value) SELECT ?1, name, value FROM (`+countersOf+`)`, tr.id, tr.class)
-	return err
+	})
 }
 
 // Filter chooses among refused deliveries or rejected input. Empty fields
@@ -100,13 +66,13 @@ type Filter struct {
 
 // RetryRefused makes refused deliveries due again. It needs no lock.
 func (d *DB) RetryRefused(ctx context.Context, f Filter) (int64, error) {
-	return d.eachRefused(ctx, f, statusPending, "", func(t *tx, r traitRow) error { return t.put(r, r.moved()) })
+	return d.eachRefused(ctx, f, (*tx).releaseEvents, func(t *tx, r traitRow) error { return t.put(r, r.moved()) })
 }
 
 // DropRefused gives up refused deliveries for good: an event is dropped, a
 // trait value is taken as said until it changes.
 func (d *DB) DropRefused(ctx context.Context, f Filter) (int64, error) {
-	return d.eachRefused(ctx, f, statusSettled, "dropped", func(t *tx, r traitRow) error {
+	return d.eachRefused(ctx, f, (*tx).dropEvents, func(t *tx, r traitRow) error {
 		next := r
 		next.delivered = sql.NullString{String: r.toSend(), Valid: true} // as if it had been said
 		next.doubt, next.sent = false, sql.NullString{}
@@ -116,8 +82,8 @@ func (d *DB) DropRefused(ctx context.Context, f Filter) (int64, error) {
 	})
 }
 
-// eachRefused moves refused events to another status, and trait values as value does.
-func (d *DB) eachRefused(ctx context.Context, f Filter, to status, outcome string, value func(*tx, traitRow) error) (n int64, err error) {
+// eachRefused does something with the refused events, and with each refused trait value.
+func (d *DB) eachRefused(ctx context.Context, f Filter, events func(*tx, string, ...any) (int64, error), value func(*tx, traitRow) error) (n int64, err error) {
 	return n, d.update(ctx, func(t *tx) error {
 		if err := t.loadTraits(); err != nil {
 			return err
@@ -135,11 +101,11 @@ func (d *DB) eachRefused(ctx context.Context, f Filter, to status, outcome strin
 		}
 		n = int64(len(rows))
 		if f.Trait == "" {
-			events, err := t.moveEvents(to, outcome, `status = 4 AND status > 0 AND (?1 = '' OR class = ?1) AND (?2 = 0 OR refused_at < ?2)`, f.Class, unix(f.Before))
+			moved, err := events(t, `status = 4 AND status > 0 AND (?1 = '' OR class = ?1) AND (?2 = 0 OR refused_at < ?2)`, f.Class, unix(f.Before))
 			if err != nil {
 				return err
 			}
-			n += events
+			n += moved
 		}
 		return t.holdSuppressed()
 	})

@@ -96,11 +96,11 @@ func (d *DB) doubtAll(ctx context.Context) (n int64, err error) {
 			return err
 		}
 		for _, tr := range d.ordered() {
-			moved, err := t.doubt(tr)
+			due, stay, err := t.doubtValues(tr, `true`)
 			if err != nil {
 				return fmt.Errorf("doubt %q: %w", tr.key, err)
 			}
-			n += moved
+			n += due + stay
 		}
 		host, _ := os.Hostname()
 		_, err := t.Exec(`INSERT INTO runs (kind, started_at, heartbeat_at, ended_at, exit_code, pid, host, version, pending, note) VALUES (?1, ?2, ?2, ?2, 0, ?3, ?4, '', ?5, 'a backup was restored')`,
@@ -112,14 +112,3 @@ func (d *DB) doubtAll(ctx context.Context) (n int64, err error) {
 
 // restoreKind is what the history calls a restore.
 const restoreKind = "restore"
-
-func (t *tx) doubt(tr *trait) (int64, error) {
-	// A computed trait without a value has nothing that could be sent.
-	n, err := t.Exec(`UPDATE trait_values SET doubt = 1, sent = coalesce(sent, delivered), attempt = NULL,
-		status = CASE WHEN status IN (4, 6) THEN status ELSE 1 END, is_exit = (?2 = 'audience' AND wanted IS NOT 1)
-		WHERE trait_id = ?1 AND (?2 = 'audience' OR wanted IS NOT NULL)`, tr.id, tr.class)
-	if err != nil {
-		return 0, err
-	}
-	return n, errors.Join(t.dropFaults(tr.id), t.recount(tr))
-}

@@ -1,13 +1,10 @@
 package state
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"time"
 )
@@ -78,22 +75,8 @@ func (t *tx) setClock() error {
 	if _, err := t.Get(`SELECT coalesce(max(max(started_at, heartbeat_at)), 0) FROM runs`, nil, &t.d.latest); err != nil {
 		return err
 	}
-	for _, q := range [...]struct {
-		query string
-		args  []any
-	}{
-		{`UPDATE trait_faults SET next_attempt_at = ?1 WHERE next_attempt_at > ?2`, []any{t.now, t.now + int64(longestWait)}},
-		{`UPDATE deliveries SET next_attempt_at = ?1 WHERE status IN (3, 5) AND next_attempt_at > ?2`, []any{t.now, t.now + int64(longestWait)}},
-		{`UPDATE deliveries SET created_at = ?1 WHERE kind = 'conversion' AND status > 0 AND created_at > ?1`, []any{t.now}},
-		{`INSERT INTO requests_sent (host, minute, count) SELECT host, ?1, sum(count) FROM requests_sent WHERE minute > ?1 GROUP BY host
-			ON CONFLICT DO UPDATE SET count = count + excluded.count`, []any{t.now / int64(time.Minute)}},
-		{`DELETE FROM requests_sent WHERE minute > ?1`, []any{t.now / int64(time.Minute)}},
-	} {
-		if _, err := t.Exec(q.query, q.args...); err != nil {
-			return err
-		}
-	}
-	return nil
+	latest := t.now + int64(longestWait)
+	return errors.Join(t.clampFaults(latest), t.clampEvents(latest), t.clampRequests())
 }
 
 // clock is the time, but never one that an earlier run was past.
@@ -116,57 +99,27 @@ func (t *tx) recover(info RunInfo) error {
 	for _, old := range rows {
 		next := old
 		next.status, next.attempt = statusUnknown, sql.NullInt64{}
-		o := &Outcome{Result: Unknown, Error: diedError, Next: time.Unix(0, t.now)}
-		if err := t.failed(old, next, o, &ClaimedValue{Key: old.trait.key, Value: old.sent.String}); err != nil {
+		if err := t.failed(old, next, &Outcome{Result: Unknown, Error: diedError, Next: time.Unix(0, t.now)}); err != nil {
 			return err
 		}
 	}
 	t.countRun("recovered", int64(len(rows)))
-	for kind, policy := range info.Unknown {
-		to, dropped := policy.fate()
-		if to == statusHeld {
-			continue
-		}
-		n, err := t.moveEvents(to, dropped, `kind = ?1 AND `+heldUnanswered, kind)
-		if err != nil {
-			return err
-		}
-		t.countRun("released", n)
-	}
 	for _, kind := range []Kind{PageLoad, Conversion} {
-		to, dropped := info.Unknown[kind].fate()
-		n, err := t.moveEvents(to, dropped, `kind = ?1 AND status = 2 AND status > 0`, kind)
+		policy, told := info.Unknown[kind]
+		if told && policy != Hold {
+			n, err := t.applyPolicy(policy, `kind = ?1 AND `+heldUnanswered, kind)
+			if err != nil {
+				return err
+			}
+			t.countRun("released", n)
+		}
+		n, err := t.applyPolicy(policy, `kind = ?1 AND status = 2 AND status > 0`, kind)
 		if err != nil {
 			return err
 		}
 		t.countRun("recovered", n)
 	}
 	return nil
-}
-
-// traitRowsWhere reads rows of trait_values (v); the condition is ours.
-func (t *tx) traitRowsWhere(condition string, args ...any) ([]traitRow, error) {
-	var all []traitRow
-	err := t.Each(`SELECT v.trait_id, v.profile_id, `+prefixed+` FROM trait_values v WHERE `+condition, args, func(rows *sql.Rows) error {
-		var id int64
-		r := traitRow{exists: true}
-		if err := rows.Scan(append([]any{&id, &r.profile}, r.dest()...)...); err != nil {
-			return err
-		}
-		if r.trait = t.d.byID[id]; r.trait == nil {
-			return fmt.Errorf("%w: trait %d of a value", ErrUnusable, id)
-		}
-		all = append(all, r)
-		return nil
-	})
-	return all, err
-}
-
-// rowsOf reads every row of a person, by trait key.
-func (t *tx) rowsOf(profile int64) ([]traitRow, error) {
-	rows, err := t.traitRowsWhere(`v.trait_id IN (SELECT id FROM traits) AND v.profile_id = ?`, profile)
-	slices.SortFunc(rows, func(a, b traitRow) int { return cmp.Compare(a.trait.key, b.trait.key) })
-	return rows, err
 }
 
 // releaseRefused makes due again what was refused under another mapping or
@@ -177,12 +130,10 @@ func (t *tx) releaseRefused(fingerprint string) error {
 	if err != nil {
 		return err
 	}
-	for _, old := range rows {
-		if err := t.put(old, old.moved()); err != nil {
-			return err
-		}
+	if err := t.putMoved(rows); err != nil {
+		return err
 	}
-	_, err = t.moveEvents(statusPending, "", `status = 4 AND status > 0 AND fingerprint IS NOT ?1`, fingerprint)
+	_, err = t.releaseEvents(`status = 4 AND status > 0 AND fingerprint IS NOT ?1`, fingerprint)
 	return err
 }
 
@@ -190,7 +141,12 @@ func (t *tx) releaseRefused(fingerprint string) error {
 // can be looked at.
 const keepHistory = 30 * 24 * time.Hour
 
+// prune deletes what is too old to matter. Events keep their keys for as long as
+// they are told to; 0 is for ever, and then nothing is deleted.
 func (t *tx) prune(keepEvents time.Duration) error {
+	if keepEvents <= 0 {
+		return nil
+	}
 	history, keys := t.now-int64(keepHistory), t.now-int64(keepEvents)
 	for _, q := range []struct {
 		query string
@@ -198,23 +154,15 @@ func (t *tx) prune(keepEvents time.Duration) error {
 	}{
 		{`DELETE FROM attempts WHERE at < ?`, history},
 		{`DELETE FROM rejected WHERE seen_at < ?`, history},
-		{`DELETE FROM deliveries WHERE status = 0 AND kind = 'page_load' AND delivered_at < ?`, history},
-		{`DELETE FROM deliveries WHERE status = 0 AND delivered_at < ?`, keys},
 		{`DELETE FROM requests_sent WHERE minute < ?`, t.now/int64(time.Minute) - 24*60},
 		{`DELETE FROM approvals WHERE expires_at < ?`, t.now},
 		{`DELETE FROM guard_verdicts WHERE at < ? AND id NOT IN (SELECT max(id) FROM guard_verdicts GROUP BY scope, direction)`, history},
 	} {
-		if keepEvents <= 0 {
-			break
-		}
 		if _, err := t.Exec(q.query, q.at); err != nil {
 			return err
 		}
 	}
-	if keepEvents <= 0 {
-		return nil
-	}
-	return t.pruneKeys(keys)
+	return errors.Join(t.pruneEvents(history, keys), t.pruneKeys(keys))
 }
 
 // EndRun closes the run with its exit code.

@@ -11,23 +11,22 @@ import (
 type Sender struct {
 	db *DB
 
-	mu   sync.Mutex
-	open map[int64]bool // people with an attempt under way
+	mu sync.Mutex
 	memory
 }
 
-// memory is what a sender knows from one turn to the next. A turn that is rolled
-// back takes it along.
+// memory is what a sender knows from one turn to the next.
 type memory struct {
+	busy    map[int64]bool     // people with an attempt under way
 	people  map[int64]bool     // claimed so far, where their number is limited
 	passed  map[queue]position // up to where conversions were found to wait
-	credit  [4]float64         // of the classes of the tracking host's queue
-	oddTurn bool               // the odd one of a turn is for what was not tried before
+	credit  [len(tracking)]float64
+	oddTurn bool // the odd one of a turn is for what was not tried before
 }
 
 // NewSender returns a sender for the run that began last.
 func (d *DB) NewSender() *Sender {
-	return &Sender{db: d, open: map[int64]bool{}, memory: memory{people: map[int64]bool{}, passed: map[queue]position{}}}
+	return &Sender{db: d, memory: memory{busy: map[int64]bool{}, people: map[int64]bool{}, passed: map[queue]position{}}}
 }
 
 // Turn settles the outcomes of earlier claims and claims what is to be sent
@@ -40,15 +39,11 @@ func (s *Sender) Turn(ctx context.Context, outcomes []Outcome, want Want) ([]Cla
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	next := s.memory
-	next.people, next.passed = maps.Clone(s.people), maps.Clone(s.passed)
-	busy := maps.Clone(s.open)
-	for i := range outcomes {
-		delete(busy, outcomes[i].Claim.Profile)
-	}
-	c := &claiming{memory: &next, want: want, busy: busy}
-	// Outcomes must be kept even when the run is being stopped.
-	err := s.db.update(context.WithoutCancel(ctx), func(t *tx) error {
+	next := s.memory // a turn that is rolled back leaves the old one
+	next.busy, next.people, next.passed = maps.Clone(s.busy), maps.Clone(s.people), maps.Clone(s.passed)
+	c := &claiming{memory: &next, want: want}
+	ctx = context.WithoutCancel(ctx) // outcomes must be kept even when the run is being stopped
+	err := s.db.update(ctx, func(t *tx) error {
 		if err := t.loadTraits(); err != nil {
 			return err
 		}
@@ -56,6 +51,7 @@ func (s *Sender) Turn(ctx context.Context, outcomes []Outcome, want Want) ([]Cla
 			if err := t.settle(&outcomes[i], want); err != nil {
 				return err
 			}
+			delete(c.busy, outcomes[i].Claim.Profile)
 		}
 		c.tx = t
 		return c.all()
@@ -63,6 +59,6 @@ func (s *Sender) Turn(ctx context.Context, outcomes []Outcome, want Want) ([]Cla
 	if err != nil {
 		return nil, err
 	}
-	s.open, s.memory = busy, next
+	s.memory = next
 	return c.claims, nil
 }

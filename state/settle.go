@@ -72,15 +72,6 @@ func (o *Outcome) of(key string) Result {
 	return o.Result
 }
 
-var errEnough = errors.New("enough")
-
-func ignoreEnough(err error) error {
-	if errors.Is(err, errEnough) {
-		return nil
-	}
-	return err
-}
-
 func (t *tx) settle(o *Outcome, want Want) error {
 	t.countRun("requests", int64(o.Requests+o.Asked))
 	for i := range o.Warnings {
@@ -168,52 +159,33 @@ func (t *tx) settleValue(o *Outcome, v *ClaimedValue) error {
 	next := old
 	next.attempt = sql.NullInt64{}
 	result := o.of(v.Key)
-	switch result {
-	case Delivered:
-		next.delivered, next.deliveredAt = old.sent, sql.NullInt64{Int64: t.now / int64(time.Millisecond), Valid: true}
-		next.doubt, next.sent = false, sql.NullString{}
-		t.countRun("delivered", 1)
-		return errors.Join(t.put(old, next.moved()), t.clearFault(old.trait.id, old.profile, false))
-	case Unknown:
-		next.status = statusUnknown
-		t.countRun("unknown", 1)
-		return t.failed(old, next, o, v)
-	case Refused, RetryLater, Unsent:
-	}
-	if !o.Doubt { // this attempt told impact.com nothing
+	if result != Delivered && result != Unknown && !o.Doubt { // this attempt told impact.com nothing
 		next.doubt, next.sent = v.prior.doubt, v.prior.sent
 	}
 	switch result {
+	case Delivered:
+		t.countRun("delivered", 1)
+		next.delivered, next.deliveredAt = old.sent, sql.NullInt64{Int64: t.now / int64(time.Millisecond), Valid: true}
+		next.doubt, next.sent = false, sql.NullString{}
+		return errors.Join(t.put(old, next.moved()), t.deleteFault(&old))
 	case Unsent:
 		next.status = v.prior.status
-		if err := t.put(old, next); err != nil {
-			return err
-		}
-		_, err := t.Exec(`UPDATE trait_faults SET next_attempt_at = ? WHERE trait_id = ? AND profile_id = ? AND next_attempt_at IS NULL AND class IS NULL`,
-			t.now, old.trait.id, old.profile)
-		return err
+		return errors.Join(t.put(old, next), t.retryAtOnce(&old))
+	case Unknown:
+		t.countRun("unknown", 1)
+		next.status = statusUnknown
 	case Refused:
-		next.status = statusRefused
 		t.countRun("refused", 1)
+		next.status = statusRefused
 	default:
 		next.status = statusRetryLater
 	}
-	return t.failed(old, next, o, v)
+	return t.failed(old, next, o)
 }
 
-func (t *tx) failed(old, next traitRow, o *Outcome, v *ClaimedValue) error {
-	if err := t.put(old, next); err != nil {
-		return err
-	}
-	var again any
-	if next.status != statusRefused {
-		again = unix(o.Next)
-	}
-	_, err := t.Exec(`INSERT INTO trait_faults (trait_id, profile_id, attempts, next_attempt_at, last_error, class, value, fingerprint, at) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (trait_id, profile_id) DO UPDATE SET attempts = attempts + 1, next_attempt_at = excluded.next_attempt_at, last_error = excluded.last_error,
-			class = excluded.class, value = excluded.value, fingerprint = excluded.fingerprint, at = excluded.at`,
-		next.trait.id, next.profile, again, o.Error, null(o.Class), v.Value, null(o.Fingerprint), t.now)
-	return err
+// failed stores a row whose claim did not end well.
+func (t *tx) failed(old, next traitRow, o *Outcome) error {
+	return errors.Join(t.put(old, next), t.noteFault(&next, old.sent.String, o))
 }
 
 // foundClick keeps a click id that was asked for, whatever became of the event: it
@@ -231,39 +203,30 @@ func (t *tx) foundClick(o *Outcome) error {
 }
 
 func (t *tx) settleEvent(o *Outcome, want Want) error {
-	p := o.Claim.prior
-	next := eventEnd{to: statusSettled, doubt: p.doubt || o.Doubt || o.Result == Unknown}
+	p := &o.Claim.prior
+	doubt := p.doubt || o.Doubt
 	switch o.Result {
 	case Delivered:
-		next.outcome, next.doubt, next.queuedURI = "delivered", false, o.QueuedURI
+		t.countRun("delivered", 1)
+		return t.closeEvent(p, "delivered", false, o.QueuedURI)
 	case Refused:
-		next.to = statusRefused
+		t.countRun("refused", 1)
+		return t.refuseEvent(p, o, doubt)
 	case RetryLater:
-		next.to = statusRetryLater
-	case TooOld:
-		next.outcome, next.doubt = "too_old", p.doubt
-		t.countRun("dropped", 1)
-	case Unknown:
-		if next.to, next.outcome = want.Kinds[p.kind].fate(); next.to == statusSettled {
-			t.countRun("dropped", 1)
-		}
+		return t.deferEvent(p, statusRetryLater, o, doubt)
 	case Unsent:
-		return t.giveBackEvent(&p, next.doubt)
+		return t.giveBackEvent(p, doubt)
+	case TooOld:
+		t.countRun("too_old", 1)
+		t.countRun("dropped", 1)
+		return t.closeEvent(p, "too_old", p.doubt, "")
+	case Unknown:
+		t.countRun("unknown", 1)
 	}
-	if o.Result != RetryLater {
-		t.countRun(strings.ReplaceAll(o.Result.String(), " ", "_"), 1)
+	to := want.Kinds[p.kind].status()
+	if to != statusSettled {
+		return t.deferEvent(p, to, o, true)
 	}
-	return t.endEvent(&p, o, &next)
-}
-
-// fate is what the policy makes of an event.
-func (p Policy) fate() (to status, outcome string) {
-	switch p {
-	case Drop:
-		return statusSettled, "dropped"
-	case Hold:
-		return statusHeld, ""
-	default:
-		return statusUnknown, ""
-	}
+	t.countRun("dropped", 1)
+	return t.closeEvent(p, "dropped", true, "")
 }

@@ -355,7 +355,7 @@ func (s *storing) move(old, next traitRow, c *Change) error {
 	if err := s.put(old, next); err != nil || known || !due {
 		return err
 	}
-	return s.holdFor(next, &c.Trait)
+	return s.noteUnapproved(&next, computation{c.Trait.SpaceID, c.Trait.ComputationID})
 }
 
 func (s *storing) touchTraits() error {

@@ -117,6 +117,6 @@ func (f *forgetting) lastFalse(id int64) (kept bool, err error) {
 	if !kept {
 		return false, nil
 	}
-	_, err = f.dropEvents(id)
+	_, err = f.deleteEvents(id)
 	return true, err
 }

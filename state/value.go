@@ -3,7 +3,10 @@ package state
 import (
 	"database/sql"
 	"fmt"
+	"time"
 )
+
+const trueText, falseText = "true", "false"
 
 // value is a trait's value on its way into and out of a table, where true and
 // false are 1 and 0: they take no room there, and nearly all values are one of
@@ -37,4 +40,32 @@ func stored(v sql.NullString) any {
 // valueText is the SQL for a column's value as text.
 func valueText(column string) string {
 	return fmt.Sprintf("CASE %[1]s WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE %[1]s END", column)
+}
+
+func one(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// moment is a time on its way out of a table, where it is in nanoseconds. NULL
+// is the zero time.
+type moment struct{ *time.Time }
+
+// Scan implements [sql.Scanner].
+func (m moment) Scan(from any) error {
+	var at sql.NullInt64
+	err := at.Scan(from)
+	if *m.Time = (time.Time{}); at.Valid {
+		*m.Time = time.Unix(0, at.Int64).UTC()
+	}
+	return err
+}
+
+func unix(at time.Time) int64 {
+	if at.IsZero() {
+		return 0
+	}
+	return at.UnixNano()
 }

@@ -2,7 +2,6 @@ package state
 
 import (
 	"context"
-	"database/sql"
 	"strings"
 	"time"
 )
@@ -27,17 +26,12 @@ type Lookup struct {
 // Lookups returns conversions whose verdict may be looked up now, newest first:
 // none younger than ten minutes or older than 90 days, and one that was still
 // waiting not again before twice as long.
-func (d *DB) Lookups(ctx context.Context, most int) (all []Lookup, err error) {
+func (d *DB) Lookups(ctx context.Context, most int) ([]Lookup, error) {
 	now := d.now()
-	return all, d.view(ctx, func(v *view) error {
-		return v.Each(`SELECT d.id, coalesce(d.order_id, ''), d.queued_uri, coalesce(v.looks, 0) FROM deliveries d LEFT JOIN verdicts v ON v.delivery_id = d.id
+	return read(ctx, d, func(v *view) ([]Lookup, error) {
+		return collect(v, `SELECT d.id, coalesce(d.order_id, ''), d.queued_uri, coalesce(v.looks, 0) FROM deliveries d LEFT JOIN verdicts v ON v.delivery_id = d.id
 			WHERE d.look_at IS NOT NULL AND d.look_at <= ? AND d.delivered_at > ? ORDER BY d.delivered_at DESC LIMIT ?`,
-			[]any{now.UnixNano(), now.Add(-lastLook).UnixNano(), most}, func(rows *sql.Rows) error {
-				var l Lookup
-				err := rows.Scan(&l.Delivery, &l.OrderID, &l.QueuedURI, &l.Looks)
-				all = append(all, l)
-				return err
-			})
+			[]any{now.UnixNano(), now.Add(-lastLook).UnixNano(), most}, func(l *Lookup) []any { return []any{&l.Delivery, &l.OrderID, &l.QueuedURI, &l.Looks} })
 	})
 }
 
@@ -79,8 +73,8 @@ func (t *tx) noteFinding(v *Finding) error {
 	if !v.Final {
 		again = t.now + int64(min(firstLook<<min(v.Looks, 10), rareLook))
 	}
-	n, err := t.Exec(`UPDATE deliveries SET look_at = ? WHERE id = ?`, again, v.Delivery)
-	if err != nil || n == 0 {
+	there, err := t.setNextLook(v.Delivery, again)
+	if err != nil || !there {
 		return err // forgotten meanwhile
 	}
 	t.countRun("looked_up", 1)
@@ -104,14 +98,4 @@ type VerdictStatus struct {
 	ErrorType string `json:"error_type,omitempty"`
 	Reasons   string `json:"reasons,omitempty"`
 	Count     int64  `json:"count"`
-}
-
-func (v *view) verdicts(s *Status) error {
-	s.Verdicts = []VerdictStatus{} // [] in JSON
-	return v.Each(`SELECT verdict, coalesce(error_type, ''), coalesce(reasons, ''), count(*) FROM verdicts GROUP BY 1, 2, 3 ORDER BY 4 DESC LIMIT 20`, nil, func(rows *sql.Rows) error {
-		var c VerdictStatus
-		err := rows.Scan(&c.Verdict, &c.ErrorType, &c.Reasons, &c.Count)
-		s.Verdicts = append(s.Verdicts, c)
-		return err
-	})
 }

@@ -75,8 +75,8 @@ func writeStatus(w io.Writer, s statusReport, now time.Time) {
 		due("page loads", s.PageLoads)
 		due("conversions", s.Conversions)
 	})
-	if s.Oldest != nil {
-		fmt.Fprintf(w, "The oldest undelivered change is of %s (%s).\n", relative(*s.Oldest, now), s.Oldest.Format(time.RFC3339))
+	if !s.Oldest.IsZero() {
+		fmt.Fprintf(w, "The oldest undelivered change is of %s (%s).\n", relative(s.Oldest, now), s.Oldest.Format(time.RFC3339))
 	}
 	writeHosts(w, s, now)
 	writeAudiences(w, s.Audiences)
@@ -181,8 +181,8 @@ func writeHeld(w io.Writer, all []state.HeldSet) {
 func writeSources(w io.Writer, all []state.SourceStatus, now time.Time) {
 	list(w, "", []any{"SOURCE", "NEWEST INPUT", "READ", "LISTS WITHOUT A FILE"}, all, func(s state.SourceStatus) []any {
 		newest := "none"
-		if s.Newest != nil {
-			newest = relative(*s.Newest, now)
+		if !s.Newest.IsZero() {
+			newest = relative(s.Newest, now)
 		}
 		return []any{s.Name, newest, relative(s.ReadAt, now), plain(s.Missing)}
 	})

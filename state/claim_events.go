@@ -1,0 +1,96 @@
+package state
+
+import (
+	"math"
+	"time"
+)
+
+const selectDue = `SELECT d.id, d.status, d.kind, d.profile_id, d.event, d.event_at, coalesce(d.payload, ''), d.attempts, d.doubt, d.has_click,
+	coalesce(p.click_id, ''), coalesce(p.click_at, 0), coalesce(p.click_sure, 0), CASE d.status WHEN 1 THEN d.event_at ELSE d.next_attempt_at END, ` + waits + `
+	FROM deliveries d LEFT JOIN profiles p ON p.id = d.profile_id `
+
+// A conversion waits until no earlier page load of its person is open, because
+// impact.com attributes it by them.
+const waits = `d.kind = 'conversion' AND d.created_at >= ?4 AND EXISTS (SELECT 1 FROM deliveries o
+	WHERE o.profile_id = d.profile_id AND o.status IN (1, 2, 3, 5) AND o.kind = 'page_load' AND o.event_at <= d.event_at)`
+
+// The first of these goes along deliveries_next, the others along
+// deliveries_due, each from a position on: an OR of both would sort the whole
+// queue. SQLite uses a partial index only if the query contains its condition word
+// for word, hence the "status > 0".
+var dueEvents = [...]string{
+	selectDue + `WHERE d.status IN (3, 5) AND d.next_attempt_at <= ?3 AND d.kind = ?1 AND d.has_click = ?2 AND (d.next_attempt_at, d.id) > (?5, ?6) ORDER BY d.next_attempt_at, d.id`,
+	selectDue + `WHERE d.kind = ?1 AND d.status = 1 AND d.status > 0 AND d.has_click = ?2 AND ?3 > 0 AND (d.event_at, d.id) > (?5, ?6) ORDER BY d.event_at, d.id`,
+	selectDue + `WHERE d.kind = ?1 AND d.status = 1 AND d.status > 0 AND d.has_click = ?2 AND ?3 > 0 AND (d.event_at, d.id) > (?5, ?6) ORDER BY d.event_at DESC, d.id DESC`,
+}
+
+func (r *eventRow) dest() []any {
+	return []any{&r.id, &r.status, &r.kind, &r.profile, &r.event, &r.at, &r.payload, &r.attempts, &r.doubt, &r.hasClick, &r.clickID, &r.clickAt, &r.sure, &r.place, &r.waits}
+}
+
+func (c *claiming) events(q queue, most int) (int, error) {
+	due, err := c.eventsDue(q, most)
+	if err != nil {
+		return 0, err
+	}
+	for i := range due {
+		if err := c.event(&due[i]); err != nil {
+			return 0, err
+		}
+	}
+	return len(due), nil
+}
+
+// position is a row's place in its queue.
+type position struct{ at, id int64 }
+
+var oldest = position{at: math.MinInt64}
+
+// mostWaiting bounds how many conversions that wait a turn looks at, for each
+// takes a look at what is open of its person, and a day's worth may wait for as
+// many page loads.
+const mostWaiting = 500
+
+// eventsDue returns so many rows of a queue that may go: from the oldest on, or from
+// where the last turn gave up among those that wait.
+func (c *claiming) eventsDue(q queue, most int) (due []eventRow, err error) {
+	from, ok := c.passed[q]
+	alone := len(c.claims) == 0 && len(c.busy) == 0 // nothing goes on that could end their waiting: look at all
+	if !ok || alone {
+		from = oldest
+	}
+	delete(c.passed, q)
+	scanned, waiting := 0, 0
+	for r, err := range each(c, dueEvents[q.order], []any{q.kind, q.first, c.now, c.now - int64(c.want.AttributionWait), from.at, from.id}, (*eventRow).dest) {
+		if err != nil {
+			return nil, err
+		}
+		if r.waits {
+			if waiting++; waiting == mostWaiting && !alone {
+				c.passed[q] = position{r.place, r.id}
+				break
+			}
+			continue
+		}
+		if c.take(r.profile) {
+			due = append(due, r)
+		}
+		if scanned++; len(due) == most || scanned == mostScanned {
+			break
+		}
+	}
+	return due, nil
+}
+
+func (c *claiming) event(r *eventRow) error {
+	c.d.seq++
+	claim := Claim{
+		Kind: r.kind, Attempt: c.d.seq, Profile: r.profile, Attempts: r.attempts, Doubt: r.doubt, Probe: c.want.probes(r.kind),
+		Delivery: r.id, Event: r.event, At: time.Unix(0, r.at), Payload: []byte(r.payload), prior: *r,
+	}
+	if r.clickAt <= r.at {
+		claim.ClickID, claim.NewClick, claim.Sure = r.clickID, r.clickID != "" && r.clickAt == r.at, r.sure // impact.com wants the event after the click
+	}
+	c.claims = append(c.claims, claim)
+	return c.claimEvent(r, c.d.seq)
+}

@@ -1,0 +1,63 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"iter"
+	"strings"
+)
+
+// reading is what a transaction and a view have in common.
+type reading interface {
+	Each(query string, args []any, fn func(*sql.Rows) error) error
+}
+
+// each ranges over the rows of a query, which dest tells where to scan.
+func each[T any](r reading, query string, args []any, dest func(*T) []any) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		err := r.Each(query, args, func(rows *sql.Rows) error {
+			var row T
+			err := rows.Scan(dest(&row)...)
+			if err == nil && !yield(row, nil) {
+				return errBreak
+			}
+			return err
+		})
+		if err != nil && !errors.Is(err, errBreak) {
+			yield(*new(T), err)
+		}
+	}
+}
+
+var errBreak = errors.New("a loop over rows ended early")
+
+// collect returns the rows of a query. Without rows the result is empty, not nil:
+// JSON shows it as [].
+func collect[T any](r reading, query string, args []any, dest func(*T) []any) ([]T, error) {
+	all := []T{}
+	for row, err := range each(r, query, args, dest) {
+		if err != nil {
+			return all, err
+		}
+		all = append(all, row)
+	}
+	return all, nil
+}
+
+// itself is the dest of [collect] for queries of one column.
+func itself[T any](row *T) []any { return []any{row} }
+
+// read returns what fn reads of one snapshot.
+func read[T any](ctx context.Context, d *DB, fn func(*view) (T, error)) (of T, err error) {
+	err = d.view(ctx, func(v *view) error {
+		of, err = fn(v)
+		return err
+	})
+	return of, err
+}
+
+// valuesOf repeats an item n times behind a statement's start.
+func valuesOf(start, item string, n int) string {
+	return start + strings.Repeat(item+", ", n-1) + item
+}

@@ -1,0 +1,114 @@
+package state
+
+import "database/sql"
+
+type traitRow struct {
+	trait       *trait
+	profile     int64
+	exists      bool
+	status      status
+	isExit      bool
+	doubt       bool
+	wanted      sql.NullString
+	wantedAt    int64         // when it became wanted
+	orderedAt   sql.NullInt64 // of the newest message that said the same
+	delivered   sql.NullString
+	deliveredAt sql.NullInt64 // in milliseconds
+	sent        sql.NullString
+	attempt     sql.NullInt64
+	origin      sql.NullInt64
+	receivedAt  sql.NullInt64
+	messageID   sql.NullString
+}
+
+// due reports whether impact.com has to be told something.
+//
+// Nobody gets a false who was never told true, and a computed trait without a
+// value has nothing that could be sent.
+func (r *traitRow) due() bool {
+	audience := r.trait.class == Audience
+	switch {
+	case !r.wanted.Valid && !audience:
+		return false
+	case r.doubt:
+		return true
+	case audience && !r.delivered.Valid:
+		return r.wanted.String == trueText
+	case audience && !r.wanted.Valid:
+		return r.delivered.String == trueText
+	default:
+		return r.wanted != r.delivered
+	}
+}
+
+// toSend is the value that a due row sends.
+func (r *traitRow) toSend() string {
+	if !r.wanted.Valid {
+		return falseText
+	}
+	return r.wanted.String
+}
+
+// moved is the row after wanted or doubt moved: whatever was the matter with
+// the old value is over, and the row is pending or settled.
+func (r traitRow) moved() traitRow {
+	r.status = statusSettled
+	if r.due() {
+		r.status = statusPending
+	}
+	return r
+}
+
+// order is the time by which a row stands against others.
+func (r *traitRow) order() int64 { return max(r.wantedAt, r.orderedAt.Int64) }
+
+// prevails reports whether a visitor's row stands against the row of the user
+// that the visitor turned out to be. Where the newest list confirmed both, who is
+// on it under one of the ids is a member.
+func (r *traitRow) prevails(o *traitRow) bool {
+	if listed := r.trait.confirmedAt(); max(r.order(), o.order()) <= listed {
+		return r.isWanted() && !o.isWanted()
+	}
+	return r.newerThan(o)
+}
+
+// newerThan is the order of changes: effective time, then receipt, then
+// messageId.
+func (r *traitRow) newerThan(o *traitRow) bool {
+	if r.order() != o.order() {
+		return r.order() > o.order()
+	}
+	if r.receivedAt.Int64 != o.receivedAt.Int64 {
+		return r.receivedAt.Int64 > o.receivedAt.Int64
+	}
+	return r.messageID.String > o.messageID.String
+}
+
+// told reports whether impact.com holds a true of this person, or may.
+func (r *traitRow) told() bool {
+	return r.doubt && r.sent.String != falseText || (r.delivered.Valid && (r.trait.class == Computed || r.delivered.String == trueText))
+}
+
+func (r *traitRow) isWanted() bool {
+	return r.wanted.Valid && (r.trait.class == Computed || r.wanted.String == trueText)
+}
+
+func (r *traitRow) isDelivered() bool {
+	return r.delivered.Valid && (r.trait.class == Computed || r.delivered.String == trueText)
+}
+
+// countMove counts a change of wanted the way the run's balance needs it:
+// found = delivered + superseded + absorbed + forgotten + dropped + growth of
+// what is due.
+func (t *tx) countMove(old, r traitRow) {
+	was, is := old.exists && old.status != statusSettled, r.status != statusSettled
+	switch {
+	case !was && is:
+		t.countRun("found", 1)
+	case was && is && old.wanted != r.wanted:
+		t.countRun("found", 1)
+		t.countRun("superseded", 1)
+	case was && !is:
+		t.countRun("superseded", 1)
+	}
+}

@@ -1,0 +1,219 @@
+package state
+
+import (
+	"cmp"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// The table trait_values. Every statement that writes it stands here, with the
+// counters that it moves.
+
+const valueColumns = `status, is_exit, doubt, wanted, wanted_at, delivered, delivered_at, sent, attempt, origin, received_at, message_id, ordered_at`
+
+const (
+	insertValue = `INSERT INTO trait_values (` + valueColumns + `, trait_id, profile_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	updateValue = `UPDATE trait_values SET (` + valueColumns + `) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE trait_id = ? AND profile_id = ?`
+)
+
+func (r *traitRow) dest() []any {
+	return []any{&r.status, &r.isExit, &r.doubt, value{&r.wanted}, &r.wantedAt, value{&r.delivered}, &r.deliveredAt, value{&r.sent}, &r.attempt, &r.origin, &r.receivedAt, &r.messageID, &r.orderedAt}
+}
+
+func (r *traitRow) args() []any {
+	return []any{r.status, r.isExit, r.doubt, stored(r.wanted), r.wantedAt, stored(r.delivered), r.deliveredAt, stored(r.sent), r.attempt, r.origin, r.receivedAt, r.messageID, r.orderedAt, r.trait.id, r.profile}
+}
+
+// traitRow reads a person's row of a trait, which need not exist.
+func (t *tx) traitRow(tr *trait, profile int64) (traitRow, error) {
+	r := traitRow{trait: tr, profile: profile}
+	var err error
+	r.exists, err = t.Get(`SELECT `+valueColumns+` FROM trait_values WHERE trait_id = ? AND profile_id = ?`, []any{tr.id, profile}, r.dest()...)
+	return r, err
+}
+
+// traitRowsWhere reads rows of trait_values (v); the condition is ours.
+func (t *tx) traitRowsWhere(condition string, args ...any) ([]traitRow, error) {
+	var all []traitRow
+	err := t.Each(`SELECT trait_id, profile_id, `+valueColumns+` FROM trait_values v WHERE `+condition, args, func(rows *sql.Rows) error {
+		var id int64
+		r := traitRow{exists: true}
+		if err := rows.Scan(append([]any{&id, &r.profile}, r.dest()...)...); err != nil {
+			return err
+		}
+		if r.trait = t.d.byID[id]; r.trait == nil {
+			return fmt.Errorf("%w: trait %d of a value", ErrUnusable, id)
+		}
+		all = append(all, r)
+		return nil
+	})
+	return all, err
+}
+
+// rowsOf reads every row of a person, by trait key.
+func (t *tx) rowsOf(profile int64) ([]traitRow, error) {
+	rows, err := t.traitRowsWhere(`v.trait_id IN (SELECT id FROM traits) AND v.profile_id = ?`, profile)
+	slices.SortFunc(rows, func(a, b traitRow) int { return cmp.Compare(a.trait.key, b.trait.key) })
+	return rows, err
+}
+
+// put stores a row in place of old.
+func (t *tx) put(old, r traitRow) error {
+	r.isExit = r.trait.class == Audience && r.status != statusSettled && r.toSend() == falseText
+	if old.exists {
+		t.countValue(&old, -1)
+	}
+	t.countValue(&r, 1)
+	if old.exists && old.hasFault() && (r.status != old.status || old.status == statusHeld && old.wanted != r.wanted) {
+		if err := t.clearFault(&r); err != nil {
+			return err
+		}
+	}
+	query := updateValue
+	if !old.exists {
+		query = insertValue
+	}
+	_, err := t.Exec(query, r.args()...)
+	return err
+}
+
+func (t *tx) deleteTraitRow(r traitRow) error {
+	t.countValue(&r, -1)
+	if err := t.deleteFault(&r); err != nil {
+		return err
+	}
+	_, err := t.Exec(`DELETE FROM trait_values WHERE trait_id = ? AND profile_id = ?`, r.trait.id, r.profile)
+	return err
+}
+
+// putMoved stores rows whose trouble is over: they are pending or settled.
+func (t *tx) putMoved(rows []traitRow) error {
+	for _, old := range rows {
+		if err := t.put(old, old.moved()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tx) countValue(r *traitRow, by int64) {
+	id := r.trait.id
+	t.count(id, "wanted", by*one(r.isWanted()))
+	t.count(id, "delivered", by*one(r.isDelivered()))
+	t.count(id, "told", by*one(r.told()))
+	t.count(id, statusNames[r.status], by)
+}
+
+// moveValues gives rows of trait_values (v), whatever their traits, another
+// status and returns how many. Which is a condition of numbered parameters.
+func (t *tx) moveValues(to status, which string, args ...any) (n int64, err error) {
+	all, err := t.tally(`SELECT trait_id, status, count(*) FROM trait_values v WHERE `+which+` GROUP BY 1, 2`, args)
+	if err != nil || len(all) == 0 {
+		return 0, err
+	}
+	n = t.countMoves(all, to)
+	if _, err := t.Exec(`WITH which AS (SELECT trait_id, profile_id FROM trait_values v WHERE `+which+`)
+		UPDATE trait_values SET status = ? WHERE (trait_id, profile_id) IN which`, append(args, to)...); err != nil || to != statusPending {
+		return n, err
+	}
+	for _, some := range all {
+		if err := t.dropFaults(some.scope); err != nil {
+			return 0, err
+		}
+	}
+	return n, nil
+}
+
+// addMembers stores what a list wants of people who have no row of its trait yet.
+func (t *tx) addMembers(tr *trait, at, origin int64, people []member) error {
+	args := make([]any, 0, 3+2*len(people))
+	args = append(args, tr.id, at, origin)
+	for i := range people {
+		args = append(args, people[i].id, stored(people[i].wanted()))
+	}
+	// FAIL spares SQLite the copies that it keeps to undo one statement: a failure undoes all of the merge.
+	_, err := t.Exec(valuesOf(`INSERT OR FAIL INTO trait_values (trait_id, wanted_at, origin, status, profile_id, wanted) VALUES `, "(?1, ?2, ?3, 1, ?, ?)", len(people)), args...)
+	n := int64(len(people))
+	t.countRun("found", n)
+	t.count(tr.id, "wanted", n)
+	t.count(tr.id, statusNames[statusPending], n)
+	return err
+}
+
+// endMemberships makes false wanted of those of an audience's people who were
+// told true and whose rows are settled, and returns how many they were.
+func (t *tx) endMemberships(tr *trait, at, origin int64, due status, people []int64) (n int64, err error) {
+	args := make([]any, 0, 4+len(people))
+	args = append(args, tr.id, at, origin, due)
+	for _, id := range people {
+		args = append(args, id)
+	}
+	// FAIL: see addMembers.
+	n, err = t.Exec(valuesOf(`UPDATE OR FAIL trait_values SET status = ?4, is_exit = 1, wanted = 0, wanted_at = ?2, origin = ?3, received_at = NULL, message_id = NULL, ordered_at = NULL
+		WHERE trait_id = ?1 AND status = 0 AND wanted = 1 AND delivered = 1 AND doubt = 0 AND profile_id IN (`, "?", len(people))+")", args...)
+	t.countRun("found", n)
+	t.count(tr.id, "wanted", -n)
+	t.countStatus(tr.id, statusSettled, due, n)
+	return n, err
+}
+
+// adoptValues takes what is wanted of a trait as delivered.
+func (t *tx) adoptValues(tr *trait) (n int64, err error) {
+	n, err = t.Exec(`UPDATE trait_values SET delivered = coalesce(wanted, 0), delivered_at = ?1, doubt = 0, sent = NULL, attempt = NULL, status = 0, is_exit = 0
+		WHERE trait_id = ?2 AND (wanted IS NOT NULL OR ?3 = 'audience' AND status > 0) AND (wanted IS NOT delivered OR doubt = 1 OR status > 0)
+		AND NOT (?3 = 'audience' AND wanted = 0 AND delivered IS NULL AND doubt = 0)`, t.now/int64(time.Millisecond), tr.id, tr.class)
+	return n, errors.Join(err, t.recount(tr))
+}
+
+// doubtValues sets doubt on rows of a trait, and makes those due that are not
+// refused or held. It returns how many became due, and how many stayed as they were.
+func (t *tx) doubtValues(tr *trait, which string) (due, stay int64, err error) {
+	// A computed trait without a value has nothing that could be sent.
+	const doubt, where = `UPDATE trait_values SET doubt = 1, sent = coalesce(sent, delivered), attempt = NULL, is_exit = (?2 = 'audience' AND wanted IS NOT 1)`,
+		` WHERE trait_id = ?1 AND (?2 = 'audience' OR wanted IS NOT NULL) AND `
+	if stay, err = t.Exec(doubt+where+which+` AND status IN (4, 6)`, tr.id, tr.class); err != nil {
+		return 0, 0, err
+	}
+	due, err = t.Exec(doubt+`, status = 1`+where+which+` AND status NOT IN (4, 6)`, tr.id, tr.class)
+	return due, stay, errors.Join(err, t.recount(tr))
+}
+
+// endWaiting makes those rows of a trait pending that certainly were not taken.
+func (t *tx) endWaiting(tr *trait) (int64, error) {
+	return t.moveValues(statusPending, `v.trait_id = ?1 AND v.status = 3`, tr.id)
+}
+
+// countedValues counts rows of trait_values (v) as the counters do.
+func countedValues(where string) string {
+	return `WITH counted AS MATERIALIZED (SELECT v.trait_id, v.status, count(*) AS n, count(*) FILTER (WHERE ` + isTrue("v.wanted") + `) AS wanted, count(*) FILTER (WHERE ` + isTrue("v.delivered") + `) AS delivered,
+			count(*) FILTER (WHERE v.doubt = 1 AND v.sent IS NOT 0 OR ` + isTrue("v.delivered") + `) AS told FROM trait_values v LEFT JOIN traits t ON t.id = v.trait_id ` + where + ` GROUP BY 1, 2)
+		SELECT c.trait_id AS scope, s.name, c.n AS value FROM counted c JOIN (` + statusRows + `) s ON s.status = c.status
+		UNION ALL SELECT trait_id, 'wanted', sum(wanted) FROM counted GROUP BY 1
+		UNION ALL SELECT trait_id, 'delivered', sum(delivered) FROM counted GROUP BY 1
+		UNION ALL SELECT trait_id, 'told', sum(told) FROM counted GROUP BY 1`
+}
+
+// isTrue is the SQL for a value (of trait t) that is there, and true of an audience.
+func isTrue(column string) string {
+	return column + ` IS NOT NULL AND (t.class = 'computed' OR ` + column + ` = 1)`
+}
+
+// recount writes the counters of a trait afresh after a change in bulk.
+func (t *tx) recount(tr *trait) error {
+	if err := t.dropFaults(tr.id); err != nil {
+		return err
+	}
+	for c := range t.moved {
+		if c.scope == tr.id {
+			delete(t.moved, c)
+		}
+	}
+	if _, err := t.Exec(`DELETE FROM counters WHERE scope = ?`, tr.id); err != nil {
+		return err
+	}
+	_, err := t.Exec(`INSERT INTO counters (scope, name, value) SELECT scope, name, value FROM (`+countedValues(`WHERE v.trait_id = ?`)+`)`, tr.id)
+	return err
+}
