@@ -126,7 +126,7 @@ type caches struct {
 	crowds   map[int64]bool // profiles whose merging is held; nil: to be read
 }
 
-func (d *DB) forgetCaches() { d.caches = caches{} }
+func (d *DB) forgetCaches() { d.caches = caches{profiles: known{}} }
 
 // Open opens or makes a state file, migrates an older schema and checks the
 // binding. It takes no lock: see [Acquire].

@@ -12,7 +12,7 @@ import (
 func (m *merge) absent(r *row) error {
 	audience := m.trait.class == Audience
 	switch {
-	case m.moved[r.profile]:
+	case m.absorbed[r.profile] != 0:
 		return nil // it is the user's by now
 	case !r.has(rowTold) && (!r.has(rowWanted) || audience && r.wanted != trueText):
 		return nil

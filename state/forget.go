@@ -83,14 +83,9 @@ func (f *forgetting) everybody(p Person) error {
 
 // person forgets whom a key belongs to.
 func (f *forgetting) person(p Person) error {
-	prof, _, err := f.find(p)
+	prof, _, err := f.owner(p)
 	if err != nil {
 		return err
-	}
-	if prof.absorbed != 0 {
-		if prof, _, err = f.byID(prof.absorbed); err != nil {
-			return err
-		}
 	}
 	_, name := p.kindAndKey()
 	if _, known := f.ids[name]; !known {
@@ -162,34 +157,8 @@ func (f *forgetting) riders(prof profile, name string) error {
 
 // rows removes everything under one profile's number.
 func (f *forgetting) rows(id int64) error {
-	f.d.profiles.clear()
-	traits := f.d.traits
-	if known, err := f.Get(`SELECT 1 FROM profiles WHERE id = ?`, []any{id}, new(int)); err != nil {
-		return err
-	} else if !known { // there are events at most, and traits may be many
-		traits = nil
-	}
-	for _, tr := range traits {
-		r, err := f.traitRow(tr, id)
-		if err != nil {
-			return err
-		}
-		if !r.exists {
-			continue
-		}
-		f.countRun("forgotten", one(r.status != statusSettled))
-		if err := f.deleteTraitRow(r); err != nil {
-			return err
-		}
-		f.removed++
-	}
-	n, err := f.deleteEvents(id)
-	f.removed += n
-	if err != nil {
-		return err
-	}
-	for _, q := range []string{`DELETE FROM attempts WHERE profile_id = ?`, `DELETE FROM guard_passed WHERE profile_id = ?`, `DELETE FROM suppressions WHERE profile_id = ?`, `DELETE FROM crowds WHERE profile_id = ?`, `DELETE FROM profiles WHERE id = ?`} {
-		n, err := f.Exec(q, id)
+	for _, remove := range []func(int64) (int64, error){f.deletePerson, f.deleteEvents, f.deleteAttempts} {
+		n, err := remove(id)
 		if err != nil {
 			return err
 		}
@@ -214,9 +183,11 @@ func (f *forgetting) finish() error {
 	if err != nil {
 		return err
 	}
+	// Of a device that two users share, the other one's row may name it still.
+	if err := f.forgetDevices(string(text)); err != nil {
+		return err
+	}
 	for _, q := range []string{
-		// Of a device that two users share, the other one's row may name it still.
-		`UPDATE profiles SET anonymous_id = NULL WHERE user_id IS NOT NULL AND anonymous_id IN (SELECT value FROM json_each(?1))`,
 		// impact.com's remarks may quote what was sent.
 		`DELETE FROM warnings WHERE EXISTS (SELECT 1 FROM json_each(?1) j WHERE instr(message || ' ' || field, j.value) > 0)`,
 		`UPDATE rejected SET reason = 'removed with a forgotten person' WHERE EXISTS (SELECT 1 FROM json_each(?1) j WHERE instr(reason, j.value) > 0)`,
@@ -225,7 +196,6 @@ func (f *forgetting) finish() error {
 			return err
 		}
 	}
-	f.d.profiles.clear()
 	f.countRun("people_forgotten", f.asked)
 	return f.bar(f.ids)
 }

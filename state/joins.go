@@ -22,12 +22,7 @@ func (m *merge) storeJoins() error {
 	if len(wait) == 0 {
 		return nil
 	}
-	args := make([]any, 0, 4*len(wait))
-	for i := range wait {
-		key := wait[i].person.keyOnly()
-		args = append(args, wait[i].id, null(key.UserID), null(key.AnonymousID), null(key.EmailSHA1))
-	}
-	fresh, err := m.Exec(valuesOf("INSERT INTO profiles (id, user_id, anonymous_id, email_sha1) VALUES ", "(?, ?, ?, ?)", len(wait))+" ON CONFLICT DO NOTHING", args...)
+	fresh, err := m.addProfiles(wait)
 	if err == nil && int(fresh) < len(wait) {
 		wait, err = m.ownNumbers(wait)
 	}
@@ -48,7 +43,6 @@ func (m *merge) ownNumbers(wait []member) (own []member, err error) {
 			}
 		}
 	})
-	defer m.lookedUp()
 	for i := range wait {
 		if err != nil {
 			return nil, err

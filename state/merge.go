@@ -22,10 +22,9 @@ type merge struct {
 	ranges  int     // in how many it goes
 	barred  *barred // those barred while the list was read; nil if nobody was
 	verdict Verdict
-	dropped int64          // members who were never told and are not on it
-	moved   map[int64]bool // visitors whose rows its lines moved to their users
-	joins   []member       // wait to be stored together
-	exits   *spill.Spill   // people told true who are not on it
+	dropped int64        // members who were never told and are not on it
+	joins   []member     // wait to be stored together
+	exits   *spill.Spill // people told true who are not on it
 }
 
 func newMerge(ctx context.Context, t *tx, l *List) (*merge, error) {
@@ -33,7 +32,7 @@ func newMerge(ctx context.Context, t *tx, l *List) (*merge, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &merge{tx: t, ctx: ctx, list: l, trait: tr, at: unix(l.info.ListedAt), moved: map[int64]bool{}, exits: spill.New(l.dir)}
+	m := &merge{tx: t, ctx: ctx, list: l, trait: tr, at: unix(l.info.ListedAt), exits: spill.New(l.dir)}
 	if now := t.d.barred.Load(); now != l.barred {
 		m.barred = now
 	}
@@ -91,9 +90,6 @@ func (m *merge) identify() error {
 			return err
 		}
 	}
-	for _, id := range m.absorbed {
-		m.moved[id] = true
-	}
 	return nil
 }
 
@@ -108,7 +104,6 @@ func (m *merge) identifyAll(lines []member) error {
 	}); err != nil {
 		return err
 	}
-	defer m.lookedUp()
 	for i := range lines {
 		p := lines[i].person
 		prof, found, err := m.find(p)
@@ -228,7 +223,7 @@ func (m *merge) compare(lines []member, rows []row) (err error) {
 // same handles a member who already has a row.
 func (m *merge) same(r *row, mem *member) error {
 	switch {
-	case m.moved[r.profile] || m.joined[r.profile]:
+	case m.absorbed[r.profile] != 0 || m.joined[r.profile]:
 		return m.alone(mem) // the row is not what it was
 	case r.has(rowWanted) != mem.cleared && r.wanted == mem.value:
 		m.verdict.Unchanged++

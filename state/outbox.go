@@ -16,16 +16,6 @@ func (s *storing) event(it *Item, profile int64) {
 	s.events = append(s.events, e)
 }
 
-// follow moves events that still wait, when their people turn out to be a user.
-// Whoever is the user first has them.
-func (s *storing) follow(absorbed []int64, user int64) {
-	for _, old := range absorbed {
-		if _, done := s.users[old]; !done {
-			s.users[old] = user
-		}
-	}
-}
-
 // flush puts the events that wait into the outbox, unless they came before.
 func (s *storing) flush() error {
 	fresh, err := s.remember(s.events)
@@ -35,7 +25,7 @@ func (s *storing) flush() error {
 	events := slices.DeleteFunc(s.events, func(e event) bool { return !fresh[e.key] })
 	s.countRun("duplicate_message", int64(len(s.events)-len(events)))
 	for i := range events {
-		if user, ok := s.users[events[i].profile]; ok {
+		if user, ok := s.absorbed[events[i].profile]; ok {
 			events[i].profile = user
 		}
 	}
@@ -45,7 +35,6 @@ func (s *storing) flush() error {
 	clear(s.events)
 	s.events = s.events[:0]
 	clear(s.waiting)
-	clear(s.users)
 	return nil
 }
 

@@ -132,6 +132,10 @@ func (t *tx) noteAttempt(o *Outcome) error {
 	return err
 }
 
+func (t *tx) deleteAttempts(profile int64) (int64, error) {
+	return t.Exec(`DELETE FROM attempts WHERE profile_id = ?`, profile)
+}
+
 // String is the result as the state and the logs name it.
 func (r Result) String() string {
 	switch r {

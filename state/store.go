@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 )
 
@@ -85,10 +86,10 @@ type Batch struct {
 // what is new of all batches goes into the tables in the order of their keys.
 func (d *DB) Store(ctx context.Context, batches ...Batch) error {
 	return d.update(ctx, func(t *tx) error {
-		if err := errors.Join(t.loadTraits(), t.lookAhead(batches)); err != nil {
+		if err := errors.Join(t.loadTraits(), t.lookUp(peopleOf(batches))); err != nil {
 			return err
 		}
-		s := &storing{tx: t, changed: map[*trait]int64{}, users: map[int64]int64{}, waiting: map[eventKey]bool{}, unlisted: map[Unlisted]int64{}}
+		s := &storing{tx: t, changed: map[*trait]int64{}, waiting: map[eventKey]bool{}, unlisted: map[Unlisted]int64{}}
 		for len(batches) > 0 {
 			n := ofOneObject(batches)
 			if err := s.object(batches[:n]); err != nil {
@@ -98,6 +99,19 @@ func (d *DB) Store(ctx context.Context, batches ...Batch) error {
 		}
 		return errors.Join(s.flush(), s.countUnlisted(), s.touchTraits())
 	})
+}
+
+// peopleOf ranges over the people of all items.
+func peopleOf(batches []Batch) iter.Seq[Person] {
+	return func(yield func(Person) bool) {
+		for b := range batches {
+			for i := range batches[b].Items {
+				if !yield(batches[b].Items[i].Person) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // ofOneObject is how many batches at the start are of the same object.
@@ -171,7 +185,6 @@ type storing struct {
 
 	events  []event // wait to be stored together
 	waiting map[eventKey]bool
-	users   map[int64]int64 // of the anonymous profiles absorbed while events wait
 
 	forgetting *forgetting // of delete messages; nil before the batch's first
 }
@@ -220,15 +233,10 @@ func (s *storing) seen(it *Item) (int64, error) {
 	}
 	both := who.UserID != "" && who.AnonymousID != ""
 	if !both && it.ClickID == "" {
-		prof, _, err := s.find(who)
-		if prof.absorbed != 0 {
-			return prof.absorbed, err
-		}
+		prof, _, err := s.owner(who)
 		return prof.id, err
 	}
-	absorbed := len(s.absorbed)
 	prof, err := s.resolve(who, at)
-	s.follow(s.absorbed[absorbed:], prof.id)
 	c := click{id: it.ClickID, at: at, sure: sql.NullBool{Bool: it.ClickSure, Valid: true}}
 	if both && err == nil {
 		err = s.ownClick(who.AnonymousID, c)
@@ -266,12 +274,10 @@ func (s *storing) change(it *Item) error {
 		return nil
 	}
 	at := earliest(max(s.now, s.d.latest), c.At, c.ReceivedAt)
-	absorbed := len(s.absorbed)
 	prof, err := s.resolve(it.Person, at)
 	if err != nil {
 		return fmt.Errorf("store a change of %q: %w", c.Trait.Key, err)
 	}
-	s.follow(s.absorbed[absorbed:], prof.id)
 	old, err := s.traitRow(tr, prof.id)
 	if err != nil {
 		return err
