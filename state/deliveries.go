@@ -1,7 +1,6 @@
 package state
 
 import (
-	"database/sql/driver"
 	"slices"
 )
 
@@ -28,48 +27,34 @@ type event struct {
 
 // insertEvents stores events and returns those whose order is there already.
 func (t *tx) insertEvents(events []event) (again []event, err error) {
-	args := make([]driver.Value, 17)
-	return again, t.Many(`INSERT INTO deliveries (kind, status, has_click, profile_id, message_id, event, event_at, created_at, payload, origin, line, event_type, order_id, amount, currency, own_refusal, unsure)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS TEXT), ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, len(events),
-		func(i int) []driver.Value { return t.eventArgs(args[:0], &events[i]) },
-		func(i int, added int64) {
-			if added == 0 {
-				again = append(again, events[i])
-				return
-			}
-			t.countRun("found", 1)
-			t.count(scopeOf(events[i].Kind), statusNames[t.d.firstStatus(events[i].Kind)], 1)
-		})
+	for i := range events {
+		e := &events[i]
+		added, err := t.Exec(insertEvent, t.eventArgs(e)...)
+		if err != nil {
+			return nil, err
+		}
+		if added == 0 {
+			again = append(again, *e)
+			continue
+		}
+		t.countRun("found", 1)
+		t.count(scopeOf(e.Kind), statusNames[t.d.firstStatus(e.Kind)], 1)
+	}
+	return again, nil
 }
+
+const insertEvent = `INSERT INTO deliveries (kind, status, has_click, profile_id, message_id, event, event_at, created_at, payload, origin, line, event_type, order_id, amount, currency, own_refusal, unsure)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS TEXT), ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
 
 // eventArgs binds the payload as a blob, because the driver would want the text
 // copied.
-func (t *tx) eventArgs(to []driver.Value, e *event) []driver.Value {
+func (t *tx) eventArgs(e *event) []any {
 	var amount any
 	if e.Currency != "" {
 		amount = e.Amount
 	}
-	return append(to, string(e.Kind), int64(t.d.firstStatus(e.Kind)), e.click, e.profile, e.MessageID, e.Name, nanos(e.At), t.now, e.Payload, e.origin, e.line,
-		null(e.EventType), null(e.OrderID), amount, null(e.Currency), null(e.Refusal.Reason), e.Refusal.Unsure)
-}
-
-// eventRow is an event as its claim read it.
-type eventRow struct {
-	id       int64
-	status   status
-	kind     Kind
-	profile  int64
-	event    string
-	at       int64
-	payload  string
-	attempts int
-	doubt    bool
-	hasClick bool
-	clickID  string
-	clickAt  int64
-	sure     bool
-	place    int64 // in its queue
-	waits    bool  // for the person's page loads
+	return []any{e.Kind, t.d.firstStatus(e.Kind), e.click, e.profile, e.MessageID, e.Name, nanos(e.At), t.now, e.Payload, e.origin, e.line,
+		null(e.EventType), null(e.OrderID), amount, null(e.Currency), null(e.Refusal.Reason), e.Refusal.Unsure}
 }
 
 // moveEvent gives one event another status.
@@ -140,6 +125,8 @@ func (t *tx) dropEvents(which string, args ...any) (int64, error) {
 	t.countRun("dropped", n)
 	return n, err
 }
+
+const diedError = "the process ended before the answer came"
 
 // applyPolicy does with events whose answer never came as a policy says.
 func (t *tx) applyPolicy(p Policy, which string, args ...any) (int64, error) {

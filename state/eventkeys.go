@@ -30,18 +30,18 @@ const unknownKeys = -1 // recent ones have to be counted
 // It takes a statement for each, as outbox does: one of many rows has SQLite
 // copy every page that it changes, to undo the statement alone. OR FAIL spares
 // the copies of a statement that selects.
-func (s *storing) remember() (fresh map[eventKey]bool, err error) {
-	keys := make([]eventKey, len(s.events))
-	for i := range s.events {
-		keys[i] = s.events[i].key
+func (t *tx) remember(events []event) (fresh map[eventKey]bool, err error) {
+	keys := make([]eventKey, len(events))
+	for i := range events {
+		keys[i] = events[i].key
 	}
 	slices.SortFunc(keys, func(a, b eventKey) int { return bytes.Compare(a[:], b[:]) })
 	fresh = make(map[eventKey]bool, len(keys))
 	args := make([]driver.Value, 2)
-	err = s.Many(`INSERT OR FAIL INTO recent_event_keys (key, seen_at)
+	err = t.Many(`INSERT OR FAIL INTO recent_event_keys (key, seen_at)
 		SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM event_keys WHERE key = ?1) ON CONFLICT DO NOTHING`, len(keys),
 		func(i int) []driver.Value {
-			args[0], args[1] = keys[i][:], s.now
+			args[0], args[1] = keys[i][:], t.now
 			return args
 		}, func(i int, changed int64) {
 			if changed > 0 {
@@ -51,32 +51,32 @@ func (s *storing) remember() (fresh map[eventKey]bool, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return fresh, s.settleKeys(len(fresh))
+	return fresh, t.settleKeys(len(fresh))
 }
 
 // settleKeys moves recent keys to the large table while they are many: a part
 // at a time, for a part changes that share of the table's pages, and all of them
 // have to fit the write-ahead log. Added is how many came just now.
-func (s *storing) settleKeys(added int) error {
-	if s.d.recentKeys == unknownKeys {
-		if _, err := s.Get(`SELECT count(*) FROM recent_event_keys`, nil, &s.d.recentKeys); err != nil {
+func (t *tx) settleKeys(added int) error {
+	if t.d.recentKeys == unknownKeys {
+		if _, err := t.Get(`SELECT count(*) FROM recent_event_keys`, nil, &t.d.recentKeys); err != nil {
 			return err
 		}
 	} else {
-		s.d.recentKeys += added
+		t.d.recentKeys += added
 	}
-	for s.d.recentKeys >= mostRecentKeys {
-		from, to := keyPart(s.d.keyPart)
-		s.d.keyPart++
+	for t.d.recentKeys >= mostRecentKeys {
+		from, to := keyPart(t.d.keyPart)
+		t.d.keyPart++
 		// OR IGNORE cannot fail half-way, so SQLite copies no pages. No key is in both.
-		if _, err := s.Exec(`INSERT OR IGNORE INTO event_keys (key, seen_at) SELECT key, seen_at FROM recent_event_keys WHERE key >= ? AND key < ? ORDER BY key`, from, to); err != nil {
+		if _, err := t.Exec(`INSERT OR IGNORE INTO event_keys (key, seen_at) SELECT key, seen_at FROM recent_event_keys WHERE key >= ? AND key < ? ORDER BY key`, from, to); err != nil {
 			return err
 		}
-		moved, err := s.Exec(`DELETE FROM recent_event_keys WHERE key >= ? AND key < ?`, from, to)
+		moved, err := t.Exec(`DELETE FROM recent_event_keys WHERE key >= ? AND key < ?`, from, to)
 		if err != nil {
 			return err
 		}
-		s.d.recentKeys -= int(moved)
+		t.d.recentKeys -= int(moved)
 	}
 	return nil
 }

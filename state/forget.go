@@ -229,15 +229,3 @@ func (f *forgetting) finish() error {
 	f.countRun("people_forgotten", f.asked)
 	return f.bar(f.ids)
 }
-
-// forgotten reports whether a claim's person was forgotten while the answer
-// was awaited: nothing of it may be written.
-func (t *tx) forgotten(c *Claim) (bool, error) {
-	var there bool
-	if c.Kind != TraitUpdate {
-		_, err := t.Get(`SELECT 1 FROM deliveries WHERE id = ? AND status = 2 AND attempt = ?`, []any{c.Delivery, c.Attempt}, &there)
-		return !there, err
-	}
-	_, err := t.Get(`SELECT 1 FROM profiles WHERE id = ?`, []any{c.Profile}, &there)
-	return !there, err
-}

@@ -127,38 +127,3 @@ func (t *tx) window(s *guarded, m *guard.Measure, passed *int64) error {
 	}
 	return err
 }
-
-// note stores a verdict, for later ones and for people. Verdicts on whole lists are
-// stored only if they hold something.
-func (t *tx) note(s *guarded, reason string) error {
-	if s.Whole && reason == "" {
-		return nil
-	}
-	for _, m := range s.Measures {
-		_, err := t.Exec(`INSERT INTO guard_verdicts (scope, direction, unit, run, at, fresh, base, held, exempt, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			s.scope, s.Direction, m.Unit, t.d.run, t.now, m.Fresh, m.Base, reason != "", s.Exempt, reason)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// forgetPassed deletes who was let through before the window, or by a clock that
-// was ahead.
-func (t *tx) forgetPassed() error {
-	_, err := t.Exec(`DELETE FROM guard_passed WHERE at <= ? OR at >= ?`, t.now-int64(guardWindow), t.now+int64(guardWindow))
-	return err
-}
-
-// notePassed stores who is let through, for the window. A first sync starts a new
-// one.
-func (t *tx) notePassed(s *guarded) error {
-	query, args := `INSERT INTO guard_passed (profile_id, trait_id, is_exit, at) SELECT id, ?1, ?2 = 'exits', ?3 FROM (`+freshValues+`) WHERE true
-		ON CONFLICT DO UPDATE SET at = excluded.at`, []any{s.scope, s.Direction, t.now}
-	if s.Exempt {
-		query, args = `DELETE FROM guard_passed WHERE trait_id = ? AND is_exit = (? = 'exits')`, args[:2]
-	}
-	_, err := t.Exec(query, args...)
-	return err
-}
