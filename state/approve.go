@@ -33,7 +33,6 @@ type Approved struct {
 // good, and its changes are then judged like any others. It needs no lock.
 func (d *DB) Approve(ctx context.Context, a Approval) (res Approved, err error) {
 	return res, d.update(ctx, func(t *tx) error {
-		d.traits = nil // another process may have made the trait
 		scope, of := scopeOfSet(a.Direction), string(a.Direction)
 		if scope == 0 {
 			tr, err := t.traitByKey(a.Key)

@@ -85,17 +85,13 @@ func (t *tx) closeEvent(r *eventRow, outcome string, doubt bool, queuedURI strin
 		doubt, t.now, outcome, null(queuedURI), lookAt)
 }
 
-// refuseEvent ends the claim of an event that a retry will not cure.
-func (t *tx) refuseEvent(r *eventRow, o *Outcome, doubt bool) error {
-	return t.failEvent(r, statusRefused, o, doubt, nil, t.now)
-}
-
-// deferEvent ends the claim of an event that may be sent again, or is held.
-func (t *tx) deferEvent(r *eventRow, to status, o *Outcome, doubt bool) error {
-	return t.failEvent(r, to, o, doubt, unix(o.Next), nil)
-}
-
-func (t *tx) failEvent(r *eventRow, to status, o *Outcome, doubt bool, next, refusedAt any) error {
+// failEvent ends the claim of an event that was refused, may be sent again, or is
+// held.
+func (t *tx) failEvent(r *eventRow, to status, o *Outcome, doubt bool) error {
+	var next, refusedAt any = unix(o.Next), nil
+	if to == statusRefused {
+		next, refusedAt = nil, t.now
+	}
 	return t.moveEvent(r, statusInFlight, to, `doubt = ?, attempt = NULL, next_attempt_at = ?, last_error = ?, class = ?, refused_at = ?, fingerprint = ?`,
 		doubt, next, o.Error, null(o.Class), refusedAt, null(o.Fingerprint))
 }

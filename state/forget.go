@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 )
 
@@ -26,7 +25,7 @@ import (
 // beside it waits to write.
 func (d *DB) Forget(ctx context.Context, id string) (removed int64, err error) {
 	return removed, d.update(ctx, func(t *tx) error {
-		if err := errors.Join(t.loadTraits(), t.checkHashKey()); err != nil {
+		if err := t.checkHashKey(); err != nil {
 			return err
 		}
 		f := newForgetting(t)

@@ -19,7 +19,7 @@ type Ruling struct {
 func (d *DB) Judge(ctx context.Context) (held []Ruling, err error) {
 	err = d.update(ctx, func(t *tx) error {
 		held = nil
-		if err := errors.Join(t.loadTraits(), t.releaseApproved(false), t.forgetPassed()); err != nil {
+		if err := errors.Join(t.releaseApproved(false), t.forgetPassed()); err != nil {
 			return err
 		}
 		sets, err := t.traitSets()

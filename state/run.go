@@ -28,7 +28,7 @@ type RunInfo struct {
 // what is too old to matter. It returns the run's number.
 func (d *DB) BeginRun(ctx context.Context, info RunInfo) (run int64, err error) {
 	err = d.update(ctx, func(t *tx) error {
-		if err := errors.Join(t.loadTraits(), t.checkHashKey()); err != nil {
+		if err := t.checkHashKey(); err != nil {
 			return err
 		}
 		if _, err := t.Exec(`UPDATE runs SET ended_at = heartbeat_at, note = 'the process exited before finishing' WHERE ended_at IS NULL`); err != nil {
@@ -114,8 +114,7 @@ func (t *tx) recover(info RunInfo) error {
 // releaseRefused makes due again what was refused under another mapping or
 // configuration.
 func (t *tx) releaseRefused(fingerprint string) error {
-	rows, err := t.traitRowsWhere(`v.status = 4 AND v.status > 0 AND EXISTS (SELECT 1 FROM trait_faults f
-		WHERE f.trait_id = v.trait_id AND f.profile_id = v.profile_id AND f.fingerprint IS NOT ?)`, fingerprint)
+	rows, err := t.traitRowsWhere(`v.status = 4 AND v.status > 0 AND f.fingerprint IS NOT ?`, fingerprint)
 	if err != nil {
 		return err
 	}

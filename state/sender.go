@@ -35,9 +35,6 @@ func (s *Sender) Turn(ctx context.Context, outcomes []Outcome, want Want) ([]Cla
 	c := &claiming{memory: &next, want: want}
 	ctx = context.WithoutCancel(ctx) // outcomes must be kept even when the run is being stopped
 	err := s.db.update(ctx, func(t *tx) error {
-		if err := t.loadTraits(); err != nil {
-			return err
-		}
 		for i := range outcomes {
 			if err := t.settle(&outcomes[i], want); err != nil {
 				return err

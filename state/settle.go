@@ -127,9 +127,9 @@ func (t *tx) settleEvent(o *Outcome, want Want) error {
 		return t.closeEvent(p, "delivered", false, o.QueuedURI)
 	case Refused:
 		t.countRun("refused", 1)
-		return t.refuseEvent(p, o, doubt)
+		return t.failEvent(p, statusRefused, o, doubt)
 	case RetryLater:
-		return t.deferEvent(p, statusRetryLater, o, doubt)
+		return t.failEvent(p, statusRetryLater, o, doubt)
 	case Unsent:
 		return t.giveBackEvent(p, doubt)
 	case TooOld:
@@ -141,7 +141,7 @@ func (t *tx) settleEvent(o *Outcome, want Want) error {
 	}
 	to := want.Kinds[p.kind].status()
 	if to != statusSettled {
-		return t.deferEvent(p, to, o, true)
+		return t.failEvent(p, to, o, true)
 	}
 	t.countRun("dropped", 1)
 	return t.closeEvent(p, "dropped", true, "")

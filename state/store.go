@@ -60,7 +60,7 @@ type Batch struct {
 // what is new of all batches goes into the tables in the order of their keys.
 func (d *DB) Store(ctx context.Context, batches ...Batch) error {
 	return d.update(ctx, func(t *tx) error {
-		if err := errors.Join(t.loadTraits(), t.lookAhead(batches)); err != nil {
+		if err := t.lookAhead(batches); err != nil {
 			return err
 		}
 		s := &storing{

@@ -54,9 +54,6 @@ func (tr *trait) fed(by func(source, key string) bool) bool {
 
 // trait finds or makes a trait, which a list or a message names.
 func (t *tx) trait(info TraitInfo, list bool) (*trait, error) {
-	if err := t.loadTraits(); err != nil {
-		return nil, err
-	}
 	tr, ok := t.d.traits[info.Key]
 	if !ok {
 		if err := t.room(info.Key, list); err != nil {

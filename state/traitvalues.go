@@ -36,13 +36,15 @@ func (t *tx) traitRow(tr *trait, profile int64) (traitRow, error) {
 	return r, err
 }
 
-// traitRowsWhere reads rows of trait_values (v); the condition is ours.
+// traitRowsWhere reads rows of trait_values (v) with their faults (f); the condition
+// is ours.
 func (t *tx) traitRowsWhere(condition string, args ...any) ([]traitRow, error) {
 	var all []traitRow
-	err := t.Each(`SELECT trait_id, profile_id, `+valueColumns+` FROM trait_values v WHERE `+condition, args, func(rows *sql.Rows) error {
+	err := t.Each(`SELECT v.trait_id, v.profile_id, coalesce(f.attempts, 0), coalesce(f.next_attempt_at, 0), `+valueColumns+`
+		FROM trait_values v LEFT JOIN trait_faults f ON f.trait_id = v.trait_id AND f.profile_id = v.profile_id WHERE `+condition, args, func(rows *sql.Rows) error {
 		var id int64
 		r := traitRow{exists: true}
-		if err := rows.Scan(append([]any{&id, &r.profile}, r.dest()...)...); err != nil {
+		if err := rows.Scan(append([]any{&id, &r.profile, &r.attempts, &r.nextAttempt}, r.dest()...)...); err != nil {
 			return err
 		}
 		if r.trait = t.d.byID[id]; r.trait == nil {
@@ -182,11 +184,6 @@ func (t *tx) doubtValues(tr *trait, which string) (due, stay int64, err error) {
 	return due, stay, errors.Join(err, t.recount(tr))
 }
 
-// endWaiting makes those rows of a trait pending that certainly were not taken.
-func (t *tx) endWaiting(tr *trait) (int64, error) {
-	return t.moveValues(statusPending, `v.trait_id = ?1 AND v.status = 3`, tr.id)
-}
-
 // countedValues counts rows of trait_values (v) as the counters do.
 func countedValues(where string) string {
 	return `WITH counted AS MATERIALIZED (SELECT v.trait_id, v.status, count(*) AS n, count(*) FILTER (WHERE ` + isTrue("v.wanted") + `) AS wanted, count(*) FILTER (WHERE ` + isTrue("v.delivered") + `) AS delivered,
@@ -231,17 +228,6 @@ const (
 // hasFault reports whether there may be a row of trait_faults.
 func (r *traitRow) hasFault() bool {
 	return r.status == statusRefused || r.status == statusRetryLater || r.status == statusUnknown || r.status == statusHeld
-}
-
-// attemptsOf returns how often a row was tried in vain.
-func (t *tx) attemptsOf(r *traitRow) (n int, err error) {
-	_, err = t.Get(`SELECT attempts FROM trait_faults WHERE trait_id = ? AND profile_id = ?`, []any{r.trait.id, r.profile}, &n)
-	return n, err
-}
-
-// mayRetry reports whether a row's time to be tried again has come.
-func (t *tx) mayRetry(r *traitRow) (bool, error) {
-	return t.Get(`SELECT 1 FROM trait_faults WHERE trait_id = ? AND profile_id = ? AND next_attempt_at <= ?`, []any{r.trait.id, r.profile, t.now}, new(int))
 }
 
 // noteFault stores why the sending of a value failed.

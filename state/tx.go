@@ -33,7 +33,7 @@ func (d *DB) update(ctx context.Context, fn func(*tx) error) error {
 	t := &tx{d: d, now: d.now().UnixNano(), moved: map[counter]int64{}, ran: map[string]int64{}, joined: map[int64]bool{}}
 	err := d.file.Update(d.point, func(s sqlite.Tx) error {
 		t.Tx = s
-		for _, step := range []func() error{t.refreshed, func() error { return fn(t) }, t.judgeJoined, t.flushCounters, t.heartbeat, t.number} {
+		for _, step := range []func() error{t.refreshed, t.loadTraits, func() error { return fn(t) }, t.judgeJoined, t.flushCounters, t.heartbeat, t.number} {
 			if err := step(); err != nil {
 				return err
 			}

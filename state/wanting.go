@@ -85,6 +85,9 @@ func (w *wanting) ownNumbers(wait []member) (own []member, err error) {
 	return own, err
 }
 
+// origin is that of the rows that the list moves.
+func (w *wanting) origin() sql.NullInt64 { return sql.NullInt64{Int64: -w.gen, Valid: true} }
+
 // alone handles a member whose profile must be looked up: somebody else has the
 // number, or a visitor has become a user.
 func (w *wanting) alone(mem *member) error {
@@ -111,11 +114,7 @@ func (w *wanting) want(old traitRow, mem *member) error {
 		w.verdict.Unchanged++
 		return nil
 	}
-	next := old
-	next.wanted, next.wantedAt, next.orderedAt = wanted, w.at, sql.NullInt64{}
-	next.origin = sql.NullInt64{Int64: -w.gen, Valid: true}
-	next.receivedAt, next.messageID = sql.NullInt64{}, sql.NullString{}
-	next = next.moved()
+	next := old.saying(wanted, w.at, w.origin()).moved()
 	w.verdict.Joins++
 	w.countMove(old, next)
 	if mem.cleared {
@@ -135,14 +134,12 @@ func (w *wanting) exit(id int64, due status) error {
 		return nil // the false itself was refused: the same again would be, too
 	}
 	next := old
-	next.wanted = sql.NullString{String: falseText, Valid: w.trait.class == Audience}
-	if !next.wanted.Valid {
-		next.wanted.String = ""
+	wanted := sql.NullString{}
+	if w.trait.class == Audience {
+		wanted = sql.NullString{String: falseText, Valid: true}
 	}
-	if next.wanted != old.wanted {
-		next.wantedAt, next.orderedAt = w.at, sql.NullInt64{}
-		next.origin = sql.NullInt64{Int64: -w.gen, Valid: true}
-		next.receivedAt, next.messageID = sql.NullInt64{}, sql.NullString{}
+	if wanted != old.wanted {
+		next = old.saying(wanted, w.at, w.origin())
 	}
 	next = next.moved()
 	if next.status == statusPending {
