@@ -33,7 +33,6 @@ type Approved struct {
 // good, and its changes are then judged like any others. It needs no lock.
 func (d *DB) Approve(ctx context.Context, a Approval) (res Approved, err error) {
 	return res, d.update(ctx, func(t *tx) error {
-		d.traits = nil // another process may have made the trait
 		scope, of := scopeOfSet(a.Direction), string(a.Direction)
 		if scope == 0 {
 			tr, err := t.traitByKey(a.Key)
@@ -60,48 +59,23 @@ func (d *DB) Approve(ctx context.Context, a Approval) (res Approved, err error) 
 	})
 }
 
-// scopeOfSet returns the scope of a direction that belongs to no trait, else 0.
-func scopeOfSet(d Direction) int64 {
-	switch d {
-	case ConversionBatch:
-		return scopeConversions
-	case Suppressions:
-		return scopeSuppressions
-	default:
-		return 0
-	}
-}
-
-// heldAndApproved selects how much of scope ?1 and direction ?2 is held, since
-// when the newest of it is, and how much of it open approvals let through at ?3.
-func heldAndApproved(scope int64) string {
-	_, held := rowsOf(scope)
-	return `WITH held AS (` + held + `), counted AS (SELECT count(*) AS n, coalesce(max(at), 0) AS newest FROM held)
-		SELECT n, newest, min(n, (SELECT coalesce(sum(min(a.amount - a.used, (SELECT count(*) FROM held WHERE at <= a.created_at))), 0)
-			FROM approvals a WHERE a.scope = ?1 AND a.direction = ?2 AND a.expires_at > ?3)) FROM counted`
-}
-
-// releaseApproved releases what was approved: suppressions, or everything else. It
-// uses the approvals up, so that they release nothing that is held later. It comes
-// before the judgement.
-func (t *tx) releaseApproved(suppressions bool) error {
-	type approval struct {
-		scope, left, given int64
-		direction          Direction
-	}
-	all, err := collect(t, `SELECT scope, direction, amount - used, created_at FROM approvals WHERE expires_at > ? AND (direction = 'suppressions') = ? ORDER BY id`, []any{t.now, suppressions},
-		func(a *approval) []any { return []any{&a.scope, &a.direction, &a.left, &a.given} })
+// approveComputation accepts the changes of a computation. The rows that were held
+// for it wait for a verdict now.
+func (t *tx) approveComputation(traitID int64, a Approval) (res Approved, err error) {
+	known, err := t.Exec(`UPDATE computations SET approved_at = ?1 WHERE trait_id = ?2 AND (computation_id = ?3 OR computation_id = '' AND space_id = ?3)`,
+		t.now, traitID, a.Computation)
 	if err != nil {
-		return err
+		return res, err
 	}
-	for _, a := range all {
-		_, held := rowsOf(a.scope)
-		n, err := t.release(a.scope, `SELECT id FROM (`+held+`) WHERE at <= ?3 LIMIT ?4`, a.scope, a.direction, a.given, a.left)
-		if err != nil {
-			return err
-		}
-		t.countRun("approved", n)
+	if known == 0 {
+		return res, fmt.Errorf("%w: no new computation %q of %q", ErrNothingHeld, a.Computation, a.Key)
 	}
-	_, err = t.Exec(`DELETE FROM approvals WHERE (direction = 'suppressions') = ?`, suppressions)
-	return err
+	if _, err := t.Exec(`UPDATE traits SET (space_id, computation_id) = (SELECT space_id, computation_id FROM computations
+		WHERE trait_id = ?1 AND approved_at = ?2 ORDER BY seen_at DESC LIMIT 1) WHERE id = ?1`, traitID, t.now); err != nil {
+		return res, err
+	}
+	t.d.traits = nil
+	res.Held, err = t.dropUnapproved(traitID, a.Computation)
+	res.Granted = res.Held
+	return res, err
 }

@@ -91,9 +91,6 @@ func (d *DB) heal(ctx context.Context) error {
 		return err
 	}
 	return d.update(ctx, func(t *tx) error {
-		if err := t.loadTraits(); err != nil {
-			return err
-		}
 		rows, err := t.traitRowsWhere(tornValues)
 		if err != nil {
 			return err

@@ -1,6 +1,9 @@
 package state
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Want says what a sender has room for.
 type Want struct {
@@ -25,71 +28,21 @@ func (w *Want) probes(k Kind) bool {
 	return w.ProbePageLoads
 }
 
-// Policy says what becomes of a delivery whose answer never came.
-type Policy string
-
-// Policies for unknown deliveries. Trait updates are always sent again:
-// telling somebody's state twice is harmless, not knowing it is not.
-const (
-	Resend Policy = "resend"
-	Drop   Policy = "drop"
-	Hold   Policy = "hold"
-)
-
-// status is what the policy makes of an event.
-func (p Policy) status() status {
-	switch p {
-	case Drop:
-		return statusSettled
-	case Hold:
-		return statusHeld
-	default:
-		return statusUnknown
-	}
-}
-
-// Claim is one delivery that its holder may send now, once. The attempt is
-// recorded before the caller gets it.
-type Claim struct {
-	Kind     Kind
-	Attempt  int64
-	Profile  int64
-	Person   Person
-	ClickID  string // the person's last one before the event
-	NewClick bool   // that one is of the event itself
-	Sure     bool   // that click id came by a name that only impact.com uses
-	Attempts int    // earlier attempts
-	Doubt    bool   // impact.com may have it already
-	Probe    bool   // see [Want]
-
-	// Of a trait update.
-	Values []ClaimedValue
-
-	// Of an event.
-	Delivery int64
-	Event    string
-	At       time.Time
-	Payload  []byte
-
-	prior eventRow
-}
-
-// ClaimedValue is one trait value as it is sent.
-type ClaimedValue struct {
-	Key   string
-	Value string
-	At    time.Time // when it became wanted
-	Exit  bool
-
-	prior traitRow
-}
-
 // claiming chooses and marks the next deliveries of one turn.
 type claiming struct {
 	*tx
 	*memory
 	want   Want
 	claims []Claim
+}
+
+// memory is what a sender knows from one turn to the next.
+type memory struct {
+	busy    map[int64]bool     // people with an attempt under way
+	people  map[int64]bool     // claimed so far, where their number is limited
+	passed  map[queue]position // up to where conversions were found to wait
+	credit  [len(tracking)]float64
+	oddTurn bool // the odd one of a turn is for what was not tried before
 }
 
 // class is a part of what is due, in the order in which a turn serves them.
@@ -107,41 +60,6 @@ var tracking = [...]struct {
 	{class{PageLoad, true}, 0}, {class{PageLoad, false}, 0.1}, {class{TraitUpdate, true}, 0.1}, {class{TraitUpdate, false}, 0.1},
 }
 
-func (c *claiming) all() error {
-	if err := c.ofTracking(float64(c.want.PageLoads)); err != nil {
-		return err
-	}
-	most := len(c.claims) + c.want.Conversions
-	for _, click := range [...]bool{true, false} {
-		if err := c.of(class{Conversion, click}, most-len(c.claims)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// ofTracking claims for the tracking host: first the shares, then what is left in
-// order.
-func (c *claiming) ofTracking(room float64) error {
-	if room <= 0 {
-		return nil
-	}
-	for i, t := range tracking {
-		c.credit[i] = min(c.credit[i]+t.share*room, room)
-		before := len(c.claims)
-		if err := c.of(t.class, min(int(c.credit[i]), c.want.PageLoads-before)); err != nil {
-			return err
-		}
-		c.credit[i] -= float64(len(c.claims) - before)
-	}
-	for _, t := range tracking {
-		if err := c.of(t.class, c.want.PageLoads-len(c.claims)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // order is how a queue of a class is read: what waits for a retry, by its time, or
 // what was not tried before.
 type order int
@@ -152,46 +70,16 @@ const (
 	newest // untried, the newest first
 )
 
-// of claims up to n of a class. It shares them between what was not tried before,
-// which comes first, and retries, so that what fails again and again holds nobody
-// up; and what one of them leaves the other takes.
-func (c *claiming) of(of class, n int) error {
-	switch {
-	case n <= 0 || c.want.Trait != "" && of.kind != TraitUpdate:
-		return nil
-	case c.want.probes(of.kind):
-		_, err := c.from(queue{of, newest}, n)
-		return err
-	}
-	c.oddTurn = !c.oddTurn
-	half := (n + int(one(c.oddTurn))) / 2
-	first, err := c.from(queue{of, untried}, half)
-	if err != nil {
-		return err
-	}
-	again, err := c.from(queue{of, retries}, n-first)
-	if err != nil || first < half {
-		return err
-	}
-	_, err = c.from(queue{of, untried}, n-first-again)
-	return err
-}
-
 // queue is what is due of a class, in one order.
 type queue struct {
 	class
 	order order
 }
 
-func (c *claiming) from(q queue, most int) (n int, err error) {
-	switch {
-	case most <= 0:
-		return 0, nil
-	case q.kind == TraitUpdate:
-		return c.traitUpdates(q, most)
-	}
-	return c.events(q, most)
-}
+// position is a row's place in its queue.
+type position struct{ at, id int64 }
+
+var oldest = position{at: math.MinInt64}
 
 // mostScanned bounds how far a turn looks past people who are busy.
 const mostScanned = 20_000
@@ -209,4 +97,89 @@ func (c *claiming) take(profile int64) bool {
 	}
 	c.busy[profile] = true
 	return true
+}
+
+const selectDue = `SELECT d.id, d.status, d.kind, d.profile_id, d.event, d.event_at, coalesce(d.payload, ''), d.attempts, d.doubt, d.has_click,
+	coalesce(p.click_id, ''), coalesce(p.click_at, 0), coalesce(p.click_sure, 0), CASE d.status WHEN 1 THEN d.event_at ELSE d.next_attempt_at END, ` + waits + `
+	FROM deliveries d LEFT JOIN profiles p ON p.id = d.profile_id `
+
+// A conversion waits until no earlier page load of its person is open, because
+// impact.com attributes it by them.
+const waits = `d.kind = 'conversion' AND d.created_at >= ?4 AND EXISTS (SELECT 1 FROM deliveries o
+	WHERE o.profile_id = d.profile_id AND o.status IN (1, 2, 3, 5) AND o.kind = 'page_load' AND o.event_at <= d.event_at)`
+
+// The first of these goes along deliveries_next, the others along
+// deliveries_due, each from a position on: an OR of both would sort the whole
+// queue. SQLite uses a partial index only if the query contains its condition word
+// for word, hence the "status > 0".
+var dueEvents = [...]string{
+	selectDue + `WHERE d.status IN (3, 5) AND d.next_attempt_at <= ?3 AND d.kind = ?1 AND d.has_click = ?2 AND (d.next_attempt_at, d.id) > (?5, ?6) ORDER BY d.next_attempt_at, d.id`,
+	selectDue + `WHERE d.kind = ?1 AND d.status = 1 AND d.status > 0 AND d.has_click = ?2 AND ?3 > 0 AND (d.event_at, d.id) > (?5, ?6) ORDER BY d.event_at, d.id`,
+	selectDue + `WHERE d.kind = ?1 AND d.status = 1 AND d.status > 0 AND d.has_click = ?2 AND ?3 > 0 AND (d.event_at, d.id) > (?5, ?6) ORDER BY d.event_at DESC, d.id DESC`,
+}
+
+func (r *eventRow) dest() []any {
+	return []any{&r.id, &r.status, &r.kind, &r.profile, &r.event, &r.at, &r.payload, &r.attempts, &r.doubt, &r.hasClick, &r.clickID, &r.clickAt, &r.sure, &r.place, &r.waits}
+}
+
+func (c *claiming) events(q queue, most int) (int, error) {
+	due, err := c.eventsDue(q, most)
+	if err != nil {
+		return 0, err
+	}
+	for i := range due {
+		if err := c.event(&due[i]); err != nil {
+			return 0, err
+		}
+	}
+	return len(due), nil
+}
+
+// mostWaiting bounds how many conversions that wait a turn looks at, for each
+// takes a look at what is open of its person, and a day's worth may wait for as
+// many page loads.
+const mostWaiting = 500
+
+// eventsDue returns so many rows of a queue that may go: from the oldest on, or from
+// where the last turn gave up among those that wait.
+func (c *claiming) eventsDue(q queue, most int) (due []eventRow, err error) {
+	from, ok := c.passed[q]
+	alone := len(c.claims) == 0 && len(c.busy) == 0 // nothing goes on that could end their waiting: look at all
+	if !ok || alone {
+		from = oldest
+	}
+	delete(c.passed, q)
+	scanned, waiting := 0, 0
+	for r, err := range each(c, dueEvents[q.order], []any{q.kind, q.first, c.now, c.now - int64(c.want.AttributionWait), from.at, from.id}, (*eventRow).dest) {
+		if err != nil {
+			return nil, err
+		}
+		if r.waits {
+			if waiting++; waiting == mostWaiting && !alone {
+				c.passed[q] = position{r.place, r.id}
+				break
+			}
+			continue
+		}
+		if c.take(r.profile) {
+			due = append(due, r)
+		}
+		if scanned++; len(due) == most || scanned == mostScanned {
+			break
+		}
+	}
+	return due, nil
+}
+
+func (c *claiming) event(r *eventRow) error {
+	c.d.seq++
+	claim := Claim{
+		Kind: r.kind, Attempt: c.d.seq, Profile: r.profile, Attempts: r.attempts, Doubt: r.doubt, Probe: c.want.probes(r.kind),
+		Delivery: r.id, Event: r.event, At: time.Unix(0, r.at), Payload: []byte(r.payload), prior: *r,
+	}
+	if r.clickAt <= r.at {
+		claim.ClickID, claim.NewClick, claim.Sure = r.clickID, r.clickID != "" && r.clickAt == r.at, r.sure // impact.com wants the event after the click
+	}
+	c.claims = append(c.claims, claim)
+	return c.claimEvent(r, c.d.seq)
 }

@@ -2,6 +2,7 @@ package state
 
 import (
 	"database/sql"
+	"slices"
 	"time"
 )
 
@@ -77,12 +78,7 @@ func (c *claiming) traitUpdate(p dueTrait) error {
 		if err := c.put(old, next); err != nil {
 			return err
 		}
-		claim.Doubt = claim.Doubt || old.doubt
-		if old.status != statusPending {
-			if claim.Attempts, err = c.attemptsOf(&old); err != nil {
-				return err
-			}
-		}
+		claim.Doubt, claim.Attempts = claim.Doubt || old.doubt, max(claim.Attempts, old.attempts)
 		claim.Values = append(claim.Values, ClaimedValue{
 			Key: old.trait.key, Value: old.toSend(), At: time.Unix(0, old.wantedAt), Exit: old.trait.class == Audience && old.toSend() == falseText, prior: old,
 		})
@@ -94,39 +90,21 @@ func (c *claiming) traitUpdate(p dueTrait) error {
 // dueRows returns the rows that go along with the one that brought its person here.
 func (c *claiming) dueRows(p dueTrait) ([]traitRow, error) {
 	if !c.want.Coalesce || c.want.Trait != "" {
-		r, err := c.traitRow(c.d.byID[p.trait], p.profile)
-		return []traitRow{r}, err
+		return c.traitRowsWhere(`v.trait_id = ? AND v.profile_id = ?`, p.trait, p.profile)
 	}
 	rows, err := c.rowsOf(p.profile)
-	if err != nil {
-		return nil, err
-	}
-	due := rows[:0]
-	for _, r := range rows {
-		take, err := c.takes(r, p)
-		if err != nil {
-			return nil, err
-		}
-		if take {
-			due = append(due, r)
-		}
-	}
-	return due, nil
+	return slices.DeleteFunc(rows, func(r traitRow) bool { return !c.takes(&r, p) }), err
 }
 
-// takes reports whether a row goes along with the one that brought its person
-// here. What waits for a retry of its own is not dragged along before its time
-// has come; then it is, so that a call that failed is repeated as one call.
-func (c *claiming) takes(r traitRow, p dueTrait) (bool, error) {
-	switch {
-	case !r.exists:
-		return false, nil
-	case r.status == statusPending:
-		return true, nil
-	case r.status != statusRetryLater && r.status != statusUnknown:
-		return false, nil
-	case r.trait.id == p.trait:
-		return true, nil
+// takes reports whether a row goes along. What waits for a retry of its own is not
+// dragged along before its time has come; then it is, so that a call that failed is
+// repeated as one call.
+func (c *claiming) takes(r *traitRow, p dueTrait) bool {
+	switch r.status {
+	case statusPending:
+		return true
+	case statusRetryLater, statusUnknown:
+		return r.trait.id == p.trait || r.nextAttempt > 0 && r.nextAttempt <= c.now
 	}
-	return c.mayRetry(&r)
+	return false
 }

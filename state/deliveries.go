@@ -29,8 +29,7 @@ type event struct {
 func (t *tx) insertEvents(events []event) (again []event, err error) {
 	for i := range events {
 		e := &events[i]
-		added, err := t.Exec(`INSERT INTO deliveries (kind, status, has_click, profile_id, message_id, event, event_at, created_at, payload, origin, line, event_type, order_id, amount, currency, own_refusal, unsure)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS TEXT), ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, t.eventArgs(e)...)
+		added, err := t.Exec(insertEvent, t.eventArgs(e)...)
 		if err != nil {
 			return nil, err
 		}
@@ -44,6 +43,9 @@ func (t *tx) insertEvents(events []event) (again []event, err error) {
 	return again, nil
 }
 
+const insertEvent = `INSERT INTO deliveries (kind, status, has_click, profile_id, message_id, event, event_at, created_at, payload, origin, line, event_type, order_id, amount, currency, own_refusal, unsure)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS TEXT), ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+
 // eventArgs binds the payload as a blob, because the driver would want the text
 // copied.
 func (t *tx) eventArgs(e *event) []any {
@@ -53,25 +55,6 @@ func (t *tx) eventArgs(e *event) []any {
 	}
 	return []any{e.Kind, t.d.firstStatus(e.Kind), e.click, e.profile, e.MessageID, e.Name, nanos(e.At), t.now, e.Payload, e.origin, e.line,
 		null(e.EventType), null(e.OrderID), amount, null(e.Currency), null(e.Refusal.Reason), e.Refusal.Unsure}
-}
-
-// eventRow is an event as its claim read it.
-type eventRow struct {
-	id       int64
-	status   status
-	kind     Kind
-	profile  int64
-	event    string
-	at       int64
-	payload  string
-	attempts int
-	doubt    bool
-	hasClick bool
-	clickID  string
-	clickAt  int64
-	sure     bool
-	place    int64 // in its queue
-	waits    bool  // for the person's page loads
 }
 
 // moveEvent gives one event another status.
@@ -102,17 +85,13 @@ func (t *tx) closeEvent(r *eventRow, outcome string, doubt bool, queuedURI strin
 		doubt, t.now, outcome, null(queuedURI), lookAt)
 }
 
-// refuseEvent ends the claim of an event that a retry will not cure.
-func (t *tx) refuseEvent(r *eventRow, o *Outcome, doubt bool) error {
-	return t.failEvent(r, statusRefused, o, doubt, nil, t.now)
-}
-
-// deferEvent ends the claim of an event that may be sent again, or is held.
-func (t *tx) deferEvent(r *eventRow, to status, o *Outcome, doubt bool) error {
-	return t.failEvent(r, to, o, doubt, unix(o.Next), nil)
-}
-
-func (t *tx) failEvent(r *eventRow, to status, o *Outcome, doubt bool, next, refusedAt any) error {
+// failEvent ends the claim of an event that was refused, may be sent again, or is
+// held.
+func (t *tx) failEvent(r *eventRow, to status, o *Outcome, doubt bool) error {
+	var next, refusedAt any = unix(o.Next), nil
+	if to == statusRefused {
+		next, refusedAt = nil, t.now
+	}
 	return t.moveEvent(r, statusInFlight, to, `doubt = ?, attempt = NULL, next_attempt_at = ?, last_error = ?, class = ?, refused_at = ?, fingerprint = ?`,
 		doubt, next, o.Error, null(o.Class), refusedAt, null(o.Fingerprint))
 }
@@ -142,6 +121,8 @@ func (t *tx) dropEvents(which string, args ...any) (int64, error) {
 	t.countRun("dropped", n)
 	return n, err
 }
+
+const diedError = "the process ended before the answer came"
 
 // applyPolicy does with events whose answer never came as a policy says.
 func (t *tx) applyPolicy(p Policy, which string, args ...any) (int64, error) {

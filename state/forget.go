@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 )
 
@@ -26,7 +25,7 @@ import (
 // beside it waits to write.
 func (d *DB) Forget(ctx context.Context, id string) (removed int64, err error) {
 	return removed, d.update(ctx, func(t *tx) error {
-		if err := errors.Join(t.loadTraits(), t.checkHashKey()); err != nil {
+		if err := t.checkHashKey(); err != nil {
 			return err
 		}
 		f := newForgetting(t)
@@ -198,16 +197,4 @@ func (f *forgetting) finish() error {
 	}
 	f.countRun("people_forgotten", f.asked)
 	return f.bar(f.ids)
-}
-
-// forgotten reports whether a claim's person was forgotten while the answer
-// was awaited: nothing of it may be written.
-func (t *tx) forgotten(c *Claim) (bool, error) {
-	var there bool
-	if c.Kind != TraitUpdate {
-		_, err := t.Get(`SELECT 1 FROM deliveries WHERE id = ? AND status = 2 AND attempt = ?`, []any{c.Delivery, c.Attempt}, &there)
-		return !there, err
-	}
-	_, err := t.Get(`SELECT 1 FROM profiles WHERE id = ?`, []any{c.Profile}, &there)
-	return !there, err
 }

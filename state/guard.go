@@ -1,9 +1,6 @@
 package state
 
 import (
-	"context"
-	"errors"
-
 	"github.com/impactsync/impactsync/state/internal/guard"
 	"github.com/impactsync/impactsync/state/rules"
 )
@@ -47,64 +44,13 @@ const (
 	Exits           = guard.Exits
 	Joins           = guard.Joins
 	ConversionBatch = guard.Conversions
+	Suppressions    = guard.Suppressions
 	NewComputation  = guard.Computation
 )
 
 // Unanswered is not a direction of the guard: events whose answer never came,
 // held by [Hold] until the policy is another one.
 const Unanswered Direction = "unknown"
-
-// Ruling is a verdict that holds a set back.
-type Ruling struct {
-	Key       string // of a trait; "" for conversions
-	Direction Direction
-	Reason    string
-}
-
-// Judge lets through what was approved, and then judges everything that came as
-// messages and was not judged yet. Nothing that waits for a verdict can be
-// claimed before. Call it when all inputs are read. It returns the verdicts that
-// hold something back. Its cost grows with what is held.
-func (d *DB) Judge(ctx context.Context) (held []Ruling, err error) {
-	err = d.update(ctx, func(t *tx) error {
-		held = nil
-		if err := errors.Join(t.loadTraits(), t.releaseApproved(false), t.forgetPassed()); err != nil {
-			return err
-		}
-		sets, err := t.traitSets()
-		if err != nil {
-			return err
-		}
-		conversions, err := t.conversionSet()
-		if err != nil {
-			return err
-		}
-		for _, s := range append(sets, conversions) {
-			reason, err := t.judge(s)
-			if err != nil {
-				return err
-			}
-			if reason != "" {
-				held = append(held, Ruling{s.key, s.Direction, reason})
-			}
-		}
-		return nil
-	})
-	return held, err
-}
-
-// judge holds or releases what is fresh of a set, and notes the verdict.
-func (t *tx) judge(s *guarded) (reason string, err error) {
-	if len(s.Measures) == 0 {
-		return "", nil
-	}
-	if reason = s.Against(); reason != "" {
-		err = t.hold(s.scope, s.Direction)
-	} else {
-		err = t.pass(s)
-	}
-	return reason, errors.Join(err, t.note(s, reason))
-}
 
 // SetRules replaces the rules of traits for the rest of the run: some are known
 // only once the inputs are listed. Nothing else may use the state meanwhile.

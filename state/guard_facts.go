@@ -24,7 +24,12 @@ type guarded struct {
 // traitSets returns the sets of traits that have fresh rows. Who was let through
 // counts once, against the people told true at the window's start.
 func (t *tx) traitSets() (all []*guarded, err error) {
-	err = t.Each(`SELECT w.trait_id, w.is_exit, w.fresh, w.held, coalesce(p.n, 0) - w.again, coalesce(c.value, 0) FROM (
+	type set struct {
+		trait int64
+		exits bool
+		guard.Measure
+	}
+	sets, err := collect(t, `SELECT w.trait_id, w.is_exit, w.fresh, w.held, coalesce(p.n, 0) - w.again, coalesce(c.value, 0) FROM (
 			SELECT v.trait_id, v.is_exit, count(*) - count(f.class) AS fresh, count(f.class) AS held, count(g.at) AS again
 			FROM trait_values v LEFT JOIN trait_faults f ON f.trait_id = v.trait_id AND f.profile_id = v.profile_id
 			LEFT JOIN guard_passed g ON g.profile_id = v.profile_id AND g.trait_id = v.trait_id AND g.is_exit = v.is_exit
@@ -32,28 +37,23 @@ func (t *tx) traitSets() (all []*guarded, err error) {
 		JOIN traits t ON t.id = w.trait_id
 		LEFT JOIN (SELECT trait_id, is_exit, count(*) AS n FROM guard_passed GROUP BY 1, 2) p ON p.trait_id = w.trait_id AND p.is_exit = w.is_exit
 		LEFT JOIN counters c ON c.scope = w.trait_id AND c.name = 'told'
-		WHERE w.fresh > 0 ORDER BY t.key, w.is_exit`, nil, func(rows *sql.Rows) error {
-		var scope int64
-		var m guard.Measure
+		WHERE w.fresh > 0 ORDER BY t.key, w.is_exit`, nil, func(s *set) []any { return []any{&s.trait, &s.exits, &s.Fresh, &s.Held, &s.Passed, &s.Base} })
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range sets {
 		d := Joins
-		var exits bool
-		if err := rows.Scan(&scope, &exits, &m.Fresh, &m.Held, &m.Passed, &m.Base); err != nil {
-			return err
-		}
-		if exits {
+		if s.exits {
 			d = Exits
 		}
-		tr := t.d.byID[scope]
-		all = append(all, &guarded{guard.Of(d, t.d.guardOf(tr), m), scope, tr.key})
-		return nil
-	})
-	for _, s := range all {
-		var passed int64 // counted by people above
-		if err == nil {
-			err = t.window(s, &s.Measures[0], &passed)
+		tr := t.d.byID[s.trait]
+		g := &guarded{guard.Of(d, t.d.guardOf(tr), s.Measure), tr.id, tr.key}
+		if _, err := t.window(g, &g.Measures[0]); err != nil {
+			return nil, err
 		}
+		all = append(all, g)
 	}
-	return all, err
+	return all, nil
 }
 
 // conversionSet returns the fresh and the held conversions, measured by number and
@@ -61,32 +61,30 @@ func (t *tx) traitSets() (all []*guarded, err error) {
 func (t *tx) conversionSet() (*guarded, error) {
 	limits := t.d.guards.Conversions
 	s := &guarded{Set: guard.Set{Direction: ConversionBatch}, scope: scopeConversions}
-	err := t.Each(`WITH waiting AS (SELECT coalesce(currency, '') AS unit, class IS NULL AS fresh, coalesce(amount, 0) AS amount FROM deliveries
+	all, err := collect(t, `WITH waiting AS (SELECT coalesce(currency, '') AS unit, class IS NULL AS fresh, coalesce(amount, 0) AS amount FROM deliveries
 			WHERE kind = 'conversion' AND status = 6 AND status > 0 AND (class IS NULL AND attempts = 0 OR class = 'conversions'))
 		SELECT '', count(*) FILTER (WHERE fresh), count(*) FILTER (WHERE NOT fresh) FROM waiting HAVING count(*) FILTER (WHERE fresh) > 0
-		UNION ALL SELECT unit, coalesce(sum(amount) FILTER (WHERE fresh), 0), coalesce(sum(amount) FILTER (WHERE NOT fresh), 0) FROM waiting WHERE unit <> '' GROUP BY 1`, nil, func(rows *sql.Rows) error {
-		m := guard.Measure{Limit: limits.Money}
-		err := rows.Scan(&m.Unit, &m.Fresh, &m.Held)
-		if m.Unit == "" {
-			m.Limit = limits.Count
-		}
-		s.Measures = append(s.Measures, m)
-		return err
-	})
-	if err != nil || len(s.Measures) == 0 || s.Measures[0].Unit != "" {
-		s.Measures = nil
+		UNION ALL SELECT unit, coalesce(sum(amount) FILTER (WHERE fresh), 0), coalesce(sum(amount) FILTER (WHERE NOT fresh), 0) FROM waiting WHERE unit <> '' GROUP BY 1`, nil,
+		func(m *guard.Measure) []any { return []any{&m.Unit, &m.Fresh, &m.Held} })
+	if err != nil || len(all) == 0 || all[0].Unit != "" {
 		return s, err
 	}
 	first, average, err := t.averages()
-	s.Exempt = first && !limits.FirstSync
-	for i := range s.Measures {
-		m := &s.Measures[i]
+	if err != nil {
+		return s, err
+	}
+	for i := range all {
+		m := &all[i]
+		if m.Limit = limits.Money; m.Unit == "" {
+			m.Limit = limits.Count
+		}
 		m.Base = average[m.Unit]
-		if err == nil {
-			err = t.window(s, m, &m.Passed)
+		if m.Passed, err = t.window(s, m); err != nil {
+			return s, err
 		}
 	}
-	return s, err
+	s.Exempt, s.Measures = first && !limits.FirstSync, all
+	return s, nil
 }
 
 // averages returns the daily averages since the first delivery, or of the last 14
@@ -100,67 +98,28 @@ func (t *tx) averages() (first bool, average map[string]int64, err error) {
 		return true, nil, err
 	}
 	days := min(max((t.now-since.Int64+day-1)/day, 1), averageDays)
-	average = map[string]int64{}
-	return false, average, t.Each(`WITH sold AS (SELECT coalesce(currency, '') AS unit, amount`+delivered+` AND delivered_at > ?)
-		SELECT '', count(*) FROM sold UNION ALL SELECT unit, coalesce(sum(amount), 0) FROM sold WHERE unit <> '' GROUP BY 1`,
-		[]any{t.now - averageDays*day}, func(rows *sql.Rows) error {
-			var unit string
-			var n int64
-			err := rows.Scan(&unit, &n)
-			average[unit] = n / days
-			return err
-		})
+	average, err = pairs[int64](t, `WITH sold AS (SELECT coalesce(currency, '') AS unit, amount`+delivered+` AND delivered_at > ?)
+		SELECT '', count(*) FROM sold UNION ALL SELECT unit, coalesce(sum(amount), 0) FROM sold WHERE unit <> '' GROUP BY 1`, t.now-averageDays*day)
+	for unit := range average {
+		average[unit] /= days
+	}
+	return false, average, err
 }
 
-// window reads how much the verdicts of the window let through, and replaces the
-// base with the one at the window's start. A first sync starts a new window. The
-// verdicts of a clock that was ahead do not count.
-func (t *tx) window(s *guarded, m *guard.Measure, passed *int64) error {
+// window returns how much the verdicts of the window let through, and replaces a
+// measure's base with the one at the window's start. A first sync starts a new
+// window. The verdicts of a clock that was ahead do not count.
+func (t *tx) window(s *guarded, m *guard.Measure) (passed int64, err error) {
 	var base, oldest sql.NullInt64
 	// Beside min(id), a plain column is that row's: https://sqlite.org/lang_select.html#bareagg
-	_, err := t.Get(`SELECT base, min(id), coalesce(sum(fresh) FILTER (WHERE held = 0), 0) FROM guard_verdicts
+	_, err = t.Get(`SELECT base, min(id), coalesce(sum(fresh) FILTER (WHERE held = 0), 0) FROM guard_verdicts
 		WHERE scope = ?1 AND direction = ?2 AND unit = ?3 AND at > ?4 AND at < ?5
 			AND id > coalesce((SELECT max(id) FROM guard_verdicts WHERE scope = ?1 AND direction = ?2 AND unit = ?3 AND exempt = 1), 0)`,
-		[]any{s.scope, s.Direction, m.Unit, t.now - int64(guardWindow), t.now + int64(guardWindow)}, &base, &oldest, passed)
+		[]any{s.scope, s.Direction, m.Unit, t.now - int64(guardWindow), t.now + int64(guardWindow)}, &base, &oldest, &passed)
 	if base.Valid {
 		m.Base = base.Int64
 	}
-	return err
-}
-
-// note stores a verdict, for later ones and for people. Verdicts on whole lists are
-// stored only if they hold something.
-func (t *tx) note(s *guarded, reason string) error {
-	if s.Whole && reason == "" {
-		return nil
-	}
-	for _, m := range s.Measures {
-		_, err := t.Exec(`INSERT INTO guard_verdicts (scope, direction, unit, run, at, fresh, base, held, exempt, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			s.scope, s.Direction, m.Unit, t.d.run, t.now, m.Fresh, m.Base, reason != "", s.Exempt, reason)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// forgetPassed deletes who was let through before the window, or by a clock that
-// was ahead.
-func (t *tx) forgetPassed() error {
-	_, err := t.Exec(`DELETE FROM guard_passed WHERE at <= ? OR at >= ?`, t.now-int64(guardWindow), t.now+int64(guardWindow))
-	return err
-}
-
-// notePassed stores who is let through, for the window. A first sync starts a new
-// one.
-func (t *tx) notePassed(s *guarded) error {
-	query, args := `INSERT INTO guard_passed (profile_id, trait_id, is_exit, at) SELECT id, ?1, ?2 = 'exits', ?3 FROM (`+freshValues+`) WHERE true
-		ON CONFLICT DO UPDATE SET at = excluded.at`, []any{s.scope, s.Direction, t.now}
-	if s.Exempt {
-		query, args = `DELETE FROM guard_passed WHERE trait_id = ? AND is_exit = (? = 'exits')`, args[:2]
-	}
-	_, err := t.Exec(query, args...)
-	return err
+	return passed, err
 }
 
 // movePassed keeps the guard from counting a visitor who is a user by now twice.

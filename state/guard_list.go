@@ -18,55 +18,51 @@ const (
 )
 
 // judge judges the exits and the joins of a list.
-func (m *merge) judge() error {
-	v, limits := &m.verdict, m.d.guardOf(m.trait)
-	facts, err := m.facts(limits)
-	if err != nil {
+func (w *wanting) judge(f guard.List) error {
+	v, limits := &w.verdict, w.d.guardOf(w.trait)
+	if w.trait.class != Audience {
+		f.Exits = 0 // a value that is gone is not told
+	}
+	var err error
+	if f.Joins, err = w.newJoins(limits, f.Suspicion); err != nil {
 		return err
 	}
-	exits, joins := facts.Sets(limits)
-	if v.exits, err = m.judgeSet(exits); err != nil {
+	exits, joins := f.Sets(limits)
+	if v.exits, err = w.judgeSet(exits); err != nil {
 		return err
 	}
-	if v.joins, err = m.judgeSet(joins); err != nil {
+	if v.joins, err = w.judgeSet(joins); err != nil {
 		return err
 	}
 	v.Held, v.Reason = v.exits != "" || v.joins != "", guard.Join(v.exits, v.joins)
 	return nil
 }
 
-func (m *merge) facts(limits Guard) (guard.List, error) {
-	f := guard.List{Members: m.verdict.Members, Told: m.verdict.Told, Exits: m.verdict.Exits, Unreadable: m.list.unreadable, Suspicion: m.list.suspicion}
-	if f.Exits == 0 && m.dropped == 0 {
-		f.Suspicion = "" // nobody is missing
-	}
-	if m.trait.class != Audience {
-		f.Exits = 0 // a value that is gone is not told
-	}
+// newJoins counts the joins to judge, as far as they matter.
+func (w *wanting) newJoins(limits Guard, suspicion string) (n int64, err error) {
 	var before int64
-	_, err := m.Get(`SELECT count(*) FROM (`+heldBefore+`)`, []any{m.trait.id, Joins, 0}, &before)
-	if err != nil || limits.Joins == nil && before == 0 && f.Suspicion == "" {
-		return f, err
+	_, err = w.Get(`SELECT count(*) FROM (`+heldBefore+`)`, []any{w.trait.id, Joins, 0}, &before)
+	if err != nil || limits.Joins == nil && before == 0 && suspicion == "" {
+		return 0, err
 	}
-	_, err = m.Get(`SELECT count(*) FROM (`+newOfList+`)`, []any{m.trait.id, Joins, m.list.gen}, &f.Joins)
-	f.Joins += before
-	return f, err
+	_, err = w.Get(`SELECT count(*) FROM (`+newOfList+`)`, []any{w.trait.id, Joins, w.gen}, &n)
+	return n + before, err
 }
 
 // judgeSet holds what the list made due in one direction, or releases what was held
 // before.
-func (m *merge) judgeSet(set guard.Set) (reason string, err error) {
-	s := &guarded{set, m.trait.id, m.trait.key}
+func (w *wanting) judgeSet(set guard.Set) (reason string, err error) {
+	s := &guarded{set, w.trait.id, w.trait.key}
 	if reason = s.Against(); reason == "" {
 		newest := int64(math.MaxInt64)
-		if m.trait.authority == AuthorityLatest {
-			newest = m.at
+		if w.trait.authority == AuthorityLatest {
+			newest = w.at
 		}
-		_, err := m.release(s.scope, heldBefore, s.scope, s.Direction, newest)
+		_, err := w.release(s.scope, heldBefore, s.scope, s.Direction, newest)
 		return "", err
 	}
-	if _, err := m.moveValues(statusHeld, `v.trait_id = ?1 AND v.profile_id IN (`+newOfList+`)`, s.scope, s.Direction, m.list.gen); err != nil {
+	if _, err := w.moveValues(statusHeld, `v.trait_id = ?1 AND v.profile_id IN (`+newOfList+`)`, s.scope, s.Direction, w.gen); err != nil {
 		return "", err
 	}
-	return reason, errors.Join(m.hold(s.scope, s.Direction), m.note(s, reason))
+	return reason, errors.Join(w.hold(s.scope, s.Direction), w.note(s, reason))
 }

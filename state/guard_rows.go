@@ -1,5 +1,7 @@
 package state
 
+import "errors"
+
 // The rows of the guard's sets. Fresh rows wait for a verdict, held rows have one.
 // Column at is when a row became held. It matters only for traits, whose lists are
 // applied between an approval and the next judgement. ?1 is the scope, ?2 the
@@ -46,22 +48,6 @@ func (t *tx) hold(scope int64, d Direction) error {
 	}
 }
 
-// pass releases a set: what is fresh and, if a list names everybody again, what
-// was held.
-func (t *tx) pass(s *guarded) error {
-	if s.scope > 0 {
-		if err := t.notePassed(s); err != nil {
-			return err
-		}
-	}
-	which, held := rowsOf(s.scope)
-	if s.Whole {
-		which += ` UNION ALL SELECT id FROM (` + held + `)`
-	}
-	_, err := t.release(s.scope, which, s.scope, s.Direction)
-	return err
-}
-
 // release makes rows of a scope due; which selects their ids.
 func (t *tx) release(scope int64, which string, args ...any) (int64, error) {
 	which = ` IN (SELECT id FROM (` + which + `))`
@@ -73,4 +59,84 @@ func (t *tx) release(scope int64, which string, args ...any) (int64, error) {
 	default:
 		return t.moveValues(statusPending, `v.trait_id = ?1 AND v.profile_id`+which, args...)
 	}
+}
+
+// scopeOfSet returns the scope of a direction that belongs to no trait, else 0.
+func scopeOfSet(d Direction) int64 {
+	switch d {
+	case ConversionBatch:
+		return scopeConversions
+	case Suppressions:
+		return scopeSuppressions
+	default:
+		return 0
+	}
+}
+
+// heldAndApproved selects how much of scope ?1 and direction ?2 is held, since
+// when the newest of it is, and how much of it open approvals let through at ?3.
+func heldAndApproved(scope int64) string {
+	_, held := rowsOf(scope)
+	return `WITH held AS (` + held + `), counted AS (SELECT count(*) AS n, coalesce(max(at), 0) AS newest FROM held)
+		SELECT n, newest, min(n, (SELECT coalesce(sum(min(a.amount - a.used, (SELECT count(*) FROM held WHERE at <= a.created_at))), 0)
+			FROM approvals a WHERE a.scope = ?1 AND a.direction = ?2 AND a.expires_at > ?3)) FROM counted`
+}
+
+// releaseApproved releases what was approved: suppressions, or everything else. It
+// uses the approvals up, so that they release nothing that is held later. It comes
+// before the judgement.
+func (t *tx) releaseApproved(suppressions bool) error {
+	type approval struct {
+		scope, left, given int64
+		direction          Direction
+	}
+	all, err := collect(t, `SELECT scope, direction, amount - used, created_at FROM approvals WHERE expires_at > ? AND (direction = 'suppressions') = ? ORDER BY id`, []any{t.now, suppressions},
+		func(a *approval) []any { return []any{&a.scope, &a.direction, &a.left, &a.given} })
+	if err != nil {
+		return err
+	}
+	for _, a := range all {
+		_, held := rowsOf(a.scope)
+		n, err := t.release(a.scope, `SELECT id FROM (`+held+`) WHERE at <= ?3 LIMIT ?4`, a.scope, a.direction, a.given, a.left)
+		if err != nil {
+			return err
+		}
+		t.countRun("approved", n)
+	}
+	_, err = t.Exec(`DELETE FROM approvals WHERE (direction = 'suppressions') = ?`, suppressions)
+	return err
+}
+
+// What is held with a person whose suppression is, and what no longer is.
+const (
+	heldPeople  = `(SELECT profile_id FROM suppressions WHERE held = 1)`
+	dueOfHeld   = `status IN (1, 3, 5) AND status > 0 AND profile_id IN ` + heldPeople
+	freedEvents = `status = 6 AND status > 0 AND class = 'suppressions' AND profile_id NOT IN ` + heldPeople
+	freedValues = `v.status = 6 AND v.status > 0 AND v.profile_id NOT IN ` + heldPeople + `
+		AND EXISTS (SELECT 1 FROM trait_faults f WHERE f.trait_id = v.trait_id AND f.profile_id = v.profile_id AND f.class = 'suppressions')`
+)
+
+// holdSuppressed holds everything that is due of the people whose suppression
+// is held. What becomes due while a run sends is held by whoever makes it so.
+func (t *tx) holdSuppressed() error {
+	var reason string
+	held, err := t.Get(`SELECT reason FROM guard_verdicts WHERE scope = ? AND held = 1 AND EXISTS (SELECT 1 FROM suppressions WHERE held = 1) ORDER BY id DESC LIMIT 1`,
+		[]any{scopeSuppressions}, &reason)
+	if err != nil || !held {
+		return err
+	}
+	reason = "the suppression is held: " + reason
+	if err := t.noteHeld(Suppressions, reason, dueOfHeld); err != nil {
+		return err
+	}
+	_, values := t.moveValues(statusHeld, dueOfHeld)
+	_, events := t.holdEvents(reason, dueOfHeld)
+	return errors.Join(values, events)
+}
+
+// freeSuppressed frees what was held of people whose suppression no longer is.
+func (t *tx) freeSuppressed() error {
+	_, values := t.moveValues(statusPending, freedValues)
+	_, events := t.releaseEvents(freedEvents)
+	return errors.Join(values, events)
 }

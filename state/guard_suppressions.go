@@ -7,12 +7,6 @@ import (
 	"github.com/impactsync/impactsync/state/internal/guard"
 )
 
-// Suppressions is the direction of people on a list of suppressed people.
-const Suppressions = guard.Suppressions
-
-// scopeSuppressions stands beside the scopes of counters in verdicts and approvals.
-const scopeSuppressions = -2
-
 // suppressChunk is how many people are taken out in one transaction.
 const suppressChunk = 500
 
@@ -39,17 +33,11 @@ func (d *DB) JudgeSuppressions(ctx context.Context, sendFalse bool) (s Suppresse
 		return s, err
 	}
 	err = d.update(ctx, func(t *tx) error {
-		if err := t.loadTraits(); err != nil {
-			return err
-		}
 		s, err = t.judgeSuppressions()
 		return err
 	})
 	for more := true; more && err == nil; {
 		err = d.update(ctx, func(t *tx) error {
-			if err := t.loadTraits(); err != nil {
-				return err
-			}
 			n, waiting, err := t.suppressSome(sendFalse)
 			s.Waiting, more = s.Waiting+waiting, n == suppressChunk
 			return err
@@ -87,60 +75,13 @@ func (t *tx) judgeSuppressions() (s Suppressed, err error) {
 func (t *tx) suppressionSet() (*guarded, error) {
 	m := guard.Measure{Limit: t.d.guards.Suppressions}
 	s := &guarded{guard.Set{Direction: Suppressions, Whole: true}, scopeSuppressions, ""}
-	_, err := t.Get(`SELECT count(*) FROM suppressions WHERE person = profile_id`, nil, &m.Fresh)
-	if err != nil || m.Fresh == 0 {
+	if _, err := t.Get(`SELECT count(*) FROM suppressions WHERE person = profile_id`, nil, &m.Fresh); err != nil || m.Fresh == 0 {
 		return s, err
 	}
-	// Those known by events only are counted last: that reads an index of all events.
-	for _, known := range []string{
-		`SELECT count(*) FROM profiles WHERE absorbed_into IS NULL`,
-		`SELECT count(DISTINCT profile_id) FROM deliveries d WHERE NOT EXISTS (SELECT 1 FROM profiles p WHERE p.id = d.profile_id)`,
-	} {
-		var n int64
-		if !m.Limit.Exceeded(m.Fresh, m.Base) {
-			break
-		}
-		if _, err := t.Get(known, nil, &n); err != nil {
-			return s, err
-		}
-		m.Base += n
-	}
+	_, err := t.Get(`SELECT (SELECT count(*) FROM profiles WHERE absorbed_into IS NULL)
+		+ (SELECT count(DISTINCT profile_id) FROM deliveries d WHERE NOT EXISTS (SELECT 1 FROM profiles p WHERE p.id = d.profile_id))`, nil, &m.Base)
 	s.Measures = []guard.Measure{m}
-	return s, nil
-}
-
-// What is held with a person whose suppression is, and what no longer is.
-const (
-	heldPeople  = `(SELECT profile_id FROM suppressions WHERE held = 1)`
-	dueOfHeld   = `status IN (1, 3, 5) AND status > 0 AND profile_id IN ` + heldPeople
-	freedEvents = `status = 6 AND status > 0 AND class = 'suppressions' AND profile_id NOT IN ` + heldPeople
-	freedValues = `v.status = 6 AND v.status > 0 AND v.profile_id NOT IN ` + heldPeople + `
-		AND EXISTS (SELECT 1 FROM trait_faults f WHERE f.trait_id = v.trait_id AND f.profile_id = v.profile_id AND f.class = 'suppressions')`
-)
-
-// holdSuppressed holds everything that is due of the people whose suppression
-// is held. What becomes due while a run sends is held by whoever makes it so.
-func (t *tx) holdSuppressed() error {
-	var reason string
-	held, err := t.Get(`SELECT reason FROM guard_verdicts WHERE scope = ? AND held = 1 AND EXISTS (SELECT 1 FROM suppressions WHERE held = 1) ORDER BY id DESC LIMIT 1`,
-		[]any{scopeSuppressions}, &reason)
-	if err != nil || !held {
-		return err
-	}
-	reason = "the suppression is held: " + reason
-	if err := t.noteHeld(Suppressions, reason, dueOfHeld); err != nil {
-		return err
-	}
-	_, values := t.moveValues(statusHeld, dueOfHeld)
-	_, events := t.holdEvents(reason, dueOfHeld)
-	return errors.Join(values, events)
-}
-
-// freeSuppressed frees what was held of people whose suppression no longer is.
-func (t *tx) freeSuppressed() error {
-	_, values := t.moveValues(statusPending, freedValues)
-	_, events := t.releaseEvents(freedEvents)
-	return errors.Join(values, events)
+	return s, err
 }
 
 // suppressSome takes some of those out who were let through.

@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -113,32 +114,6 @@ func (l *List) Len() int64 { return l.spill.Len() }
 // Close removes the spill file.
 func (l *List) Close() error { return l.spill.Close() }
 
-// Apply merges the list into the state: who is on it is wanted, who is not has
-// left, unless a newer message says otherwise. All of it becomes due, together
-// with the guard's verdict, in one commit. Memory does not grow with the list;
-// the write-ahead log grows with the changes.
-func (l *List) Apply(ctx context.Context) (v Verdict, err error) {
-	reader, release, err := l.d.file.Reader(ctx)
-	if err != nil {
-		return v, err
-	}
-	defer func() { _ = release() }()
-	err = l.d.update(ctx, func(t *tx) error {
-		m, err := newMerge(ctx, t, l)
-		if err != nil {
-			return err
-		}
-		defer m.close()
-		if err := m.run(reader); err != nil {
-			return err
-		}
-		err = m.finish()
-		v = m.verdict
-		return err
-	})
-	return v, err
-}
-
 // begin registers the generation as applying, or says why the list is ignored.
 func (l *List) begin(t *tx) (ignored, err error) {
 	tr, err := t.trait(l.info.Trait, true)
@@ -174,4 +149,25 @@ func (l *List) names() string {
 		names[i] = o.Name
 	}
 	return strings.Join(names, "\n")
+}
+
+// ListVanished reports whether nothing is to be done for a list without a
+// file: the trait is not known, or its last list was treated as vanished.
+func (d *DB) ListVanished(ctx context.Context, key string) (done bool, err error) {
+	var objects sql.NullString
+	err = d.view(ctx, func(v *view) error {
+		return v.Scan(`SELECT g.objects FROM traits t JOIN generations g ON g.id = t.generation WHERE t.key = ?`, []any{key}, &objects)
+	})
+	return !objects.Valid || objects.String == "", err
+}
+
+// ListRead reports whether a list of these objects, in this order, was applied
+// to a trait. The same objects may be known from another one: a key is changed
+// in the configuration, and the files stay.
+func (d *DB) ListRead(ctx context.Context, key string, objects []string) (read bool, err error) {
+	err = d.view(ctx, func(v *view) error {
+		return v.Scan(`SELECT EXISTS (SELECT 1 FROM traits t JOIN generations g ON g.trait_id = t.id WHERE t.key = ? AND g.objects = ? AND g.state <> 'applying')`,
+			[]any{key, strings.Join(objects, "\n")}, &read)
+	})
+	return read, err
 }

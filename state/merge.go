@@ -2,29 +2,59 @@ package state
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"iter"
 	"slices"
 
 	"github.com/sourcegraph/conc"
 
+	"github.com/impactsync/impactsync/state/internal/guard"
 	"github.com/impactsync/impactsync/state/internal/spill"
 )
+
+// Apply merges the list into the state: who is on it is wanted, who is not has
+// left, unless a newer message says otherwise. All of it becomes due, together
+// with the guard's verdict, in one commit. Memory does not grow with the list;
+// the write-ahead log grows with the changes.
+func (l *List) Apply(ctx context.Context) (v Verdict, err error) {
+	reader, release, err := l.d.file.Reader(ctx) // does not see what the merge writes
+	if err != nil {
+		return v, err
+	}
+	defer func() { _ = release() }()
+	err = l.d.update(ctx, func(t *tx) error {
+		m, err := newMerge(ctx, t, l)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = m.exits.Close() }() // it was only scratch
+		for _, step := range []func() error{
+			m.identify,
+			func() error { return m.compareAll(reader) },
+			m.storeJoins,
+			m.judgeList,
+			m.storeExits,
+			m.finish,
+		} {
+			if err := step(); err != nil {
+				return err
+			}
+		}
+		v = m.verdict
+		return nil
+	})
+	return v, err
+}
 
 // merge walks the sorted list and the trait's rows side by side, one range of
 // numbers after the other.
 type merge struct {
-	*tx
+	wanting
 	ctx     context.Context
 	list    *List
-	trait   *trait
-	at      int64
-	ranges  int     // in how many it goes
 	barred  *barred // those barred while the list was read; nil if nobody was
-	verdict Verdict
-	dropped int64        // members who were never told and are not on it
-	joins   []member     // wait to be stored together
-	exits   *spill.Spill // people told true who are not on it
+	dropped int64   // members who were never told and are not on it
 }
 
 func newMerge(ctx context.Context, t *tx, l *List) (*merge, error) {
@@ -32,7 +62,10 @@ func newMerge(ctx context.Context, t *tx, l *List) (*merge, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &merge{tx: t, ctx: ctx, list: l, trait: tr, at: unix(l.info.ListedAt), exits: spill.New(l.dir)}
+	m := &merge{
+		wanting: wanting{tx: t, trait: tr, at: unix(l.info.ListedAt), gen: l.gen, exits: spill.New(l.dir)},
+		ctx:     ctx, list: l,
+	}
 	if now := t.d.barred.Load(); now != l.barred {
 		m.barred = now
 	}
@@ -44,12 +77,7 @@ func newMerge(ctx context.Context, t *tx, l *List) (*merge, error) {
 	return m, err
 }
 
-func (m *merge) close() { _ = m.exits.Close() } // it was only scratch
-
-func (m *merge) run(reader *sql.Conn) error {
-	if err := m.identify(); err != nil {
-		return err
-	}
+func (m *merge) compareAll(reader *sql.Conn) error {
 	stmt, err := reader.PrepareContext(context.WithoutCancel(m.ctx), rowsBetween)
 	if err != nil {
 		return err
@@ -69,7 +97,7 @@ func (m *merge) run(reader *sql.Conn) error {
 			m.list.info.Progress(int64(len(c.lines)))
 		}
 	}
-	return m.storeJoins()
+	return nil
 }
 
 // identify stores what lines say of people beside their keys, before anything is
@@ -136,7 +164,7 @@ func (m *merge) chunks(reader *sql.Stmt) iter.Seq2[chunk, error] {
 				both.lines, err = m.members(c)
 			}
 			if err == nil {
-				both.rows, err = m.rowsBetween(reader, c.From, c.To)
+				both.rows, err = readRows(m.ctx, reader, m.trait, c.From, c.To, m.at)
 			}
 			if !yield(both, err) || err != nil {
 				return
@@ -236,53 +264,65 @@ func (m *merge) same(r *row, mem *member) error {
 	return m.want(old, mem)
 }
 
-// alone handles a member whose profile must be looked up: somebody else has the
-// number, or a visitor has become a user.
-func (m *merge) alone(mem *member) error {
-	prof, err := m.resolve(mem.person, m.at)
-	if err != nil {
-		return err
-	}
-	old, err := m.traitRow(m.trait, prof.id)
-	if err != nil {
-		return err
-	}
-	return m.want(old, mem)
-}
-
-// keeps reports whether a newer message stands against the list.
-func (m *merge) keeps(at int64) bool {
-	return at > m.at && m.trait.authority == AuthorityLatest
-}
-
-// want moves wanted to what the list says of a member.
-func (m *merge) want(old traitRow, mem *member) error {
-	wanted := mem.wanted()
-	if old.exists && (m.keeps(old.order()) || old.wanted == wanted) {
-		m.verdict.Unchanged++
+// absent handles a row whose number is not on the list. People who were told leave
+// with the guard's verdict, after all lines are compared.
+func (m *merge) absent(r *row) error {
+	audience := m.trait.class == Audience
+	switch {
+	case m.absorbed[r.profile] != 0:
+		return nil // it is the user's by now
+	case !r.has(rowTold) && (!r.has(rowWanted) || audience && r.wanted != trueText):
+		return nil
+	case r.has(rowNewer) && m.trait.authority == AuthorityLatest:
 		return nil
 	}
-	next := old
-	next.wanted, next.wantedAt, next.orderedAt = wanted, m.at, sql.NullInt64{}
-	next.origin = sql.NullInt64{Int64: -m.list.gen, Valid: true}
-	next.receivedAt, next.messageID = sql.NullInt64{}, sql.NullString{}
-	next = next.moved()
-	m.verdict.Joins++
-	m.countMove(old, next)
-	if mem.cleared {
-		m.countRun("cleared", 1)
+	elsewhere, err := m.isElsewhere(r)
+	if err != nil || elsewhere {
+		return err
 	}
-	return m.put(old, next)
+	if !r.has(rowTold) { // impact.com was told nothing, so there is nothing to take back or to judge
+		m.dropped++
+		return m.exit(r.profile, statusPending)
+	}
+	m.verdict.Exits++
+	if r.has(rowLeaving) {
+		return nil // what was let through is not taken back
+	}
+	return m.exits.Add(r.profile, nil)
 }
 
-// finish writes the exits with the guard's verdict and the generation's end.
+// isElsewhere reports whether the row's person is on the list under another
+// number: two people can have one, and the second is stored under the next.
+func (m *merge) isElsewhere(r *row) (bool, error) {
+	home := profileID(sha256.Sum256([]byte(r.key)))
+	if home == r.profile {
+		return false, nil
+	}
+	texts, err := m.list.spill.Find(home)
+	for i, text := range texts {
+		texts[i] = ""
+		mem, failed := decodeMember(home, text)
+		if failed != nil {
+			return false, failed
+		}
+		if out, _ := m.barred.filter(&mem.person); !out && r.is(mem.person) {
+			return true, nil
+		}
+	}
+	return false, err
+}
+
+func (m *merge) judgeList() error {
+	missing := m.verdict.Exits + m.dropped
+	f := guard.List{Members: m.verdict.Members, Told: m.verdict.Told, Exits: m.verdict.Exits, Unreadable: m.list.unreadable}
+	if missing > 0 {
+		f.Suspicion = m.list.suspicion
+	}
+	return m.judge(f)
+}
+
+// finish writes the generation's end.
 func (m *merge) finish() error {
-	if err := m.judge(); err != nil {
-		return err
-	}
-	if err := m.storeExits(m.verdict.exits != ""); err != nil {
-		return err
-	}
 	end := "applied"
 	if m.verdict.Held {
 		end = "held"

@@ -45,6 +45,18 @@ func collect[T any](r reading, query string, args []any, dest func(*T) []any) ([
 	return all, nil
 }
 
+// pairs returns the rows of a query of names and values.
+func pairs[V any](r reading, query string, args ...any) (map[string]V, error) {
+	all := map[string]V{}
+	return all, r.Each(query, args, func(rows *sql.Rows) error {
+		var name string
+		var value V
+		err := rows.Scan(&name, &value)
+		all[name] = value
+		return err
+	})
+}
+
 // itself is the dest of [collect] for queries of one column.
 func itself[T any](row *T) []any { return []any{row} }
 

@@ -6,23 +6,6 @@ import (
 	"time"
 )
 
-// Hosts, as requests_sent names them.
-const (
-	HostTracking = "tracking"
-	HostAPI      = "api"
-
-	// hostLookups counts those of the API host's requests that asked for a verdict.
-	hostLookups = "api_lookups"
-)
-
-// Host is where a delivery goes.
-func (k Kind) Host() string {
-	if k == Conversion {
-		return HostAPI
-	}
-	return HostTracking
-}
-
 // HostStatus says how much a host takes, as far as is known. What is empty was
 // not told, or is over.
 type HostStatus struct {

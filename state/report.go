@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"time"
@@ -213,18 +214,9 @@ func (v *view) verdicts() ([]VerdictStatus, error) {
 
 // RunCounts returns everything that a run counted.
 func (d *DB) RunCounts(ctx context.Context, run int64) (map[string]int64, error) {
-	type counted struct {
-		name string
-		n    int64
-	}
-	all, err := read(ctx, d, func(v *view) ([]counted, error) {
-		return collect(v, `SELECT name, value FROM run_counters WHERE run = ?`, []any{run}, func(c *counted) []any { return []any{&c.name, &c.n} })
+	return read(ctx, d, func(v *view) (map[string]int64, error) {
+		return pairs[int64](v, `SELECT name, value FROM run_counters WHERE run = ?`, run)
 	})
-	counts := make(map[string]int64, len(all))
-	for _, c := range all {
-		counts[c.name] = c.n
-	}
-	return counts, err
 }
 
 // NextAttempt is when the first delivery to a host that waits for a retry may
@@ -243,16 +235,9 @@ func (d *DB) NextAttempt(ctx context.Context, host string) (time.Time, error) {
 // TraitsOf reads the wanted values of a person, for mappings that send them on
 // conversions; where the guard holds the wanted one, the delivered one.
 func (d *DB) TraitsOf(ctx context.Context, profile int64) (map[string]string, error) {
-	values := map[string]string{}
-	return values, d.view(ctx, func(v *view) error {
-		return v.Each(`SELECT key, `+valueText("value")+` FROM (SELECT t.key, CASE v.status WHEN 6 THEN v.delivered ELSE v.wanted END AS value
-			FROM traits t JOIN trait_values v ON v.trait_id = t.id AND v.profile_id = ?) WHERE value IS NOT NULL`,
-			[]any{profile}, func(rows *sql.Rows) error {
-				var key, value string
-				err := rows.Scan(&key, &value)
-				values[key] = value
-				return err
-			})
+	return read(ctx, d, func(v *view) (map[string]string, error) {
+		return pairs[string](v, `SELECT key, `+valueText("value")+` FROM (SELECT t.key, CASE v.status WHEN 6 THEN v.delivered ELSE v.wanted END AS value
+			FROM traits t JOIN trait_values v ON v.trait_id = t.id AND v.profile_id = ?) WHERE value IS NOT NULL`, profile)
 	})
 }
 
@@ -266,20 +251,13 @@ type Table struct {
 func (d *DB) Refused(ctx context.Context, f Filter) (Table, error) {
 	return d.table(ctx, `SELECT id, kind, user_id, anonymous_id, detail, class, reason, refused_at, email_sha1 FROM refused_deliveries
 		WHERE (?1 = '' OR class = ?1) AND (?2 = '' OR detail LIKE ?2 || '=%') AND (?3 = 0 OR refused_at < strftime('%Y-%m-%dT%H:%M:%S', ?3 / 1000000000, 'unixepoch'))
-		ORDER BY refused_at DESC LIMIT ?4`, f.Class, f.Trait, unix(f.Before), limit(f))
+		ORDER BY refused_at DESC LIMIT ?4`, f.Class, f.Trait, unix(f.Before), cmp.Or(f.Limit, -1))
 }
 
 // Rejected lists rejected input, newest first.
 func (d *DB) Rejected(ctx context.Context, f Filter) (Table, error) {
 	return d.table(ctx, `SELECT source, object, line, reason, seen_at FROM rejected_input
-		WHERE (?1 = '' OR source = ?1) ORDER BY id DESC LIMIT ?2`, f.Source, limit(f))
-}
-
-func limit(f Filter) int {
-	if f.Limit <= 0 {
-		return -1
-	}
-	return f.Limit
+		WHERE (?1 = '' OR source = ?1) ORDER BY id DESC LIMIT ?2`, f.Source, cmp.Or(f.Limit, -1))
 }
 
 func (d *DB) table(ctx context.Context, query string, args ...any) (t Table, err error) {

@@ -9,9 +9,6 @@ import (
 
 // traitByKey finds a trait that must exist.
 func (t *tx) traitByKey(key string) (*trait, error) {
-	if err := t.loadTraits(); err != nil {
-		return nil, err
-	}
 	tr, ok := t.d.traits[key]
 	if !ok {
 		return nil, fmt.Errorf("%w: no trait %q in the state (see the view audiences)", ErrNotFound, key)
@@ -48,7 +45,7 @@ func (d *DB) Resync(ctx context.Context, key string) (n int64, err error) {
 		if err != nil {
 			return err
 		}
-		waited, err := t.endWaiting(tr)
+		waited, err := t.moveValues(statusPending, `trait_id = ?1 AND status = 3`, tr.id) // certainly not taken: no doubt
 		n = again + waited
 		return err
 	})
@@ -85,11 +82,7 @@ func (d *DB) DropRefused(ctx context.Context, f Filter) (int64, error) {
 // eachRefused does something with the refused events, and with each refused trait value.
 func (d *DB) eachRefused(ctx context.Context, f Filter, events func(*tx, string, ...any) (int64, error), value func(*tx, traitRow) error) (n int64, err error) {
 	return n, d.update(ctx, func(t *tx) error {
-		if err := t.loadTraits(); err != nil {
-			return err
-		}
-		rows, err := t.traitRowsWhere(`v.status = 4 AND v.status > 0 AND EXISTS (SELECT 1 FROM trait_faults f JOIN traits t ON t.id = f.trait_id
-			WHERE f.trait_id = v.trait_id AND f.profile_id = v.profile_id AND (?1 = '' OR f.class = ?1) AND (?2 = '' OR t.key = ?2) AND (?3 = 0 OR f.at < ?3))`,
+		rows, err := t.traitRowsWhere(`v.status = 4 AND v.status > 0 AND (?1 = '' OR f.class = ?1) AND (?2 = '' OR v.trait_id = (SELECT id FROM traits WHERE key = ?2)) AND (?3 = 0 OR f.at < ?3)`,
 			f.Class, f.Trait, unix(f.Before))
 		if err != nil {
 			return err

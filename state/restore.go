@@ -92,9 +92,6 @@ func prepareRestore(ctx context.Context, temp, backup string, b *Binding, now ti
 // the backup does not know. It returns how many rows there are.
 func (d *DB) doubtAll(ctx context.Context) (n int64, err error) {
 	err = d.update(ctx, func(t *tx) error {
-		if err := t.loadTraits(); err != nil {
-			return err
-		}
 		for _, tr := range d.ordered() {
 			due, stay, err := t.doubtValues(tr, `true`)
 			if err != nil {

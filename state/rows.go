@@ -45,16 +45,16 @@ const rowsBetween = `SELECT group_concat(v.profile_id || CASE
 		|| CASE v.wanted WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE coalesce(v.wanted, '') END
 	END, '') FROM trait_values v CROSS JOIN profiles p ON p.id = v.profile_id WHERE v.trait_id = ?1 AND v.profile_id BETWEEN ?2 AND ?3`
 
-// rowsBetween reads rows in the order of their numbers, from a connection that
+// readRows reads rows in the order of their numbers, from a connection that
 // does not see what the merge writes.
-func (m *merge) rowsBetween(reader *sql.Stmt, from, to int64) ([]row, error) {
+func readRows(ctx context.Context, reader *sql.Stmt, of *trait, from, to, listedAt int64) ([]row, error) {
 	var text sql.NullString
-	if err := reader.QueryRowContext(context.WithoutCancel(m.ctx), m.trait.id, from, to, m.at, m.trait.class == Computed).Scan(&text); err != nil {
-		return nil, fmt.Errorf("read the members of %q: %w", m.trait.key, err)
+	if err := reader.QueryRowContext(context.WithoutCancel(ctx), of.id, from, to, listedAt, of.class == Computed).Scan(&text); err != nil {
+		return nil, fmt.Errorf("read the members of %q: %w", of.key, err)
 	}
 	rows, ok := decodeRows(text.String)
 	if !ok {
-		return nil, fmt.Errorf("%w: the members of %q cannot be read", ErrUnusable, m.trait.key)
+		return nil, fmt.Errorf("%w: the members of %q cannot be read", ErrUnusable, of.key)
 	}
 	return rows, nil
 }

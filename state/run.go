@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"os"
-	"strings"
 	"time"
 )
 
@@ -29,7 +28,7 @@ type RunInfo struct {
 // what is too old to matter. It returns the run's number.
 func (d *DB) BeginRun(ctx context.Context, info RunInfo) (run int64, err error) {
 	err = d.update(ctx, func(t *tx) error {
-		if err := errors.Join(t.loadTraits(), t.checkHashKey()); err != nil {
+		if err := t.checkHashKey(); err != nil {
 			return err
 		}
 		if _, err := t.Exec(`UPDATE runs SET ended_at = heartbeat_at, note = 'the process exited before finishing' WHERE ended_at IS NULL`); err != nil {
@@ -79,16 +78,6 @@ func (t *tx) setClock() error {
 	return errors.Join(t.clampFaults(latest), t.clampEvents(latest), t.clampRequests())
 }
 
-// clock is the time, but never one that an earlier run was past.
-func (d *DB) clock() time.Time {
-	if now := d.now(); now.UnixNano() > d.latest {
-		return now
-	}
-	return time.Unix(0, d.latest)
-}
-
-const diedError = "the process ended before the answer came"
-
 // recover makes unknown what a dead process left in flight. There is at most
 // what it had claimed and not settled.
 func (t *tx) recover(info RunInfo) error {
@@ -125,8 +114,7 @@ func (t *tx) recover(info RunInfo) error {
 // releaseRefused makes due again what was refused under another mapping or
 // configuration.
 func (t *tx) releaseRefused(fingerprint string) error {
-	rows, err := t.traitRowsWhere(`v.status = 4 AND v.status > 0 AND EXISTS (SELECT 1 FROM trait_faults f
-		WHERE f.trait_id = v.trait_id AND f.profile_id = v.profile_id AND f.fingerprint IS NOT ?)`, fingerprint)
+	rows, err := t.traitRowsWhere(`v.status = 4 AND v.status > 0 AND f.fingerprint IS NOT ?`, fingerprint)
 	if err != nil {
 		return err
 	}
@@ -177,56 +165,10 @@ func (d *DB) EndRun(ctx context.Context, exitCode int, note string) error {
 	return errors.Join(err, d.file.InPlace())
 }
 
-// ObjectState looks up how far an object was read.
-func (d *DB) ObjectState(ctx context.Context, source, name string) (o Object, found bool, err error) {
-	var mod int64
-	err = d.view(ctx, func(v *view) error {
-		found, err = v.Get(`SELECT source, name, etag, size, mod_time, read_bytes, read_lines, read_hash, done, coalesce(problem, '') FROM objects WHERE source = ? AND name = ?`,
-			[]any{source, name}, &o.Source, &o.Name, &o.ETag, &o.Size, &mod, &o.Offset, &o.Line, &o.Hash, &o.Done, &o.Problem)
-		return err
-	})
-	if mod != 0 {
-		o.ModTime = time.Unix(0, mod)
-	}
-	return o, found, err
-}
-
-// NoteSource records how new a source's newest input is and which configured
-// lists have no file, as a whole listing of it said. The zero time: it has none.
-func (d *DB) NoteSource(ctx context.Context, name string, newest time.Time, missing string) error {
-	return d.update(ctx, func(t *tx) error {
-		_, err := t.Exec(`INSERT INTO sources (name, newest_at, read_at, missing) VALUES (?, ?, ?, ?)
-			ON CONFLICT (name) DO UPDATE SET newest_at = excluded.newest_at, read_at = excluded.read_at, missing = excluded.missing`,
-			name, nanos(newest), t.now, missing)
-		return err
-	})
-}
-
 // Count adds to a counter of the run.
 func (d *DB) Count(ctx context.Context, name string, n int64) error {
 	return d.update(ctx, func(t *tx) error {
 		t.countRun(name, n)
 		return nil
 	})
-}
-
-// ListVanished reports whether nothing is to be done for a list without a
-// file: the trait is not known, or its last list was treated as vanished.
-func (d *DB) ListVanished(ctx context.Context, key string) (done bool, err error) {
-	var objects sql.NullString
-	err = d.view(ctx, func(v *view) error {
-		return v.Scan(`SELECT g.objects FROM traits t JOIN generations g ON g.id = t.generation WHERE t.key = ?`, []any{key}, &objects)
-	})
-	return !objects.Valid || objects.String == "", err
-}
-
-// ListRead reports whether a list of these objects, in this order, was applied
-// to a trait. The same objects may be known from another one: a key is changed
-// in the configuration, and the files stay.
-func (d *DB) ListRead(ctx context.Context, key string, objects []string) (read bool, err error) {
-	err = d.view(ctx, func(v *view) error {
-		return v.Scan(`SELECT EXISTS (SELECT 1 FROM traits t JOIN generations g ON g.trait_id = t.id WHERE t.key = ? AND g.objects = ? AND g.state <> 'applying')`,
-			[]any{key, strings.Join(objects, "\n")}, &read)
-	})
-	return read, err
 }

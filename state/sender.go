@@ -15,15 +15,6 @@ type Sender struct {
 	memory
 }
 
-// memory is what a sender knows from one turn to the next.
-type memory struct {
-	busy    map[int64]bool     // people with an attempt under way
-	people  map[int64]bool     // claimed so far, where their number is limited
-	passed  map[queue]position // up to where conversions were found to wait
-	credit  [len(tracking)]float64
-	oddTurn bool // the odd one of a turn is for what was not tried before
-}
-
 // NewSender returns a sender for the run that began last.
 func (d *DB) NewSender() *Sender {
 	return &Sender{db: d, memory: memory{busy: map[int64]bool{}, people: map[int64]bool{}, passed: map[queue]position{}}}
@@ -44,9 +35,6 @@ func (s *Sender) Turn(ctx context.Context, outcomes []Outcome, want Want) ([]Cla
 	c := &claiming{memory: &next, want: want}
 	ctx = context.WithoutCancel(ctx) // outcomes must be kept even when the run is being stopped
 	err := s.db.update(ctx, func(t *tx) error {
-		if err := t.loadTraits(); err != nil {
-			return err
-		}
 		for i := range outcomes {
 			if err := t.settle(&outcomes[i], want); err != nil {
 				return err
@@ -61,4 +49,74 @@ func (s *Sender) Turn(ctx context.Context, outcomes []Outcome, want Want) ([]Cla
 	}
 	s.memory = next
 	return c.claims, nil
+}
+
+func (c *claiming) all() error {
+	if err := c.ofTracking(float64(c.want.PageLoads)); err != nil {
+		return err
+	}
+	most := len(c.claims) + c.want.Conversions
+	for _, click := range [...]bool{true, false} {
+		if err := c.of(class{Conversion, click}, most-len(c.claims)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ofTracking claims for the tracking host: first the shares, then what is left in
+// order.
+func (c *claiming) ofTracking(room float64) error {
+	if room <= 0 {
+		return nil
+	}
+	for i, t := range tracking {
+		c.credit[i] = min(c.credit[i]+t.share*room, room)
+		before := len(c.claims)
+		if err := c.of(t.class, min(int(c.credit[i]), c.want.PageLoads-before)); err != nil {
+			return err
+		}
+		c.credit[i] -= float64(len(c.claims) - before)
+	}
+	for _, t := range tracking {
+		if err := c.of(t.class, c.want.PageLoads-len(c.claims)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// of claims up to n of a class. It shares them between what was not tried before,
+// which comes first, and retries, so that what fails again and again holds nobody
+// up; and what one of them leaves the other takes.
+func (c *claiming) of(of class, n int) error {
+	switch {
+	case n <= 0 || c.want.Trait != "" && of.kind != TraitUpdate:
+		return nil
+	case c.want.probes(of.kind):
+		_, err := c.from(queue{of, newest}, n)
+		return err
+	}
+	c.oddTurn = !c.oddTurn
+	half := (n + int(one(c.oddTurn))) / 2
+	first, err := c.from(queue{of, untried}, half)
+	if err != nil {
+		return err
+	}
+	again, err := c.from(queue{of, retries}, n-first)
+	if err != nil || first < half {
+		return err
+	}
+	_, err = c.from(queue{of, untried}, n-first-again)
+	return err
+}
+
+func (c *claiming) from(q queue, most int) (n int, err error) {
+	switch {
+	case most <= 0:
+		return 0, nil
+	case q.kind == TraitUpdate:
+		return c.traitUpdates(q, most)
+	}
+	return c.events(q, most)
 }

@@ -3,74 +3,9 @@ package state
 import (
 	"database/sql"
 	"errors"
-	"fmt"
-	"slices"
 	"strings"
 	"time"
 )
-
-// Result is how a claim ended.
-type Result int
-
-// The results of a claim.
-const (
-	// Delivered: answered with 2xx.
-	Delivered Result = iota + 1
-	// Refused: a retry will not cure it.
-	Refused
-	// RetryLater: it certainly did not arrive, or was turned away for now.
-	RetryLater
-	// Unknown: it may have arrived.
-	Unknown
-	// Unsent: nothing was tried; it is as it was before the claim.
-	Unsent
-	// TooOld: an event that waited so long that it is given up unsent.
-	TooOld
-)
-
-// Warning is a remark of impact.com's on a request that it took.
-type Warning struct {
-	Kind    Kind   `json:"kind"`
-	Field   string `json:"field"`
-	Level   string `json:"level"`
-	Message string `json:"message"`
-	Count   int64  `json:"count"`
-}
-
-// Outcome tells how a claim ended.
-type Outcome struct {
-	Claim       Claim
-	Result      Result
-	Next        time.Time // of RetryLater and Unknown: not before
-	Class       string    // of Refused
-	Doubt       bool      // of all but Delivered: an earlier request of this attempt may have arrived
-	Error       string    // without secrets and addresses
-	RefusedKeys []string  // of a trait update: only these were refused; the rest was delivered, or goes again
-	Fingerprint string    // of mapping and configuration, with Refused
-	QueuedURI   string    // of a delivered conversion
-	Requests    int       // HTTP requests made
-	Throttled   bool      // the host answered 429
-	Odd         bool      // the host answered as it answers no delivery: of itself, that tells nothing of this one
-	Warnings    []Warning // impact.com's remarks on a request that it took
-	Notes       []string  // counted by word, e.g. text_cut
-	Asked       int       // HTTP requests to the tracking host beside these, for the click of an install
-	ClickID     string    // that one, which is its person's click from the event on
-	Person      Person    // of a ClickID
-}
-
-// of is how a claim ended for one of its traits. Where impact.com named the
-// traits that it refused, the others were delivered with a 2xx, or not at all.
-func (o *Outcome) of(key string) Result {
-	switch {
-	case len(o.RefusedKeys) == 0:
-		return o.Result
-	case slices.Contains(o.RefusedKeys, key):
-		return Refused
-	case o.Result == Refused:
-		return Unsent
-	}
-	return o.Result
-}
 
 func (t *tx) settle(o *Outcome, want Want) error {
 	t.countRun("requests", int64(o.Requests+o.Asked))
@@ -136,25 +71,6 @@ func (t *tx) deleteAttempts(profile int64) (int64, error) {
 	return t.Exec(`DELETE FROM attempts WHERE profile_id = ?`, profile)
 }
 
-// String is the result as the state and the logs name it.
-func (r Result) String() string {
-	switch r {
-	case Delivered:
-		return "delivered"
-	case Refused:
-		return "refused"
-	case RetryLater:
-		return "retry later"
-	case Unknown:
-		return "unknown"
-	case Unsent:
-		return "unsent"
-	case TooOld:
-		return "too old"
-	}
-	return fmt.Sprintf("result %d", int(r))
-}
-
 func (t *tx) settleValue(o *Outcome, v *ClaimedValue) error {
 	old, err := t.traitRow(v.prior.trait, v.prior.profile)
 	if err != nil || !old.exists || old.status != statusInFlight || old.attempt.Int64 != o.Claim.Attempt {
@@ -215,9 +131,9 @@ func (t *tx) settleEvent(o *Outcome, want Want) error {
 		return t.closeEvent(p, "delivered", false, o.QueuedURI)
 	case Refused:
 		t.countRun("refused", 1)
-		return t.refuseEvent(p, o, doubt)
+		return t.failEvent(p, statusRefused, o, doubt)
 	case RetryLater:
-		return t.deferEvent(p, statusRetryLater, o, doubt)
+		return t.failEvent(p, statusRetryLater, o, doubt)
 	case Unsent:
 		return t.giveBackEvent(p, doubt)
 	case TooOld:
@@ -229,8 +145,20 @@ func (t *tx) settleEvent(o *Outcome, want Want) error {
 	}
 	to := want.Kinds[p.kind].status()
 	if to != statusSettled {
-		return t.deferEvent(p, to, o, true)
+		return t.failEvent(p, to, o, true)
 	}
 	t.countRun("dropped", 1)
 	return t.closeEvent(p, "dropped", true, "")
+}
+
+// forgotten reports whether a claim's person was forgotten while the answer
+// was awaited: nothing of it may be written.
+func (t *tx) forgotten(c *Claim) (bool, error) {
+	var there bool
+	if c.Kind != TraitUpdate {
+		_, err := t.Get(`SELECT 1 FROM deliveries WHERE id = ? AND status = 2 AND attempt = ?`, []any{c.Delivery, c.Attempt}, &there)
+		return !there, err
+	}
+	_, err := t.Get(`SELECT 1 FROM profiles WHERE id = ?`, []any{c.Profile}, &there)
+	return !there, err
 }

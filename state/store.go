@@ -9,20 +9,6 @@ import (
 	"time"
 )
 
-// Object says how far an input object was read.
-type Object struct {
-	Source  string
-	Name    string
-	ETag    string
-	Size    int64
-	ModTime time.Time
-	Offset  int64  // decoded bytes
-	Line    int64  // lines
-	Hash    []byte // SHA-256 of the bytes before Offset
-	Done    bool
-	Problem string // why it was not read to its end
-}
-
 // Change says that a person's value of a trait changed.
 type Change struct {
 	Trait      TraitInfo
@@ -32,17 +18,6 @@ type Change struct {
 	ReceivedAt time.Time
 	MessageID  string
 }
-
-// Kind tells what a delivery is.
-type Kind string
-
-// The kinds of deliveries. A trait update is a page load too, made from trait
-// values and not from a message.
-const (
-	PageLoad    Kind = "page_load"
-	Conversion  Kind = "conversion"
-	TraitUpdate Kind = "trait_update"
-)
 
 // Event is a message that becomes one delivery.
 type Event struct {
@@ -86,10 +61,13 @@ type Batch struct {
 // what is new of all batches goes into the tables in the order of their keys.
 func (d *DB) Store(ctx context.Context, batches ...Batch) error {
 	return d.update(ctx, func(t *tx) error {
-		if err := errors.Join(t.loadTraits(), t.lookUp(peopleOf(batches))); err != nil {
+		if err := t.lookUp(peopleOf(batches)); err != nil {
 			return err
 		}
-		s := &storing{tx: t, changed: map[*trait]int64{}, waiting: map[eventKey]bool{}, unlisted: map[Unlisted]int64{}}
+		s := &storing{
+			outbox:  outbox{tx: t, waiting: map[eventKey]bool{}},
+			changed: map[*trait]int64{}, unlisted: map[Unlisted]int64{},
+		}
 		for len(batches) > 0 {
 			n := ofOneObject(batches)
 			if err := s.object(batches[:n]); err != nil {
@@ -163,28 +141,14 @@ func (s *storing) storeRest(b *Batch) error {
 	return s.reject(b.Rejected)
 }
 
-func (t *tx) putObject(o Object) (int64, error) {
-	var id int64
-	_, err := t.Get(`INSERT INTO objects (source, name, etag, size, mod_time, read_bytes, read_lines, read_hash, done, problem, read_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (source, name) DO UPDATE SET etag = excluded.etag, size = excluded.size, mod_time = excluded.mod_time,
-			read_bytes = excluded.read_bytes, read_lines = excluded.read_lines, read_hash = excluded.read_hash,
-			done = excluded.done, problem = excluded.problem, read_at = excluded.read_at
-		RETURNING id`, []any{o.Source, o.Name, o.ETag, o.Size, unix(o.ModTime), o.Offset, o.Line, o.Hash, o.Done, null(o.Problem), t.now}, &id)
-	return id, err
-}
-
 // storing stores the items of batches.
 type storing struct {
-	*tx
+	outbox
 	source   string // these three of the object
 	name     string
 	origin   int64
 	changed  map[*trait]int64
 	unlisted map[Unlisted]int64
-
-	events  []event // wait to be stored together
-	waiting map[eventKey]bool
 
 	forgetting *forgetting // of delete messages; nil before the batch's first
 }
@@ -213,7 +177,7 @@ func (s *storing) item(it *Item) error {
 	if err != nil || it.Event == nil {
 		return err
 	}
-	s.event(it, prof)
+	s.add(it, prof, s.origin)
 	return nil
 }
 

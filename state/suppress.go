@@ -17,9 +17,6 @@ import (
 func (d *DB) Suppress(ctx context.Context, people []Person, sendFalse bool) (waiting int64, err error) {
 	return waiting, d.update(ctx, func(t *tx) error {
 		waiting = 0
-		if err := t.loadTraits(); err != nil {
-			return err
-		}
 		f := newForgetting(t)
 		for _, p := range people {
 			prof, found, err := t.find(p)
@@ -105,10 +102,7 @@ func (f *forgetting) lastFalse(id int64) (kept bool, err error) {
 		if old.wanted.String == falseText && old.status != statusHeld {
 			continue
 		}
-		next := old
-		next.wanted, next.wantedAt, next.orderedAt = sql.NullString{String: falseText, Valid: true}, f.now, sql.NullInt64{}
-		next.origin, next.receivedAt, next.messageID = sql.NullInt64{}, sql.NullInt64{}, sql.NullString{}
-		next = next.moved()
+		next := old.saying(sql.NullString{String: falseText, Valid: true}, f.now, sql.NullInt64{}).moved()
 		f.countMove(old, next)
 		if err := f.put(old, next); err != nil {
 			return false, err

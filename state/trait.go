@@ -100,3 +100,19 @@ func (d *DB) index() {
 func (d *DB) ordered() []*trait {
 	return slices.SortedFunc(maps.Values(d.traits), func(a, b *trait) int { return cmp.Compare(a.key, b.key) })
 }
+
+// computation identifies what Segment computes a trait with. An audience that is
+// deleted and made again under its old name keeps its key, but gets a new
+// computation and may mean other people.
+type computation struct{ space, id string }
+
+func (c computation) fits(other computation) bool {
+	return (c.space == "" || other.space == "" || c.space == other.space) && (c.id == "" || other.id == "" || c.id == other.id)
+}
+
+// name is what an approval names a computation by.
+func (c computation) name() string { return cmp.Or(c.id, c.space) }
+
+func (c computation) against() string {
+	return fmt.Sprintf("computation %q of space %q is new under this key", c.id, c.space)
+}

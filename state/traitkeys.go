@@ -54,9 +54,6 @@ func (tr *trait) fed(by func(source, key string) bool) bool {
 
 // trait finds or makes a trait, which a list or a message names.
 func (t *tx) trait(info TraitInfo, list bool) (*trait, error) {
-	if err := t.loadTraits(); err != nil {
-		return nil, err
-	}
 	tr, ok := t.d.traits[info.Key]
 	if !ok {
 		if err := t.room(info.Key, list); err != nil {
@@ -103,4 +100,31 @@ func (t *tx) feed(tr *trait, source string, list bool) error {
 	*have = source
 	_, err := t.Exec(`UPDATE traits SET `+column+` = ? WHERE id = ?`, source, tr.id)
 	return err
+}
+
+// knows reports whether the changes of a computation are judged as usual. Those of
+// a trait's first computation are; another computation has to be approved.
+func (t *tx) knows(tr *trait, info *TraitInfo) (bool, error) {
+	c := computation{info.SpaceID, info.ComputationID}
+	if approved, seen := tr.computations[c]; seen || c == (computation{}) {
+		return approved || c == (computation{}), nil
+	}
+	first := true
+	for other, approved := range tr.computations {
+		if approved && c.fits(other) {
+			tr.computations[c] = true
+			return true, nil
+		}
+		first = first && !approved
+	}
+	tr.computations[c] = first
+	var approvedAt any
+	if first {
+		approvedAt = t.now
+		if _, err := t.Exec(`UPDATE traits SET space_id = ?, computation_id = ? WHERE id = ?`, c.space, c.id, tr.id); err != nil {
+			return false, err
+		}
+	}
+	_, err := t.Exec(`INSERT INTO computations (trait_id, space_id, computation_id, seen_at, approved_at) VALUES (?, ?, ?, ?, ?)`, tr.id, c.space, c.id, t.now, approvedAt)
+	return first, err
 }

@@ -19,6 +19,9 @@ type traitRow struct {
 	origin      sql.NullInt64
 	receivedAt  sql.NullInt64
 	messageID   sql.NullString
+
+	attempts    int   // in vain; this and the next are of [tx.traitRowsWhere] alone
+	nextAttempt int64 // 0: it waits for none
 }
 
 // due reports whether impact.com has to be told something.
@@ -26,19 +29,13 @@ type traitRow struct {
 // Nobody gets a false who was never told true, and a computed trait without a
 // value has nothing that could be sent.
 func (r *traitRow) due() bool {
-	audience := r.trait.class == Audience
 	switch {
-	case !r.wanted.Valid && !audience:
+	case r.trait.class == Audience:
+		return r.doubt || r.isWanted() != r.isDelivered()
+	case !r.wanted.Valid:
 		return false
-	case r.doubt:
-		return true
-	case audience && !r.delivered.Valid:
-		return r.wanted.String == trueText
-	case audience && !r.wanted.Valid:
-		return r.delivered.String == trueText
-	default:
-		return r.wanted != r.delivered
 	}
+	return r.doubt || r.wanted != r.delivered
 }
 
 // toSend is the value that a due row sends.
@@ -47,6 +44,13 @@ func (r *traitRow) toSend() string {
 		return falseText
 	}
 	return r.wanted.String
+}
+
+// saying is the row after something other than a message said what is wanted.
+func (r traitRow) saying(wanted sql.NullString, at int64, origin sql.NullInt64) traitRow {
+	r.wanted, r.wantedAt, r.orderedAt, r.origin = wanted, at, sql.NullInt64{}, origin
+	r.receivedAt, r.messageID = sql.NullInt64{}, sql.NullString{}
+	return r
 }
 
 // moved is the row after wanted or doubt moved: whatever was the matter with
@@ -85,16 +89,15 @@ func (r *traitRow) newerThan(o *traitRow) bool {
 }
 
 // told reports whether impact.com holds a true of this person, or may.
-func (r *traitRow) told() bool {
-	return r.doubt && r.sent.String != falseText || (r.delivered.Valid && (r.trait.class == Computed || r.delivered.String == trueText))
-}
+func (r *traitRow) told() bool { return r.doubt && r.sent.String != falseText || r.isDelivered() }
 
-func (r *traitRow) isWanted() bool {
-	return r.wanted.Valid && (r.trait.class == Computed || r.wanted.String == trueText)
-}
+func (r *traitRow) isWanted() bool { return r.holds(r.wanted) }
 
-func (r *traitRow) isDelivered() bool {
-	return r.delivered.Valid && (r.trait.class == Computed || r.delivered.String == trueText)
+func (r *traitRow) isDelivered() bool { return r.holds(r.delivered) }
+
+// holds reports whether a value is there, and true of an audience.
+func (r *traitRow) holds(v sql.NullString) bool {
+	return v.Valid && (r.trait.class == Computed || v.String == trueText)
 }
 
 // countMove counts a change of wanted the way the run's balance needs it:

@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/impactsync/impactsync/state/internal/sqlite"
@@ -20,17 +21,6 @@ type tx struct {
 	joined   map[int64]bool  // users that visitors were absorbed into
 }
 
-type counter struct {
-	scope int64
-	name  string
-}
-
-// Scopes of counters that belong to no trait.
-const (
-	scopePageLoads   = 0
-	scopeConversions = -1
-)
-
 // update runs fn in one transaction. The context's end does not tear it: what
 // was begun is committed or rolled back whole.
 func (d *DB) update(ctx context.Context, fn func(*tx) error) error {
@@ -42,7 +32,7 @@ func (d *DB) update(ctx context.Context, fn func(*tx) error) error {
 	t := &tx{d: d, now: d.now().UnixNano(), moved: map[counter]int64{}, ran: map[string]int64{}, absorbed: map[int64]int64{}, joined: map[int64]bool{}}
 	err := d.file.Update(d.point, func(s sqlite.Tx) error {
 		t.Tx = s
-		for _, step := range []func() error{t.refreshed, func() error { return fn(t) }, t.judgeJoined, t.flushCounters, t.heartbeat, t.number} {
+		for _, step := range []func() error{t.refreshed, t.loadTraits, func() error { return fn(t) }, t.judgeJoined, t.flushCounters, t.heartbeat, t.number} {
 			if err := step(); err != nil {
 				return err
 			}
@@ -55,46 +45,27 @@ func (d *DB) update(ctx context.Context, fn func(*tx) error) error {
 	return err
 }
 
+// clock is the time, but never one that an earlier run was past.
+func (d *DB) clock() time.Time {
+	if now := d.now(); now.UnixNano() > d.latest {
+		return now
+	}
+	return time.Unix(0, d.latest)
+}
+
+// tooOld is the time before which events are too old to be sent.
+func (d *DB) tooOld(now int64) int64 {
+	if d.maxEventAge <= 0 {
+		return math.MinInt64
+	}
+	return now - int64(d.maxEventAge)
+}
+
 // view reads one snapshot.
 type view struct{ *sqlite.View }
 
 func (d *DB) view(ctx context.Context, fn func(*view) error) error {
 	return d.file.View(ctx, func(v *sqlite.View) error { return fn(&view{v}) })
-}
-
-func (t *tx) count(scope int64, name string, by int64) {
-	if by == 0 || scope <= 0 && name == statusNames[statusSettled] {
-		return // delivered events are pruned in bulk; nobody asks how many there are
-	}
-	t.moved[counter{scope, name}] += by
-}
-
-func (t *tx) countRun(name string, by int64) {
-	if by != 0 {
-		t.ran[name] += by
-	}
-}
-
-func (t *tx) flushCounters() error {
-	for c, by := range t.moved {
-		if by == 0 {
-			continue
-		}
-		if _, err := t.Exec(`INSERT INTO counters (scope, name, value) VALUES (?, ?, ?)
-			ON CONFLICT (scope, name) DO UPDATE SET value = value + excluded.value`, c.scope, c.name, by); err != nil {
-			return err
-		}
-	}
-	if t.d.run == 0 {
-		return nil
-	}
-	for name, by := range t.ran {
-		if _, err := t.Exec(`INSERT INTO run_counters (run, name, value) VALUES (?, ?, ?)
-			ON CONFLICT (run, name) DO UPDATE SET value = value + excluded.value`, t.d.run, name, by); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // heartbeatEvery is how often a run shows that it is alive.

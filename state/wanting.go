@@ -1,0 +1,195 @@
+package state
+
+import (
+	"database/sql"
+
+	"github.com/impactsync/impactsync/state/internal/spill"
+)
+
+// wanting moves what is wanted of a trait's people to what a list says.
+type wanting struct {
+	*tx
+	trait   *trait
+	at      int64 // when it was listed
+	gen     int64
+	ranges  int // of numbers, in which people are gone through
+	verdict Verdict
+	joins   []member     // wait to be stored together
+	exits   *spill.Spill // people told true who are not on it
+}
+
+// joinChunk is the number of people in one statement of a merge.
+const joinChunk = 50
+
+// join handles a member without a row of the trait. Rows are stored many in one
+// statement, unless the member's profile must be looked up.
+func (w *wanting) join(mem *member) error {
+	if mem.cleared || w.joined[mem.id] { // no row to be due; a visitor's row may have come over
+		return w.alone(mem)
+	}
+	if w.joins = append(w.joins, *mem); len(w.joins) < joinChunk {
+		return nil
+	}
+	return w.storeJoins()
+}
+
+// storeJoins stores the members who wait, with their people where they are new.
+func (w *wanting) storeJoins() error {
+	wait := w.joins
+	w.joins = wait[:0]
+	if len(wait) == 0 {
+		return nil
+	}
+	fresh, err := w.addProfiles(wait)
+	if err == nil && int(fresh) < len(wait) {
+		wait, err = w.ownNumbers(wait)
+	}
+	if err != nil || len(wait) == 0 {
+		return err
+	}
+	w.verdict.Joins += int64(len(wait))
+	return w.addMembers(w.trait, w.at, -w.gen, wait)
+}
+
+// ownNumbers returns the members who are stored under their own numbers. It
+// stores the others: somebody else has the number, or the visitor is a user by now.
+func (w *wanting) ownNumbers(wait []member) (own []member, err error) {
+	err = w.lookUp(func(yield func(Person) bool) {
+		for i := range wait {
+			if !yield(wait[i].person.keyOnly()) {
+				return
+			}
+		}
+	})
+	for i := range wait {
+		if err != nil {
+			return nil, err
+		}
+		var prof profile
+		var found bool
+		if prof, found, err = w.find(wait[i].person); err != nil {
+			return nil, err
+		}
+		if found && prof.id == wait[i].id && prof.absorbed == 0 {
+			own = append(own, wait[i])
+			continue
+		}
+		err = w.alone(&wait[i])
+	}
+	return own, err
+}
+
+// origin is that of the rows that the list moves.
+func (w *wanting) origin() sql.NullInt64 { return sql.NullInt64{Int64: -w.gen, Valid: true} }
+
+// alone handles a member whose profile must be looked up: somebody else has the
+// number, or a visitor has become a user.
+func (w *wanting) alone(mem *member) error {
+	prof, err := w.resolve(mem.person, w.at)
+	if err != nil {
+		return err
+	}
+	old, err := w.traitRow(w.trait, prof.id)
+	if err != nil {
+		return err
+	}
+	return w.want(old, mem)
+}
+
+// keeps reports whether a newer message stands against the list.
+func (w *wanting) keeps(at int64) bool {
+	return at > w.at && w.trait.authority == AuthorityLatest
+}
+
+// want moves wanted to what the list says of a member.
+func (w *wanting) want(old traitRow, mem *member) error {
+	wanted := mem.wanted()
+	if old.exists && (w.keeps(old.order()) || old.wanted == wanted) {
+		w.verdict.Unchanged++
+		return nil
+	}
+	next := old.saying(wanted, w.at, w.origin()).moved()
+	w.verdict.Joins++
+	w.countMove(old, next)
+	if mem.cleared {
+		w.countRun("cleared", 1)
+	}
+	return w.put(old, next)
+}
+
+// exit moves wanted to "not a member". A row that becomes due gets the given
+// status.
+func (w *wanting) exit(id int64, due status) error {
+	old, err := w.traitRow(w.trait, id)
+	if err != nil || !old.exists {
+		return err
+	}
+	if old.status == statusRefused && !old.isWanted() {
+		return nil // the false itself was refused: the same again would be, too
+	}
+	next := old
+	wanted := sql.NullString{}
+	if w.trait.class == Audience {
+		wanted = sql.NullString{String: falseText, Valid: true}
+	}
+	if wanted != old.wanted {
+		next = old.saying(wanted, w.at, w.origin())
+	}
+	next = next.moved()
+	if next.status == statusPending {
+		next.status = due
+	}
+	w.countMove(old, next)
+	if !next.wanted.Valid && old.wanted.Valid {
+		w.countRun("cleared", 1)
+	}
+	return w.put(old, next)
+}
+
+// storeExits makes the exits due, or held.
+func (w *wanting) storeExits() error {
+	due, held := statusPending, w.verdict.exits != ""
+	if held {
+		due = statusHeld
+	}
+	for c, err := range w.exits.Chunks(w.ranges) {
+		if err != nil {
+			return err
+		}
+		for len(c.Records) > 0 {
+			n := min(joinChunk, len(c.Records))
+			if err := w.leave(c.Records[:n], due); err != nil {
+				return err
+			}
+			c.Records = c.Records[n:]
+		}
+	}
+	if !held {
+		return nil
+	}
+	return w.hold(w.trait.id, Exits)
+}
+
+// leave is exit for many people, in one statement for members who were told so and
+// whose rows are otherwise settled.
+func (w *wanting) leave(people []spill.Record, due status) error {
+	if w.trait.class == Audience {
+		ids := make([]int64, len(people))
+		for i, r := range people {
+			ids[i] = r.Number
+		}
+		n, err := w.endMemberships(w.trait, w.at, -w.gen, due, ids)
+		if err != nil {
+			return err
+		}
+		if int(n) == len(people) {
+			return nil
+		}
+	}
+	for _, r := range people {
+		if err := w.exit(r.Number, due); err != nil {
+			return err
+		}
+	}
+	return nil
+}
