@@ -29,17 +29,3 @@ func (v *view) guest(id string, e *Explanation) (known bool, err error) {
 	}
 	return true, nil
 }
-
-// guests forgets guests' events with this order's or message's id.
-func (f *forgetting) guests(id string) error {
-	numbers, err := guestsWith(f, id)
-	if err != nil {
-		return err
-	}
-	for _, number := range numbers {
-		if err := f.rows(number); err != nil {
-			return err
-		}
-	}
-	return nil
-}
