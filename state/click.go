@@ -33,7 +33,7 @@ func (t *tx) click(prof *profile, c click) error {
 	if !c.replaces(prof.click) {
 		return nil
 	}
-	if err := t.loadCrowds(); err != nil || t.d.crowds[prof.id] {
+	if crowd, err := t.crowd(prof.id); err != nil || crowd {
 		return err
 	}
 	if c.id == prof.click.id { // what was sold since the first time belongs to it, too

@@ -123,7 +123,6 @@ type caches struct {
 	byID     map[int64]*trait
 	used     map[bool]int // traits that count, of lists or not; nil: not counted so far
 	profiles known
-	crowds   map[int64]bool // profiles whose merging is held; nil: to be read
 }
 
 func (d *DB) forgetCaches() { d.caches = caches{profiles: known{}} }

@@ -195,7 +195,7 @@ func (t *tx) deletePerson(id int64) (removed int64, err error) {
 		removed += n
 	}
 	t.d.profiles.put(id, profile{})
-	delete(t.d.crowds, id)
+	delete(t.crowds, id)
 	maps.DeleteFunc(t.absorbed, func(visitor, user int64) bool { return visitor == id || user == id })
 	return removed, nil
 }
