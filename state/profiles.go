@@ -166,7 +166,8 @@ func (t *tx) partVisitors(user int64) error {
 	return err
 }
 
-// forgetDevices takes anonymous ids, as JSON, from the users who were seen with them.
+// forgetDevices removes anonymous ids, given as JSON, from the rows of other users
+// who shared a device.
 func (t *tx) forgetDevices(anonymousIDs string) error {
 	clear(t.d.profiles)
 	_, err := t.Exec(`UPDATE profiles SET anonymous_id = NULL WHERE user_id IS NOT NULL AND anonymous_id IN (SELECT value FROM json_each(?1))`, anonymousIDs)

@@ -2,7 +2,6 @@ package state
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 )
@@ -68,15 +67,9 @@ func (d *DB) RefreshRefusals(ctx context.Context, mapping string, refusal func(W
 	})
 }
 
-func (d *DB) waitingAfter(ctx context.Context, id int64) (step []Waiting, err error) {
-	return step, d.view(ctx, func(v *view) error {
-		return v.Each(`SELECT id, event, event_at, payload FROM deliveries WHERE id > ? AND status > 0 AND payload IS NOT NULL ORDER BY id LIMIT ?`, []any{id, refusalStep}, func(rows *sql.Rows) error {
-			var w Waiting
-			var at int64
-			err := rows.Scan(&w.id, &w.Event, &at, &w.Payload)
-			w.At = time.Unix(0, at)
-			step = append(step, w)
-			return err
-		})
+func (d *DB) waitingAfter(ctx context.Context, id int64) ([]Waiting, error) {
+	return read(ctx, d, func(v *view) ([]Waiting, error) {
+		return collect(v, `SELECT id, event, event_at, payload FROM deliveries WHERE id > ? AND status > 0 AND payload IS NOT NULL ORDER BY id LIMIT ?`, []any{id, refusalStep},
+			func(w *Waiting) []any { return []any{&w.id, &w.Event, moment{&w.At}, &w.Payload} })
 	})
 }

@@ -32,6 +32,21 @@ func (s *storing) countUnlisted() error {
 	return nil
 }
 
+type unlistedEvent struct {
+	name  string
+	count int64
+}
+
+func unlistedEvents(r reading) ([]unlistedEvent, error) {
+	return collect(r, `SELECT name, count FROM unlisted WHERE kind = 'event'`, nil, func(u *unlistedEvent) []any { return []any{&u.name, &u.count} })
+}
+
+// listEvent forgets an event that the configuration names by now.
+func (t *tx) listEvent(name string) error {
+	_, err := t.Exec(`DELETE FROM unlisted WHERE kind = 'event' AND name = ?`, name)
+	return err
+}
+
 // mostRejected bounds the rows that one object can put into rejected; the
 // count goes on.
 const mostRejected = 1000
@@ -58,4 +73,18 @@ func (d *DB) Reject(ctx context.Context, all []Rejected) error {
 		return nil
 	}
 	return d.update(ctx, func(t *tx) error { return t.reject(all) })
+}
+
+// redactRejected removes reasons that name one of some ids, given as JSON.
+func (t *tx) redactRejected(ids string) error {
+	_, err := t.Exec(`UPDATE rejected SET reason = 'removed with a forgotten person' WHERE EXISTS (SELECT 1 FROM json_each(?1) j WHERE instr(reason, j.value) > 0)`, ids)
+	return err
+}
+
+// DropRejected forgets rejected input.
+func (d *DB) DropRejected(ctx context.Context, f Filter) (n int64, err error) {
+	return n, d.update(ctx, func(t *tx) error {
+		n, err = t.Exec(`DELETE FROM rejected WHERE (?1 = '' OR source = ?1) AND (?2 = 0 OR seen_at < ?2)`, f.Source, unix(f.Before))
+		return err
+	})
 }

@@ -103,11 +103,3 @@ func (d *DB) eachRefused(ctx context.Context, f Filter, events func(*tx, string,
 		return t.holdSuppressed()
 	})
 }
-
-// DropRejected forgets rejected input.
-func (d *DB) DropRejected(ctx context.Context, f Filter) (n int64, err error) {
-	return n, d.update(ctx, func(t *tx) error {
-		n, err = t.Exec(`DELETE FROM rejected WHERE (?1 = '' OR source = ?1) AND (?2 = 0 OR seen_at < ?2)`, f.Source, unix(f.Before))
-		return err
-	})
-}
