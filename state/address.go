@@ -2,7 +2,6 @@ package state
 
 import (
 	"context"
-	"database/sql"
 	"encoding/hex"
 	"encoding/json"
 	"maps"
@@ -42,28 +41,25 @@ func knownBy(r reading, hashes ...string) (found []profile, err error) {
 	if len(hashes) == 1 {
 		within = hashes[0]
 	}
-	byEvent := map[int64]profile{}
-	err = r.Each(dueWith, []any{string(list), within}, func(rows *sql.Rows) error {
-		var p profile
-		err := rows.Scan(&p.id, &p.person.UserID, &p.person.AnonymousID, &p.person.EmailSHA1)
-		byEvent[p.id] = p
-		return err
+	named, err := collect(r, dueWith, []any{string(list), within}, func(p *profile) []any {
+		return []any{&p.id, &p.person.UserID, &p.person.AnonymousID, &p.person.EmailSHA1}
 	})
 	if err != nil {
 		return nil, err
+	}
+	byEvent := map[int64]profile{}
+	for _, p := range named {
+		byEvent[p.id] = p
 	}
 	ids, err := json.Marshal(slices.Collect(maps.Keys(byEvent)))
 	if err != nil {
 		return nil, err
 	}
-	const either = ` IN (SELECT coalesce(absorbed_into, id) FROM profiles WHERE email_sha1 IN (SELECT value FROM json_each(?)) UNION SELECT value FROM json_each(?))`
-	err = r.Each(selectProfiles+either, []any{string(list), string(ids)}, func(rows *sql.Rows) error {
-		var p profile
-		err := rows.Scan(p.dest()...)
+	found, err = collect(r, selectProfiles+`id IN (SELECT coalesce(absorbed_into, id) FROM profiles WHERE email_sha1 IN (SELECT value FROM json_each(?)) UNION SELECT value FROM json_each(?))`,
+		[]any{string(list), string(ids)}, (*profile).dest)
+	for _, p := range found {
 		delete(byEvent, p.id)
-		found = append(found, p)
-		return err
-	})
+	}
 	for _, id := range slices.Sorted(maps.Keys(byEvent)) { // no row of their own
 		found = append(found, byEvent[id])
 	}
@@ -75,11 +71,9 @@ func knownBy(r reading, hashes ...string) (found []profile, err error) {
 // that was not sent yet. It reads all profiles, and the content of all events that
 // are due, once.
 func (d *DB) KnownBy(ctx context.Context, hashes []string) (people []Person, err error) {
-	return people, d.view(ctx, func(v *view) error {
-		found, err := knownBy(v, hashes...)
-		for i := range found {
-			people = append(people, found[i].person)
-		}
-		return err
-	})
+	found, err := read(ctx, d, func(v *view) ([]profile, error) { return knownBy(v, hashes...) })
+	for i := range found {
+		people = append(people, found[i].person)
+	}
+	return people, err
 }

@@ -144,8 +144,7 @@ func (t *tx) refreshed() error {
 		return nil
 	}
 	t.d.version = version
-	t.d.traits, t.d.crowds = nil, nil
-	t.d.profiles.clear()
+	t.d.forgetCaches()
 	if t.d.barred.Load() == nil && len(t.d.hashKey) == 0 {
 		return nil
 	}

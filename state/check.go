@@ -77,7 +77,6 @@ var checks = []struct{ what, query string }{
 			UNION ALL SELECT CASE d.kind WHEN 'conversion' THEN -1 ELSE 0 END, s.name, 0, d.n FROM (SELECT kind, status, count(*) AS n FROM deliveries WHERE status > 0 GROUP BY 1, 2) d
 				JOIN (` + statusRows + `) s ON s.status = d.status
 		) WHERE name <> 'settled' GROUP BY scope, name HAVING sum(counted) <> sum(real) LIMIT 10`}, // what was delivered long ago is forgotten
-	{"keys in both tables", `SELECT hex(key) FROM recent_event_keys JOIN event_keys USING (key) LIMIT 10`},
 }
 
 // heal makes due again what waits for a retry that nothing would bring: values

@@ -47,15 +47,3 @@ func TestCheckRecountsCounters(t *testing.T) {
 		})
 	}
 }
-
-func TestCheckFindsAKeyInBothTables(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	b.view("u1")
-	b.sound()
-	b.exec(`INSERT INTO event_keys SELECT * FROM recent_event_keys`)
-	problems, err := b.db.Check(context.Background())
-	require.NoError(t, err)
-	require.Len(t, problems, 1)
-	require.Contains(t, problems[0], "keys in both tables: ")
-}

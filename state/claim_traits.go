@@ -64,8 +64,8 @@ func (c *claiming) traitUpdate(p dueTrait) error {
 	if err != nil || len(rows) == 0 {
 		return err
 	}
-	var prof profile
-	if _, err := c.Get(selectProfile, []any{p.profile}, prof.dest()...); err != nil {
+	prof, _, err := c.byID(p.profile)
+	if err != nil {
 		return err
 	}
 	c.d.seq++

@@ -40,7 +40,5 @@ func (t *tx) click(prof *profile, c click) error {
 		c.at = min(c.at, prof.click.at)
 	}
 	prof.click = c
-	t.d.profiles.put(*prof)
-	_, err := t.Exec(`UPDATE profiles SET click_id = ?, click_at = ?, click_sure = ? WHERE id = ?`, c.id, c.at, c.sure, prof.id)
-	return err
+	return t.putProfile(*prof)
 }

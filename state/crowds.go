@@ -155,15 +155,14 @@ func (t *tx) holdCrowd(prof profile, c Crowd) error {
 // visitors are their own again, with the events that were not sent yet, and no
 // click id stays where several people had it.
 func (t *tx) split(prof profile) error {
-	defer t.d.profiles.clear()
 	if prof.person.UserID == "" {
 		return t.splitVisitor(prof)
 	}
-	t.d.profiles.clear()
-	if _, err := t.Exec(`UPDATE profiles SET absorbed_into = NULL WHERE absorbed_into = ?`, prof.id); err != nil {
+	if err := t.partVisitors(prof.id); err != nil {
 		return err
 	}
-	if _, err := t.Exec(`UPDATE profiles SET anonymous_id = NULL, email_sha1 = NULL, click_id = NULL, click_at = NULL, click_sure = NULL WHERE id = ?`, prof.id); err != nil {
+	prof.person, prof.click = prof.person.keyOnly(), click{}
+	if err := t.putProfile(prof); err != nil {
 		return err
 	}
 	type event struct {
@@ -181,12 +180,9 @@ func (t *tx) split(prof profile) error {
 		return err
 	}
 	for _, e := range events {
-		visitor, _, err := t.find(Person{AnonymousID: e.visitor})
+		visitor, _, err := t.owner(Person{AnonymousID: e.visitor})
 		if err != nil {
 			return err
-		}
-		if visitor.absorbed != 0 {
-			visitor.id = visitor.absorbed
 		}
 		if err := t.giveEventBack(e.id, visitor.id); err != nil {
 			return err
@@ -198,14 +194,22 @@ func (t *tx) split(prof profile) error {
 // splitVisitor parts a visitor from the user that it was merged into, whose
 // click id may be anybody's.
 func (t *tx) splitVisitor(prof profile) error {
-	_, err := t.Exec(`UPDATE profiles SET absorbed_into = NULL, click_id = NULL, click_at = NULL, click_sure = NULL WHERE id = ?`, prof.id)
-	if err != nil || prof.absorbed == 0 {
+	id := prof.absorbed
+	prof.absorbed, prof.click = 0, click{}
+	if err := t.putProfile(prof); err != nil || id == 0 {
 		return err
 	}
-	if _, err = t.Exec(`UPDATE profiles SET click_id = NULL, click_at = NULL, click_sure = NULL, anonymous_id = nullif(anonymous_id, ?) WHERE id = ?`, prof.person.AnonymousID, prof.absorbed); err != nil {
+	user, _, err := t.byID(id)
+	if err != nil {
 		return err
 	}
-	return t.giveEventsBack(prof.absorbed, prof.id, prof.person.AnonymousID)
+	if user.click = (click{}); user.person.AnonymousID == prof.person.AnonymousID {
+		user.person.AnonymousID = ""
+	}
+	if err := t.putProfile(user); err != nil {
+		return err
+	}
+	return t.giveEventsBack(user.id, prof.id, prof.person.AnonymousID)
 }
 
 // HoldCrowds holds the merging of people who had too many of a run's messages,

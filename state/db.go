@@ -108,7 +108,6 @@ type DB struct {
 	restored    int64 // when the file was restored; 0: never
 	beat        int64 // the last heartbeat of the run
 	version     int64 // of the file, as SQLite counts other processes' writes
-	keyPart     int64 // of the recent keys, which moves next
 	hashKey     []byte
 	barred      atomic.Pointer[barred]
 	trusted     func(id string) bool // of the run, as the following
@@ -120,15 +119,14 @@ type DB struct {
 // caches are what is remembered of the file. A transaction that is rolled back
 // takes them with it.
 type caches struct {
-	traits     map[string]*trait // by key
-	byID       map[int64]*trait
-	used       map[bool]int // traits that count, of lists or not; nil: not counted so far
-	profiles   known
-	crowds     map[int64]bool // profiles whose merging is held; nil: to be read
-	recentKeys int            // in recent_event_keys, or unknownKeys
+	traits   map[string]*trait // by key
+	byID     map[int64]*trait
+	used     map[bool]int // traits that count, of lists or not; nil: not counted so far
+	profiles known
+	crowds   map[int64]bool // profiles whose merging is held; nil: to be read
 }
 
-func (d *DB) forgetCaches() { d.caches = caches{recentKeys: unknownKeys} }
+func (d *DB) forgetCaches() { d.caches = caches{profiles: known{}} }
 
 // Open opens or makes a state file, migrates an older schema and checks the
 // binding. It takes no lock: see [Acquire].

@@ -18,8 +18,8 @@
 // # The life of an event
 //
 // A page load or conversion enters the deliveries table together with its key
-// in recent_event_keys and the new position of the object it came from. It leaves its
-// payload behind once delivered.
+// in event_keys and the new position of the object it came from. Its payload is
+// removed once it is delivered.
 //
 // # Rules
 //

@@ -2,7 +2,6 @@ package state
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 )
 
@@ -128,83 +127,57 @@ func (v *view) address(hash string, known bool, e *Explanation) (bool, error) {
 const mostOthers = 100
 
 func (v *view) person(p Person, e *Explanation) (known bool, err error) {
-	id := p.ProfileID()
-	for { // past clashes
-		var prof profile
-		if err := v.Scan(selectProfile, []any{id}, prof.dest()...); err != nil {
-			return false, err
-		}
-		switch {
-		case prof.id == 0: // of events alone, if at all
-			err := v.explain(profile{id: id, person: p}, e)
-			return len(e.Traits)+len(e.Events)+len(e.Attempts) > 0, err
-		case p.sameKey(prof.person):
-			return true, v.explain(prof, e)
-		}
-		id = nextID(id)
+	prof, known, err := finder(v.byID).find(p)
+	if err == nil {
+		err = v.explain(prof, e)
 	}
+	return known || len(e.Traits)+len(e.Events)+len(e.Attempts) > 0, err // of events alone
 }
 
-func (v *view) explain(prof profile, e *Explanation) error {
-	*e = Explanation{Traits: []PersonTrait{}, Events: []PersonEvent{}, Attempts: []PersonAttempt{}}
+func (v *view) explain(prof profile, e *Explanation) (err error) {
+	*e = Explanation{Events: []PersonEvent{}, Attempts: []PersonAttempt{}}
 	if prof.absorbed != 0 {
-		if err := v.Scan(selectProfile, []any{prof.absorbed}, prof.dest()...); err != nil {
+		if prof, _, err = v.byID(prof.absorbed); err != nil {
 			return err
 		}
 		e.AbsorbedInto = prof.person.UserID
 	}
 	e.UserID, e.AnonymousID, e.EmailSHA1, e.ClickID = prof.person.UserID, prof.person.AnonymousID, prof.person.EmailSHA1, prof.click.id
-	for _, step := range []func(int64, *Explanation) error{v.aliases, v.traitsOf, v.eventsOf, v.attemptsOf} {
-		if err := step(prof.id, e); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (v *view) aliases(id int64, e *Explanation) error {
-	return v.Each(`SELECT coalesce(anonymous_id, '') FROM profiles WHERE absorbed_into = ? LIMIT ?`, []any{id, mostOthers}, func(rows *sql.Rows) error {
-		var a string
-		err := rows.Scan(&a)
-		e.Anonymous = append(e.Anonymous, a)
+	if e.Anonymous, err = collect(v, `SELECT coalesce(anonymous_id, '') FROM profiles WHERE absorbed_into = ? LIMIT ?`, []any{prof.id, mostOthers}, itself[string]); err != nil {
 		return err
-	})
+	}
+	if e.Traits, err = v.traitsOf(prof.id); err != nil {
+		return err
+	}
+	return v.eventsAndAttempts(prof.id, e)
 }
 
-func (v *view) traitsOf(id int64, e *Explanation) error {
-	query := `SELECT t.key, ` + valueText("v.wanted") + `, ` + valueText("v.delivered") + `, v.doubt, ` + fmt.Sprintf(statusWords, "v.status") + `, ` + isoText("v.wanted_at") + `, ` + isoText("v.delivered_at * 1000000") + `, ` +
-		isoText("f.next_attempt_at") + `, coalesce(f.last_error, (SELECT reason FROM guard_verdicts g WHERE g.scope = v.trait_id AND g.direction = f.class AND g.held = 1 ORDER BY g.id DESC LIMIT 1), ''), coalesce(f.class, ''),
+func (v *view) traitsOf(id int64) ([]PersonTrait, error) {
+	return collect(v, `SELECT t.key, `+valueText("v.wanted")+`, `+valueText("v.delivered")+`, v.doubt, `+fmt.Sprintf(statusWords, "v.status")+`, `+isoText("v.wanted_at")+`, `+isoText("v.delivered_at * 1000000")+`, `+
+		isoText("f.next_attempt_at")+`, coalesce(f.last_error, (SELECT reason FROM guard_verdicts g WHERE g.scope = v.trait_id AND g.direction = f.class AND g.held = 1 ORDER BY g.id DESC LIMIT 1), ''), coalesce(f.class, ''),
 		coalesce((SELECT o.source || ': ' || o.name FROM objects o WHERE o.id = v.origin), (SELECT g.source || ': list ' || replace(g.objects, char(10), ', ') FROM generations g WHERE g.id = -v.origin), '')
 		FROM traits t JOIN trait_values v ON v.trait_id = t.id AND v.profile_id = ?
-		LEFT JOIN trait_faults f ON f.trait_id = v.trait_id AND f.profile_id = v.profile_id ORDER BY t.key`
-	return v.Each(query, []any{id}, func(rows *sql.Rows) error {
-		var p PersonTrait
-		err := rows.Scan(&p.Key, &p.Wanted, &p.Delivered, &p.Doubt, &p.Status, &p.ChangedAt, &p.DeliveredAt, &p.NextAttempt, &p.LastError, &p.Class, &p.Origin)
-		e.Traits = append(e.Traits, p)
-		return err
+		LEFT JOIN trait_faults f ON f.trait_id = v.trait_id AND f.profile_id = v.profile_id ORDER BY t.key`, []any{id}, func(p *PersonTrait) []any {
+		return []any{&p.Key, &p.Wanted, &p.Delivered, &p.Doubt, &p.Status, &p.ChangedAt, &p.DeliveredAt, &p.NextAttempt, &p.LastError, &p.Class, &p.Origin}
 	})
 }
 
-func (v *view) eventsOf(id int64, e *Explanation) error {
-	query := `SELECT d.kind, d.event, d.message_id, coalesce(d.order_id, ''), ` + isoText("d.event_at") + `, coalesce(d.outcome, ` + fmt.Sprintf(statusWords, "d.status") + `), d.attempts, ` +
-		isoText("d.delivered_at") + `, CASE WHEN d.status IN (3, 5) THEN ` + isoText("d.next_attempt_at") + ` ELSE '' END,
+// eventsAndAttempts adds the events and attempts under a profile's number.
+func (v *view) eventsAndAttempts(id int64, e *Explanation) error {
+	events, err := collect(v, `SELECT d.kind, d.event, d.message_id, coalesce(d.order_id, ''), `+isoText("d.event_at")+`, coalesce(d.outcome, `+fmt.Sprintf(statusWords, "d.status")+`), d.attempts, `+
+		isoText("d.delivered_at")+`, CASE WHEN d.status IN (3, 5) THEN `+isoText("d.next_attempt_at")+` ELSE '' END,
 		coalesce(d.last_error, CASE d.class WHEN 'conversions' THEN (SELECT reason FROM guard_verdicts g WHERE g.scope = -1 AND g.held = 1 ORDER BY g.id DESC LIMIT 1) END, ''), coalesce(o.name, ''), coalesce(d.line, 0),
 		coalesce(d.class, ''), coalesce(d.queued_uri, ''), coalesce(v.verdict, ''), coalesce(v.error_type, ''), coalesce(v.reasons, '')
-		FROM deliveries d LEFT JOIN objects o ON o.id = d.origin LEFT JOIN verdicts v ON v.delivery_id = d.id WHERE d.profile_id = ? ORDER BY d.event_at DESC LIMIT 1000`
-	return v.Each(query, []any{id}, func(rows *sql.Rows) error {
-		var p PersonEvent
-		err := rows.Scan(&p.Kind, &p.Event, &p.MessageID, &p.OrderID, &p.At, &p.Status, &p.Attempts, &p.DeliveredAt, &p.NextAttempt, &p.LastError, &p.Object, &p.Line,
-			&p.Class, &p.QueuedURI, &p.Verdict, &p.ErrorType, &p.Reasons)
-		e.Events = append(e.Events, p)
-		return err
+		FROM deliveries d LEFT JOIN objects o ON o.id = d.origin LEFT JOIN verdicts v ON v.delivery_id = d.id WHERE d.profile_id = ? ORDER BY d.event_at DESC LIMIT 1000`, []any{id}, func(p *PersonEvent) []any {
+		return []any{&p.Kind, &p.Event, &p.MessageID, &p.OrderID, &p.At, &p.Status, &p.Attempts, &p.DeliveredAt, &p.NextAttempt, &p.LastError, &p.Object, &p.Line,
+			&p.Class, &p.QueuedURI, &p.Verdict, &p.ErrorType, &p.Reasons}
 	})
-}
-
-func (v *view) attemptsOf(id int64, e *Explanation) error {
-	return v.Each(`SELECT `+isoText("at")+`, run, detail, outcome, error FROM attempts WHERE profile_id = ? ORDER BY id DESC LIMIT 1000`, []any{id}, func(rows *sql.Rows) error {
-		var a PersonAttempt
-		err := rows.Scan(&a.At, &a.Run, &a.Detail, &a.Outcome, &a.Error)
-		e.Attempts = append(e.Attempts, a)
+	if err != nil {
 		return err
+	}
+	attempts, err := collect(v, `SELECT `+isoText("at")+`, run, detail, outcome, error FROM attempts WHERE profile_id = ? ORDER BY id DESC LIMIT 1000`, []any{id}, func(a *PersonAttempt) []any {
+		return []any{&a.At, &a.Run, &a.Detail, &a.Outcome, &a.Error}
 	})
+	e.Events, e.Attempts = append(e.Events, events...), append(e.Attempts, attempts...)
+	return err
 }

@@ -17,14 +17,6 @@ func SetSchemas(all fs.FS) (restore func()) {
 // Schemas are the program's migrations.
 func Schemas() fs.FS { return migrations }
 
-// SetMostRecentKeys puts another limit in place of the program's, until the
-// returned function is called.
-func SetMostRecentKeys(n int) (restore func()) {
-	before := mostRecentKeys
-	mostRecentKeys = n
-	return func() { mostRecentKeys = before }
-}
-
 // Turn takes a turn of the run's sender.
 func (d *DB) Turn(ctx context.Context, outcomes []Outcome, want Want) ([]Claim, error) {
 	s, _ := senders.LoadOrStore(runOf{d, d.run}, d.NewSender())

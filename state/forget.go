@@ -2,9 +2,10 @@ package state
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 )
 
 // Forget removes the person with this user id, anonymous id or SHA-1 of an
@@ -35,7 +36,11 @@ func (d *DB) Forget(ctx context.Context, id string) (removed int64, err error) {
 			}
 		}
 		if f.removed == 0 {
-			if err := f.guests(id); err != nil {
+			guests, err := guestsWith(t, id)
+			if err != nil {
+				return err
+			}
+			if f.removed, err = t.removeAll(guests); err != nil {
 				return err
 			}
 		}
@@ -50,20 +55,14 @@ func (d *DB) Forget(ctx context.Context, id string) (removed int64, err error) {
 // forgetting removes people in one transaction and gathers their ids.
 type forgetting struct {
 	*tx
-	done    map[int64]bool
-	ids     map[string]string    // every id of the forgotten, with the one they were named by
-	visit   func(id int64) error // what is done with each profile
-	asked   int64                // people, under whatever ids
-	removed int64
+	ids     map[string]string // every id of the forgotten, with the one they were named by
+	asked   int64             // people, under whatever ids
+	removed int64             // rows
 }
 
-func newForgetting(t *tx) *forgetting {
-	f := &forgetting{tx: t, done: map[int64]bool{}, ids: map[string]string{}}
-	f.visit = f.rows
-	return f
-}
+func newForgetting(t *tx) *forgetting { return &forgetting{tx: t, ids: map[string]string{}} }
 
-// everybody forgets the person and, by an address alone, whoever is known by it.
+// everybody forgets the person and, if named by an address, whoever is known by it.
 func (f *forgetting) everybody(p Person) error {
 	if err := f.person(p); err != nil || p.UserID != "" || p.AnonymousID != "" {
 		return err
@@ -73,7 +72,7 @@ func (f *forgetting) everybody(p Person) error {
 		return err
 	}
 	for _, prof := range people {
-		if err := f.profile(prof, p.EmailSHA1); err != nil {
+		if err := f.remove(prof, p.EmailSHA1); err != nil {
 			return err
 		}
 	}
@@ -82,140 +81,47 @@ func (f *forgetting) everybody(p Person) error {
 
 // person forgets whom a key belongs to.
 func (f *forgetting) person(p Person) error {
-	prof, _, err := f.find(p)
+	prof, _, err := f.owner(p)
 	if err != nil {
 		return err
-	}
-	if prof.absorbed != 0 {
-		if prof, _, err = f.byID(prof.absorbed); err != nil {
-			return err
-		}
 	}
 	_, name := p.kindAndKey()
 	if _, known := f.ids[name]; !known {
 		f.asked++
 	}
 	f.ids[name] = name
-	return f.profile(prof, name)
+	return f.remove(prof, name)
 }
 
-// profile forgets one profile, the anonymous ids that it absorbed, and what is
-// stored under its riders alone.
-func (f *forgetting) profile(prof profile, name string) error {
-	if f.done[prof.id] {
-		return nil
-	}
-	f.done[prof.id] = true
-	if err := f.riders(prof, name); err != nil {
-		return err
-	}
-	var aliases []profile
-	err := f.Each(`SELECT id, anonymous_id FROM profiles WHERE absorbed_into = ?`, []any{prof.id}, func(rows *sql.Rows) error {
-		var a profile
-		err := rows.Scan(&a.id, &a.person.AnonymousID)
-		aliases = append(aliases, a)
-		return err
-	})
+func (f *forgetting) remove(prof profile, name string) error {
+	s, err := f.tracesOf(prof)
 	if err != nil {
 		return err
 	}
-	for _, a := range aliases {
-		f.ids[a.person.AnonymousID] = name
-		if err := f.visit(a.id); err != nil { // events from before it was absorbed
-			return err
-		}
+	for _, id := range s.ids {
+		f.ids[id] = name
 	}
-	_, key := prof.person.kindAndKey()
-	f.ids[key] = name
-	return f.visit(prof.id)
-}
-
-// riders takes a user's anonymous id and hashed address along, unless they
-// are another's by now.
-func (f *forgetting) riders(prof profile, name string) error {
-	p := prof.person
-	if p.UserID == "" {
-		return nil
-	}
-	for _, rider := range []Person{{AnonymousID: p.AnonymousID}, {EmailSHA1: p.EmailSHA1}} {
-		if rider.IsZero() {
-			continue
-		}
-		of, _, err := f.find(rider)
-		if err != nil {
-			return err
-		}
-		if of.absorbed != 0 && of.absorbed != prof.id {
-			continue
-		}
-		_, key := rider.kindAndKey()
-		f.ids[key] = name
-		if of.absorbed == 0 {
-			if err := f.profile(of, name); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// rows removes everything under one profile's number.
-func (f *forgetting) rows(id int64) error {
-	f.d.profiles.clear()
-	traits := f.d.traits
-	if known, err := f.Get(`SELECT 1 FROM profiles WHERE id = ?`, []any{id}, new(int)); err != nil {
-		return err
-	} else if !known { // there are events at most, and traits may be many
-		traits = nil
-	}
-	for _, tr := range traits {
-		r, err := f.traitRow(tr, id)
-		if err != nil {
-			return err
-		}
-		if !r.exists {
-			continue
-		}
-		f.countRun("forgotten", one(r.status != statusSettled))
-		if err := f.deleteTraitRow(r); err != nil {
-			return err
-		}
-		f.removed++
-	}
-	n, err := f.deleteEvents(id)
+	n, err := f.removeAll(s.numbers)
 	f.removed += n
+	return err
+}
+
+// finish takes the ids out of rows that belong to nobody or to others, and bars
+// them if there is a hash key. It reads all profiles once.
+func (f *forgetting) finish() error {
+	delete(f.ids, "")
+	if len(f.ids) == 0 {
+		return nil
+	}
+	text, err := json.Marshal(slices.Collect(maps.Keys(f.ids)))
 	if err != nil {
 		return err
 	}
-	for _, q := range []string{`DELETE FROM attempts WHERE profile_id = ?`, `DELETE FROM guard_passed WHERE profile_id = ?`, `DELETE FROM suppressions WHERE profile_id = ?`, `DELETE FROM crowds WHERE profile_id = ?`, `DELETE FROM profiles WHERE id = ?`} {
-		n, err := f.Exec(q, id)
-		if err != nil {
-			return err
-		}
-		f.removed += n
-	}
-	return nil
-}
-
-// finish takes the ids out of what belongs to nobody or to others, and bars
-// them where there is a key. It reads all profiles once.
-func (f *forgetting) finish() error {
-	ids := make([]string, 0, len(f.ids))
-	for id := range f.ids {
-		if id != "" {
-			ids = append(ids, id)
-		}
-	}
-	if len(ids) == 0 {
-		return nil
-	}
-	text, err := json.Marshal(ids)
-	if err != nil {
+	// Of a device that two users share, the other one's row may still name it.
+	if err := f.forgetDevices(string(text)); err != nil {
 		return err
 	}
 	for _, q := range []string{
-		// Of a device that two users share, the other one's row may name it still.
-		`UPDATE profiles SET anonymous_id = NULL WHERE user_id IS NOT NULL AND anonymous_id IN (SELECT value FROM json_each(?1))`,
 		// impact.com's remarks may quote what was sent.
 		`DELETE FROM warnings WHERE EXISTS (SELECT 1 FROM json_each(?1) j WHERE instr(message || ' ' || field, j.value) > 0)`,
 		`UPDATE rejected SET reason = 'removed with a forgotten person' WHERE EXISTS (SELECT 1 FROM json_each(?1) j WHERE instr(reason, j.value) > 0)`,
@@ -224,7 +130,65 @@ func (f *forgetting) finish() error {
 			return err
 		}
 	}
-	f.d.profiles.clear()
 	f.countRun("people_forgotten", f.asked)
 	return f.bar(f.ids)
+}
+
+// traces are the numbers and ids under which one person is stored.
+type traces struct {
+	numbers []int64
+	ids     []string
+}
+
+// tracesOf returns the traces of a profile, of the visitors that it absorbed, and
+// of what is stored under its other ids alone.
+func (t *tx) tracesOf(prof profile) (*traces, error) {
+	s := &traces{}
+	return s, s.add(t, prof)
+}
+
+func (s *traces) add(t *tx, prof profile) error {
+	if slices.Contains(s.numbers, prof.id) {
+		return nil
+	}
+	// A visitor's events may be from before they were absorbed.
+	visitors, err := collect(t, selectProfiles+`absorbed_into = ?`, []any{prof.id}, (*profile).dest)
+	if err != nil {
+		return err
+	}
+	for _, p := range append(visitors, prof) {
+		_, key := p.person.kindAndKey()
+		s.numbers, s.ids = append(s.numbers, p.id), append(s.ids, key)
+	}
+	if prof.person.UserID == "" {
+		return nil
+	}
+	for _, rider := range []Person{{AnonymousID: prof.person.AnonymousID}, {EmailSHA1: prof.person.EmailSHA1}} {
+		if rider.IsZero() {
+			continue
+		}
+		of, _, err := t.find(rider)
+		if err == nil && of.absorbed == 0 { // else it is another user's by now, or one of the visitors
+			err = s.add(t, of)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeAll removes everything that is stored under some profiles' numbers, and
+// returns how many rows that were.
+func (t *tx) removeAll(numbers []int64) (removed int64, err error) {
+	for _, number := range numbers {
+		for _, remove := range []func(int64) (int64, error){t.deletePerson, t.deleteEvents, t.deleteAttempts} {
+			n, err := remove(number)
+			if err != nil {
+				return removed, err
+			}
+			removed += n
+		}
+	}
+	return removed, nil
 }

@@ -90,7 +90,6 @@ func (t *tx) suppressSome(sendFalse bool) (n, waiting int64, err error) {
 	if err != nil || len(people) == 0 {
 		return 0, 0, err
 	}
-	f := newForgetting(t)
 	for _, id := range people {
 		prof, found, err := t.byID(id)
 		if err != nil {
@@ -99,7 +98,7 @@ func (t *tx) suppressSome(sendFalse bool) (n, waiting int64, err error) {
 		if !found { // known by events only, or forgotten meanwhile
 			prof.id = id
 		}
-		kept, err := f.suppress(prof, found, sendFalse)
+		kept, err := t.suppress(prof, found, sendFalse)
 		if err != nil {
 			return 0, 0, err
 		}

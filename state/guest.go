@@ -1,10 +1,6 @@
 package state
 
-import (
-	"database/sql"
-	"encoding/binary"
-	"errors"
-)
+import "encoding/binary"
 
 // guestID returns the number under which the event of a guest, a person without
 // any id, is stored. It is below zero, where no profile is, and another one for
@@ -15,14 +11,8 @@ func guestID(key eventKey) int64 {
 
 // guestsWith returns the numbers of the guests' events with this order id or
 // message id. A guest has no other name.
-func guestsWith(r reading, id string) (numbers []int64, err error) {
-	const query = `SELECT DISTINCT profile_id FROM deliveries WHERE profile_id < 0 AND (order_id = ?1 OR message_id = ?1) LIMIT ?2`
-	return numbers, r.Each(query, []any{id, mostOthers}, func(rows *sql.Rows) error {
-		var number int64
-		err := rows.Scan(&number)
-		numbers = append(numbers, number)
-		return err
-	})
+func guestsWith(r reading, id string) ([]int64, error) {
+	return collect(r, `SELECT DISTINCT profile_id FROM deliveries WHERE profile_id < 0 AND (order_id = ?1 OR message_id = ?1) LIMIT ?2`, []any{id, mostOthers}, itself[int64])
 }
 
 // guest explains guests' events with this order's or message's id.
@@ -33,23 +23,9 @@ func (v *view) guest(id string, e *Explanation) (known bool, err error) {
 	}
 	*e = Explanation{Traits: []PersonTrait{}, Events: []PersonEvent{}, Attempts: []PersonAttempt{}}
 	for _, number := range numbers {
-		if err := errors.Join(v.eventsOf(number, e), v.attemptsOf(number, e)); err != nil {
+		if err := v.eventsAndAttempts(number, e); err != nil {
 			return false, err
 		}
 	}
 	return true, nil
-}
-
-// guests forgets guests' events with this order's or message's id.
-func (f *forgetting) guests(id string) error {
-	numbers, err := guestsWith(f, id)
-	if err != nil {
-		return err
-	}
-	for _, number := range numbers {
-		if err := f.rows(number); err != nil {
-			return err
-		}
-	}
-	return nil
 }

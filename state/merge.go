@@ -53,9 +53,8 @@ type merge struct {
 	wanting
 	ctx     context.Context
 	list    *List
-	barred  *barred        // those barred while the list was read; nil if nobody was
-	dropped int64          // members who were never told and are not on it
-	moved   map[int64]bool // visitors whose rows its lines moved to their users
+	barred  *barred // those barred while the list was read; nil if nobody was
+	dropped int64   // members who were never told and are not on it
 }
 
 func newMerge(ctx context.Context, t *tx, l *List) (*merge, error) {
@@ -65,7 +64,7 @@ func newMerge(ctx context.Context, t *tx, l *List) (*merge, error) {
 	}
 	m := &merge{
 		wanting: wanting{tx: t, trait: tr, at: unix(l.info.ListedAt), gen: l.gen, exits: spill.New(l.dir)},
-		ctx:     ctx, list: l, moved: map[int64]bool{},
+		ctx:     ctx, list: l,
 	}
 	if now := t.d.barred.Load(); now != l.barred {
 		m.barred = now
@@ -119,9 +118,6 @@ func (m *merge) identify() error {
 			return err
 		}
 	}
-	for _, id := range m.absorbed {
-		m.moved[id] = true
-	}
 	return nil
 }
 
@@ -136,7 +132,6 @@ func (m *merge) identifyAll(lines []member) error {
 	}); err != nil {
 		return err
 	}
-	defer m.lookedUp()
 	for i := range lines {
 		p := lines[i].person
 		prof, found, err := m.find(p)
@@ -256,7 +251,7 @@ func (m *merge) compare(lines []member, rows []row) (err error) {
 // same handles a member who already has a row.
 func (m *merge) same(r *row, mem *member) error {
 	switch {
-	case m.moved[r.profile] || m.joined[r.profile]:
+	case m.absorbed[r.profile] != 0 || m.joined[r.profile]:
 		return m.alone(mem) // the row is not what it was
 	case r.has(rowWanted) != mem.cleared && r.wanted == mem.value:
 		m.verdict.Unchanged++
@@ -274,7 +269,7 @@ func (m *merge) same(r *row, mem *member) error {
 func (m *merge) absent(r *row) error {
 	audience := m.trait.class == Audience
 	switch {
-	case m.moved[r.profile]:
+	case m.absorbed[r.profile] != 0:
 		return nil // it is the user's by now
 	case !r.has(rowTold) && (!r.has(rowWanted) || audience && r.wanted != trueText):
 		return nil

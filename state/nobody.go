@@ -60,42 +60,38 @@ func (t *tx) releaseCrowds(rules PeopleRules) error {
 }
 
 func (t *tx) removeNobodies(rules PeopleRules) error {
-	var nobodies, riders []profile
-	err := t.Each(selectProfiles+` >= 0`, nil, func(rows *sql.Rows) error {
-		var p profile
-		if err := rows.Scan(p.dest()...); err != nil {
+	usable := func(id string) string {
+		if rules.Usable(id) {
+			return id
+		}
+		return ""
+	}
+	mended := func(p Person) Person { return Person{usable(p.UserID), usable(p.AnonymousID), usable(p.EmailSHA1)} }
+	var wrong []int64
+	for p, err := range each(t, selectProfiles+`id >= 0`, nil, (*profile).dest) {
+		if err != nil {
 			return err
 		}
-		_, key := p.person.kindAndKey()
-		was := p.person
-		for _, rider := range []*string{&p.person.AnonymousID, &p.person.EmailSHA1} {
-			if *rider != "" && *rider != key && !rules.Usable(*rider) {
-				*rider = ""
-			}
+		if mended(p.person) != p.person {
+			wrong = append(wrong, p.id)
 		}
-		switch {
-		case !rules.Usable(key):
-			nobodies = append(nobodies, p)
-		case p.person != was:
-			riders = append(riders, p)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
 	}
-	for _, p := range nobodies {
-		if err := t.removeNobody(p); err != nil {
+	for _, id := range wrong {
+		p, _, err := t.byID(id)
+		if err != nil {
 			return err
 		}
-	}
-	for _, p := range riders {
-		if _, err := t.Exec(`UPDATE profiles SET anonymous_id = ?, email_sha1 = ? WHERE id = ?`, null(p.person.AnonymousID), null(p.person.EmailSHA1), p.id); err != nil {
+		if next := mended(p.person); next.sameKey(p.person) {
+			p.person = next
+			err = t.putProfile(p)
+		} else {
+			t.countRun("nobody_removed", 1)
+			err = t.removeNobody(p)
+		}
+		if err != nil {
 			return err
 		}
 	}
-	t.countRun("nobody_removed", int64(len(nobodies)))
-	t.d.profiles.clear()
 	return nil
 }
 
@@ -105,22 +101,8 @@ func (t *tx) removeNobody(p profile) error {
 	if err := t.split(p); err != nil {
 		return err
 	}
-	rows, err := t.rowsOf(p.id)
-	if err != nil {
-		return err
-	}
-	for _, r := range rows {
-		t.countRun("forgotten", one(r.status != statusSettled))
-		if err := t.deleteTraitRow(r); err != nil {
-			return err
-		}
-	}
-	for _, q := range []string{`DELETE FROM guard_passed WHERE profile_id = ?`, `DELETE FROM suppressions WHERE profile_id = ?`, `DELETE FROM profiles WHERE id = ?`} {
-		if _, err := t.Exec(q, p.id); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err := t.deletePerson(p.id)
+	return err
 }
 
 // findCrowds looks for crowds of before anybody looked for them.

@@ -5,7 +5,6 @@ type outbox struct {
 	*tx
 	events  []event
 	waiting map[eventKey]bool
-	users   map[int64]int64 // of the anonymous profiles absorbed meanwhile
 }
 
 // add has an event wait, unless the same one waits already.
@@ -17,16 +16,6 @@ func (o *outbox) add(it *Item, profile, origin int64) {
 	}
 	o.waiting[e.key] = true
 	o.events = append(o.events, e)
-}
-
-// follow moves events that still wait, when their people turn out to be a user.
-// Whoever is the user first has them.
-func (o *outbox) follow(absorbed []int64, user int64) {
-	for _, old := range absorbed {
-		if _, done := o.users[old]; !done {
-			o.users[old] = user
-		}
-	}
 }
 
 // flush stores the events that wait, unless they came before.
@@ -41,7 +30,7 @@ func (o *outbox) flush() error {
 			o.countRun("duplicate_message", 1)
 			continue
 		}
-		if user, ok := o.users[e.profile]; ok {
+		if user, ok := o.absorbed[e.profile]; ok {
 			e.profile = user
 		}
 		events = append(events, e)
@@ -57,7 +46,6 @@ func (o *outbox) flush() error {
 	}
 	o.events = nil
 	clear(o.waiting)
-	clear(o.users)
 	return nil
 }
 

@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"time"
 )
 
@@ -77,59 +76,6 @@ func profileID(sum [sha256.Size]byte) int64 {
 // sameKey reports whether a stored profile is this person.
 func (p Person) sameKey(stored Person) bool { return p.key() == stored.key() }
 
-type profile struct {
-	id       int64
-	person   Person
-	click    click
-	seenAt   int64
-	absorbed int64 // the user's profile, or 0
-}
-
-const selectProfile = selectProfiles + ` = ?`
-
-const selectProfiles = `SELECT id, coalesce(user_id, ''), coalesce(anonymous_id, ''), coalesce(email_sha1, ''),
-	coalesce(click_id, ''), coalesce(click_at, 0), click_sure, coalesce(seen_at, 0), coalesce(absorbed_into, 0) FROM profiles WHERE id`
-
-func (p *profile) dest() []any {
-	return []any{&p.id, &p.person.UserID, &p.person.AnonymousID, &p.person.EmailSHA1, &p.click.id, &p.click.at, &p.click.sure, &p.seenAt, &p.absorbed}
-}
-
-// nextID is where a profile goes whose number is taken by somebody else: the
-// next one of the same shard (only the low 31 bits move).
-func nextID(id int64) int64 { return id&^0x7fffffff | (id+1)&0x7fffffff }
-
-// byID looks a profile up by number.
-func (t *tx) byID(id int64) (prof profile, found bool, err error) {
-	if prof, found = t.d.profiles.get(id); found {
-		return prof, true, nil
-	}
-	if t.absent[id] {
-		return prof, false, nil
-	}
-	found, err = t.Get(selectProfile, []any{id}, prof.dest()...)
-	if found {
-		t.d.profiles.put(prof)
-	} else if t.absent != nil {
-		t.absent[id] = true
-	}
-	return prof, found, err
-}
-
-// find looks a person up by key. Found or not, id is the number to use.
-func (t *tx) find(p Person) (prof profile, found bool, err error) {
-	for id := p.ProfileID(); ; id = nextID(id) {
-		if prof, found, err = t.byID(id); err != nil {
-			return prof, false, err
-		}
-		if !found {
-			return profile{id: id, person: p}, false, nil
-		}
-		if p.sameKey(prof.person) {
-			return prof, true, nil
-		}
-	}
-}
-
 // resolve returns the profile that a person's changes and events belong to. It
 // stores the person, follows an absorbed anonymous id to its user, and absorbs
 // one that is seen with a user id for the first time.
@@ -138,20 +84,13 @@ func (t *tx) resolve(p Person, seenAt int64) (profile, error) {
 	if err != nil {
 		return profile{}, err
 	}
-	prof, found, err := t.find(p)
+	prof, found, err := t.owner(p)
+	if err == nil && !found {
+		prof.seenAt = seenAt
+		err = t.putProfile(prof)
+	}
 	if err != nil {
 		return prof, err
-	}
-	if !found {
-		if err := t.insertProfile(&prof, seenAt); err != nil {
-			return prof, err
-		}
-	}
-	if prof.absorbed != 0 {
-		var ok bool
-		if prof, ok, err = t.byID(prof.absorbed); err != nil || !ok {
-			return prof, errors.Join(err, missing(!ok, "the user that an anonymous id belongs to"))
-		}
 	}
 	if p.UserID != "" && p.AnonymousID != "" && (!found || prof.person.AnonymousID != p.AnonymousID) {
 		if err := t.absorb(Person{AnonymousID: p.AnonymousID}, prof.id, seenAt); err != nil {
@@ -163,26 +102,6 @@ func (t *tx) resolve(p Person, seenAt int64) (profile, error) {
 		}
 	}
 	return prof, t.refresh(&prof, p, seenAt)
-}
-
-func missing(is bool, what string) error {
-	if !is {
-		return nil
-	}
-	return fmt.Errorf("%w: %s", ErrNotFound, what)
-}
-
-func (t *tx) insertProfile(prof *profile, seenAt int64) error {
-	prof.seenAt = seenAt
-	t.d.profiles.put(*prof)
-	delete(t.absent, prof.id)
-	var user any
-	if prof.absorbed != 0 {
-		user = prof.absorbed
-	}
-	_, err := t.Exec(`INSERT INTO profiles (id, user_id, anonymous_id, email_sha1, seen_at, absorbed_into) VALUES (?, ?, ?, ?, ?, ?)`,
-		prof.id, null(prof.person.UserID), null(prof.person.AnonymousID), null(prof.person.EmailSHA1), seenAt, user)
-	return err
 }
 
 // refresh keeps the latest anonymous id and hashed e-mail of a user. Their
@@ -203,10 +122,7 @@ func (t *tx) refresh(prof *profile, p Person, seenAt int64) error {
 		return nil
 	}
 	prof.person, prof.seenAt = next, seenAt
-	t.d.profiles.put(*prof)
-	_, err := t.Exec(`UPDATE profiles SET anonymous_id = ?, email_sha1 = ?, seen_at = ? WHERE id = ?`,
-		null(next.AnonymousID), null(next.EmailSHA1), seenAt, prof.id)
-	return err
+	return t.putProfile(*prof)
 }
 
 // absorb makes an anonymous profile part of a user's. The newest wanted value
@@ -221,17 +137,15 @@ func (t *tx) absorb(anon Person, user, seenAt int64) error {
 		return nil
 	}
 	before := old.absorbed
-	old.absorbed = user
-	if found {
-		t.d.profiles.drop(old.id)
-		_, err = t.Exec(`UPDATE profiles SET absorbed_into = ? WHERE id = ?`, user, old.id)
-	} else {
-		err = t.insertProfile(&old, seenAt)
+	if old.absorbed = user; !found {
+		old.seenAt = seenAt
 	}
-	if err != nil {
+	if err := t.putProfile(old); err != nil {
 		return err
 	}
-	t.absorbed = append(t.absorbed, old.id)
+	if _, first := t.absorbed[old.id]; !first {
+		t.absorbed[old.id] = user
+	}
 	t.joined[user] = true
 	if before != 0 {
 		return nil // another user has what there was
@@ -240,7 +154,11 @@ func (t *tx) absorb(anon Person, user, seenAt int64) error {
 	if err := t.moveOpenEvents(old.id, user); err != nil || !found {
 		return err
 	}
-	if err := errors.Join(t.moveClick(old, user), t.movePassed(old.id, user)); err != nil {
+	to, _, err := t.byID(user)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(t.click(&to, old.click), t.movePassed(old.id, user)); err != nil {
 		return err
 	}
 	return t.absorbTraits(old.id, user)
@@ -249,31 +167,13 @@ func (t *tx) absorb(anon Person, user, seenAt int64) error {
 // userOf returns the user that an anonymous id was absorbed into, or the person
 // as it came.
 func (d *DB) userOf(ctx context.Context, p Person) (Person, error) {
-	user := p
-	return user, d.view(ctx, func(v *view) error {
-		return v.Scan(`SELECT coalesce(u.user_id, ''), coalesce(u.anonymous_id, ''), coalesce(u.email_sha1, '')
-			FROM profiles a JOIN profiles u ON u.id = a.absorbed_into WHERE a.id = ? AND a.anonymous_id = ?`,
-			[]any{p.ProfileID(), p.AnonymousID}, &user.UserID, &user.AnonymousID, &user.EmailSHA1)
+	return read(ctx, d, func(v *view) (Person, error) {
+		user, found, err := finder(v.byID).owner(p)
+		if !found || user.person.UserID == "" {
+			return p, err
+		}
+		return user.person, err
 	})
-}
-
-func (t *tx) moveClick(from profile, user int64) error {
-	to, found, err := t.byID(user)
-	if err != nil || !found {
-		return err
-	}
-	return t.click(&to, from.click)
-}
-
-// movePassed keeps the guard from counting a visitor who is a user by now twice.
-func (t *tx) movePassed(anon, user int64) error {
-	_, err := t.Exec(`INSERT INTO guard_passed (profile_id, trait_id, is_exit, at) SELECT ?1, trait_id, is_exit, at FROM guard_passed WHERE profile_id = ?2
-		ON CONFLICT DO UPDATE SET at = max(at, excluded.at)`, user, anon)
-	if err != nil {
-		return err
-	}
-	_, err = t.Exec(`DELETE FROM guard_passed WHERE profile_id = ?`, anon)
-	return err
 }
 
 func (t *tx) absorbTraits(anon, user int64) error {

@@ -67,6 +67,10 @@ func (t *tx) noteAttempt(o *Outcome) error {
 	return err
 }
 
+func (t *tx) deleteAttempts(profile int64) (int64, error) {
+	return t.Exec(`DELETE FROM attempts WHERE profile_id = ?`, profile)
+}
+
 func (t *tx) settleValue(o *Outcome, v *ClaimedValue) error {
 	old, err := t.traitRow(v.prior.trait, v.prior.profile)
 	if err != nil || !old.exists || old.status != statusInFlight || old.attempt.Int64 != o.Claim.Attempt {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 )
 
@@ -60,11 +61,11 @@ type Batch struct {
 // what is new of all batches goes into the tables in the order of their keys.
 func (d *DB) Store(ctx context.Context, batches ...Batch) error {
 	return d.update(ctx, func(t *tx) error {
-		if err := t.lookAhead(batches); err != nil {
+		if err := t.lookUp(peopleOf(batches)); err != nil {
 			return err
 		}
 		s := &storing{
-			outbox:  outbox{tx: t, waiting: map[eventKey]bool{}, users: map[int64]int64{}},
+			outbox:  outbox{tx: t, waiting: map[eventKey]bool{}},
 			changed: map[*trait]int64{}, unlisted: map[Unlisted]int64{},
 		}
 		for len(batches) > 0 {
@@ -76,6 +77,19 @@ func (d *DB) Store(ctx context.Context, batches ...Batch) error {
 		}
 		return errors.Join(s.flush(), s.countUnlisted(), s.touchTraits())
 	})
+}
+
+// peopleOf ranges over the people of all items.
+func peopleOf(batches []Batch) iter.Seq[Person] {
+	return func(yield func(Person) bool) {
+		for b := range batches {
+			for i := range batches[b].Items {
+				if !yield(batches[b].Items[i].Person) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // ofOneObject is how many batches at the start are of the same object.
@@ -183,15 +197,10 @@ func (s *storing) seen(it *Item) (int64, error) {
 	}
 	both := who.UserID != "" && who.AnonymousID != ""
 	if !both && it.ClickID == "" {
-		prof, _, err := s.find(who)
-		if prof.absorbed != 0 {
-			return prof.absorbed, err
-		}
+		prof, _, err := s.owner(who)
 		return prof.id, err
 	}
-	absorbed := len(s.absorbed)
 	prof, err := s.resolve(who, at)
-	s.follow(s.absorbed[absorbed:], prof.id)
 	c := click{id: it.ClickID, at: at, sure: sql.NullBool{Bool: it.ClickSure, Valid: true}}
 	if both && err == nil {
 		err = s.ownClick(who.AnonymousID, c)
@@ -229,12 +238,10 @@ func (s *storing) change(it *Item) error {
 		return nil
 	}
 	at := earliest(max(s.now, s.d.latest), c.At, c.ReceivedAt)
-	absorbed := len(s.absorbed)
 	prof, err := s.resolve(it.Person, at)
 	if err != nil {
 		return fmt.Errorf("store a change of %q: %w", c.Trait.Key, err)
 	}
-	s.follow(s.absorbed[absorbed:], prof.id)
 	old, err := s.traitRow(tr, prof.id)
 	if err != nil {
 		return err

@@ -16,8 +16,6 @@ import (
 // is removed again in each run.
 func (d *DB) Suppress(ctx context.Context, people []Person, sendFalse bool) (waiting int64, err error) {
 	return waiting, d.update(ctx, func(t *tx) error {
-		waiting = 0
-		f := newForgetting(t)
 		for _, p := range people {
 			prof, found, err := t.find(p)
 			if err != nil {
@@ -27,13 +25,12 @@ func (d *DB) Suppress(ctx context.Context, people []Person, sendFalse bool) (wai
 			if err != nil {
 				return err
 			}
+			kept := false
 			if loses {
-				if err := t.markSuppressed(prof.id, p); err != nil {
-					return err
-				}
-				continue
+				err = t.markSuppressed(prof.id, p)
+			} else {
+				kept, err = t.suppress(prof, found, sendFalse)
 			}
-			kept, err := f.suppress(prof, found, sendFalse)
 			if err != nil {
 				return err
 			}
@@ -58,59 +55,66 @@ func (t *tx) loses(id int64) (bool, error) {
 	return t.Get(`SELECT 1 FROM deliveries WHERE profile_id = ? AND status > 0 LIMIT 1`, []any{id}, &one)
 }
 
-// markSuppressed marks a person under each of their ids, for the verdict (held = 2),
-// unless one already holds them.
+// markSuppressed marks a person under each of their numbers for the verdict (held =
+// 2), unless one already holds them.
 func (t *tx) markSuppressed(id int64, p Person) error {
-	f := newForgetting(t)
-	f.visit = func(other int64) error {
-		_, err := t.Exec(`INSERT INTO suppressions (profile_id, person, run, held) VALUES (?1, ?2, ?3, 2)
-			ON CONFLICT DO UPDATE SET run = ?3, person = CASE WHEN ?1 = ?2 THEN ?2 ELSE person END, held = CASE held WHEN 1 THEN 1 ELSE 2 END`, other, id, t.d.run)
+	prof, _, err := t.owner(p)
+	if err != nil {
 		return err
 	}
-	return f.person(p)
+	s, err := t.tracesOf(prof)
+	if err != nil {
+		return err
+	}
+	for _, number := range s.numbers {
+		if _, err := t.Exec(`INSERT INTO suppressions (profile_id, person, run, held) VALUES (?1, ?2, ?3, 2)
+			ON CONFLICT DO UPDATE SET run = ?3, person = CASE WHEN ?1 = ?2 THEN ?2 ELSE person END, held = CASE held WHEN 1 THEN 1 ELSE 2 END`, number, id, t.d.run); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func (f *forgetting) suppress(prof profile, found, sendFalse bool) (kept bool, err error) {
+// suppress removes a person, or keeps them until impact.com was told a last false.
+func (t *tx) suppress(prof profile, found, sendFalse bool) (kept bool, err error) {
 	if found && sendFalse && prof.absorbed == 0 {
-		if kept, err = f.lastFalse(prof.id); err != nil || kept {
+		if kept, err = t.lastFalse(prof.id); err != nil || kept {
 			return kept, err
 		}
 	}
-	_, name := prof.person.kindAndKey()
-	return false, f.profile(prof, name)
+	s, err := t.tracesOf(prof)
+	if err == nil {
+		_, err = t.removeAll(s.numbers)
+	}
+	return false, err
 }
 
-// lastFalse makes false wanted of all that may be held as true, and removes
-// the rest. It reports whether anything is left to send.
-func (f *forgetting) lastFalse(id int64) (kept bool, err error) {
-	for _, tr := range f.d.traits {
-		old, err := f.traitRow(tr, id)
+// lastFalse makes false wanted of everything that impact.com may hold as true, and
+// removes the rest. It reports whether anything is left to send.
+func (t *tx) lastFalse(id int64) (kept bool, err error) {
+	rows, err := t.rowsOf(id)
+	if err != nil {
+		return false, err
+	}
+	for _, old := range rows {
+		switch {
+		case old.trait.class != Audience || !old.told():
+			t.countRun("forgotten", one(old.status != statusSettled))
+			err = t.deleteTraitRow(old)
+		case old.wanted.String == falseText && old.status != statusHeld:
+			kept = true
+		default:
+			kept = true
+			next := old.saying(sql.NullString{String: falseText, Valid: true}, t.now, sql.NullInt64{}).moved()
+			t.countMove(old, next)
+			err = t.put(old, next)
+		}
 		if err != nil {
 			return false, err
 		}
-		if !old.exists {
-			continue
-		}
-		if tr.class != Audience || !old.told() {
-			f.countRun("forgotten", one(old.status != statusSettled))
-			if err := f.deleteTraitRow(old); err != nil {
-				return false, err
-			}
-			continue
-		}
-		kept = true
-		if old.wanted.String == falseText && old.status != statusHeld {
-			continue
-		}
-		next := old.saying(sql.NullString{String: falseText, Valid: true}, f.now, sql.NullInt64{}).moved()
-		f.countMove(old, next)
-		if err := f.put(old, next); err != nil {
-			return false, err
-		}
 	}
-	if !kept {
-		return false, nil
+	if kept {
+		_, err = t.deleteEvents(id)
 	}
-	_, err = f.deleteEvents(id)
-	return true, err
+	return kept, err
 }

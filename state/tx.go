@@ -17,9 +17,8 @@ type tx struct {
 	moved map[counter]int64
 	ran   map[string]int64 // counters of the run
 
-	absent   map[int64]bool // numbers that no profile has; nil where that is not worth knowing
-	absorbed []int64        // numbers of the anonymous profiles absorbed in this transaction
-	joined   map[int64]bool // users that anonymous profiles were absorbed into
+	absorbed map[int64]int64 // visitors who were absorbed in this transaction, and the first users who have them
+	joined   map[int64]bool  // users that visitors were absorbed into
 }
 
 // update runs fn in one transaction. The context's end does not tear it: what
@@ -30,7 +29,7 @@ func (d *DB) update(ctx context.Context, fn func(*tx) error) error {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	t := &tx{d: d, now: d.now().UnixNano(), moved: map[counter]int64{}, ran: map[string]int64{}, joined: map[int64]bool{}}
+	t := &tx{d: d, now: d.now().UnixNano(), moved: map[counter]int64{}, ran: map[string]int64{}, absorbed: map[int64]int64{}, joined: map[int64]bool{}}
 	err := d.file.Update(d.point, func(s sqlite.Tx) error {
 		t.Tx = s
 		for _, step := range []func() error{t.refreshed, t.loadTraits, func() error { return fn(t) }, t.judgeJoined, t.flushCounters, t.heartbeat, t.number} {

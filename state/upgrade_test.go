@@ -104,6 +104,19 @@ func worksOn(t *testing.T, path string) {
 	require.Equal(t, state.Counts{}, s.Traits)
 }
 
+// TestEventKeysAreMoved upgrades a state whose latest keys stood in a table of
+// their own. Not parallel: the migrations are the package's.
+func TestEventKeysAreMoved(t *testing.T) {
+	path := madeWith(t, 9, schemaFiles(t, 9))
+	worksOn(t, path)
+	raw, err := sql.Open("sqlite3", path)
+	require.NoError(t, err)
+	defer raw.Close()
+	var keys string
+	require.NoError(t, raw.QueryRowContext(context.Background(), `SELECT group_concat(hex(key), ' ') FROM (SELECT key FROM event_keys ORDER BY key)`).Scan(&keys))
+	require.Equal(t, "000102030405060708090A0B0C0D0E0F 101112131415161718191A1B1C1D1E1F", keys)
+}
+
 // TestNextSchema plays the release of one more migration. Not parallel.
 func TestNextSchema(t *testing.T) {
 	ctx := context.Background()

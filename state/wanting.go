@@ -40,12 +40,7 @@ func (w *wanting) storeJoins() error {
 	if len(wait) == 0 {
 		return nil
 	}
-	args := make([]any, 0, 4*len(wait))
-	for i := range wait {
-		key := wait[i].person.keyOnly()
-		args = append(args, wait[i].id, null(key.UserID), null(key.AnonymousID), null(key.EmailSHA1))
-	}
-	fresh, err := w.Exec(valuesOf("INSERT INTO profiles (id, user_id, anonymous_id, email_sha1) VALUES ", "(?, ?, ?, ?)", len(wait))+" ON CONFLICT DO NOTHING", args...)
+	fresh, err := w.addProfiles(wait)
 	if err == nil && int(fresh) < len(wait) {
 		wait, err = w.ownNumbers(wait)
 	}
@@ -66,7 +61,6 @@ func (w *wanting) ownNumbers(wait []member) (own []member, err error) {
 			}
 		}
 	})
-	defer w.lookedUp()
 	for i := range wait {
 		if err != nil {
 			return nil, err

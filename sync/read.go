@@ -92,10 +92,10 @@ func (p *pass) readShape(ctx context.Context, in inputs, shape source.Shape) err
 }
 
 // readLogs reads what is listed of a source. Tiny objects share commits.
-func (p *pass) readLogs(ctx context.Context, in inputs) error {
-	left, err := p.listing.Left(ctx, in.feed.Name())
-	if err != nil || !in.logs || left.Objects == 0 {
-		return err
+func (p *pass) readLogs(ctx context.Context, in inputs) (err error) {
+	left := p.listing.Left(in.feed.Name())
+	if !in.logs || left.Objects == 0 {
+		return nil
 	}
 	p.Progress.start("read", in.feed.Name(), left.Bytes, "bytes")
 	defer p.Progress.done()

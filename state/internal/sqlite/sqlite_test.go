@@ -3,7 +3,6 @@ package sqlite_test
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"os"
 	"path/filepath"
@@ -86,12 +85,11 @@ func TestTx(t *testing.T) {
 		id, err := tx.Insert("INSERT INTO numbers DEFAULT VALUES")
 		require.NoError(t, err)
 		require.EqualValues(t, 1, id)
-		var changes []int64
-		err = tx.Many("INSERT INTO numbers VALUES (?) ON CONFLICT DO NOTHING", 3,
-			func(i int) []driver.Value { return []driver.Value{int64(i)} },
-			func(_ int, changed int64) { changes = append(changes, changed) })
-		require.NoError(t, err)
-		require.Equal(t, []int64{1, 0, 1}, changes)
+		for n, want := range []int64{1, 0, 1} { // there is a 1
+			changed, err := tx.Exec("INSERT INTO numbers VALUES (?) ON CONFLICT DO NOTHING", n)
+			require.NoError(t, err)
+			require.Equal(t, want, changed)
+		}
 		var n int
 		found, err := tx.Get("SELECT max(n) FROM numbers", nil, &n)
 		require.NoError(t, err)

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 )
@@ -128,37 +127,6 @@ func (t Tx) Each(query string, args []any, fn func(*sql.Rows) error) error {
 		return fmt.Errorf("%s: %w", firstWords(query), err)
 	}
 	return EachRow(rows, fn)
-}
-
-// Many executes a statement n times, with the arguments that row returns, and
-// tells done how many rows each changed. It goes to the driver itself:
-// database/sql takes as long to look at the arguments as SQLite to store them.
-// They must be of the types of a [driver.Value]. Row and done must not use the
-// database.
-func (t Tx) Many(query string, n int, row func(i int) []driver.Value, done func(i int, changed int64)) error {
-	return t.db.writer.Raw(func(conn any) (err error) {
-		s, err := conn.(driver.ConnPrepareContext).PrepareContext(untorn, query) //nolint:forcetypeassert // the driver is given
-		if err != nil {
-			return fmt.Errorf("prepare %q: %w", firstWords(query), err)
-		}
-		defer func() { err = errors.Join(err, s.Close()) }()
-		args := make([]driver.NamedValue, s.NumInput())
-		for i := range n {
-			for j, v := range row(i) {
-				args[j] = driver.NamedValue{Ordinal: j + 1, Value: v}
-			}
-			res, err := s.(driver.StmtExecContext).ExecContext(untorn, args) //nolint:forcetypeassert // as above
-			if err != nil {
-				return fmt.Errorf("%s: %w", firstWords(query), err)
-			}
-			changed, err := res.RowsAffected()
-			if err != nil {
-				return err
-			}
-			done(i, changed)
-		}
-		return nil
-	})
 }
 
 func firstWords(q string) string {

@@ -1,0 +1,201 @@
+package state
+
+import (
+	"encoding/json"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+)
+
+// The table profiles. Every statement that writes it stands here, and keeps the
+// profiles in memory as the table has them.
+
+type profile struct {
+	id       int64
+	person   Person
+	click    click
+	seenAt   int64
+	absorbed int64 // the user's profile, or 0
+}
+
+const selectProfiles = `SELECT id, coalesce(user_id, ''), coalesce(anonymous_id, ''), coalesce(email_sha1, ''),
+	coalesce(click_id, ''), coalesce(click_at, 0), click_sure, coalesce(seen_at, 0), coalesce(absorbed_into, 0) FROM profiles WHERE `
+
+func (p *profile) dest() []any {
+	return []any{&p.id, &p.person.UserID, &p.person.AnonymousID, &p.person.EmailSHA1, &p.click.id, &p.click.at, &p.click.sure, &p.seenAt, &p.absorbed}
+}
+
+// known remembers profiles by number as they stand in the file, the open
+// transaction included, so that a visitor's hundredth message does not look them
+// up again. A profile without a number says that there is none.
+type known map[int64]profile
+
+// mostKnown bounds the profiles in memory: about 8 MiB.
+const mostKnown = 32_768
+
+func (k known) put(id int64, p profile) {
+	if len(k) >= mostKnown {
+		clear(k)
+	}
+	k[id] = p
+}
+
+// byID looks a profile up by number.
+func (t *tx) byID(id int64) (prof profile, found bool, err error) {
+	prof, known := t.d.profiles[id]
+	if !known {
+		if _, err = t.Get(selectProfiles+`id = ?`, []any{id}, prof.dest()...); err != nil {
+			return prof, false, err
+		}
+		t.d.profiles.put(id, prof)
+	}
+	return prof, prof.id != 0, nil
+}
+
+func (v *view) byID(id int64) (prof profile, found bool, err error) {
+	found, err = v.Get(selectProfiles+`id = ?`, []any{id}, prof.dest()...)
+	return prof, found, err
+}
+
+// nextID is where a profile goes whose number is taken by somebody else: the
+// next one of the same shard (only the low 31 bits move).
+func nextID(id int64) int64 { return id&^0x7fffffff | (id+1)&0x7fffffff }
+
+type finder func(id int64) (prof profile, found bool, err error)
+
+// find looks a person up by key. Found or not, id is the number to use.
+func (byID finder) find(p Person) (prof profile, found bool, err error) {
+	for id := p.ProfileID(); ; id = nextID(id) {
+		if prof, found, err = byID(id); err != nil {
+			return prof, false, err
+		}
+		if !found {
+			return profile{id: id, person: p}, false, nil
+		}
+		if p.sameKey(prof.person) {
+			return prof, true, nil
+		}
+	}
+}
+
+// owner looks a person up by key and follows a visitor to the user who absorbed
+// them.
+func (byID finder) owner(p Person) (prof profile, found bool, err error) {
+	prof, found, err = byID.find(p)
+	if err != nil || prof.absorbed == 0 {
+		return prof, found, err
+	}
+	if prof, found, err = byID(prof.absorbed); err == nil && !found {
+		err = fmt.Errorf("%w: the user that an anonymous id belongs to", ErrNotFound)
+	}
+	return prof, found, err
+}
+
+func (t *tx) find(p Person) (profile, bool, error)  { return finder(t.byID).find(p) }
+func (t *tx) owner(p Person) (profile, bool, error) { return finder(t.byID).owner(p) }
+
+// lookUp looks up people and their visitors at once, in the order of the table,
+// which takes 1 us a person instead of 5 to 8.
+func (t *tx) lookUp(people iter.Seq[Person]) error {
+	wanted := map[int64]bool{}
+	want := func(p Person) {
+		id := p.ProfileID()
+		if _, ok := t.d.profiles[id]; !ok {
+			wanted[id] = true
+		}
+	}
+	for p := range people {
+		want(p)
+		if p.UserID != "" && p.AnonymousID != "" {
+			want(Person{AnonymousID: p.AnonymousID})
+		}
+	}
+	ids, err := json.Marshal(slices.Sorted(maps.Keys(wanted)))
+	if err != nil {
+		return err
+	}
+	for id := range wanted {
+		t.d.profiles.put(id, profile{})
+	}
+	for prof, err := range each(t, selectProfiles+`id IN (SELECT value FROM json_each(?))`, []any{string(ids)}, (*profile).dest) {
+		if err != nil {
+			return err
+		}
+		t.d.profiles.put(prof.id, prof)
+	}
+	return nil
+}
+
+// putProfile stores a profile, new or not.
+func (t *tx) putProfile(p profile) error {
+	t.d.profiles.put(p.id, p)
+	var clickAt, seenAt, absorbed any
+	if p.click.id != "" {
+		clickAt = p.click.at
+	}
+	if p.seenAt != 0 {
+		seenAt = p.seenAt
+	}
+	if p.absorbed != 0 {
+		absorbed = p.absorbed
+	}
+	_, err := t.Exec(`INSERT INTO profiles (id, user_id, anonymous_id, email_sha1, click_id, click_at, click_sure, seen_at, absorbed_into) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET (anonymous_id, email_sha1, click_id, click_at, click_sure, seen_at, absorbed_into)
+			= (excluded.anonymous_id, excluded.email_sha1, excluded.click_id, excluded.click_at, excluded.click_sure, excluded.seen_at, excluded.absorbed_into)`,
+		p.id, null(p.person.UserID), null(p.person.AnonymousID), null(p.person.EmailSHA1), null(p.click.id), clickAt, p.click.sure, seenAt, absorbed)
+	return err
+}
+
+// addProfiles stores people by their keys alone, but for those whose number is
+// taken, and returns how many.
+func (t *tx) addProfiles(people []member) (int64, error) {
+	args := make([]any, 0, 4*len(people))
+	for i := range people {
+		key := people[i].person.keyOnly()
+		args = append(args, people[i].id, null(key.UserID), null(key.AnonymousID), null(key.EmailSHA1))
+		delete(t.d.profiles, people[i].id)
+	}
+	return t.Exec(valuesOf("INSERT INTO profiles (id, user_id, anonymous_id, email_sha1) VALUES ", "(?, ?, ?, ?)", len(people))+" ON CONFLICT DO NOTHING", args...)
+}
+
+// partVisitors makes all visitors of a user people of their own again.
+func (t *tx) partVisitors(user int64) error {
+	clear(t.d.profiles)
+	_, err := t.Exec(`UPDATE profiles SET absorbed_into = NULL WHERE absorbed_into = ?`, user)
+	return err
+}
+
+// forgetDevices takes anonymous ids, as JSON, from the users who were seen with them.
+func (t *tx) forgetDevices(anonymousIDs string) error {
+	clear(t.d.profiles)
+	_, err := t.Exec(`UPDATE profiles SET anonymous_id = NULL WHERE user_id IS NOT NULL AND anonymous_id IN (SELECT value FROM json_each(?1))`, anonymousIDs)
+	return err
+}
+
+// deletePerson removes everything that is stored under a profile's number, except
+// for its events and attempts, and returns how many rows that were.
+func (t *tx) deletePerson(id int64) (removed int64, err error) {
+	rows, err := t.rowsOf(id)
+	if err != nil {
+		return 0, err
+	}
+	for i := range rows {
+		t.countRun("forgotten", one(rows[i].status != statusSettled))
+		if err := t.deleteTraitRow(rows[i]); err != nil {
+			return 0, err
+		}
+	}
+	removed = int64(len(rows))
+	for _, table := range []string{"guard_passed WHERE profile_id", "suppressions WHERE profile_id", "crowds WHERE profile_id", "profiles WHERE id"} {
+		n, err := t.Exec(`DELETE FROM `+table+` = ?`, id)
+		if err != nil {
+			return 0, err
+		}
+		removed += n
+	}
+	t.d.profiles.put(id, profile{})
+	delete(t.d.crowds, id)
+	maps.DeleteFunc(t.absorbed, func(visitor, user int64) bool { return visitor == id || user == id })
+	return removed, nil
+}
