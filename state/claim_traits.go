@@ -90,7 +90,7 @@ func (c *claiming) traitUpdate(p dueTrait) error {
 // dueRows returns the rows that go along with the one that brought its person here.
 func (c *claiming) dueRows(p dueTrait) ([]traitRow, error) {
 	if !c.want.Coalesce || c.want.Trait != "" {
-		return c.traitRowsWhere(`v.trait_id = ? AND v.profile_id = ?`, p.trait, p.profile)
+		return c.traitRowsWhere(`v.trait_id = (SELECT ?) AND v.profile_id = (SELECT ?)`, p.trait, p.profile)
 	}
 	rows, err := c.rowsOf(p.profile)
 	return slices.DeleteFunc(rows, func(r traitRow) bool { return !c.takes(&r, p) }), err

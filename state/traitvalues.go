@@ -37,7 +37,9 @@ func (t *tx) traitRow(tr *trait, profile int64) (traitRow, error) {
 }
 
 // traitRowsWhere reads rows of trait_values (v) with their faults (f); the condition
-// is ours.
+// is ours. On hot paths its parameters stand as (SELECT ?): where one is compared
+// with a column of a table that has a partial index, SQLite prepares the statement
+// anew for each value.
 func (t *tx) traitRowsWhere(condition string, args ...any) ([]traitRow, error) {
 	var all []traitRow
 	err := t.Each(`SELECT v.trait_id, v.profile_id, coalesce(f.attempts, 0), coalesce(f.next_attempt_at, 0), `+valueColumns+`
@@ -58,7 +60,7 @@ func (t *tx) traitRowsWhere(condition string, args ...any) ([]traitRow, error) {
 
 // rowsOf reads every row of a person, by trait key.
 func (t *tx) rowsOf(profile int64) ([]traitRow, error) {
-	rows, err := t.traitRowsWhere(`v.trait_id IN (SELECT id FROM traits) AND v.profile_id = ?`, profile)
+	rows, err := t.traitRowsWhere(`v.trait_id IN (SELECT id FROM traits) AND v.profile_id = (SELECT ?)`, profile)
 	slices.SortFunc(rows, func(a, b traitRow) int { return cmp.Compare(a.trait.key, b.trait.key) })
 	return rows, err
 }
