@@ -96,7 +96,7 @@ func (t *tx) resolve(p Person, seenAt int64) (profile, error) {
 		if err := t.absorb(Person{AnonymousID: p.AnonymousID}, prof.id, seenAt); err != nil {
 			return prof, err
 		}
-		// A click id or trait may have come over.
+		// It may have got a click id or a trait.
 		if prof, _, err = t.byID(prof.id); err != nil {
 			return prof, err
 		}
@@ -125,9 +125,9 @@ func (t *tx) refresh(prof *profile, p Person, seenAt int64) error {
 	return t.putProfile(*prof)
 }
 
-// absorb makes an anonymous profile part of a user's. The newest wanted value
-// wins, a delivered value moves over as doubt, open events follow, and nothing
-// is ever sent to the absorbed address again.
+// absorb makes an anonymous profile part of a user's. The newest wanted value wins, a
+// delivered value becomes doubt, open events become the user's, and nothing is ever
+// sent under the anonymous id alone again.
 func (t *tx) absorb(anon Person, user, seenAt int64) error {
 	old, found, err := t.find(anon)
 	if err != nil {
@@ -148,7 +148,7 @@ func (t *tx) absorb(anon Person, user, seenAt int64) error {
 	}
 	t.joined[user] = true
 	if before != 0 {
-		return nil // another user has what there was
+		return nil // everything went to another user
 	}
 	// A visitor may have page loads without having a row of their own.
 	if err := t.moveOpenEvents(old.id, user); err != nil || !found {

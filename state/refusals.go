@@ -9,8 +9,8 @@ import (
 // OwnRefusal says whether our own rules would refuse an event.
 type OwnRefusal struct {
 	Reason string // "" if they would not
-	// Unsure says that what is known of the person when the event is claimed,
-	// their click id and their traits, may decide otherwise.
+	// Unsure says that the answer may change when the event is claimed, by what is
+	// then known of the person: their click id and their traits.
 	Unsure bool
 }
 
@@ -26,10 +26,9 @@ type Waiting struct {
 // refusalStep is how many events RefreshRefusals looks at in one transaction.
 const refusalStep = 1000
 
-// RefreshRefusals asks anew, of each event that waits, whether our own rules
-// would refuse it, unless that was last asked of the same mapping. The answer is
-// asked for while no transaction is open. A process that dies meanwhile leaves
-// it to the next run.
+// RefreshRefusals asks again, for each event that waits, whether our own rules would
+// refuse it, unless the answers are of the same mapping. It calls refusal while no
+// transaction is open. If the process dies meanwhile, the next run starts over.
 func (d *DB) RefreshRefusals(ctx context.Context, mapping string, refusal func(Waiting) OwnRefusal) error {
 	var have string
 	err := d.view(ctx, func(v *view) error { return v.Scan(`SELECT refusals_of FROM store`, nil, &have) })
@@ -39,7 +38,7 @@ func (d *DB) RefreshRefusals(ctx context.Context, mapping string, refusal func(W
 	for last := int64(0); ; {
 		step, err := d.waitingAfter(ctx, last)
 		if err != nil {
-			return fmt.Errorf("read events that wait: %w", err)
+			return fmt.Errorf("read waiting events: %w", err)
 		}
 		if len(step) == 0 {
 			break

@@ -11,13 +11,13 @@ type Rejected struct {
 	Reason string
 }
 
-// Unlisted names an event or a trait key that the configuration does not.
+// Unlisted names an event or a trait key that the configuration does not list.
 type Unlisted struct {
 	Kind string // event or trait
 	Name string
 }
 
-// mostUnlisted bounds the names that are kept of each kind.
+// mostUnlisted is how many names of each kind are stored.
 const mostUnlisted = 1000
 
 func (s *storing) countUnlisted() error {
@@ -41,20 +41,20 @@ func unlistedEvents(r reading) ([]unlistedEvent, error) {
 	return collect(r, `SELECT name, count FROM unlisted WHERE kind = 'event'`, nil, func(u *unlistedEvent) []any { return []any{&u.name, &u.count} })
 }
 
-// listEvent forgets an event that the configuration names by now.
+// listEvent removes an event that the configuration lists now.
 func (t *tx) listEvent(name string) error {
 	_, err := t.Exec(`DELETE FROM unlisted WHERE kind = 'event' AND name = ?`, name)
 	return err
 }
 
-// mostRejected bounds the rows that one object can put into rejected; the
-// count goes on.
+// mostRejected is how many rows one object can add to the table rejected. All of
+// them are counted.
 const mostRejected = 1000
 
 func (t *tx) reject(all []Rejected) error {
 	for _, r := range all {
 		t.countRun("rejected", 1)
-		// The same line of a re-read object replaces its older row.
+		// If an object is read again, the same line replaces its older row.
 		if _, err := t.Exec(`DELETE FROM rejected WHERE source = ? AND object = ? AND line = ?`, r.Source, r.Object, r.Line); err != nil {
 			return err
 		}
@@ -67,7 +67,7 @@ func (t *tx) reject(all []Rejected) error {
 	return nil
 }
 
-// Reject keeps rejected input that belongs to no batch.
+// Reject stores rejected input that belongs to no batch.
 func (d *DB) Reject(ctx context.Context, all []Rejected) error {
 	if len(all) == 0 {
 		return nil
@@ -81,7 +81,7 @@ func (t *tx) redactRejected(ids string) error {
 	return err
 }
 
-// DropRejected forgets rejected input.
+// DropRejected deletes rejected input and returns how many rows.
 func (d *DB) DropRejected(ctx context.Context, f Filter) (n int64, err error) {
 	return n, d.update(ctx, func(t *tx) error {
 		n, err = t.Exec(`DELETE FROM rejected WHERE (?1 = '' OR source = ?1) AND (?2 = 0 OR seen_at < ?2)`, f.Source, unix(f.Before))
