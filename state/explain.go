@@ -181,3 +181,18 @@ func (v *view) eventsAndAttempts(id int64, e *Explanation) error {
 	e.Events, e.Attempts = append(e.Events, events...), append(e.Attempts, attempts...)
 	return err
 }
+
+// guest explains the guests' events with this order id or message id.
+func (v *view) guest(id string, e *Explanation) (known bool, err error) {
+	numbers, err := guestsWith(v, id)
+	if err != nil || len(numbers) == 0 {
+		return false, err
+	}
+	*e = Explanation{Traits: []PersonTrait{}, Events: []PersonEvent{}, Attempts: []PersonAttempt{}}
+	for _, number := range numbers {
+		if err := v.eventsAndAttempts(number, e); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}

@@ -32,28 +32,6 @@ func (t *tx) keepPeople(rules PeopleRules) error {
 	return err
 }
 
-// releaseCrowds forgets those crowds of which the rules now say what they are.
-func (t *tx) releaseCrowds(rules PeopleRules) error {
-	type crowd struct {
-		profile int64
-		id      string
-	}
-	all, err := collect(t, `SELECT profile_id, id FROM crowds`, nil, func(c *crowd) []any { return []any{&c.profile, &c.id} })
-	if err != nil {
-		return err
-	}
-	for _, c := range all {
-		if !rules.Trusted(c.id) && rules.Usable(c.id) {
-			continue
-		}
-		if _, err := t.Exec(`DELETE FROM crowds WHERE profile_id = ?`, c.profile); err != nil {
-			return err
-		}
-	}
-	t.crowds = nil
-	return nil
-}
-
 // removeNobodies takes people apart whose id is nobody's, and such ids from others.
 func (t *tx) removeNobodies(rules PeopleRules) error {
 	usable := func(id string) string {

@@ -6,14 +6,6 @@ import (
 	"time"
 )
 
-// OwnRefusal says whether our own rules would refuse an event.
-type OwnRefusal struct {
-	Reason string // "" if they would not
-	// Unsure says that the answer may change when the event is claimed, by what is
-	// then known of the person: their click id and their traits.
-	Unsure bool
-}
-
 // Waiting is an event that was not sent yet.
 type Waiting struct {
 	Event   string

@@ -2,30 +2,16 @@ package state
 
 import "context"
 
-// Rejected is an input line or object that cannot be used. Line 0 means the
-// object as a whole.
-type Rejected struct {
-	Source string
-	Object string
-	Line   int64
-	Reason string
-}
-
-// Unlisted names an event or a trait key that the configuration does not list.
-type Unlisted struct {
-	Kind string // event or trait
-	Name string
-}
-
 // mostUnlisted is how many names of each kind are stored.
 const mostUnlisted = 1000
 
-func (s *storing) countUnlisted() error {
-	for u, n := range s.unlisted {
-		s.countRun("unlisted_"+u.Kind, n)
-		if _, err := s.Exec(`INSERT INTO unlisted (kind, name, count, seen_at)
+// countUnlisted adds to the counters of names that the configuration does not list.
+func (t *tx) countUnlisted(all map[Unlisted]int64) error {
+	for u, n := range all {
+		t.countRun("unlisted_"+u.Kind, n)
+		if _, err := t.Exec(`INSERT INTO unlisted (kind, name, count, seen_at)
 			SELECT ?1, ?2, ?3, ?4 WHERE (SELECT count(*) FROM unlisted WHERE kind = ?1) < ?5 OR EXISTS (SELECT 1 FROM unlisted WHERE kind = ?1 AND name = ?2)
-			ON CONFLICT (kind, name) DO UPDATE SET count = count + excluded.count, seen_at = excluded.seen_at`, u.Kind, u.Name, n, s.now, mostUnlisted); err != nil {
+			ON CONFLICT (kind, name) DO UPDATE SET count = count + excluded.count, seen_at = excluded.seen_at`, u.Kind, u.Name, n, t.now, mostUnlisted); err != nil {
 			return err
 		}
 	}

@@ -9,53 +9,6 @@ import (
 	"time"
 )
 
-// Change says that a person's value of a trait changed.
-type Change struct {
-	Trait      TraitInfo
-	Value      string
-	Cleared    bool // null or absent: nothing is sent
-	At         time.Time
-	ReceivedAt time.Time
-	MessageID  string
-}
-
-// Event is a message that becomes one delivery.
-type Event struct {
-	Key       string // messageId, or a hash of the message
-	MessageID string
-	Kind      Kind // PageLoad or Conversion
-	Name      string
-	EventType string // with OrderID: the conversion's own key; both are empty if not known
-	OrderID   string
-	Amount    int64  // of a conversion's money, in hundredths; for the guard
-	Currency  string // "" without money
-	At        time.Time
-	Payload   []byte // JSON
-	Refusal   OwnRefusal
-}
-
-// Item is what one input line means to the state.
-type Item struct {
-	Line    int64
-	Person  Person
-	SeenAt  time.Time
-	ClickID string // of impact.com, seen on this message
-	// ClickSure says that the click id came in a parameter that only impact.com uses.
-	ClickSure bool
-	Change    *Change
-	Event     *Event
-	Forget    bool // the person asked to be deleted
-}
-
-// Batch is what was read of an object since its last batch.
-type Batch struct {
-	Object   Object // as it stands after the batch
-	Items    []Item
-	Rejected []Rejected
-	Counts   map[string]int64
-	Unlisted map[Unlisted]int64
-}
-
 // Store stores batches and the new positions of their objects in one
 // transaction. An item takes about 10 microseconds, less in large groups, since what
 // is new is stored in the order of the tables' keys.
@@ -75,7 +28,7 @@ func (d *DB) Store(ctx context.Context, batches ...Batch) error {
 			}
 			batches = batches[n:]
 		}
-		return errors.Join(s.flush(), s.countUnlisted(), s.touchTraits())
+		return errors.Join(s.flush(), s.countUnlisted(s.unlisted), s.touchTraits())
 	})
 }
 
