@@ -7,9 +7,9 @@ import (
 	"fmt"
 )
 
-// Check looks for damage: SQLite's own integrity check, foreign keys, rows
-// whose status contradicts their values, and counters that do not add up. It
-// gives what it found, nothing if all is well. It reads the whole file.
+// Check looks for damage and returns what it found: by SQLite's own integrity check,
+// in foreign keys, in rows whose status contradicts their values, and in counters
+// that do not add up. It reads the whole file.
 func (d *DB) Check(ctx context.Context) (problems []string, err error) {
 	err = d.view(ctx, func(v *view) error {
 		for _, c := range checks {
@@ -79,9 +79,9 @@ var checks = []struct{ what, query string }{
 		) WHERE name <> 'settled' GROUP BY scope, name HAVING sum(counted) <> sum(real) LIMIT 10`}, // what was delivered long ago is forgotten
 }
 
-// heal makes due again what waits for a retry that nothing would bring: values
-// and events without the time of it, and refused values without their reason, as
-// earlier versions left them after a resync. Its cost grows with what failed.
+// heal makes due what would wait for ever: values and events without the time of
+// their retry, and refused values without their reason, as earlier versions left
+// them after a resync. Its cost grows with what failed.
 func (d *DB) heal(ctx context.Context) error {
 	var torn bool
 	err := d.view(ctx, func(v *view) error {

@@ -16,8 +16,8 @@ type Want struct {
 	AttributionWait time.Duration   // how long a conversion waits for earlier page loads of its person
 	Kinds           map[Kind]Policy // what to do with unknown deliveries of events
 
-	// Of a host that failed one after the other: only what waits for no retry,
-	// the newest first, to see whether it fails all.
+	// For a host that fails one delivery after the other: claim only what was not
+	// tried before, the newest first, to see whether all of them fail.
 	ProbePageLoads, ProbeConversions bool
 }
 
@@ -45,14 +45,15 @@ type memory struct {
 	oddTurn bool // the odd one of a turn is for what was not tried before
 }
 
-// class is a part of what is due, in the order in which a turn serves them.
+// class is a part of what is due.
 type class struct {
 	kind  Kind
 	first bool // events of people with a click id; exits
 }
 
-// tracking are the classes of the tracking host, with the share of each turn that
-// they get even when there is more than enough of those before.
+// tracking lists the classes of the tracking host in the order in which a turn
+// serves them, with the share of the turn that each gets even if those before it
+// could fill all of it.
 var tracking = [...]struct {
 	class
 	share float64
@@ -108,9 +109,8 @@ const selectDue = `SELECT d.id, d.status, d.kind, d.profile_id, d.event, d.event
 const waits = `d.kind = 'conversion' AND d.created_at >= ?4 AND EXISTS (SELECT 1 FROM deliveries o
 	WHERE o.profile_id = d.profile_id AND o.status IN (1, 2, 3, 5) AND o.kind = 'page_load' AND o.event_at <= d.event_at)`
 
-// The first of these goes along deliveries_next, the others along
-// deliveries_due, each from a position on: an OR of both would sort the whole
-// queue. SQLite uses a partial index only if the query contains its condition word
+// The first of these uses the index deliveries_next, the others deliveries_due, each
+// from a position on: an OR of both would sort the whole queue. SQLite uses a partial index only if the query contains its condition word
 // for word, hence the "status > 0".
 var dueEvents = [...]string{
 	selectDue + `WHERE d.status IN (3, 5) AND d.next_attempt_at <= ?3 AND d.kind = ?1 AND d.has_click = ?2 AND (d.next_attempt_at, d.id) > (?5, ?6) ORDER BY d.next_attempt_at, d.id`,
@@ -135,16 +135,15 @@ func (c *claiming) events(q queue, most int) (int, error) {
 	return len(due), nil
 }
 
-// mostWaiting bounds how many conversions that wait a turn looks at, for each
-// takes a look at what is open of its person, and a day's worth may wait for as
-// many page loads.
+// mostWaiting bounds how many waiting conversions a turn looks at: each takes a
+// look at what is open of its person, and a whole day's conversions may wait.
 const mostWaiting = 500
 
-// eventsDue returns so many rows of a queue that may go: from the oldest on, or from
-// where the last turn gave up among those that wait.
+// eventsDue returns up to most rows of a queue that may go. It starts with the
+// oldest, or where the last turn gave up among those that wait.
 func (c *claiming) eventsDue(q queue, most int) (due []eventRow, err error) {
 	from, ok := c.passed[q]
-	alone := len(c.claims) == 0 && len(c.busy) == 0 // nothing goes on that could end their waiting: look at all
+	alone := len(c.claims) == 0 && len(c.busy) == 0 // nothing is under way that could end their waiting: look at all
 	if !ok || alone {
 		from = oldest
 	}

@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// dueTrait is a due trait value, which brings its person's turn.
+// dueTrait is a due trait value. All that is due of its person may go with it.
 type dueTrait struct{ trait, profile int64 }
 
 func (d *dueTrait) dest() []any { return []any{&d.trait, &d.profile} }
 
-// dueTraits are those to be sent; of ?2, 0 is any trait.
+// dueTraits selects what is due of trait ?2, or of any trait if that is 0.
 var dueTraits = [...]string{
 	`SELECT v.trait_id, v.profile_id FROM trait_faults f JOIN trait_values v ON v.trait_id = f.trait_id AND v.profile_id = f.profile_id
 		WHERE f.next_attempt_at <= ?3 AND v.status IN (3, 5) AND v.is_exit = ?1 AND (?2 = 0 OR v.trait_id = ?2) ORDER BY f.next_attempt_at`,
@@ -32,7 +32,7 @@ func (c *claiming) traitUpdates(q queue, most int) (int, error) {
 	return len(due), nil
 }
 
-// traitsDue returns a due trait of each of so many people.
+// traitsDue returns one due trait each of up to most people.
 func (c *claiming) traitsDue(q queue, most int) (due []dueTrait, err error) {
 	var only int64
 	if c.want.Trait != "" {
@@ -57,8 +57,8 @@ func (c *claiming) traitsDue(q queue, most int) (due []dueTrait, err error) {
 	return due, nil
 }
 
-// traitUpdate claims what is due of one person: everything, or the one trait
-// that brought them here.
+// traitUpdate claims what is due of one person: everything, or the one trait that
+// was found.
 func (c *claiming) traitUpdate(p dueTrait) error {
 	rows, err := c.dueRows(p)
 	if err != nil || len(rows) == 0 {
@@ -87,7 +87,7 @@ func (c *claiming) traitUpdate(p dueTrait) error {
 	return nil
 }
 
-// dueRows returns the rows that go along with the one that brought its person here.
+// dueRows returns the rows that go with the one that was found.
 func (c *claiming) dueRows(p dueTrait) ([]traitRow, error) {
 	if !c.want.Coalesce || c.want.Trait != "" {
 		return c.traitRowsWhere(`v.trait_id = (SELECT ?) AND v.profile_id = (SELECT ?)`, p.trait, p.profile)
@@ -96,8 +96,8 @@ func (c *claiming) dueRows(p dueTrait) ([]traitRow, error) {
 	return slices.DeleteFunc(rows, func(r traitRow) bool { return !c.takes(&r, p) }), err
 }
 
-// takes reports whether a row goes along. What waits for a retry of its own is not
-// dragged along before its time has come; then it is, so that a call that failed is
+// takes reports whether a row goes with the one that was found. What waits for a
+// retry of its own does only when its time has come, so that a failed call is
 // repeated as one call.
 func (c *claiming) takes(r *traitRow, p dueTrait) bool {
 	switch r.status {

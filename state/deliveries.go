@@ -8,8 +8,8 @@ import (
 // stands here, with the counters that it moves.
 
 const (
-	// heldUnanswered are the events that [Hold] keeps. What the guard holds has a
-	// class, or was never attempted.
+	// heldUnanswered selects the events that [Hold] keeps. What the guard holds has
+	// a class, or was never attempted.
 	heldUnanswered = `status = 6 AND status > 0 AND class IS NULL AND attempts > 0`
 	eventTally     = `SELECT CASE kind WHEN 'conversion' THEN -1 ELSE 0 END, status, count(*) FROM deliveries WHERE `
 	tornEvents     = ` FROM deliveries WHERE status IN (3, 5) AND next_attempt_at IS NULL`
@@ -46,8 +46,8 @@ func (t *tx) insertEvents(events []event) (again []event, err error) {
 const insertEvent = `INSERT INTO deliveries (kind, status, has_click, profile_id, message_id, event, event_at, created_at, payload, origin, line, event_type, order_id, amount, currency, own_refusal, unsure)
 	VALUES (?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS TEXT), ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
 
-// eventArgs binds the payload as a blob, because the driver would want the text
-// copied.
+// eventArgs returns the values of a new row. The payload is bound as a blob, because
+// a text would have to be copied for the driver.
 func (t *tx) eventArgs(e *event) []any {
 	var amount any
 	if e.Currency != "" {
@@ -69,7 +69,7 @@ func (t *tx) claimEvent(r *eventRow, attempt int64) error {
 	return t.moveEvent(r, r.status, statusInFlight, `doubt = 1, attempt = ?, attempts = attempts + 1`, attempt)
 }
 
-// giveBackEvent makes an event what it was before its claim.
+// giveBackEvent undoes the claim of an event.
 func (t *tx) giveBackEvent(r *eventRow, doubt bool) error {
 	return t.moveEvent(r, statusInFlight, r.status, `doubt = ?, attempt = NULL, attempts = attempts - 1`, doubt)
 }
@@ -124,7 +124,7 @@ func (t *tx) dropEvents(which string, args ...any) (int64, error) {
 
 const diedError = "the process ended before the answer came"
 
-// applyPolicy does with events whose answer never came as a policy says.
+// applyPolicy treats events whose answer never came as a policy says.
 func (t *tx) applyPolicy(p Policy, which string, args ...any) (int64, error) {
 	if p == Drop {
 		return t.dropEvents(which, args...)
@@ -156,14 +156,15 @@ func (t *tx) freeOrder(id int64) error {
 	return err
 }
 
-// moveOpenEvents makes a person's events that were not sent yet somebody else's.
+// moveOpenEvents moves the events that were not sent yet from one person to another.
 func (t *tx) moveOpenEvents(from, to int64) error {
 	// Without OR FAIL SQLite would copy each page that it changes, to undo the statement alone.
 	_, err := t.Exec(`UPDATE OR FAIL deliveries SET profile_id = ? WHERE profile_id = ? AND status > 0`, to, from)
 	return err
 }
 
-// giveEventBack makes an event of many people's user id the visitor's whose it is.
+// giveEventBack takes a user id that many people share off an event, which becomes
+// its visitor's.
 func (t *tx) giveEventBack(id, visitor int64) error {
 	_, err := t.Exec(`UPDATE OR FAIL deliveries SET profile_id = ?, payload = json_remove(payload, '$.userId') WHERE id = ?`, visitor, id)
 	return err
@@ -189,8 +190,8 @@ func (t *tx) setNextLook(id int64, at any) (bool, error) {
 	return n > 0, err
 }
 
-// clampEvents lets no retry wait longer than until a time, and no conversion be
-// newer than now.
+// clampEvents lets retries that would wait beyond a time go at once, and lets no
+// conversion be from the future.
 func (t *tx) clampEvents(latest int64) error {
 	if _, err := t.Exec(`UPDATE deliveries SET next_attempt_at = ? WHERE status IN (3, 5) AND next_attempt_at > ?`, t.now, latest); err != nil {
 		return err

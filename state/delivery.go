@@ -26,7 +26,7 @@ const (
 	hostLookups = "api_lookups"
 )
 
-// Host is where a delivery goes.
+// Host returns the host that takes deliveries of this kind.
 func (k Kind) Host() string {
 	if k == Conversion {
 		return HostAPI
@@ -38,14 +38,14 @@ func (k Kind) Host() string {
 type Policy string
 
 // Policies for unknown deliveries. Trait updates are always sent again:
-// telling somebody's state twice is harmless, not knowing it is not.
+// telling impact.com the same twice is harmless, not knowing what it was told is not.
 const (
 	Resend Policy = "resend"
 	Drop   Policy = "drop"
 	Hold   Policy = "hold"
 )
 
-// status is what the policy makes of an event.
+// status returns what the policy makes of an event.
 func (p Policy) status() status {
 	switch p {
 	case Drop:
@@ -66,7 +66,7 @@ type Claim struct {
 	Person   Person
 	ClickID  string // the person's last one before the event
 	NewClick bool   // that one is of the event itself
-	Sure     bool   // that click id came by a name that only impact.com uses
+	Sure     bool   // that click id came under a name that only impact.com uses
 	Attempts int    // earlier attempts
 	Doubt    bool   // impact.com may have it already
 	Probe    bool   // see [Want]
@@ -131,7 +131,7 @@ const (
 	TooOld
 )
 
-// String is the result as the state and the logs name it.
+// String returns the name of the result in the state and the logs.
 func (r Result) String() string {
 	switch r {
 	case Delivered:
@@ -150,7 +150,7 @@ func (r Result) String() string {
 	return fmt.Sprintf("result %d", int(r))
 }
 
-// Warning is a remark of impact.com's on a request that it took.
+// Warning is a remark by impact.com on a request that it accepted.
 type Warning struct {
 	Kind    Kind   `json:"kind"`
 	Field   string `json:"field"`
@@ -172,15 +172,15 @@ type Outcome struct {
 	QueuedURI   string    // of a delivered conversion
 	Requests    int       // HTTP requests made
 	Throttled   bool      // the host answered 429
-	Odd         bool      // the host answered as it answers no delivery: of itself, that tells nothing of this one
-	Warnings    []Warning // impact.com's remarks on a request that it took
+	Odd         bool      // the host gave an answer that no delivery should get, which says little about this one
+	Warnings    []Warning // on a request that was accepted
 	Notes       []string  // counted by word, e.g. text_cut
-	Asked       int       // HTTP requests to the tracking host beside these, for the click of an install
-	ClickID     string    // that one, which is its person's click from the event on
-	Person      Person    // of a ClickID
+	Asked       int       // further HTTP requests to the tracking host, for the click of an install
+	ClickID     string    // that click, which is the person's from the event on
+	Person      Person    // whose ClickID it is
 }
 
-// of is how a claim ended for one of its traits. Where impact.com named the
+// of returns how a claim ended for one of its traits. If impact.com named the
 // traits that it refused, the others were delivered with a 2xx, or not at all.
 func (o *Outcome) of(key string) Result {
 	switch {

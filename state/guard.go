@@ -64,8 +64,8 @@ func (d *DB) guardOf(tr *trait) Guard {
 	return d.guards.Traits.Of(tr.key).Guard
 }
 
-// awaits reports whether a row that a message made due waits for the guard's
-// verdict: it is stored as held, so that a crash lets nothing through unjudged.
+// awaits reports whether a row that a message made due waits for the guard's verdict.
+// Such a row is stored as held, so that a crash lets nothing through unjudged.
 func (d *DB) awaits(r *traitRow) bool {
 	g := d.guardOf(r.trait)
 	if r.toSend() == falseText {
@@ -74,7 +74,7 @@ func (d *DB) awaits(r *traitRow) bool {
 	return g.Joins != nil
 }
 
-// firstStatus is that of a new event.
+// firstStatus returns the status of a new event.
 func (d *DB) firstStatus(k Kind) status {
 	if k == Conversion && d.guards.Conversions.on() {
 		return statusHeld // until the guard's verdict

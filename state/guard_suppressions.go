@@ -7,7 +7,7 @@ import (
 	"github.com/impactsync/impactsync/state/internal/guard"
 )
 
-// suppressChunk is how many people are taken out in one transaction.
+// suppressChunk is how many people are removed in one transaction.
 const suppressChunk = 500
 
 // Suppressed is what came of the people that a list of suppressed people names.
@@ -69,8 +69,8 @@ func (t *tx) judgeSuppressions() (s Suppressed, err error) {
 	return s, errors.Join(t.freeSuppressed(), t.holdSuppressed())
 }
 
-// suppressionSet returns all who are named, also those approved. Each run is
-// judged by itself: a list names everybody each time, and who is on one may come
+// suppressionSet returns all who are named, those approved included. Each run is
+// judged by itself: a list names everybody each time, and whoever is on it may come
 // in again with each list of members.
 func (t *tx) suppressionSet() (*guarded, error) {
 	m := guard.Measure{Limit: t.d.guards.Suppressions}
@@ -84,7 +84,7 @@ func (t *tx) suppressionSet() (*guarded, error) {
 	return s, err
 }
 
-// suppressSome takes some of those out who were let through.
+// suppressSome removes some of those who were let through.
 func (t *tx) suppressSome(sendFalse bool) (n, waiting int64, err error) {
 	people, err := collect(t, `SELECT DISTINCT person FROM suppressions WHERE held = 0 LIMIT ?`, []any{suppressChunk}, itself[int64])
 	if err != nil || len(people) == 0 {

@@ -80,7 +80,7 @@ func (v *view) heldSample(s *HeldSet) ([]string, error) {
 	return collect(v, query, args, itself[string])
 }
 
-// wordsOn returns why changes of a trait are held.
+// wordsOn returns why changes of a trait are held, "" if none are.
 func wordsOn(sets []HeldSet, key string) (words string) {
 	for _, s := range sets {
 		if s.Key == key {

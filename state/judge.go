@@ -57,8 +57,8 @@ func (t *tx) judge(s *guarded) (reason string, err error) {
 	return reason, errors.Join(err, t.note(s, reason))
 }
 
-// pass releases a set: what is fresh and, if a list names everybody again, what
-// was held.
+// pass releases what is fresh of a set and, if a list names everybody again, what was
+// held.
 func (t *tx) pass(s *guarded) error {
 	if s.scope > 0 {
 		if err := t.notePassed(s); err != nil {
@@ -73,7 +73,7 @@ func (t *tx) pass(s *guarded) error {
 	return err
 }
 
-// note stores a verdict, for later ones and for people. Verdicts on whole lists are
+// note stores a verdict, for later verdicts and for those who look. Verdicts on whole lists are
 // stored only if they hold something.
 func (t *tx) note(s *guarded, reason string) error {
 	if s.Whole && reason == "" {

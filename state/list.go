@@ -34,11 +34,11 @@ type Verdict struct {
 	exits, joins string // the same, of each direction
 }
 
-// ErrIgnoredList says that a list has nothing to say: it is not newer than the
-// last one of its trait, or messages alone are that trait's authority.
+// ErrIgnoredList means that a list does not count: it is not newer than the last one
+// of its trait, or only messages are that trait's authority.
 var ErrIgnoredList = errors.New("the list is ignored")
 
-// ErrStaleList says that a list is not newer than the last one of its trait.
+// ErrStaleList means that a list is not newer than the last one of its trait.
 var ErrStaleList = fmt.Errorf("%w: it is not newer than the last one", ErrIgnoredList)
 
 // List collects the members of a full list, in any order and in bounded
@@ -61,7 +61,7 @@ type List struct {
 // error is [ErrIgnoredList] for a list that need not be read. The spill file goes to
 // the system's temporary folder. Close the list in any case.
 func (d *DB) NewList(ctx context.Context, info ListInfo) (*List, error) {
-	// A file dated in the future must not outrank every list until then.
+	// A file from the future must not prevail over every list until then.
 	if now := d.clock(); info.ListedAt.After(now) {
 		info.ListedAt = now
 	}
@@ -99,16 +99,16 @@ func (l *List) Add(ctx context.Context, p Person, value string, cleared bool) er
 	return l.spill.Add(m.id, l.buf)
 }
 
-// Unreadable tells how many lines of the list did not say whom they are about.
-// If there are any, nobody can be said to have left: exits are held.
+// Unreadable records how many lines of the list did not say whom they are about. If
+// there are any, nobody can be said to have left: exits are held.
 func (l *List) Unreadable(n int64) { l.unreadable = n }
 
-// Suspect says why the ids of the list cannot be believed to be those by which
-// its people were known. If anybody was a member who is not on it, all that the
-// list changes is held.
+// Suspect records why the ids of the list are probably not those by which its people
+// were known. If a member is missing from it, everything that the list changes is
+// held.
 func (l *List) Suspect(why string) { l.suspicion = why }
 
-// Len is the number of lines added.
+// Len returns the number of lines added.
 func (l *List) Len() int64 { return l.spill.Len() }
 
 // Close removes the spill file.
@@ -151,8 +151,8 @@ func (l *List) names() string {
 	return strings.Join(names, "\n")
 }
 
-// ListVanished reports whether nothing is to be done for a list without a
-// file: the trait is not known, or its last list was treated as vanished.
+// ListVanished reports whether nothing is left to do for a list without a file: the
+// trait is not known, or its list was treated as vanished before.
 func (d *DB) ListVanished(ctx context.Context, key string) (done bool, err error) {
 	var objects sql.NullString
 	err = d.view(ctx, func(v *view) error {
@@ -161,9 +161,9 @@ func (d *DB) ListVanished(ctx context.Context, key string) (done bool, err error
 	return !objects.Valid || objects.String == "", err
 }
 
-// ListRead reports whether a list of these objects, in this order, was applied
-// to a trait. The same objects may be known from another one: a key is changed
-// in the configuration, and the files stay.
+// ListRead reports whether a list of these objects, in this order, was applied to a
+// trait. If a key is changed in the configuration, the same objects were applied to
+// another one.
 func (d *DB) ListRead(ctx context.Context, key string, objects []string) (read bool, err error) {
 	err = d.view(ctx, func(v *view) error {
 		return v.Scan(`SELECT EXISTS (SELECT 1 FROM traits t JOIN generations g ON g.trait_id = t.id WHERE t.key = ? AND g.objects = ? AND g.state <> 'applying')`,

@@ -14,7 +14,7 @@ type member struct {
 	cleared bool
 }
 
-// wanted is the value that a list wants of its member.
+// wanted returns the value that a list wants of its member.
 func (m *member) wanted() sql.NullString {
 	return sql.NullString{String: m.value, Valid: !m.cleared}
 }

@@ -100,8 +100,8 @@ func (m *merge) compareAll(reader *sql.Conn) error {
 	return nil
 }
 
-// identify stores what lines say of people beside their keys, before anything is
-// compared: a line of two ids may move a visitor's row to the user.
+// identify stores the further ids of people on the list before anything is compared,
+// since a line of two ids may move a visitor's row to the user.
 func (m *merge) identify() error {
 	if !m.list.riders {
 		return nil
@@ -173,7 +173,7 @@ func (m *merge) chunks(reader *sql.Stmt) iter.Seq2[chunk, error] {
 	}
 }
 
-// ahead ranges over a sequence in a goroutine, one step ahead of the caller.
+// ahead ranges over a sequence that a goroutine reads one step ahead of the caller.
 func ahead[T any](all iter.Seq2[T, error]) iter.Seq2[T, error] {
 	type result struct {
 		of  T
@@ -312,6 +312,7 @@ func (m *merge) isElsewhere(r *row) (bool, error) {
 	return false, err
 }
 
+// judgeList judges what the list changes.
 func (m *merge) judgeList() error {
 	missing := m.verdict.Exits + m.dropped
 	f := guard.List{Members: m.verdict.Members, Told: m.verdict.Told, Exits: m.verdict.Exits, Unreadable: m.list.unreadable}
@@ -321,7 +322,7 @@ func (m *merge) judgeList() error {
 	return m.judge(f)
 }
 
-// finish writes the generation's end.
+// finish stores what became of the list, and that its objects were read.
 func (m *merge) finish() error {
 	end := "applied"
 	if m.verdict.Held {

@@ -1,13 +1,13 @@
 package state
 
-// outbox has events wait, so that they are stored together.
+// outbox gathers events, so that they are stored together.
 type outbox struct {
 	*tx
 	events  []event
 	waiting map[eventKey]bool
 }
 
-// add has an event wait, unless the same one waits already.
+// add lets an event wait, unless the same one waits already.
 func (o *outbox) add(it *Item, profile, origin int64) {
 	e := event{Event: it.Event, key: keyOf(it.Event), profile: profile, click: it.ClickID != "", origin: origin, line: it.Line}
 	if o.waiting[e.key] {
@@ -63,9 +63,9 @@ func (o *outbox) correct(event []event) error {
 	return err
 }
 
-// vacate takes the order away from an earlier event that impact.com certainly
-// took nothing of and that will not be sent as it is, so that this one can have
-// it: a correction, or the real order after a forged one.
+// vacate takes the order away from an earlier event, so that this one can have it: a
+// correction, or the real order after a forged one. The earlier one must certainly
+// not have reached impact.com, and will not be sent as it is.
 func (o *outbox) vacate(e *event) (moved bool, err error) {
 	var id int64
 	var was status

@@ -30,8 +30,7 @@ type Plan struct {
 	Unlisted     []UnlistedStatus `json:"unlisted"`
 }
 
-// Part is the part of what is due that a narrowed run may send. The zero Part is
-// all of it.
+// Part is what a narrowed run may send of what is due. The zero Part is all of it.
 type Part struct {
 	Trait         string  // only trait updates of this key; "": everything
 	People        []int64 // only to these; nil: to everybody
@@ -90,7 +89,7 @@ func (v *view) planTraits(of Part, held []HeldSet) ([]PlanTrait, error) {
 	return all, err
 }
 
-// SampleDue lists some of what would be sent, of each kind.
+// SampleDue returns some of what would be sent, of each kind.
 func (d *DB) SampleDue(ctx context.Context, of Part, most int) (all Table, err error) {
 	for _, kind := range []Kind{TraitUpdate, PageLoad, Conversion} {
 		t, err := d.table(ctx, `SELECT kind, user_id, anonymous_id, detail, status FROM pending_deliveries WHERE kind = ?4 AND status <> 'held'
@@ -116,7 +115,7 @@ type RefusedEvents struct {
 	Count  int64
 }
 
-// OwnRefusals counts the due events that our own rules refuse, but for those that
+// OwnRefusals counts the due events that our own rules refuse, except those that
 // [DB.EachUnsure] reads.
 func (d *DB) OwnRefusals(ctx context.Context, of Part) ([]RefusedEvents, error) {
 	return read(ctx, d, func(v *view) ([]RefusedEvents, error) {
@@ -138,8 +137,8 @@ type DueEvent struct {
 	Profile  int64
 }
 
-// EachUnsure calls fn, in no order, for every due event of which only the person
-// says whether our own rules refuse it. The payload is valid until fn returns.
+// EachUnsure calls fn, in no order, for every due event whose refusal by our own rules
+// depends on what is known of its person. The payload is valid until fn returns.
 func (d *DB) EachUnsure(ctx context.Context, of Part, fn func(DueEvent) error) error {
 	return d.view(ctx, func(v *view) error {
 		return v.Each(`SELECT d.kind, d.event, d.event_at, d.payload, d.profile_id, CASE WHEN p.click_at <= d.event_at THEN coalesce(p.click_id, '') ELSE '' END,
@@ -162,9 +161,8 @@ type DuePerson struct {
 	Values int64
 }
 
-// EachOddlyNamed calls fn for everybody with due trait values whom a page load
-// may be unable to name: each id they have is absent or longer than 64
-// characters. The others are not worth a look each.
+// EachOddlyNamed calls fn for everybody with due trait values whom a page load may be
+// unable to name: each of their ids is missing or longer than 64 characters.
 func (d *DB) EachOddlyNamed(ctx context.Context, of Part, fn func(DuePerson) error) error {
 	return d.view(ctx, func(v *view) error {
 		return v.Each(`SELECT coalesce(p.user_id, ''), coalesce(p.anonymous_id, ''), coalesce(p.email_sha1, ''), count(*) FROM trait_values v JOIN profiles p ON p.id = v.profile_id

@@ -13,7 +13,7 @@ type reading interface {
 	Each(query string, args []any, fn func(*sql.Rows) error) error
 }
 
-// each ranges over the rows of a query, which dest tells where to scan.
+// each ranges over the rows of a query. Dest returns where to scan a row to.
 func each[T any](r reading, query string, args []any, dest func(*T) []any) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		err := r.Each(query, args, func(rows *sql.Rows) error {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// HostStatus says how much a host takes, as far as is known. What is empty was
-// not told, or is over.
+// HostStatus says how much a host takes, as far as is known. A field is empty if the
+// host did not say, or if it is over.
 type HostStatus struct {
 	Host         string    `json:"host"`
 	SentLastHour int64     `json:"sent_last_hour"`            // by the minute, in this and earlier processes
@@ -15,21 +15,21 @@ type HostStatus struct {
 	Quota        int       `json:"quota,omitempty"`           // requests per window, by its last answer
 	Remaining    *int      `json:"remaining,omitempty"`       // of them, until ResetAt
 	ResetAt      time.Time `json:"reset_at,omitzero"`         // when the window starts anew
-	PausedUntil  time.Time `json:"paused_until,omitzero"`     // the host answered 429 and wants quiet until then
+	PausedUntil  time.Time `json:"paused_until,omitzero"`     // the host answered 429 and wants no requests until then
 	Pace         float64   `json:"pace_per_second,omitempty"` // requests that it bore since a 429
 }
 
-// Hosts says how much both hosts take.
+// Hosts returns how much both hosts take.
 func (d *DB) Hosts(ctx context.Context) ([]HostStatus, error) {
 	return read(ctx, d, func(v *view) ([]HostStatus, error) { return v.hosts(d.now()) })
 }
 
-// HostStatus says how much one host takes.
+// HostStatus returns how much one host takes.
 func (d *DB) HostStatus(ctx context.Context, host string) (HostStatus, error) {
 	return read(ctx, d, func(v *view) (HostStatus, error) { return v.host(host, d.now()) })
 }
 
-// NoteHost keeps what a host said for the next process. What was sent is counted
+// NoteHost stores what a host said, for the next process. What was sent is counted
 // with the outcomes.
 func (d *DB) NoteHost(ctx context.Context, h HostStatus) error {
 	return d.update(context.WithoutCancel(ctx), func(t *tx) error {
@@ -51,8 +51,8 @@ func (v *view) hosts(now time.Time) (all []HostStatus, err error) {
 	return all, nil
 }
 
-// host reads what was noted. By a clock that was ahead then, as much is left of
-// a quiet or a window as there was.
+// host reads what was stored of a host. If the clock was ahead then, as much is left
+// of a pause or a window as there was.
 func (v *view) host(host string, now time.Time) (HostStatus, error) {
 	h := HostStatus{Host: host}
 	var remaining, reset, paused sql.NullInt64

@@ -17,7 +17,8 @@ type Counts struct {
 	Held       int64 `json:"held"`
 }
 
-// Open is what still has to be sent: everything due but what is refused or held.
+// Open returns how much still has to be sent: all that is due and neither refused nor
+// held.
 func (c Counts) Open() int64 { return c.Pending + c.InFlight + c.RetryLater + c.Unknown }
 
 func (c *Counts) add(name string, n int64) {
@@ -59,7 +60,7 @@ type RunStatus struct {
 	Note      string `json:"note,omitempty"`
 }
 
-// SourceStatus says how stale a source is.
+// SourceStatus says how old the newest input of a source is.
 type SourceStatus struct {
 	Name    string    `json:"name"`
 	Newest  time.Time `json:"newest_at,omitzero"`
@@ -93,15 +94,15 @@ type Status struct {
 	Crowds      []Crowd          `json:"crowds"`
 }
 
-// UnusableInput is an object that lies there and cannot be used to its end.
+// UnusableInput is an object that cannot be read to its end.
 type UnusableInput struct {
 	Source  string `json:"source"`
 	Object  string `json:"object"`
 	Problem string `json:"problem"`
 }
 
-// Status reads a summary. Its cost does not depend on the number of people, but
-// for those whose changes are held.
+// Status returns a summary. Its cost grows with what is held, not with the number of
+// people.
 func (d *DB) Status(ctx context.Context, runs int) (s Status, err error) {
 	now := d.now()
 	err = d.view(ctx, func(v *view) error {
@@ -219,8 +220,8 @@ func (d *DB) RunCounts(ctx context.Context, run int64) (map[string]int64, error)
 	})
 }
 
-// NextAttempt is when the first delivery to a host that waits for a retry may
-// go, or the zero time.
+// NextAttempt returns when the first delivery to a host that waits for a retry may go,
+// or the zero time.
 func (d *DB) NextAttempt(ctx context.Context, host string) (time.Time, error) {
 	query := `SELECT min(next_attempt_at) FROM deliveries WHERE status IN (3, 5) AND kind = 'conversion'`
 	if host == HostTracking {
@@ -232,8 +233,8 @@ func (d *DB) NextAttempt(ctx context.Context, host string) (time.Time, error) {
 	})
 }
 
-// TraitsOf reads the wanted values of a person, for mappings that send them on
-// conversions; where the guard holds the wanted one, the delivered one.
+// TraitsOf returns the wanted values of a person, for mappings that send them with
+// conversions, and the delivered value if the guard holds the wanted one.
 func (d *DB) TraitsOf(ctx context.Context, profile int64) (map[string]string, error) {
 	return read(ctx, d, func(v *view) (map[string]string, error) {
 		return pairs[string](v, `SELECT key, `+valueText("value")+` FROM (SELECT t.key, CASE v.status WHEN 6 THEN v.delivered ELSE v.wanted END AS value
@@ -247,14 +248,14 @@ type Table struct {
 	Rows    [][]string `json:"rows"`
 }
 
-// Refused lists refused deliveries, newest first.
+// Refused returns the refused deliveries, newest first.
 func (d *DB) Refused(ctx context.Context, f Filter) (Table, error) {
 	return d.table(ctx, `SELECT id, kind, user_id, anonymous_id, detail, class, reason, refused_at, email_sha1 FROM refused_deliveries
 		WHERE (?1 = '' OR class = ?1) AND (?2 = '' OR detail LIKE ?2 || '=%') AND (?3 = 0 OR refused_at < strftime('%Y-%m-%dT%H:%M:%S', ?3 / 1000000000, 'unixepoch'))
 		ORDER BY refused_at DESC LIMIT ?4`, f.Class, f.Trait, unix(f.Before), cmp.Or(f.Limit, -1))
 }
 
-// Rejected lists rejected input, newest first.
+// Rejected returns the rejected input, newest first.
 func (d *DB) Rejected(ctx context.Context, f Filter) (Table, error) {
 	return d.table(ctx, `SELECT source, object, line, reason, seen_at FROM rejected_input
 		WHERE (?1 = '' OR source = ?1) ORDER BY id DESC LIMIT ?2`, f.Source, cmp.Or(f.Limit, -1))

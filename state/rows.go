@@ -30,10 +30,10 @@ func (r *row) is(p Person) bool {
 	return r.key[0] == kind && r.key[1:] == key
 }
 
-// rowsBetween returns the rows of a range of people as one text, for the way
-// from SQLite to Go costs more than a row: of each its number, its facts, the
-// lengths of the key and of what is wanted, and these two. Most rows are of users
-// who were told what is wanted, of whom there is little to work out.
+// rowsBetween selects the rows of a range of people as one text, because the way from
+// SQLite to Go costs more than the row itself. It has the number and the facts of each
+// row, the lengths of the key and of what is wanted, and these two. Most rows are of
+// users who were told what is wanted: the first case spares the others' work.
 const rowsBetween = `SELECT group_concat(v.profile_id || CASE
 	WHEN v.status = 0 AND v.wanted = 1 AND v.delivered = 1 AND coalesce(v.ordered_at, v.wanted_at) <= ?4 AND p.user_id IS NOT NULL
 	THEN ' 3 ' || (1 + octet_length(p.user_id)) || ' 4 u' || p.user_id || 'true'

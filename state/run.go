@@ -22,10 +22,10 @@ type RunInfo struct {
 	MaxEventAge time.Duration                 // older events are not sent; 0: all are
 }
 
-// BeginRun opens a run: it ends one that died, turns what that left in flight
-// into unknown, does as today's policy says with the events that [Hold] kept,
-// makes refusals of an older configuration due again, and drops
-// what is too old to matter. It returns the run's number.
+// BeginRun opens a run and returns its number. It ends a run that died and makes
+// unknown what that left in flight, applies today's policy to the events that [Hold]
+// kept, makes refusals of another configuration due again, and deletes what is too
+// old to matter.
 func (d *DB) BeginRun(ctx context.Context, info RunInfo) (run int64, err error) {
 	err = d.update(ctx, func(t *tx) error {
 		if err := t.checkHashKey(); err != nil {
@@ -63,13 +63,12 @@ func (d *DB) BeginRun(ctx context.Context, info RunInfo) (run int64, err error) 
 	return run, nil
 }
 
-// longestWait is more than any retry waits, but for a clock that was ahead.
+// longestWait is longer than any retry waits, unless the clock was ahead.
 const longestWait = 2 * time.Hour
 
-// setClock bears with a clock that was set back. What is new must not count as
-// older than what came before, and nothing must wait until the clock is where it
-// once was: neither retries, nor conversions for their page loads, nor the room
-// that an hour's requests leave.
+// setClock makes up for a clock that was set back. What is new must not count as
+// older than what came before, and nothing may wait until the clock is where it was:
+// no retry, no conversion for its page loads, and no request for the hour to end.
 func (t *tx) setClock() error {
 	if _, err := t.Get(`SELECT coalesce(max(max(started_at, heartbeat_at)), 0) FROM runs`, nil, &t.d.latest); err != nil {
 		return err
@@ -111,8 +110,7 @@ func (t *tx) recover(info RunInfo) error {
 	return nil
 }
 
-// releaseRefused makes due again what was refused under another mapping or
-// configuration.
+// releaseRefused makes due what was refused under another mapping or configuration.
 func (t *tx) releaseRefused(fingerprint string) error {
 	rows, err := t.traitRowsWhere(`v.status = 4 AND v.status > 0 AND f.fingerprint IS NOT ?`, fingerprint)
 	if err != nil {
@@ -129,8 +127,8 @@ func (t *tx) releaseRefused(fingerprint string) error {
 // can be looked at.
 const keepHistory = 30 * 24 * time.Hour
 
-// prune deletes what is too old to matter. Events keep their keys for as long as
-// they are told to; 0 is for ever, and then nothing is deleted.
+// prune deletes what is too old to matter. If events are to be remembered for ever
+// (0), nothing is.
 func (t *tx) prune(keepEvents time.Duration) error {
 	if keepEvents <= 0 {
 		return nil
@@ -165,7 +163,7 @@ func (d *DB) EndRun(ctx context.Context, exitCode int, note string) error {
 	return errors.Join(err, d.file.InPlace())
 }
 
-// Count adds to a counter of the run.
+// Count adds n to a counter of the run.
 func (d *DB) Count(ctx context.Context, name string, n int64) error {
 	return d.update(ctx, func(t *tx) error {
 		t.countRun(name, n)

@@ -51,6 +51,7 @@ func (s *Sender) Turn(ctx context.Context, outcomes []Outcome, want Want) ([]Cla
 	return c.claims, nil
 }
 
+// all claims for both hosts.
 func (c *claiming) all() error {
 	if err := c.ofTracking(float64(c.want.PageLoads)); err != nil {
 		return err
@@ -64,8 +65,8 @@ func (c *claiming) all() error {
 	return nil
 }
 
-// ofTracking claims for the tracking host: first the shares, then what is left in
-// order.
+// ofTracking claims for the tracking host: first each class's share, then what is
+// left, in order.
 func (c *claiming) ofTracking(room float64) error {
 	if room <= 0 {
 		return nil
@@ -86,9 +87,9 @@ func (c *claiming) ofTracking(room float64) error {
 	return nil
 }
 
-// of claims up to n of a class. It shares them between what was not tried before,
-// which comes first, and retries, so that what fails again and again holds nobody
-// up; and what one of them leaves the other takes.
+// of claims up to n of a class: half of them not tried before, which come first, the
+// others retries, so that what fails again and again holds nobody up. What one half
+// leaves free goes to the other.
 func (c *claiming) of(of class, n int) error {
 	switch {
 	case n <= 0 || c.want.Trait != "" && of.kind != TraitUpdate:

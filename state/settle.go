@@ -7,6 +7,7 @@ import (
 	"time"
 )
 
+// settle stores how a claim ended.
 func (t *tx) settle(o *Outcome, want Want) error {
 	t.countRun("requests", int64(o.Requests+o.Asked))
 	for i := range o.Warnings {
@@ -42,7 +43,7 @@ func (t *tx) settle(o *Outcome, want Want) error {
 	return nil
 }
 
-// mostWarnings bounds the different warnings that are kept.
+// mostWarnings bounds how many different warnings are kept.
 const mostWarnings = 1000
 
 func (t *tx) noteWarning(kind Kind, w *Warning) error {
@@ -115,8 +116,8 @@ func (t *tx) failed(old, next traitRow, o *Outcome) error {
 	return errors.Join(t.put(old, next), t.noteFault(&next, old.sent.String, o))
 }
 
-// foundClick keeps a click id that was asked for, whatever became of the event: it
-// need not be asked for again, and what the person does later came from it too.
+// foundClick stores a click id that was asked for, whatever became of the event: it
+// is not asked for again, and what the person does later is due to it, too.
 func (t *tx) foundClick(o *Outcome) error {
 	if o.ClickID == "" || o.Claim.Profile < 0 { // a guest has no later
 		return nil

@@ -49,9 +49,8 @@ type trait struct {
 	computations  map[computation]bool // seen; true: approved
 }
 
-// confirmedAt is when the trait's newest list said what the rows say that are
-// not newer: of everybody, since who is not on a list is no member. 0 where no
-// list counts.
+// confirmedAt returns when the trait's newest list confirmed what is stored of
+// everybody, for whoever is not on a list is no member. It is 0 if no list counts.
 func (tr *trait) confirmedAt() int64 {
 	if tr.authority == AuthorityChanges {
 		return 0

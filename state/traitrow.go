@@ -2,6 +2,7 @@ package state
 
 import "database/sql"
 
+// traitRow is what is wanted of a person for a trait, and what impact.com was told.
 type traitRow struct {
 	trait       *trait
 	profile     int64
@@ -20,7 +21,7 @@ type traitRow struct {
 	receivedAt  sql.NullInt64
 	messageID   sql.NullString
 
-	attempts    int   // in vain; this and the next are of [tx.traitRowsWhere] alone
+	attempts    int   // that failed; only [tx.traitRowsWhere] reads this and the next
 	nextAttempt int64 // 0: it waits for none
 }
 
@@ -38,7 +39,7 @@ func (r *traitRow) due() bool {
 	return r.doubt || r.wanted != r.delivered
 }
 
-// toSend is the value that a due row sends.
+// toSend returns the value that a due row sends.
 func (r *traitRow) toSend() string {
 	if !r.wanted.Valid {
 		return falseText
@@ -46,14 +47,14 @@ func (r *traitRow) toSend() string {
 	return r.wanted.String
 }
 
-// saying is the row after something other than a message said what is wanted.
+// saying returns the row after something other than a message said what is wanted.
 func (r traitRow) saying(wanted sql.NullString, at int64, origin sql.NullInt64) traitRow {
 	r.wanted, r.wantedAt, r.orderedAt, r.origin = wanted, at, sql.NullInt64{}, origin
 	r.receivedAt, r.messageID = sql.NullInt64{}, sql.NullString{}
 	return r
 }
 
-// moved is the row after wanted or doubt moved: whatever was the matter with
+// moved returns the row after what is wanted or the doubt changed: the trouble with
 // the old value is over, and the row is pending or settled.
 func (r traitRow) moved() traitRow {
 	r.status = statusSettled
@@ -63,12 +64,12 @@ func (r traitRow) moved() traitRow {
 	return r
 }
 
-// order is the time by which a row stands against others.
+// order returns the time by which a row prevails over others.
 func (r *traitRow) order() int64 { return max(r.wantedAt, r.orderedAt.Int64) }
 
-// prevails reports whether a visitor's row stands against the row of the user
-// that the visitor turned out to be. Where the newest list confirmed both, who is
-// on it under one of the ids is a member.
+// prevails reports whether a visitor's row prevails over the row of the user that
+// the visitor turned out to be. If the newest list confirmed both, whoever is on it
+// under one of the ids is a member.
 func (r *traitRow) prevails(o *traitRow) bool {
 	if listed := r.trait.confirmedAt(); max(r.order(), o.order()) <= listed {
 		return r.isWanted() && !o.isWanted()
@@ -76,8 +77,8 @@ func (r *traitRow) prevails(o *traitRow) bool {
 	return r.newerThan(o)
 }
 
-// newerThan is the order of changes: effective time, then receipt, then
-// messageId.
+// newerThan reports whether a change came after another one, by the effective time,
+// then the receipt, then the message id.
 func (r *traitRow) newerThan(o *traitRow) bool {
 	if r.order() != o.order() {
 		return r.order() > o.order()
@@ -88,7 +89,7 @@ func (r *traitRow) newerThan(o *traitRow) bool {
 	return r.messageID.String > o.messageID.String
 }
 
-// told reports whether impact.com holds a true of this person, or may.
+// told reports whether impact.com was told true of this person, or may have been.
 func (r *traitRow) told() bool { return r.doubt && r.sent.String != falseText || r.isDelivered() }
 
 func (r *traitRow) isWanted() bool { return r.holds(r.wanted) }
@@ -100,7 +101,7 @@ func (r *traitRow) holds(v sql.NullString) bool {
 	return v.Valid && (r.trait.class == Computed || v.String == trueText)
 }
 
-// countMove counts a change of wanted the way the run's balance needs it:
+// countMove counts a change of what is wanted for the run's balance:
 // found = delivered + superseded + absorbed + forgotten + dropped + growth of
 // what is due.
 func (t *tx) countMove(old, r traitRow) {

@@ -36,8 +36,7 @@ func (t *tx) traitRow(tr *trait, profile int64) (traitRow, error) {
 	return r, err
 }
 
-// traitRowsWhere reads rows of trait_values (v) with their faults (f); the condition
-// is ours. On hot paths its parameters stand as (SELECT ?): where one is compared
+// traitRowsWhere reads rows of trait_values (v) with their faults (f). On hot paths its parameters stand as (SELECT ?): where one is compared
 // with a column of a table that has a partial index, SQLite prepares the statement
 // anew for each value.
 func (t *tx) traitRowsWhere(condition string, args ...any) ([]traitRow, error) {
@@ -50,7 +49,7 @@ func (t *tx) traitRowsWhere(condition string, args ...any) ([]traitRow, error) {
 			return err
 		}
 		if r.trait = t.d.byID[id]; r.trait == nil {
-			return fmt.Errorf("%w: trait %d of a value", ErrUnusable, id)
+			return fmt.Errorf("%w: a value is of trait %d, which does not exist", ErrUnusable, id)
 		}
 		all = append(all, r)
 		return nil
@@ -94,7 +93,7 @@ func (t *tx) deleteTraitRow(r traitRow) error {
 	return err
 }
 
-// putMoved stores rows whose trouble is over: they are pending or settled.
+// putMoved makes rows pending, or settled if nothing is due.
 func (t *tx) putMoved(rows []traitRow) error {
 	for _, old := range rows {
 		if err := t.put(old, old.moved()); err != nil {
@@ -196,12 +195,13 @@ func countedValues(where string) string {
 		UNION ALL SELECT trait_id, 'told', sum(told) FROM counted GROUP BY 1`
 }
 
-// isTrue is the SQL for a value (of trait t) that is there, and true of an audience.
+// isTrue returns the SQL for a value of trait t that exists and, for an audience, is
+// true.
 func isTrue(column string) string {
 	return column + ` IS NOT NULL AND (t.class = 'computed' OR ` + column + ` = 1)`
 }
 
-// recount writes the counters of a trait afresh after a change in bulk.
+// recount counts a trait's rows afresh after a change in bulk.
 func (t *tx) recount(tr *trait) error {
 	if err := t.dropFaults(tr.id); err != nil {
 		return err
@@ -269,8 +269,8 @@ func (t *tx) retryAtOnce(r *traitRow) error {
 	return err
 }
 
-// clearFault forgets what was the matter with a row, by its new status. One that
-// is merely tried again keeps its count of attempts.
+// clearFault deletes the fault of a row that has a new status. If the row is merely
+// tried again, the count of attempts stays.
 func (t *tx) clearFault(r *traitRow) error {
 	if r.status != statusInFlight {
 		return t.deleteFault(r)
@@ -284,8 +284,8 @@ func (t *tx) deleteFault(r *traitRow) error {
 	return err
 }
 
-// dropFaults forgets what was the matter with the rows of a trait that are
-// settled or pending by now. What changes many statuses at once ends with it.
+// dropFaults deletes the faults of a trait's rows that are settled or pending by now.
+// Whatever changes many statuses at once calls it at the end.
 func (t *tx) dropFaults(traitID int64) error {
 	_, err := t.Exec(`DELETE FROM trait_faults AS f WHERE f.trait_id = ?
 		AND coalesce((SELECT v.status FROM trait_values v WHERE v.trait_id = f.trait_id AND v.profile_id = f.profile_id), 0) IN (0, 1)`, traitID)
@@ -302,7 +302,7 @@ func (t *tx) dropUnapproved(traitID int64, computation string) (int64, error) {
 	return t.Exec(`DELETE FROM trait_faults WHERE trait_id = ? AND class = 'computation' AND value = ?`, traitID, computation)
 }
 
-// clampFaults lets nothing wait longer than until a time.
+// clampFaults lets what would wait beyond a time go at once.
 func (t *tx) clampFaults(latest int64) error {
 	_, err := t.Exec(`UPDATE trait_faults SET next_attempt_at = ? WHERE next_attempt_at > ?`, t.now, latest)
 	return err

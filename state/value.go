@@ -8,9 +8,8 @@ import (
 
 const trueText, falseText = "true", "false"
 
-// value is a trait's value on its way into and out of a table, where true and
-// false are 1 and 0: they take no room there, and nearly all values are one of
-// them.
+// value scans a trait's value from a table, which holds true and false as 1 and 0:
+// these take no room there, and nearly all values are one of them.
 type value struct{ *sql.NullString }
 
 // Scan implements [sql.Scanner].
@@ -24,7 +23,7 @@ func (v value) Scan(from any) error {
 	return v.NullString.Scan(from)
 }
 
-// stored is a value as a table holds it.
+// stored returns a value as a table holds it.
 func stored(v sql.NullString) any {
 	switch {
 	case !v.Valid:
@@ -37,7 +36,7 @@ func stored(v sql.NullString) any {
 	return v.String
 }
 
-// valueText is the SQL for a column's value as text.
+// valueText returns the SQL for a column's value as text.
 func valueText(column string) string {
 	return fmt.Sprintf("CASE %[1]s WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE %[1]s END", column)
 }
@@ -49,8 +48,8 @@ func one(b bool) int64 {
 	return 0
 }
 
-// moment is a time on its way out of a table, where it is in nanoseconds. NULL
-// is the zero time.
+// moment scans a time from a table, which holds it in nanoseconds. NULL is the zero
+// time.
 type moment struct{ *time.Time }
 
 // Scan implements [sql.Scanner].

@@ -23,9 +23,9 @@ type Lookup struct {
 	Looks     int // so far
 }
 
-// Lookups returns conversions whose verdict may be looked up now, newest first:
-// none younger than ten minutes or older than 90 days, and one that was still
-// waiting not again before twice as long.
+// Lookups returns conversions whose verdict may be looked up now, newest first: none
+// younger than ten minutes or older than 90 days. After each look that found no
+// verdict, the wait for the next one doubles.
 func (d *DB) Lookups(ctx context.Context, most int) ([]Lookup, error) {
 	now := d.now()
 	return read(ctx, d, func(v *view) ([]Lookup, error) {
@@ -47,7 +47,7 @@ type Finding struct {
 	Requests    int    // HTTP requests made
 }
 
-// NoteVerdicts keeps what look-ups found, and counts their requests.
+// NoteVerdicts stores what look-ups found, and counts their requests.
 func (d *DB) NoteVerdicts(ctx context.Context, found []Finding) error {
 	return d.update(context.WithoutCancel(ctx), func(t *tx) error {
 		requests := 0

@@ -6,7 +6,7 @@ import (
 	"github.com/impactsync/impactsync/state/internal/spill"
 )
 
-// wanting moves what is wanted of a trait's people to what a list says.
+// wanting stores what a list wants of a trait's people.
 type wanting struct {
 	*tx
 	trait   *trait
@@ -18,11 +18,11 @@ type wanting struct {
 	exits   *spill.Spill // people told true who are not on it
 }
 
-// joinChunk is the number of people in one statement of a merge.
+// joinChunk is how many people one statement of a merge stores.
 const joinChunk = 50
 
-// join handles a member without a row of the trait. Rows are stored many in one
-// statement, unless the member's profile must be looked up.
+// join handles a member without a row of the trait. Such members are stored many at
+// a time, unless their profiles must be looked up.
 func (w *wanting) join(mem *member) error {
 	if mem.cleared || w.joined[mem.id] { // no row to be due; a visitor's row may have come over
 		return w.alone(mem)
@@ -33,7 +33,7 @@ func (w *wanting) join(mem *member) error {
 	return w.storeJoins()
 }
 
-// storeJoins stores the members who wait, with their people where they are new.
+// storeJoins stores the members who wait, and their profiles if they are new.
 func (w *wanting) storeJoins() error {
 	wait := w.joins
 	w.joins = wait[:0]
@@ -51,8 +51,9 @@ func (w *wanting) storeJoins() error {
 	return w.addMembers(w.trait, w.at, -w.gen, wait)
 }
 
-// ownNumbers returns the members who are stored under their own numbers. It
-// stores the others: somebody else has the number, or the visitor is a user by now.
+// ownNumbers returns the members whose profiles have the numbers made from their
+// keys. It stores the others itself: somebody else has the number, or the visitor is
+// a user by now.
 func (w *wanting) ownNumbers(wait []member) (own []member, err error) {
 	err = w.lookUp(func(yield func(Person) bool) {
 		for i := range wait {
@@ -79,7 +80,7 @@ func (w *wanting) ownNumbers(wait []member) (own []member, err error) {
 	return own, err
 }
 
-// origin is that of the rows that the list moves.
+// origin returns the list as the origin of a row.
 func (w *wanting) origin() sql.NullInt64 { return sql.NullInt64{Int64: -w.gen, Valid: true} }
 
 // alone handles a member whose profile must be looked up: somebody else has the
@@ -96,12 +97,12 @@ func (w *wanting) alone(mem *member) error {
 	return w.want(old, mem)
 }
 
-// keeps reports whether a newer message stands against the list.
+// keeps reports whether a newer message prevails over the list.
 func (w *wanting) keeps(at int64) bool {
 	return at > w.at && w.trait.authority == AuthorityLatest
 }
 
-// want moves wanted to what the list says of a member.
+// want stores what the list says of a member.
 func (w *wanting) want(old traitRow, mem *member) error {
 	wanted := mem.wanted()
 	if old.exists && (w.keeps(old.order()) || old.wanted == wanted) {
@@ -117,7 +118,7 @@ func (w *wanting) want(old traitRow, mem *member) error {
 	return w.put(old, next)
 }
 
-// exit moves wanted to "not a member". A row that becomes due gets the given
+// exit stores that somebody is no member. A row that becomes due gets the given
 // status.
 func (w *wanting) exit(id int64, due status) error {
 	old, err := w.traitRow(w.trait, id)
@@ -170,8 +171,8 @@ func (w *wanting) storeExits() error {
 	return w.hold(w.trait.id, Exits)
 }
 
-// leave is exit for many people, in one statement for members who were told so and
-// whose rows are otherwise settled.
+// leave stores that people are no members: in one statement if all were told that
+// they are, and their rows are settled.
 func (w *wanting) leave(people []spill.Record, due status) error {
 	if w.trait.class == Audience {
 		ids := make([]int64, len(people))

@@ -2,11 +2,13 @@
 package spill
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"iter"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -164,35 +166,10 @@ func (s *Spill) read(first, last int) (Chunk, error) {
 		}
 		text.Write(s.parts[i].rest)
 	}
-	records, err := split(text.String(), rows)
-	c.Records = sorted(records, c.From, c.To)
+	var err error
+	c.Records, err = split(text.String(), rows)
+	slices.SortStableFunc(c.Records, func(a, b Record) int { return cmp.Compare(a.Number, b.Number) })
 	return c, err
-}
-
-// sorted returns the records of a range in order. Since their numbers spread
-// evenly, a record is nearly in its place when it stands where an even spread
-// would have it; insertion does the rest.
-func sorted(records []Record, from, to int64) []Record {
-	width := (to-from)/int64(len(records)+1) + 1
-	starts := make([]int, len(records)+2)
-	for _, r := range records {
-		starts[(r.Number-from)/width+1]++
-	}
-	for i := range len(starts) - 1 {
-		starts[i+1] += starts[i]
-	}
-	in := make([]Record, len(records))
-	for _, r := range records {
-		at := &starts[(r.Number-from)/width]
-		in[*at] = r
-		*at++
-	}
-	for i := range in {
-		for j := i; j > 0 && in[j-1].Number > in[j].Number; j-- {
-			in[j-1], in[j] = in[j], in[j-1]
-		}
-	}
-	return in
 }
 
 var errDamaged = errors.New("a spill file cannot be read back")
