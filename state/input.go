@@ -71,4 +71,3 @@ type Unlisted struct {
 	Kind string // event or trait
 	Name string
 }
-

@@ -53,4 +53,3 @@ func makeFile(ctx context.Context, o Options) error {
 	}
 	return sqlite.Create(ctx, o.Path)
 }
-

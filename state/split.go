@@ -129,4 +129,3 @@ func (d *DB) HoldCrowds(ctx context.Context, found map[Person]int64, of int64) e
 		return nil
 	})
 }
-
