@@ -3,7 +3,6 @@ package bucket
 import (
 	"bufio"
 	"compress/bzip2"
-	stdgzip "compress/gzip"
 	"io"
 	"sync"
 
@@ -83,14 +82,6 @@ func (r *Reader) unpack(f format, packed io.Reader) (io.Reader, error) {
 			unzstds.Put(z)
 		})
 		if err := z.Reset(packed); err != nil {
-			return nil, r.Damaged(err)
-		}
-		return z, nil
-	}
-	r.zipped = true
-	if r.slow {
-		z, err := stdgzip.NewReader(packed)
-		if err != nil {
 			return nil, r.Damaged(err)
 		}
 		return z, nil

@@ -39,9 +39,6 @@ type Reader struct {
 
 	ctx    context.Context //nolint:containedctx // ranges are read long after Open
 	format format          // of the outermost layer that is no text
-	zipped bool            // there is gzip in it
-	given  int64           // decoded bytes that the caller got
-	slow   bool            // the standard gzip reader is at it
 
 	closers []func() // of what the layers hold
 }
@@ -104,27 +101,6 @@ func (b *Bucket) open(ctx context.Context, o source.Object, length int64) (*Read
 	return r, nil
 }
 
-// slowly reads a broken gzip stream once more with the standard library, which
-// returns everything before the break; the fast reader holds back its last block.
-func (r *Reader) slowly() error {
-	raw, err := r.b.stored(context.Background(), r.object, 0, -1)
-	if err != nil {
-		return r.b.explain(fmt.Sprintf("open %q", r.object.Name), err)
-	}
-	if err := r.blob.Close(); err != nil {
-		return errors.Join(err, raw.Close())
-	}
-	r.rest()
-	r.blob, r.slow = raw, true
-	if err := r.detect(); err != nil {
-		return err
-	}
-	if _, err := io.CopyN(io.Discard, r.decoded, r.given); err != nil {
-		return r.Damaged(err)
-	}
-	return nil
-}
-
 // noted remembers an error of the bucket, so that it is not taken for one of
 // the gzip stream, nor for the end: a lost connection is neither.
 type noted struct{ *Reader }
@@ -155,12 +131,8 @@ func (r *Reader) Read(p []byte) (int, error) {
 		return 0, os.ErrClosed
 	}
 	n, err := r.decoded.Read(p)
-	r.given += int64(n)
 	if err == nil || errors.Is(err, io.EOF) {
 		return n, err
-	}
-	if r.zipped && !r.slow && r.readErr == nil {
-		return n, r.slowly()
 	}
 	return n, r.Damaged(err)
 }
