@@ -2,6 +2,7 @@ package segment
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"strings"
 	"sync"
@@ -50,7 +51,7 @@ func (d *Decoder) Decode(line []byte) (*Message, error) {
 	}
 	m.pool, m.placeholders = &d.pool, d.Placeholders
 	m.size = len(line)
-	if err := m.parse(mendHalves(line)); err != nil {
+	if err := m.parse(line); err != nil {
 		m.Release()
 		return nil, err
 	}
@@ -69,19 +70,13 @@ func checkBytes(line []byte) error {
 	return nil
 }
 
-func (m *Message) parse(line []byte) error {
-	root, err := m.parser.ParseBytes(line)
-	if err != nil {
-		// The parser's own text quotes the line; only its kind may leave.
-		if strings.Contains(err.Error(), "too big depth") {
-			return ErrTooDeep
-		}
-		return ErrInvalidJSON
+func (m *Message) parse(line []byte) (err error) {
+	if m.root, err = parse(&m.parser, line); err != nil {
+		return err
 	}
-	if root.Type() != fastjson.TypeObject {
+	if !m.root.IsObject() {
 		return ErrNotObject
 	}
-	m.root = root
 	kind, _ := m.Get("type").Str()
 	if kind == "" {
 		return ErrNoType
@@ -93,12 +88,40 @@ func (m *Message) parse(line []byte) error {
 	return nil
 }
 
-// id is a usable id of a string or a number: booleans are none.
+// id returns a usable id, or nothing.
 func (m *Message) id(key string, usable func(string) bool) string {
-	v := m.Get(key)
-	text, ok := v.Text()
-	if _, boolean := v.Bool(); !ok || boolean || !usable(text) {
+	text, ok := m.Get(key).ID()
+	if !ok || !usable(text) {
 		return ""
 	}
 	return strings.Clone(text)
+}
+
+// Parser reads JSON that is no message, and as strictly as encoding/json. The zero
+// value is ready; it is for one goroutine.
+type Parser struct {
+	parser fastjson.Parser
+}
+
+// Parse reads one JSON text. The value is valid until the next call. Its error is
+// [ErrInvalidUTF8], [ErrInvalidJSON] or [ErrTooDeep].
+func (p *Parser) Parse(text []byte) (Value, error) {
+	switch {
+	case !utf8.Valid(text):
+		return Value{}, ErrInvalidUTF8
+	case !json.Valid(text):
+		return Value{}, ErrInvalidJSON
+	}
+	return parse(&p.parser, text)
+}
+
+func parse(p *fastjson.Parser, text []byte) (Value, error) {
+	root, err := p.ParseBytes(mendHalves(text))
+	switch {
+	case err == nil:
+		return Value{root}, nil
+	case strings.Contains(err.Error(), "too big depth"): // its text quotes the JSON; only its kind may leave
+		return Value{}, ErrTooDeep
+	}
+	return Value{}, ErrInvalidJSON
 }

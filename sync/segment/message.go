@@ -24,7 +24,7 @@ type Message struct {
 	Event       string // of a track call
 
 	parser fastjson.Parser
-	root   *fastjson.Value
+	root   Value
 
 	identity Identity
 	at       time.Time // the effective one
@@ -64,7 +64,7 @@ func (m *Message) Key() string {
 	if m.MessageID != "" {
 		return m.MessageID
 	}
-	sum := sha256.Sum256(m.Root().AppendJSON(nil))
+	sum := sha256.Sum256(m.root.AppendJSON(nil))
 	return "sha256-" + hex.EncodeToString(sum[:16])
 }
 
@@ -110,11 +110,11 @@ var emailPaths = [...]Path{
 }
 
 // Root is the message as a whole.
-func (m *Message) Root() Value { return Value{m.root} }
+func (m *Message) Root() Value { return m.root }
 
 // Get returns the value of a top-level key.
-func (m *Message) Get(key string) Value { return m.Root().Get(key) }
+func (m *Message) Get(key string) Value { return m.root.Get(key) }
 
 // Lookup finds the value at a path. It costs some nanoseconds per key of the
 // objects on the way and never allocates.
-func (m *Message) Lookup(p Path) Value { return m.Root().At(p.keys) }
+func (m *Message) Lookup(p Path) Value { return m.root.At(p.keys) }

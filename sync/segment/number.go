@@ -8,9 +8,6 @@ import (
 // maxDigits bounds what an exponent may blow a number up to.
 const maxDigits = 64
 
-// NumberText is the text of a JSON number, as [Value.Text] returns it.
-func NumberText(raw string) string { return plainNumber(raw) }
-
 // plainNumber writes a number without its exponent, digit by digit, and a whole
 // one without a point: 4.5e2 is 450, 1001.0 is 1001. Writers that know only
 // floating point numbers add such a point to ids. What is no number, or would

@@ -32,6 +32,14 @@ func ParseText(text string) (Value, bool) {
 // other numbers as they were sent.
 func (v Value) Text() (string, bool) { return scalarText(v.v) }
 
+// ID returns a string or number as text, as [Value.Text] does: a boolean is no id.
+func (v Value) ID() (string, bool) {
+	if _, boolean := v.Bool(); boolean {
+		return "", false
+	}
+	return v.Text()
+}
+
 // Str returns a string, and false for anything else.
 func (v Value) Str() (string, bool) {
 	if v.v == nil || v.v.Type() != fastjson.TypeString {

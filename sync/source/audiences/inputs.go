@@ -153,12 +153,12 @@ func (s *Source) sniff(ctx context.Context, f *found) error {
 	r, err := s.bucket.OpenStart(ctx, f.Object, sniffBytes)
 	if err == nil {
 		defer r.Close()
-		_, f.layout, err = s.look(r, f.audience)
+		f.layout, _, err = s.look(r, f.Object, f.audience)
 	}
-	var unusable *unusableError
+	var damaged *source.DamagedError
 	switch {
-	case errors.As(err, &unusable):
-		f.unusable = unusable.error
+	case errors.As(err, &damaged):
+		f.unusable = damaged.Err
 	case errors.Is(err, bucket.ErrDamaged), errors.Is(err, bucket.ErrUnsupported), errors.Is(err, source.ErrGone), errors.Is(err, source.ErrChanged):
 		f.unusable = err
 	case err != nil:
@@ -173,7 +173,7 @@ func (s *Source) sniff(ctx context.Context, f *found) error {
 }
 
 // needsKey reports whether the rows leave open which trait they are of.
-func (f *found) needsKey() bool { return f.layout.format != formatMessages && !f.layout.named }
+func (f *found) needsKey() bool { return !f.layout.named }
 
 // group makes inputs of the usable objects, the oldest first.
 // check says why parts are not a whole list.

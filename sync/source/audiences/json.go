@@ -2,12 +2,10 @@ package audiences
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"io"
-	"maps"
 	"slices"
-	"unicode/utf8"
+	"strings"
 
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
@@ -15,187 +13,155 @@ import (
 	"github.com/impactsync/impactsync/sync/source/table"
 )
 
-// jsonItems are the records of a file of JSON: as lines, or in an array.
-type jsonItems struct {
-	*bucket.Splitter
-	item bucket.Item // the last one
-}
-
-func (j *jsonItems) next() (err error) {
-	j.item, err = j.Next()
-	return err
-}
-
-// begin reports whether the record can be read.
-func (j *jsonItems) begin(r *row) bool {
-	r.line = j.item.Line
-	if j.item.Flaw != bucket.FlawNone {
-		r.broken = errors.New(string(j.item.Flaw))
-	}
-	return r.broken == nil
-}
-
-// messageRows are raw Segment messages.
-type messageRows struct {
-	jsonItems
-	decoder *segment.Decoder
-}
-
-func (m *messageRows) read(r *row) {
-	if !m.begin(r) {
-		return
-	}
-	r.size = len(m.item.Data)
-	var err error
-	if r.message, err = m.decoder.Decode(m.item.Data); err != nil {
-		r.unread(err)
-	}
-}
-
-// jsonRows are objects, each of which is a row: its keys are the columns.
+// jsonRows are the records of a file of JSON: as lines, or in an array.
 type jsonRows struct {
-	jsonItems
-	own    table.Columns
-	names  []string // of the last object, in order
-	layout layout   // of these
-	texts  []string
+	*bucket.Splitter
+	read func(r *row, record []byte)
 }
 
-func (j *jsonRows) read(r *row) {
-	if !j.begin(r) {
-		return
-	}
-	o, err := parseObject(j.item.Data)
+func (j *jsonRows) next(r *row) error {
+	item, err := j.Next()
 	if err != nil {
+		return err
+	}
+	r.line, r.size = item.Line, len(item.Data)
+	if item.Flaw != bucket.FlawNone {
+		r.broken = errors.New(string(item.Flaw))
+		return nil
+	}
+	j.read(r, item.Data)
+	return nil
+}
+
+// readMessage reads a raw Segment message.
+func (s *Source) readMessage(r *row, record []byte) {
+	var err error
+	if r.message, err = s.decoder.Decode(record); err != nil {
+		r.unread(err)
+	}
+}
+
+// objects reads objects, each of which is a row: its keys are the columns.
+type objects struct {
+	own    table.Columns
+	parser segment.Parser
+
+	keys   []string // of the last object, as they stood
+	values []segment.Value
+	// Where these have the ids, external_ids and the value; -1 for none.
+	ids             table.IDs
+	external, value int
+}
+
+// parse reads an object and finds its columns. Unlike a table it has no columns of
+// changes. No error holds any of it.
+func (o *objects) parse(record []byte) error {
+	v, err := o.parser.Parse(record)
+	if err != nil {
+		return jsonError(record, err)
+	}
+	if !v.IsObject() && v.Exists() {
+		return segment.ErrInvalidJSON
+	}
+	n, same := 0, v.Len() == len(o.keys)
+	o.values = o.values[:0]
+	v.Each(func(key string, value segment.Value) {
+		same = same && o.keys[n] == key
+		o.values = append(o.values, value)
+		n++
+	})
+	if same {
+		return nil
+	}
+	o.keys = o.keys[:0]
+	v.Each(func(key string, _ segment.Value) { o.keys = append(o.keys, strings.Clone(key)) })
+	o.ids, o.external, o.value = o.own.Find(o.keys), o.column("externalids"), o.column("value")
+	return nil
+}
+
+func (o *objects) column(folded string) int {
+	return slices.IndexFunc(o.keys, func(key string) bool { return table.Fold(key) == folded })
+}
+
+// get returns the value of a column.
+func (o *objects) get(column int) segment.Value {
+	if column < 0 {
+		return segment.Value{}
+	}
+	return o.values[column]
+}
+
+func (o *objects) read(r *row, record []byte) {
+	if err := o.parse(record); err != nil {
 		r.unread(err)
 		return
 	}
-	if names := slices.Sorted(maps.Keys(o)); !slices.Equal(names, j.names) {
-		j.names, j.layout, j.texts = names, memberColumns(names, j.own), make([]string, len(names))
-	}
-	nested := false
-	for _, i := range j.layout.read {
-		raw := o[j.names[i]]
-		switch {
-		case string(raw) == "null":
-			j.texts[i] = ""
-		case i == j.layout.external:
-			j.texts[i] = string(raw)
-		case i == j.layout.value:
-			j.texts[i], nested = valueText(raw)
-		default:
-			var id text
-			if json.Unmarshal(raw, &id) != nil {
+	for kind, columns := range o.ids {
+		for _, i := range columns {
+			id, ok := o.values[i].ID()
+			if !ok && o.values[i].Exists() {
 				r.unread(segment.ErrInvalidJSON)
 				return
 			}
-			j.texts[i] = string(id)
+			r.add(table.Kind(kind), id)
 		}
 	}
-	if r.fields(&j.layout, j.texts); nested && r.rejected == "" {
+	if external := o.get(o.external); external.Exists() && !r.hasUser() && !r.addExternal(external) {
+		r.unread(jsonError(record, errExternalIDs))
+		return
+	}
+	value := o.get(o.value)
+	if value.IsObject() || value.IsArray() {
 		r.rejected = "the value is an object or an array"
 	}
+	r.value, r.hasValue = strings.Clone(valueText(value)), o.value >= 0
 }
 
-// memberColumns finds the columns of an object that says who is a member. Unlike
-// those of a table it has no columns of changes.
-func memberColumns(names []string, own table.Columns) layout {
-	l := noColumns()
-	l.ids = own.Find(names)
-	for i, name := range names {
-		switch table.Fold(name) {
-		case "externalids":
-			l.external = i
-		case "value":
-			l.value = i
-		}
+// valueText returns a scalar as text, a number as it was sent.
+func valueText(v segment.Value) string {
+	if number, ok := v.Number(); ok {
+		return number
 	}
-	l.read = l.columns()
-	return l
-}
-
-// text is a JSON string, or a number as ids in messages are read: 1001.0 is 1001.
-type text string
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (t *text) UnmarshalJSON(raw []byte) error {
-	if raw[0] == '"' {
-		return json.Unmarshal(raw, (*string)(t))
-	}
-	var number json.Number
-	err := json.Unmarshal(raw, &number)
-	*t = text(segment.NumberText(string(number)))
-	return err
-}
-
-// valueText returns a scalar as text, or that it is none.
-func valueText(raw json.RawMessage) (value string, nested bool) {
-	switch raw[0] {
-	case '{', '[':
-		return "", true
-	case '"':
-		_ = json.Unmarshal(raw, &value) // the object around it was read
-		return value, false
-	}
-	return string(raw), false
-}
-
-// parseObject reads one record. No error holds any of it.
-func parseObject(record []byte) (o map[string]json.RawMessage, err error) {
-	switch {
-	case !utf8.Valid(record):
-		return nil, segment.ErrInvalidUTF8
-	case json.Unmarshal(record, &o) != nil:
-		return nil, jsonError(record, segment.ErrInvalidJSON)
-	}
-	return o, nil
+	text, _ := v.Text()
+	return text
 }
 
 // isMessage reports whether an object is a raw Segment message.
-func isMessage(o map[string]json.RawMessage) bool {
-	has := func(key string) bool { return len(o[key]) > 0 && string(o[key]) != "null" && string(o[key]) != `""` }
+func (o *objects) isMessage() bool {
+	has := func(key string) bool {
+		v := o.get(slices.Index(o.keys, key))
+		text, isText := v.Str()
+		return v.Exists() && (!isText || text != "")
+	}
 	return has("type") && (has("messageId") || has("originalTimestamp"))
 }
 
-// jsonLayout looks at the first record that is JSON.
-func (s *Source) jsonLayout(start []byte, a Audience) (layout, error) {
-	l := layout{format: formatJSON, class: segment.ClassAudience, shape: shapeOf(a, false)}
+// jsonLayout looks at the first record that is JSON, and returns how to read them.
+func (s *Source) jsonLayout(start []byte, a Audience) (l layout, read func(r *row, record []byte), err error) {
+	l = layout{class: segment.ClassAudience, shape: shapeOf(a, false)}
+	o := &objects{own: a.Columns}
 	split := bucket.NewSplitter(bytes.NewReader(start), s.cfg.MaxLine)
 	for records := 0; ; records++ {
 		item, err := split.Next()
-		if errors.Is(err, io.EOF) && records == 0 && a.Value != "computed" {
-			return l, nil // an array without elements
-		}
-		if errors.Is(err, io.EOF) {
-			return l, errors.New("no JSON object that can be read at its beginning")
-		}
-		if err != nil {
-			return l, err
-		}
-		if item.Flaw != bucket.FlawNone {
-			continue
-		}
-		if o, err := parseObject(item.Data); err == nil {
-			return l.decideJSON(o, a)
+		switch {
+		case errors.Is(err, io.EOF) && records == 0 && a.Value != "computed":
+			return l, o.read, nil // an array without elements
+		case errors.Is(err, io.EOF):
+			return l, nil, errors.New("no JSON object that can be read at its beginning")
+		case err != nil:
+			return l, nil, err
+		case item.Flaw != bucket.FlawNone || o.parse(item.Data) != nil:
+		case !o.isMessage():
+			v := o.get(o.value)
+			if _, boolean := v.Bool(); a.Value == "computed" || a.Value == "" && o.value >= 0 && !boolean {
+				l.class = segment.ClassComputed
+			}
+			return l, o.read, nil
+		case a.List == "full":
+			return l, nil, errors.New("list: full is set, but these are raw messages: they are changes")
+		default:
+			l.named, l.shape = true, source.ShapeChanges
+			return l, s.readMessage, nil
 		}
 	}
-}
-
-func (l layout) decideJSON(o map[string]json.RawMessage, a Audience) (layout, error) {
-	if isMessage(o) {
-		if a.List == "full" {
-			return l, errors.New("list: full is set, but these are raw messages: they are changes")
-		}
-		l.format, l.shape = formatMessages, source.ShapeChanges
-		return l, nil
-	}
-	names := slices.Sorted(maps.Keys(o))
-	value := ""
-	if i := memberColumns(names, a.Columns).value; i >= 0 {
-		value = string(o[names[i]])
-	}
-	if a.Value == "computed" || a.Value == "" && value != "" && value != "true" && value != "false" {
-		l.class = segment.ClassComputed
-	}
-	return l, nil
 }

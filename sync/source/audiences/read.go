@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
 	"github.com/impactsync/impactsync/sync/source/bucket"
 	"github.com/impactsync/impactsync/sync/source/reading"
@@ -25,26 +26,11 @@ func (s *Source) Read(ctx context.Context, in source.Input, from source.Position
 
 // parser finds out again what Inputs found out: a layout is more than an input
 // can carry.
-func (s *Source) parser(r *bucket.Reader, in source.Input, o source.Object) (reading.Parser, error) {
+func (s *Source) parser(r *bucket.Reader, _ source.Input, o source.Object) (reading.Parser, error) {
 	_, a := s.lookup(o.Name)
-	content, l, err := s.look(r, a)
+	_, open, err := s.look(r, o, a)
 	if err != nil {
-		if unusable := (*unusableError)(nil); errors.As(err, &unusable) {
-			err = &source.DamagedError{Object: o.Name, Err: err}
-		}
 		return nil, err
 	}
-	withHash := in.Shape == source.ShapeChanges
-	p := &parser{row: row{nobody: s.cfg.Placeholders}}
-	switch l.format {
-	case formatParquet:
-		p.rows = newParquetRows(r, content.parquet, l, withHash)
-	case formatCSV:
-		p.rows = newCSVRows(bucket.NewWindow(content.text, s.cfg.MaxLine, withHash), l, s.cfg.MaxLine)
-	case formatMessages:
-		p.rows = &messageRows{jsonItems{Splitter: bucket.NewSplitter(content.text, s.cfg.MaxLine)}, &s.decoder}
-	default:
-		p.rows = &jsonRows{jsonItems: jsonItems{Splitter: bucket.NewSplitter(content.text, s.cfg.MaxLine)}, own: a.Columns}
-	}
-	return p, nil
+	return &parser{open(), row{nobody: s.cfg.Placeholders, json: new(segment.Parser)}}, nil
 }

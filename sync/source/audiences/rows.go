@@ -1,6 +1,7 @@
 package audiences
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -8,6 +9,7 @@ import (
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
 	"github.com/impactsync/impactsync/sync/source/reading"
+	"github.com/impactsync/impactsync/sync/source/table"
 )
 
 // The words of [source.Record.Skipped].
@@ -16,22 +18,22 @@ const (
 	SkipNotAudience = "not_audience" // a row or message that changes no trait
 )
 
-// rows are the rows of one object, however it is written.
+// rows are the rows of one object, whatever it is written in.
 type rows interface {
-	// next moves to the next row. It returns io.EOF at the end.
-	next() error
-	// read reads that row.
-	read(r *row)
+	// next reads the next row. It returns [io.EOF] at the end, and a
+	// [reading.RecordError] if nothing behind the row can be read.
+	next(r *row) error
 	Position() source.Position
 	Resume(from source.Position) (same bool, err error)
 }
 
-// row is what a row says. Of one that cannot be used broken, skipped or rejected
-// is set, and of a raw message message; of all others the rest.
+// row is what a row says. If it cannot be used, one of broken, skipped and
+// rejected is set; if it is a raw message, message is. Else the rest is.
 type row struct {
 	line   int64
 	size   int
 	nobody *segment.Placeholders
+	json   *segment.Parser // of external_ids
 
 	broken     error // it cannot be told from its neighbours
 	skipped    string
@@ -40,22 +42,46 @@ type row struct {
 	message    *segment.Message
 
 	ids
-	who      []segment.Identity
 	hasValue bool // there is a column for one
 	value    string
 	time     string
 	change   segment.TraitChange
 }
 
-func (r *row) reset() {
-	*r = row{nobody: r.nobody, ids: ids{r.users[:0], r.anons[:0], r.emails[:0]}, who: r.who[:0]}
-}
-
 func (r *row) unread(err error) { r.rejected, r.unreadable = err.Error(), true }
 
-// fields reads the fields of a row, of which only those that l reads are there.
+// tableRows are the rows of a CSV or a Parquet file.
+type tableRows struct {
+	tableReader
+	layout layout
+}
+
+type tableReader interface {
+	Next() (table.Row, error)
+	Position() source.Position
+	Resume(from source.Position) (same bool, err error)
+}
+
+func (t *tableRows) next(r *row) error {
+	at, err := t.Next()
+	r.line, r.skipped = at.Line, at.Skipped
+	var columns *table.ColumnsError
+	switch {
+	case errors.As(err, &columns):
+		r.broken = err
+	case table.IsSyntax(err):
+		return &reading.RecordError{Line: at.Line, Err: err}
+	case err == nil && r.skipped == "":
+		r.fields(&t.layout, at.Fields)
+	default:
+		return err
+	}
+	return nil
+}
+
+// fields reads the fields of a row, but none that l does not read.
 func (r *row) fields(l *layout, fields []string) {
-	for _, i := range l.read { // what nobody reads may be in any encoding
+	for _, i := range l.read { // the others may be in any encoding
 		r.size += len(fields[i])
 		if !utf8.ValidString(fields[i]) {
 			r.unread(segment.ErrInvalidUTF8)
@@ -82,25 +108,22 @@ func (r *row) fields(l *layout, fields []string) {
 			return
 		}
 	}
-	r.users = pick(r.users, fields, l.ids.Users)
-	r.anons = pick(r.anons, fields, l.ids.Anons)
-	r.emails = pick(r.emails, fields, l.ids.Emails)
-	// The columns of a formatted download say the same as external_ids do.
-	if l.external >= 0 && !slices.ContainsFunc(r.users, r.nobody.Usable) {
-		if err := r.addExternal([]byte(fields[l.external])); err != nil {
-			r.unread(err)
+	for kind, columns := range l.ids {
+		for _, i := range columns {
+			r.add(table.Kind(kind), fields[i])
+		}
+	}
+	if l.external >= 0 && strings.TrimSpace(fields[l.external]) != "" && !r.hasUser() {
+		external := []byte(fields[l.external])
+		if v, err := r.json.Parse(external); err != nil || !r.addExternal(v) {
+			r.unread(jsonError(external, errExternalIDs))
 		}
 	}
 }
 
-func pick(to, fields []string, columns []int) []string {
-	for _, i := range columns {
-		if fields[i] != "" {
-			to = append(to, strings.Clone(fields[i]))
-		}
-	}
-	return to
-}
+// hasUser reports whether the columns of a formatted download have a user id: they
+// say the same as external_ids.
+func (r *row) hasUser() bool { return slices.ContainsFunc(r.ids[table.UserID], r.nobody.Usable) }
 
 // parser makes records of rows. It is a [reading.Parser].
 type parser struct {
@@ -110,12 +133,11 @@ type parser struct {
 
 // Next implements [reading.Parser].
 func (p *parser) Next(b *reading.Batch) error {
-	if err := p.next(); err != nil {
+	r := &p.row
+	*r = row{nobody: r.nobody, json: r.json}
+	if err := p.next(r); err != nil {
 		return err
 	}
-	r := &p.row
-	r.reset()
-	p.read(r)
 	b.Size(r.size)
 	if r.broken == nil && r.rejected == "" && r.skipped == "" && r.cut() {
 		r.broken = errScientific
@@ -146,6 +168,6 @@ func addMessage(b *reading.Batch, r *row) {
 	case c.Identity.IsZero():
 		b.Add(source.Record{Line: r.line, Rejected: source.NamesNobody})
 	default:
-		b.Add(source.Record{Line: r.line, Change: b.Change(c)})
+		b.Add(source.Record{Line: r.line, Change: &c})
 	}
 }

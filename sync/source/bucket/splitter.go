@@ -43,7 +43,7 @@ type Splitter struct {
 // NewSplitter returns a splitter for records of at most maxLine bytes
 // ([DefaultMaxLine] for 0). Its positions can be resumed from.
 func NewSplitter(src io.Reader, maxLine int) *Splitter {
-	return &Splitter{Window: NewWindow(src, maxLine, true)}
+	return &Splitter{Window: NewWindow(src, maxLine)}
 }
 
 // Next takes the next record, and returns [io.EOF] at the end. A last record that

@@ -36,16 +36,15 @@ type Window struct {
 	held  []byte // a record that is not in src's buffer as a whole
 
 	offset, line int64
-	sum          hash.Hash // of what was taken; nil: no hash is wanted
+	sum          hash.Hash // of what was taken
 
 	resuming bool
 	open     bool // the last line taken had no newline
 }
 
 // NewWindow returns a window over src for lines of at most maxLine bytes
-// ([DefaultMaxLine] for 0). Only a position with a hash can be resumed from;
-// the hash costs about as much as reading.
-func NewWindow(src io.Reader, maxLine int, withHash bool) *Window {
+// ([DefaultMaxLine] for 0).
+func NewWindow(src io.Reader, maxLine int) *Window {
 	if maxLine <= 0 {
 		maxLine = DefaultMaxLine
 	}
@@ -54,20 +53,12 @@ func NewWindow(src io.Reader, maxLine int, withHash bool) *Window {
 		size = int(min(int64(size), 4096+8*r.object.Size)) // about what it is unzipped
 	}
 	limit := &io.LimitedReader{R: src, N: math.MaxInt64}
-	w := &Window{src: bufio.NewReaderSize(limit, size), limit: limit, max: maxLine}
-	if withHash {
-		w.sum = sha256.New()
-	}
-	return w
+	return &Window{src: bufio.NewReaderSize(limit, size), limit: limit, max: maxLine, sum: sha256.New()}
 }
 
 // Position returns the position behind what was taken.
 func (w *Window) Position() source.Position {
-	p := source.Position{Offset: w.offset, Line: w.line}
-	if w.sum != nil {
-		p.Hash = w.sum.Sum(nil)
-	}
-	return p
+	return source.Position{Offset: w.offset, Line: w.line, Hash: w.sum.Sum(nil)}
 }
 
 // Lines returns how many lines were taken.
@@ -141,9 +132,7 @@ func (w *Window) endLine(line []byte) {
 // take counts bytes that were read.
 func (w *Window) take(read []byte) {
 	w.offset += int64(len(read))
-	if w.sum != nil {
-		w.sum.Write(read)
-	}
+	w.sum.Write(read)
 }
 
 // skip takes n bytes that are in the buffer.

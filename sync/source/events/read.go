@@ -57,7 +57,7 @@ func (p *parser) decode(b *reading.Batch, line []byte, record *source.Record) {
 	m.FoundIn(b.Object.ModTime, b.Now)
 	var change *segment.TraitChange
 	if c, ok := m.Change(); ok {
-		change = b.Change(c)
+		change = &c
 	}
 	record.Skipped = p.source.skip(m, change)
 	switch {

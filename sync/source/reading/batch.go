@@ -32,8 +32,6 @@ type Batch struct {
 	stopped bool  // by fn or the context
 
 	records  []source.Record
-	members  []source.Member
-	changes  []segment.TraitChange
 	messages []*segment.Message // to be released
 	bytes    int
 
@@ -47,18 +45,6 @@ func (b *Batch) Size(n int) { b.bytes += n }
 
 // Keep releases a message once the batch is handed over.
 func (b *Batch) Keep(m *segment.Message) { b.messages = append(b.messages, m) }
-
-// Change keeps a change until the batch is handed over.
-func (b *Batch) Change(c segment.TraitChange) *segment.TraitChange {
-	b.changes = append(b.changes, c)
-	return &b.changes[len(b.changes)-1]
-}
-
-// Member keeps a member until the batch is handed over.
-func (b *Batch) Member(m source.Member) *source.Member {
-	b.members = append(b.members, m)
-	return &b.members[len(b.members)-1]
-}
 
 // Add adds a record. One that is only about nobody says nothing against its
 // file: sorted lists begin with those.
@@ -116,6 +102,5 @@ func (b *Batch) release() {
 	clear(b.messages)
 	clear(b.records)
 	b.messages, b.records = b.messages[:0], b.records[:0]
-	b.members, b.changes = b.members[:0], b.changes[:0]
 	b.bytes = 0
 }

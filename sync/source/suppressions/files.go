@@ -8,6 +8,7 @@ import (
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
 	"github.com/impactsync/impactsync/sync/source/bucket"
+	"github.com/impactsync/impactsync/sync/source/table"
 )
 
 // Files are the suppression lists in one folder; all of them together count.
@@ -70,9 +71,10 @@ func (f *Files) object(ctx context.Context, o source.Object, fn func(segment.Ide
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	if at, size, ok := r.Parquet(); ok {
-		err = parquet(r, at, size, fn)
-	} else {
+	p, isParquet, err := table.OpenParquet(r)
+	if isParquet && err == nil {
+		err = parquet(p, fn)
+	} else if !isParquet {
 		err = read(r, fn)
 	}
 	if err != nil {

@@ -1,12 +1,9 @@
 package suppressions
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/impactsync/impactsync/sync/segment"
@@ -22,6 +19,7 @@ var (
 // objects reads NDJSON, or an array over any number of lines.
 func objects(r io.Reader, fn func(segment.Identity) error) error {
 	split := bucket.NewSplitter(r, longestLine)
+	var parser segment.Parser
 	for {
 		item, err := split.Next()
 		if errors.Is(err, io.EOF) {
@@ -30,7 +28,12 @@ func objects(r io.Reader, fn func(segment.Identity) error) error {
 		if err == nil && item.Flaw != bucket.FlawNone {
 			err = fmt.Errorf("%w: %s", errNotJSON, item.Flaw)
 		} else if err == nil {
-			err = object(item.Data, fn)
+			var v segment.Value
+			if v, err = parser.Parse(item.Data); err == nil {
+				err = element(v, fn)
+			} else {
+				err = errNotJSON
+			}
 		}
 		if err != nil {
 			return fmt.Errorf("line %d: %w", item.Line, err)
@@ -38,90 +41,92 @@ func objects(r io.Reader, fn func(segment.Identity) error) error {
 	}
 }
 
-// object reads one element: an id, or an object that names one. No error holds any of it.
-func object(data []byte, fn func(segment.Identity) error) error {
-	if data[0] != '{' {
-		var ids texts
-		if data[0] == '[' || json.Unmarshal(data, &ids) != nil || len(ids) == 0 {
+// element reads one element: an id, or an object that names one.
+func element(v segment.Value, fn func(segment.Identity) error) error {
+	if !v.IsObject() {
+		ids, ok := texts(v)
+		if !ok || v.IsArray() || len(ids) == 0 {
 			return errNotJSON
 		}
 		return user(ids[0], fn)
 	}
-	var fields map[string]json.RawMessage
-	if json.Unmarshal(data, &fields) != nil { // its text may quote the line
-		return errNotJSON
+	data := v.Get("data")
+	if !data.Exists() {
+		return object(v, fn)
 	}
-	if all, ok := fields["data"]; ok { // an answer of Segment's API, saved as it is
-		var answer struct{ Suppressed []json.RawMessage }
-		if json.Unmarshal(all, &answer) != nil || answer.Suppressed == nil {
-			return errNoneOfID
-		}
-		for _, one := range answer.Suppressed {
-			if len(one) == 0 || one[0] != '{' {
-				return errNotJSON
-			}
-			if err := object(one, fn); err != nil {
-				return err
-			}
-		}
-		return nil
+	all := data.Get("suppressed") // an answer of Segment's API, saved as it is
+	if !all.IsArray() {
+		return errNoneOfID
 	}
-	return fieldsOf(fields, fn)
+	for i := range all.Len() {
+		one := all.Index(i)
+		if !one.IsObject() {
+			return errNotJSON
+		}
+		if err := object(one, fn); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// fieldsOf reads an object. Segment's objects are suppressed too; they are nobody.
-func fieldsOf(fields map[string]json.RawMessage, fn func(segment.Identity) error) error {
-	names := slices.Sorted(maps.Keys(fields))
+// object reads an object. Segment's objects are suppressed too; they are nobody.
+func object(v segment.Value, fn func(segment.Identity) error) error {
+	var names []string
+	var values []segment.Value
+	v.Each(func(name string, value segment.Value) {
+		names, values = append(names, name), append(values, value)
+	})
 	at := table.Columns{}.Find(names)
 	for i, name := range names {
 		switch table.Fold(name) {
 		case "subjecttype":
-			if kind := string(fields[name]); kind != `"USER_ID"` && kind != `""` && kind != "null" {
+			kind, isText := values[i].Str()
+			if values[i].Exists() && (!isText || kind != "" && kind != "USER_ID") {
 				return nil
 			}
 		case "subjectids", "subjectid":
-			at.Users = append(at.Users, i)
+			at[table.UserID] = append(at[table.UserID], i)
 		}
 	}
-	var ids [3][]string
-	for i, columns := range [...][]int{at.Users, at.Anons, at.Emails} {
+	var found ids
+	some := false
+	for kind, columns := range at {
 		for _, column := range columns {
-			var some texts
-			if json.Unmarshal(fields[names[column]], &some) != nil {
+			all, ok := texts(values[column])
+			if !ok {
 				return errNotJSON
 			}
-			ids[i] = append(ids[i], slices.DeleteFunc(some, func(id string) bool { return strings.TrimSpace(id) == "" })...)
+			for _, id := range all {
+				some = found.add(table.Kind(kind), id) || some
+			}
 		}
 	}
-	if len(ids[0])+len(ids[1])+len(ids[2]) == 0 {
+	if !some {
 		return errNoneOfID
 	}
-	return person(ids[0], ids[1], ids[2], false, fn)
+	return found.person(false, fn)
 }
 
-// texts are a text, a number by its digits, an array of them, or null.
-type texts []string
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (t *texts) UnmarshalJSON(raw []byte) error {
-	switch raw[0] {
-	case '[':
-		var all []texts
-		err := json.Unmarshal(raw, &all)
-		for _, one := range all {
-			*t = append(*t, one...)
+// texts returns a text, a number by its digits, or an array of them; nothing for
+// null. It is false for anything else.
+func texts(v segment.Value) (all []string, ok bool) {
+	if v.IsArray() {
+		for i := range v.Len() {
+			some, ok := texts(v.Index(i))
+			if !ok {
+				return nil, false
+			}
+			all = append(all, some...)
 		}
-		return err
-	case '"':
-		var one string
-		err := json.Unmarshal(raw, &one)
-		*t = texts{one}
-		return err
-	case 'n':
-		return nil
+		return all, true
 	}
-	var number json.Number
-	err := json.Unmarshal(raw, &number)
-	*t = texts{string(number)}
-	return err
+	text, ok := v.Str()
+	if !ok {
+		text, ok = v.Number()
+	}
+	if ok {
+		all = []string{strings.Clone(text)}
+	}
+	return all, ok || !v.Exists()
 }

@@ -11,7 +11,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/impactsync/impactsync/sync/segment"
-	"github.com/impactsync/impactsync/sync/source/bucket"
 	"github.com/impactsync/impactsync/sync/source/table"
 )
 
@@ -51,7 +50,7 @@ func read(src io.Reader, fn func(segment.Identity) error) error {
 		return objects(r, fn)
 	}
 	whole := err != nil
-	header, err := table.ReadHeader(start, whole, func(names []string) int { return table.Columns{}.Find(names).Len() })
+	header, err := table.ReadHeader(start, whole, func(names []string) int { return len(table.Columns{}.Find(names).Columns()) })
 	if err != nil {
 		return fmt.Errorf("line 1: %w", err)
 	}
@@ -61,14 +60,26 @@ func read(src io.Reader, fn func(segment.Identity) error) error {
 		all = all[:len(all)-1] // the last one is cut off
 	}
 	switch {
-	case ids.Len() > 0:
-		return rows(table.NewReader(bucket.NewWindow(r, longestLine, false), header, longestLine).Next, ids, fn)
+	case len(ids.Columns()) > 0:
+		return rows(table.NewReader(r, header, longestLine).Next, ids, fn)
 	case strings.ContainsAny(all[0], ",;\t"):
 		return fmt.Errorf("line 1: %w", errNoColumn)
 	case looksLikeHeader(all):
 		return errHeader
 	}
-	return lines(r, fn)
+	return rows(lines(r), table.IDs{table.UserID: {0}}, fn)
+}
+
+// parquet reads Parquet.
+func parquet(p *table.Parquet, fn func(segment.Identity) error) error {
+	ids := table.Columns{}.Find(p.Names)
+	if len(ids.Columns()) == 0 {
+		return errNoColumn
+	}
+	if err := p.Use(ids.Columns()); err != nil {
+		return err
+	}
+	return rows(p.Next, ids, fn)
 }
 
 // headerWords are names of columns that might be those of ids.
@@ -98,92 +109,8 @@ func isWord(line string) bool {
 
 func isLetter(r rune) bool { return unicode.IsLetter(r) || strings.ContainsRune("_- ", r) }
 
-// lines reads one id or address a line.
-func lines(r io.Reader, fn func(segment.Identity) error) error {
-	w := bucket.NewWindow(r, longestLine, false)
-	for {
-		line, err := w.Line()
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case errors.Is(err, bucket.ErrTooLong):
-			return fmt.Errorf("line %d is longer than 4 MiB", w.Lines())
-		case err != nil:
-			return err
-		}
-		id := string(table.Trim(line))
-		if len(id) > 1 && id[0] == '"' && id[len(id)-1] == '"' {
-			id = id[1 : len(id)-1]
-		}
-		if id == "" {
-			continue
-		}
-		if err = user(id, fn); strings.ContainsFunc(id, notInID) || !utf8.ValidString(id) {
-			err = errNoID
-		}
-		if err != nil {
-			return fmt.Errorf("line %d: %w", w.Lines(), err)
-		}
-	}
-}
-
-// notInID reports whether a character is in no id that stands in a line alone.
-func notInID(r rune) bool {
-	return r <= ' ' || r == 0x7f || strings.ContainsRune(",;\"<>\u00a0\ufffd", r)
-}
-
-// user calls fn with the person of a user id, or of an address in its place.
-func user(id string, fn func(segment.Identity) error) error {
-	if segment.IsPlaceholder(id) {
-		return nil
-	}
-	if form := segment.FormOf(strings.TrimSpace(id)); form == segment.FormScientific || form == segment.FormDecimal {
-		return errCut
-	}
-	if strings.IndexByte("'\"`=", id[0]) >= 0 || len(id) > segment.MaxID || strings.ContainsFunc(id, unseen) {
-		return errSpoilt
-	}
-	return fn(segment.NewIdentity(id, "", ""))
-}
-
 // unseen reports whether a character is one that a program left in an id, and
 // that no one sees there.
 func unseen(r rune) bool {
 	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == utf8.RuneError
-}
-
-// person calls fn with whom a row or an object names: by the user ids, else the
-// anonymous ids, else the addresses. Placeholders such as NULL name nobody; beside
-// a column of user ids, a bad address does not matter.
-func person(users, anons, emails []string, beside bool, fn func(segment.Identity) error) error {
-	found := false
-	for _, id := range users {
-		if err := user(id, fn); err != nil {
-			return err
-		}
-		found = found || segment.UsablePersonID(id)
-	}
-	for _, id := range anons {
-		if who := segment.NewIdentity("", id, ""); !found && !who.IsZero() {
-			return fn(who)
-		}
-	}
-	for _, email := range emails {
-		if found || segment.IsPlaceholder(email) {
-			continue
-		}
-		who := segment.NewIdentity("", "", email)
-		switch {
-		case who.IsZero() && beside:
-			continue
-		case who.IsZero() && segment.FormOf(email) == segment.FormHex64:
-			return errSHA256
-		case who.IsZero():
-			return errNoEmail
-		}
-		if err := fn(who); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -1,6 +1,9 @@
 package table
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Kind says what a column holds.
 type Kind int
@@ -11,7 +14,10 @@ const (
 	UserID
 	AnonymousID
 	Email
+	Kinds // how many there are
 )
+
+var kinds = map[string]Kind{"userid": UserID, "anonymousid": AnonymousID, "email": Email, "emailaddress": Email}
 
 // Fold returns a column's name in the form in which names are compared: "User ID",
 // userId, user-id and USER_ID are one.
@@ -28,17 +34,7 @@ func Fold(name string) string {
 }
 
 // KindOf tells a column of ids by its name; several of one kind may be numbered.
-func KindOf(name string) Kind {
-	switch strings.TrimRight(Fold(name), "0123456789") {
-	case "userid":
-		return UserID
-	case "anonymousid":
-		return AnonymousID
-	case "email", "emailaddress":
-		return Email
-	}
-	return None
-}
+func KindOf(name string) Kind { return kinds[strings.TrimRight(Fold(name), "0123456789")] }
 
 // Columns names the columns of ids that have other names than the usual ones:
 // customer_id. An empty name is a usual one.
@@ -46,49 +42,39 @@ type Columns struct{ UserID, AnonymousID, Email string }
 
 // KindOf is [KindOf] with these names. A kind that has a name has no other.
 func (c Columns) KindOf(name string) Kind {
-	for _, own := range [...]struct {
-		name string
-		kind Kind
-	}{{c.UserID, UserID}, {c.AnonymousID, AnonymousID}, {c.Email, Email}} {
-		if own.name != "" && Fold(own.name) == Fold(name) {
-			return own.kind
+	all := [Kinds]string{UserID: c.UserID, AnonymousID: c.AnonymousID, Email: c.Email}
+	for kind, own := range all {
+		if own != "" && Fold(own) == Fold(name) {
+			return Kind(kind)
 		}
 	}
-	kind := KindOf(name)
-	if kind == UserID && c.UserID != "" || kind == AnonymousID && c.AnonymousID != "" || kind == Email && c.Email != "" {
-		return None
+	if kind := KindOf(name); all[kind] == "" {
+		return kind
 	}
-	return kind
+	return None
 }
 
-// IDs says where the columns of ids are.
-type IDs struct{ Users, Anons, Emails []int }
+// IDs says where the columns of each kind of ids are; there are none of [None].
+type IDs [Kinds][]int
 
 // Find finds the columns of ids. A column "id" holds user ids where no other
 // column looks like one of ids.
 func (c Columns) Find(names []string) (ids IDs) {
 	alone, others := -1, false
 	for i, name := range names {
-		switch c.KindOf(name) {
-		case UserID:
-			ids.Users = append(ids.Users, i)
-		case AnonymousID:
-			ids.Anons = append(ids.Anons, i)
-		case Email:
-			ids.Emails = append(ids.Emails, i)
-		default:
-			if fold := Fold(name); fold == "id" && alone < 0 {
-				alone = i
-			} else if strings.HasSuffix(fold, "id") || strings.HasSuffix(fold, "ids") {
-				others = true
-			}
+		if kind := c.KindOf(name); kind != None {
+			ids[kind] = append(ids[kind], i)
+		} else if fold := Fold(name); fold == "id" && alone < 0 {
+			alone = i
+		} else if strings.HasSuffix(fold, "id") || strings.HasSuffix(fold, "ids") {
+			others = true
 		}
 	}
-	if alone >= 0 && !others && ids.Len() == 0 && c == (Columns{}) {
-		ids.Users = append(ids.Users, alone)
+	if alone >= 0 && !others && len(ids.Columns()) == 0 && c == (Columns{}) {
+		ids[UserID] = []int{alone}
 	}
 	return ids
 }
 
-// Len is how many columns there are.
-func (ids IDs) Len() int { return len(ids.Users) + len(ids.Anons) + len(ids.Emails) }
+// Columns returns all the columns of ids.
+func (ids IDs) Columns() []int { return slices.Concat(ids[:]...) }

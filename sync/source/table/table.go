@@ -13,6 +13,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/impactsync/impactsync/sync/source"
 	"github.com/impactsync/impactsync/sync/source/bucket"
 )
 
@@ -96,8 +97,7 @@ func (h Header) escapes(start []byte, whole bool) bool {
 // try reads the start. Where there is more of the file, its last row may be cut off.
 func (h Header) try(start []byte, whole, backslash bool) error {
 	h.backslash = backslash
-	w := bucket.NewWindow(bytes.NewReader(start), len(start)+1, false)
-	for r := NewReader(w, h, len(start)); ; {
+	for r := NewReader(bytes.NewReader(start), h, len(start)+1); ; {
 		_, err := r.record()
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -105,7 +105,7 @@ func (h Header) try(start []byte, whole, backslash bool) error {
 		if err == nil {
 			continue
 		}
-		if _, end := w.Line(); !whole && errors.Is(end, io.EOF) {
+		if _, end := r.lines.window.Line(); !whole && errors.Is(end, io.EOF) {
 			return nil
 		}
 		return err
@@ -130,8 +130,8 @@ type Reader struct {
 }
 
 // NewReader returns a reader of rows of at most most bytes.
-func NewReader(w *bucket.Window, h Header, most int) *Reader {
-	l := &lines{window: w, most: most, backslash: h.backslash}
+func NewReader(src io.Reader, h Header, most int) *Reader {
+	l := &lines{window: bucket.NewWindow(src, most), most: most, backslash: h.backslash}
 	r := &Reader{csv: csv.NewReader(l), lines: l, header: h}
 	r.csv.Comma, r.csv.FieldsPerRecord, r.csv.ReuseRecord = rune(h.comma), -1, true
 	for i, name := range h.Names {
@@ -191,6 +191,20 @@ func (r *Reader) Next() (row Row, err error) {
 		row.Skipped = RepeatedHeader
 	}
 	return row, err
+}
+
+// Position returns the position behind the last row.
+func (r *Reader) Position() source.Position { return r.lines.window.Position() }
+
+// Resume is [bucket.Window.Resume] by rows.
+func (r *Reader) Resume(from source.Position) (same bool, err error) {
+	return r.lines.window.Resume(from, func() error {
+		_, err := r.Next()
+		if columns := (*ColumnsError)(nil); errors.As(err, &columns) {
+			return nil
+		}
+		return err
+	})
 }
 
 // skipHeader skips what [ReadHeader] has read. Its quotes do not span lines.
