@@ -34,12 +34,8 @@ func (m *Message) Allowed(names ...string) bool {
 			chosen = true
 		}
 	}
-	return chosen || m.Lookup(pathPersonas).IsObject() || !isFalse(integrations.Get("All"))
-}
-
-func isFalse(v Value) bool {
-	on, ok := v.Bool()
-	return ok && !on
+	all, ok := integrations.Get("All").Bool()
+	return chosen || m.Lookup(pathPersonas).IsObject() || all || !ok
 }
 
 // ConsentGiven reports whether the person consented to all the required

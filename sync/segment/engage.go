@@ -1,6 +1,9 @@
 package segment
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // MaxTraitKey is the longest trait key in bytes. Segment documents 255 for
 // journey keys (https://segment.com/docs/engage/product-limits/) and nothing
@@ -105,10 +108,7 @@ func (c *TraitChange) setValue(v Value, class string) {
 }
 
 func (c *TraitChange) setMember(is bool) {
-	c.State, c.Value = ValueSet, "false"
-	if is {
-		c.Value = "true"
-	}
+	c.State, c.Value = ValueSet, strconv.FormatBool(is)
 }
 
 func (c *TraitChange) setComputed(v Value, known bool) {

@@ -16,10 +16,7 @@ func UsableID(s string) bool {
 }
 
 func isPlain(s string) bool {
-	if len(s) > MaxID {
-		return false
-	}
-	return !HoldsControl(s)
+	return len(s) <= MaxID && !HoldsControl(s)
 }
 
 // UsablePersonID is [UsableID] for the ids of people, user ids and anonymous
@@ -60,12 +57,8 @@ func isDerivedID(s string) bool {
 	return ok && len(rest) == 40 && isHex(rest)
 }
 
+const hexDigits = digits + "abcdefABCDEF"
+
 func isHex(s string) bool {
-	for i := range len(s) {
-		c := s[i] | 0x20
-		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return s != ""
+	return s != "" && strings.Trim(s, hexDigits) == ""
 }

@@ -37,14 +37,12 @@ func (f IDForm) Mangled() bool {
 
 // FormOf tells the form of an id. It does not allocate.
 func FormOf(id string) IDForm {
-	digits := 0
-	for digits < len(id) && id[digits]-'0' <= 9 {
-		digits++
-	}
+	rest := strings.TrimLeft(id, digits)
+	whole := id[:len(id)-len(rest)]
 	switch {
 	case id == "":
 		return FormOther
-	case digits == len(id):
+	case rest == "":
 		return formOfDigits(id)
 	case len(id) == 36 && id[8] == '-' && isGUID(id):
 		return FormUUID
@@ -54,10 +52,10 @@ func FormOf(id string) IDForm {
 		return FormHex40
 	case len(id) == 64 && isHex(id):
 		return FormHex64
-	case digits == 0:
+	case whole == "":
 		return FormOther
 	}
-	return formOfNumber(id[:digits], id[digits:])
+	return formOfNumber(whole, rest)
 }
 
 func formOfDigits(id string) IDForm {
@@ -74,11 +72,8 @@ func formOfDigits(id string) IDForm {
 func formOfNumber(whole, rest string) IDForm {
 	fraction := ""
 	if rest[0] == '.' || rest[0] == ',' {
-		n := 1
-		for n < len(rest) && rest[n]-'0' <= 9 {
-			n++
-		}
-		fraction, rest = rest[1:n], rest[n:]
+		power := strings.TrimLeft(rest[1:], digits)
+		fraction, rest = rest[1:len(rest)-len(power)], power
 	}
 	switch {
 	case rest == "" && fraction != "" && strings.Trim(fraction, "0") == "":
@@ -101,5 +96,5 @@ func isExponent(s string, signless bool) bool {
 	} else if !signless {
 		return false
 	}
-	return len(s) > 0 && len(s) < 4 && strings.Trim(s, "0123456789") == ""
+	return len(s) > 0 && len(s) < 4 && strings.Trim(s, digits) == ""
 }

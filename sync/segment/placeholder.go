@@ -49,19 +49,7 @@ func isNobody(s string) bool { return nobodyWords[fold(s)] }
 
 // isZeros reports whether s is -1, or holds nothing but zeros, dashes, points
 // and spaces.
-func isZeros(s string) bool {
-	if s == "-1" {
-		return true
-	}
-	for i := range len(s) {
-		switch s[i] {
-		case '0', '-', '.', ' ':
-		default:
-			return false
-		}
-	}
-	return true
-}
+func isZeros(s string) bool { return s == "-1" || strings.Trim(s, "0-. ") == "" }
 
 // isTemplate knows the forms in which links and tag managers write a value
 // that is still to be filled in. A GUID in braces is an id.
@@ -88,26 +76,10 @@ func isTemplate(s string) bool {
 // isName reports whether s is a name as templates have them: letters and the
 // signs that join words.
 func isName(s string) bool {
-	for i := range len(s) {
-		letter := s[i] | 0x20
-		if (letter < 'a' || letter > 'z') && s[i] != '_' && s[i] != '-' && s[i] != '.' && s[i] != ' ' {
-			return false
-		}
-	}
-	return s != ""
+	return s != "" && strings.Trim(strings.ToLower(s), "abcdefghijklmnopqrstuvwxyz_-. ") == ""
 }
 
 // isGUID reports whether s is 32 hex digits with or without dashes.
 func isGUID(s string) bool {
-	digits := 0
-	for i := range len(s) {
-		switch {
-		case s[i] == '-':
-		case isHex(s[i : i+1]):
-			digits++
-		default:
-			return false
-		}
-	}
-	return digits == 32
+	return len(s)-strings.Count(s, "-") == 32 && strings.Trim(s, hexDigits+"-") == ""
 }

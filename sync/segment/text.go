@@ -2,7 +2,7 @@ package segment
 
 import (
 	"bytes"
-	"slices"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -38,55 +38,21 @@ func HoldsControl(s string) bool {
 	return false
 }
 
-// replaced is what stands for a half of a character: as long as the escape of
-// the half.
-const replaced = `\ufffd`
+// escapes are the escapes of a JSON text: of a whole character beyond U+FFFF, of
+// half of one, and any other.
+var escapes = regexp.MustCompile(`\\u[dD][89abAB][[:xdigit:]]{2}\\u[dD][c-fC-F][[:xdigit:]]{2}|\\u[dD][89a-fA-F][[:xdigit:]]{2}|\\.`)
 
 // mendHalves replaces the escapes of half characters (\ud83d without the other
 // half), which a text that was cut too short ends with. The parser would leave
-// such an escape in the text as it stands. The line is copied if it has any.
+// such an escape in the text as it stands. The line is copied if it may have any.
 func mendHalves(line []byte) []byte {
 	if !bytes.Contains(line, []byte(`\ud`)) && !bytes.Contains(line, []byte(`\uD`)) { // most have none, and it costs least to see
 		return line
 	}
-	own := false
-	for i := bytes.IndexByte(line, '\\'); i >= 0 && i+1 < len(line); {
-		step := 2
-		switch half := surrogate(line[i:]); {
-		case half == highHalf && surrogate(line[i+len(replaced):]) == lowHalf:
-			step = 2 * len(replaced)
-		case half != noHalf:
-			if !own {
-				line, own = slices.Clone(line), true
-			}
-			copy(line[i:], replaced)
-			step = len(replaced)
+	return escapes.ReplaceAllFunc(line, func(escape []byte) []byte {
+		if len(escape) == len(`\ud83d`) {
+			return []byte(`\ufffd`)
 		}
-		next := bytes.IndexByte(line[i+step:], '\\')
-		if next < 0 {
-			break
-		}
-		i += step + next
-	}
-	return line
-}
-
-const (
-	noHalf = iota
-	highHalf
-	lowHalf
-)
-
-// surrogate says which half of a character an escape at the start of the text is.
-func surrogate(s []byte) int {
-	if len(s) < len(replaced) || s[0] != '\\' || s[1] != 'u' || s[2]|0x20 != 'd' || !isHex(string(s[3:6])) {
-		return noHalf
-	}
-	switch c := s[3] | 0x20; {
-	case c >= 'c' && c <= 'f':
-		return lowHalf
-	case c == '8', c == '9', c >= 'a' && c <= 'b':
-		return highHalf
-	}
-	return noHalf
+		return escape
+	})
 }
