@@ -9,33 +9,24 @@ var (
 	pathConsent      = MustPath("context.consent")
 )
 
-// Allowed reports whether the message's integrations object lets it go to the
-// destination of any of the names ([IntegrationName] if none is given; names
-// are case-sensitive). true or an object under a name beats "All": false;
-// false under a name beats everything; anything else says nothing.
+// Allowed reports whether the message's integrations object lets it go to
+// [IntegrationName], which is case-sensitive. true or an object under that name
+// beats "All": false; false under it beats everything; anything else says nothing.
 //
-// For messages of Engage only false under a name counts: Segment stamps each
+// For messages of Engage only false under the name counts: Segment stamps each
 // of its copies with "All": false and the one destination it is meant for, so
 // "All" says nothing about a reader of the raw log.
-func (m *Message) Allowed(names ...string) bool {
+func (m *Message) Allowed() bool {
 	integrations := m.Lookup(pathIntegrations)
 	if !integrations.IsObject() {
 		return true
 	}
-	if len(names) == 0 {
-		names = []string{IntegrationName}
-	}
-	chosen := false
-	for _, name := range names {
-		v := integrations.Get(name)
-		if on, ok := v.Bool(); ok && !on {
-			return false
-		} else if on || v.IsObject() {
-			chosen = true
-		}
+	v := integrations.Get(IntegrationName)
+	if on, ok := v.Bool(); ok {
+		return on
 	}
 	all, ok := integrations.Get("All").Bool()
-	return chosen || m.Lookup(pathPersonas).IsObject() || all || !ok
+	return v.IsObject() || m.Lookup(pathPersonas).IsObject() || all || !ok
 }
 
 // ConsentGiven reports whether the person consented to all the required

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/impactsync/impactsync/sync/segment"
@@ -41,80 +40,43 @@ func (s *Source) readMessage(r *row, record []byte) {
 	}
 }
 
-// objects reads objects, each of which is a row: its keys are the columns.
-type objects struct {
-	own    table.Columns
-	parser segment.Parser
+// objects are objects that are rows. Unlike tables they have no columns of changes.
+type objects struct{ *table.Objects }
 
-	keys   []string // of the last object, as they stood
-	values []segment.Value
-	// Where these have the ids, external_ids and the value; -1 for none.
-	ids             table.IDs
-	external, value int
-}
-
-// parse reads an object and finds its columns. Unlike a table it has no columns of
-// changes. No error holds any of it.
-func (o *objects) parse(record []byte) error {
-	v, err := o.parser.Parse(record)
-	if err != nil {
-		return jsonError(record, err)
+// parse reads an object. No error holds any of it.
+func (o objects) parse(record []byte) (v segment.Value, err error) {
+	if v, err = o.Parse(record); err != nil {
+		return v, jsonError(record, err)
 	}
 	if !v.IsObject() && v.Exists() {
-		return segment.ErrInvalidJSON
+		return v, segment.ErrInvalidJSON
 	}
-	n, same := 0, v.Len() == len(o.keys)
-	o.values = o.values[:0]
-	v.Each(func(key string, value segment.Value) {
-		same = same && o.keys[n] == key
-		o.values = append(o.values, value)
-		n++
-	})
-	if same {
-		return nil
-	}
-	o.keys = o.keys[:0]
-	v.Each(func(key string, _ segment.Value) { o.keys = append(o.keys, strings.Clone(key)) })
-	o.ids, o.external, o.value = o.own.Find(o.keys), o.column("externalids"), o.column("value")
-	return nil
+	o.Read(v)
+	return v, nil
 }
 
-func (o *objects) column(folded string) int {
-	return slices.IndexFunc(o.keys, func(key string) bool { return table.Fold(key) == folded })
-}
-
-// get returns the value of a column.
-func (o *objects) get(column int) segment.Value {
-	if column < 0 {
-		return segment.Value{}
-	}
-	return o.values[column]
-}
-
-func (o *objects) read(r *row, record []byte) {
-	if err := o.parse(record); err != nil {
+func (o objects) read(r *row, record []byte) {
+	if _, err := o.parse(record); err != nil {
 		r.unread(err)
 		return
 	}
-	for kind, columns := range o.ids {
-		for _, i := range columns {
-			id, ok := o.values[i].ID()
-			if !ok && o.values[i].Exists() {
-				r.unread(segment.ErrInvalidJSON)
-				return
-			}
-			r.add(table.Kind(kind), id)
+	for kind, i := range o.IDs.All() {
+		id, ok := o.At(i).ID()
+		if !ok && o.At(i).Exists() {
+			r.unread(segment.ErrInvalidJSON)
+			return
 		}
+		r.add(kind, id)
 	}
-	if external := o.get(o.external); external.Exists() && !r.hasUser() && !r.addExternal(external) {
+	if external, _ := o.Get("externalids"); external.Exists() && !r.hasUser() && !r.addExternal(external) {
 		r.unread(jsonError(record, errExternalIDs))
 		return
 	}
-	value := o.get(o.value)
+	value, ok := o.Get("value")
 	if value.IsObject() || value.IsArray() {
 		r.rejected = "the value is an object or an array"
 	}
-	r.value, r.hasValue = strings.Clone(valueText(value)), o.value >= 0
+	r.value, r.hasValue = strings.Clone(valueText(value)), ok
 }
 
 // valueText returns a scalar as text, a number as it was sent.
@@ -127,11 +89,10 @@ func valueText(v segment.Value) string {
 }
 
 // isMessage reports whether an object is a raw Segment message.
-func (o *objects) isMessage() bool {
+func isMessage(o segment.Value) bool {
 	has := func(key string) bool {
-		v := o.get(slices.Index(o.keys, key))
-		text, isText := v.Str()
-		return v.Exists() && (!isText || text != "")
+		text, isText := o.Get(key).Str()
+		return o.Get(key).Exists() && (!isText || text != "")
 	}
 	return has("type") && (has("messageId") || has("originalTimestamp"))
 }
@@ -139,29 +100,37 @@ func (o *objects) isMessage() bool {
 // jsonLayout looks at the first record that is JSON, and returns how to read them.
 func (s *Source) jsonLayout(start []byte, a Audience) (l layout, read func(r *row, record []byte), err error) {
 	l = layout{class: segment.ClassAudience, shape: shapeOf(a, false)}
-	o := &objects{own: a.Columns}
+	o := objects{table.NewObjects(a.Columns)}
 	split := bucket.NewSplitter(bytes.NewReader(start), s.cfg.MaxLine)
 	for records := 0; ; records++ {
 		item, err := split.Next()
-		switch {
-		case errors.Is(err, io.EOF) && records == 0 && a.Value != "computed":
+		if errors.Is(err, io.EOF) && records == 0 && a.Value != "computed" {
 			return l, o.read, nil // an array without elements
-		case errors.Is(err, io.EOF):
-			return l, nil, errors.New("no JSON object that can be read at its beginning")
-		case err != nil:
-			return l, nil, err
-		case item.Flaw != bucket.FlawNone || o.parse(item.Data) != nil:
-		case !o.isMessage():
-			v := o.get(o.value)
-			if _, boolean := v.Bool(); a.Value == "computed" || a.Value == "" && o.value >= 0 && !boolean {
-				l.class = segment.ClassComputed
-			}
-			return l, o.read, nil
-		case a.List == "full":
-			return l, nil, errors.New("list: full is set, but these are raw messages: they are changes")
-		default:
-			l.named, l.shape = true, source.ShapeChanges
-			return l, s.readMessage, nil
 		}
+		if errors.Is(err, io.EOF) {
+			return l, nil, errors.New("no JSON object that can be read at its beginning")
+		}
+		if err != nil {
+			return l, nil, err
+		}
+		if item.Flaw != bucket.FlawNone {
+			continue
+		}
+		first, err := o.parse(item.Data)
+		if err != nil {
+			continue
+		}
+		if isMessage(first) {
+			l.named, l.shape = true, source.ShapeChanges
+			if a.List == "full" {
+				err = errors.New("list: full is set, but these are raw messages: they are changes")
+			}
+			return l, s.readMessage, err
+		}
+		value, ok := o.Get("value")
+		if _, boolean := value.Bool(); a.Value == "computed" || a.Value == "" && ok && !boolean {
+			l.class = segment.ClassComputed
+		}
+		return l, o.read, nil
 	}
 }

@@ -108,10 +108,8 @@ func (r *row) fields(l *layout, fields []string) {
 			return
 		}
 	}
-	for kind, columns := range l.ids {
-		for _, i := range columns {
-			r.add(table.Kind(kind), fields[i])
-		}
+	for kind, i := range l.ids.All() {
+		r.add(kind, fields[i])
 	}
 	if l.external >= 0 && strings.TrimSpace(fields[l.external]) != "" && !r.hasUser() {
 		external := []byte(fields[l.external])

@@ -19,7 +19,7 @@ var (
 // objects reads NDJSON, or an array over any number of lines.
 func objects(r io.Reader, fn func(segment.Identity) error) error {
 	split := bucket.NewSplitter(r, longestLine)
-	var parser segment.Parser
+	o := table.NewObjects(table.Columns{})
 	for {
 		item, err := split.Next()
 		if errors.Is(err, io.EOF) {
@@ -28,12 +28,7 @@ func objects(r io.Reader, fn func(segment.Identity) error) error {
 		if err == nil && item.Flaw != bucket.FlawNone {
 			err = fmt.Errorf("%w: %s", errNotJSON, item.Flaw)
 		} else if err == nil {
-			var v segment.Value
-			if v, err = parser.Parse(item.Data); err == nil {
-				err = element(v, fn)
-			} else {
-				err = errNotJSON
-			}
+			err = element(o, item.Data, fn)
 		}
 		if err != nil {
 			return fmt.Errorf("line %d: %w", item.Line, err)
@@ -42,7 +37,11 @@ func objects(r io.Reader, fn func(segment.Identity) error) error {
 }
 
 // element reads one element: an id, or an object that names one.
-func element(v segment.Value, fn func(segment.Identity) error) error {
+func element(o *table.Objects, text []byte, fn func(segment.Identity) error) error {
+	v, err := o.Parse(text)
+	if err != nil {
+		return errNotJSON
+	}
 	if !v.IsObject() {
 		ids, ok := texts(v)
 		if !ok || v.IsArray() || len(ids) == 0 {
@@ -52,18 +51,17 @@ func element(v segment.Value, fn func(segment.Identity) error) error {
 	}
 	data := v.Get("data")
 	if !data.Exists() {
-		return object(v, fn)
+		return object(o, v, fn)
 	}
 	all := data.Get("suppressed") // an answer of Segment's API, saved as it is
 	if !all.IsArray() {
 		return errNoneOfID
 	}
 	for i := range all.Len() {
-		one := all.Index(i)
-		if !one.IsObject() {
+		if !all.Index(i).IsObject() {
 			return errNotJSON
 		}
-		if err := object(one, fn); err != nil {
+		if err := object(o, all.Index(i), fn); err != nil {
 			return err
 		}
 	}
@@ -71,38 +69,32 @@ func element(v segment.Value, fn func(segment.Identity) error) error {
 }
 
 // object reads an object. Segment's objects are suppressed too; they are nobody.
-func object(v segment.Value, fn func(segment.Identity) error) error {
-	var names []string
-	var values []segment.Value
-	v.Each(func(name string, value segment.Value) {
-		names, values = append(names, name), append(values, value)
-	})
-	at := table.Columns{}.Find(names)
-	for i, name := range names {
-		switch table.Fold(name) {
-		case "subjecttype":
-			kind, isText := values[i].Str()
-			if values[i].Exists() && (!isText || kind != "" && kind != "USER_ID") {
-				return nil
-			}
-		case "subjectids", "subjectid":
-			at[table.UserID] = append(at[table.UserID], i)
-		}
+func object(o *table.Objects, v segment.Value, fn func(segment.Identity) error) error {
+	o.Read(v)
+	kind, _ := o.Get("subjecttype")
+	if text, isText := kind.Str(); kind.Exists() && (!isText || text != "" && text != "USER_ID") {
+		return nil
 	}
 	var found ids
-	some := false
-	for kind, columns := range at {
-		for _, column := range columns {
-			all, ok := texts(values[column])
-			if !ok {
-				return errNotJSON
-			}
-			for _, id := range all {
-				some = found.add(table.Kind(kind), id) || some
-			}
+	ok := true
+	add := func(kind table.Kind, v segment.Value) {
+		all, good := texts(v)
+		ok = ok && good
+		for _, id := range all {
+			found.add(kind, id)
 		}
 	}
-	if !some {
+	for kind, i := range o.IDs.All() {
+		add(kind, o.At(i))
+	}
+	for _, name := range []string{"subjectids", "subjectid"} {
+		subjects, _ := o.Get(name)
+		add(table.UserID, subjects)
+	}
+	switch {
+	case !ok:
+		return errNotJSON
+	case found.none():
 		return errNoneOfID
 	}
 	return found.person(false, fn)

@@ -41,13 +41,11 @@ func rows(next func() (table.Row, error), columns table.IDs, fn func(segment.Ide
 // row calls fn with each person whom a row names.
 func row(fields []string, columns table.IDs, fn func(segment.Identity) error) error {
 	var found ids
-	for kind, columns := range columns {
-		for _, column := range columns {
-			if !utf8.ValidString(fields[column]) {
-				return segment.ErrInvalidUTF8
-			}
-			found.add(table.Kind(kind), strings.TrimSpace(fields[column]))
+	for kind, i := range columns.All() {
+		if !utf8.ValidString(fields[i]) {
+			return segment.ErrInvalidUTF8
 		}
+		found.add(kind, strings.TrimSpace(fields[i]))
 	}
 	return found.person(len(columns[table.UserID]) > 0, fn)
 }
@@ -79,14 +77,14 @@ func notInID(r rune) bool {
 // ids are the ids of one person, by their kind.
 type ids [table.Kinds][]string
 
-// add adds an id, and reports whether it is not blank.
-func (p *ids) add(kind table.Kind, id string) bool {
-	some := strings.TrimSpace(id) != ""
-	if some {
+// add adds an id that is not blank.
+func (p *ids) add(kind table.Kind, id string) {
+	if strings.TrimSpace(id) != "" {
 		p[kind] = append(p[kind], id)
 	}
-	return some
 }
+
+func (p *ids) none() bool { return len(slices.Concat(p[:]...)) == 0 }
 
 // person calls fn with each person whom the ids name: by the user ids, else the
 // anonymous ids, else the addresses. Placeholders such as NULL name nobody; beside

@@ -1,6 +1,7 @@
 package table
 
 import (
+	"iter"
 	"slices"
 	"strings"
 )
@@ -74,6 +75,19 @@ func (c Columns) Find(names []string) (ids IDs) {
 		ids[UserID] = []int{alone}
 	}
 	return ids
+}
+
+// All returns the columns of ids with the kind of each.
+func (ids IDs) All() iter.Seq2[Kind, int] {
+	return func(yield func(Kind, int) bool) {
+		for kind, columns := range ids {
+			for _, column := range columns {
+				if !yield(Kind(kind), column) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // Columns returns all the columns of ids.

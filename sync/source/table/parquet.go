@@ -30,7 +30,6 @@ type Parquet struct {
 
 	offset int64     // bytes of the fields that were read
 	sum    hash.Hash // of these
-	text   []byte
 }
 
 const (
@@ -136,13 +135,13 @@ func (p *Parquet) next() (err error) {
 		}
 	}
 	for _, c := range p.used {
-		if p.text, err = c.appendNext(p.text[:0]); err != nil {
+		text, err := c.next()
+		if err != nil {
 			return fmt.Errorf("column %q: %w", p.Names[c.to], noEnd(err))
 		}
-		p.row.Fields[c.to] = string(p.text)
-		p.text = append(p.text, '\n')
-		p.offset += int64(len(p.text))
-		p.sum.Write(p.text)
+		p.row.Fields[c.to] = text
+		p.offset += int64(len(text)) + 1
+		_, _ = io.WriteString(p.sum, text+"\n") // a hash has no errors
 	}
 	p.left--
 	p.row.Line++
@@ -204,7 +203,7 @@ func (p *Parquet) nextGroup() error {
 type cursor struct {
 	to   int // the field
 	leaf int
-	text func(to []byte, v parquet.Value) []byte
+	text func(parquet.Value) string
 
 	values parquet.ColumnChunkValueReader
 	buf    [128]parquet.Value
@@ -220,18 +219,18 @@ func (c *cursor) open(chunk parquet.ColumnChunk) (err error) {
 	return err
 }
 
-// appendNext appends a value as text; null is empty.
-func (c *cursor) appendNext(to []byte) ([]byte, error) {
+// next returns a value as text; null is empty.
+func (c *cursor) next() (string, error) {
 	if len(c.rest) == 0 {
 		n, err := c.values.ReadValues(c.buf[:])
 		if n == 0 {
-			return to, err
+			return "", err
 		}
 		c.rest = c.buf[:n]
 	}
 	v := c.rest[0]
 	if c.rest = c.rest[1:]; v.IsNull() {
-		return to, nil
+		return "", nil
 	}
-	return c.text(to, v), nil
+	return c.text(v), nil
 }
