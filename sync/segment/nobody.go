@@ -76,10 +76,6 @@ func (p *Placeholders) Identity(userID, anonymousID, email string) Identity {
 	if p.Usable(anonymousID) && !isDerivedID(anonymousID) {
 		id.AnonymousID = anonymousID
 	}
-	if anonymousID == "" && email == "" { // most people, and their list may be long
-		id.EmailSHA1 = takeEmail(&id.UserID)
-		return id
-	}
 	anonymousHash := takeEmail(&id.AnonymousID)
 	id.EmailSHA1 = takeEmail(&id.UserID)
 	if id.EmailSHA1 == "" && email != "" {

@@ -80,9 +80,6 @@ func (e *KeyClashError) Error() string {
 		e.Source, e.Names[0], e.From[0], e.Names[1], e.From[1], e.Key)
 }
 
-// Is makes the error a source.ErrConfig.
-func (e *KeyClashError) Is(target error) bool { return target == source.ErrConfig }
-
 // Unwrap makes it a [source.ErrConfig].
 func (e *KeyClashError) Unwrap() error { return source.ErrConfig }
 

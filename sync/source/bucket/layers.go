@@ -17,18 +17,8 @@ const mostLayers = 3
 // mostWindow bounds what a zstd stream may want to be held; zstd -19 wants 8 MiB.
 const mostWindow = 32 << 20
 
-// The readers of packed objects are at rest here: a gzip one takes 40 kB, a
-// zstd one up to its window.
-var (
-	unzippers = sync.Pool{New: func() any { return new(gzip.Reader) }}
-	unzstds   = sync.Pool{New: func() any {
-		d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(mostWindow))
-		if err != nil {
-			panic(err) // only options make one
-		}
-		return d
-	}}
-)
+// unzippers keeps the readers of gzip, of 40 kB each: there may be a million objects.
+var unzippers = sync.Pool{New: func() any { return new(gzip.Reader) }}
 
 // detect finds out what the object is packed in, by its first bytes.
 func (r *Reader) detect() error {
@@ -76,14 +66,11 @@ func (r *Reader) unpack(f format, packed io.Reader) (io.Reader, error) {
 	case formatBzip2:
 		return bzip2.NewReader(packed), nil
 	case formatZstd:
-		z := unzstds.Get().(*zstd.Decoder) //nolint:forcetypeassert // nothing else is in there
-		r.closers = append(r.closers, func() {
-			_ = z.Reset(nil) // without a stream there is nothing to fail
-			unzstds.Put(z)
-		})
-		if err := z.Reset(packed); err != nil {
+		z, err := zstd.NewReader(packed, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(mostWindow))
+		if err != nil {
 			return nil, r.Damaged(err)
 		}
+		r.closers = append(r.closers, z.Close)
 		return z, nil
 	}
 	z := unzippers.Get().(*gzip.Reader) //nolint:forcetypeassert // nothing else is in there
