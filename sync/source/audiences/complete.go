@@ -157,14 +157,14 @@ var (
 
 // series are parts that are numbered together.
 type series struct {
-	total   int // by their names; 0 where these do not say it
-	numbers map[int]bool
+	folder, prefix string
+	total          int // by their names; 0 where these do not say it
 }
 
 // numbered checks parts whose names say how many there are (00000-of-00005), or
 // that are numbered without a gap (BigQuery's).
 func numbered(list []*found) error {
-	all := map[string]*series{}
+	numbers := map[series]map[int]bool{}
 	totals := map[string]int{}
 	for _, f := range list {
 		base := baseName(f.Name)
@@ -181,14 +181,14 @@ func numbered(list []*found) error {
 			return fmt.Errorf("%q: parts of %d and of %d: remove those of the older export", f.Name, t, total)
 		}
 		totals[m[1]] = max(total, totals[m[1]])
-		kind := fmt.Sprint(path.Dir(f.Name), "/", m[1], " of ", total)
-		if all[kind] == nil {
-			all[kind] = &series{total, map[int]bool{}}
+		s := series{path.Dir(f.Name), m[1], total}
+		if numbers[s] == nil {
+			numbers[s] = map[int]bool{}
 		}
-		all[kind].numbers[number] = true
+		numbers[s][number] = true
 	}
-	for _, s := range all {
-		if err := gap(s.numbers, s.total); err != nil {
+	for s, present := range numbers {
+		if err := gap(present, s.total); err != nil {
 			return err
 		}
 	}

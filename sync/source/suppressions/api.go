@@ -82,28 +82,25 @@ func (a *API) Each(ctx context.Context, fn func(segment.Identity) error) error {
 	}
 }
 
-// again is an answer that is worth another try.
+// again is an error after which another try may succeed.
 type again struct {
-	err   error
+	error
 	after time.Duration
 }
 
-func (e *again) Error() string { return e.err.Error() }
-func (e *again) Unwrap() error { return e.err }
+func (e *again) Unwrap() error { return e.error }
 
 func (a *API) page(ctx context.Context, cursor string) (page, error) {
 	wait := cmp.Or(a.Wait, time.Second)
 	for try := 1; ; try++ {
 		p, err := a.get(ctx, cursor)
 		var later *again
-		if err == nil || !errors.As(err, &later) || try == pageTries {
+		if !errors.As(err, &later) || try == pageTries {
 			return p, err
 		}
-		timer := time.NewTimer(min(max(wait, later.after), longestLag))
 		select {
-		case <-timer.C:
+		case <-time.After(min(max(wait, later.after), longestLag)):
 		case <-ctx.Done():
-			timer.Stop()
 			return p, context.Cause(ctx)
 		}
 		wait *= 2
@@ -119,13 +116,13 @@ func (a *API) get(ctx context.Context, cursor string) (p page, err error) {
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(a.Base, "/")+"/suppressions?"+query.Encode(), http.NoBody)
 	if err != nil {
-		return p, errors.New("privacy.segmentURL is no address")
+		return p, errors.New("privacy.segmentURL is not a valid address")
 	}
 	req.Header.Set("Authorization", "Bearer "+a.Token)
 	req.Header.Set("Accept", "application/vnd.segment.v1+json")
 	res, err := a.client().Do(req)
 	if err != nil {
-		return p, &again{err: bare(err)}
+		return p, &again{error: bare(err)}
 	}
 	defer res.Body.Close()
 	if err := check(res); err != nil {
@@ -134,14 +131,12 @@ func (a *API) get(ctx context.Context, cursor string) (p page, err error) {
 	body, err := io.ReadAll(io.LimitReader(res.Body, pageBytes+1))
 	switch {
 	case err != nil:
-		return p, &again{err: bare(err)}
+		return p, &again{error: bare(err)}
 	case len(body) > pageBytes:
 		return p, errors.New("an answer is longer than 16 MiB")
-	}
-	if json.Unmarshal(body, &p) != nil {
+	case json.Unmarshal(body, &p) != nil:
 		return p, errors.New("the answer is not the JSON that is documented")
-	}
-	if p.Data.Suppressed == nil {
+	case p.Data.Suppressed == nil:
 		return p, errors.New("the answer has no data.suppressed")
 	}
 	return p, nil
@@ -175,7 +170,7 @@ func check(res *http.Response) error {
 		return fmt.Errorf("%w: privacy.segmentToken is not the token of a workspace owner, or the workspace is in another region (privacy.segmentURL)", err)
 	case res.StatusCode == http.StatusTooManyRequests, res.StatusCode >= http.StatusInternalServerError:
 		seconds, _ := strconv.Atoi(res.Header.Get("Retry-After"))
-		return &again{err: err, after: time.Duration(min(max(seconds, 0), 3600)) * time.Second}
+		return &again{err, time.Duration(min(max(seconds, 0), 3600)) * time.Second}
 	}
 	return err
 }
