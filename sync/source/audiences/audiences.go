@@ -16,15 +16,15 @@ import (
 	"github.com/impactsync/impactsync/sync/source/table"
 )
 
-// Config says where the files are and what is known of them.
+// Config says where the files are and what is known about them.
 type Config struct {
 	Name string // of the source, for people
 	URL  string // see [bucket.Open]
 
 	// Audiences says what the files' own names and headers do not. A key is a
-	// pattern as in [path.Match], for an object's whole name or the last part
-	// of it, with or without .gz, .zst, .bz2 or .zip. Of several patterns that match, the one
-	// without * and ? counts, else the longest.
+	// pattern as in [path.Match] for an object's whole name or the last part of it,
+	// with or without .gz, .zst, .bz2 or .zip. If several patterns match, one
+	// without * and ? wins, then the longest.
 	Audiences map[string]Audience
 
 	Placeholders *segment.Placeholders
@@ -32,25 +32,25 @@ type Config struct {
 	FollowLinks  bool // also out of the folder, see [bucket.Options]
 }
 
-// Columns names the columns of ids that have other names than the usual ones.
+// Columns names the columns of ids whose names are not the usual ones.
 type Columns = table.Columns
 
 // Audience describes the files of one audience or computed trait. The zero value
 // leaves everything to the file.
 type Audience struct {
-	Name string // as in Segment, from which the trait key is made; else the file's base name
+	Name string // as in Segment; the trait key is made from it. Default: the file's base name
 	Key  string // the real trait key
 	// List is "full" or "changes". Rows of a full list that say false in
-	// audience_action, or in value for a membership, are no members. Rows of
+	// audience_action, or in value for a membership, are not members. Rows of
 	// changes that have neither column join.
 	List string
-	// Value is "membership" or "computed": what the column value holds. Without
-	// it, a file with that column is of a computed trait.
+	// Value is "membership" or "computed": what the column value holds. By default,
+	// a file with that column belongs to a computed trait.
 	Value string
-	// Parts makes one list of all the files. Else the newest file is the list.
+	// Parts makes one list of all the files. By default the newest file is the list.
 	Parts     bool
 	OnMissing string      // "keep" (the default) or "exit", see [source.Input]
-	Columns   Columns     // of ids, where they have names of their own
+	Columns   Columns     // of ids, if their names are not the usual ones
 	Rule      *rules.Rule // of the trait, see [source.Input]
 }
 
@@ -58,20 +58,20 @@ type Audience struct {
 type Source struct {
 	cfg      Config
 	bucket   *bucket.Bucket
-	patterns []string // most telling first
+	patterns []string // the most specific first
 	decoder  segment.Decoder
-	most     int // files
+	most     int // how many files there may be
 }
 
 var _ source.Source = (*Source)(nil)
 
-// KeyClashError says that two names make one trait key. Nothing was read: the
-// configuration has to change.
+// KeyClashError says that two names would have the same trait key. Nothing was
+// read: the configuration has to change.
 type KeyClashError struct {
 	Source string
 	Key    string
 	Names  [2]string
-	From   [2]string // the objects, or patterns of the configuration
+	From   [2]string // the objects, or the patterns of the configuration
 }
 
 // Error implements error.
@@ -83,8 +83,8 @@ func (e *KeyClashError) Error() string {
 // Unwrap makes it a [source.ErrConfig].
 func (e *KeyClashError) Unwrap() error { return source.ErrConfig }
 
-// New opens the bucket. Its error has everything that is wrong with the audiences;
-// two names for one key are a [KeyClashError].
+// New opens the bucket. Its error lists everything that is wrong with the
+// audiences; two names for one key are a [KeyClashError].
 func New(ctx context.Context, cfg Config) (*Source, error) {
 	s := &Source{cfg: cfg, most: MostFiles, decoder: segment.Decoder{Placeholders: cfg.Placeholders}}
 	s.cfg.MaxLine = cmp.Or(cfg.MaxLine, bucket.DefaultMaxLine)
@@ -130,7 +130,7 @@ func (a Audience) check(pattern string) error {
 		}
 	}
 	if a.Key != "" && (!segment.UsableID(a.Key) || len(a.Key) > segment.MaxTraitKey) {
-		errs = append(errs, fmt.Errorf("key: %q is no trait key", a.Key))
+		errs = append(errs, fmt.Errorf("key: %q is not a trait key", a.Key))
 	}
 	if _, key := a.named(pattern); key == "" && (a.Name != "" || wild(pattern) == 0) {
 		errs = append(errs, fmt.Errorf("no trait key can be made of %q: set key", cmp.Or(a.Name, pattern)))
@@ -154,8 +154,8 @@ func (a Audience) named(object string) (name, key string) {
 	return name, cmp.Or(a.Key, segment.TraitKey(name))
 }
 
-// baseName cuts off folders and the endings that say what a file is, but not
-// what looks like an ending in a name such as "Spent 9.99".
+// baseName removes folders, and the extensions that tell a file's format, but not
+// what looks like one in a name such as "Spent 9.99".
 func baseName(object string) string {
 	name := path.Base(object)
 	for {
@@ -182,7 +182,7 @@ func (s *Source) checkKeys() error {
 	return nil
 }
 
-// claims says which name has a key.
+// claims says which name took a key.
 type claims map[string]claim
 
 type claim struct{ name, from string }
@@ -205,7 +205,7 @@ func (s *Source) Name() string { return s.cfg.Name }
 // Close implements [source.Source].
 func (s *Source) Close() error { return s.bucket.Close() }
 
-// packed are the endings without which a pattern matches, too.
+// packed are the extensions that a pattern may leave out.
 var packed = []string{".gz", ".zst", ".bz2", ".zip"}
 
 // lookup returns the configuration of an object.

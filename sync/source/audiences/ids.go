@@ -13,17 +13,17 @@ import (
 var (
 	errExternalIDs = errors.New(`external_ids is not JSON of the form {"user_id":["..."]}`)
 	errTypographic = errors.New("typographic quotes in the JSON: write plain ones, or let Segment write the file again")
-	// errScientific: the digits are gone, and those who left cannot be told from those
-	// who were cut. Nobody knows what else a spreadsheet did to such a list.
+	// errScientific ends a list: a person whose digits were cut cannot be told from one
+	// who left, and nobody knows what else the spreadsheet changed.
 	errScientific = errors.New("ids in scientific notation (such as 1.2E+15): Excel has cut them; export again, with the column as text")
 )
 
-// ids is what a row says about a person, by the kind of id.
+// ids are the ids of the person of a row, by their kind.
 type ids [table.Kinds][]string
 
 func (p *ids) add(kind table.Kind, id string) {
 	if id != "" && kind != table.None {
-		p[kind] = append(p[kind], strings.Clone(id)) // of a row that may be long
+		p[kind] = append(p[kind], strings.Clone(id)) // the row may be long
 	}
 }
 
@@ -58,8 +58,8 @@ func (p *ids) cut() bool {
 	return slices.ContainsFunc(p[table.UserID], scientific) || slices.ContainsFunc(p[table.AnonymousID], scientific)
 }
 
-// jsonError returns the likeliest cause of JSON that cannot be read: the samples
-// on Segment's own pages have typographic quotes
+// jsonError returns the most likely reason why JSON cannot be read: the samples on
+// Segment's own pages have typographic quotes
 // (https://segment.com/docs/engage/audiences/).
 func jsonError(text []byte, otherwise error) error {
 	if bytes.ContainsAny(text, "“”„‟") {

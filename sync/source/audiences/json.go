@@ -97,7 +97,7 @@ func isMessage(o segment.Value) bool {
 	return has("type") && (has("messageId") || has("originalTimestamp"))
 }
 
-// jsonLayout looks at the first record that is JSON, and returns how to read them.
+// jsonLayout looks at the first record that is JSON. read is how all are read.
 func (s *Source) jsonLayout(start []byte, a Audience) (l layout, read func(r *row, record []byte), err error) {
 	l = layout{class: segment.ClassAudience, shape: shapeOf(a, false)}
 	o := objects{table.NewObjects(a.Columns)}

@@ -14,13 +14,13 @@ import (
 	"github.com/impactsync/impactsync/sync/source/table"
 )
 
-// layout is what the start of an object says about it.
+// layout is what the start of an object tells about its rows.
 type layout struct {
 	shape source.Shape
 	class segment.Class
 	named bool // rows, or messages, name their trait
 
-	// The rest is for tables: where the columns are; -1 for none.
+	// The rest is for tables: the positions of columns; -1 for none.
 	header   table.Header
 	ids      table.IDs
 	external int
@@ -30,11 +30,11 @@ type layout struct {
 	space    int
 	time     int
 	message  int
-	read     []int // all of these that are there, in order
+	read     []int // all of these that exist, in order
 }
 
-// look finds out by its start what an object is, and how its rows are read. What is
-// wrong with the object itself is a [source.DamagedError].
+// look finds out from an object's start what it is and how its rows are read. If
+// something is wrong with the object itself, the error is a [source.DamagedError].
 func (s *Source) look(r *bucket.Reader, o source.Object, a Audience) (l layout, open func() rows, err error) {
 	p, isParquet, err := table.OpenParquet(r)
 	if err != nil {
@@ -57,7 +57,7 @@ func (s *Source) look(r *bucket.Reader, o source.Object, a Audience) (l layout, 
 	return l, open, err
 }
 
-// lookAt is look for a text and its start; whole says that this is all of it.
+// lookAt is look for a text and its start; whole means that the start is all of it.
 func (s *Source) lookAt(text io.Reader, start []byte, whole bool, a Audience) (l layout, open func() rows, err error) {
 	first := table.Trim(start)
 	switch err := table.Foreign(start); {
@@ -81,7 +81,7 @@ func (s *Source) lookAt(text io.Reader, start []byte, whole bool, a Audience) (l
 }
 
 // parquetLayout finds out what a Parquet file is from the names of its columns, as
-// for a CSV. A column value of true and false is a membership, as it is in JSON.
+// for a CSV. A boolean column value is a membership, as it is in JSON.
 func parquetLayout(p *table.Parquet, a Audience) (layout, error) {
 	l, err := columnLayout(table.Header{Names: p.Names}, a)
 	if err != nil {
@@ -98,12 +98,12 @@ func columnLayout(header table.Header, a Audience) (layout, error) {
 	l, _ := columns(header.Names, a.Columns)
 	l.header = header
 	if first, again := l.duplicate(); again > 0 {
-		return l, fmt.Errorf("columns %d and %d of the header have one name, and both would be read: leave one out", first+1, again+1)
+		return l, fmt.Errorf("columns %d and %d of the header have the same name, and both would be read: remove one", first+1, again+1)
 	}
 	return l.decide(a)
 }
 
-// columns finds the known columns and counts them.
+// columns finds the known columns and counts them. own are those of the configuration.
 func columns(names []string, own table.Columns) (l layout, known int) {
 	l = layout{external: -1, value: -1, name: -1, id: -1, space: -1, time: -1, message: -1}
 	action := -1
@@ -138,7 +138,7 @@ func (l *layout) columns() []int {
 	return slices.Compact(all)
 }
 
-// duplicate finds a column that is read and has the name of another one.
+// duplicate finds a column that is read and has the same name as another one.
 func (l *layout) duplicate() (first, again int) {
 	for _, column := range l.read {
 		for i, name := range l.header.Names {
@@ -150,20 +150,20 @@ func (l *layout) duplicate() (first, again int) {
 	return 0, 0
 }
 
-// decide settles shape and class, or says why the file is of no use.
+// decide sets shape and class, or says why the file cannot be used.
 func (l layout) decide(a Audience) (layout, error) {
 	delta := l.shape == source.ShapeChanges
 	if err := l.ownColumns(a.Columns); err != nil {
 		return l, err
 	}
 	if l.external < 0 && len(l.ids.Columns()) == 0 {
-		return l, fmt.Errorf("no column with an id: none of the %d columns is user_id, anonymous_id, email or external_ids; is the header line missing, or has the id another name (columns under audiences)?", len(l.header.Names))
+		return l, fmt.Errorf("no column with an id: none of the %d columns is user_id, anonymous_id, email or external_ids; is the header line missing, or does the id have another name (set columns under audiences)?", len(l.header.Names))
 	}
 	if !delta && a.List == "" {
-		// To take such rows for a full list would let everybody else leave.
+		// If such rows were taken for a full list, everybody else would leave.
 		for _, name := range []string{"audience_name", "audience_id", "event_type", "event_name", "message_id", "properties_or_traits"} {
 			if slices.ContainsFunc(l.header.Names, func(n string) bool { return table.Fold(n) == table.Fold(name) }) {
-				return l, fmt.Errorf("rows of AWS S3 (Actions), by the column %q, without audience_action: add that column in Segment, or set list under audiences", name)
+				return l, fmt.Errorf("rows of AWS S3 (Actions), as the column %q shows, without audience_action: add that column in Segment, or set list under audiences", name)
 			}
 		}
 	}
@@ -179,7 +179,7 @@ func (l layout) decide(a Audience) (layout, error) {
 	return l, nil
 }
 
-// ownColumns looks whether the columns that the configuration names are there.
+// ownColumns checks that the columns that the configuration names exist.
 func (l *layout) ownColumns(own table.Columns) error {
 	for _, c := range [...]struct {
 		key, name string

@@ -13,8 +13,7 @@ import (
 
 const reasonSHA256 = "only the SHA-256 of an e-mail address, which cannot be addressed: impact.com takes SHA-1 on page loads"
 
-// addMembers adds the records of a row: one for each way in which the person is
-// addressed.
+// addMembers adds the records of a row: one for each person that it names.
 func addMembers(b *reading.Batch, r *row) {
 	record := source.Record{Line: r.line}
 	changes, computed := b.Input.Shape == source.ShapeChanges, b.Input.Class == segment.ClassComputed
@@ -48,14 +47,14 @@ func addMembers(b *reading.Batch, r *row) {
 	}
 }
 
-// record is the record of one person.
+// record returns the record of one person.
 func (r *row) record(b *reading.Batch, id segment.Identity, value string) source.Record {
 	cleared := r.value == "" && b.Input.Class == segment.ClassComputed
 	if b.Input.Shape == source.ShapeList {
 		return source.Record{Line: r.line, Member: &source.Member{Identity: id, Value: value, Cleared: cleared}}
 	}
 	c := r.change
-	c.At, c.Timing = segment.RowTime(r.time, b.Input.ListedAt, b.Now) // without a time it happened when its file was written
+	c.At, c.Timing = segment.RowTime(r.time, b.Input.ListedAt, b.Now) // a row without a time happened when its file was written
 	c.Identity, c.Class, c.Value, c.State = id, b.Input.Class, value, segment.ValueSet
 	if cleared {
 		c.State = segment.ValueCleared
@@ -66,8 +65,8 @@ func (r *row) record(b *reading.Batch, id segment.Identity, value string) source
 	return source.Record{Line: r.line, Change: &c}
 }
 
-// people returns the person of each user id, else of each anonymous id, else of
-// each e-mail address.
+// people returns the person of each user id; without one, of each anonymous id;
+// without these, of each e-mail address.
 func (r *row) people() (people []segment.Identity) {
 	users, anons, emails := r.ids[table.UserID], r.ids[table.AnonymousID], r.ids[table.Email]
 	add := func(user, anon, email string) {
@@ -95,7 +94,7 @@ func (r *row) people() (people []segment.Identity) {
 	return people
 }
 
-// first returns the first id that can be used, or nothing.
+// first returns the first usable id, or nothing.
 func first(all []string, usable func(string) bool) string {
 	if i := slices.IndexFunc(all, usable); i >= 0 {
 		return all[i]
@@ -103,7 +102,7 @@ func first(all []string, usable func(string) bool) string {
 	return ""
 }
 
-// reason says why the ids address nobody.
+// reason says why the ids name nobody who can be addressed.
 func (p *ids) reason() string {
 	for _, email := range p[table.Email] {
 		if len(email) == 64 && !segment.LooksLikeEmail(email) {
@@ -115,7 +114,7 @@ func (p *ids) reason() string {
 
 func clip(s string) string {
 	if len(s) > 40 {
-		return strings.ToValidUTF8(s[:40], "") + "..." // no half character
+		return strings.ToValidUTF8(s[:40], "") + "..." // do not cut a character in half
 	}
 	return s
 }

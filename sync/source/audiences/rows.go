@@ -27,8 +27,8 @@ type rows interface {
 	Resume(from source.Position) (same bool, err error)
 }
 
-// row is what a row says. If it cannot be used, one of broken, skipped and
-// rejected is set; if it is a raw message, message is. Else the rest is.
+// row is what a row says. In a row that cannot be used, one of broken, skipped and
+// rejected is set; in a raw message, message; in all others, the rest.
 type row struct {
 	line   int64
 	size   int
@@ -42,7 +42,7 @@ type row struct {
 	message    *segment.Message
 
 	ids
-	hasValue bool // there is a column for one
+	hasValue bool // there is a column for it
 	value    string
 	time     string
 	change   segment.TraitChange
@@ -79,7 +79,7 @@ func (t *tableRows) next(r *row) error {
 	return nil
 }
 
-// fields reads the fields of a row, but none that l does not read.
+// fields takes the fields of a row that l reads.
 func (r *row) fields(l *layout, fields []string) {
 	for _, i := range l.read { // the others may be in any encoding
 		r.size += len(fields[i])
@@ -119,11 +119,11 @@ func (r *row) fields(l *layout, fields []string) {
 	}
 }
 
-// hasUser reports whether the columns of a formatted download have a user id: they
-// say the same as external_ids.
+// hasUser reports whether the columns have a user id. Then external_ids, which in a
+// formatted download says the same, need not be read.
 func (r *row) hasUser() bool { return slices.ContainsFunc(r.ids[table.UserID], r.nobody.Usable) }
 
-// parser makes records of rows. It is a [reading.Parser].
+// parser turns rows into records. It is a [reading.Parser].
 type parser struct {
 	rows
 	row row

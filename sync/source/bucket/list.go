@@ -25,16 +25,16 @@ import (
 	"github.com/impactsync/impactsync/sync/source"
 )
 
-// Objects lists the objects, each once, in an order that means nothing and in
-// memory that does not grow with them. It leaves out what is no input: the dummy-object.txt of Segment's Validate button
+// Objects lists the objects, each once, in no particular order and in memory that
+// does not grow with them. It leaves out what is not an input: the dummy-object.txt
+// of Segment's Validate button
 // (https://segment.com/docs/connections/storage/catalog/aws-s3/), hidden files
 // and folders, half-written files (*.tmp, *.part), and what [IsMarker] knows.
-// Folders of file:// that are links are not followed; files that are links are,
-// within the folder: one that leads out of it is [source.Object.Unusable], see
-// [Options].
+// In file://, links to folders are not followed. Links to files are, but one that
+// leads out of the folder is [source.Object.Unusable], see [Options].
 //
-// An object's ETag is its MD5 where the listing has one, else made of its size
-// and time; no object costs a request of its own. An error ends the listing.
+// An object's ETag is its MD5 if the listing has one, else its size and time; no
+// object costs a request of its own. An error ends the listing.
 func (b *Bucket) Objects(ctx context.Context) iter.Seq2[source.Object, error] {
 	return func(yield func(source.Object, error) bool) {
 		for o, err := range b.List(ctx) {
@@ -48,7 +48,7 @@ func (b *Bucket) Objects(ctx context.Context) iter.Seq2[source.Object, error] {
 	}
 }
 
-// List is [Bucket.Objects] with the markers.
+// List is like [Bucket.Objects] but includes the markers.
 func (b *Bucket) List(ctx context.Context) iter.Seq2[source.Object, error] {
 	return func(yield func(source.Object, error) bool) {
 		wanted := func(o source.Object, err error) bool {
@@ -62,9 +62,9 @@ func (b *Bucket) List(ctx context.Context) iter.Seq2[source.Object, error] {
 	}
 }
 
-// shown returns an object under a name that holds no e-mail address, since names go
-// into logs and the state. Each part of the path with an address in it becomes
-// a word of its own; what tells the file's kind stays.
+// shown returns an object under a name without e-mail addresses, because names go
+// into logs and the state. Each part of the path that holds an address is replaced
+// by a hash; the extensions that tell the file's format stay.
 func shown(o source.Object) source.Object {
 	if !segment.HoldsEmail(o.Name) {
 		return o
@@ -99,9 +99,9 @@ func isNoInput(name string) bool {
 	return base == "dummy-object.txt" || ext == ".attrs" || ext == ".tmp" || ext == ".part" || ext == ".crc"
 }
 
-// IsMarker reports whether an object is of those that programs write beside
-// their data: markers of folders and of jobs (Spark, Hadoop, Databricks, EMR),
-// the folders of Delta tables, and manifests.
+// IsMarker reports whether an object is one that programs write beside their data:
+// markers of folders and jobs (Spark, Hadoop, Databricks, EMR), the folders of
+// Delta tables, and manifests.
 func IsMarker(name string) bool {
 	for part := range strings.SplitSeq(name, "/") {
 		switch part {
@@ -113,9 +113,9 @@ func IsMarker(name string) bool {
 	return strings.HasPrefix(base, "_committed_") || strings.HasPrefix(base, "_started_") || strings.HasSuffix(base, "_$folder$") || IsManifest(name)
 }
 
-// IsManifest reports whether an object tells the files of an export: as
-// Redshift names it (PREFIXmanifest, and never with another ending than .json),
-// or Athena (ID-manifest.csv).
+// IsManifest reports whether an object lists the files of an export, by the names
+// of Redshift (PREFIXmanifest, with no other extension than .json) and Athena
+// (ID-manifest.csv).
 func IsManifest(name string) bool {
 	base := strings.ToLower(path.Base(name))
 	return strings.HasSuffix(strings.TrimSuffix(base, ".json"), "manifest") || athenaManifest(base)
@@ -149,17 +149,17 @@ func fromListing(o *blob.ListObject) source.Object {
 
 func sizeAndTime(size int64, at time.Time) string { return fmt.Sprint(size, "-", at.UnixNano()) }
 
-// folderPart is how many entries of a folder are held, and sorted, at a time.
+// folderPart is how many entries of a folder are held and sorted at a time.
 const folderPart = 16 << 10
 
 // folder lists one folder and those in it, and returns whether the caller wants
-// more. name is its path with a / at the end, or empty for the bucket's own. What
-// vanishes meanwhile is passed over; what may not be read is an error, because a
-// list in it would seem to be missing.
+// more. name is its path with a / at the end, or empty for the bucket's own. A
+// folder that vanishes meanwhile is passed over; one that may not be read is an
+// error, because a list in it would seem to be missing.
 //
-// gocloud.dev's own listing passes over folders that it may not read, reports the
-// size of links instead of their file's, and loses names at the end of a page
-// where a folder's name begins another's.
+// gocloud.dev's own listing is not used: it passes over folders that it may not
+// read, reports the size of a link instead of its file's, and loses names at the
+// end of a page if one folder's name begins with another's.
 func (b *Bucket) folder(ctx context.Context, name string, yield func(source.Object, error) bool) (more bool) {
 	f, err := os.Open(filepath.Join(b.dir, filepath.FromSlash(name)))
 	if errors.Is(err, fs.ErrNotExist) && name != "" {
@@ -191,8 +191,8 @@ func (b *Bucket) cannotList(err error, yield func(source.Object, error) bool) bo
 	return false
 }
 
-// inPath returns a name as it stands in a path. A listing is ordered by path
-// because the state looks up neighbours faster than strangers.
+// inPath returns a name as it is written in a path. A listing is ordered by path,
+// because the state looks up neighbours faster.
 func inPath(e fs.DirEntry) string {
 	if e.IsDir() {
 		return e.Name() + "/"
@@ -209,7 +209,7 @@ func (b *Bucket) entry(ctx context.Context, name string, e fs.DirEntry, yield fu
 	}
 	file := filepath.Join(b.dir, filepath.FromSlash(name))
 	info, err := os.Stat(file)
-	// A link to nothing or in a circle is no file.
+	// A link to nothing, or in a circle, is not a file.
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ELOOP) || err == nil && !info.Mode().IsRegular() {
 		return true
 	}
