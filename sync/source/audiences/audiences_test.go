@@ -278,7 +278,7 @@ func TestObjectsThatAreNoList(t *testing.T) {
 		"mysql.csv: " + table.ErrSQLTable.Error(),
 		`events.csv: rows of AWS S3 (Actions), as the column "event_name" shows, without audience_action: add that column in Segment, or set list under audiences`,
 		`!!!.csv: no trait key can be made of the name "!!!": set key under audiences`,
-		"junk.bin: not text, for it holds zero bytes: save it as CSV",
+		"junk.bin: not text, because it holds zero bytes: save it as CSV",
 		`cut.csv.gz: damaged gzip: it ends in the middle: was the upload cut off?`,
 		`badjson.txt: no JSON object that can be read at its beginning`,
 	}, dropPrefix(rejected, "noid.csv"))

@@ -21,13 +21,13 @@ type Config struct {
 	Name string // of the source, for people
 	URL  string // see [bucket.Open]
 
-	// Trait changes count if a pattern of Include matches their key and none
-	// of Exclude does; without Include none counts. A pattern may hold * and ?,
-	// as in [path.Match].
+	// Trait changes count if a pattern of Include matches their key and none of
+	// Exclude does; without Include, none counts. A pattern may hold * and ?, as in
+	// [path.Match].
 	Include []string
 	Exclude []string
 
-	HonourIntegrations bool      // pass over messages not meant for impact.com, see [segment.Message.Allowed]
+	HonourIntegrations bool      // pass over messages that are not meant for impact.com, see [segment.Message.Allowed]
 	StartAt            time.Time // pass over messages from before; zero: none
 	Placeholders       *segment.Placeholders
 	MaxLine            int  // longest message in bytes; 0: [bucket.DefaultMaxLine]
@@ -50,7 +50,7 @@ type Source struct {
 
 var _ source.Source = (*Source)(nil)
 
-// New opens the bucket. Its error has everything that is wrong with the patterns.
+// New opens the bucket. Its error lists everything that is wrong with the patterns.
 func New(ctx context.Context, cfg Config) (*Source, error) {
 	if err := checkPatterns(cfg); err != nil {
 		return nil, fmt.Errorf("source %q: %w", cfg.Name, err)
@@ -79,11 +79,10 @@ func (s *Source) Name() string { return s.cfg.Name }
 // Close implements [source.Source].
 func (s *Source) Close() error { return s.bucket.Close() }
 
-// Inputs lists the objects, each an input, in any order and in memory that does
-// not grow with them. It opens none. Objects in a folder of
-// Segment's layout, segment-logs/{source}/{day in milliseconds}/, are left out
-// if all of their day is before StartAt. A bucket without any object is
-// [source.ErrEmpty].
+// Inputs lists the objects, each an input, in any order and in memory that does not
+// grow with them. It opens none. Objects in a folder of Segment's layout,
+// segment-logs/{source}/{day in milliseconds}/, are left out if the whole day is
+// before StartAt. A bucket without any object is [source.ErrEmpty].
 func (s *Source) Inputs(ctx context.Context, reject func(source.Object, int64, string)) iter.Seq2[source.Input, error] {
 	return func(yield func(source.Input, error) bool) {
 		empty := true
@@ -107,8 +106,8 @@ func (s *Source) Inputs(ctx context.Context, reject func(source.Object, int64, s
 	}
 }
 
-// dayBeforeStart looks at the folder alone: the object's own time may be one of
-// a copy.
+// dayBeforeStart looks only at the folder's name: the object's own time may be that
+// of a copy.
 func (s *Source) dayBeforeStart(name string) bool {
 	if s.cfg.StartAt.IsZero() {
 		return false
@@ -126,7 +125,7 @@ func (s *Source) skip(m *segment.Message, change *segment.TraitChange) string {
 	at := m.EffectiveTime()
 	switch {
 	case m.Type == "delete":
-		return "" // whoever asks to be deleted is, whatever else the message says
+		return "" // people who ask to be deleted are, whatever else the message says
 	case change != nil && !s.Includes(change.Key):
 		return SkipTrait
 	case !at.IsZero() && at.Before(s.cfg.StartAt):

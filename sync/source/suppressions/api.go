@@ -18,21 +18,21 @@ import (
 
 // API reads the suppressed users of a workspace from Segment's Public API, GET
 // /suppressions (https://docs.segmentapis.com/tag/Deletion-and-Suppression).
-// Its zero Client and Wait are good.
+// Client and Wait may be zero.
 type API struct {
 	Base   string // https://api.segmentapis.com, or https://eu1.api.segmentapis.com
 	Token  string
 	Client *http.Client
-	Wait   time.Duration // before the first repeat of a call that failed for a while; it doubles; 0 means 1 s
+	Wait   time.Duration // before the first repeat of a failed call; it doubles each time; 0 means 1 s
 }
 
-// What is asked for, and where it ends.
+// Limits of the calls and their answers.
 const (
 	pageSize   = 200
 	pageTries  = 5
 	mostPages  = 100_000
 	pageBytes  = 16 << 20
-	longestLag = time.Minute // that an answer may make us wait
+	longestLag = time.Minute // how long an answer may make us wait
 )
 
 type subject struct {
@@ -49,9 +49,9 @@ type page struct {
 	} `json:"data"`
 }
 
-// Each calls fn with each suppressed user id, page by page. A call that is
-// turned away for a while (429, 5xx) is repeated up to four times. No error
-// holds the token.
+// Each calls fn with each suppressed user id, page by page. A call that fails for
+// the moment (429, 5xx, no connection) is repeated up to four times. Errors never
+// hold the token.
 func (a *API) Each(ctx context.Context, fn func(segment.Identity) error) error {
 	seen := map[string]bool{}
 	for cursor := ""; ; {
@@ -61,7 +61,7 @@ func (a *API) Each(ctx context.Context, fn func(segment.Identity) error) error {
 		}
 		for i := range p.Data.Suppressed {
 			s := &p.Data.Suppressed[i]
-			if s.Type != "" && s.Type != "USER_ID" { // objects are suppressed too; they are nobody
+			if s.Type != "" && s.Type != "USER_ID" { // Segment suppresses objects, too; they are not people
 				continue
 			}
 			for _, id := range s.IDs {
@@ -142,7 +142,7 @@ func (a *API) get(ctx context.Context, cursor string) (p page, err error) {
 	return p, nil
 }
 
-// client follows no redirects: the token is for one host.
+// client returns a client that follows no redirects: the token is for one host.
 func (a *API) client() *http.Client {
 	c := http.Client{}
 	if a.Client != nil {
@@ -152,7 +152,7 @@ func (a *API) client() *http.Client {
 	return &c
 }
 
-// bare is a transport's error without the address and its query.
+// bare returns a transport's error without the address and its query.
 func bare(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {

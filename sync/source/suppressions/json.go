@@ -53,7 +53,7 @@ func element(o *table.Objects, text []byte, fn func(segment.Identity) error) err
 	if !data.Exists() {
 		return object(o, v, fn)
 	}
-	all := data.Get("suppressed") // an answer of Segment's API, saved as it is
+	all := data.Get("suppressed") // an answer of Segment's API that was saved
 	if !all.IsArray() {
 		return errNoneOfID
 	}
@@ -68,7 +68,7 @@ func element(o *table.Objects, text []byte, fn func(segment.Identity) error) err
 	return nil
 }
 
-// object reads an object. Segment's objects are suppressed too; they are nobody.
+// object reads an object. Segment suppresses objects, too; they are not people.
 func object(o *table.Objects, v segment.Value, fn func(segment.Identity) error) error {
 	o.Read(v)
 	kind, _ := o.Get("subjecttype")
@@ -100,8 +100,8 @@ func object(o *table.Objects, v segment.Value, fn func(segment.Identity) error) 
 	return found.person(false, fn)
 }
 
-// texts returns a text, a number by its digits, or an array of them; nothing for
-// null. It is false for anything else.
+// texts returns a text, the digits of a number, those of an array of these, or
+// nothing for null. It is false for anything else.
 func texts(v segment.Value) (all []string, ok bool) {
 	if v.IsArray() {
 		for i := range v.Len() {

@@ -14,25 +14,26 @@ import (
 	"github.com/impactsync/impactsync/sync/source/table"
 )
 
-// longestLine bounds a line: Segment puts at most 5,000 ids into one regulation.
+// longestLine is how long a line may be: Segment puts at most 5,000 ids into one
+// regulation.
 const longestLine = 4 << 20
 
 const sniffBytes = 64 << 10
 
 var (
-	errBlank    = errors.New("nothing but blanks: a list of nobody has a header user_id")
+	errBlank    = errors.New("only white space: a list of nobody has a header user_id")
 	errNoColumn = errors.New("no column user_id, anonymous_id or email")
-	errHeader   = errors.New("line 1 looks like the name of a column, and it is not known whose: call it user_id, anonymous_id or email")
-	errCut      = errors.New("an id in scientific notation or with decimals: a spreadsheet has cut it; export again, with the column as text")
-	errNoEmail  = errors.New("the column of addresses has neither an address nor its SHA-1")
-	errSHA256   = errors.New("the SHA-256 of an address, by which nobody can be known: give the address, or its SHA-1")
-	errSpoilt   = errors.New("an id with quotes or an equals sign before it, or with characters that are not seen (control characters, a zero-width space, a lone CR): nobody is known by it; export again")
-	errNobody   = errors.New("rows, and not one id or address in them: a list of nobody has the header alone")
-	errNoID     = errors.New("not one id or address alone: give the file a header line (user_id) if these are columns")
+	errHeader   = errors.New("line 1 looks like the name of a column, but of which kind of ids? Call it user_id, anonymous_id or email")
+	errCut      = errors.New("an id in scientific notation or with decimals: a spreadsheet has changed it; export again, with the column as text")
+	errNoEmail  = errors.New("neither an e-mail address nor the SHA-1 of one")
+	errSHA256   = errors.New("the SHA-256 of an address, which identifies nobody: give the address or its SHA-1")
+	errSpoilt   = errors.New("an id that begins with a quote or an equals sign, or holds invisible characters (control characters, a zero-width space, a lone CR), and matches nobody: export again")
+	errNobody   = errors.New("rows without a single id or address: a list of nobody has only the header")
+	errNoID     = errors.New("the line is not a single id or address: if these are columns, add a header line (user_id)")
 )
 
-// read tells the forms apart by the start. What fits none of them is an error:
-// a list that is misread would suppress nobody.
+// read recognises the form of a list by its start. Anything that is none of them is
+// an error: a list that is misread would suppress nobody.
 func read(src io.Reader, fn func(segment.Identity) error) error {
 	r := bufio.NewReaderSize(src, sniffBytes)
 	start, err := r.Peek(r.Size())
@@ -82,13 +83,13 @@ func parquet(p *table.Parquet, fn func(segment.Identity) error) error {
 	return rows(p.Next, ids, fn)
 }
 
-// headerWords are names of columns that might be those of ids.
+// headerWords are words that may be the name of a column of ids.
 var headerWords = []string{
 	"account", "client", "contact", "customer", "identifier", "key", "kunde", "kundennummer", "login", "mail", "member", "name", "person", "phone", "profile", "subject", "user", "username", "users",
 }
 
-// looksLikeHeader reports whether the first of some lines is rather a name than
-// an id: one that columns have, or a word where all others hold digits or signs.
+// looksLikeHeader reports whether the first line is more likely a name than an id:
+// one that columns have, or a word while all other lines hold digits or signs.
 func looksLikeHeader(all []string) bool {
 	first := strings.Trim(all[0], "\" \t\r")
 	if !isWord(first) {
@@ -109,8 +110,8 @@ func isWord(line string) bool {
 
 func isLetter(r rune) bool { return unicode.IsLetter(r) || strings.ContainsRune("_- ", r) }
 
-// unseen reports whether a character is one that a program left in an id, and
-// that no one sees there.
+// unseen reports whether a character is an invisible one that a program left in an
+// id.
 func unseen(r rune) bool {
 	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == utf8.RuneError
 }

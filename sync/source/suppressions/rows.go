@@ -14,7 +14,7 @@ import (
 )
 
 // rows reads the rows of a table. If none of them names anybody, the list was not
-// understood: a list of nobody has the header alone.
+// understood: a list of nobody has only the header.
 func rows(next func() (table.Row, error), columns table.IDs, fn func(segment.Identity) error) error {
 	named, filled := false, false
 	for {
@@ -50,7 +50,7 @@ func row(fields []string, columns table.IDs, fn func(segment.Identity) error) er
 	return found.person(len(columns[table.UserID]) > 0, fn)
 }
 
-// lines reads one id or address a line, as a table of one column.
+// lines reads a list with one id or address a line as a table of one column.
 func lines(r io.Reader) func() (table.Row, error) {
 	w := bucket.NewWindow(r, longestLine)
 	return func() (table.Row, error) {
@@ -69,7 +69,7 @@ func lines(r io.Reader) func() (table.Row, error) {
 	}
 }
 
-// notInID reports whether a character is in no id that stands in a line alone.
+// notInID reports whether a character cannot be in an id that has a line to itself.
 func notInID(r rune) bool {
 	return r <= ' ' || r == 0x7f || strings.ContainsRune(",;\"<>\u00a0\ufffd", r)
 }
@@ -86,9 +86,9 @@ func (p *ids) add(kind table.Kind, id string) {
 
 func (p *ids) none() bool { return len(slices.Concat(p[:]...)) == 0 }
 
-// person calls fn with each person whom the ids name: by the user ids, else the
-// anonymous ids, else the addresses. Placeholders such as NULL name nobody; beside
-// a column of user ids, a bad address does not matter.
+// person calls fn with the person of each user id, or else of the first anonymous id,
+// or else of each address. Placeholders such as NULL name nobody. If beside is set,
+// because there is a column of user ids, bad addresses do not matter.
 func (p *ids) person(beside bool, fn func(segment.Identity) error) error {
 	found := false
 	for _, id := range p[table.UserID] {
@@ -122,7 +122,7 @@ func (p *ids) person(beside bool, fn func(segment.Identity) error) error {
 	return nil
 }
 
-// user calls fn with the person of a user id, or of an address in its place.
+// user calls fn with the person of a user id, or of an address in place of one.
 func user(id string, fn func(segment.Identity) error) error {
 	if segment.IsPlaceholder(id) {
 		return nil

@@ -21,7 +21,7 @@ const (
 var kinds = map[string]Kind{"userid": UserID, "anonymousid": AnonymousID, "email": Email, "emailaddress": Email}
 
 // Fold returns a column's name in the form in which names are compared: "User ID",
-// userId, user-id and USER_ID are one.
+// userId, user-id and USER_ID are the same.
 func Fold(name string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -34,14 +34,15 @@ func Fold(name string) string {
 	}, name)
 }
 
-// KindOf tells a column of ids by its name; several of one kind may be numbered.
+// KindOf returns the kind of ids that a column holds, according to its name. Several
+// columns of one kind may be numbered.
 func KindOf(name string) Kind { return kinds[strings.TrimRight(Fold(name), "0123456789")] }
 
-// Columns names the columns of ids that have other names than the usual ones:
-// customer_id. An empty name is a usual one.
+// Columns names columns of ids whose names are not the usual ones, such as
+// customer_id. The usual names apply where a field is empty.
 type Columns struct{ UserID, AnonymousID, Email string }
 
-// KindOf is [KindOf] with these names. A kind that has a name has no other.
+// KindOf is [KindOf] with these names. A kind that is named here has no usual names.
 func (c Columns) KindOf(name string) Kind {
 	all := [Kinds]string{UserID: c.UserID, AnonymousID: c.AnonymousID, Email: c.Email}
 	for kind, own := range all {
@@ -55,11 +56,11 @@ func (c Columns) KindOf(name string) Kind {
 	return None
 }
 
-// IDs says where the columns of each kind of ids are; there are none of [None].
+// IDs has the positions of the columns of each kind of ids; there are none of [None].
 type IDs [Kinds][]int
 
-// Find finds the columns of ids. A column "id" holds user ids where no other
-// column looks like one of ids.
+// Find finds the columns of ids. A column "id" holds user ids if no other column
+// looks like a column of ids.
 func (c Columns) Find(names []string) (ids IDs) {
 	alone, others := -1, false
 	for i, name := range names {
@@ -77,7 +78,7 @@ func (c Columns) Find(names []string) (ids IDs) {
 	return ids
 }
 
-// All returns the columns of ids with the kind of each.
+// All returns the columns of ids, each with its kind.
 func (ids IDs) All() iter.Seq2[Kind, int] {
 	return func(yield func(Kind, int) bool) {
 		for kind, columns := range ids {

@@ -33,19 +33,20 @@ type Parquet struct {
 }
 
 const (
-	// mostFooter bounds the schema and the directory of a file, which are held.
+	// mostFooter is how long a file's schema and directory may be, which are held in
+	// memory.
 	mostFooter = 16 << 20
-	// mostChunk bounds what a column has in one row group: a page of it, and its
-	// dictionary, are held.
+	// mostChunk is how long a column may be in one row group: a page of it and its
+	// dictionary are held in memory.
 	mostChunk = 512 << 20
-	// readAhead is what is read of a column at a time.
+	// readAhead is how much of a column is read at a time.
 	readAhead = 1 << 20
 )
 
 var errNoFooter = fmt.Errorf("no directory at its end: %w", io.ErrUnexpectedEOF)
 
-// OpenParquet reads the directory of a Parquet file; ok is false for an object of
-// another format. What is wrong with the file is [bucket.ErrDamaged].
+// OpenParquet reads the directory of a Parquet file. ok is false if the object has
+// another format. If the file is broken, the error is [bucket.ErrDamaged].
 func OpenParquet(r *bucket.Reader) (p *Parquet, ok bool, err error) {
 	at, size, ok := r.Parquet()
 	if !ok {
@@ -90,14 +91,14 @@ func openParquet(at io.ReaderAt, size int64) (p *Parquet, err error) {
 	return p, nil
 }
 
-// recovered makes an error of a panic: the library has some for broken files.
+// recovered turns a panic into an error: the library panics at some broken files.
 func recovered(err *error) {
 	if r := recover(); r != nil {
 		*err = fmt.Errorf("%v", r)
 	}
 }
 
-// IsBool reports whether a column holds true and false.
+// IsBool reports whether a column is boolean.
 func (p *Parquet) IsBool(column int) bool {
 	c := p.columns[column]
 	return c.Leaf() && c.Type().Kind() == parquet.Boolean
@@ -116,8 +117,8 @@ func (p *Parquet) Use(columns []int) error {
 	return nil
 }
 
-// Next reads a row. It returns [io.EOF] at the end, and [bucket.ErrDamaged] for
-// what is wrong with the file.
+// Next reads a row. It returns [io.EOF] at the end, and [bucket.ErrDamaged] if the
+// file is broken.
 func (p *Parquet) Next() (Row, error) {
 	if err := p.next(); errors.Is(err, io.EOF) {
 		return Row{}, io.EOF
@@ -148,14 +149,14 @@ func (p *Parquet) next() (err error) {
 	return nil
 }
 
-// Position returns the position behind the last row: its Offset counts the bytes
-// of the fields that were read.
+// Position returns the position after the last row. Its Offset counts the bytes of
+// the fields that were read.
 func (p *Parquet) Position() source.Position {
 	return source.Position{Offset: p.offset, Line: p.row.Line, Hash: p.sum.Sum(nil)}
 }
 
-// Resume reads up to a position that an earlier reading returned, and reports
-// whether the rows before it are still the same.
+// Resume reads up to a position of an earlier reading, and reports whether the rows
+// before it are still the same.
 func (p *Parquet) Resume(from source.Position) (same bool, err error) {
 	for err == nil && p.offset < from.Offset {
 		_, err = p.Next()
@@ -167,7 +168,7 @@ func (p *Parquet) Resume(from source.Position) (same bool, err error) {
 	return err == nil && at.Offset == from.Offset && bytes.Equal(at.Hash, from.Hash), err
 }
 
-// noEnd: a column that ends before its row group does is cut off.
+// noEnd turns the end of a column into an error: its row group has more rows.
 func noEnd(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
@@ -201,7 +202,7 @@ func (p *Parquet) nextGroup() error {
 
 // cursor goes through the values of one column of a row group.
 type cursor struct {
-	to   int // the field
+	to   int // the field that it fills
 	leaf int
 	text func(parquet.Value) string
 
@@ -210,7 +211,7 @@ type cursor struct {
 	rest   []parquet.Value // of buf, not read yet
 }
 
-// open begins a row group, and releases what is held of the one before.
+// open begins a row group and releases the one before.
 func (c *cursor) open(chunk parquet.ColumnChunk) (err error) {
 	if c.values != nil {
 		err = c.values.Close()

@@ -11,7 +11,7 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 )
 
-// textOf returns how the values of a type are written: as a person would in a CSV.
+// textOf returns a function that writes values of a type as a CSV would have them.
 func textOf(t parquet.Type) func(parquet.Value) string {
 	logical := t.LogicalType()
 	if logical == nil {
@@ -65,8 +65,8 @@ func unsignedText(v parquet.Value) string {
 }
 
 // floatText writes a number without an exponent, unless it is so large that it
-// cannot be told from its neighbours: then it is no id, and the exponent shows it.
-// What is no number (pandas writes NaN where there is nothing) is empty.
+// cannot be told from its neighbours: then it cannot be an id, and the exponent
+// shows that. NaN, which pandas writes for a missing value, and infinity are empty.
 func floatText(f float64, bits, mantissa int) string {
 	switch {
 	case math.IsNaN(f), math.IsInf(f, 0):
@@ -88,11 +88,11 @@ func timestampText(unit format.TimeUnitValue) func(parquet.Value) string {
 	return func(v parquet.Value) string { return timeText(of(v.Int64())) }
 }
 
-// timeText writes a time as Segment does; one without a zone is taken for UTC.
+// timeText writes a time as Segment does, in UTC.
 func timeText(at time.Time) string { return at.UTC().Format(time.RFC3339Nano) }
 
-// decimalText writes a decimal with all its digits, without trailing zeros: an id in
-// a NUMERIC(38,0) is that id, and 12.50 is 12.5.
+// decimalText writes a decimal with all its digits but no trailing zeros, so that an
+// id in a NUMERIC(38,0) stays that id, and 12.50 becomes 12.5.
 func decimalText(v parquet.Value, scale int64) string {
 	n := new(big.Int)
 	switch v.Kind() {
@@ -111,6 +111,6 @@ func decimalText(v parquet.Value, scale int64) string {
 		return n.String()
 	}
 	r := new(big.Rat).SetFrac(n, new(big.Int).Exp(big.NewInt(10), big.NewInt(scale), nil))
-	digits, _ := r.FloatPrec() // each decimal ends
+	digits, _ := r.FloatPrec() // exact, since the denominator is a power of ten
 	return r.FloatString(digits)
 }
