@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// AppendJSON writes the value in one fixed form: no white space, keys sorted,
-// a key that stood twice only once (the first), as few escapes as JSON allows.
-// Two encodings of one message give the same bytes. Text that is not a JSON
-// number although it stood where one goes (NaN) is written as a string.
+// AppendJSON appends the value in a canonical form: no white space, keys sorted, only
+// the first of equal keys, as few escapes as JSON allows. Two encodings of the same
+// message have the same form. What the parser took for a number although JSON has no
+// such number (NaN) is written as a string.
 func (v Value) AppendJSON(dst []byte) []byte {
 	switch {
 	case !v.Exists():
@@ -21,7 +21,7 @@ func (v Value) AppendJSON(dst []byte) []byte {
 		return v.appendArray(dst)
 	case v.IsNumber():
 		start := len(dst)
-		if dst = v.v.MarshalTo(dst); json.Valid(dst[start:]) { // without a text of its own
+		if dst = v.v.MarshalTo(dst); json.Valid(dst[start:]) {
 			return dst
 		}
 		dst = dst[:start]
@@ -65,7 +65,7 @@ func (v Value) appendArray(dst []byte) []byte {
 	return append(dst, ']')
 }
 
-// AppendString writes s as a JSON string.
+// AppendString appends s as a JSON string.
 func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	start := 0

@@ -11,11 +11,11 @@ var (
 
 // Allowed reports whether the message's integrations object lets it go to
 // [IntegrationName], which is case-sensitive. true or an object under that name
-// beats "All": false; false under it beats everything; anything else says nothing.
+// beats "All": false; false under it beats everything; anything else has no meaning.
 //
-// For messages of Engage only false under the name counts: Segment stamps each
-// of its copies with "All": false and the one destination it is meant for, so
-// "All" says nothing about a reader of the raw log.
+// In messages of Engage only false under the name counts: Segment sets "All": false
+// in each copy, with the one destination that it is meant for, so "All" says nothing
+// about a reader of the raw log.
 func (m *Message) Allowed() bool {
 	integrations := m.Lookup(pathIntegrations)
 	if !integrations.IsObject() {
@@ -29,12 +29,12 @@ func (m *Message) Allowed() bool {
 	return v.IsObject() || m.Lookup(pathPersonas).IsObject() || all || !ok
 }
 
-// ConsentGiven reports whether the person consented to all the required
-// categories, by Segment's rules
-// (https://segment.com/docs/privacy/consent-management/): a message without a
-// consent object, or with an empty one, flows; in any other, a category that is
-// not true in categoryPreferences (missing, false, "conflict") is not given.
-// A consent object without categoryPreferences gives none; no page says so.
+// ConsentGiven reports whether the person consented to all the required categories, by
+// Segment's rules (https://segment.com/docs/privacy/consent-management/). A message
+// without a consent object, or with an empty one, may be used. In any other, consent
+// to a category is given only by true in categoryPreferences, not by a missing
+// category, false or "conflict". Without categoryPreferences no consent is given; the
+// page does not mention that case.
 func (m *Message) ConsentGiven(required []string) bool {
 	if len(required) == 0 {
 		return true

@@ -11,8 +11,8 @@ import (
 	"github.com/valyala/fastjson"
 )
 
-// Reasons for which [Decoder.Decode] turns a line down. Their texts are kept
-// as the reason of a rejected line, so they never hold any of it.
+// Reasons for which [Decoder.Decode] rejects a line. Their texts are stored with the
+// rejected line's number, so they never hold any of it.
 var (
 	ErrEmpty       = errors.New("the line is empty")
 	ErrInvalidUTF8 = errors.New("not valid UTF-8")
@@ -23,24 +23,24 @@ var (
 	ErrNoType      = errors.New(`has no "type"`)
 )
 
-// keepBytes is the longest line whose memory goes back to the pool; one huge
-// message must not pin its size for the life of the process.
+// keepBytes is the longest line whose memory returns to the pool: a huge message
+// must not occupy memory for the life of the process.
 const keepBytes = 64 << 10
 
-// Decoder decodes messages into pooled memory. The zero value is ready, and
-// one Decoder serves any number of goroutines.
+// Decoder decodes messages into pooled memory. The zero value is ready to use, by any
+// number of goroutines.
 type Decoder struct {
-	Placeholders *Placeholders // which ids are nobody's; set before the first message
+	Placeholders *Placeholders // which ids are nobody's; to be set before the first message
 	pool         sync.Pool
 }
 
-// Decode reads one JSON object. The line is copied, so its bytes may be reused
-// at once. Any number of messages may live at the same time; each is valid
-// until its own [Message.Release].
+// Decode reads one JSON object. The line is copied, so its bytes may be reused at
+// once. Any number of messages may be in use at the same time; each is valid until
+// its own [Message.Release].
 //
-// Where a key stands twice in an object the first one counts. Unknown types
-// and keys are accepted. Half a character becomes U+FFFD. A timestamp that cannot be read counts as absent. The
-// cost is about 2 µs per kilobyte.
+// If a key occurs twice in an object, the first one counts. Unknown types and keys
+// are accepted. Half a character becomes U+FFFD. A timestamp that cannot be read
+// counts as absent. Decoding takes about 2 µs per kilobyte.
 func (d *Decoder) Decode(line []byte) (*Message, error) {
 	if err := checkBytes(line); err != nil {
 		return nil, err
@@ -97,8 +97,8 @@ func (m *Message) id(key string, usable func(string) bool) string {
 	return strings.Clone(text)
 }
 
-// Parser reads JSON that is no message, and as strictly as encoding/json. The zero
-// value is ready; it is for one goroutine.
+// Parser reads JSON that is not a message, as strictly as encoding/json. The zero
+// value is ready to use, by one goroutine.
 type Parser struct {
 	parser fastjson.Parser
 }
@@ -120,7 +120,7 @@ func parse(p *fastjson.Parser, text []byte) (Value, error) {
 	switch {
 	case err == nil:
 		return Value{root}, nil
-	case strings.Contains(err.Error(), "too big depth"): // its text quotes the JSON; only its kind may leave
+	case strings.Contains(err.Error(), "too big depth"): // the error's own text quotes the JSON
 		return Value{}, ErrTooDeep
 	}
 	return Value{}, ErrInvalidJSON

@@ -8,13 +8,13 @@ import (
 
 const digits = "0123456789"
 
-// maxDigits bounds what an exponent may blow a number up to.
+// maxDigits is the largest exponent that is written out.
 const maxDigits = 64
 
-// plainNumber writes a number without its exponent, digit by digit, and a whole
-// one without a point: 4.5e2 is 450, 1001.0 is 1001. Writers that know only
-// floating point numbers add such a point to ids. What is no number, or would
-// have too many digits, stays as it is.
+// plainNumber writes a number without an exponent, and a whole one without a point:
+// 4.5e2 is 450, 1001.0 is 1001. Programs that know only floating-point numbers add
+// such a point to ids. What is not a number, or would have too many digits, stays as
+// it is.
 func plainNumber(raw string) string {
 	raw = withoutExponent(raw)
 	if whole, fraction, point := strings.Cut(raw, "."); point && strings.Trim(fraction, "0") == "" && fraction != "" {
@@ -33,7 +33,7 @@ func withoutExponent(raw string) string {
 		return raw
 	}
 	n, _ := new(big.Rat).SetString(raw)
-	prec, _ := n.FloatPrec() // each decimal ends
+	prec, _ := n.FloatPrec() // exact, since the denominator is a power of ten
 	return n.FloatString(prec)
 }
 

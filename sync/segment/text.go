@@ -8,13 +8,13 @@ import (
 	"unicode/utf8"
 )
 
-// unread stands for what could not be read of a text.
+// unread is the character for what could not be read of a text.
 const unread = "\uFFFD"
 
-// CleanText replaces what no text should hold by spaces: control characters
-// (U+0000 to U+001F, U+007F, and U+0080 to U+009F, which a faulty encoding
-// leaves) and U+FFFD, which stands for what could not be read; then no space is
-// left at either end. It does not allocate where there is none.
+// CleanText replaces by spaces the characters that no text should hold: control
+// characters (U+0000 to U+001F, U+007F, and U+0080 to U+009F, which result from a
+// wrong encoding) and U+FFFD, which stands for what could not be read. Then it trims
+// space at both ends. A text without such characters is returned as it is.
 func CleanText(s string) string {
 	if !HoldsControl(s) && !strings.Contains(s, unread) {
 		return s
@@ -38,15 +38,15 @@ func HoldsControl(s string) bool {
 	return false
 }
 
-// escapes are the escapes of a JSON text: of a whole character beyond U+FFFF, of
-// half of one, and any other.
+// escapes matches the escapes of a JSON text: those of a character above U+FFFF, those
+// of half of one, and all others.
 var escapes = regexp.MustCompile(`\\u[dD][89abAB][[:xdigit:]]{2}\\u[dD][c-fC-F][[:xdigit:]]{2}|\\u[dD][89a-fA-F][[:xdigit:]]{2}|\\.`)
 
-// mendHalves replaces the escapes of half characters (\ud83d without the other
-// half), which a text that was cut too short ends with. The parser would leave
-// such an escape in the text as it stands. The line is copied if it may have any.
+// mendHalves replaces the escapes of half characters (\ud83d without the other half),
+// which remain where a text was cut. The parser would leave such an escape in the
+// text. The line itself is not changed.
 func mendHalves(line []byte) []byte {
-	if !bytes.Contains(line, []byte(`\ud`)) && !bytes.Contains(line, []byte(`\uD`)) { // most have none, and it costs least to see
+	if !bytes.Contains(line, []byte(`\ud`)) && !bytes.Contains(line, []byte(`\uD`)) { // most have none, and this test is cheap
 		return line
 	}
 	return escapes.ReplaceAllFunc(line, func(escape []byte) []byte {

@@ -7,9 +7,9 @@ import (
 	"github.com/valyala/fastjson"
 )
 
-// Value is one JSON value of a message, valid until the message is released;
-// so are its texts: strings.Clone what is to be kept. The zero Value is an
-// absent one, on which every method may be called.
+// Value is one JSON value of a message. It and its texts are valid until the message
+// is released; use strings.Clone to keep a text. The zero Value is an absent one, on
+// which every method may be called.
 type Value struct {
 	v *fastjson.Value
 }
@@ -19,8 +19,8 @@ func (v Value) is(kind fastjson.Type) bool { return v.v != nil && v.v.Type() == 
 // Exists reports whether there is a value other than null.
 func (v Value) Exists() bool { return v.v != nil && !v.is(fastjson.TypeNull) }
 
-// ParseText reads a text that is itself a JSON object or array, as some senders
-// wrap them. The value owns its memory. It is false for any other text.
+// ParseText parses a text that is itself a JSON object or array; some senders wrap
+// them so. The value owns its memory. It is false for any other text.
 func ParseText(text string) (Value, bool) {
 	v, err := fastjson.Parse(text)
 	if err != nil {
@@ -30,9 +30,9 @@ func ParseText(text string) (Value, bool) {
 	return parsed, parsed.IsObject() || parsed.IsArray()
 }
 
-// Text returns a string, number or boolean as text. A number with an exponent
-// comes as a plain decimal, a whole one without a point (1001.0 is 1001),
-// other numbers as they were sent.
+// Text returns a string, number or boolean as text: a number with an exponent as a
+// plain decimal, a whole one without a point (1001.0 is 1001), and other numbers as
+// they were sent.
 func (v Value) Text() (string, bool) {
 	if text, ok := v.Str(); ok {
 		return text, true
@@ -47,7 +47,7 @@ func (v Value) Text() (string, bool) {
 	return strconv.FormatBool(value), true
 }
 
-// ID returns a string or number as text, as [Value.Text] does: a boolean is no id.
+// ID returns a string or number as [Value.Text] does. A boolean is not an id.
 func (v Value) ID() (string, bool) {
 	if _, boolean := v.Bool(); boolean {
 		return "", false
@@ -63,8 +63,8 @@ func (v Value) Str() (string, bool) {
 	return bytesText(v.v.GetStringBytes()), true
 }
 
-// Number returns a number's text exactly as it was sent. It may be NaN or
-// infinite, which some senders write although JSON has no such number.
+// Number returns a number exactly as it was sent. It may be NaN or infinite, which
+// some senders write although JSON has no such numbers.
 func (v Value) Number() (string, bool) {
 	if !v.IsNumber() {
 		return "", false
@@ -72,22 +72,22 @@ func (v Value) Number() (string, bool) {
 	return v.v.String(), true
 }
 
-// IsNumber reports whether the value stood as a number, NaN included.
+// IsNumber reports whether the value was sent as a number, including NaN.
 func (v Value) IsNumber() bool { return v.is(fastjson.TypeNumber) }
 
-// Bool returns a real boolean; the strings "true" and "false" are none.
+// Bool returns a real boolean; the strings "true" and "false" are not booleans.
 func (v Value) Bool() (value, ok bool) {
 	value = v.is(fastjson.TypeTrue)
 	return value, value || v.is(fastjson.TypeFalse)
 }
 
-// IsObject and IsArray tell the kinds apart that have no text.
+// IsObject reports whether the value is an object.
 func (v Value) IsObject() bool { return v.is(fastjson.TypeObject) }
 
 // IsArray reports whether the value is an array.
 func (v Value) IsArray() bool { return v.is(fastjson.TypeArray) }
 
-// Len is the number of elements of an array or of keys of an object, else 0.
+// Len returns the number of elements of an array or of keys of an object, else 0.
 func (v Value) Len() int {
 	switch {
 	case v.IsArray():
@@ -106,11 +106,11 @@ func (v Value) Index(i int) Value {
 	return Value{v.v.GetArray()[i]}
 }
 
-// Get returns the value of an object's key, or of an array's element for a key
-// that is its position.
+// Get returns the value of an object's key, or the element of an array whose position
+// the key is.
 func (v Value) Get(key string) Value { return Value{v.v.Get(key)} }
 
-// Each calls fn for every key of an object in the order sent.
+// Each calls fn for every key of an object in the order in which they were sent.
 func (v Value) Each(fn func(key string, v Value)) {
 	if !v.IsObject() {
 		return
@@ -120,12 +120,12 @@ func (v Value) Each(fn func(key string, v Value)) {
 	})
 }
 
-// At follows the keys one below the other, as [Value.Get] does each.
+// At follows the keys one after the other, as [Value.Get] does.
 func (v Value) At(keys []string) Value { return Value{v.v.Get(keys...)} }
 
-// bytesText views the parser's bytes as a string: copying every text that the
-// mapping only looks at would double its cost. The bytes do not change before
-// the message is released, which is as long as a Value may be used.
+// bytesText returns the parser's bytes as a string without copying them: copying every
+// text that the mapping looks at would double its cost. The bytes do not change
+// before the message is released, and until then a Value may be used.
 func bytesText(b []byte) string {
 	return unsafe.String(unsafe.SliceData(b), len(b)) //nolint:gosec // see above
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
 	"github.com/impactsync/impactsync/sync/source/bucket"
+	"github.com/impactsync/impactsync/sync/source/reading"
 	"github.com/impactsync/impactsync/sync/source/table"
 )
 
@@ -54,14 +55,19 @@ type Audience struct {
 	Rule      *rules.Rule // of the trait, see [source.Input]
 }
 
-// Source reads lists and changes. It is safe for concurrent use.
+// Source reads lists and changes. A row whose ids cannot be used is rejected, and
+// reading goes on. A list ends in a [source.DamagedError] at a row that cannot be told
+// from its neighbours: with broken quotes, too long, or with more or fewer columns
+// than the header. It is safe for concurrent use.
 type Source struct {
+	reader
 	cfg      Config
-	bucket   *bucket.Bucket
 	patterns []string // the most specific first
 	decoder  segment.Decoder
 	most     int // how many files there may be
 }
+
+type reader = reading.Reader
 
 var _ source.Source = (*Source)(nil)
 
@@ -104,10 +110,11 @@ func New(ctx context.Context, cfg Config) (*Source, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	var err error
-	if s.bucket, err = bucket.Open(ctx, cfg.URL, bucket.Options{FollowLinks: cfg.FollowLinks}); err != nil {
+	b, err := bucket.Open(ctx, cfg.URL, bucket.Options{FollowLinks: cfg.FollowLinks})
+	if err != nil {
 		return nil, fmt.Errorf("source %q: %w", cfg.Name, err)
 	}
+	s.reader = reader{Source: cfg.Name, Bucket: b, Parser: s.parser, Records: batchRecords, Junk: errJunk}
 	return s, nil
 }
 
@@ -198,12 +205,6 @@ func (c claims) claim(src, key, name, from string) error {
 	}
 	return &KeyClashError{Source: src, Key: key, Names: [2]string{first.name, name}, From: [2]string{first.from, from}}
 }
-
-// Name implements [source.Source].
-func (s *Source) Name() string { return s.cfg.Name }
-
-// Close implements [source.Source].
-func (s *Source) Close() error { return s.bucket.Close() }
 
 // packed are the extensions that a pattern may leave out.
 var packed = []string{".gz", ".zst", ".bz2", ".zip"}

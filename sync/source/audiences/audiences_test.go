@@ -363,7 +363,7 @@ func TestChangesAreReadOn(t *testing.T) {
 	t.Parallel()
 	const header = "user_id,audience_name,audience_action\n"
 	s := setup(t, map[string]string{"d.csv": header + "u1,vip,true"}, nil)
-	dir := strings.TrimPrefix(s.bucket.URL(), "file://")
+	dir := strings.TrimPrefix(s.Bucket.URL(), "file://")
 	_, first, err := read(s, one(t, s), source.Position{})
 	require.NoError(t, err)
 	require.True(t, first.Done)

@@ -37,7 +37,7 @@ const (
 // Snowflake, or the list of addresses that Athena writes.
 func (s *Source) readManifest(ctx context.Context, o source.Object) (m manifest) {
 	m.Object = o
-	r, err := s.bucket.Open(ctx, o)
+	r, err := s.Bucket.Open(ctx, o)
 	if err != nil {
 		m.err = err
 		return m

@@ -63,13 +63,13 @@ func (s *Source) inputs(ctx context.Context, reject func(obj source.Object, line
 	var all []found
 	var manifests []manifest
 	versions := map[string]int{}
-	for o, err := range s.bucket.List(ctx) {
+	for o, err := range s.Bucket.List(ctx) {
 		if err != nil {
 			return nil, fmt.Errorf("source %q: %w", s.cfg.Name, err)
 		}
 		if len(all) == s.most {
 			return nil, fmt.Errorf("source %q: %w: %s holds more than %d files, and every run looks into each: move old ones out of this folder",
-				s.cfg.Name, source.ErrConfig, s.bucket.URL(), s.most)
+				s.cfg.Name, source.ErrConfig, s.Bucket.URL(), s.most)
 		}
 		if folder, version := deltaFolder(o.Name); version {
 			versions[folder]++
@@ -84,7 +84,7 @@ func (s *Source) inputs(ctx context.Context, reject func(obj source.Object, line
 		all = append(all, found{Object: o, pattern: pattern, audience: a})
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("source %q: %s: %w", s.cfg.Name, s.bucket.URL(), source.ErrEmpty)
+		return nil, fmt.Errorf("source %q: %s: %w", s.cfg.Name, s.Bucket.URL(), source.ErrEmpty)
 	}
 	sniffer := conciter.Mapper[found, error]{MaxGoroutines: sniffWorkers}
 	if err := errors.Join(sniffer.Map(all, func(f *found) error { return s.sniff(ctx, f) })...); err != nil {
@@ -150,7 +150,7 @@ func (s *Source) sniff(ctx context.Context, f *found) error {
 		f.unusable = errEmptyFile
 		return nil
 	}
-	r, err := s.bucket.OpenStart(ctx, f.Object, sniffBytes)
+	r, err := s.Bucket.OpenStart(ctx, f.Object, sniffBytes)
 	if err == nil {
 		defer r.Close()
 		f.layout, _, err = s.look(r, f.Object, f.audience)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
+	"github.com/impactsync/impactsync/sync/source/bucket"
 	"github.com/impactsync/impactsync/sync/source/reading"
 	"github.com/impactsync/impactsync/sync/source/table"
 )
@@ -122,6 +123,21 @@ func (r *row) fields(l *layout, fields []string) {
 // hasUser reports whether the columns have a user id. Then external_ids, which in a
 // formatted download says the same, need not be read.
 func (r *row) hasUser() bool { return slices.ContainsFunc(r.ids[table.UserID], r.nobody.Usable) }
+
+const batchRecords = 1000
+
+var errJunk = errors.New("none of the first 10,000 rows can be used; the rest was not read")
+
+// parser looks at the object again, as Inputs did: an input does not carry a
+// layout.
+func (s *Source) parser(r *bucket.Reader, _ source.Input, o source.Object) (reading.Parser, error) {
+	_, a := s.lookup(o.Name)
+	_, open, err := s.look(r, o, a)
+	if err != nil {
+		return nil, err
+	}
+	return &parser{open(), row{nobody: s.cfg.Placeholders, json: new(segment.Parser)}}, nil
+}
 
 // parser turns rows into records. It is a [reading.Parser].
 type parser struct {

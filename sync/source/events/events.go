@@ -14,6 +14,7 @@ import (
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
 	"github.com/impactsync/impactsync/sync/source/bucket"
+	"github.com/impactsync/impactsync/sync/source/reading"
 )
 
 // Config says where the messages are and which of them count.
@@ -41,12 +42,15 @@ const (
 	SkipTrait        = "trait_not_included"
 )
 
-// Source reads messages. It is safe for concurrent use.
+// Source reads messages. A last line that is cut off is rejected, and the position
+// stays before it. It is safe for concurrent use.
 type Source struct {
+	reader
 	cfg     Config
-	bucket  *bucket.Bucket
 	decoder segment.Decoder
 }
+
+type reader = reading.Reader
 
 var _ source.Source = (*Source)(nil)
 
@@ -60,7 +64,9 @@ func New(ctx context.Context, cfg Config) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("source %q: %w", cfg.Name, err)
 	}
-	return &Source{cfg: cfg, bucket: b, decoder: segment.Decoder{Placeholders: cfg.Placeholders}}, nil
+	s := &Source{cfg: cfg, decoder: segment.Decoder{Placeholders: cfg.Placeholders}}
+	s.reader = reader{Source: cfg.Name, Bucket: b, Parser: s.parser, Records: batchRecords, Junk: errJunk, Log: true}
+	return s, nil
 }
 
 func checkPatterns(cfg Config) error {
@@ -73,12 +79,6 @@ func checkPatterns(cfg Config) error {
 	return errors.Join(errs...)
 }
 
-// Name implements [source.Source].
-func (s *Source) Name() string { return s.cfg.Name }
-
-// Close implements [source.Source].
-func (s *Source) Close() error { return s.bucket.Close() }
-
 // Inputs lists the objects, each an input, in any order and in memory that does not
 // grow with them. It opens none. Objects in a folder of Segment's layout,
 // segment-logs/{source}/{day in milliseconds}/, are left out if the whole day is
@@ -86,7 +86,7 @@ func (s *Source) Close() error { return s.bucket.Close() }
 func (s *Source) Inputs(ctx context.Context, reject func(source.Object, int64, string)) iter.Seq2[source.Input, error] {
 	return func(yield func(source.Input, error) bool) {
 		empty := true
-		for o, err := range s.bucket.Objects(ctx) {
+		for o, err := range s.Bucket.Objects(ctx) {
 			if err != nil {
 				yield(source.Input{}, fmt.Errorf("source %q: %w", s.cfg.Name, err))
 				return
@@ -101,7 +101,7 @@ func (s *Source) Inputs(ctx context.Context, reject func(source.Object, int64, s
 			}
 		}
 		if empty {
-			yield(source.Input{}, fmt.Errorf("source %q: %s: %w", s.cfg.Name, s.bucket.URL(), source.ErrEmpty))
+			yield(source.Input{}, fmt.Errorf("source %q: %s: %w", s.cfg.Name, s.Bucket.URL(), source.ErrEmpty))
 		}
 	}
 }

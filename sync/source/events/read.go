@@ -1,7 +1,6 @@
 package events
 
 import (
-	"context"
 	"errors"
 
 	"github.com/impactsync/impactsync/sync/segment"
@@ -15,13 +14,6 @@ import (
 const batchRecords = 200
 
 var errJunk = errors.New("not a Segment log: too many bad lines in a row; the rest was not read")
-
-// Read implements [source.Source]. See [reading.Reader.Read]. A last line that is cut
-// off is rejected, and the position stays before it.
-func (s *Source) Read(ctx context.Context, in source.Input, from source.Position, fn func(source.Batch) error) error {
-	r := &reading.Reader{Name: s.cfg.Name, Bucket: s.bucket, Parser: s.parser, Records: batchRecords, Junk: errJunk, Log: true}
-	return r.Read(ctx, in, from, fn)
-}
 
 func (s *Source) parser(r *bucket.Reader, _ source.Input, _ source.Object) (reading.Parser, error) {
 	return &parser{bucket.NewSplitter(r, s.cfg.MaxLine), s}, nil

@@ -38,9 +38,10 @@ func (e *RecordError) Error() string { return fmt.Sprintf("line %d: %v", e.Line,
 // Unwrap returns the cause.
 func (e *RecordError) Unwrap() error { return e.Err }
 
-// Reader reads the inputs of one source. It is safe for concurrent use.
+// Reader is what all kinds of source have in common: a name, a bucket, and how its
+// objects are read. It is safe for concurrent use.
 type Reader struct {
-	Name   string // of the source
+	Source string // its name
 	Bucket *bucket.Bucket
 	// Parser starts on an object of an input. An object that cannot be used is a
 	// [source.DamagedError].
@@ -55,7 +56,13 @@ type Reader struct {
 	Log bool
 }
 
-// Read reads an input as [source.Source] demands.
+// Name implements [source.Source].
+func (r *Reader) Name() string { return r.Source }
+
+// Close implements [source.Source].
+func (r *Reader) Close() error { return r.Bucket.Close() }
+
+// Read implements [source.Source].
 //
 // To resume, it reads the bytes before the position again. If they have changed, the
 // object is read from its start, and the positions say so.
@@ -71,7 +78,7 @@ func (r *Reader) Read(ctx context.Context, in source.Input, from source.Position
 		if err := b.readObject(ctx, o, from); b.stopped {
 			return err
 		} else if err != nil {
-			return fmt.Errorf("source %q: %w", r.Name, err)
+			return fmt.Errorf("source %q: %w", r.Source, err)
 		}
 	}
 	if in.Shape == source.ShapeList {

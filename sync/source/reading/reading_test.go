@@ -76,7 +76,7 @@ func setup(t *testing.T, files map[string]string) folder {
 	parser := func(r *bucket.Reader, _ source.Input, _ source.Object) (reading.Parser, error) {
 		return lines{bucket.NewWindow(r, 0)}, nil
 	}
-	f.Reader = &reading.Reader{Name: "web", Bucket: b, Parser: parser, Records: 10, Junk: errJunk}
+	f.Reader = &reading.Reader{Source: "web", Bucket: b, Parser: parser, Records: 10, Junk: errJunk}
 	return f
 }
 
@@ -88,7 +88,7 @@ func (f folder) write(t *testing.T, name, text string) {
 // input is all the files as they are now.
 func (f folder) input(t *testing.T, shape source.Shape) source.Input {
 	t.Helper()
-	in := source.Input{Source: f.Name, Shape: shape}
+	in := source.Input{Source: f.Source, Shape: shape}
 	for o, err := range f.Bucket.Objects(t.Context()) {
 		require.NoError(t, err)
 		in.Objects = append(in.Objects, o)
