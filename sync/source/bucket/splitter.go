@@ -34,7 +34,6 @@ type Splitter struct {
 	*Window
 	array    bool // inside an array
 	spanning bool // the array may go over line ends
-	started  bool
 	element  bool // an element was taken, and no comma since
 	ended    bool // an incomplete record was returned
 }
@@ -42,7 +41,7 @@ type Splitter struct {
 // NewSplitter returns a splitter for records of at most maxLine bytes
 // ([DefaultMaxLine] for 0). Its positions can be resumed from.
 func NewSplitter(src io.Reader, maxLine int) *Splitter {
-	return &Splitter{Window: NewWindow(src, maxLine)}
+	return &Splitter{Window: NewWindow(src, maxLine), spanning: true}
 }
 
 // Next takes the next record, and returns [io.EOF] at the end. A last record that
@@ -54,11 +53,6 @@ func (s *Splitter) Next() (Item, error) {
 		return Item{}, io.EOF
 	}
 	for {
-		if !s.started {
-			if err := s.start(); err != nil {
-				return Item{}, err
-			}
-		}
 		next := s.nextLine
 		if s.array {
 			next = s.nextElement
@@ -81,20 +75,6 @@ func (s *Splitter) Resume(from source.Position) (same bool, err error) {
 	})
 	s.ended = false
 	return same, err
-}
-
-// start skips a byte order mark.
-func (s *Splitter) start() error {
-	const mark = "\ufeff"
-	first, err := s.src.Peek(len(mark))
-	if err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	if string(first) == mark {
-		s.skip(len(mark))
-	}
-	s.started, s.spanning = true, true
-	return nil
 }
 
 // nextLine returns an empty item for a blank line, and where an array begins.

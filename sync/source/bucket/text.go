@@ -13,19 +13,20 @@ import (
 // textStart is how much of an object is looked at to find its encoding.
 const textStart = 4 << 10
 
-// asUTF8 returns a text as UTF-8 with lines that end in LF, whether Excel, SQL
-// Server or an old Mac wrote it. UTF-16 and UTF-32 are recognised by the byte order
-// mark, UTF-16 also by its zero bytes; CR alone ends a line if the start has no LF.
-// Everything else passes unchanged, at no cost; invalid UTF-16 becomes U+FFFD.
-// Positions count the bytes that come out. src's buffer has at least [textStart]
-// bytes.
+// asUTF8 returns a text as UTF-8 without a byte order mark, with lines that end in LF,
+// whether Excel, SQL Server or an old Mac wrote it. UTF-16 and UTF-32 are recognised
+// by the byte order mark, UTF-16 also by its zero bytes; CR alone ends a line if the
+// start has no LF. Everything else passes unchanged, at no cost; invalid UTF-16
+// becomes U+FFFD. Positions count the bytes that come out. src's buffer has at least
+// [textStart] bytes.
 func asUTF8(src *bufio.Reader) io.Reader {
 	start, _ := src.Peek(textStart) // reading returns an error again
-	form := encodingOf(start)
 	var decoded io.Reader = src
-	if form != nil {
+	if form := encodingOf(start); form != nil {
 		decoded = form.NewDecoder().Reader(src)
 		start, _ = form.NewDecoder().Bytes(start) // the last rune may be cut off
+	} else if bytes.HasPrefix(start, []byte("\ufeff")) {
+		_, _ = src.Discard(len("\ufeff")) // it is in the buffer
 	}
 	if hasMacLines(start) {
 		decoded = macText{decoded}
