@@ -74,8 +74,13 @@ func (r *row) people() (people []segment.Identity) {
 			people = append(people, who)
 		}
 	}
-	anon := first(anons, r.nobody.Usable)
-	email := first(emails, func(s string) bool { return r.nobody.Identity("", "", s).EmailSHA1 != "" })
+	anon, email := "", ""
+	if i := slices.IndexFunc(anons, r.nobody.Usable); i >= 0 {
+		anon = anons[i]
+	}
+	for i := 0; i < len(emails) && email == ""; i++ {
+		email = r.nobody.Identity("", "", emails[i]).EmailSHA1 // hashed once
+	}
 	for _, id := range users {
 		if r.nobody.Usable(id) {
 			add(id, anon, email)
@@ -92,14 +97,6 @@ func (r *row) people() (people []segment.Identity) {
 		}
 	}
 	return people
-}
-
-// first returns the first usable id, or nothing.
-func first(all []string, usable func(string) bool) string {
-	if i := slices.IndexFunc(all, usable); i >= 0 {
-		return all[i]
-	}
-	return ""
 }
 
 // reason says why the ids name nobody who can be addressed.
