@@ -14,13 +14,14 @@
 // a page load. A conversion is answered 200 QUEUED with a QueuedUri; a repeat
 // of event type, OrderId and campaign is too, and its submission then says
 // CONV_DUPLICATE. AppInstall is answered as a page load is, always with a click
-// id; one for whom no click is known would get none of impact.com. Calls under /Advertisers/ count towards a rate limit, carry
-// its headers, and get 429 beyond it.
+// id; impact.com would return none for an install whose click it does not know.
+// Calls under /Advertisers/ count towards a rate limit, carry its headers, and
+// get 429 beyond it.
 //
 // # What it does not know
 //
-// impact.com documents neither the length of its OrderId window (here:
-// for as long as the sandbox runs), nor what an unknown parameter of a page load does (here: nothing,
+// impact.com documents neither the length of its OrderId window (here: for as
+// long as the sandbox runs), nor what an unknown parameter of a page load does (here: nothing,
 // or a warning with Config.WarnUnknown), nor how long a submission takes
 // (Config.SettleAfter). It attributes nothing and pays nobody.
 //

@@ -1,7 +1,9 @@
 package sandbox
 
 import (
+	"bytes"
 	"errors"
+	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"strings"
@@ -14,7 +16,7 @@ import (
 type exchange struct {
 	r      *http.Request
 	header http.Header
-	number uint64
+	random *rand.Rand // by the seed and the number of the request alone
 	at     time.Time
 	form   impactapi.Params
 
@@ -28,7 +30,7 @@ func (s *Sandbox) Handler() http.Handler { return http.HandlerFunc(s.serve) }
 
 // serve is the life of a request: read, spoil, take, log, wait, answer.
 func (s *Sandbox) serve(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{r: r, header: w.Header(), number: s.sequence.Add(1), at: time.Now()}
+	x := &exchange{r: r, header: w.Header(), random: rand.New(rand.NewPCG(s.config.Seed, s.sequence.Add(1))), at: time.Now()}
 	form, err := readForm(r)
 	x.form = form
 	fault := s.fault(x)
@@ -64,10 +66,8 @@ func wait(r *http.Request, d time.Duration) {
 	if d <= 0 {
 		return
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(d):
 	case <-r.Context().Done():
 	}
 }
@@ -88,23 +88,34 @@ func (x *exchange) replace(f Fault) {
 	}
 }
 
-// gateway is the short form of an error, documented for 401 and 403.
-func (x *exchange) gateway(status int, title string) {
-	x.status = status
-	x.body = append(x.body[:0], `{"status":`...)
-	x.body = strconv.AppendInt(x.body, int64(status), 10)
-	x.body = appendString(append(x.body, `,"title":`...), title)
-	x.body = append(x.body, '}')
+// reply answers with a value as JSON.
+func (x *exchange) reply(status int, v any) {
+	x.status, x.body = status, bytes.TrimSpace(encode(v))
+}
+
+// refuse answers with the short form of an error, documented for 401 and 403.
+func (x *exchange) refuse(status int) {
+	title := http.StatusText(status)
+	switch status {
+	case http.StatusForbidden:
+		title = "Access Denied"
+	case http.StatusRequestEntityTooLarge:
+		title = "Payload Too Large"
+	}
+	x.reply(status, struct {
+		Status int    `json:"status"`
+		Title  string `json:"title"`
+	}{status, title})
 }
 
 func (x *exchange) refuseBody(err error) {
 	switch {
 	case errors.Is(err, errTooLarge):
-		x.gateway(http.StatusRequestEntityTooLarge, "Payload Too Large")
+		x.refuse(http.StatusRequestEntityTooLarge)
 	case errors.Is(err, errBodyType):
-		x.gateway(http.StatusUnsupportedMediaType, "Unsupported Media Type")
+		x.refuse(http.StatusUnsupportedMediaType)
 	default:
-		x.gateway(http.StatusBadRequest, "Bad Request")
+		x.refuse(http.StatusBadRequest)
 	}
 }
 
@@ -119,7 +130,7 @@ func (s *Sandbox) take(x *exchange) {
 	}
 	rest, found := strings.CutPrefix(path, "/Advertisers/")
 	if !found {
-		x.gateway(http.StatusNotFound, "Not Found")
+		x.refuse(http.StatusNotFound)
 		return
 	}
 	sid, resource, _ := strings.Cut(rest, "/")
@@ -150,9 +161,9 @@ func (s *Sandbox) account(x *exchange, sid, resource string) {
 	case kind == "Campaigns":
 		s.campaign(x, sid, id)
 	case kind == "APISubmissions":
-		s.submission(x, id)
+		s.submission(x, sid, id)
 	default:
-		x.gateway(http.StatusNotFound, "Not Found")
+		x.refuse(http.StatusNotFound)
 	}
 }
 
@@ -164,9 +175,9 @@ func (s *Sandbox) authorize(x *exchange, sid string) bool {
 	switch {
 	case !ok || user == "" || token == "" || !known:
 		x.header.Set("WWW-Authenticate", `Basic realm="sandbox"`)
-		x.gateway(http.StatusUnauthorized, "Unauthorized")
+		x.refuse(http.StatusUnauthorized)
 	case user != sid:
-		x.gateway(http.StatusForbidden, "Access Denied")
+		x.refuse(http.StatusForbidden)
 	default:
 		return true
 	}
@@ -178,6 +189,6 @@ func (x *exchange) allow(method string) bool {
 		return true
 	}
 	x.header.Set("Allow", method)
-	x.gateway(http.StatusMethodNotAllowed, "Method Not Allowed")
+	x.refuse(http.StatusMethodNotAllowed)
 	return false
 }

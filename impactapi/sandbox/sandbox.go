@@ -69,8 +69,10 @@ func New(config Config) (*Sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sandbox{config: config, log: log, campaigns: make(map[string]bool)}
-	s.limiter.limit = config.RateLimit
+	s := &Sandbox{
+		config: config, log: log, limiter: limiter{limit: config.RateLimit}, campaigns: make(map[string]bool),
+		orders: orders{seen: make(map[orderKey]bool), submissions: make(map[string]*submission)},
+	}
 	for _, id := range config.Campaigns {
 		s.campaigns[id] = true
 	}
