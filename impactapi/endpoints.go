@@ -60,8 +60,8 @@ func (c *Client) SendPageLoad(ctx context.Context, p PageLoad) (*PageLoadResult,
 		return nil, err
 	}
 	return &PageLoadResult{
-		Status: a.status, ClickID: string(a.body.ClickID),
-		LandingPage: string(a.body.LandingPage), SessionStart: string(a.body.SessionStart),
+		Status: a.status, ClickID: a.body.text("clickid"),
+		LandingPage: a.body.text("landingpage"), SessionStart: a.body.text("sessionstart"),
 		Warnings: a.warnings, Rate: a.rate, Attempts: a.attempts,
 	}, nil
 }
@@ -89,7 +89,7 @@ func (c *Client) SendAppInstall(ctx context.Context, p PageLoad) (*AppInstallRes
 	if err != nil {
 		return nil, err
 	}
-	return &AppInstallResult{ClickID: string(a.body.ClickID), LandingPage: string(a.body.LandingPage), Rate: a.rate, Attempts: a.attempts}, nil
+	return &AppInstallResult{ClickID: a.body.text("clickid"), LandingPage: a.body.text("landingpage"), Rate: a.rate, Attempts: a.attempts}, nil
 }
 
 // SendConversion sends a conversion to the API host. The error is
@@ -108,7 +108,7 @@ func (c *Client) SendConversion(ctx context.Context, v Conversion) (*ConversionR
 		return nil, err
 	}
 	return &ConversionResult{
-		Status: a.status, State: string(a.body.Status), QueuedURI: string(a.body.QueuedURI),
+		Status: a.status, State: a.body.text("status"), QueuedURI: a.body.text("queueduri"),
 		Warnings: a.warnings, Rate: a.rate, Attempts: a.attempts,
 	}, nil
 }

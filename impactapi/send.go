@@ -36,7 +36,7 @@ type answer struct {
 	path     string
 	status   int
 	text     []byte
-	body     wireBody
+	body     body
 	warnings []FieldError
 	rate     Rate
 	attempts int
