@@ -48,18 +48,6 @@ const (
 	EmailHash             // SHA-1 hex; on conversions also SHA-256 hex
 )
 
-var typeNames = [...]string{
-	"text", "integer", "decimal", "money", "date", "currency", "boolean", "url", "ip", "country", "email hash",
-}
-
-// String is the type's name in lower case.
-func (t Type) String() string {
-	if int(t) < len(typeNames) {
-		return typeNames[t]
-	}
-	return "Type(" + strconv.Itoa(int(t)) + ")"
-}
-
 // Parameter is one documented parameter, or one family of numbered ones.
 type Parameter struct {
 	Name     string   // as impact.com spells it; a family's without its numbers

@@ -90,5 +90,3 @@ func ParseForm(form string) (Params, error) {
 }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
-
-func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
