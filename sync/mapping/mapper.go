@@ -76,8 +76,7 @@ func New(s Settings) (*Mapper, error) {
 		m.discount = &src
 	}
 	m.keep, m.keepProduct = keptPaths(lines, customs, &m.products), keptPaths(lines, customs, &m.products)
-	m.products.growIn(m.keepProduct.grow([]string{"properties"}))
-	m.keepProduct.sort()
+	m.products.growIn(m.keepProduct.grow("properties"))
 	return m, nil
 }
 

@@ -12,6 +12,7 @@ var pathProducts = segment.MustPath("properties.products")
 type productList struct {
 	array segment.Value
 	some  []segment.Value // where it is no array
+	own   bool            // the order's own properties are its one product
 	fault string          // why there is something that is no products
 }
 
@@ -21,11 +22,19 @@ func (l *productList) at(i int) segment.Value {
 	if l.some != nil {
 		return l.some[i]
 	}
-	v := l.array.Index(i)
-	if text, ok := v.Str(); ok {
-		v, _ = segment.ParseText(text)
+	if v := l.array.Index(i); v.IsObject() {
+		return v
 	}
-	return v
+	return unwrap(l.array.Index(i))
+}
+
+// unwrap reads a product that is a JSON text.
+func unwrap(v segment.Value) segment.Value {
+	text, _ := v.Str()
+	if product, ok := segment.ParseText(text); ok {
+		return product
+	}
+	return segment.Value{}
 }
 
 const notUnderstood = "properties.products is not understood: neither a list of products, nor a product, nor an object of products, nor any of these as JSON text"
@@ -38,7 +47,7 @@ func (m *Mapper) productsOf(msg *segment.Message) productList {
 		return list
 	}
 	if m.isOneProduct(msg) {
-		return productList{some: []segment.Value{msg.Lookup(pathProperties)}}
+		return productList{some: []segment.Value{msg.Lookup(pathProperties)}, own: true}
 	}
 	if fault := m.elsewhere(msg); fault != "" {
 		return productList{fault: fault}
@@ -116,7 +125,7 @@ func understood(v segment.Value) (products segment.Value, fault bool) {
 
 // isProduct reports whether an object is one product and not several by key.
 func (p *products) isProduct(v segment.Value) bool {
-	for _, s := range append([]productStep{p.price, p.quantity, p.subTotal}, p.others...) {
+	for _, s := range p.steps() {
 		if value, _ := s.first(v); present(value) {
 			return true
 		}
@@ -160,66 +169,4 @@ func ownTotal(customs map[string]source) bool {
 		}
 	}
 	return false
-}
-
-// appendProducts writes what is kept of products; all of their shapes stay.
-func (n *node) appendProducts(dst []byte, v segment.Value) []byte {
-	products, fault := understood(v)
-	switch {
-	case fault:
-		return append(dst, `"?"`...) // which is no products either
-	case v.IsArray():
-		return n.appendArray(dst, v)
-	case v.IsObject():
-		return n.appendKeyed(dst, v)
-	case products.Exists():
-		return segment.AppendString(dst, string(n.appendProducts(nil, products)))
-	}
-	return dst
-}
-
-// appendWrapped writes a product that is a JSON text, and nothing of another
-// text.
-func (n *node) appendWrapped(dst []byte, v segment.Value) []byte {
-	text, _ := v.Str()
-	if product, ok := segment.ParseText(text); ok {
-		return segment.AppendString(dst, string(n.appendValue(nil, product)))
-	}
-	return dst
-}
-
-// appendKeyed writes an object that is a product, or products by their keys.
-func (n *node) appendKeyed(dst []byte, v segment.Value) []byte {
-	start, products, others := len(dst), 0, 0
-	dst = append(dst, '{')
-	v.Each(func(key string, value segment.Value) {
-		if !present(value) {
-			return
-		}
-		child, named := n.child(key)
-		if value.IsObject() || value.IsArray() {
-			if products++; products > MaxProducts+1 && !named {
-				return
-			}
-		}
-		kept, before := *child, len(dst)
-		kept.label = string(append(segment.AppendString(nil, segment.Redact(key)), ':'))
-		if dst = appendKept(dst, &kept, value); len(dst) == before {
-			others++
-		}
-	})
-	if len(dst) == start+1 && others > 0 {
-		dst = append(dst, `"?":0`...) // not empty, but no products
-	}
-	return append(dst, '}')
-}
-
-// child is the node of a key, else that of any product.
-func (n *node) child(key string) (child *node, named bool) {
-	for _, c := range n.children {
-		if c.key == key {
-			return c, true
-		}
-	}
-	return n.item, false
 }

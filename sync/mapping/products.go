@@ -23,6 +23,10 @@ type products struct {
 	costs                     []cost
 }
 
+func (p *products) steps() []productStep {
+	return append([]productStep{p.price, p.quantity, p.subTotal}, p.others...)
+}
+
 // cost is where a product may say what it costs.
 type cost struct {
 	path []string
