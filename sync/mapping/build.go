@@ -43,6 +43,7 @@ type build struct {
 	refused rule     // the parts that were refused
 
 	items        int
+	item         int    // the number of the one that is being added; 0 for the order
 	worth        int64  // of all items, in hundredths
 	marks        []mark // the currencies beside the amounts that are sent
 	leftOut      string // why the order's sum goes instead of its items
@@ -119,24 +120,34 @@ func (b *build) step(s *step) {
 // putSource adds a parameter from one place of the message. It reports whether
 // the parameter is settled: added, or refused.
 func (b *build) putSource(s *step, src *source) bool {
-	if s.kind != impactapi.Money && s.kind != impactapi.Decimal {
+	if !s.isNumber() {
 		return b.put(s, b.resolve(src))
 	}
-	n := b.numberAt(src)
-	if !n.found {
-		return false
+	settled, fault := b.putNumber(s, b.numberAt(src), src.path.String())
+	if fault != "" {
+		b.refuse("parameter", s.name+" is not usable: "+fault)
 	}
-	m := s.amount(n, src.path.String())
+	return settled
+}
+
+func (s *step) isNumber() bool { return s.kind == impactapi.Money || s.kind == impactapi.Decimal }
+
+// putNumber adds a number if there is one that can be used, and returns the fault
+// of one without which the conversion must not go out.
+func (b *build) putNumber(s *step, n number, where string) (settled bool, fault string) {
+	if !n.found {
+		return false, ""
+	}
+	m := s.amount(n, where)
 	switch {
 	case m.fault == "":
 		b.add(s, formatCents(m.cents), m.marks...)
+		return true, ""
 	case s.has(payout) && b.on == impactapi.Conversions:
-		b.refuse("parameter", s.name+" is not usable: "+m.fault)
-	default:
-		b.note(NoteUnusable, s.name)
-		return false
+		return true, m.fault
 	}
-	return true
+	b.note(NoteUnusable, s.name)
+	return false, ""
 }
 
 // numberAt reads the number at a source. What the state holds of a trait is a
@@ -235,7 +246,11 @@ func (b *build) usable(name, text string) bool {
 
 // add adds a parameter, of an amount with the currencies beside it.
 func (b *build) add(s *step, value string, marks ...mark) {
-	b.params.Add(s.name, value)
+	name := s.name
+	if b.item > 0 {
+		name = numbered(name, b.item)
+	}
+	b.params.Add(name, value)
 	b.marks = append(b.marks, marks...)
 	b.money = b.money || s.kind == impactapi.Money
 	b.totalled = b.totalled || s.has(orderTotal)

@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/impactsync/impactsync/impactapi"
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
@@ -126,44 +125,37 @@ func (b *build) product(v segment.Value, i int) (priceless bool, fault string) {
 	if quantity, _ := p.quantity.first(v); !present(quantity) && !worth.line && b.assumed == "" {
 		b.assumed = p.name(v, i)
 	}
-	item := b.items + 1
-	if worth.line {
-		b.addItem(&p.subTotal, item, formatCents(worth.cents))
-	} else {
-		b.addItem(&p.price, item, formatCents(worth.cents))
-	}
-	b.addItem(&p.quantity, item, strconv.FormatInt(worth.quantity, 10))
-	b.items = item
+	b.items++
 	b.worth += worth.total
+	b.item = b.items
+	defer func() { b.item = 0 }()
+	price := &p.price
+	if worth.line {
+		price = &p.subTotal
+	}
+	b.add(&price.step, formatCents(worth.cents))
+	b.add(&p.quantity.step, strconv.FormatInt(worth.quantity, 10))
 	for j := range p.others {
-		if fault := b.other(&p.others[j], item, v); fault != "" {
+		if fault := b.other(&p.others[j], v); fault != "" {
 			return false, fault
 		}
 	}
 	return false, ""
 }
 
-func (b *build) other(s *productStep, item int, v segment.Value) (fault string) {
+// other adds a parameter of the item from the first path that has it.
+func (b *build) other(s *productStep, v segment.Value) (fault string) {
 	for _, path := range s.paths {
-		if s.kind != impactapi.Money && s.kind != impactapi.Decimal {
-			if b.putItem(s, item, textOf(v.At(path))) {
-				return ""
-			}
-			continue
-		}
-		n := b.mapper.numberOf(v.At(path))
-		if !n.found {
-			continue
-		}
-		m := s.amount(n, strings.Join(path, "."))
-		if m.fault == "" {
-			b.addItem(s, item, formatCents(m.cents), m.marks...)
-		} else if s.has(payout) {
-			return m.fault
+		at := v.At(path)
+		settled := false
+		if s.isNumber() {
+			settled, fault = b.putNumber(&s.step, b.mapper.numberOf(at), strings.Join(path, "."))
 		} else {
-			b.note(NoteUnusable, s.name)
+			settled = b.put(&s.step, textOf(at))
 		}
-		return ""
+		if settled {
+			return fault
+		}
 	}
 	return ""
 }

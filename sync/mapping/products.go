@@ -139,25 +139,6 @@ func (p *products) place(s productStep) {
 	}
 }
 
-func (b *build) putItem(s *productStep, item int, text string) bool {
-	if !b.put(&s.step, text) {
-		return false
-	}
-	b.numberItem(item)
-	return true
-}
-
-func (b *build) addItem(s *productStep, item int, value string, marks ...mark) {
-	b.add(&s.step, value, marks...)
-	b.numberItem(item)
-}
-
-// numberItem puts the item's number into the name of the last parameter.
-func (b *build) numberItem(item int) {
-	last := &b.params[len(b.params)-1]
-	last.Name = numbered(last.Name, item)
-}
-
 // first is the first value that the product has on the step's paths, and where.
 func (s *productStep) first(product segment.Value) (v segment.Value, where string) {
 	for _, path := range s.paths {
