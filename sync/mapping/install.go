@@ -11,7 +11,7 @@ import (
 // the setting of all conversions. Installs have a type for each app, whose id is
 // the app's; the one of all conversions would book them as sales.
 func (b *build) eventTypeID(s *step) {
-	id := b.mapper.eventTypeOf(b.msg.Event)
+	id := b.mapper.names.lookup(b.msg.Event).typeID
 	switch {
 	case id != "":
 	case b.kind == Install:
@@ -34,12 +34,6 @@ func (b *build) eventTypeCode(s *step) {
 	case !b.put(s, strings.TrimSpace(bounded(strings.Replace(b.msg.Event, ",", "", 1)))):
 		b.refuse("parameter", "EventTypeCode, the event's name, is too long or but a comma; set eventTypeIds for it")
 	}
-}
-
-// eventTypeOf is the id that eventTypeIds has for an event's name.
-func (m *Mapper) eventTypeOf(event string) string {
-	var buf [128]byte
-	return m.eventTypes[string(appendFolded(buf[:0], event))]
 }
 
 // missingApp says which setting is missing for the event type of an install.

@@ -14,9 +14,8 @@ import (
 type Mapper struct {
 	settings    Settings
 	fingerprint string
-	names       names             // of track events
-	lists       EventLists        // the same, for people
-	eventTypes  map[string]string // ids by folded name
+	names       names            // of track events
+	types       map[string]Route // of messages of other types
 	pages       []step
 	conversions []step
 	traits      []step // what trait updates take from the custom mapping
@@ -50,9 +49,8 @@ func (m *Mapper) Placeholders() *segment.Placeholders { return m.settings.Placeh
 // line each.
 func New(s Settings) (*Mapper, error) {
 	s = s.withDefaults()
-	m := &Mapper{}
-	m.names, m.lists = sortNames(s)
-	m.settings = s.withLists(m.lists)
+	m := &Mapper{names: sortNames(s), types: s.routes()}
+	m.settings = s.withLists(m.names)
 	m.fingerprint = m.settings.fingerprint()
 	customs, err := readCustoms(s.CustomParameterMapping)
 	problem := errors.Join(s.check(), err, m.products.prepare(s.CustomMappingForProducts))
@@ -64,10 +62,6 @@ func New(s Settings) (*Mapper, error) {
 		m.clickSource = &src
 	}
 	lines := sentLines(s.UndocumentedParameters)
-	m.eventTypes = map[string]string{}
-	for name, id := range s.EventTypeIDs {
-		m.eventTypes[FoldEvent(name)] = id
-	}
 	m.pages = plan(lines, impactapi.PageLoads, customs)
 	m.conversions = plan(lines, impactapi.Conversions, customs)
 	m.traits = traitPlan(customs)
@@ -84,8 +78,10 @@ func New(s Settings) (*Mapper, error) {
 // refused under another one can be tried again.
 func (m *Mapper) Fingerprint() string { return m.fingerprint }
 
-// EventLists are the names of track events as they count.
-func (m *Mapper) EventLists() EventLists { return m.lists }
+// EventLists returns the names of track events as they count.
+func (m *Mapper) EventLists() EventLists {
+	return EventLists{m.settings.ActionEventNames, m.settings.InstallEventNames, m.settings.PageLoadEventNames}
+}
 
 // readCustoms checks customParameterMapping and keys it by preferred names.
 func readCustoms(mapping map[string]string) (map[string]source, error) {
@@ -163,36 +159,35 @@ func newStep(name string, customs map[string]source) step {
 	return s
 }
 
-// Route says what becomes of a message. Engage messages become nothing here:
-// they move traits. A track event goes by the list that has its name, see
-// [Settings]. It does not allocate.
+// Route returns what becomes of a message. Engage messages become nothing here:
+// they change traits. A track event goes by the list that has its name, see
+// [Settings]. Route does not allocate.
 func (m *Mapper) Route(msg *segment.Message) Route {
-	if msg.IsEngage() {
+	switch {
+	case msg.IsEngage():
 		return Route{Reason: "trait"}
-	}
-	switch msg.Type {
-	case "track":
+	case msg.Type == "track":
 		if kind := m.names.lookup(msg.Event).kind; kind != None {
 			return Route{Kind: kind}
 		}
 		return Route{Reason: "unlisted_event"}
-	case "page":
-		return pageIf(m.settings.EnablePageEvents, "page_events_off")
-	case "screen":
-		return pageIf(m.settings.EnableScreenEvents, "screen_events_off")
-	case "identify":
-		return pageIf(m.settings.EnableIdentifyEvents, "identify_events_off")
-	case "group", "alias", "delete":
-		return Route{Reason: msg.Type}
+	}
+	if route, known := m.types[msg.Type]; known {
+		return route
 	}
 	return Route{Reason: "unknown_type"}
 }
 
-func pageIf(on bool, reason string) Route {
-	if on {
-		return Route{Kind: PageLoad}
+// routes returns what becomes of messages that are no track events.
+func (s *Settings) routes() map[string]Route {
+	routes := map[string]Route{"group": {Reason: "group"}, "alias": {Reason: "alias"}, "delete": {Reason: "delete"}}
+	for kind, on := range map[string]bool{"page": s.EnablePageEvents, "screen": s.EnableScreenEvents, "identify": s.EnableIdentifyEvents} {
+		routes[kind] = Route{Reason: kind + "_events_off"}
+		if on {
+			routes[kind] = Route{Kind: PageLoad}
+		}
 	}
-	return Route{Reason: reason}
+	return routes
 }
 
 // CheckTraitKey says whether a trait can be sent under a key: its error tells

@@ -84,10 +84,11 @@ func (s Settings) withDefaults() Settings {
 	return s
 }
 
-// withLists has the event lists as they count, so that settings that mean the
-// same are the same.
-func (s Settings) withLists(l EventLists) Settings {
-	s.ActionEventNames, s.InstallEventNames, s.PageLoadEventNames = l.Actions, l.Installs, l.PageLoads
+// withLists returns the settings with the event lists as they count, so that
+// settings that mean the same are the same.
+func (s Settings) withLists(n names) Settings {
+	lists := s.eventLists()
+	s.ActionEventNames, s.InstallEventNames, s.PageLoadEventNames = n.of(lists[0]), n.of(lists[1]), n.of(lists[2])
 	s.OnlyActionEventNames, s.OnlyInstallEventNames, s.OnlyPageLoadEventNames = true, true, true
 	return s
 }
@@ -145,19 +146,11 @@ func (s Settings) check() error {
 	return errors.Join(problems...)
 }
 
-// checkNames looks at the event lists. Only an address-like name is wrong: it
-// would have to be hashed in what is kept, and then match no more.
-func (s Settings) checkNames() []error {
-	var problems []error
-	for _, list := range []struct {
-		key   string
-		names []string
-	}{
-		{"actionEventNames", s.ActionEventNames},
-		{"installEventNames", s.InstallEventNames},
-		{"pageLoadEventNames", s.PageLoadEventNames},
-	} {
-		for i, name := range list.names {
+// checkNames checks the event lists. A name must be no address: it would be hashed
+// in what is kept, and no longer match.
+func (s Settings) checkNames() (problems []error) {
+	for _, list := range s.eventLists() {
+		for i, name := range list.named {
 			if strings.TrimSpace(name) == "" || segment.HoldsEmail(name) || len(name) > maxValue {
 				problems = append(problems, fmt.Errorf("destination.%s: name %d is empty, too long or an e-mail address", list.key, i+1))
 			}
