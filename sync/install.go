@@ -49,7 +49,7 @@ func (d *dispatch) withClick(run, ctx context.Context, m *segment.Message, o *st
 	if !ok {
 		return req
 	}
-	click := d.ask(run, ctx, question.PageLoad(), o)
+	click := d.ask(run, ctx, question.PageLoad, o)
 	if click == "" {
 		return req
 	}

@@ -55,14 +55,14 @@ func (d *dispatch) send(run, ctx context.Context, dec *segment.Decoder, c state.
 	}
 	d.Point("before a request")
 	if req.Kind == mapping.PageLoad {
-		res, err := d.Client.SendPageLoad(ctx, req.PageLoad())
+		res, err := d.Client.SendPageLoad(ctx, req.PageLoad)
 		if err != nil {
 			return d.failed(o, err)
 		}
 		d.limits.tracking.Answered(res.Rate)
 		return delivered(o, res.Attempts, res.Warnings)
 	}
-	res, err := d.Client.SendConversion(ctx, req.Conversion())
+	res, err := d.Client.SendConversion(ctx, req.Conversion)
 	if err != nil {
 		return d.failed(o, err)
 	}

@@ -273,9 +273,9 @@ func (b *build) finish() (Request, error) {
 	r := Request{Kind: b.kind, Params: b.params, Notes: b.notes}
 	var err error
 	if b.on == impactapi.Conversions {
-		r.conversion, err = impactapi.NewConversion(b.params)
+		r.Conversion, err = impactapi.NewConversion(b.params)
 	} else {
-		r.pageLoad, err = impactapi.NewPageLoad(b.params)
+		r.PageLoad, err = impactapi.NewPageLoad(b.params)
 	}
 	var invalid *impactapi.ValidationError
 	b.unidentified = errors.As(err, &invalid) && invalid.Unidentified

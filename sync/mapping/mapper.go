@@ -148,7 +148,7 @@ func traitPlan(customs map[string]source) []step {
 var ownOfTraits = []string{"EventDate", "PageUrl", "CustomerId", "CustomProfileId", "CustomerEmail"}
 
 func newStep(name string, customs map[string]source) step {
-	p, _ := lookupAny(name)
+	_, p, _, _ := resolve(name)
 	s := step{name: name, kind: p.Type, maxLen: p.MaxLen, rule: rules[name]}
 	switch src, ok := customs[name]; {
 	case ok && src.removed:

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/impactsync/impactsync/impactapi"
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
@@ -83,19 +82,18 @@ func (p *products) prepare(customs map[string]string) error {
 }
 
 // productPath checks a line of customMappingForProducts and returns the
-// parameter's documented spelling. An empty path, which takes the parameter
-// away, has no keys.
+// parameter's documented spelling. An empty path, which removes the parameter, has
+// no keys.
 func productPath(name, path string) (canonical string, keys []string, err error) {
-	canonical, known := itemName(name)
+	canonical, p, known, meant := resolve(name)
 	base, _, _ := strings.Cut(canonical, "_")
-	family, item := impactapi.Family(base)
 	switch {
-	case item && !family.Item || !strings.HasPrefix(canonical, "Item") || strings.Trim(canonical, "Item") == "":
-		return canonical, nil, fmt.Errorf("%q is no item's parameter, such as ItemSku", name)
-	case item && !known:
-		return canonical, nil, fmt.Errorf("%q is written %s", name, strings.ReplaceAll(family.Pattern(), "[i]", ""))
-	case !known && canonical[len(canonical)-1] >= '0' && canonical[len(canonical)-1] <= '9':
+	case known && !p.Item || !strings.HasPrefix(canonical, "Item") || strings.Trim(canonical, "Item") == "":
+		return canonical, nil, fmt.Errorf("%q is not a parameter of items, such as ItemSku", name)
+	case endsInDigit(base) || !known && endsInDigit(canonical) && meant == "":
 		return canonical, nil, fmt.Errorf("%q: leave the item's number out", name)
+	case meant != "":
+		return canonical, nil, fmt.Errorf("%q is not a parameter; impact.com spells it %s", name, strings.ReplaceAll(meant, "[i]", ""))
 	case path == "" && canonical == "ItemQuantity":
 		return canonical, nil, errors.New("ItemQuantity cannot be left out: impact.com requires it with each item")
 	case path == "":
@@ -108,9 +106,10 @@ func productPath(name, path string) (canonical string, keys []string, err error)
 	return canonical, parsed.Keys(), nil
 }
 
+func endsInDigit(s string) bool { return strings.TrimRight(s, "0123456789") != s }
+
 func newProductStep(name string, custom *[]string) productStep {
-	p, _ := lookupAny(numbered(name, 1))
-	s := productStep{step: step{name: name, kind: p.Type, maxLen: p.MaxLen, rule: rules[name]}}
+	s := productStep{step: newStep(name, nil)}
 	if custom != nil && *custom != nil {
 		s.paths = append(s.paths, *custom)
 	}

@@ -35,16 +35,11 @@ type Request struct {
 	Params impactapi.Params
 	Notes  []Note
 
-	pageLoad   impactapi.PageLoad
-	conversion impactapi.Conversion
+	// The request as the client sends it: a page load, or the conversion that also
+	// an install is.
+	PageLoad   impactapi.PageLoad
+	Conversion impactapi.Conversion
 }
-
-// PageLoad returns the request as the client sends it, of a page load.
-func (r *Request) PageLoad() impactapi.PageLoad { return r.pageLoad }
-
-// Conversion returns the request as the client sends it, of a conversion or an
-// install.
-func (r *Request) Conversion() impactapi.Conversion { return r.conversion }
 
 // Note tells of something that was changed or left out on the way, for
 // counters: a word and the parameter that it happened to.
