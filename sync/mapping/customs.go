@@ -4,12 +4,53 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/impactsync/impactsync/impactapi"
 	"github.com/impactsync/impactsync/sync/segment"
 )
+
+// customs is customParameterMapping by the preferred names of the parameters.
+type customs map[string]source
+
+// get returns the source of a parameter; nil if it has none or is removed.
+func (c customs) get(name string) *source {
+	if src, mapped := c[name]; mapped && !src.removed {
+		return &src
+	}
+	return nil
+}
+
+// total reports whether a custom mapping says what an order is worth.
+func (c customs) total() bool {
+	for name := range c {
+		if rules[name]&orderTotal != 0 && c.get(name) != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// readCustoms reads and checks customParameterMapping.
+func readCustoms(mapping map[string]string) (customs, error) {
+	customs := customs{}
+	var problems []error
+	for _, name := range slices.Sorted(maps.Keys(mapping)) {
+		canonical, src, err := customSource(name, mapping[name])
+		if _, twice := customs[canonical]; twice && err == nil {
+			err = fmt.Errorf("%s is mapped under two of its names", canonical)
+		}
+		if err != nil {
+			problems = append(problems, fmt.Errorf("destination.customParameterMapping: %w", err))
+			continue
+		}
+		customs[canonical] = src
+	}
+	return customs, errors.Join(problems...)
+}
 
 // customSource reads one line of customParameterMapping. An empty path removes the
 // parameter.

@@ -21,10 +21,10 @@ type Mapper struct {
 	traits      []step // what trait updates take from the custom mapping
 	products    products
 	ownTotal    bool    // a custom mapping says what an order is worth
-	discount    *source // where a custom mapping says that OrderDiscount stands
+	discount    *source // of a custom mapping for OrderDiscount
 	clickNames  []string
 	ownsGeneric bool    // no other network uses clickid here
-	clickSource *source // of a custom mapping
+	clickSource *source // of a custom mapping for ClickId
 	keep        *node
 	keepProduct *node // of an order that is one product itself
 }
@@ -42,11 +42,11 @@ type step struct {
 	fill    func(*build, *step)
 }
 
-// Placeholders are the ids of nobody, of the settings.
+// Placeholders returns the ids of nobody, by the settings.
 func (m *Mapper) Placeholders() *segment.Placeholders { return m.settings.Placeholders }
 
-// New checks the settings and prepares them. The error joins all problems, a
-// line each.
+// New checks the settings and compiles them. The error joins all problems, one per
+// line.
 func New(s Settings) (*Mapper, error) {
 	s = s.withDefaults()
 	m := &Mapper{names: sortNames(s), types: s.routes()}
@@ -58,24 +58,18 @@ func New(s Settings) (*Mapper, error) {
 		return nil, problem
 	}
 	m.clickNames, m.ownsGeneric = clickNames(s.ClickIDNames), containsFold(s.ClickIDNames, genericClickName)
-	if src, ok := customs["ClickId"]; ok && !src.removed {
-		m.clickSource = &src
-	}
+	m.clickSource, m.discount, m.ownTotal = customs.get("ClickId"), customs.get("OrderDiscount"), customs.total()
 	lines := sentLines(s.UndocumentedParameters)
 	m.pages = plan(lines, impactapi.PageLoads, customs)
 	m.conversions = plan(lines, impactapi.Conversions, customs)
 	m.traits = traitPlan(customs)
-	m.ownTotal = ownTotal(customs)
-	if src, ok := customs["OrderDiscount"]; ok && !src.removed {
-		m.discount = &src
-	}
 	m.keep, m.keepProduct = keptPaths(lines, customs, &m.products), keptPaths(lines, customs, &m.products)
 	m.products.growIn(m.keepProduct.grow("properties"))
 	return m, nil
 }
 
-// Fingerprint changes whenever the settings or the table do, so that what was
-// refused under another one can be tried again.
+// Fingerprint returns a text that changes with the settings and the table, so that
+// what was refused under another one can be tried again.
 func (m *Mapper) Fingerprint() string { return m.fingerprint }
 
 // EventLists returns the names of track events as they count.
@@ -83,27 +77,9 @@ func (m *Mapper) EventLists() EventLists {
 	return EventLists{m.settings.ActionEventNames, m.settings.InstallEventNames, m.settings.PageLoadEventNames}
 }
 
-// readCustoms checks customParameterMapping and keys it by preferred names.
-func readCustoms(mapping map[string]string) (map[string]source, error) {
-	customs := map[string]source{}
-	var problems []error
-	for _, name := range slices.Sorted(maps.Keys(mapping)) {
-		canonical, src, err := customSource(name, mapping[name])
-		if _, twice := customs[canonical]; twice && err == nil {
-			err = fmt.Errorf("%s is mapped under two of its names", canonical)
-		}
-		if err != nil {
-			problems = append(problems, fmt.Errorf("destination.customParameterMapping: %w", err))
-			continue
-		}
-		customs[canonical] = src
-	}
-	return customs, errors.Join(problems...)
-}
-
-// plan compiles the table for one endpoint. Custom parameters without a line
-// stand before CurrencyCode, which has to know whether there was money.
-func plan(table []line, on impactapi.Endpoint, customs map[string]source) []step {
+// plan compiles the table for one endpoint. Custom parameters without a line come
+// before CurrencyCode, which has to know whether there was money.
+func plan(table []line, on impactapi.Endpoint, customs customs) []step {
 	var steps, last []step
 	lines := map[string]bool{}
 	for _, l := range table {
@@ -133,8 +109,9 @@ func plan(table []line, on impactapi.Endpoint, customs map[string]source) []step
 	return append(steps, last...)
 }
 
-// traitPlan is what trait updates take: the custom parameters that read traits.
-func traitPlan(customs map[string]source) []step {
+// traitPlan returns the steps of trait updates: the custom parameters that read
+// traits.
+func traitPlan(customs customs) []step {
 	var steps []step
 	for _, name := range slices.Sorted(maps.Keys(customs)) {
 		if customs[name].trait != "" && !slices.Contains(ownOfTraits, name) {
@@ -147,16 +124,9 @@ func traitPlan(customs map[string]source) []step {
 // ownOfTraits are the parameters that a trait update sets itself.
 var ownOfTraits = []string{"EventDate", "PageUrl", "CustomerId", "CustomProfileId", "CustomerEmail"}
 
-func newStep(name string, customs map[string]source) step {
+func newStep(name string, customs customs) step {
 	_, p, _, _ := resolve(name)
-	s := step{name: name, kind: p.Type, maxLen: p.MaxLen, rule: rules[name]}
-	switch src, ok := customs[name]; {
-	case ok && src.removed:
-		s.removed = true
-	case ok:
-		s.custom = &src
-	}
-	return s
+	return step{name: name, kind: p.Type, maxLen: p.MaxLen, rule: rules[name], removed: customs[name].removed, custom: customs.get(name)}
 }
 
 // Route returns what becomes of a message. Engage messages become nothing here:
@@ -190,9 +160,9 @@ func (s *Settings) routes() map[string]Route {
 	return routes
 }
 
-// CheckTraitKey says whether a trait can be sent under a key: its error tells
-// why not. A key that equals a parameter of impact.com, ignoring case and
-// underscores, would overwrite it.
+// CheckTraitKey returns an error if a trait cannot be sent under a key. A key that
+// equals a parameter of impact.com, ignoring case and underscores, would overwrite
+// it.
 func CheckTraitKey(key string) error {
 	switch {
 	case key == "":

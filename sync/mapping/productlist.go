@@ -160,13 +160,3 @@ var pathProperties = segment.MustPath("properties")
 func (m *Mapper) isOneProduct(msg *segment.Message) bool {
 	return isConversion(m.Route(msg).Kind) && !m.ownTotal && !hasSum(msg) && m.products.priced(msg.Lookup(pathProperties))
 }
-
-// ownTotal reports whether a custom mapping says what an order is worth.
-func ownTotal(customs map[string]source) bool {
-	for name, src := range customs {
-		if rules[name]&orderTotal != 0 && !src.removed {
-			return true
-		}
-	}
-	return false
-}

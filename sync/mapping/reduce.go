@@ -23,7 +23,7 @@ type node struct {
 
 // keptPaths gathers every path that the mapping may read, except the ids and
 // addresses, which reduce writes itself.
-func keptPaths(table []line, customs map[string]source, p *products) *node {
+func keptPaths(table []line, customs customs, p *products) *node {
 	root := &node{}
 	for _, l := range table {
 		if l.name == "EventDate" {
@@ -34,9 +34,9 @@ func keptPaths(table []line, customs map[string]source, p *products) *node {
 		}
 	}
 	root.insert(source{path: pathReferrerType})
-	for name, src := range customs {
-		if !src.removed {
-			root.insert(src)
+	for name := range customs {
+		if src := customs.get(name); src != nil {
+			root.insert(*src)
 		}
 		if name == "EventDate" { // which must not be later than this
 			root.grow("receivedAt").leaf = true
