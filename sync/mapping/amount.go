@@ -13,7 +13,7 @@ type number struct {
 	plain string // a plain decimal, such as -1199.5
 	mark  string // the sign or code of a currency beside it, or %
 	found bool   // false where there is nothing
-	fault string // why it is no number, for people; plain is empty then
+	fault string // why it is not a number, for people; plain is empty then
 	point string // the plain decimal that it is too, where only its point may part thousands
 }
 
@@ -43,7 +43,7 @@ func (m *Mapper) numberOf(v segment.Value) number {
 		if segment.IsDecimal(text) {
 			return number{plain: text, found: true}
 		}
-		return number{found: true, fault: quote(text) + " is no number"}
+		return number{found: true, fault: quote(text) + " is not a number"}
 	case v.IsObject() || v.IsArray():
 		return number{found: true, fault: "is an object or a list, not a number; map the key in it that holds the number"}
 	case text == "":
@@ -80,7 +80,7 @@ func formatted(text, decimalSign string) number {
 	first, last := strings.IndexAny(text, "0123456789"), strings.LastIndexAny(text, "0123456789")
 	if first < 0 || len(text) > maxNumber {
 		if n.found {
-			n.fault = quote(text) + " is no number"
+			n.fault = quote(text) + " is not a number"
 		}
 		return n
 	}
@@ -102,7 +102,7 @@ func formatted(text, decimalSign string) number {
 			n.point = text
 		}
 	case !ok || !known || minus && trailing || negative && (minus || trailing):
-		n.fault = quote(text) + " is no number"
+		n.fault = quote(text) + " is not a number"
 	default:
 		n.plain, n.mark = plain, mark
 		if negative || minus || trailing {

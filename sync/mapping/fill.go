@@ -8,8 +8,6 @@ import (
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
-// The lines of the table that are more than a path.
-
 func (b *build) campaign(s *step) { b.put(s, b.mapper.settings.CampaignID) }
 
 func (b *build) eventDate(s *step) {
@@ -22,8 +20,8 @@ func (b *build) eventDate(s *step) {
 	b.date(s, at)
 }
 
-// customDate is the date of a custom mapping, which must not be later than the
-// message's receipt either; the effective time where it cannot be one.
+// customDate returns the date of a custom mapping, but no later than the message's
+// receipt; the effective time if it is not a date.
 func (b *build) customDate(s *step, text string, effective time.Time) time.Time {
 	at, ok := segment.ParseTime(text)
 	if !ok || !segment.PossibleTime(at) {
@@ -37,8 +35,8 @@ func (b *build) customDate(s *step, text string, effective time.Time) time.Time 
 	return at
 }
 
-// date dates the request: impact.com drops what is dated in the future without
-// a word, and a sender's clock may be ahead.
+// date dates the request. impact.com silently drops what is dated in the future,
+// and a sender's clock may be ahead.
 func (b *build) date(s *step, at time.Time) {
 	if at.IsZero() {
 		b.refuse("time", "no usable timestamp")
@@ -72,7 +70,7 @@ func (b *build) pageURL(s *step) {
 	switch {
 	case b.msg.Type == "identify" && b.put(s, b.mapper.settings.PageURL):
 	case b.mapper.appID(b.os) != "":
-		// An app that was opened directly has none.
+		// An app that was opened directly has no URL.
 	case found:
 		b.refuse("parameter", "PageUrl is not an absolute URL")
 	case b.os != anySystem:
@@ -99,7 +97,7 @@ var (
 	pathDeviceType = segment.MustPath("context.device.type")
 )
 
-// systemOf tells the app's system; analytics.js, which runs in browsers, sets
+// systemOf returns the app's system; analytics.js, which runs in browsers, sets
 // neither path (https://segment.com/docs/connections/spec/common/).
 func systemOf(m *segment.Message) system {
 	for _, path := range [...]segment.Path{pathOSName, pathDeviceType} {

@@ -205,7 +205,7 @@ func (b *build) times(w itemWorth, price string, v segment.Value) (itemWorth, st
 		}
 		quantity, _ = strconv.ParseFloat(n.plain, 64)
 		if n.mark != "" || !(quantity > 0 && quantity < 1e9) {
-			return w, where + " " + quote(n.plain+n.mark) + " is no quantity"
+			return w, where + " " + quote(n.plain+n.mark) + " is not a quantity"
 		}
 	}
 	w.quantity = int64(quantity)
