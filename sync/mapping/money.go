@@ -6,13 +6,13 @@ import "github.com/impactsync/impactsync/sync/segment"
 type money struct {
 	cents int64
 	found bool
-	fault string // why it is no amount, for people
+	fault string // why it is not an amount, for people
 	marks []mark // the currencies beside what it was made of
 }
 
 func (m money) positive() bool { return m.found && m.fault == "" && m.cents > 0 }
 
-// asMoney reads a number as money; where names its place.
+// asMoney reads a number as money; where is its place in the message.
 func (n number) asMoney(where string) money {
 	if !n.found || n.fault != "" {
 		return money{found: n.found, fault: join(where, n.fault)}
@@ -48,7 +48,7 @@ var (
 	subtotal, revenue, total    = newSum("subtotal"), newSum("revenue"), newSum("total")
 	tax, shipping, worthOfOrder = newSum("tax"), newSum("shipping"), newSum("value")
 
-	// sums stand in the order in which Amount is taken from them.
+	// sums are in the order in which Amount is taken from them.
 	sums = [...]*sum{&subtotal, &revenue, &total, &worthOfOrder}
 )
 
@@ -80,7 +80,7 @@ func (b *build) sumAt(s *sum) money {
 	return b.mapper.numberOf(v).asMoney(s.key)
 }
 
-// netSum is one of the order's sums without tax and shipping.
+// netSum returns one of the order's sums without tax and shipping.
 func (b *build) netSum(s *sum) money {
 	m := b.sumAt(s)
 	if s == &total {
@@ -89,7 +89,7 @@ func (b *build) netSum(s *sum) money {
 	return m
 }
 
-// without takes tax and shipping off a total.
+// without subtracts tax and shipping from a total.
 func (b *build) without(m money, extras ...*sum) money {
 	for _, s := range extras {
 		extra := b.sumAt(s)
@@ -101,8 +101,8 @@ func (b *build) without(m money, extras ...*sum) money {
 	return m
 }
 
-// amount is the order's worth where no items tell it. A sum that is there but
-// cannot be one refuses the order: another one would book the wrong worth.
+// amount adds the order's worth if there are no items. A sum that is there but
+// unusable refuses the order: another sum would book the wrong worth.
 func (b *build) amount(s *step) {
 	m := b.orderAmount()
 	switch {
@@ -131,8 +131,8 @@ func (b *build) orderAmount() money {
 	return money{}
 }
 
-// contradicted says which other sum tells that an order which one sum calls
-// worth nothing was paid for. Trackers fill sums that they do not know with 0.
+// contradicted returns which other sum contradicts one that is 0. Trackers fill
+// sums that they do not know with 0.
 func (b *build) contradicted(zero *sum, others []*sum) string {
 	for _, s := range others {
 		if m := b.netSum(s); m.positive() {
@@ -142,7 +142,7 @@ func (b *build) contradicted(zero *sum, others []*sum) string {
 	return ""
 }
 
-// leastSum is the smallest of the order's own sums over 0.
+// leastSum returns the smallest of the order's own sums over 0.
 func (b *build) leastSum() (least int64, key string) {
 	for _, s := range sums {
 		if m := b.netSum(s); m.positive() && (least == 0 || m.cents < least) {

@@ -8,12 +8,12 @@ import (
 
 var pathProducts = segment.MustPath("properties.products")
 
-// productList is what an order has of products.
+// productList is the products of an order.
 type productList struct {
 	array segment.Value
-	some  []segment.Value // where it is no array
+	some  []segment.Value // if it is not an array
 	own   bool            // the order's own properties are its one product
-	fault string          // why there is something that is no products
+	fault string          // why what is there cannot be products
 }
 
 func (l *productList) len() int { return max(l.array.Len(), len(l.some)) }
@@ -39,9 +39,9 @@ func unwrap(v segment.Value) segment.Value {
 
 const notUnderstood = "properties.products is not understood: neither a list of products, nor a product, nor an object of products, nor any of these as JSON text"
 
-// productsOf finds an order's products: a list, one product, products by key,
-// each of them also as a JSON text; or one product whose price stands among
-// the order's own properties where the order has no sum.
+// productsOf finds an order's products: a list, one product, or products by key,
+// each of them also as a JSON text; or, if the order has no sum, one product whose
+// price is among the order's own properties.
 func (m *Mapper) productsOf(msg *segment.Message) productList {
 	if list, found := m.listed(msg); found {
 		return list
@@ -56,14 +56,13 @@ func (m *Mapper) productsOf(msg *segment.Message) productList {
 }
 
 // otherProducts are where other tools keep an order's products. No document of
-// Segment or impact.com names them, so they are not read; but they tell an
-// order whose money would be lost from one that has none.
+// Segment or impact.com names these paths, so they are not read; but they
+// distinguish an order whose money would be lost from one that has none.
 var otherProducts = [...]segment.Path{
 	segment.MustPath("properties.items.0.price"), segment.MustPath("properties.line_items.0.price"), segment.MustPath("properties.lineItems.0.price"),
 }
 
-// elsewhere says where an order has prices, if it has them only where they are
-// not read.
+// elsewhere returns a fault if an order has prices only where they are not read.
 func (m *Mapper) elsewhere(msg *segment.Message) (fault string) {
 	if !isConversion(m.Route(msg).Kind) || m.ownTotal || hasSum(msg) {
 		return ""
@@ -85,7 +84,7 @@ func hasSum(msg *segment.Message) bool {
 	return false
 }
 
-// listed is what properties.products holds, if anything.
+// listed returns the products in properties.products, if there are any.
 func (m *Mapper) listed(msg *segment.Message) (list productList, found bool) {
 	v, fault := understood(msg.Lookup(pathProducts))
 	switch {
@@ -105,14 +104,14 @@ func (m *Mapper) listed(msg *segment.Message) (list productList, found bool) {
 	return productList{some: some}, len(some) > 0
 }
 
-// understood reads products that are a JSON text. Whatever else is there, and
-// no word for nothing, is a fault.
+// understood reads products that are a JSON text. Anything else is a fault, except a
+// word for nothing.
 func understood(v segment.Value) (products segment.Value, fault bool) {
 	if !v.Exists() || v.IsArray() || v.IsObject() {
 		return v, false
 	}
 	raw, _ := v.Text()
-	const lost = "[object" // what JavaScript makes of an object that is used as text
+	const lost = "[object" // how JavaScript writes an object as text
 	switch parsed, ok := segment.ParseText(raw); {
 	case ok:
 		return parsed, false
@@ -123,7 +122,7 @@ func understood(v segment.Value) (products segment.Value, fault bool) {
 	}
 }
 
-// isProduct reports whether an object is one product and not several by key.
+// isProduct reports whether an object is one product, not several by key.
 func (p *products) isProduct(v segment.Value) bool {
 	for _, s := range p.steps() {
 		if value, _ := s.first(v); present(value) {
@@ -155,8 +154,8 @@ func productsByKey(v segment.Value) (some []segment.Value, others int) {
 
 var pathProperties = segment.MustPath("properties")
 
-// isOneProduct reports whether an order tells its worth by the price of one
-// product among its own properties, and in no other way.
+// isOneProduct reports whether only the price of one product, among the order's own
+// properties, says what the order is worth.
 func (m *Mapper) isOneProduct(msg *segment.Message) bool {
 	return isConversion(m.Route(msg).Kind) && !m.ownTotal && !hasSum(msg) && m.products.priced(msg.Lookup(pathProperties))
 }

@@ -22,6 +22,7 @@ type products struct {
 	costs                     []cost
 }
 
+// steps returns all item parameters.
 func (p *products) steps() []productStep {
 	return append([]productStep{p.price, p.quantity, p.subTotal}, p.others...)
 }
@@ -32,13 +33,14 @@ type cost struct {
 	line bool // of all units
 }
 
-// productStep is one item parameter: its name for each number, and where in a
-// product it stands.
+// productStep is one item parameter, without the item's number, and the paths in a
+// product that feed it.
 type productStep struct {
 	step
 	paths [][]string
 }
 
+// prepare compiles the table of products with customMappingForProducts.
 func (p *products) prepare(customs map[string]string) error {
 	lines := map[string]bool{}
 	var problems []error
@@ -138,7 +140,8 @@ func (p *products) place(s productStep) {
 	}
 }
 
-// first is the first value that the product has on the step's paths, and where.
+// first returns the first value that the product has on the step's paths, and its
+// path.
 func (s *productStep) first(product segment.Value) (v segment.Value, where string) {
 	for _, path := range s.paths {
 		if v := product.At(path); present(v) {
@@ -148,8 +151,8 @@ func (s *productStep) first(product segment.Value) (v segment.Value, where strin
 	return segment.Value{}, ""
 }
 
-// cost is the first value by which the product says what it costs, and where;
-// line, if that is of all units.
+// cost returns the first value that says what the product costs, and its path; line
+// if that is for all units.
 func (p *products) cost(product segment.Value) (v segment.Value, where string, line bool) {
 	for _, c := range p.costs {
 		if v := product.At(c.path); present(v) {
