@@ -8,7 +8,7 @@ import (
 	"unicode"
 )
 
-// proof says by what an answer of 2xx shows that impact.com took the request.
+// proof is what an answer of 2xx must have to show that impact.com took the request.
 type proof uint8
 
 const (
@@ -17,11 +17,11 @@ const (
 	opened                // a page load
 )
 
-// takenFor reports whether a body proves it. impact.com documents Status and
+// takenFor reports whether a body has the proof. impact.com documents Status and
 // QueuedUri for conversions, and for page loads four keys that are all optional:
-// an object without any key is such an answer, too. A direct {ActionId,
-// ActionUri} is not documented; a client in production copes with it, and it
-// names an action that is there.
+// an object without any key is such an answer, too. {ActionId, ActionUri} is not
+// documented; another client in production accepts it, and it names an action that
+// exists.
 //
 // https://integrations.impact.com/brand-api-reference/reference/conversions/conversions
 func (b body) takenFor(p proof) bool {
@@ -36,7 +36,7 @@ func (b body) takenFor(p proof) bool {
 	return p == opened && (len(b) == 0 || b.has("clickid", "landingpage", "sessionstart", "warnings"))
 }
 
-// complains reports whether a body tells of an error.
+// complains reports whether a body reports an error.
 func (b body) complains() bool {
 	for _, key := range []string{"errors", "error", "fault", "exception"} {
 		if !blank(b[key]) {
@@ -60,15 +60,15 @@ func failing(status string) bool {
 	return false
 }
 
-// judge turns an answer into an error, or fills it in. It is the one place
-// that knows what HTTP says.
+// judge completes an answer, or returns the error that it means. Only judge knows
+// the meaning of HTTP statuses.
 func (c *Client) judge(a *answer, p proof, errRead error) *Error {
 	b, ok := parseBody(a.text)
 	a.body = b
 	e := &Error{Status: a.status, Rate: a.rate, Sent: SentAnswered, Complaint: a.status < 300 && ok && b.complains()}
 	switch {
 	case a.status < 200:
-		e.Message = "it is no final answer to a request: something in between is broken, a proxy or a load balancer"
+		e.Message = "not a final answer: something in between is broken, such as a proxy or a load balancer"
 	case a.status >= 300 && a.status < 400:
 		e.Message = "redirects are not followed: check the configured URLs"
 	case a.status >= 400, ok && strings.EqualFold(b.text("status"), "ERROR"):
@@ -92,7 +92,7 @@ func (c *Client) judge(a *answer, p proof, errRead error) *Error {
 	return e
 }
 
-// fill takes over what the answer says of the failure.
+// fill sets what the answer says about the failure.
 func (c *Client) fill(e *Error, a *answer) {
 	e.Fields = c.fields(a.body)
 	e.Message = c.clean(cmp.Or(a.body.text("message"), a.body.text("title")))
@@ -118,19 +118,19 @@ func (c *Client) fields(b body) (all []FieldError) {
 	return all
 }
 
-// maxExcerpt is how many characters of somebody else's text an error shows.
+// maxExcerpt is how many characters of foreign text an error shows.
 const maxExcerpt = 200
 
 func (c *Client) excerpt(text []byte) string { return c.clean(string(text)) }
 
-// clean makes foreign text fit to be logged: printable, one line, short, no
-// credentials, no addresses. It cuts last, or a cut address would escape.
+// clean makes foreign text fit to be logged: printable, one line, short, without
+// credentials and addresses. It cuts last, since it would not recognise a cut address.
 func (c *Client) clean(s string) string {
 	return cut(redactTokens(c.name(s)), maxExcerpt)
 }
 
-// name is clean for parameter names: callers compare them, so they stay whole
-// and may look like a token.
+// name is clean for parameter names. Callers compare them, so they are not cut, and
+// may look like a token.
 func (c *Client) name(s string) string {
 	s = oneLine(s)
 	for _, secret := range []string{c.config.AuthToken, c.config.AccountSID} {

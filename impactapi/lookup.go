@@ -19,9 +19,9 @@ type Company struct {
 	Rate     Rate
 }
 
-// CompanyInformation returns the account of the credentials: the cheapest
-// check of them. 401 means that they are wrong. 403 means only that the
-// token's scopes lack this call; a token made for conversions gets it too.
+// CompanyInformation returns the account of the credentials; it is the cheapest
+// check of them. 401 means that they are wrong. 403 means only that the token's
+// scopes lack this call, as those of a token for conversions do.
 func (c *Client) CompanyInformation(ctx context.Context) (*Company, error) {
 	a, err := c.lookUp(ctx, "CompanyInformation", "companyname")
 	if err != nil {
@@ -40,7 +40,7 @@ type Campaign struct {
 }
 
 // Campaigns returns the account's programs, to check a CampaignId against. A
-// token scoped to conversions gets 403.
+// token for conversions gets 403.
 func (c *Client) Campaigns(ctx context.Context) ([]Campaign, error) {
 	a, err := c.lookUp(ctx, "Campaigns", "campaigns")
 	if err != nil {
@@ -69,15 +69,14 @@ type Submission struct {
 	Attempts    int // HTTP requests that it took
 }
 
-// Complete reports whether the verdict is final. A complete submission may
-// still carry Reasons, and many of them only say that no partner drove the
-// sale.
+// Complete reports whether the verdict is final. A complete submission may have
+// Reasons, many of which only say that no partner drove the sale.
 func (s *Submission) Complete() bool { return strings.EqualFold(s.Status, "Complete") }
 
-// Submission looks up what became of a conversion by the QueuedURI of its
-// result. It counts towards the hourly quota like any call of the API host. A
-// URI that does not belong to the client's account is refused without a call,
-// so that the credentials go nowhere else.
+// Submission looks up what became of a conversion, by the QueuedURI of its result.
+// It counts towards the hourly quota like any call of the API host. A URI that does
+// not belong to the client's account is an error without a call, so that the
+// credentials go nowhere else.
 func (c *Client) Submission(ctx context.Context, queuedURI string) (*Submission, error) {
 	id, err := c.submissionID(queuedURI)
 	if err != nil {
@@ -88,7 +87,7 @@ func (c *Client) Submission(ctx context.Context, queuedURI string) (*Submission,
 		return nil, err
 	}
 	b := a.body
-	// A date that cannot be read is as good as none: Status says the same.
+	// A date that cannot be read is ignored: Status says the same.
 	completed, _ := time.Parse(time.RFC3339, b.text("completiondate"))
 	return &Submission{
 		BatchID: b.text("batchid"), OrderID: b.text("orderid"), Type: b.text("type"), Status: b.text("status"), CompletedAt: completed,

@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// problem says what is wrong with a value, or nothing.
+// problem returns what is wrong with a value, or "".
 func (p *Parameter) problem(value string, endpoint Endpoint) string {
 	switch {
 	case p.MaxLen > 0 && len(value) > p.MaxLen && utf8.RuneCountInString(value) > p.MaxLen:
