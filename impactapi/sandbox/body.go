@@ -12,8 +12,8 @@ import (
 	"github.com/impactsync/impactsync/impactapi"
 )
 
-// maxRequest bounds a request's body. impact.com documents no bound; 60 items
-// with every parameter are a tenth of this.
+// maxRequest bounds a request's body. impact.com documents no bound; 60 items with
+// every parameter take a tenth of it.
 const maxRequest = 1 << 20
 
 var (
@@ -51,8 +51,8 @@ func parseBody(contentType string, text []byte) (impactapi.Params, error) {
 	return nil, errBodyType
 }
 
-// parseJSON reads a flat object in its order; an array stands for a repeated
-// name, numbers keep their digits.
+// parseJSON reads a flat object in its order. An array is a repeated name; numbers
+// keep their digits.
 func parseJSON(text []byte) (impactapi.Params, error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()

@@ -6,20 +6,20 @@ import (
 	"time"
 )
 
-// Fault is what goes wrong with one request. The zero value is nothing.
+// Fault is what goes wrong with one request. The zero value means nothing.
 type Fault struct {
 	Delay time.Duration // added to Config.Latency
 	Drop  Drop
 
-	// Status, when set, is answered with Header and Body instead of the usual
-	// answer. The request is not taken, unless Taken says so.
+	// Status, if set, is answered with Header and Body instead of the usual
+	// answer. The request is not taken, unless Taken is set.
 	Status int
 	Header http.Header
 	Body   string
 	Taken  bool
 }
 
-// Drop says when a connection is dropped.
+// Drop is when a connection is dropped.
 type Drop uint8
 
 // The moments at which a connection is dropped.
@@ -29,8 +29,8 @@ const (
 	DropAfter              // after it is taken and logged with status 0
 )
 
-// fault asks the hook, then the rates. How much chance it takes does not depend
-// on what comes of it, so that ids are the same with and without faults.
+// fault asks the hook, then the rates. It always draws the same number of random
+// numbers, so that ids are the same with and without faults.
 func (s *Sandbox) fault(x *exchange) Fault {
 	before, failed, after := x.random.Float64(), x.random.Float64(), x.random.Float64()
 	if s.config.Fault != nil {
@@ -49,8 +49,8 @@ func (s *Sandbox) fault(x *exchange) Fault {
 	return Fault{}
 }
 
-// drop resets the connection: the client sees neither an answer nor a polite
-// end. Where the connection cannot be had, net/http cuts it.
+// drop resets the connection: the client sees neither an answer nor an orderly end.
+// If the connection cannot be hijacked, net/http cuts it.
 func drop(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {

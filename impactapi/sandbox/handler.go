@@ -24,11 +24,12 @@ type exchange struct {
 	body   []byte
 }
 
-// Handler is the sandbox as an http.Handler; both of impact.com's hosts are on
-// it. To serve it below a path, wrap it in http.StripPrefix.
+// Handler returns an http.Handler for both of impact.com's hosts. To serve it below
+// a path, wrap it in http.StripPrefix.
 func (s *Sandbox) Handler() http.Handler { return http.HandlerFunc(s.serve) }
 
-// serve is the life of a request: read, spoil, take, log, wait, answer.
+// serve is the life of a request: read it, choose a fault, take it, log it, wait,
+// answer.
 func (s *Sandbox) serve(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{r: r, header: w.Header(), random: rand.New(rand.NewPCG(s.config.Seed, s.sequence.Add(1))), at: time.Now()}
 	form, err := readForm(r)
@@ -78,7 +79,7 @@ func (x *exchange) answer(w http.ResponseWriter) {
 	}
 	x.header["Content-Length"] = []string{strconv.Itoa(len(x.body))}
 	w.WriteHeader(x.status)
-	_, _ = w.Write(x.body) // a client that has gone is no trouble of ours
+	_, _ = w.Write(x.body) // the client may have gone
 }
 
 func (x *exchange) replace(f Fault) {
@@ -119,7 +120,7 @@ func (x *exchange) refuseBody(err error) {
 	}
 }
 
-// take finds the call that is meant and answers it.
+// take answers the call that the path names.
 func (s *Sandbox) take(x *exchange) {
 	path := x.r.URL.Path
 	if path == "/PageLoad" || path == "/AppInstall" {
@@ -167,8 +168,8 @@ func (s *Sandbox) account(x *exchange, sid, resource string) {
 	}
 }
 
-// authorize answers 401 to missing or wrong credentials and 403 to the right
-// ones used on another account.
+// authorize answers 401 to missing or wrong credentials, and 403 to valid ones on
+// another account.
 func (s *Sandbox) authorize(x *exchange, sid string) bool {
 	user, token, ok := x.r.BasicAuth()
 	known := s.config.AccountSID == "" || user == s.config.AccountSID && token == s.config.AuthToken

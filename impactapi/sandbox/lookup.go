@@ -18,7 +18,7 @@ type orders struct {
 	sequence    []string // ids in the order of arrival
 }
 
-// orderKey is what impact.com tells orders apart by.
+// orderKey identifies an order to impact.com.
 //
 // https://integrations.impact.com/impact-brand/docs/order-level-data
 type orderKey struct{ event, order, campaign string }
@@ -97,8 +97,8 @@ func (s *Sandbox) submission(x *exchange, sid, id string) {
 	x.reply(http.StatusOK, map[string]any{"APISubmission": list})
 }
 
-// verdict returns how a submission ended. Which ErrorType goes with a duplicate
-// is not documented.
+// verdict returns how a submission ended. The ErrorType of a duplicate is not
+// documented.
 func (s *Sandbox) verdict(sub *submission, sid string, now time.Time) submissionAnswer {
 	a := submissionAnswer{
 		BatchID: sub.id, SubmissionDate: sub.at.UTC().Truncate(time.Second), CampaignID: sub.key.campaign, OrderID: sub.key.order,

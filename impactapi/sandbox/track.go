@@ -12,7 +12,7 @@ import (
 	"github.com/impactsync/impactsync/impactapi"
 )
 
-// fieldError is impact.com's word on a parameter, as it stands in answers.
+// fieldError is what an answer says about a parameter.
 type fieldError struct {
 	Field   string `json:"field"`
 	Level   string `json:"level"`
@@ -81,8 +81,8 @@ func (x *exchange) newID() string {
 	return fmt.Sprintf("%08x-%04x-%04x-%04x-%012x", high>>32, high>>16&0xffff, high&0xffff, low>>48, low&0xffff_ffff_ffff)
 }
 
-// asDocumented replaces what impact.com takes and impactapi refuses by its
-// like, so that impactapi's validators can judge the rest.
+// asDocumented replaces what impact.com takes and impactapi refuses, so that
+// impactapi can validate the rest.
 func asDocumented(x *exchange, endpoint impactapi.Endpoint) impactapi.Params {
 	form := slices.Clone(x.form)
 	for i, p := range form {
