@@ -34,6 +34,7 @@ type build struct {
 	os       system
 	identity segment.Identity
 	email    string
+	at       time.Time  // its effective time
 	click    foundClick // in the message itself
 
 	params  impactapi.Params
@@ -57,7 +58,7 @@ type build struct {
 }
 
 func (m *Mapper) newBuild(msg *segment.Message, p Person) *build {
-	b := &build{mapper: m, msg: msg, person: p, on: impactapi.PageLoads, identity: msg.Identity(), email: msg.EmailHash(), os: systemOf(msg)}
+	b := &build{mapper: m, msg: msg, person: p, on: impactapi.PageLoads, identity: msg.Identity(), email: msg.EmailHash(), at: msg.EffectiveTime(), os: systemOf(msg)}
 	b.click = b.findClick()
 	return b
 }

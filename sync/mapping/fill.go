@@ -11,42 +11,36 @@ import (
 func (b *build) campaign(s *step) { b.put(s, b.mapper.settings.CampaignID) }
 
 func (b *build) eventDate(s *step) {
-	at := b.msg.EffectiveTime()
+	at := b.at
 	if s.custom != nil {
 		if text := b.resolve(s.custom); text != "" {
-			at = b.customDate(s, text, at)
+			at = b.customDate(s, text)
 		}
 	}
-	b.date(s, at)
+	switch now := b.person.Now; {
+	case at.IsZero():
+		b.refuse("time", "no usable timestamp")
+	case !now.IsZero() && at.After(now): // impact.com silently drops it, and a sender's clock may be ahead
+		b.note(NoteFuture, s.name)
+		b.add(s, formatDate(now))
+	default:
+		b.add(s, formatDate(at))
+	}
 }
 
 // customDate returns the date of a custom mapping, but no later than the message's
 // receipt; the effective time if it is not a date.
-func (b *build) customDate(s *step, text string, effective time.Time) time.Time {
+func (b *build) customDate(s *step, text string) time.Time {
 	at, ok := segment.ParseTime(text)
 	if !ok || !segment.PossibleTime(at) {
 		b.note(NoteUnusable, s.name)
-		return effective
+		return b.at
 	}
 	if received := b.msg.ReceivedAt(); !received.IsZero() && at.After(received) {
 		b.note(NoteFuture, s.name)
 		return received
 	}
 	return at
-}
-
-// date dates the request. impact.com silently drops what is dated in the future,
-// and a sender's clock may be ahead.
-func (b *build) date(s *step, at time.Time) {
-	if at.IsZero() {
-		b.refuse("time", "no usable timestamp")
-		return
-	}
-	if now := b.person.Now; !now.IsZero() && at.After(now) {
-		b.note(NoteFuture, s.name)
-		at = now
-	}
-	b.add(s, formatDate(at))
 }
 
 func (b *build) customerEmail(s *step) {
@@ -59,6 +53,10 @@ func (b *build) customerEmail(s *step) {
 var pathPageURL, pathPropertiesURL = segment.MustPath("context.page.url"), segment.MustPath("properties.url")
 
 func (b *build) pageURL(s *step) {
+	if b.msg == nil {
+		b.put(s, b.mapper.settings.PageURL)
+		return
+	}
 	found := false
 	for i := range s.paths {
 		text := b.resolve(&s.paths[i])

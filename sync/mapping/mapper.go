@@ -18,7 +18,7 @@ type Mapper struct {
 	types       map[string]Route // of messages of other types
 	pages       []step
 	conversions []step
-	traits      []step // what trait updates take from the custom mapping
+	traits      []step // of trait updates
 	products    products
 	ownTotal    bool    // a custom mapping says what an order is worth
 	discount    *source // of a custom mapping for OrderDiscount
@@ -62,7 +62,7 @@ func New(s Settings) (*Mapper, error) {
 	lines := sentLines(s.UndocumentedParameters)
 	m.pages = plan(lines, impactapi.PageLoads, customs)
 	m.conversions = plan(lines, impactapi.Conversions, customs)
-	m.traits = traitPlan(customs)
+	m.traits = traitPlan(m.pages)
 	m.keep, m.keepProduct = keptPaths(lines, customs, &m.products), keptPaths(lines, customs, &m.products)
 	m.products.growIn(m.keepProduct.grow("properties"))
 	return m, nil
@@ -109,20 +109,25 @@ func plan(table []line, on impactapi.Endpoint, customs customs) []step {
 	return append(steps, last...)
 }
 
-// traitPlan returns the steps of trait updates: the custom parameters that read
-// traits.
-func traitPlan(customs customs) []step {
-	var steps []step
-	for _, name := range slices.Sorted(maps.Keys(customs)) {
-		if customs[name].trait != "" && !slices.Contains(ownOfTraits, name) {
-			steps = append(steps, newStep(name, customs))
+// ownOfTraits are the parameters that a trait update sets itself, whatever the custom
+// mapping says.
+var ownOfTraits = []string{"CampaignId", "EventDate", "PageUrl", "CustomerId", "CustomProfileId", "CustomerEmail"}
+
+// traitPlan returns the steps of trait updates: those of a page load that need no
+// message, and the custom parameters that read traits.
+func traitPlan(pages []step) (steps []step) {
+	for _, s := range pages {
+		switch {
+		case slices.Contains(ownOfTraits, s.name):
+			s.custom = nil
+			steps = append(steps, s)
+		case s.custom != nil && s.custom.trait != "" && !s.has(ownCustom):
+			s.fill, s.paths = nil, nil
+			steps = append(steps, s)
 		}
 	}
 	return steps
 }
-
-// ownOfTraits are the parameters that a trait update sets itself.
-var ownOfTraits = []string{"EventDate", "PageUrl", "CustomerId", "CustomProfileId", "CustomerEmail"}
 
 func newStep(name string, customs customs) step {
 	_, p, _, _ := resolve(name)

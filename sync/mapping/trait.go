@@ -32,32 +32,12 @@ const maxTraitValue = 255
 func (m *Mapper) Trait(u TraitUpdate) (Request, error) {
 	b := &build{mapper: m, person: Person{Now: u.Now, Traits: u.value}, kind: PageLoad, on: impactapi.PageLoads}
 	b.identity = m.settings.Placeholders.Identity(u.Identity.UserID, u.Identity.AnonymousID, u.Identity.EmailSHA1)
-	b.email = b.identity.EmailSHA1
+	b.email, b.at = b.identity.EmailSHA1, u.At
+	if !u.At.IsZero() && !segment.PossibleTime(u.At) { // a list from an archive, or a time that an older version took from a message
+		b.at = u.Now
+	}
 	if m.settings.PageURL == "" {
 		b.refuse("parameter", "no PageUrl: set destination.pageUrl")
-	}
-	for i := range m.pages {
-		s := &m.pages[i]
-		if s.removed {
-			continue
-		}
-		switch s.name {
-		case "CampaignId":
-			b.campaign(s)
-		case "EventDate":
-			if !u.At.IsZero() && !segment.PossibleTime(u.At) { // a list from an archive, or a time that an older version took from a message
-				u.At = u.Now
-			}
-			b.date(s, u.At)
-		case "CustomerId":
-			b.put(s, b.identity.UserID)
-		case "CustomProfileId":
-			b.put(s, b.identity.AnonymousID)
-		case "CustomerEmail":
-			b.put(s, b.email)
-		case "PageUrl":
-			b.put(s, m.settings.PageURL)
-		}
 	}
 	b.run(m.traits)
 	b.traits(u.Values)
