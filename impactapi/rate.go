@@ -34,6 +34,18 @@ var (
 	resetHeaders     = []string{"Ratelimit-Reset", "X-Ratelimit-Reset"}
 )
 
+// first reads the first header that can be read.
+func first[T any](h http.Header, names []string, read func(value string) (T, bool)) (v T, ok bool) {
+	for _, name := range names {
+		if value := h.Get(name); value != "" {
+			if v, ok = read(value); ok {
+				return v, true
+			}
+		}
+	}
+	return v, false
+}
+
 // answeredAt returns the time of an answer by the host's clock, since the times in
 // the answer are by that clock, and ours may be hours off. Without one, it is now.
 func answeredAt(h http.Header, now time.Time) time.Time {
@@ -45,72 +57,43 @@ func answeredAt(h http.Header, now time.Time) time.Time {
 
 // parseRate reads the quota headers in every documented spelling.
 func parseRate(h http.Header, now time.Time) Rate {
-	limit, hasLimit := firstInt(h, limitHeaders)
-	remaining, hasRemaining := firstInt(h, remainingHeaders)
+	limit, hasLimit := first(h, limitHeaders, count)
+	remaining, hasRemaining := first(h, remainingHeaders, count)
 	if hasLimit && !hasRemaining {
 		remaining = -1
 	}
-	reset, _ := resetWait(h, now)
-	return Rate{
-		Limit:     limit,
-		Remaining: remaining,
-		Reset:     reset,
-		Known:     hasLimit || hasRemaining,
-	}
+	return Rate{Limit: limit, Remaining: remaining, Reset: resetWait(h, now), Known: hasLimit || hasRemaining}
 }
 
-func firstInt(h http.Header, names []string) (int, bool) {
-	for _, name := range names {
-		values := h[name]
-		if len(values) == 0 {
-			continue
-		}
-		n, err := strconv.Atoi(strings.TrimSpace(values[0]))
-		if err == nil && n >= 0 {
-			return n, true
-		}
+func count(value string) (int, bool) {
+	n, err := strconv.Atoi(strings.TrimSpace(value))
+	if err != nil || n < 0 {
+		return 0, false
 	}
-	return 0, false
+	return n, true
 }
 
-// askedWait returns the wait that an answer asks for: Retry-After, then
-// RateLimit-Reset, then X-RateLimit-Reset. The reset headers count only with
-// 429; in any other answer they describe the quota, not this request.
+func resetWait(h http.Header, now time.Time) time.Duration {
+	wait, _ := first(h, resetHeaders, func(value string) (time.Duration, bool) { return seconds(value, now) })
+	return wait
+}
+
+// askedWait returns the wait that an answer asks for: Retry-After, in seconds or as
+// an HTTP date (RFC 9110 §10.2.3), then RateLimit-Reset, then X-RateLimit-Reset. The
+// reset headers count only with 429; in any other answer they describe the quota,
+// not this request.
 func askedWait(status int, h http.Header, now time.Time) time.Duration {
-	if wait, ok := retryAfter(h.Get("Retry-After"), now); ok {
+	value := h.Get("Retry-After")
+	if wait, ok := seconds(value, now); ok {
 		return wait
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return clampWait(at.Sub(now))
 	}
 	if status != http.StatusTooManyRequests {
 		return 0
 	}
-	wait, _ := resetWait(h, now)
-	return wait
-}
-
-// retryAfter reads seconds or an HTTP date (RFC 9110 §10.2.3).
-func retryAfter(value string, now time.Time) (time.Duration, bool) {
-	if value == "" {
-		return 0, false
-	}
-	if wait, ok := seconds(value, now); ok {
-		return wait, true
-	}
-	at, err := http.ParseTime(value)
-	if err != nil {
-		return 0, false
-	}
-	return clampWait(at.Sub(now)), true
-}
-
-func resetWait(h http.Header, now time.Time) (time.Duration, bool) {
-	for _, name := range resetHeaders {
-		if values := h[name]; len(values) > 0 {
-			if wait, ok := seconds(values[0], now); ok {
-				return wait, true
-			}
-		}
-	}
-	return 0, false
+	return resetWait(h, now)
 }
 
 // seconds reads a number of seconds, or a Unix time if it is that large.
