@@ -42,9 +42,58 @@ type productStep struct {
 
 // prepare compiles the table of products with customMappingForProducts.
 func (p *products) prepare(customs map[string]string) error {
-	lines := map[string]bool{}
+	paths, err := productPaths(customs)
+	for _, l := range productTable {
+		var defaults [][]string
+		for _, path := range l.paths {
+			defaults = append(defaults, []string{path})
+		}
+		p.place(l.name, paths, defaults)
+	}
+	for _, name := range slices.Sorted(maps.Keys(paths)) {
+		if !slices.ContainsFunc(productTable, func(l line) bool { return l.name == name }) {
+			p.place(name, paths, nil)
+		}
+	}
+	if custom := paths["ItemSubTotal"]; custom != nil {
+		p.costs = append(p.costs, cost{custom, true})
+	}
+	for _, path := range p.price.paths {
+		p.costs = append(p.costs, cost{path, false})
+	}
+	for _, path := range p.subTotal.paths {
+		p.costs = append(p.costs, cost{path, true})
+	}
+	return err
+}
+
+// place adds a parameter. Its custom path is tried before the defaults; a nil one
+// removes it.
+func (p *products) place(name string, paths map[string][]string, defaults [][]string) {
+	s := productStep{step: newStep(name, nil)}
+	switch custom, mapped := paths[name]; {
+	case !mapped:
+		s.paths = defaults
+	case custom != nil:
+		s.paths = append([][]string{custom}, defaults...)
+	}
+	switch name {
+	case "ItemPrice":
+		p.price = s
+	case "ItemQuantity":
+		p.quantity = s
+	case "ItemSubTotal":
+		p.subTotal = s
+	default:
+		p.others = append(p.others, s)
+	}
+}
+
+// productPaths reads and checks customMappingForProducts. A parameter that is removed
+// has a nil path.
+func productPaths(customs map[string]string) (map[string][]string, error) {
+	paths := map[string][]string{}
 	var problems []error
-	paths := map[string]*[]string{}
 	for _, name := range slices.Sorted(maps.Keys(customs)) {
 		canonical, keys, err := productPath(name, customs[name])
 		if _, twice := paths[canonical]; twice && err == nil {
@@ -54,33 +103,9 @@ func (p *products) prepare(customs map[string]string) error {
 			problems = append(problems, fmt.Errorf("destination.customMappingForProducts: %w", err))
 			continue
 		}
-		paths[canonical] = &keys
+		paths[canonical] = keys
 	}
-	for _, l := range productTable {
-		lines[l.name] = true
-		s := newProductStep(l.name, paths[l.name])
-		if custom := paths[l.name]; custom == nil || *custom != nil {
-			for _, path := range l.paths {
-				s.paths = append(s.paths, []string{path})
-			}
-		}
-		p.place(s)
-	}
-	for _, name := range slices.Sorted(maps.Keys(paths)) {
-		if !lines[name] && *paths[name] != nil {
-			p.place(newProductStep(name, paths[name]))
-		}
-	}
-	if custom := paths["ItemSubTotal"]; custom != nil && *custom != nil {
-		p.costs = append(p.costs, cost{*custom, true})
-	}
-	for _, path := range p.price.paths {
-		p.costs = append(p.costs, cost{path, false})
-	}
-	for _, path := range p.subTotal.paths {
-		p.costs = append(p.costs, cost{path, true})
-	}
-	return errors.Join(problems...)
+	return paths, errors.Join(problems...)
 }
 
 // productPath checks a line of customMappingForProducts and returns the
@@ -110,14 +135,6 @@ func productPath(name, path string) (canonical string, keys []string, err error)
 
 func endsInDigit(s string) bool { return strings.TrimRight(s, "0123456789") != s }
 
-func newProductStep(name string, custom *[]string) productStep {
-	s := productStep{step: newStep(name, nil)}
-	if custom != nil && *custom != nil {
-		s.paths = append(s.paths, *custom)
-	}
-	return s
-}
-
 // numbered puts an item's number into a name: ItemSku2, ItemText2_1.
 func numbered(name string, item int) string {
 	base, slot, found := strings.Cut(name, "_")
@@ -125,19 +142,6 @@ func numbered(name string, item int) string {
 		slot = "_" + slot
 	}
 	return base + strconv.Itoa(item) + slot
-}
-
-func (p *products) place(s productStep) {
-	switch s.name {
-	case "ItemPrice":
-		p.price = s
-	case "ItemQuantity":
-		p.quantity = s
-	case "ItemSubTotal":
-		p.subTotal = s
-	default:
-		p.others = append(p.others, s)
-	}
 }
 
 // first returns the first value that the product has on the step's paths, and its
