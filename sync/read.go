@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/impactsync/impactsync/state"
@@ -194,8 +195,7 @@ func (p *pass) readObject(ctx context.Context, f Feed, in source.Input, from sou
 type storing struct {
 	commits chan []state.Batch
 	worker  conc.WaitGroup
-	failed  chan struct{} // closed when err is set and the worker has ended
-	err     error
+	failed  atomic.Pointer[error]
 
 	next  []state.Batch // not handed over yet
 	rows  int           // in next
@@ -213,25 +213,32 @@ const (
 )
 
 func (p *pass) startStoring(ctx context.Context) *storing {
-	s := &storing{commits: make(chan []state.Batch, 1), failed: make(chan struct{})}
+	s := &storing{commits: make(chan []state.Batch, 1)}
 	s.worker.Go(func() {
 		for batches := range s.commits {
-			if s.err = stored(p.State.Store(ctx, batches...)); s.err != nil {
-				close(s.failed)
-				return
+			if s.err() != nil {
+				continue // until the reader sees it
+			}
+			if err := stored(p.State.Store(ctx, batches...)); err != nil {
+				s.failed.Store(&err)
 			}
 		}
 	})
 	return s
 }
 
+func (s *storing) err() error {
+	if err := s.failed.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
 // put takes a batch that was made from a number of bytes. It waits while too many
 // batches are still to be stored.
 func (s *storing) put(b state.Batch, bytes int64) error {
-	if len(s.next) > 0 && s.bytes+bytes > commitBytes {
-		if err := s.hand(); err != nil {
-			return err
-		}
+	if s.bytes+bytes > commitBytes {
+		s.hand()
 	}
 	if len(s.next) == 0 {
 		s.since = time.Now()
@@ -239,32 +246,26 @@ func (s *storing) put(b state.Batch, bytes int64) error {
 	s.next = append(s.next, b)
 	s.rows += 1 + len(b.Items) + len(b.Rejected)
 	s.bytes += bytes
-	if s.rows < commitRows && time.Since(s.since) < commitTime {
-		return nil
+	if s.rows >= commitRows || time.Since(s.since) >= commitTime {
+		s.hand()
 	}
-	return s.hand()
+	return s.err()
 }
 
 // hand hands over what was put.
-func (s *storing) hand() error {
-	batches := s.next
-	s.next, s.rows, s.bytes = nil, 0, 0
-	select {
-	case s.commits <- batches:
-		return nil
-	case <-s.failed:
-		return s.err
+func (s *storing) hand() {
+	if len(s.next) > 0 {
+		s.commits <- s.next
 	}
+	s.next, s.rows, s.bytes = nil, 0, 0
 }
 
 // end waits until everything is stored.
 func (s *storing) end() error {
-	if len(s.next) > 0 {
-		_ = s.hand() // its error is s.err
-	}
+	s.hand()
 	close(s.commits)
 	s.worker.Wait()
-	return s.err
+	return s.err()
 }
 
 // objectEnd records why an object was not read to its end.
