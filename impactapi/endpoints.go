@@ -51,10 +51,7 @@ type ConversionResult struct {
 //
 // https://integrations.impact.com/brand-api-reference/reference/page-load/page-load
 func (c *Client) SendPageLoad(ctx context.Context, p PageLoad) (*PageLoadResult, error) {
-	a, err := c.do(ctx, &call{
-		method: http.MethodPost, path: "/PageLoad", url: c.tracking, headers: c.openForm,
-		form: p.form, repeatable: c.config.RetryUnknown, limit: maxBody, proof: opened,
-	})
+	a, err := c.track(ctx, "PageLoad", p, opened)
 	if err != nil {
 		return nil, err
 	}
@@ -81,10 +78,7 @@ type AppInstallResult struct {
 // makes it before the conversion of an install:
 // https://github.com/ImpactInc/third-party-integration (segment, version 1.8.0).
 func (c *Client) SendAppInstall(ctx context.Context, p PageLoad) (*AppInstallResult, error) {
-	a, err := c.do(ctx, &call{
-		method: http.MethodPost, path: "/AppInstall", url: c.installs, headers: c.openForm,
-		form: p.form, repeatable: c.config.RetryUnknown, limit: maxBody,
-	})
+	a, err := c.track(ctx, "AppInstall", p, readable)
 	if err != nil {
 		return nil, err
 	}
@@ -110,6 +104,14 @@ func (c *Client) SendConversion(ctx context.Context, v Conversion) (*ConversionR
 		Status: a.status, State: a.body.text("status"), QueuedURI: a.body.text("queueduri"),
 		Warnings: a.warnings, Rate: a.rate, Attempts: a.attempts,
 	}, nil
+}
+
+// track calls one resource of the tracking host, without credentials.
+func (c *Client) track(ctx context.Context, resource string, p PageLoad, proof proof) (*answer, error) {
+	return c.do(ctx, &call{
+		method: http.MethodPost, path: "/" + resource, url: c.tracking.JoinPath(resource), headers: c.openForm,
+		form: p.form, repeatable: c.config.RetryUnknown, limit: maxBody, proof: proof,
+	})
 }
 
 // account calls one resource of the API host with the credentials.

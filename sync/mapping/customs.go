@@ -34,22 +34,23 @@ func (c customs) total() bool {
 	return false
 }
 
-// readCustoms reads and checks customParameterMapping.
-func readCustoms(mapping map[string]string) (customs, error) {
-	customs := customs{}
+// readMapping reads and checks a mapping of the settings, each line with read, which
+// returns the preferred name of the parameter.
+func readMapping[T any](setting string, mapping map[string]string, read func(name, path string) (string, T, error)) (map[string]T, error) {
+	all := map[string]T{}
 	var problems []error
 	for _, name := range slices.Sorted(maps.Keys(mapping)) {
-		canonical, src, err := customSource(name, mapping[name])
-		if _, twice := customs[canonical]; twice && err == nil {
-			err = fmt.Errorf("%s is mapped under two of its names", canonical)
+		canonical, value, err := read(name, mapping[name])
+		if _, twice := all[canonical]; twice && err == nil {
+			err = fmt.Errorf("%s is mapped twice", canonical)
 		}
 		if err != nil {
-			problems = append(problems, fmt.Errorf("destination.customParameterMapping: %w", err))
+			problems = append(problems, fmt.Errorf("destination.%s: %w", setting, err))
 			continue
 		}
-		customs[canonical] = src
+		all[canonical] = value
 	}
-	return customs, errors.Join(problems...)
+	return all, errors.Join(problems...)
 }
 
 // customSource reads one line of customParameterMapping. An empty path removes the

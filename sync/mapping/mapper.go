@@ -52,11 +52,11 @@ func New(s Settings) (*Mapper, error) {
 	m := &Mapper{names: sortNames(s), types: s.routes()}
 	m.settings = s.withLists(m.names)
 	m.fingerprint = m.settings.fingerprint()
-	customs, err := readCustoms(s.CustomParameterMapping)
-	problem := errors.Join(s.check(), err, m.products.prepare(s.CustomMappingForProducts))
-	if problem != nil {
-		return nil, problem
+	mapped, err := readMapping("customParameterMapping", s.CustomParameterMapping, customSource)
+	if err := errors.Join(s.check(), err, m.products.prepare(s.CustomMappingForProducts)); err != nil {
+		return nil, err
 	}
+	customs := customs(mapped)
 	m.clickNames, m.ownsGeneric = clickNames(s.ClickIDNames), containsFold(s.ClickIDNames, genericClickName)
 	m.clickSource, m.discount, m.ownTotal = customs.get("ClickId"), customs.get("OrderDiscount"), customs.total()
 	lines := sentLines(s.UndocumentedParameters)

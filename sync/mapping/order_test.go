@@ -102,7 +102,7 @@ func TestNamesInAnyCaseAndDefaultsTakenAway(t *testing.T) {
 		UnusableItems:            "drop", OrderDiscount: "yes", MissingOrderID: "-", DecimalSign: ",",
 	})
 	for _, want := range []string{
-		"OrderId cannot be left out", "CurrencyCode cannot be left out", "OrderPromoCode is mapped under two of its names", "names all products",
+		"OrderId cannot be left out", "CurrencyCode cannot be left out", "OrderPromoCode is mapped twice", "names all products",
 		"ItemQuantity cannot be left out", "ItemSku is mapped twice",
 		`unusableItems: "drop" is not one of refuse, amount`, `orderDiscount: "yes"`, `missingOrderId: "-"`, `decimalSign: ","`,
 	} {

@@ -42,7 +42,7 @@ type productStep struct {
 
 // prepare compiles the table of products with customMappingForProducts.
 func (p *products) prepare(customs map[string]string) error {
-	paths, err := productPaths(customs)
+	paths, err := readMapping("customMappingForProducts", customs, productPath)
 	for _, l := range productTable {
 		var defaults [][]string
 		for _, path := range l.paths {
@@ -87,25 +87,6 @@ func (p *products) place(name string, paths map[string][]string, defaults [][]st
 	default:
 		p.others = append(p.others, s)
 	}
-}
-
-// productPaths reads and checks customMappingForProducts. A parameter that is removed
-// has a nil path.
-func productPaths(customs map[string]string) (map[string][]string, error) {
-	paths := map[string][]string{}
-	var problems []error
-	for _, name := range slices.Sorted(maps.Keys(customs)) {
-		canonical, keys, err := productPath(name, customs[name])
-		if _, twice := paths[canonical]; twice && err == nil {
-			err = fmt.Errorf("%s is mapped twice", canonical)
-		}
-		if err != nil {
-			problems = append(problems, fmt.Errorf("destination.customMappingForProducts: %w", err))
-			continue
-		}
-		paths[canonical] = keys
-	}
-	return paths, errors.Join(problems...)
 }
 
 // productPath checks a line of customMappingForProducts and returns the
