@@ -43,17 +43,13 @@ const genericClickName = "clickid"
 // clickNames returns the names of the URL parameter by precedence: impact.com's own,
 // newest first, those of the settings, and last the one that may be another
 // network's, unless the settings have it.
-func clickNames(own []string) []string {
-	names := slices.Concat([]string{"im_ref", "irclickid"}, own, []string{genericClickName})
-	for i, name := range names {
-		names[i] = strings.ToLower(name)
+func clickNames(own []string) (names []string) {
+	for _, name := range slices.Concat([]string{"im_ref", "irclickid"}, own, []string{genericClickName}) {
+		if name = strings.ToLower(name); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
 	}
-	seen := map[string]bool{}
-	return slices.DeleteFunc(names, func(name string) bool {
-		again := seen[name]
-		seen[name] = true
-		return again
-	})
+	return names
 }
 
 // maxClickID is the documented length of a ClickId

@@ -12,9 +12,11 @@ import (
 // same in a retry, but a refund, or a copy of the order under another messageId,
 // does not match it.
 func (b *build) orderID(s *step) {
-	if id := orderIDOf(b.msg); id != "" {
-		b.put(s, id)
-		return
+	own := len(s.paths) - 1 // the last path is the message's own id
+	for i := range s.paths[:own] {
+		if b.put(s, b.resolve(&s.paths[i])) {
+			return
+		}
 	}
 	if b.mapper.carriesMoney(b.msg) {
 		if b.mapper.settings.MissingOrderID == MissingRefuse {
@@ -23,24 +25,7 @@ func (b *build) orderID(s *step) {
 		}
 		b.note(NoteOrderID, s.name)
 	}
-	b.put(s, messageKey(b.msg))
-}
-
-// orderIDPaths are those of impact.com's own Segment function, in its order,
-// and transaction_id.
-var orderIDPaths = [...]segment.Path{
-	segment.MustPath("properties.orderId"), segment.MustPath("properties.order_id"),
-	segment.MustPath("properties.transactionID"), segment.MustPath("properties.transaction_id"),
-	segment.MustPath("properties.messageId"),
-}
-
-func orderIDOf(m *segment.Message) string {
-	for i := range orderIDPaths {
-		if id := strings.TrimSpace(segment.CleanText(textOf(m.Lookup(orderIDPaths[i])))); isOrderID(id) {
-			return id
-		}
-	}
-	return ""
+	b.put(s, b.resolve(&s.paths[own]))
 }
 
 // isOrderID reports whether a text identifies one order. The macro makes impact.com
