@@ -70,8 +70,8 @@ const (
 // after discounts.
 func (b *build) pricesAre(discount int64) prices {
 	discount = abs(discount)
-	whole := b.sumAt(&total)
-	for _, net := range [...]money{b.without(whole, &tax, &shipping), b.without(whole, &shipping), b.sumAt(&subtotal), b.sumAt(&revenue)} {
+	whole := b.sumAt("total")
+	for _, net := range [...]money{b.without(whole, "tax", "shipping"), b.without(whole, "shipping"), b.sumAt("subtotal"), b.sumAt("revenue")} {
 		if net.found && net.fault == "" {
 			if state := b.compare(net.cents, discount); state != unclear {
 				return state

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/impactsync/impactsync/sync/segment"
@@ -76,12 +77,8 @@ func (m *Mapper) elsewhere(msg *segment.Message) (fault string) {
 }
 
 func hasSum(msg *segment.Message) bool {
-	for _, s := range sums {
-		if present(msg.Lookup(s.path)) {
-			return true
-		}
-	}
-	return false
+	properties := msg.Lookup(pathProperties)
+	return slices.ContainsFunc(sums[:], func(key string) bool { return present(properties.Get(key)) })
 }
 
 // listed returns the products in properties.products, if there are any.
