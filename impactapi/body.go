@@ -28,8 +28,8 @@ func parseBody(text []byte) (body, bool) {
 	return nil, false
 }
 
-// parseJSON reads an object key by key, so that a part of an answer tells what
-// it can. It is not ok if not even the first key can be read.
+// parseJSON reads an object key by key, so that an answer that breaks off still
+// counts as far as it goes. It is not ok if not even the first key can be read.
 func parseJSON(text []byte) (b body, ok bool) {
 	b = body{}
 	d := json.NewDecoder(bytes.NewReader(text))
@@ -109,7 +109,7 @@ func (b body) text(key string) string {
 	return ""
 }
 
-// list returns the objects of an array. A bare text stands for an object's message.
+// list returns the objects of an array. A bare text becomes an object's message.
 func (b body) list(key string) []body {
 	values, _ := b[key].([]any)
 	all := make([]body, len(values))

@@ -34,7 +34,7 @@ type ExitStatus struct {
 }
 
 // ExitStatuses is the table of exit codes in order of precedence: where several
-// apply, the first one counts. Errors that stand in no row end with ExitFailed.
+// apply, the first one counts. Errors that are in no row end with ExitFailed.
 var ExitStatuses = []ExitStatus{
 	{ExitInterrupted, "interrupted by SIGINT", []error{ErrInterrupted}},
 	{

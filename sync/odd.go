@@ -8,7 +8,7 @@ import (
 	"github.com/impactsync/impactsync/sync/limit"
 )
 
-// note tells the host's limiter what an outcome says of the host.
+// note tells the host's limiter what an outcome says about the host.
 func (d *dispatch) note(o *state.Outcome) {
 	if o.Result != state.Unsent || o.Odd {
 		d.lastSend = d.now()
@@ -18,7 +18,7 @@ func (d *dispatch) note(o *state.Outcome) {
 	h.Note(deliveryKey(&o.Claim), resultOf(o), o.Error, o.Claim.Probe)
 }
 
-// resultOf returns what an outcome tells of its host.
+// resultOf returns what an outcome says about its host.
 func resultOf(o *state.Outcome) limit.Result {
 	switch {
 	case o.Throttled:
@@ -33,7 +33,7 @@ func resultOf(o *state.Outcome) limit.Result {
 	return limit.Nothing
 }
 
-// deliveryKey tells deliveries apart.
+// deliveryKey returns a number that identifies a delivery.
 func deliveryKey(c *state.Claim) int64 {
 	if c.Kind == state.TraitUpdate {
 		return -c.Profile

@@ -40,7 +40,7 @@ func (e *Engine) refreshRefusals(ctx context.Context) error {
 func (e *Engine) ownRefusal(p mapping.Prepared) state.OwnRefusal {
 	r := state.OwnRefusal{Unsure: p.Unsure || p.Kind == mapping.Install}
 	switch {
-	case p.Kind == mapping.None: // any more
+	case p.Kind == mapping.None: // by the present configuration
 		r.Reason = mapping.NotSent(p.Route).Reason
 	case p.Refusal != nil:
 		r.Reason = p.Refusal.Reason

@@ -21,7 +21,7 @@ type Call struct {
 	Status int              // 0: taken, connection dropped before the answer
 }
 
-// line is a call as the log has it.
+// line is a call in the form of the log.
 type line struct {
 	At     string          `json:"at"`
 	Method string          `json:"method"`
@@ -37,8 +37,8 @@ func (c *Call) Line() []byte {
 	return encode(line{c.At.UTC().Format(logTime), c.Method, c.Path, formObject(c.Form), c.Status})
 }
 
-// formObject returns a JSON object that has each name once, where it stands
-// first; the values of a repeated name are an array.
+// formObject returns a JSON object with each name once, at its first place; the
+// values of a repeated name are an array.
 func formObject(form impactapi.Params) []byte {
 	var names []string
 	values := make(map[string][]string, len(form))

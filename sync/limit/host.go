@@ -41,7 +41,7 @@ type Host struct {
 	met     bool          // its answers show how many requests it takes, or do not say
 	open    int           // claimed and not settled
 	calm    time.Duration // the pause after a 429 that asks for none
-	news    bool          // told is to be stored
+	news    bool          // told has changed and is to be stored
 	kept    time.Time     // when it was stored
 	counted time.Time     // when the last hour's requests were counted
 }

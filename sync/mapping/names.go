@@ -50,9 +50,10 @@ type listed struct {
 // names are the events by their folded names.
 type names map[string]listed
 
-// sortNames puts each name into its list. A name goes by the list in which the
-// settings have it, a default by its own list if they have it nowhere; of several
-// lists of the settings the first one counts, of actions, installs and page loads.
+// sortNames puts each name into its list. A name belongs to the list in which the
+// settings have it, a default to its own list if the settings do not have it. If the
+// settings have a name in several lists, the first counts: actions, installs, page
+// loads.
 func sortNames(s Settings) names {
 	all := names{}
 	add := func(kind Kind, some []string) {

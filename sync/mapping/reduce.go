@@ -71,7 +71,7 @@ func (n *node) insert(s source) {
 	}
 }
 
-// grow returns the node of a path and makes it where there is none.
+// grow returns the node of a path, creating it if needed.
 func (n *node) grow(keys ...string) *node {
 	for _, key := range keys {
 		i, found := slices.BinarySearchFunc(n.children, key, func(c *node, key string) int { return strings.Compare(c.key, key) })
@@ -88,7 +88,7 @@ func (n *node) grow(keys ...string) *node {
 	return n
 }
 
-// child returns the node that is for a child, and whether it is for no other.
+// child returns the node for a key or position, and whether it is for no other.
 func (n *node) child(is func(*node) bool) (child *node, named bool) {
 	if i := slices.IndexFunc(n.children, is); i >= 0 {
 		return n.children[i], true
@@ -96,12 +96,12 @@ func (n *node) child(is func(*node) bool) (child *node, named bool) {
 	return n.any, false
 }
 
-// reduce writes the message with only what the mapping can read: the paths of
+// reduce returns the message with only what the mapping can read: the paths of
 // the table and of the custom mappings, and what routing and ordering need.
-// E-mail addresses are hashed or cut out, empty texts are left out, the time that
-// counts stands as the timestamp, each text is at most 8 KiB, and of the products
-// one more than [MaxProducts] are kept. [Mapper.Event] returns the same request
-// for the result as for the message.
+// E-mail addresses are hashed or removed, empty texts are dropped, the timestamp is
+// the time that counts, each text has at most 8 KiB, and one more than [MaxProducts]
+// products are kept. [Mapper.Event] returns the same request for the result as for
+// the message.
 func (m *Mapper) reduce(msg *segment.Message) []byte {
 	identity, hash := msg.Identity(), msg.EmailHash()
 	dst := append(make([]byte, 0, min(msg.Size(), maxValue)), `{"type":`...)
@@ -123,7 +123,8 @@ func (m *Mapper) reduce(msg *segment.Message) []byte {
 	return append(dst, '}')
 }
 
-// keptType is the message's type; one that is not known may hold anything.
+// keptType returns the message's type, but not an unknown one, which may hold
+// anything.
 func (m *Mapper) keptType(msg *segment.Message) string {
 	if m.Route(msg).Reason == "unknown_type" {
 		return "unknown"
@@ -235,11 +236,11 @@ func (n *node) appendKeyed(dst []byte, v segment.Value) []byte {
 	return append(dst, '}')
 }
 
-// appendScalar keeps booleans and numbers as such; texts as the mapping reads
-// them, to which an empty one is none, also where they are JSON.
+// appendScalar writes booleans and numbers as they are, and texts as the mapping
+// reads them. It drops empty texts, and reduces products that are a JSON text.
 func (n *node) appendScalar(dst []byte, v segment.Value) []byte {
 	if products, fault := n.wrapped(v); fault {
-		return append(dst, `"?"`...) // which is no products either
+		return append(dst, `"?"`...) // which cannot be products either
 	} else if products.Exists() {
 		return segment.AppendString(dst, string(n.append(nil, products)))
 	}
@@ -261,7 +262,7 @@ func (n *node) appendScalar(dst []byte, v segment.Value) []byte {
 	return dst
 }
 
-// wrapped returns the products, or the product, that a text holds as JSON.
+// wrapped returns the products, or the product, in a JSON text.
 func (n *node) wrapped(v segment.Value) (products segment.Value, fault bool) {
 	switch {
 	case n.products:
