@@ -94,7 +94,7 @@ func (d *dispatch) loop(ctx context.Context, giveUp context.CancelCauseFunc) err
 	for {
 		want := state.Want{}
 		if d.stopped(ctx) == "" {
-			want = d.want()
+			want = d.room()
 		}
 		d.asked = want
 		if len(settled) > 0 {
@@ -175,19 +175,24 @@ func (d *dispatch) stopped(ctx context.Context) string {
 	return ""
 }
 
-// want returns how much may be claimed, by the workers and the limits.
-func (d *dispatch) want() state.Want {
-	room := max(d.Workers+d.ahead-d.open+len(d.odd), 0)
-	w := state.Want{
-		Trait: d.options.Trait, People: d.options.People, Coalesce: d.Coalesce, AttributionWait: d.AttributionWait, Kinds: d.Unknown,
-		ProbePageLoads: d.limits.tracking.Trust() == limit.Suspect, ProbeConversions: d.limits.api.Trust() == limit.Suspect,
+// want returns a claim of at most so many requests, by the options of the run.
+func (p *pass) want(pageLoads, conversions int) state.Want {
+	if p.eventsGap {
+		conversions = 0 // an unread log may hold the page load that a conversion belongs to
 	}
+	return state.Want{
+		PageLoads: pageLoads, Conversions: conversions, Trait: p.options.Trait, People: p.options.People, Coalesce: p.Coalesce, AttributionWait: p.AttributionWait,
+	}
+}
+
+// room returns how much may be claimed, by the workers and the limits.
+func (d *dispatch) room() state.Want {
+	room := max(d.Workers+d.ahead-d.open+len(d.odd), 0)
 	pageLoads, _ := d.limits.tracking.Room()
 	conversions, _ := d.limits.api.Room()
-	w.PageLoads, w.Conversions = min(room, pageLoads), min(room, conversions)
-	if d.eventsGap {
-		w.Conversions = 0 // an unread log may hold the page load that a conversion belongs to
-	}
+	w := d.want(min(room, pageLoads), min(room, conversions))
+	w.Kinds = d.Unknown
+	w.ProbePageLoads, w.ProbeConversions = d.limits.tracking.Trust() == limit.Suspect, d.limits.api.Trust() == limit.Suspect
 	if w.PageLoads+w.Conversions > room { // halves, so that neither host starves the other
 		w.Conversions = min(w.Conversions, max(room/2, room-w.PageLoads))
 		w.PageLoads = min(w.PageLoads, room-w.Conversions)

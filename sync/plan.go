@@ -73,12 +73,7 @@ func (p *pass) part(ctx context.Context) (of state.Part, err error) {
 // firstPeople returns the people whom a run would choose: it claims as much at a
 // time as a run does first, until there are enough people, and releases it all.
 func (p *pass) firstPeople(ctx context.Context) ([]int64, error) {
-	want := state.Want{
-		PageLoads: p.Workers, Conversions: p.Workers, Trait: p.options.Trait, People: p.options.People, Coalesce: p.Coalesce, AttributionWait: p.AttributionWait,
-	}
-	if p.eventsGap {
-		want.Conversions = 0
-	}
+	want := p.want(p.Workers, p.Workers)
 	sender := p.State.NewSender()
 	people := []int64{}
 	var unsent []state.Outcome
