@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -43,7 +42,7 @@ func (a *app) importConfig(file, destination string) error {
 	if file == "" {
 		return usage("impactsync config import --segment settings.json", "the file with Segment's settings is not named")
 	}
-	data, err := a.readBounded(file, config.MaxHosted)
+	data, err := a.readSettings(file)
 	if err != nil {
 		return &failure{code: usageExit, err: fmt.Errorf("read Segment's settings: %w", err)}
 	}
@@ -77,19 +76,16 @@ func usable(h config.Hosted) error {
 	return err
 }
 
-// readBounded reads a whole file, or stdin for -, of at most limit bytes.
-func (a *app) readBounded(file string, limit int64) (data []byte, err error) {
+// readSettings reads a file, or stdin for -.
+func (a *app) readSettings(file string) ([]byte, error) {
 	in := a.stdin
 	if file != "-" {
 		f, err := os.Open(file)
 		if err != nil {
 			return nil, err
 		}
-		defer func() { err = errors.Join(err, f.Close()) }()
+		defer f.Close()
 		in = f
 	}
-	if data, err = io.ReadAll(io.LimitReader(in, limit+1)); err == nil && int64(len(data)) > limit {
-		err = fmt.Errorf("more than %d bytes: these are not the settings of one workspace", limit)
-	}
-	return data, err
+	return config.ReadAll(in, config.MaxHosted)
 }

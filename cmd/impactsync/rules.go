@@ -33,8 +33,8 @@ func guards(c *config.Config) state.Guards {
 // a file's name tells the key, a pattern stands for it until the files are listed.
 func ruleTable(c *config.Config) rules.Table {
 	t := rules.Table{General: traitGuard(c.Guard.Guard), Guards: map[string]rules.Guard{}, Keys: map[string]rules.Rule{}}
-	for _, k := range c.Guard.Keys {
-		t.Guards[k.Key] = traitGuard(k.Guard)
+	for key, g := range c.Guard.Keys {
+		t.Guards[key] = traitGuard(g)
 	}
 	for _, s := range c.Sources {
 		for _, a := range s.Audiences {

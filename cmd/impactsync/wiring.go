@@ -121,7 +121,7 @@ func settings(c *config.Config) mapping.Settings {
 	return mapping.Settings{
 		CampaignID: d.CampaignID, EventTypeID: d.EventTypeID, EventTypeIDs: d.EventTypeIDs, IOSAppID: d.IOSAppID, AndroidAppID: d.AndroidAppID,
 		ActionEventNames: d.ActionEventNames.Named(), InstallEventNames: d.InstallEventNames.Named(), PageLoadEventNames: d.PageLoadEventNames.Named(),
-		OnlyActionEventNames: d.ActionEventNames.Replace, OnlyInstallEventNames: d.InstallEventNames.Replace, OnlyPageLoadEventNames: d.PageLoadEventNames.Replace,
+		OnlyActionEventNames: d.ActionEventNames.Replaces(), OnlyInstallEventNames: d.InstallEventNames.Replaces(), OnlyPageLoadEventNames: d.PageLoadEventNames.Replaces(),
 		EnablePageEvents: d.EnablePageEvents, EnableScreenEvents: d.EnableScreenEvents, EnableIdentifyEvents: d.EnableIdentifyEvents,
 		CustomParameterMapping: d.CustomParameterMapping, CustomMappingForProducts: d.CustomMappingForProducts,
 		ClickIDNames: d.ClickIDNames, UndocumentedParameters: d.UndocumentedParameters,

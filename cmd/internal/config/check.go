@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/url"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/impactsync/impactsync/sync/mapping"
 	"github.com/robfig/cron/v3"
 )
 
@@ -18,13 +20,12 @@ var (
 	currency = regexp.MustCompile(`^[A-Z]{3}$`)
 )
 
-// check looks at what types cannot tell.
-func (l loader) check() {
+// check reports what types and tags cannot say.
+func (l *loader) check() {
 	l.checkDestination()
 	l.checkSources()
 	l.checkPrivacy()
 	l.checkPeople()
-	l.checkGuard()
 	c := l.config
 	_, share := parseShare(c.Conversions.Verify)
 	_, schedule := cron.ParseStandard(c.Schedule)
@@ -36,24 +37,12 @@ func (l loader) check() {
 	l.must(c.DefaultCurrency == "" || currency.MatchString(c.DefaultCurrency), "defaultCurrency", "must be three capital letters", "an ISO 4217 code such as USD")
 	l.must(schedule == nil, "schedule", l.quote("schedule", c.Schedule)+" is no cron schedule", `five fields such as "0 */2 * * *", or @every 2h`)
 	l.must(zone == nil, "timeZone", "no such time zone", "an IANA name such as Europe/Berlin")
-}
-
-// must notes a problem of a key unless all is well.
-func (l loader) must(ok bool, key, message, hint string) {
-	if !ok {
-		l.problem(key, message, hint)
-	}
-}
-
-// checkGuard warns of first syncs that nothing could hold.
-func (l loader) checkGuard() {
-	g := l.config.Guard
-	if g.FirstSync == "hold" && g.MaxJoins == nil && g.Conversions == nil {
+	if g := c.Guard; g.FirstSync == "hold" && g.MaxJoins == nil && g.Conversions == nil {
 		l.warn("guard.firstSync", "holds nothing by itself", "set guard.maxJoins or guard.conversions, too")
 	}
 }
 
-func (l loader) checkDestination() {
+func (l *loader) checkDestination() {
 	d := l.config.Destination
 	l.must(d.AccountSID != "", "destination.accountSid", "is missing", "impact.com's Account SID: Settings, Technical, API")
 	l.must(d.APIKey != "" || d.APIKeyFile != "", "destination.apiKey", "is missing", "impact.com's Auth Token, or apiKeyFile with the path of a file that holds it")
@@ -74,7 +63,7 @@ func (l loader) checkDestination() {
 	l.checkPageURL(d.PageURL)
 }
 
-func (l loader) checkPrivacy() {
+func (l *loader) checkPrivacy() {
 	p := l.config.Privacy
 	const shortest = 32 // hex digits of 128 bits
 	l.must(p.HashKey == "" || len(p.HashKey) >= shortest, "privacy.hashKey", fmt.Sprintf("must have %d characters or more", shortest), "make one with: openssl rand -hex 32")
@@ -84,8 +73,8 @@ func (l loader) checkPrivacy() {
 	l.checkHost("privacy.segmentURL", p.SegmentURL)
 }
 
-// checkPeople looks at the ids of nobody and of somebody.
-func (l loader) checkPeople() {
+// checkPeople checks placeholderIds and trustedIds.
+func (l *loader) checkPeople() {
 	c := l.config
 	placeholders := map[string]bool{}
 	folded := func(id string) string { return strings.ToLower(strings.TrimSpace(id)) }
@@ -100,7 +89,34 @@ func (l loader) checkPeople() {
 	}
 }
 
-func (l loader) checkMapping(key string, mapping map[string]string) {
+// checkEventNames warns of names in two lists: only one of the lists counts.
+func (l *loader) checkEventNames() {
+	d := &l.config.Destination
+	first := map[string]string{}
+	for _, list := range []struct {
+		key   string
+		names EventNames
+	}{
+		{"destination.actionEventNames", d.ActionEventNames}, // in the order in which they count
+		{"destination.installEventNames", d.InstallEventNames},
+		{"destination.pageLoadEventNames", d.PageLoadEventNames},
+	} {
+		path := list.key
+		if list.names.Replaces() {
+			path += ".only"
+		}
+		for i, name := range list.names.Named() {
+			at, folded := fmt.Sprintf("%s[%d]", path, i), mapping.FoldEvent(name)
+			if other := cmp.Or(first[folded], list.key); other != list.key {
+				l.warn(at, fmt.Sprintf("%s is in %s too (case does not count), and follows that list", l.quote(at, name), other), "keep it in one of them")
+				continue
+			}
+			first[folded] = list.key
+		}
+	}
+}
+
+func (l *loader) checkMapping(key string, mapping map[string]string) {
 	for parameter, from := range mapping {
 		at := fmt.Sprintf("%s[%q]", key, parameter)
 		switch raw := l.raw[at]; {
@@ -112,9 +128,9 @@ func (l loader) checkMapping(key string, mapping map[string]string) {
 	}
 }
 
-// checkHost wants https, since credentials and personal data travel there; a
-// loopback address (the sandbox) may do without.
-func (l loader) checkHost(key, text string) {
+// checkHost requires https, since credentials and personal data are sent there. A
+// loopback address, such as the sandbox's, may do without.
+func (l *loader) checkHost(key, text string) {
 	switch u := webAddress(text); {
 	case u == nil:
 		l.problem(key, "no http address", "such as https://api.impact.com")
@@ -136,7 +152,7 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-func (l loader) checkPageURL(text string) {
+func (l *loader) checkPageURL(text string) {
 	const key = "destination.pageUrl"
 	if text == "" {
 		sendsTraits := slices.ContainsFunc(l.config.Sources, func(s Source) bool { return s.Kind == KindAudiences || len(s.Traits.Include) > 0 })
@@ -155,7 +171,7 @@ func webAddress(text string) *url.URL {
 	return u
 }
 
-func (l loader) checkSources() {
+func (l *loader) checkSources() {
 	l.must(len(l.config.Sources) > 0, "sources", "is missing", "there is nothing to read; see examples/minimal.yaml")
 	first := map[string]int{}
 	for i := range l.config.Sources {
@@ -172,7 +188,7 @@ func (l loader) checkSources() {
 	l.checkKeys()
 }
 
-func (l loader) checkSource(key string, s *Source) {
+func (l *loader) checkSource(key string, s *Source) {
 	switch s.Kind {
 	case "":
 		l.problem(key+".kind", "is missing", "events or audiences")
@@ -190,15 +206,15 @@ func (l loader) checkSource(key string, s *Source) {
 	}
 }
 
-func (l loader) refuse(source, kind string, keys ...string) {
+func (l *loader) refuse(source, kind string, keys ...string) {
 	for _, key := range keys {
 		l.must(!l.isSet(source+"."+key), source+"."+key, "does not go with kind: "+kind, "remove it")
 	}
 }
 
-// checkBucket knows the schemes that gocloud.dev/blob opens here. The address
-// is not quoted: its query may hold a key.
-func (l loader) checkBucket(key, text string) {
+// checkBucket checks an address that sync/source/bucket is to open. The address is
+// not quoted: its query may hold a key.
+func (l *loader) checkBucket(key, text string) {
 	u, err := url.Parse(text)
 	switch {
 	case text == "":
@@ -214,13 +230,13 @@ func (l loader) checkBucket(key, text string) {
 	}
 }
 
-func (l loader) checkGlobs(key string, patterns []string) {
+func (l *loader) checkGlobs(key string, patterns []string) {
 	for i, p := range patterns {
 		l.checkGlob(fmt.Sprintf("%s[%d]", key, i), p)
 	}
 }
 
-func (l loader) checkGlob(key, pattern string) {
+func (l *loader) checkGlob(key, pattern string) {
 	if _, err := path.Match(pattern, ""); err != nil || strings.TrimSpace(pattern) == "" {
 		l.problem(key, l.quote(key, pattern)+" is no pattern", `* stands for any text, ? for one character, [ab] for a or b; write \[ for a bracket`)
 	}

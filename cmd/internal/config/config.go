@@ -1,9 +1,8 @@
 // Package config reads impactsync's one YAML file.
 //
-// A file becomes a [Config] in four steps: it is parsed (goccy/go-yaml), its
-// values are expanded and decoded one by one with their place in the file kept,
-// defaults fill what is absent, and the whole is checked. Every step goes on
-// after a problem, so that one look shows all of them.
+// The file is parsed by goccy/go-yaml. Its values are decoded one by one over the
+// defaults, and then checked together. Both steps go on after a problem, so that
+// one attempt shows all of them, each with its line and column.
 package config
 
 import (
@@ -14,9 +13,16 @@ import (
 
 // Config is the configuration with every default filled in. A zero number or
 // duration is what the file says, never "not set".
+//
+// The tags of a field: its key (yaml), its default, the words (oneof) or numbers
+// (range) that it may have. An empty text means the default, but with
+// empty:"true", and an error with emptied:"refuse" if the environment made it so:
+// with the default a trial would reach impact.com, or a new state begin.
 type Config struct {
 	// Where to send, and what to make of Segment's messages.
 	Destination Destination `yaml:"destination"`
+	// Holds back what looks like broken input until somebody approves it.
+	Guard Guards `yaml:"guard"` // stands before the sources, whose guards are decoded over it
 	// What to read. At least one.
 	Sources []Source `yaml:"sources"`
 	// Where the state is kept.
@@ -27,8 +33,6 @@ type Config struct {
 	Conversions Conversions `yaml:"conversions"`
 	// Events older than this are counted as too old and never sent. Default 720h.
 	MaxEventAge time.Duration `yaml:"maxEventAge" default:"720h"`
-	// Holds back what looks like broken input until somebody approves it.
-	Guard Guards `yaml:"guard"`
 	// User ids, anonymous ids and e-mail addresses that stand for nobody, beside undefined, null, guest and the like; in any case. Default none.
 	PlaceholderIDs []string `yaml:"placeholderIds"`
 	// Ids that are one person's although they look like nobody's, or come with very many visitors; exact. Default none.
@@ -44,7 +48,7 @@ type Config struct {
 	// IANA name of the zone that the schedule is read in. Default UTC.
 	TimeZone string `yaml:"timeZone" default:"UTC"`
 
-	// Warnings are things that work but should be mended.
+	// Warnings are things that work but should be corrected.
 	Warnings []Problem `yaml:"-"`
 }
 
@@ -101,25 +105,26 @@ type Destination struct {
 	// PageUrl of trait updates; required when there are traits to send.
 	PageURL string `yaml:"pageUrl"`
 	// Base of the tracking host; https, or a loopback address. Default https://trkapi.impact.com.
-	TrackingURL string `yaml:"trackingURL" default:"https://trkapi.impact.com"`
+	TrackingURL string `yaml:"trackingURL" emptied:"refuse" default:"https://trkapi.impact.com"`
 	// Base of the API host; https, or a loopback address. Default https://api.impact.com.
-	APIURL string `yaml:"apiURL" default:"https://api.impact.com"`
+	APIURL string `yaml:"apiURL" emptied:"refuse" default:"https://api.impact.com"`
 }
 
-// EventNames are the names under one of the event lists: a list of those beside
-// the defaults, or a mapping of those in their place.
+// EventNames is the value of one of the lists of event names: a list that adds to
+// the defaults, or a mapping with only, which replaces them.
 type EventNames struct {
 	// The names of a list.
-	Names []string `yaml:"-" list:"true"`
+	Names []string `yaml:"-"`
 	// Exactly these names, without the defaults. []: none.
 	Only []string `yaml:"only"`
-	// Replace is true where the file has only.
-	Replace bool `yaml:"-"`
 }
 
-// Named are the names that the file has, whether beside the defaults or not.
+// Replaces reports whether the names replace the defaults.
+func (e EventNames) Replaces() bool { return e.Only != nil }
+
+// Named returns the names that the file has, without the defaults.
 func (e EventNames) Named() []string {
-	if e.Replace {
+	if e.Replaces() {
 		return e.Only
 	}
 	return e.Names
@@ -163,11 +168,11 @@ type Traits struct {
 	Exclude []string `yaml:"exclude"`
 }
 
-// Audience says what the files are whose name matches a pattern. An empty
-// List, Value or Authority is told by the file itself.
+// Audience describes the files whose names match a pattern. Where List or Value
+// is empty, the file itself decides.
 type Audience struct {
 	// The pattern (path.Match), relative to the source's URL.
-	Pattern string `yaml:"-" key:"true"`
+	Pattern string `yaml:"-"`
 	// The audience's or trait's name, a label. Default: the file's name without extensions.
 	Name string `yaml:"name"`
 	// The trait key that impact.com sees. Default: made from the name.
@@ -202,7 +207,7 @@ type Columns struct {
 // State says where the state is.
 type State struct {
 	// The SQLite file, on a local disk; relative to this file. Default /var/lib/impactsync/state.db.
-	Path string `yaml:"path" default:"/var/lib/impactsync/state.db"`
+	Path string `yaml:"path" emptied:"refuse" default:"/var/lib/impactsync/state.db"`
 }
 
 // Delivery says how requests are sent.
@@ -237,13 +242,7 @@ type Conversions struct {
 	Verify string `yaml:"verify" default:"1%"`
 }
 
-// Words for Conversions.Verify.
-const (
-	verifyOff = "off"
-	verifyAll = "all"
-)
-
-// VerifyShare is Verify as a number: 0 for off, 1 for all.
+// VerifyShare returns Verify as a number: 0 for off, 1 for all.
 func (c Conversions) VerifyShare() float64 {
 	share, _ := parseShare(c.Verify) // checked when it was loaded
 	return share
@@ -251,9 +250,9 @@ func (c Conversions) VerifyShare() float64 {
 
 func parseShare(text string) (share float64, ok bool) {
 	switch text {
-	case verifyOff:
+	case "off":
 		return 0, true
-	case verifyAll:
+	case "all":
 		return 1, true
 	}
 	number, found := strings.CutSuffix(text, "%")
@@ -280,18 +279,11 @@ type Guards struct {
 	// Who is newly on a list of suppressed people is held, all of them, when both limits are exceeded; nothing is sent about them meanwhile.
 	MaxSuppressions MaxSuppressions `yaml:"maxSuppressions"`
 	// The guard of single trait keys, whatever feeds them; wins over the one under audiences.
-	Keys []KeyGuard `yaml:"keys"`
-}
-
-// KeyGuard is the guard of one trait key.
-type KeyGuard struct {
-	// The trait key.
-	Key string `yaml:"-" key:"true"`
-	Guard
+	Keys map[string]Guard `yaml:"keys"`
 }
 
 // MaxExits are the guard's limits: exits are held when there are at least
-// AtLeast of them and they are more than Percent of those who were told true.
+// AtLeast of them and they are more than Percent of those told true.
 type MaxExits struct {
 	// Percent of those told true. Default 30.
 	Percent float64 `yaml:"percent" range:"0 100" default:"30"`
@@ -333,13 +325,13 @@ type Consent struct {
 	RequiredCategories []string `yaml:"requiredCategories"`
 }
 
-// What becomes of suppressed people whom impact.com may hold as members.
+// What to do about suppressed people whom impact.com may hold as members.
 const (
 	SuppressedSendFalse = "sendFalse"
 	SuppressedNothing   = "nothing"
 )
 
-// Privacy says how people are kept out who asked for it.
+// Privacy says how people who asked for it are kept out.
 type Privacy struct {
 	// Secret of 32 characters or more by which forgotten people are recognised (HMAC-SHA-256). Without one they can come back.
 	HashKey Secret `yaml:"hashKey"`

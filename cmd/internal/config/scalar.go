@@ -12,12 +12,11 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// scalarType is how one type stands in the file.
+// scalarType describes how values of a type are written in the file.
 type scalarType struct {
-	what string // what is wanted, in a user's words
-	hint string
-	// in says which nodes are taken. What comes out of a variable is always a text.
-	in    nodeKinds
+	what  string // what is wanted, for a user
+	hint  string
+	in    nodeKinds // the nodes that are accepted, where no variable is involved
 	parse func(v reflect.Value, text string) error
 }
 
@@ -29,7 +28,7 @@ const (
 	booleans
 )
 
-// scalarOf returns how a type stands in the file. A quoted number is no number.
+// scalarOf returns how a type is written. A quoted number is no number.
 func scalarOf(t reflect.Type) scalarType {
 	switch {
 	case t == durationType:
@@ -51,27 +50,32 @@ func scalarOf(t reflect.Type) scalarType {
 
 // scalar decodes a text, number, boolean, time or duration. Where a value
 // holds ${NAME}, its expanded text is read as the field's type.
-func (d *decoder) scalar(p place, v reflect.Value) {
+func (l *loader) scalar(p place, v reflect.Value) {
 	kind := scalarOf(v.Type())
 	raw, in := scalarText(p.node)
-	text, err := expand(raw, d.lookup)
+	text, err := expand(raw, l.lookup)
 	if err != nil {
-		d.add(p, err.Error(), "set it, or write $${ for a plain ${")
+		l.add(p, err.Error(), "set it, or write $${ for a plain ${")
 		return
 	}
 	if strings.Contains(raw, "${") {
-		d.raw[p.path] = raw
+		l.raw[p.path] = raw
 		in = kind.in
 	}
-	if kind.in&in == 0 {
-		d.wrong(p, kind.what)
-		return
+	switch {
+	case kind.in&in == 0:
+		l.wrong(p, kind.what)
+	case text == "" && raw != "" && p.tag.Get("emptied") == "refuse":
+		l.add(p, "is empty: the environment has no value for "+raw, "give it one, or remove the key for the default")
+	case text == "" && v.Kind() == reflect.String && (raw != "" || p.tag.Get("empty") == "") && p.tag.Get("oneof") == "":
+		// the default stays
+	default:
+		if err := kind.parse(v, text); err != nil {
+			l.add(p, fmt.Sprintf("%s is wanted here, not %s", kind.what, shown(raw)), kind.hint)
+			return
+		}
+		l.limits(p, v, raw)
 	}
-	if err := kind.parse(v, text); err != nil {
-		d.add(p, fmt.Sprintf("%s is wanted here, not %s", kind.what, shown(raw, v.Type())), kind.hint)
-		return
-	}
-	d.limits(p, v, raw)
 }
 
 // scalarText returns the text of a scalar as it stands in the file, and what it is.
@@ -123,9 +127,9 @@ func parseFloat(v reflect.Value, text string) error {
 }
 
 // limits checks a value against its field's tags oneof and range.
-func (d *decoder) limits(p place, v reflect.Value, raw string) {
+func (l *loader) limits(p place, v reflect.Value, raw string) {
 	if words := strings.Fields(p.tag.Get("oneof")); len(words) > 0 && !slices.Contains(words, v.String()) {
-		d.add(p, fmt.Sprintf("%s is not one of %s", shown(raw, v.Type()), strings.Join(words, ", ")), "")
+		l.add(p, fmt.Sprintf("%s is not one of %s", shown(raw), strings.Join(words, ", ")), "")
 	}
 	low, high, ok := strings.Cut(p.tag.Get("range"), " ")
 	if !ok {
@@ -135,14 +139,14 @@ func (d *decoder) limits(p place, v reflect.Value, raw string) {
 	most, _ := strconv.ParseFloat(high, 64)
 	n := v.Convert(reflect.TypeFor[float64]()).Float()
 	if n < least || n > most {
-		d.add(p, fmt.Sprintf("must be between %s and %s, is %s", low, high, shown(raw, v.Type())), "")
+		l.add(p, fmt.Sprintf("must be between %s and %s, is %s", low, high, shown(raw)), "")
 	}
 }
 
-// shown quotes a value as it stands in the file, before expansion; of a secret,
-// and of what may be one in the wrong place, nothing.
-func shown(raw string, t reflect.Type) string {
-	if t == secretType || !harmlessValue(raw) {
+// shown quotes a value as it stands in the file, before expansion. It hides what
+// may be a secret in the wrong place.
+func shown(raw string) string {
+	if !harmlessValue(raw) {
 		return "this"
 	}
 	return strconv.Quote(raw)
