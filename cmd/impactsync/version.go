@@ -9,10 +9,10 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Set by the linker (-X main.version=...); else they are the build's own.
+// Set by the linker (-X main.version=...); otherwise the build's own are used.
 var version, revision string
 
-// build returns the program's version and the revision that it was made from.
+// build returns the program's version and the revision that it was built from.
 func build() (name, rev string) {
 	name, rev = version, revision
 	info, ok := debug.ReadBuildInfo()
@@ -39,7 +39,7 @@ func (a *app) versionCommand() *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			name, rev := build()
 			v := map[string]string{"version": name, "revision": rev, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH}
-			return a.result(v, func(w io.Writer) {
+			return a.result(v, nil, func(w io.Writer) {
 				fmt.Fprintf(w, "impactsync %s\nrevision %s\n%s %s\n", name, rev, v["go"], v["platform"])
 			})
 		},

@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/impactsync/impactsync/cmd/internal/config"
 	"github.com/impactsync/impactsync/cmd/internal/progress"
@@ -20,7 +20,7 @@ import (
 	"github.com/impactsync/impactsync/sync/source/suppressions"
 )
 
-// wiring is everything that the configuration stands for, but for the state.
+// wiring is what the configuration describes, without the state.
 type wiring struct {
 	config *config.Config
 	mapper *mapping.Mapper
@@ -28,41 +28,39 @@ type wiring struct {
 	feeds  []impactsync.Feed
 
 	suppressed []impactsync.Suppressions
-	files      *suppressions.Files // one of them; nil if there is none
+	files      *suppressions.Files // one of them, or nil
 }
 
-// wire builds it. What is wrong is a matter of the configuration: nothing was
-// changed yet.
+// wire builds it. Its errors are the configuration's: nothing was changed yet.
 func wire(ctx context.Context, c *config.Config) (*wiring, error) {
 	w := &wiring{config: c}
 	var err error
 	if w.mapper, err = mapping.New(settings(c)); err != nil {
-		return nil, &failure{code: usageExit, err: fmt.Errorf("destination: %w", err)}
+		return nil, usage("", "destination: %w", err)
 	}
 	if w.client, err = newClient(c); err != nil {
-		return nil, &failure{code: usageExit, err: fmt.Errorf("destination: %w", err)}
+		return nil, usage("", "destination: %w", err)
 	}
 	for _, s := range c.Sources {
-		feed, err := w.open(ctx, s)
+		feed, err := openFeed(ctx, c, s)
 		if err != nil {
-			return nil, w.unopened(err)
+			return nil, errors.Join(unopened(err), w.close())
 		}
 		w.feeds = append(w.feeds, feed)
 	}
 	if err := w.suppressions(ctx, c.Privacy); err != nil {
-		return nil, w.unopened(err)
+		return nil, errors.Join(unopened(err), w.close())
 	}
 	return w, nil
 }
 
-// unopened is the failure to open a source. One whose folder is not there may be
-// mounted by the next try; anything else is a matter of the configuration.
-func (w *wiring) unopened(err error) error {
-	code := usageExit
+// unopened gives the failure to open a source its exit code. A folder that is
+// missing may be mounted by the next run; all else is the configuration's fault.
+func unopened(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		code = impactsync.ExitFailed
+		return &failure{code: impactsync.ExitFailed, err: err}
 	}
-	return &failure{code: code, err: errors.Join(err, w.close())}
+	return usage("", "%w", err)
 }
 
 func (w *wiring) close() error {
@@ -77,12 +75,12 @@ func (w *wiring) close() error {
 	return errors.Join(errs...)
 }
 
-func (w *wiring) open(ctx context.Context, s config.Source) (impactsync.Feed, error) {
+func openFeed(ctx context.Context, c *config.Config, s config.Source) (impactsync.Feed, error) {
 	feed := impactsync.Feed{MaxAge: s.MaxAge}
 	if s.Kind == config.KindEvents {
 		src, err := events.New(ctx, events.Config{
 			Name: s.Name, URL: s.URL, Include: s.Traits.Include, Exclude: s.Traits.Exclude,
-			HonourIntegrations: s.HonourIntegrations, StartAt: s.StartAt, MaxLine: s.MaxLineBytes, FollowLinks: s.FollowLinks, Placeholders: placeholders(w.config),
+			HonourIntegrations: s.HonourIntegrations, StartAt: s.StartAt, MaxLine: s.MaxLineBytes, FollowLinks: s.FollowLinks, Placeholders: placeholders(c),
 		})
 		feed.Source = src
 		return feed, err
@@ -92,12 +90,26 @@ func (w *wiring) open(ctx context.Context, s config.Source) (impactsync.Feed, er
 		said := rule(a)
 		patterns[a.Pattern] = audiences.Audience{Name: a.Name, Key: a.Key, List: a.List, Value: a.Value, Parts: a.Parts, OnMissing: a.OnMissing, Columns: audiences.Columns(a.Columns), Rule: &said}
 	}
-	src, err := audiences.New(ctx, audiences.Config{Name: s.Name, URL: s.URL, Audiences: patterns, MaxLine: s.MaxLineBytes, FollowLinks: s.FollowLinks, Placeholders: placeholders(w.config)})
+	src, err := audiences.New(ctx, audiences.Config{Name: s.Name, URL: s.URL, Audiences: patterns, MaxLine: s.MaxLineBytes, FollowLinks: s.FollowLinks, Placeholders: placeholders(c)})
 	feed.Source, feed.Lists = src, true
 	return feed, err
 }
 
-// placeholders are the ids that are nobody's.
+// suppressions opens the lists of suppressed people.
+func (w *wiring) suppressions(ctx context.Context, p config.Privacy) (err error) {
+	if p.SuppressionList != "" {
+		if w.files, err = suppressions.Open(ctx, p.SuppressionList); err != nil {
+			return err
+		}
+		w.suppressed = append(w.suppressed, w.files)
+	}
+	if p.SegmentToken != "" {
+		w.suppressed = append(w.suppressed, &suppressions.API{Base: p.SegmentURL, Token: string(p.SegmentToken)})
+	}
+	return nil
+}
+
+// placeholders returns the ids that are nobody's.
 func placeholders(c *config.Config) *segment.Placeholders {
 	return segment.NewPlaceholders(c.PlaceholderIDs, c.TrustedIDs)
 }
@@ -110,7 +122,7 @@ func newClient(c *config.Config) (*impactapi.Client, error) {
 		UserAgent:   "impactsync/" + cmp.Or(name, "dev") + " (+https://github.com/impactsync/impactsync)",
 		Connections: c.Delivery.Workers, RequestTimeout: c.Delivery.RequestTimeout,
 		ReturnThrottled: true, // the engine's limiter decides
-		// Who drops or holds conversions of unknown fate does not want them repeated within the call either.
+		// Whoever drops or holds conversions without an answer does not want them repeated within the call either.
 		NeverRetryUnknown: state.Policy(c.Delivery.Unknown.Conversions) != state.Resend,
 	})
 }
@@ -130,13 +142,43 @@ func settings(c *config.Config) mapping.Settings {
 	}
 }
 
+// withEngine builds the engine, and runs do with it on the state that open opens.
+func (a *app) withEngine(ctx context.Context, c *config.Config, trait string, open func(fn func(*state.DB) error) error, do func(*impactsync.Engine) error) error {
+	w, err := wire(ctx, c)
+	if err != nil {
+		return err
+	}
+	err = open(func(db *state.DB) error {
+		bars := progress.New(a.stderr, a.terminal, a.pulse.Beat)
+		e, err := a.engine(w, db, bars)
+		if err == nil {
+			err = do(e)
+		}
+		bars.Close()
+		if err == nil && trait != "" {
+			err = a.knows(ctx, db, trait)
+		}
+		return err
+	})
+	return errors.Join(impactsync.Cause(ctx, err), w.close())
+}
+
+// knows warns of a trait key that no input has: nothing could be sent for it.
+func (a *app) knows(ctx context.Context, db *state.DB, key string) error {
+	s, err := db.Status(context.WithoutCancel(ctx), 0)
+	if err == nil && !slices.ContainsFunc(s.Audiences, func(t state.AudienceStatus) bool { return t.Key == key }) {
+		a.log.Warn("no input has this trait key; impactsync status lists the keys there are", "audience", key)
+	}
+	return err
+}
+
 // engine builds the engine on a state.
 func (a *app) engine(w *wiring, db *state.DB, bars *progress.Bars) (*impactsync.Engine, error) {
 	c, d := w.config, w.config.Delivery
 	name, _ := build()
 	return impactsync.New(impactsync.Config{
 		State: db, Client: w.client, Mapper: w.mapper, Feeds: w.feeds, Version: name,
-		Log: telemetry.Logger(bars, a.terminal), Progress: a.watched(bars.Progress()), // the two share the terminal
+		Log: telemetry.Logger(bars, a.terminal), Progress: bars.Progress(), // the two share the terminal
 		Guards:     guards(c),
 		AppInstall: c.Destination.AppInstall, MaxEventAge: c.MaxEventAge, RequiredCategories: c.Consent.RequiredCategories,
 		Suppressions: w.suppressed, SuppressedFalse: c.Privacy.Suppressed == config.SuppressedSendFalse,
@@ -149,28 +191,7 @@ func (a *app) engine(w *wiring, db *state.DB, bars *progress.Bars) (*impactsync.
 	})
 }
 
-// watched takes each report of a run as a sign of life, for the daemon.
-func (a *app) watched(p impactsync.Progress) impactsync.Progress {
-	if a.pulse == nil {
-		return p
-	}
-	return impactsync.Progress{
-		Start: func(phase, what string, total int64, unit string) {
-			a.pulse.Beat()
-			p.Start(phase, what, total, unit)
-		},
-		Add: func(n int64) {
-			a.pulse.Beat()
-			p.Add(n)
-		},
-		Done: func() {
-			a.pulse.Beat()
-			p.Done()
-		},
-	}
-}
-
-// binding is the destination that a state made with this configuration vouches for.
+// binding returns the destination that a state of this configuration belongs to.
 func binding(c *config.Config) *state.Binding {
 	d := c.Destination
 	return &state.Binding{
@@ -179,7 +200,7 @@ func binding(c *config.Config) *state.Binding {
 	}
 }
 
-// bound is binding for a configuration that was only looked at: what it does not
+// bound is binding for a configuration that was only looked at. What it does not
 // know of the destination is not compared.
 func bound(c *config.Config) *state.Binding {
 	b, d := binding(c), c.Destination

@@ -112,6 +112,37 @@ guard:
 	require.Equal(t, map[string]Guard{"gold": {MaxExits{3, 7}, &MaxJoins{50, 9}, "pass"}}, c.Guard.Keys)
 }
 
+// The general guard may stand before or after those that start from it.
+func TestSingleGuardsStartFromTheGeneralOne(t *testing.T) {
+	t.Parallel()
+	const general = "guard: {keys: {gold: {maxJoins: {percent: 3}}, silver: }, maxJoins: {percent: 50, atLeast: 9}, firstSync: hold}\n"
+	const lists = "  - {name: exports, kind: audiences, url: file:///x, audiences: {a: {guard: {maxJoins: {atLeast: 1}}}, b: , c: {guard: {firstSync: pass}}}}\n"
+	for _, text := range []string{good + lists + general, general + good + lists} {
+		c := load(t, text)
+		exits := MaxExits{30, 100}
+		require.Equal(t, map[string]Guard{"gold": {exits, &MaxJoins{3, 9}, "hold"}, "silver": {exits, &MaxJoins{50, 9}, "hold"}}, c.Guard.Keys)
+		var guards []Guard
+		for _, a := range c.Sources[1].Audiences {
+			guards = append(guards, a.Guard)
+		}
+		require.Equal(t, []Guard{{exits, &MaxJoins{50, 1}, "hold"}, {exits, &MaxJoins{50, 9}, "hold"}, {exits, &MaxJoins{50, 9}, "pass"}}, guards)
+		require.Equal(t, &MaxJoins{50, 9}, c.Guard.MaxJoins, "the general one is as it was")
+	}
+}
+
+// An empty text means the default, wherever it comes from; defaultCurrency alone may
+// be empty, though not by an empty variable.
+func TestEmptyTexts(t *testing.T) {
+	t.Parallel()
+	c := load(t, good+"timeZone: \"\"\nschedule: ${EMPTY}\ndefaultCurrency: ${EMPTY}\nprivacy: {segmentURL: \"\"}\n")
+	require.Equal(t, "UTC", c.TimeZone)
+	require.Equal(t, "0 */2 * * *", c.Schedule)
+	require.Equal(t, "USD", c.DefaultCurrency)
+	require.Equal(t, "https://api.segmentapis.com", c.Privacy.SegmentURL)
+	require.Empty(t, load(t, good+"defaultCurrency: \"\"\n").DefaultCurrency)
+	require.Contains(t, problems(t, strings.Replace(good, "kind: events", `kind: ""`, 1)).Error(), "is not one of events, audiences")
+}
+
 func TestAFirstSyncHeldByNothingIsAWarning(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, `impactsync.yaml:8:20: guard.firstSync: holds nothing by itself (set guard.maxJoins or guard.conversions, too)`,

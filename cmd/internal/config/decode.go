@@ -31,7 +31,7 @@ type place struct {
 // decode parses a file into the configuration. An empty file is an empty
 // configuration. It returns false if the file is not YAML.
 func (l *loader) decode(data []byte) bool {
-	file, err := parse(data)
+	file, err := parseYAML(data)
 	if err != nil {
 		l.syntax(err)
 		return false
@@ -48,8 +48,9 @@ func (l *loader) decode(data []byte) bool {
 	return true
 }
 
-// parse parses YAML. On some malformed files the parser panics.
-func parse(data []byte) (file *ast.File, err error) {
+// parseYAML turns a panic of the parser, which some malformed files cause, into an
+// error.
+func parseYAML(data []byte) (file *ast.File, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = errors.New("it cannot be parsed")
@@ -87,7 +88,7 @@ func (l *loader) defaults(v reflect.Value) {
 		field := v.FieldByIndex(f.Index)
 		l.defaults(field)
 		if text := f.Tag.Get("default"); text != "" {
-			if err := scalarOf(f.Type).parse(field, text); err != nil {
+			if err := parse(field, text); err != nil {
 				panic(fmt.Sprintf("the default of %s: %v", f.Name, err))
 			}
 		}

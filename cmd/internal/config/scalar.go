@@ -14,10 +14,8 @@ import (
 
 // scalarType describes how values of a type are written in the file.
 type scalarType struct {
-	what  string // what is wanted, for a user
-	hint  string
-	in    nodeKinds // the nodes that are accepted, where no variable is involved
-	parse func(v reflect.Value, text string) error
+	what, hint string    // what is wanted
+	in         nodeKinds // the nodes that are accepted, where no variable is involved
 }
 
 type nodeKinds int
@@ -32,20 +30,38 @@ const (
 func scalarOf(t reflect.Type) scalarType {
 	switch {
 	case t == durationType:
-		return scalarType{"a duration", "durations are written like 10s, 6h or 720h", texts | numbers, parseDuration}
+		return scalarType{"a duration", "durations are written like 10s, 6h or 720h", texts | numbers}
 	case t == timeType:
-		return scalarType{"a time", "times are written like 2026-11-01T00:00:00Z", texts | numbers, parseTime}
+		return scalarType{"a time", "times are written like 2026-11-01T00:00:00Z", texts | numbers}
 	case t.Kind() == reflect.Bool:
-		return scalarType{"true or false", "", booleans, parseBool}
+		return scalarType{"true or false", "", booleans}
 	case t.Kind() == reflect.Int:
-		return scalarType{"a whole number", "", numbers, parseInt}
+		return scalarType{"a whole number", "", numbers}
 	case t.Kind() == reflect.Float64:
-		return scalarType{"a number", "", numbers, parseFloat}
+		return scalarType{"a number", "", numbers}
 	}
-	return scalarType{"a text", "", texts | numbers, func(v reflect.Value, text string) error {
+	return scalarType{"a text", "", texts | numbers}
+}
+
+// parse sets v to the value that a text has as v's type.
+func parse(v reflect.Value, text string) (err error) {
+	switch p := v.Addr().Interface().(type) {
+	case *time.Duration:
+		*p, err = time.ParseDuration(text)
+	case *time.Time:
+		*p, err = time.Parse(time.RFC3339, text)
+	case *bool:
+		*p, err = strconv.ParseBool(text)
+	case *int:
+		*p, err = strconv.Atoi(text)
+	case *float64:
+		if *p, err = strconv.ParseFloat(text, 64); math.IsNaN(*p) || math.IsInf(*p, 0) {
+			*p, err = 0, strconv.ErrRange
+		}
+	default:
 		v.SetString(text)
-		return nil
-	}}
+	}
+	return err
 }
 
 // scalar decodes a text, number, boolean, time or duration. Where a value
@@ -70,7 +86,7 @@ func (l *loader) scalar(p place, v reflect.Value) {
 	case text == "" && v.Kind() == reflect.String && (raw != "" || p.tag.Get("empty") == "") && p.tag.Get("oneof") == "":
 		// the default stays
 	default:
-		if err := kind.parse(v, text); err != nil {
+		if err := parse(v, text); err != nil {
 			l.add(p, fmt.Sprintf("%s is wanted here, not %s", kind.what, shown(raw)), kind.hint)
 			return
 		}
@@ -91,39 +107,6 @@ func scalarText(n ast.Node) (string, nodeKinds) {
 		return n.GetToken().Value, booleans
 	}
 	return "", 0
-}
-
-func parseDuration(v reflect.Value, text string) error {
-	n, err := time.ParseDuration(text)
-	v.SetInt(int64(n))
-	return err
-}
-
-func parseTime(v reflect.Value, text string) error {
-	at, err := time.Parse(time.RFC3339, text)
-	v.Set(reflect.ValueOf(at))
-	return err
-}
-
-func parseBool(v reflect.Value, text string) error {
-	b, err := strconv.ParseBool(text)
-	v.SetBool(b)
-	return err
-}
-
-func parseInt(v reflect.Value, text string) error {
-	n, err := strconv.ParseInt(text, 10, 64)
-	v.SetInt(n)
-	return err
-}
-
-func parseFloat(v reflect.Value, text string) error {
-	n, err := strconv.ParseFloat(text, 64)
-	if math.IsNaN(n) || math.IsInf(n, 0) {
-		return strconv.ErrRange
-	}
-	v.SetFloat(n)
-	return err
 }
 
 // limits checks a value against its field's tags oneof and range.

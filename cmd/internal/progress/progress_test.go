@@ -27,12 +27,14 @@ func (o *output) Write(p []byte) (int, error) {
 func TestWithoutATerminalThereAreNoBars(t *testing.T) {
 	t.Parallel()
 	var out output
-	b := progress.New(&out, false)
+	reports := 0
+	b := progress.New(&out, false, func() { reports++ })
 	p := b.Progress()
 	p.Start("read", "web", 1000, "bytes")
 	p.Add(400)
 	p.Done()
 	fmt.Fprint(b, "a log line\n")
+	require.Equal(t, 3, reports)
 	b.Close()
 	require.Equal(t, "a log line\n", out.text.String())
 }
@@ -40,7 +42,7 @@ func TestWithoutATerminalThereAreNoBars(t *testing.T) {
 func TestBarsEndWithTheirPhases(t *testing.T) {
 	t.Parallel()
 	var out output
-	b := progress.New(&out, true)
+	b := progress.New(&out, true, func() {})
 	p := b.Progress()
 	p.Start("read", "web", 1000, "bytes")
 	p.Add(400)
