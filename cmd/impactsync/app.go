@@ -49,7 +49,7 @@ func (a *app) command() *cobra.Command {
 		Use:   "impactsync",
 		Short: "Tell impact.com what changed in Segment, and only that",
 		Long: `impactsync reads audiences, computed traits and messages that Segment wrote to a
-bucket, keeps what impact.com was told in one SQLite file, and sends impact.com
+bucket, keeps what impact.com was sent in one SQLite file, and sends impact.com
 exactly what changed.`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,

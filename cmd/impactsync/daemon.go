@@ -22,8 +22,8 @@ func (a *app) daemonCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "daemon",
 		Short: "Run on the configuration's schedule",
-		Long: `Run on the schedule of the configuration (schedule, timeZone), one run at a time: a
-time that comes during a run is skipped. Each run reads the configuration again, so new
+		Long: `Run on the schedule of the configuration (schedule, timeZone), one run at a time: what
+is scheduled during a run is skipped. Each run reads the configuration again, so new
 credentials take effect; schedule and time zone are fixed until a restart. The state is
 locked only during a run.
 
@@ -31,7 +31,7 @@ locked only during a run.
 minutes, or 2 minutes past its deadline. /metrics is for Prometheus. The exit code of
 each run is in the log, in the metrics and in impactsync status.
 
-SIGTERM and SIGINT stop in good order: what is under way is answered and settled.` +
+SIGTERM and SIGINT stop in good order: requests under way are finished and recorded.` +
 			exits("stopped by a signal", "1   the address cannot be used", exitUsageLine),
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return a.daemon(c.Context(), listen, n) },

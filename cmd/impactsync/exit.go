@@ -58,13 +58,13 @@ func (a *app) fail(err error) int {
 	return code
 }
 
-const filesHint = "too many files are open: raise the limit (ulimit -n, LimitNOFILE), or look for what holds them, then run again; nothing is lost"
-
 // hints say what to do about an error. The first that matches counts.
 var hints = []struct {
 	is   error
 	hint string
 }{
+	{syscall.EMFILE, "too many files are open: raise the limit (ulimit -n, LimitNOFILE), then run again; nothing is lost"},
+	{syscall.ENFILE, "this machine has too many open files: look for what holds them, then run again; nothing is lost"},
 	{state.ErrBound, "give each destination a state file of its own (state.path); a trial must not make production look delivered"},
 	{state.ErrNewer, "use the version of impactsync that wrote the state, or a newer one"},
 	{state.ErrOlder, "impactsync state backup FILE, then impactsync state migrate; the next run migrates it, too"},
@@ -88,22 +88,19 @@ var hints = []struct {
 	{source.ErrEmpty, "look at the source's url; impactsync doctor lists what it finds"},
 }
 
+// hintFor returns what to do about an error, or "".
 func hintFor(err error) string {
 	var f *failure
-	if impactsync.OutOfFiles(err) {
-		return filesHint
-	}
 	if errors.As(err, &f) && f.hint != "" {
 		return f.hint
-	}
-	var problems config.Problems
-	if errors.As(err, &problems) {
-		return "impactsync config schema describes every key; then: impactsync config check"
 	}
 	for _, h := range hints {
 		if errors.Is(err, h.is) {
 			return h.hint
 		}
+	}
+	if errors.As(err, new(config.Problems)) {
+		return "impactsync config schema describes every key; then: impactsync config check"
 	}
 	return ""
 }

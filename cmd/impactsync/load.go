@@ -67,7 +67,7 @@ func (a *app) locked(ctx context.Context, fn func(*state.DB) error) error {
 	return a.holding(c, func() error { return a.opened(ctx, c, state.Options{Binding: bound(c)}, fn) })
 }
 
-// opened runs fn on the configuration's state, opened with these options.
+// opened runs fn on the state, opened with these options.
 func (a *app) opened(ctx context.Context, c *config.Config, o state.Options, fn func(*state.DB) error) error {
 	if !o.ReadOnly {
 		if err := a.local(c); err != nil {
@@ -82,7 +82,7 @@ func (a *app) opened(ctx context.Context, c *config.Config, o state.Options, fn 
 	return errors.Join(fn(db), db.Close())
 }
 
-// holding runs fn while it holds the lock on the configuration's state.
+// holding runs fn while it holds the lock on the state.
 func (a *app) holding(c *config.Config, fn func() error) error {
 	if err := a.local(c); err != nil {
 		return err

@@ -17,7 +17,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// narrow are the flags that make a run smaller.
+// narrow holds the flags that limit a run.
 type narrow struct {
 	sources  []string
 	audience string
@@ -61,10 +61,10 @@ func (a *app) runCommand() *cobra.Command {
 		Use:   "run",
 		Short: "One pass: read the sources and send impact.com what changed",
 		Long: `Read every source, record what is wanted, and send impact.com what differs from what
-it was told. Nothing is sent before everything is read. Temporary failures are retried,
+it was sent. Nothing is sent before everything is read. Temporary failures are retried,
 within this run if its deadline allows, otherwise by the next one.
 
-SIGINT and SIGTERM stop in good order: what is under way is answered and settled.
+SIGINT and SIGTERM stop in good order: requests under way are finished and recorded.
 A second signal kills; even then nothing is lost.` + exitsOfRun(),
 		Example: `  impactsync run
   impactsync run --deadline 30m --exit-zero-on 4
@@ -128,7 +128,7 @@ func outcome(r impactsync.Report, err error) error {
 	}[r.ExitCode]}
 }
 
-// run makes one pass with the configuration as it is now.
+// run reads the configuration and makes one pass.
 func (a *app) run(ctx context.Context, n narrow) (impactsync.Report, error) {
 	c, err := a.load()
 	if err != nil {
@@ -141,7 +141,7 @@ func (a *app) run(ctx context.Context, n narrow) (impactsync.Report, error) {
 	return a.pass(ctx, c, o)
 }
 
-// point is nil but in tests, which kill the process at the places it names.
+// point is nil except in tests, which kill the process at the points that it names.
 var point func(name string)
 
 // pass runs the engine on the state while it holds the lock.
@@ -228,7 +228,7 @@ func asides(r impactsync.Report) (lines []string) {
 	return lines
 }
 
-// reasons lists why messages were not sent, most frequent first.
+// reasons says why messages were not sent, most frequent first.
 func reasons(counts map[string]int64) string {
 	var names []string
 	for name := range counts {

@@ -38,15 +38,19 @@ reads the whole file and changes nothing.` + exits("the state is sound", "1   th
 				if err != nil {
 					return err
 				}
-				err = a.result(checked{len(problems) == 0, problems}, nil, func(w io.Writer) {
+				v := struct {
+					OK       bool     `json:"ok"`
+					Problems []string `json:"problems,omitempty"`
+				}{len(problems) == 0, problems}
+				err = a.result(v, nil, func(w io.Writer) {
 					for _, p := range problems {
 						fmt.Fprintln(w, p)
 					}
-					if len(problems) == 0 {
+					if v.OK {
 						fmt.Fprintf(w, "%s: sound\n", db.Path())
 					}
 				})
-				if err == nil && len(problems) > 0 {
+				if err == nil && !v.OK {
 					err = &failure{impactsync.ExitState, fmt.Errorf("%s: %s", db.Path(), count(int64(len(problems)), "problem")),
 						"keep a copy of the file and report this; impactsync state restore FILE restores a backup"}
 				}
@@ -54,11 +58,6 @@ reads the whole file and changes nothing.` + exits("the state is sound", "1   th
 			})
 		},
 	}
-}
-
-type checked struct {
-	OK       bool     `json:"ok"`
-	Problems []string `json:"problems,omitempty"`
 }
 
 func (a *app) stateBackup() *cobra.Command {
@@ -140,7 +139,7 @@ itself. Until then, status and other commands refuse the older state; backup and
 accept it. The only way back is a backup.` + exits("it has this program's schema", exitFailLine, exitLockLine, exitStateLine, exitUsageLine),
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.locked(c.Context(), func(db *state.DB) error { // opening it is all
+			return a.locked(c.Context(), func(db *state.DB) error { // opening migrates it
 				return a.result(map[string]any{"file": db.Path(), "ok": true}, nil, func(w io.Writer) {
 					fmt.Fprintf(w, "%s: has this program's schema\n", db.Path())
 				})

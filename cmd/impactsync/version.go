@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"runtime"
@@ -15,19 +16,15 @@ var version, revision string
 // build returns the program's version and the revision that it was built from.
 func build() (name, rev string) {
 	name, rev = version, revision
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return name, rev
-	}
-	if name == "" {
-		name = info.Main.Version
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && rev == "" {
-			rev = s.Value
+	if info, ok := debug.ReadBuildInfo(); ok {
+		name = cmp.Or(name, info.Main.Version)
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				rev = cmp.Or(rev, s.Value)
+			}
 		}
 	}
-	return name, rev
+	return cmp.Or(name, "dev"), rev
 }
 
 func (a *app) versionCommand() *cobra.Command {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -119,7 +118,7 @@ func newClient(c *config.Config) (*impactapi.Client, error) {
 	name, _ := build()
 	return impactapi.New(impactapi.Config{
 		AccountSID: d.AccountSID, AuthToken: string(d.APIKey), TrackingURL: d.TrackingURL, APIURL: d.APIURL,
-		UserAgent:   "impactsync/" + cmp.Or(name, "dev") + " (+https://github.com/impactsync/impactsync)",
+		UserAgent:   "impactsync/" + name + " (+https://github.com/impactsync/impactsync)",
 		Connections: c.Delivery.Workers, RequestTimeout: c.Delivery.RequestTimeout,
 		ReturnThrottled: true, // the engine's limiter decides
 		// Whoever drops or holds conversions without an answer does not want them repeated within the call either.
@@ -137,7 +136,7 @@ func settings(c *config.Config) mapping.Settings {
 		EnablePageEvents: d.EnablePageEvents, EnableScreenEvents: d.EnableScreenEvents, EnableIdentifyEvents: d.EnableIdentifyEvents,
 		CustomParameterMapping: d.CustomParameterMapping, CustomMappingForProducts: d.CustomMappingForProducts,
 		ClickIDNames: d.ClickIDNames, UndocumentedParameters: d.UndocumentedParameters,
-		PageURL: d.PageURL, DefaultCurrency: c.DefaultCurrency, AccountCurrency: c.DefaultCurrency == "", Version: cmp.Or(name, "dev"), Placeholders: placeholders(c),
+		PageURL: d.PageURL, DefaultCurrency: c.DefaultCurrency, AccountCurrency: c.DefaultCurrency == "", Version: name, Placeholders: placeholders(c),
 		UnusableItems: d.UnusableItems, OrderDiscount: d.OrderDiscount, MissingOrderID: d.MissingOrderID, DecimalSign: d.DecimalSign,
 	}
 }

@@ -33,9 +33,9 @@ func (l *loader) check() {
 	l.must(c.MaxEventAge > 0, "maxEventAge", "must be more than 0s", "leave it out for 720h")
 	l.must(c.Delivery.RequestTimeout > 0, "delivery.requestTimeout", "must be more than 0s", "leave it out for 10s")
 	l.must(c.Delivery.AttributionWait >= 0, "delivery.attributionWait", "must not be negative", "0s means not to wait")
-	l.must(share, "conversions.verify", l.quote("conversions.verify", c.Conversions.Verify)+" is no share", "off, all, or a share of 0% to 100%, such as 1%")
+	l.must(share, "conversions.verify", l.quote("conversions.verify", c.Conversions.Verify)+" is not a share", "off, all, or a share of 0% to 100%, such as 1%")
 	l.must(c.DefaultCurrency == "" || currency.MatchString(c.DefaultCurrency), "defaultCurrency", "must be three capital letters", "an ISO 4217 code such as USD")
-	l.must(schedule == nil, "schedule", l.quote("schedule", c.Schedule)+" is no cron schedule", `five fields such as "0 */2 * * *", or @every 2h`)
+	l.must(schedule == nil, "schedule", l.quote("schedule", c.Schedule)+" is not a cron schedule", `five fields such as "0 */2 * * *", or @every 2h`)
 	l.must(zone == nil, "timeZone", "no such time zone", "an IANA name such as Europe/Berlin")
 	if g := c.Guard; g.FirstSync == "hold" && g.MaxJoins == nil && g.Conversions == nil {
 		l.warn("guard.firstSync", "holds nothing by itself", "set guard.maxJoins or guard.conversions, too")
@@ -89,7 +89,7 @@ func (l *loader) checkPeople() {
 	}
 }
 
-// checkEventNames warns of names in two lists: only one of the lists counts.
+// checkEventNames warns of names in two lists, of which only the first counts.
 func (l *loader) checkEventNames() {
 	d := &l.config.Destination
 	first := map[string]string{}
@@ -121,7 +121,7 @@ func (l *loader) checkMapping(key string, mapping map[string]string) {
 		at := fmt.Sprintf("%s[%q]", key, parameter)
 		switch raw := l.raw[at]; {
 		case parameter == "":
-			l.problem(at, "a parameter and a path are wanted", "such as CustomerStatus: properties.customer_status")
+			l.problem(at, "want a parameter and a path", "such as CustomerStatus: properties.customer_status")
 		case from == "" && raw != "":
 			l.problem(at, "is empty: the environment has no value for "+raw, `give it one, or write "" to leave the parameter out`)
 		}
@@ -133,7 +133,7 @@ func (l *loader) checkMapping(key string, mapping map[string]string) {
 func (l *loader) checkHost(key, text string) {
 	switch u := webAddress(text); {
 	case u == nil:
-		l.problem(key, "no http address", "such as https://api.impact.com")
+		l.problem(key, "is not an http address", "such as https://api.impact.com")
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		l.problem(key, "must be a plain address, without user, query or fragment", "such as https://api.impact.com")
 	case u.Scheme == "http" && !loopback(u.Hostname()):
@@ -159,7 +159,7 @@ func (l *loader) checkPageURL(text string) {
 		l.must(!sendsTraits, key, "is missing, and trait updates need it", "your home page, such as https://www.example.com/")
 		return
 	}
-	l.must(webAddress(text) != nil, key, "no web address", "such as https://www.example.com/")
+	l.must(webAddress(text) != nil, key, "is not a web address", "such as https://www.example.com/")
 }
 
 // webAddress parses an address of http or https. It returns nil for anything else.
@@ -220,9 +220,9 @@ func (l *loader) checkBucket(key, text string) {
 	case text == "":
 		l.problem(key, "is missing", "such as s3://bucket/segment-logs/abc/?region=eu-west-1")
 	case err != nil:
-		l.problem(key, "no URL", "such as s3://bucket/segment-logs/abc/?region=eu-west-1")
+		l.problem(key, "is not a URL", "such as s3://bucket/segment-logs/abc/?region=eu-west-1")
 	case u.Scheme == "file":
-		l.must(u.Host == "" && u.Path != "", key, "no folder", "file:///absolute/folder/, or file://./folder/ for one beside this file")
+		l.must(u.Host == "" && u.Path != "", key, "names no folder", "file:///absolute/folder/, or file://./folder/ for one beside this file")
 	case slices.Contains([]string{"s3", "gs", "azblob"}, u.Scheme):
 		l.must(u.Host != "", key, "names no bucket", "such as "+u.Scheme+"://bucket/folder/")
 	default:
@@ -238,6 +238,6 @@ func (l *loader) checkGlobs(key string, patterns []string) {
 
 func (l *loader) checkGlob(key, pattern string) {
 	if _, err := path.Match(pattern, ""); err != nil || strings.TrimSpace(pattern) == "" {
-		l.problem(key, l.quote(key, pattern)+" is no pattern", `* stands for any text, ? for one character, [ab] for a or b; write \[ for a bracket`)
+		l.problem(key, l.quote(key, pattern)+" is not a pattern", `* stands for any text, ? for one character, [ab] for a or b; write \[ for a bracket`)
 	}
 }

@@ -95,7 +95,7 @@ func (l *loader) defaults(v reflect.Value) {
 	}
 }
 
-// value decodes a node over v. null is the same as absent.
+// value decodes a node into v, over its default. null is the same as absent.
 func (l *loader) value(p place, v reflect.Value) {
 	if isNull(p.node) {
 		return
@@ -105,7 +105,7 @@ func (l *loader) value(p place, v reflect.Value) {
 		own := reflect.New(v.Type().Elem())
 		if v.IsNil() {
 			l.defaults(own.Elem())
-		} else { // the general guard's
+		} else { // of the general guard, which must not change
 			own.Elem().Set(v.Elem())
 		}
 		v.Set(own)
@@ -230,7 +230,7 @@ func (l *loader) pairs(p place) func(yield func(string, *ast.MappingValueNode) b
 			key, ok := keyText(m.Key)
 			switch {
 			case !ok:
-				l.add(place{path: p.path, node: m.Key}, "this is no plain key", "anchors, merges and tags are not supported")
+				l.add(place{path: p.path, node: m.Key}, "this is not a plain key", "anchors, merges and tags are not supported")
 				continue
 			case seen[key]:
 				path := p.path
@@ -265,7 +265,7 @@ func (l *loader) wrong(p place, want string) {
 	case *ast.AnchorNode, *ast.AliasNode, *ast.TagNode:
 		hint = "anchors, aliases and tags are not supported: write the value out"
 	}
-	l.add(p, fmt.Sprintf("%s is wanted here, not %s", want, kindOf(p.node)), hint)
+	l.add(p, fmt.Sprintf("want %s, not %s", want, kindOf(p.node)), hint)
 }
 
 // kindOf describes a node's kind to a user.

@@ -40,9 +40,9 @@ func TestEventNames(t *testing.T) {
 func TestEventNamesThatAreNone(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"actionEventNames: Paid":                 "a list, or a mapping with only is wanted here, not a text",
+		"actionEventNames: Paid":                 "want a list, or a mapping with only, not a text",
 		"actionEventNames: {except: [Paid]}":     `unknown key "except"`,
-		"actionEventNames: {only: Paid}":         "a list is wanted here, not a text",
+		"actionEventNames: {only: Paid}":         "want a list, not a text",
 		"actionEventNames: {only: [a], also: 1}": `unknown key "also"`,
 	} {
 		require.Contains(t, problems(t, withEvents(text)).Error(), want, text)

@@ -32,9 +32,9 @@ func TestExpand(t *testing.T) {
 		"${NOPE}":         "the environment variable NOPE is not set",
 		"${A} ${NOPE} ${": "the environment variable NOPE is not set",
 		"${A":             "without a closing }",
-		"${}":             "${} is no name",
-		"${A-B}":          "${A-B} is no name",
-		"${2}":            "${2} is no name",
+		"${}":             "${} is not a variable name",
+		"${A-B}":          "${A-B} is not a variable name",
+		"${2}":            "${2} is not a variable name",
 	} {
 		_, err := expand(text, lookup)
 		require.ErrorContains(t, err, want, text)

@@ -48,7 +48,7 @@ func FromSegment(data []byte, id string) (Hosted, error) {
 	if err != nil {
 		return Hosted{}, fmt.Errorf("not JSON: %w", err)
 	}
-	found := findHosted(root, nil)
+	found := findHosted(normal(root), nil)
 	if id != "" {
 		found = slices.DeleteFunc(found, func(d hosted) bool { return d.id != id && d.name != id })
 	}
@@ -111,14 +111,53 @@ func hostedName(name string) string {
 	return ""
 }
 
+// normal returns a JSON value in which strings that contain JSON are decoded, and
+// lists of pairs are objects.
+func normal(v any) any {
+	switch v := v.(type) {
+	case string:
+		if text := strings.TrimSpace(v); strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[") {
+			if inner, err := decodeJSON(text); err == nil {
+				return normal(inner)
+			}
+		}
+	case map[string]any:
+		for key := range v {
+			v[key] = normal(v[key])
+		}
+	case []any:
+		pairs := map[string]any{}
+		for i := range v {
+			v[i] = normal(v[i])
+			if key, value, ok := pairOf(v[i]); ok {
+				pairs[key] = value
+			}
+		}
+		if len(pairs) > 0 {
+			return pairs
+		}
+	}
+	return v
+}
+
+// pairOf returns the key and value of an object that is a pair. A key may have a
+// path of the Config API before it.
+func pairOf(v any) (key string, value any, ok bool) {
+	object, _ := v.(map[string]any)
+	for _, names := range [][2]string{{"key", "value"}, {"name", "value"}, {"from", "to"}} {
+		if value, ok := object[names[1]]; ok && object[names[0]] != nil {
+			key := hostedText(object[names[0]])
+			return key[strings.LastIndexByte(key, '/')+1:], value, true
+		}
+	}
+	return "", nil, false
+}
+
 // findHosted looks for settings at any depth. around is the object that contains v:
 // it has the destination's name.
 func findHosted(v any, around map[string]any) (found []hosted) {
-	switch v := unpacked(v).(type) {
+	switch v := v.(type) {
 	case []any:
-		if settings := namedValues(v); len(settings) > 0 {
-			return hostedOf(settings, around)
-		}
 		for _, item := range v {
 			found = append(found, findHosted(item, around)...)
 		}
@@ -133,38 +172,12 @@ func findHosted(v any, around map[string]any) (found []hosted) {
 	return found
 }
 
-// unpacked decodes a string that contains a JSON object or list.
-func unpacked(v any) any {
-	text, _ := v.(string)
-	if text = strings.TrimSpace(text); strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[") {
-		if inner, err := decodeJSON(text); err == nil {
-			return inner
-		}
-	}
-	return v
-}
-
-// namedValues reads a list of {"name": ..., "value": ...} as an object.
-func namedValues(list []any) map[string]any {
-	settings := map[string]any{}
-	for _, item := range list {
-		object, _ := item.(map[string]any)
-		name, _ := object["name"].(string)
-		value, has := object["value"]
-		if name = name[strings.LastIndexByte(name, '/')+1:]; name == "" || !has {
-			return nil
-		}
-		settings[name] = value
-	}
-	return settings
-}
-
 // hostedOf reads an object of settings. It returns nothing for any other object.
 func hostedOf(settings, around map[string]any) []hosted {
 	d := hosted{settings: map[string]any{}}
 	for _, key := range slices.Sorted(maps.Keys(settings)) {
 		if name := hostedName(key); name != "" {
-			d.settings[name] = unpacked(settings[key])
+			d.settings[name] = settings[key]
 		} else {
 			d.unknown = append(d.unknown, key)
 		}
@@ -252,9 +265,9 @@ func (f *hostedFile) setting(name, kind string, value any) string {
 // names.
 func (f *hostedFile) mapping(name string, value any) string {
 	var lines strings.Builder
-	pairs := hostedMap(value)
+	pairs, _ := value.(map[string]any)
 	for _, parameter := range slices.Sorted(maps.Keys(pairs)) {
-		path := strings.TrimPrefix(pairs[parameter], "$.")
+		path := strings.TrimPrefix(hostedText(pairs[parameter]), "$.")
 		if path == "" || strings.TrimSpace(parameter) == "" {
 			f.note("%s: a line without a parameter or without a path was left out", name)
 			continue
@@ -328,28 +341,6 @@ func hostedList(v any) (names []string) {
 		}
 	}
 	return names
-}
-
-// hostedMap reads an object of texts, or a list of pairs.
-func hostedMap(v any) map[string]string {
-	pairs := map[string]string{}
-	switch v := v.(type) {
-	case map[string]any:
-		for key, value := range v {
-			pairs[key] = hostedText(value)
-		}
-	case []any:
-		for _, item := range v {
-			pair, _ := item.(map[string]any)
-			for _, names := range [][2]string{{"key", "value"}, {"name", "value"}, {"from", "to"}} {
-				if key := hostedText(pair[names[0]]); key != "" {
-					pairs[key] = hostedText(pair[names[1]])
-					break
-				}
-			}
-		}
-	}
-	return pairs
 }
 
 // isMasked reports whether Segment hid the value: it shows the last characters of

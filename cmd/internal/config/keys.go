@@ -49,7 +49,7 @@ func (l *loader) checkKey(f feed) bool {
 		l.problem(f.place+".name", fmt.Sprintf("no trait key can be made of %s", l.quote(f.place+".name", f.Name)),
 			"set key: to the audience's key in Segment")
 	case f.Key != "" && !plainKey.MatchString(f.Key):
-		l.problem(f.place+".key", l.key(f)+" is no trait key: letters, digits and _ only",
+		l.problem(f.place+".key", l.key(f)+" is not a trait key: letters, digits and _ only",
 			"the audience's key in Segment, such as order_completed_last_30days")
 	case impactapi.Reserved(f.Key):
 		l.problem(f.place+".key", fmt.Sprintf("the trait key %s is the name of an impact.com parameter", l.key(f)), "choose another key")

@@ -92,8 +92,7 @@ func readFile(path string, most int64) ([]byte, error) {
 	return ReadAll(f, most)
 }
 
-// ReadAll reads all of r. It returns [ErrTooLarge] if that is more than a number of
-// bytes.
+// ReadAll reads all of r. It returns [ErrTooLarge] if there are more bytes than most.
 func ReadAll(r io.Reader, most int64) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, most+1))
 	if err == nil && int64(len(data)) > most {

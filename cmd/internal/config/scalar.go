@@ -87,7 +87,7 @@ func (l *loader) scalar(p place, v reflect.Value) {
 		// the default stays
 	default:
 		if err := parse(v, text); err != nil {
-			l.add(p, fmt.Sprintf("%s is wanted here, not %s", kind.what, shown(raw)), kind.hint)
+			l.add(p, fmt.Sprintf("want %s, not %s", kind.what, shown(raw)), kind.hint)
 			return
 		}
 		l.limits(p, v, raw)

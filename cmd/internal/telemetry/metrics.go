@@ -12,7 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Metrics are the daemon's numbers for Prometheus, in a registry of their own.
+// Metrics are the daemon's metrics for Prometheus, in a registry of their own.
 type Metrics struct {
 	registry *prometheus.Registry
 	runs     *prometheus.CounterVec
@@ -24,7 +24,7 @@ type Metrics struct {
 	good     prometheus.Gauge
 }
 
-// NewMetrics makes them; nothing was run yet.
+// NewMetrics returns the metrics of a program that has run nothing yet.
 func NewMetrics(version, revision string) *Metrics {
 	gauge := func(name, help string) prometheus.Gauge {
 		return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "impactsync", Name: name, Help: help})
@@ -52,11 +52,11 @@ func NewMetrics(version, revision string) *Metrics {
 	return m
 }
 
-// changes that are counted; a fixed set keeps the number of series small.
+// counted are the counters of a run that have a series: a fixed set, to keep their
+// number small.
 var counted = []string{"found", "delivered", "refused", "rejected", "unknown", "superseded", "absorbed", "dropped", "requests", "too_old", "duplicate_message", "not_sent"}
 
-// Ran notes the end of a run. The report may be empty, where a run could not
-// even begin.
+// Ran records the end of a run. The report of a run that could not begin is empty.
 func (m *Metrics) Ran(r impactsync.Report, exitCode int, ended time.Time) {
 	m.runs.WithLabelValues(strconv.Itoa(exitCode)).Inc()
 	m.exit.Set(float64(exitCode))
@@ -81,7 +81,7 @@ func (m *Metrics) Ran(r impactsync.Report, exitCode int, ended time.Time) {
 	}
 }
 
-// Handler serves them.
+// Handler returns a handler that serves the metrics.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
