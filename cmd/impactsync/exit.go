@@ -16,8 +16,6 @@ import (
 	"github.com/impactsync/impactsync/sync/source"
 )
 
-const usageExit = impactsync.ExitUsage
-
 // failure is an error with its exit code and a hint what to do about it. Code 0 is
 // a success that is reported as an error, as --exit-zero-on makes it.
 type failure struct {
@@ -32,7 +30,7 @@ func (f *failure) ExitCode() int { return f.code }
 
 // usage returns an error of the command line or of the configuration.
 func usage(hint, format string, args ...any) error {
-	return &failure{code: usageExit, err: fmt.Errorf(format, args...), hint: hint}
+	return &failure{impactsync.ExitUsage, fmt.Errorf(format, args...), hint}
 }
 
 // fail prints an error and what to do about it, and returns its exit code.

@@ -46,7 +46,7 @@ The bytes stay in free pages of the file until impactsync state compact.` +
 			if err := checkPerson(cfg, args[0]); err != nil && !undo { // an older version may keep it out
 				return err
 			}
-			return a.opened(c.Context(), cfg, state.Options{Binding: bound(cfg), HashKey: key}, func(db *state.DB) error {
+			return a.opened(c.Context(), cfg, state.Options{Binding: binding(cfg), HashKey: key}, func(db *state.DB) error {
 				if undo {
 					return a.readmit(c.Context(), db, idOf(args[0]))
 				}

@@ -55,7 +55,7 @@ func (a *app) changed(ctx context.Context, fn func(*state.DB) error) error {
 	if err != nil {
 		return err
 	}
-	return a.opened(ctx, c, state.Options{Binding: bound(c)}, fn)
+	return a.opened(ctx, c, state.Options{Binding: binding(c)}, fn)
 }
 
 // locked is changed while no run can begin.
@@ -64,7 +64,7 @@ func (a *app) locked(ctx context.Context, fn func(*state.DB) error) error {
 	if err != nil {
 		return err
 	}
-	return a.holding(c, func() error { return a.opened(ctx, c, state.Options{Binding: bound(c)}, fn) })
+	return a.holding(c, func() error { return a.opened(ctx, c, state.Options{Binding: binding(c)}, fn) })
 }
 
 // opened runs fn on the state, opened with these options.

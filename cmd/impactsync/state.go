@@ -117,7 +117,7 @@ load.` +
 
 func (a *app) restore(ctx context.Context, c *config.Config, backup string) error {
 	path := c.State.Path
-	r, err := state.Restore(ctx, path, backup, bound(c), time.Now())
+	r, err := state.Restore(ctx, path, backup, binding(c), time.Now())
 	return a.result(map[string]any{"due": r.Doubts, "replaced": r.Old}, err, func(w io.Writer) {
 		if r.Old != "" {
 			fmt.Fprintf(w, "What was there before is kept as %s.\n", r.Old)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"slices"
 
@@ -21,36 +22,55 @@ import (
 
 // wiring is what the configuration describes, without the state.
 type wiring struct {
-	config *config.Config
-	mapper *mapping.Mapper
-	client *impactapi.Client
-	feeds  []impactsync.Feed
-
-	suppressed []impactsync.Suppressions
-	files      *suppressions.Files // one of them, or nil
+	impactsync.Config
+	opened []io.Closer
 }
 
 // wire builds it. Its errors are the configuration's: nothing was changed yet.
 func wire(ctx context.Context, c *config.Config) (*wiring, error) {
-	w := &wiring{config: c}
+	w := &wiring{Config: engineConfig(c)}
 	var err error
-	if w.mapper, err = mapping.New(settings(c)); err != nil {
+	if w.Mapper, err = mapping.New(settings(c)); err != nil {
 		return nil, usage("", "destination: %w", err)
 	}
-	if w.client, err = newClient(c); err != nil {
+	if w.Client, err = newClient(c); err != nil {
 		return nil, usage("", "destination: %w", err)
 	}
-	for _, s := range c.Sources {
-		feed, err := openFeed(ctx, c, s)
-		if err != nil {
-			return nil, errors.Join(unopened(err), w.close())
-		}
-		w.feeds = append(w.feeds, feed)
-	}
-	if err := w.suppressions(ctx, c.Privacy); err != nil {
+	if err := w.open(ctx, c); err != nil {
 		return nil, errors.Join(unopened(err), w.close())
 	}
 	return w, nil
+}
+
+// open opens the sources and the lists of suppressed people.
+func (w *wiring) open(ctx context.Context, c *config.Config) error {
+	for _, s := range c.Sources {
+		feed, err := openFeed(ctx, c, s)
+		if err != nil {
+			return err
+		}
+		w.Feeds, w.opened = append(w.Feeds, feed), append(w.opened, feed)
+	}
+	if p := c.Privacy; p.SuppressionList != "" {
+		files, err := suppressions.Open(ctx, p.SuppressionList)
+		if err != nil {
+			return err
+		}
+		w.Suppressions, w.opened = append(w.Suppressions, files), append(w.opened, files)
+	}
+	if p := c.Privacy; p.SegmentToken != "" {
+		w.Suppressions = append(w.Suppressions, &suppressions.API{Base: p.SegmentURL, Token: string(p.SegmentToken)})
+	}
+	return nil
+}
+
+func (w *wiring) close() error {
+	w.Client.Close()
+	var errs []error
+	for _, c := range w.opened {
+		errs = append(errs, c.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // unopened gives the failure to open a source its exit code. A folder that is
@@ -60,18 +80,6 @@ func unopened(err error) error {
 		return &failure{code: impactsync.ExitFailed, err: err}
 	}
 	return usage("", "%w", err)
-}
-
-func (w *wiring) close() error {
-	var errs []error
-	for _, f := range w.feeds {
-		errs = append(errs, f.Close())
-	}
-	if w.files != nil {
-		errs = append(errs, w.files.Close())
-	}
-	w.client.Close()
-	return errors.Join(errs...)
 }
 
 func openFeed(ctx context.Context, c *config.Config, s config.Source) (impactsync.Feed, error) {
@@ -92,20 +100,6 @@ func openFeed(ctx context.Context, c *config.Config, s config.Source) (impactsyn
 	src, err := audiences.New(ctx, audiences.Config{Name: s.Name, URL: s.URL, Audiences: patterns, MaxLine: s.MaxLineBytes, FollowLinks: s.FollowLinks, Placeholders: placeholders(c)})
 	feed.Source, feed.Lists = src, true
 	return feed, err
-}
-
-// suppressions opens the lists of suppressed people.
-func (w *wiring) suppressions(ctx context.Context, p config.Privacy) (err error) {
-	if p.SuppressionList != "" {
-		if w.files, err = suppressions.Open(ctx, p.SuppressionList); err != nil {
-			return err
-		}
-		w.suppressed = append(w.suppressed, w.files)
-	}
-	if p.SegmentToken != "" {
-		w.suppressed = append(w.suppressed, &suppressions.API{Base: p.SegmentURL, Token: string(p.SegmentToken)})
-	}
-	return nil
 }
 
 // placeholders returns the ids that are nobody's.
@@ -141,6 +135,22 @@ func settings(c *config.Config) mapping.Settings {
 	}
 }
 
+// engineConfig returns the settings of the engine.
+func engineConfig(c *config.Config) impactsync.Config {
+	name, _ := build()
+	d := c.Delivery
+	return impactsync.Config{
+		Version: name, Guards: guards(c), Point: point,
+		AppInstall: c.Destination.AppInstall, MaxEventAge: c.MaxEventAge, RequiredCategories: c.Consent.RequiredCategories,
+		SuppressedFalse: c.Privacy.Suppressed == config.SuppressedSendFalse,
+		Workers:         d.Workers, Coalesce: d.Coalesce, AttributionWait: d.AttributionWait,
+		PageLoadsPerSecond: d.PageLoadsPerSecond, ConversionsPerHour: d.ConversionsPerHour, Verify: c.Conversions.VerifyShare(),
+		Unknown: map[state.Kind]state.Policy{
+			state.PageLoad: state.Policy(d.Unknown.PageLoads), state.Conversion: state.Policy(d.Unknown.Conversions),
+		},
+	}
+}
+
 // withEngine builds the engine, and runs do with it on the state that open opens.
 func (a *app) withEngine(ctx context.Context, c *config.Config, trait string, open func(fn func(*state.DB) error) error, do func(*impactsync.Engine) error) error {
 	w, err := wire(ctx, c)
@@ -149,7 +159,8 @@ func (a *app) withEngine(ctx context.Context, c *config.Config, trait string, op
 	}
 	err = open(func(db *state.DB) error {
 		bars := progress.New(a.stderr, a.terminal, a.pulse.Beat)
-		e, err := a.engine(w, db, bars)
+		w.State, w.Log, w.Progress = db, telemetry.Logger(bars, a.terminal), bars.Progress() // logs and bars share the terminal
+		e, err := impactsync.New(w.Config)
 		if err == nil {
 			err = do(e)
 		}
@@ -171,38 +182,14 @@ func (a *app) knows(ctx context.Context, db *state.DB, key string) error {
 	return err
 }
 
-// engine builds the engine on a state.
-func (a *app) engine(w *wiring, db *state.DB, bars *progress.Bars) (*impactsync.Engine, error) {
-	c, d := w.config, w.config.Delivery
-	name, _ := build()
-	return impactsync.New(impactsync.Config{
-		State: db, Client: w.client, Mapper: w.mapper, Feeds: w.feeds, Version: name,
-		Log: telemetry.Logger(bars, a.terminal), Progress: bars.Progress(), // the two share the terminal
-		Guards:     guards(c),
-		AppInstall: c.Destination.AppInstall, MaxEventAge: c.MaxEventAge, RequiredCategories: c.Consent.RequiredCategories,
-		Suppressions: w.suppressed, SuppressedFalse: c.Privacy.Suppressed == config.SuppressedSendFalse,
-		Workers: d.Workers, Coalesce: d.Coalesce, AttributionWait: d.AttributionWait,
-		PageLoadsPerSecond: d.PageLoadsPerSecond, ConversionsPerHour: d.ConversionsPerHour, Verify: c.Conversions.VerifyShare(),
-		Unknown: map[state.Kind]state.Policy{
-			state.PageLoad: state.Policy(d.Unknown.PageLoads), state.Conversion: state.Policy(d.Unknown.Conversions),
-		},
-		Point: point,
-	})
-}
-
 // binding returns the destination that a state of this configuration belongs to.
+// What is not known of it is not compared.
 func binding(c *config.Config) *state.Binding {
 	d := c.Destination
-	return &state.Binding{
+	b := &state.Binding{
 		AccountSID: d.AccountSID, CampaignID: d.CampaignID,
 		Official: impactapi.Official(d.TrackingURL) && impactapi.Official(d.APIURL), Hosts: d.TrackingURL + " and " + d.APIURL,
 	}
-}
-
-// bound is binding for a configuration that was only looked at. What it does not
-// know of the destination is not compared.
-func bound(c *config.Config) *state.Binding {
-	b, d := binding(c), c.Destination
 	if d.TrackingURL == "" || d.APIURL == "" || d.AccountSID == "" && d.CampaignID == "" { // the last: defaults alone
 		b.Hosts = ""
 	}

@@ -23,8 +23,6 @@ type Bars struct {
 
 	closing chan struct{}
 	drawer  sync.WaitGroup
-
-	mu sync.Mutex // of writes without bars
 }
 
 // New returns bars on a terminal, usually stderr. Every report of progress calls
@@ -74,8 +72,6 @@ func (b *Bars) Write(p []byte) (int, error) {
 			return n, nil
 		} // closed: the terminal is free again
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	return b.out.Write(p)
 }
 
