@@ -54,7 +54,7 @@ func TestChoiceAmongRefusedDeliveries(t *testing.T) {
 		c := &cobra.Command{}
 		f := choice(c, []string{"class", "audience", "source", "older-than", "limit", "all"})
 		require.NoError(t, c.ParseFlags(args))
-		return f()
+		return f(), c.PreRunE(c, nil)
 	}
 	f, err := chosen("--class", "order", "--audience", "vip", "--source", "web", "--older-than", "1h", "--limit", "7")
 	require.NoError(t, err)

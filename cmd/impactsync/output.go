@@ -12,6 +12,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/impactsync/impactsync/cmd/internal/telemetry"
 	"github.com/impactsync/impactsync/state"
+	impactsync "github.com/impactsync/impactsync/sync"
 )
 
 // result prints a result unless err is set: v as JSON with --json, otherwise what
@@ -32,7 +33,7 @@ func (a *app) result(v any, err error, text func(w io.Writer)) error {
 		text(&out)
 	}
 	if _, err := a.stdout.Write(out.Bytes()); err != nil {
-		return fmt.Errorf("write the result: %w", err)
+		return &failure{impactsync.ExitFailed, fmt.Errorf("write the result: %w", err), "only the output is missing: the command did its work"}
 	}
 	return nil
 }

@@ -68,14 +68,9 @@ forget them. The lines themselves are not kept. Entries expire after 30 days.` +
 // listing makes a command list what read returns.
 func (a *app) listing(c *cobra.Command, none string, read func(*state.DB, context.Context, state.Filter) (state.Table, error), flags ...string) *cobra.Command {
 	chosen := choice(c, flags)
-	c.Args = cobra.NoArgs
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		f, err := chosen()
-		if err != nil {
-			return err
-		}
 		return a.viewed(c.Context(), func(db *state.DB) error {
-			t, err := read(db, c.Context(), f)
+			t, err := read(db, c.Context(), chosen())
 			return a.result(objects(t), err, func(w io.Writer) {
 				if len(t.Rows) == 0 {
 					fmt.Fprintln(w, none)
@@ -92,24 +87,20 @@ func (a *app) listing(c *cobra.Command, none string, read func(*state.DB, contex
 // much: in JSON under this word, otherwise before this text.
 func (a *app) changing(c *cobra.Command, word, text string, do func(*state.DB, context.Context, state.Filter) (int64, error), flags ...string) *cobra.Command {
 	chosen := choice(c, flags)
-	c.Args = cobra.NoArgs
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		f, err := chosen()
-		if err != nil {
-			return err
-		}
 		return a.changed(c.Context(), func(db *state.DB) error {
-			n, err := do(db, c.Context(), f)
+			n, err := do(db, c.Context(), chosen())
 			return a.result(map[string]int64{word: n}, err, func(w io.Writer) { fmt.Fprintln(w, n, text) })
 		})
 	}
 	return c
 }
 
-// choice adds flags to a command. The function that it returns says what they
-// choose, once they are parsed. With the flag all, something must be chosen: a
-// forgotten flag must not drop everything.
-func choice(c *cobra.Command, flags []string) func() (state.Filter, error) {
+// choice adds flags to a command, and checks what they say before it runs. The
+// function that it returns says what they choose. With the flag all, something must
+// be chosen: a forgotten flag must not drop everything.
+func choice(c *cobra.Command, flags []string) func() state.Filter {
+	c.Args = cobra.NoArgs
 	var f state.Filter
 	var olderThan time.Duration
 	var all bool
@@ -129,14 +120,17 @@ func choice(c *cobra.Command, flags []string) func() (state.Filter, error) {
 			c.Flags().BoolVar(&all, flag, false, "all of them")
 		}
 	}
-	return func() (state.Filter, error) {
+	c.PreRunE = func(*cobra.Command, []string) error {
 		if slices.Contains(flags, "all") && !all && f == (state.Filter{}) && olderThan == 0 {
-			return f, usage("", "say which: name a flag, or --all")
+			return usage("", "say which: name a flag, or --all")
 		}
+		return checkClass(f.Class)
+	}
+	return func() state.Filter {
 		if olderThan > 0 {
 			f.Before = time.Now().Add(-olderThan)
 		}
-		return f, checkClass(f.Class)
+		return f
 	}
 }
 
