@@ -136,20 +136,19 @@ func (l *loader) checkHost(key, text string) {
 		l.problem(key, "is not an http address", "such as https://api.impact.com")
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		l.problem(key, "must be a plain address, without user, query or fragment", "such as https://api.impact.com")
-	case u.Scheme == "http" && !loopback(u.Hostname()):
+	case u.Scheme == "http" && !local(text):
 		l.problem(key, "must be https", "http is for loopback addresses only, such as the sandbox's")
 	}
 }
 
-// local reports whether a base is on this machine.
-func local(base string) bool {
-	u, err := url.Parse(base)
-	return err == nil && loopback(u.Hostname())
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+// local reports whether an address is on this machine.
+func local(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 func (l *loader) checkPageURL(text string) {
