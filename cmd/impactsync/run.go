@@ -17,42 +17,6 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// narrow holds the flags that limit a run.
-type narrow struct {
-	sources  []string
-	audience string
-	limit    int
-	deadline time.Duration
-}
-
-func (n *narrow) flags(c *cobra.Command) {
-	f := c.Flags()
-	f.StringSliceVar(&n.sources, "source", nil, "read only this source (repeatable); while a source of messages is left out, conversions wait")
-	f.StringVar(&n.audience, "audience", "", "send only this trait `key`'s changes")
-	f.IntVar(&n.limit, "limit", 0, "send for at most this many people: a canary")
-}
-
-// options returns the flags as options of a run, checked against the configuration.
-func (n *narrow) options(c *config.Config) (impactsync.Options, error) {
-	o := impactsync.Options{Sources: n.sources, Trait: n.audience, People: n.limit}
-	if n.limit < 0 || n.deadline < 0 {
-		return o, usage("", "--limit and --deadline must not be negative")
-	}
-	var names []string
-	for _, s := range c.Sources {
-		names = append(names, s.Name)
-	}
-	for _, s := range n.sources {
-		if !slices.Contains(names, s) {
-			return o, usage("", "--source %q: the configuration has %s", s, strings.Join(names, ", "))
-		}
-	}
-	if n.deadline > 0 {
-		o.Deadline = time.Now().Add(n.deadline)
-	}
-	return o, nil
-}
-
 func (a *app) runCommand() *cobra.Command {
 	var n narrow
 	var dry bool
@@ -93,6 +57,72 @@ A second signal kills; even then nothing is lost.` + exitsOfRun(),
 	return c
 }
 
+// run reads the configuration and makes one pass.
+func (a *app) run(ctx context.Context, n narrow) (impactsync.Report, error) {
+	c, err := a.load()
+	if err != nil {
+		return impactsync.Report{}, err
+	}
+	o, err := n.options(c)
+	if err != nil {
+		return impactsync.Report{}, err
+	}
+	return a.pass(ctx, c, o)
+}
+
+// point is nil except in tests, which kill the process at the points that it names.
+var point func(name string)
+
+// pass runs the engine on the state while it holds the lock.
+func (a *app) pass(ctx context.Context, c *config.Config, o impactsync.Options) (report impactsync.Report, err error) {
+	options := state.Options{Create: true, Binding: binding(c), HashKey: []byte(c.Privacy.HashKey), Point: point}
+	err = a.withEngine(ctx, c, o.Trait,
+		func(fn func(*state.DB) error) error {
+			return a.holding(c, func() error { return a.opened(ctx, c, options, fn) })
+		},
+		func(e *impactsync.Engine) (err error) {
+			report, err = e.Run(ctx, o)
+			return err
+		})
+	return report, err
+}
+
+// narrow holds the flags that limit a run.
+type narrow struct {
+	sources  []string
+	audience string
+	limit    int
+	deadline time.Duration
+}
+
+func (n *narrow) flags(c *cobra.Command) {
+	f := c.Flags()
+	f.StringSliceVar(&n.sources, "source", nil, "read only this source (repeatable); while a source of messages is left out, conversions wait")
+	f.StringVar(&n.audience, "audience", "", "send only this trait `key`'s changes")
+	f.IntVar(&n.limit, "limit", 0, "send for at most this many people: a canary")
+}
+
+// options returns the flags as options of a run, checked against the configuration.
+func (n *narrow) options(c *config.Config) (impactsync.Options, error) {
+	o := impactsync.Options{Sources: n.sources, Trait: n.audience, People: n.limit}
+	if n.limit < 0 || n.deadline < 0 {
+		return o, usage("", "--limit and --deadline must not be negative")
+	}
+	var names []string
+	for _, s := range c.Sources {
+		names = append(names, s.Name)
+	}
+	for _, s := range n.sources {
+		if !slices.Contains(names, s) {
+			return o, usage("", "--source %q: the configuration has %s", s, strings.Join(names, ", "))
+		}
+	}
+	if n.deadline > 0 {
+		o.Deadline = time.Now().Add(n.deadline)
+	}
+	return o, nil
+}
+
 // checkZero refuses codes of failures: they cannot count as a success.
 func checkZero(codes []int) error {
 	for _, code := range codes {
@@ -126,36 +156,6 @@ func outcome(r impactsync.Report, err error) error {
 		impactsync.ExitHeld:        "impactsync status shows which, why, and what releases them: fix the input, impactsync approve, or delivery.unknown",
 		impactsync.ExitInterrupted: "nothing is lost; the next run continues from here",
 	}[r.ExitCode]}
-}
-
-// run reads the configuration and makes one pass.
-func (a *app) run(ctx context.Context, n narrow) (impactsync.Report, error) {
-	c, err := a.load()
-	if err != nil {
-		return impactsync.Report{}, err
-	}
-	o, err := n.options(c)
-	if err != nil {
-		return impactsync.Report{}, err
-	}
-	return a.pass(ctx, c, o)
-}
-
-// point is nil except in tests, which kill the process at the points that it names.
-var point func(name string)
-
-// pass runs the engine on the state while it holds the lock.
-func (a *app) pass(ctx context.Context, c *config.Config, o impactsync.Options) (report impactsync.Report, err error) {
-	options := state.Options{Create: true, Binding: binding(c), HashKey: []byte(c.Privacy.HashKey), Point: point}
-	err = a.withEngine(ctx, c, o.Trait,
-		func(fn func(*state.DB) error) error {
-			return a.holding(c, func() error { return a.opened(ctx, c, options, fn) })
-		},
-		func(e *impactsync.Engine) (err error) {
-			report, err = e.Run(ctx, o)
-			return err
-		})
-	return report, err
 }
 
 func writeReport(w io.Writer, r impactsync.Report) {

@@ -29,23 +29,23 @@ type Config struct {
 	State State `yaml:"state"`
 	// How requests are sent.
 	Delivery Delivery `yaml:"delivery"`
-	// What to do about conversions after impact.com took them.
+	// What to do about conversions that impact.com has accepted.
 	Conversions Conversions `yaml:"conversions"`
 	// Events older than this are counted as too old and never sent. Default 720h.
 	MaxEventAge time.Duration `yaml:"maxEventAge" default:"720h"`
-	// User ids, anonymous ids and e-mail addresses that stand for nobody, beside undefined, null, guest and the like; in any case. Default none.
+	// User ids, anonymous ids and e-mail addresses that stand for nobody, in addition to undefined, null, guest and the like; case does not matter. Default none.
 	PlaceholderIDs []string `yaml:"placeholderIds"`
-	// Ids that are one person's although they look like nobody's, or come with very many visitors; exact. Default none.
+	// Ids that belong to one person although they look like placeholders or have very many visitors; case matters. Default none.
 	TrustedIDs []string `yaml:"trustedIds"`
-	// Whom not to send, by Segment's consent rules.
+	// Which messages not to send, by Segment's consent rules.
 	Consent Consent `yaml:"consent"`
-	// Whom to keep out of the state, and whose data not to use any more.
+	// Whose data to keep out of the state, and whose not to use any more.
 	Privacy Privacy `yaml:"privacy"`
-	// ISO 4217 code used where a message carries money without a currency; "" sends none, and impact.com takes the account's. Default USD.
+	// ISO 4217 code used for money without a currency; "" sends none, and impact.com uses the account's. Default USD.
 	DefaultCurrency string `yaml:"defaultCurrency" default:"USD" empty:"true"`
 	// When the daemon runs: five cron fields or @every. Default "0 */2 * * *".
 	Schedule string `yaml:"schedule" default:"0 */2 * * *"`
-	// IANA name of the zone that the schedule is read in. Default UTC.
+	// IANA name of the schedule's time zone. Default UTC.
 	TimeZone string `yaml:"timeZone" default:"UTC"`
 
 	// Warnings are things that work but should be corrected.
@@ -64,7 +64,7 @@ type Destination struct {
 	APIKeyFile string `yaml:"apiKeyFile"`
 	// The id of the program (campaign): digits. Required.
 	CampaignID string `yaml:"campaignId"`
-	// Event type of all conversions but app installs. Blank: the event's name goes as EventTypeCode.
+	// Event type of all conversions but app installs. Blank: the event's name is sent as EventTypeCode.
 	EventTypeID string `yaml:"eventTypeId"`
 	// Event type by event name, in any case; wins over eventTypeId and the apps' ids.
 	EventTypeIDs map[string]string `yaml:"eventTypeIds"`
@@ -94,13 +94,13 @@ type Destination struct {
 	UnusableItems string `yaml:"unusableItems" oneof:"refuse amount" default:"refuse"`
 	// OrderDiscount, which impact.com subtracts: auto sends it beside items that are priced before it, send always, omit never. Default auto.
 	OrderDiscount string `yaml:"orderDiscount" oneof:"auto send omit" default:"auto"`
-	// An order with money and without an id of its own: its messageId goes as OrderId, or refuse it. Default messageId.
+	// An order with money but without an id: send its messageId as OrderId, or refuse it. Default messageId.
 	MissingOrderID string `yaml:"missingOrderId" oneof:"messageId refuse" default:"messageId"`
-	// What parts the decimals in texts such as 1,199 and 1.199, which may mean either; auto refuses them. Default auto.
+	// The decimal sign in texts such as 1,199 and 1.199, which are ambiguous; auto refuses them. Default auto.
 	DecimalSign string `yaml:"decimalSign" oneof:"auto point comma" default:"auto"`
 	// More names of the landing URL's parameter that holds impact.com's click id, as the gateway settings of your program may choose; im_ref, irclickid and clickid are always read. Default none.
 	ClickIDNames []string `yaml:"clickIdNames"`
-	// Parameters to send though impact.com documents them nowhere, or not on that call: any of AppName, AppleAdTrack, DeviceCarrier, DeviceLocale, DeviceOs, DeviceOsVer, IntegrationSource, IntegrationVersion, Latitude, Longitude, MobileApp. Default none.
+	// Parameters to send although impact.com does not document them, or not for that call: any of AppName, AppleAdTrack, DeviceCarrier, DeviceLocale, DeviceOs, DeviceOsVer, IntegrationSource, IntegrationVersion, Latitude, Longitude, MobileApp. Default none.
 	UndocumentedParameters []string `yaml:"undocumentedParameters"`
 	// PageUrl of trait updates; required when there are traits to send.
 	PageURL string `yaml:"pageUrl"`
@@ -148,15 +148,15 @@ type Source struct {
 	Traits Traits `yaml:"traits"`
 	// Obey a message's integrations object (kind events). Default true.
 	HonourIntegrations bool `yaml:"honourIntegrations" default:"true"`
-	// Messages before this time are passed over (kind events). Default none.
+	// Messages before this time are ignored (kind events). Default none.
 	StartAt time.Time `yaml:"startAt"`
 	// Warn and exit 3 when the newest input is older. Default 0s: never.
 	MaxAge time.Duration `yaml:"maxAge"`
 	// Longest line in bytes; a longer one is rejected. Default 1048576.
 	MaxLineBytes int `yaml:"maxLineBytes" range:"1024 1073741824" default:"1048576"`
-	// Also read files of file:// that are links out of the folder. Default false: they are named and left out.
+	// Also read files of file:// that are links out of the folder. Default false: they are reported and left out.
 	FollowLinks bool `yaml:"followLinks"`
-	// What the files are, by a pattern on the file's name (path.Match); of several that match a plain name counts, else the longest pattern (kind audiences).
+	// What the files are, by a pattern for their names (path.Match); if several match, a plain name wins, otherwise the longest pattern (kind audiences).
 	Audiences []Audience `yaml:"audiences"`
 }
 
@@ -177,9 +177,9 @@ type Audience struct {
 	Name string `yaml:"name"`
 	// The trait key that impact.com sees. Default: made from the name.
 	Key string `yaml:"key"`
-	// full: who is a member now. changes: who joined or left. Default: told by the columns.
+	// full: who is a member now. changes: who joined or left. Default: decided by the columns.
 	List string `yaml:"list" oneof:"full changes"`
-	// membership: true or false. computed: a value per person. Default: told by the columns.
+	// membership: true or false. computed: a value per person. Default: decided by the columns.
 	Value string `yaml:"value" oneof:"membership computed"`
 	// All matching files together are one list. Default false: the newest wins.
 	Parts bool `yaml:"parts"`
@@ -193,8 +193,8 @@ type Audience struct {
 	Guard Guard `yaml:"guard"`
 }
 
-// Columns are the names of a list's columns of ids. How they are spelled (User ID,
-// user_id) does not matter.
+// Columns are the names of a list's columns of ids, in any spelling (User ID,
+// user_id).
 type Columns struct {
 	// Of user ids, such as customer_id. Default user_id.
 	UserID string `yaml:"userId"`
@@ -220,7 +220,7 @@ type Delivery struct {
 	RequestTimeout time.Duration `yaml:"requestTimeout" default:"10s"`
 	// The longest a conversion waits for earlier page loads of the same person. Default 6h; 0s: not at all.
 	AttributionWait time.Duration `yaml:"attributionWait" default:"6h"`
-	// Our own caution, impact.com documents no limit. Default 100; 0: none.
+	// Our own limit; impact.com documents none. Default 100; 0: none.
 	PageLoadsPerSecond float64 `yaml:"pageLoadsPerSecond" range:"0 1000000" default:"100"`
 	// Every request to apiURL counts; impact.com's default limit is 1,000. Default 900; 0: none.
 	ConversionsPerHour int `yaml:"conversionsPerHour" range:"0 1000000000" default:"900"`
@@ -228,7 +228,7 @@ type Delivery struct {
 	Unknown Unknown `yaml:"unknown"`
 }
 
-// Unknown says what becomes of deliveries that may have arrived.
+// Unknown says what is done about deliveries that may have arrived.
 type Unknown struct {
 	// Page loads of events; impact.com does not drop repeated ones. Default resend.
 	PageLoads string `yaml:"pageLoads" oneof:"resend drop hold" default:"resend"`
@@ -236,7 +236,7 @@ type Unknown struct {
 	Conversions string `yaml:"conversions" oneof:"resend drop hold" default:"resend"`
 }
 
-// Conversions says what is done about conversions after impact.com took them.
+// Conversions says what is done about conversions that impact.com has accepted.
 type Conversions struct {
 	// Share of conversionsPerHour that looking up impact.com's verdicts may take, after all deliveries: off, all (what is left), or a share such as 1%. Default 1%.
 	Verify string `yaml:"verify" default:"1%"`
@@ -267,16 +267,16 @@ type Guard struct {
 	MaxExits MaxExits `yaml:"maxExits"`
 	// Joins are held when both limits are exceeded. Default: no limit.
 	MaxJoins *MaxJoins `yaml:"maxJoins"`
-	// A first sync: pass lets it through, hold judges it by maxJoins and conversions as any other. Default pass.
+	// A first sync: pass lets it through, hold judges it by maxJoins and conversions like any other. Default pass.
 	FirstSync string `yaml:"firstSync" oneof:"pass hold" default:"pass"`
 }
 
-// Guards is the general guard, and those of conversions and suppressions.
+// Guards holds the general guard, and those of conversions and suppressions.
 type Guards struct {
 	Guard
 	// New conversions are held, all of them, when there are too many or they are worth too much. Default: no limit.
 	Conversions *MaxConversions `yaml:"conversions"`
-	// Who is newly on a list of suppressed people is held, all of them, when both limits are exceeded; nothing is sent about them meanwhile.
+	// People who are new on a list of suppressed people are held, all of them, when both limits are exceeded; meanwhile nothing is sent about them.
 	MaxSuppressions MaxSuppressions `yaml:"maxSuppressions"`
 	// The guard of single trait keys, whatever feeds them; wins over the one under audiences.
 	Keys map[string]Guard `yaml:"keys"`
@@ -291,7 +291,7 @@ type MaxExits struct {
 	AtLeast int `yaml:"atLeast" range:"0 1000000000" default:"100"`
 }
 
-// MaxJoins are limits as [MaxExits] are, on joins.
+// MaxJoins are limits like [MaxExits], on joins.
 type MaxJoins struct {
 	// Percent of those told true. Default 100.
 	Percent float64 `yaml:"percent" range:"0 1000000" default:"100"`
@@ -337,7 +337,7 @@ type Privacy struct {
 	HashKey Secret `yaml:"hashKey"`
 	// A file that holds the hash key and nothing else.
 	HashKeyFile string `yaml:"hashKeyFile"`
-	// Suppressed people: sendFalse tells impact.com a last false for each audience it may hold as true, nothing tells it nothing. Default sendFalse.
+	// Suppressed people: sendFalse sends a last false for each audience that impact.com may hold as true, nothing sends nothing. Default sendFalse.
 	Suppressed string `yaml:"suppressed" oneof:"sendFalse nothing" default:"sendFalse"`
 	// A folder of files that list suppressed user ids (CSV, NDJSON or one a line): file://, s3://, gs:// or azblob://. Default none.
 	SuppressionList string `yaml:"suppressionList"`
