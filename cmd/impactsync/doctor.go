@@ -172,7 +172,7 @@ func (d *doctor) checkSource(ctx context.Context, s config.Source) {
 			}
 		}
 	}
-	text := fmt.Sprintf("%s; the newest is of %s", count(int64(objects), "object"), newest.UTC().Format(time.RFC3339))
+	text := fmt.Sprintf("%s; the newest is from %s", count(int64(objects), "object"), newest.UTC().Format(time.RFC3339))
 	if objects == 0 {
 		text = "no object that can be used"
 	}

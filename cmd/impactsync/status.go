@@ -69,7 +69,7 @@ func writeStatus(w io.Writer, s statusReport, now time.Time) {
 		}
 	})
 	if s.Oldest != nil {
-		fmt.Fprintf(w, "The oldest undelivered change is of %s (%s).\n", relative(*s.Oldest, now), s.Oldest.Format(time.RFC3339))
+		fmt.Fprintf(w, "The oldest undelivered change is from %s (%s).\n", relative(*s.Oldest, now), s.Oldest.Format(time.RFC3339))
 	}
 	writeHosts(w, s, now)
 	writeAudiences(w, s.Audiences)
@@ -119,12 +119,12 @@ func writeCrowds(w io.Writer, all []state.Crowd) {
 		return []any{c.ID, strings.ReplaceAll(c.Kind, "_", " "), crowdText(c), c.FoundAt.Format(time.RFC3339)}
 	})
 	if len(all) > 0 {
-		fmt.Fprintln(w, "Of each: "+crowdHint+".")
+		fmt.Fprintln(w, "For each: "+crowdHint+".")
 	}
 }
 
 func writeVerdicts(w io.Writer, all []state.VerdictStatus) {
-	const title = "\nWhat impact.com made of conversions, as far as that was looked up (conversions.verify):"
+	const title = "\nWhat impact.com made of conversions, so far as they were looked up (conversions.verify):"
 	list(w, title, []any{"VERDICT", "CONVERSIONS", "ERROR TYPE", "REASONS", ""}, all, func(v state.VerdictStatus) []any {
 		return []any{v.Verdict, v.Count, orDash(v.ErrorType), orDash(v.Reasons), verdictText(v.Verdict)}
 	})
@@ -167,7 +167,7 @@ func writeHeld(w io.Writer, all []state.HeldSet) {
 		}
 		fmt.Fprintln(w, plain(foot))
 		if h.Approved > 0 {
-			fmt.Fprintf(w, "Approved of that: %d. The next run sends them, within 24 hours.\n", h.Approved)
+			fmt.Fprintf(w, "Approved of that: %d. The next run releases them, within 24 hours.\n", h.Approved)
 		}
 	}
 }
