@@ -7,14 +7,6 @@ import (
 	"time"
 )
 
-// OwnRefusal says whether our own rules would refuse an event.
-type OwnRefusal struct {
-	Reason string // "" if they would not
-	// Unsure says that what is known of the person when the event is claimed,
-	// their click id and their traits, may decide otherwise.
-	Unsure bool
-}
-
 // Waiting is an event that was not sent yet.
 type Waiting struct {
 	Event   string

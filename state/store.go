@@ -19,21 +19,6 @@ type Change struct {
 	MessageID  string
 }
 
-// Event is a message that becomes one delivery.
-type Event struct {
-	Key       string // messageId, or a hash of the message
-	MessageID string
-	Kind      Kind // PageLoad or Conversion
-	Name      string
-	EventType string // with OrderID: the conversion's own key; both empty where unknown
-	OrderID   string
-	Amount    int64  // of a conversion's money, in hundredths; for the guard
-	Currency  string // "" without money
-	At        time.Time
-	Payload   []byte // JSON
-	Refusal   OwnRefusal
-}
-
 // Item is what one input line means to the state.
 type Item struct {
 	Line    int64
