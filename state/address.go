@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// named returns whom an id may mean: a user, a visitor or, of 40 hex digits,
-// whoever has the address with this SHA-1.
+// named returns whom an id may mean: a user, a visitor or, if it has 40 hex digits,
+// somebody with the address of this SHA-1.
 func named(id string) []Person {
 	people := []Person{{UserID: id}, {AnonymousID: id}}
 	if sum, err := hex.DecodeString(id); err == nil && len(sum) == 20 {
@@ -19,19 +19,19 @@ func named(id string) []Person {
 	return people
 }
 
-// dueWith selects whose events that were not sent yet hold one of some addresses.
-// instr is a cheap test that spares most contents from being parsed. Without
-// INDEXED BY SQLite reads the delivered ones as well.
+// dueWith selects the people of events that were not sent yet and hold one of some
+// addresses. The cheap test with instr saves parsing most payloads. Without INDEXED
+// BY, SQLite would read the delivered events as well.
 const dueWith = `WITH wanted AS MATERIALIZED (SELECT value FROM json_each(?1))
 	SELECT DISTINCT profile_id, coalesce(payload ->> '$.userId', ''), coalesce(payload ->> '$.anonymousId', ''), address.value
 	FROM deliveries INDEXED BY deliveries_due, json_each(json_array(payload ->> '$.traits.email', payload ->> '$.context.traits.email', payload ->> '$.properties.email')) address
 	WHERE kind IN ('page_load', 'conversion') AND status > 0 AND instr(payload, ?2) > 0 AND address.value IN wanted`
 
-// knownBy returns everybody who is known by one of some hashed addresses: by the
-// row of theirs or of a visitor they were, or by an event that was not sent yet.
-// It reads all profiles and the content of all events that are due once, about a
-// second for a million of these for one address; its memory grows with the people
-// it finds.
+// knownBy returns everybody who is known by one of some hashed addresses: from their
+// own row, from that of a visitor they absorbed, or from an event that was not sent
+// yet. It reads all profiles and the payloads of all due events once, which takes
+// about a second for a million events and one address. Its memory grows with the
+// number of people it finds.
 func knownBy(r reading, hashes ...string) (found []profile, err error) {
 	list, err := json.Marshal(hashes)
 	if err != nil || len(hashes) == 0 {
@@ -41,14 +41,14 @@ func knownBy(r reading, hashes ...string) (found []profile, err error) {
 	if len(hashes) == 1 {
 		within = hashes[0]
 	}
-	named, err := collect(r, dueWith, []any{string(list), within}, func(p *profile) []any {
+	senders, err := collect(r, dueWith, []any{string(list), within}, func(p *profile) []any {
 		return []any{&p.id, &p.person.UserID, &p.person.AnonymousID, &p.person.EmailSHA1}
 	})
 	if err != nil {
 		return nil, err
 	}
 	byEvent := map[int64]profile{}
-	for _, p := range named {
+	for _, p := range senders {
 		byEvent[p.id] = p
 	}
 	ids, err := json.Marshal(slices.Collect(maps.Keys(byEvent)))
@@ -66,10 +66,10 @@ func knownBy(r reading, hashes ...string) (found []profile, err error) {
 	return found, err
 }
 
-// KnownBy returns everybody who is known by one of some hashed addresses: whose
-// latest address it is or that of a visitor they were, or who has an event with it
-// that was not sent yet. It reads all profiles, and the content of all events that
-// are due, once.
+// KnownBy returns everybody who is known by one of some hashed addresses: it is their
+// latest address, or that of a visitor they absorbed, or it is in an event of theirs
+// that was not sent yet. It reads all profiles and the payloads of all due events
+// once.
 func (d *DB) KnownBy(ctx context.Context, hashes []string) (people []Person, err error) {
 	found, err := read(ctx, d, func(v *view) ([]profile, error) { return knownBy(v, hashes...) })
 	for i := range found {

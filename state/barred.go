@@ -10,19 +10,19 @@ import (
 	"maps"
 )
 
-// ErrHashKey says that the state keeps forgotten people out by a key that the
-// file was not opened with: going on would take them in again.
+// ErrHashKey says that the file was not opened with the hash key by which its state
+// keeps forgotten people out. Going on would store them again.
 var ErrHashKey = errors.New("the hash key does not fit the state")
 
-// barred is who must not be taken in: the hashes of their ids. It is never
-// changed, only replaced.
+// barred holds the hashes of the ids that must not be stored. It is never changed,
+// only replaced.
 type barred struct {
 	key []byte
 	ids map[[16]byte]bool
 }
 
-// hashID is the keyed hash of an id. The kind of the id is not in it: an id
-// of a user that was forgotten is not let in as a visitor's either.
+// hashID returns the keyed hash of an id. The kind of id is not part of it: the id of
+// a forgotten user must not come back as a visitor's either.
 func hashID(key []byte, id string) (h [16]byte) {
 	m := hmac.New(sha256.New, key)
 	m.Write([]byte(id))
@@ -32,8 +32,8 @@ func hashID(key []byte, id string) (h [16]byte) {
 
 func (b *barred) has(id string) bool { return id != "" && b.ids[hashID(b.key, id)] }
 
-// filter reports whether a person is barred by the id they are addressed by.
-// Other barred ids are taken off: stripped says so.
+// filter reports whether a person is barred by the id that is their key. It removes
+// other barred ids from the person and reports that as stripped.
 func (b *barred) filter(p *Person) (out, stripped bool) {
 	if b == nil || len(b.ids) == 0 {
 		return false, false
@@ -49,33 +49,24 @@ func (b *barred) filter(p *Person) (out, stripped bool) {
 	return false, stripped
 }
 
-// bar keeps ids out from now on, each with the id its person was named by.
+// bar keeps ids out from now on. Each comes with the id that its person was named by.
 func (t *tx) bar(ids map[string]string) error {
 	key := t.d.hashKey
 	if len(key) == 0 || len(ids) == 0 {
 		return nil
 	}
-	insert := func(id, name string) error {
-		hash, person := hashID(key, id), hashID(key, name)
-		_, err := t.Exec(`INSERT INTO forgotten (hash, person, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, hash[:], person[:], t.now)
-		return err
-	}
-	// The hash of nothing tells, later, whether the key is still the same.
-	if err := insert("", ""); err != nil {
-		return err
-	}
+	ids = maps.Clone(ids)
+	ids[""] = "" // by the hash of nothing, checkHashKey recognises the key
 	for id, name := range ids {
-		if id == "" {
-			continue
-		}
-		if err := insert(id, name); err != nil {
+		hash, person := hashID(key, id), hashID(key, name)
+		if _, err := t.Exec(`INSERT INTO forgotten (hash, person, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, hash[:], person[:], t.now); err != nil {
 			return err
 		}
 	}
 	return t.loadBarred()
 }
 
-// loadBarred reads who is barred; 40 bytes of memory for each id.
+// loadBarred reads who is barred. Each id takes 40 bytes of memory.
 func (t *tx) loadBarred() error {
 	if len(t.d.hashKey) == 0 {
 		return nil
@@ -87,7 +78,7 @@ func (t *tx) loadBarred() error {
 			return err
 		}
 		if len(h) != 16 {
-			return fmt.Errorf("%w: a hash of the forgotten has %d bytes", ErrUnusable, len(h))
+			return fmt.Errorf("%w: a hash of the forgotten has %d bytes, want 16", ErrUnusable, len(h))
 		}
 		b.ids[[16]byte(h)] = true
 		return nil
@@ -98,7 +89,8 @@ func (t *tx) loadBarred() error {
 	return err
 }
 
-// checkHashKey refuses to go on without the key that keeps people out.
+// checkHashKey returns [ErrHashKey] if the file was opened without the key that keeps
+// people out.
 func (t *tx) checkHashKey() error {
 	var barring, same bool
 	own := hashID(t.d.hashKey, "")
@@ -111,11 +103,11 @@ func (t *tx) checkHashKey() error {
 	case len(t.d.hashKey) == 0:
 		return fmt.Errorf("%w: the state keeps forgotten people out, and no hash key is configured", ErrHashKey)
 	}
-	return fmt.Errorf("%w: the state keeps forgotten people out by another hash key than the configured one", ErrHashKey)
+	return fmt.Errorf("%w: the state keeps forgotten people out with a hash key that is not the configured one", ErrHashKey)
 }
 
-// Readmit lets a forgotten person in again, by any id they had. It returns how
-// many ids are let in; nothing comes back by itself.
+// Readmit allows a forgotten person, named by any of their ids, to be stored again.
+// It returns how many ids are allowed. What was removed does not come back.
 func (d *DB) Readmit(ctx context.Context, id string) (n int64, err error) {
 	return n, d.update(ctx, func(t *tx) error {
 		if err := t.checkHashKey(); err != nil {
@@ -133,8 +125,7 @@ func (d *DB) Readmit(ctx context.Context, id string) (n int64, err error) {
 	})
 }
 
-// refreshed drops what is cached of the file if another process has written
-// to it.
+// refreshed drops the caches if another process has written to the file.
 func (t *tx) refreshed() error {
 	var version int64
 	if _, err := t.Get(`PRAGMA data_version`, nil, &version); err != nil {

@@ -6,12 +6,12 @@ import "database/sql"
 type click struct {
 	id   string
 	at   int64
-	sure sql.NullBool // came by a name that only impact.com uses; NULL: not known, of an older schema
+	sure sql.NullBool // came in a parameter that only impact.com uses; NULL: not known, from an older schema
 }
 
-// replaces reports whether a click takes the place of an older one: the newest
-// counts. But one that came by a name which other networks use, too, never takes
-// the place of one that is certainly impact.com's, and always gives way to it: an
+// replaces reports whether a click takes the place of another one. The newest counts,
+// with one exception: a click id whose parameter other networks use as well never
+// replaces one that is certainly impact.com's, and is always replaced by it. An
 // advertisement in between must not cost the partner the sale.
 func (c click) replaces(old click) bool {
 	switch {
@@ -27,16 +27,16 @@ func (c click) replaces(old click) bool {
 	return c.at >= old.at && (c.id != old.id || c.sure != old.sure)
 }
 
-// click keeps a person's click id, if it takes the place of the one there is. A
-// crowd keeps none: it would be one of its people's, and go to all of them.
+// click stores a person's click id if it takes the place of the one there is. A crowd
+// has none: it would be the click id of one of its people, and be sent for all of them.
 func (t *tx) click(prof *profile, c click) error {
 	if !c.replaces(prof.click) {
 		return nil
 	}
-	if err := t.loadCrowds(); err != nil || t.d.crowds[prof.id] {
+	if crowd, err := t.crowd(prof.id); err != nil || crowd {
 		return err
 	}
-	if c.id == prof.click.id { // what was sold since the first time belongs to it, too
+	if c.id == prof.click.id { // what was sold since it was first seen belongs to it, too
 		c.at = min(c.at, prof.click.at)
 	}
 	prof.click = c

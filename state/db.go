@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,14 +19,14 @@ var (
 	ErrUnusable = sqlite.ErrUnusable
 	// ErrNotWritable says that the file or its folder may not be written.
 	ErrNotWritable = sqlite.ErrNotWritable
-	// ErrNetwork says that the file lies on a network file system.
+	// ErrNetwork says that the file is on a network file system.
 	ErrNetwork = sqlite.ErrNetwork
-	// ErrMoved says that the file is not in its place any more.
+	// ErrMoved says that the file was moved, removed or replaced while it was open.
 	ErrMoved = sqlite.ErrMoved
 	// ErrLocked says that another process holds the state.
 	ErrLocked = sqlite.ErrLocked
-	// ErrMissing says that there is no state file, and that the caller did not
-	// want a new one.
+	// ErrMissing says that there is no state file, and the caller did not ask for a
+	// new one.
 	ErrMissing = sqlite.ErrMissing
 	// ErrFull says that the disk is full or the file could not grow. The
 	// transaction was rolled back.
@@ -54,7 +52,7 @@ func Acquire(path string, now time.Time) (*Lock, error) { return sqlite.Acquire(
 // CheckFileSystem returns [ErrNetwork] for a state file on a network file system.
 func CheckFileSystem(path string) error { return sqlite.CheckFileSystem(path) }
 
-// Binding names the destination that a state file vouches for.
+// Binding names the destination of a state file.
 type Binding struct {
 	AccountSID string
 	CampaignID string
@@ -66,28 +64,27 @@ type Binding struct {
 type Options struct {
 	// Path of the file. Its folder must exist.
 	Path string
-	// Create makes the file when it is missing; otherwise that is ErrMissing.
+	// Create makes the file if it is missing; otherwise that is [ErrMissing].
 	Create bool
 	// ReadOnly opens a snapshot reader: nothing is migrated or written.
 	ReadOnly bool
-	// Older lets a reader open an older schema, too. [DB.Backup] is all that it
-	// is good for then.
+	// Older lets a reader open an older schema as well. Only [DB.Backup] works then.
 	Older bool
-	// Rehearsal lets everything be done that can be done with a state, in one
-	// transaction that [DB.Close] rolls back. Nothing of it lasts.
+	// Rehearsal allows everything that can be done with a state, in one transaction
+	// that [DB.Close] rolls back.
 	Rehearsal bool
-	// Binding is written into a new file and compared with an old one, before
-	// anything is changed; what is empty in it is not compared. Nil skips the
-	// comparison (for commands that only look).
+	// Binding is written to a new file and compared with that of an old one, before
+	// anything is changed. Empty fields are not compared, and nil compares nothing
+	// (for commands that only look).
 	Binding *Binding
-	// HashKey is the secret by which forgotten people are recognised, kept
-	// outside the file. Without one nobody is kept out, and a file that keeps
-	// somebody out is refused by runs ([ErrHashKey]).
+	// HashKey is the secret by which forgotten people are recognised. It is kept
+	// outside the file. Without one, nobody is kept out, and [DB.BeginRun] returns
+	// [ErrHashKey] for a file that keeps somebody out.
 	HashKey []byte
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-	// Point is for tests that kill the process: it is told "before a commit" and
-	// "after a commit" of every transaction.
+	// Point is for tests that kill the process: it is called with "before a commit"
+	// and "after a commit" for every transaction.
 	Point func(name string)
 }
 
@@ -104,7 +101,7 @@ type DB struct {
 
 	run         int64 // 0 outside a run
 	seq         int64 // of the run's last attempt
-	latest      int64 // what the clock showed at most, in this and earlier runs
+	latest      int64 // the latest time that the clock showed, in this and earlier runs
 	restored    int64 // when the file was restored; 0: never
 	beat        int64 // the last heartbeat of the run
 	version     int64 // of the file, as SQLite counts other processes' writes
@@ -116,60 +113,16 @@ type DB struct {
 	feeds       func(source, key string) bool
 }
 
-// caches are what is remembered of the file. A transaction that is rolled back
-// takes them with it.
+// caches hold what was read of the file. If a transaction is rolled back, or another
+// process writes, they are dropped.
 type caches struct {
 	traits   map[string]*trait // by key
 	byID     map[int64]*trait
 	used     map[bool]int // traits that count, of lists or not; nil: not counted so far
 	profiles known
-	crowds   map[int64]bool // profiles whose merging is held; nil: to be read
 }
 
 func (d *DB) forgetCaches() { d.caches = caches{profiles: known{}} }
-
-// Open opens or makes a state file, migrates an older schema and checks the
-// binding. It takes no lock: see [Acquire].
-func Open(ctx context.Context, o Options) (*DB, error) {
-	ctx = context.WithoutCancel(ctx) // a signal must not tear the making of a file, nor a migration
-	if err := makeFile(ctx, o); err != nil {
-		return nil, err
-	}
-	file, err := sqlite.Open(ctx, o.Path, o.mode())
-	if err != nil {
-		return nil, err
-	}
-	d := &DB{path: o.Path, file: file, now: o.Now, point: o.Point, hashKey: o.HashKey}
-	if d.now == nil {
-		d.now = time.Now
-	}
-	d.forgetCaches()
-	if err := d.prepare(ctx, o); err != nil {
-		return nil, errors.Join(sqlite.Classify(o.Path, err), d.Close())
-	}
-	return d, nil
-}
-
-func (o *Options) mode() sqlite.Mode {
-	switch {
-	case o.Rehearsal:
-		return sqlite.Rehearsal
-	case o.ReadOnly:
-		return sqlite.ReadOnly
-	}
-	return sqlite.ReadWrite
-}
-
-// makeFile makes a file where there is none and the caller wants one.
-func makeFile(ctx context.Context, o Options) error {
-	if _, err := os.Stat(o.Path); !errors.Is(err, fs.ErrNotExist) || !o.Create {
-		return nil
-	}
-	if _, err := os.Stat(sqlite.Resolve(o.Path) + restoring); err == nil {
-		return fmt.Errorf("%w: %s is missing because a restore was cut short; run impactsync state restore again", ErrUnusable, o.Path)
-	}
-	return sqlite.Create(ctx, o.Path)
-}
 
 // Path returns the file's path.
 func (d *DB) Path() string { return d.path }
@@ -186,8 +139,7 @@ func (d *DB) Compact(ctx context.Context) error {
 	return d.file.Compact(ctx)
 }
 
-// Close closes the file. What was committed stays; an open run stays open and
-// is ended by the next one.
+// Close closes the file. A run that was not ended is ended by the next one.
 func (d *DB) Close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -17,29 +17,6 @@ const (
 	TraitUpdate Kind = "trait_update"
 )
 
-// Event is a message that becomes one delivery.
-type Event struct {
-	Key       string // messageId, or a hash of the message
-	MessageID string
-	Kind      Kind // PageLoad or Conversion
-	Name      string
-	EventType string // with OrderID: the conversion's own key; both empty where unknown
-	OrderID   string
-	Amount    int64  // of a conversion's money, in hundredths; for the guard
-	Currency  string // "" without money
-	At        time.Time
-	Payload   []byte // JSON
-	Refusal   OwnRefusal
-}
-
-// OwnRefusal says whether our own rules would refuse an event.
-type OwnRefusal struct {
-	Reason string // "" if they would not
-	// Unsure says that what is known of the person when the event is claimed,
-	// their click id and their traits, may decide otherwise.
-	Unsure bool
-}
-
 // Hosts, as requests_sent names them.
 const (
 	HostTracking = "tracking"

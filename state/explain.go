@@ -36,12 +36,12 @@ type PersonEvent struct {
 	Object      string `json:"object,omitempty"`
 	Line        int64  `json:"line,omitempty"`
 	QueuedURI   string `json:"queued_uri,omitempty"`
-	Verdict     string `json:"verdict,omitempty"` // our reading of impact.com's verdict on a conversion, as far as it was looked up
+	Verdict     string `json:"verdict,omitempty"` // on a conversion, as we read impact.com's answer, if it was looked up
 	ErrorType   string `json:"error_type,omitempty"`
 	Reasons     string `json:"reasons,omitempty"`
 }
 
-// PersonAttempt is one attempt that did not end well.
+// PersonAttempt is one attempt that failed.
 type PersonAttempt struct {
 	At      string `json:"at"`
 	Run     int64  `json:"run"`
@@ -70,12 +70,12 @@ func isoText(column string) string { return "coalesce(" + fmt.Sprintf(iso, colum
 
 const statusWords = `CASE %s WHEN 0 THEN 'settled' WHEN 1 THEN 'pending' WHEN 2 THEN 'in flight' WHEN 3 THEN 'retry later' WHEN 4 THEN 'refused' WHEN 5 THEN 'unknown' ELSE 'held' END`
 
-// Explain returns everything known of the person with this user id, or else this
-// anonymous id, or else of the first who is known by this SHA-1 of an address;
-// SameAddress names the others. An id that is nobody's is looked for among the
-// orders and messages of guests, who have none. ErrNotFound means that the state knows nothing.
-// Only a SHA-1 that is nobody's id costs more than some look-ups: it reads all
-// profiles and the content of everything that is due.
+// Explain returns everything known of the person with this user id, or else with this
+// anonymous id, or else of the first person who is known by this SHA-1 of an address;
+// SameAddress names the others. If nobody has the id, it is looked up among the orders
+// and messages of guests, who have no ids. ErrNotFound means that nothing is known. A
+// SHA-1 that is nobody's id reads all profiles and the payloads of all due events;
+// anything else costs a few look-ups.
 func (d *DB) Explain(ctx context.Context, id string) (e Explanation, err error) {
 	err = d.view(ctx, func(v *view) error {
 		for _, p := range named(id) {
@@ -98,8 +98,8 @@ func (d *DB) Explain(ctx context.Context, id string) (e Explanation, err error) 
 	return e, err
 }
 
-// address explains the first who is known by a hashed address, unless somebody
-// is explained already who is known by nothing else.
+// address explains the first person who is known by a hashed address, unless the
+// person who is known by nothing else is explained already.
 func (v *view) address(hash string, known bool, e *Explanation) (bool, error) {
 	people, err := knownBy(v, hash)
 	if err != nil {
@@ -123,7 +123,7 @@ func (v *view) address(hash string, known bool, e *Explanation) (bool, error) {
 	return known, nil
 }
 
-// mostOthers bounds the lists of ids in an explanation.
+// mostOthers is how many ids a list in an explanation has at most.
 const mostOthers = 100
 
 func (v *view) person(p Person, e *Explanation) (known bool, err error) {
@@ -131,7 +131,7 @@ func (v *view) person(p Person, e *Explanation) (known bool, err error) {
 	if err == nil {
 		err = v.explain(prof, e)
 	}
-	return known || len(e.Traits)+len(e.Events)+len(e.Attempts) > 0, err // of events alone
+	return known || len(e.Traits)+len(e.Events)+len(e.Attempts) > 0, err // only events are known
 }
 
 func (v *view) explain(prof profile, e *Explanation) (err error) {
@@ -180,4 +180,19 @@ func (v *view) eventsAndAttempts(id int64, e *Explanation) error {
 	})
 	e.Events, e.Attempts = append(e.Events, events...), append(e.Attempts, attempts...)
 	return err
+}
+
+// guest explains the guests' events with this order id or message id.
+func (v *view) guest(id string, e *Explanation) (known bool, err error) {
+	numbers, err := guestsWith(v, id)
+	if err != nil || len(numbers) == 0 {
+		return false, err
+	}
+	*e = Explanation{Traits: []PersonTrait{}, Events: []PersonEvent{}, Attempts: []PersonAttempt{}}
+	for _, number := range numbers {
+		if err := v.eventsAndAttempts(number, e); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
 }

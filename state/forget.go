@@ -117,16 +117,8 @@ func (f *forgetting) finish() error {
 	if err != nil {
 		return err
 	}
-	// Of a device that two users share, the other one's row may still name it.
-	if err := f.forgetDevices(string(text)); err != nil {
-		return err
-	}
-	for _, q := range []string{
-		// impact.com's remarks may quote what was sent.
-		`DELETE FROM warnings WHERE EXISTS (SELECT 1 FROM json_each(?1) j WHERE instr(message || ' ' || field, j.value) > 0)`,
-		`UPDATE rejected SET reason = 'removed with a forgotten person' WHERE EXISTS (SELECT 1 FROM json_each(?1) j WHERE instr(reason, j.value) > 0)`,
-	} {
-		if _, err := f.Exec(q, string(text)); err != nil {
+	for _, remove := range []func(string) error{f.forgetDevices, f.forgetWarnings, f.redactRejected} {
+		if err := remove(string(text)); err != nil {
 			return err
 		}
 	}

@@ -2,30 +2,15 @@ package state
 
 import "encoding/binary"
 
-// guestID returns the number under which the event of a guest, a person without
-// any id, is stored. It is below zero, where no profile is, and another one for
-// each event, so that no two guests share a click id or wait for each other.
+// guestID returns the number under which the event of a guest, a person without any
+// id, is stored. It is below zero, where no profile is, and differs for each event,
+// so that no two guests share a click id or wait for each other.
 func guestID(key eventKey) int64 {
 	return ^int64(binary.BigEndian.Uint64(key[:8]) >> 1)
 }
 
-// guestsWith returns the numbers of the guests' events with this order id or
-// message id. A guest has no other name.
+// guestsWith returns the numbers of guests' events with this order id or message id,
+// since a guest has no id of their own.
 func guestsWith(r reading, id string) ([]int64, error) {
-	return collect(r, `SELECT DISTINCT profile_id FROM deliveries WHERE profile_id < 0 AND (order_id = ?1 OR message_id = ?1) LIMIT ?2`, []any{id, mostOthers}, itself[int64])
-}
-
-// guest explains guests' events with this order's or message's id.
-func (v *view) guest(id string, e *Explanation) (known bool, err error) {
-	numbers, err := guestsWith(v, id)
-	if err != nil || len(numbers) == 0 {
-		return false, err
-	}
-	*e = Explanation{Traits: []PersonTrait{}, Events: []PersonEvent{}, Attempts: []PersonAttempt{}}
-	for _, number := range numbers {
-		if err := v.eventsAndAttempts(number, e); err != nil {
-			return false, err
-		}
-	}
-	return true, nil
+	return collect(r, `SELECT DISTINCT profile_id FROM deliveries WHERE profile_id < 0 AND (order_id = ?1 OR message_id = ?1) LIMIT 100`, []any{id}, itself[int64])
 }

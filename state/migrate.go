@@ -18,8 +18,8 @@ var migrations embed.FS
 // schemas are the migrations; tests add some.
 var schemas fs.FS = migrations
 
-// prepare refuses a file that is damaged, newer or not ours, migrates an older
-// one, and writes or compares the binding.
+// prepare returns an error for a file that is damaged, newer or not ours. It migrates
+// an older one, and writes or compares the binding.
 func (d *DB) prepare(ctx context.Context, o Options) error {
 	if err := d.file.CheckLog(ctx, selectCommits); err != nil {
 		return err
@@ -37,7 +37,7 @@ func (d *DB) prepare(ctx context.Context, o Options) error {
 		}
 	}
 	if have < want && !o.Rehearsal {
-		// A file whose schema were in the log alone would, without the log, be taken for a new one.
+		// If the schema were in the log alone, a file without its log would look new.
 		if _, err := d.file.EmptyLog(ctx); err != nil {
 			return err
 		}
@@ -48,8 +48,8 @@ func (d *DB) prepare(ctx context.Context, o Options) error {
 	return d.heal(ctx)
 }
 
-// accepts returns the schema that a file has and the one that this program
-// wants, unless the file cannot be opened as the caller wants it.
+// accepts returns the schema that a file has and the one that this program wants. It
+// returns an error if the file cannot be opened as the caller wants it.
 func (d *DB) accepts(ctx context.Context, o Options) (have, want int64, err error) {
 	names, err := fs.Glob(schemas, "migrations/*.sql")
 	if err != nil {
@@ -67,7 +67,7 @@ func (d *DB) accepts(ctx context.Context, o Options) (have, want int64, err erro
 		case foreign:
 			return fmt.Errorf("%w: %s is a SQLite file of another program; state.path must name a file of its own", ErrUnusable, d.path)
 		case have == 0 && o.ReadOnly:
-			return fmt.Errorf("%w: %s holds no state of this program", ErrUnusable, d.path)
+			return fmt.Errorf("%w: %s is not a state of this program", ErrUnusable, d.path)
 		case have > want:
 			return fmt.Errorf("%w: %s has schema %d, this program knows %d; use the newer program", ErrNewer, d.path, have, want)
 		case have < want && o.ReadOnly && !o.Older:
@@ -79,7 +79,7 @@ func (d *DB) accepts(ctx context.Context, o Options) (have, want int64, err erro
 	})
 }
 
-// schema returns the version of a file's schema: 0 of a new file.
+// schema returns the version of a file's schema, which is 0 for a new file.
 func (v *view) schema() (version int64, foreign bool, err error) {
 	var tables, ours int
 	if err := v.Scan(`SELECT count(*), coalesce(sum(name IN ('store', 'goose_db_version')), 0)
@@ -92,7 +92,7 @@ func (v *view) schema() (version int64, foreign bool, err error) {
 	return version, false, v.Scan(`SELECT max(version_id) FROM goose_db_version WHERE is_applied`, nil, &version)
 }
 
-// migrate brings the schema forward: of a rehearsal within its one transaction.
+// migrate migrates the schema. A rehearsal does it within its one transaction.
 func (d *DB) migrate(ctx context.Context, have int64) error {
 	sub, err := fs.Sub(schemas, "migrations")
 	if err != nil {
@@ -142,7 +142,7 @@ func (d *DB) bind(ctx context.Context, b Binding) error {
 	})
 }
 
-// compareBinding compares the binding of a file with what is wanted, where there is one.
+// compareBinding compares the binding of a file, if it has one, with what is wanted.
 func compareBinding(v *sqlite.View, want *Binding, path string) error {
 	if want == nil {
 		return nil
@@ -150,7 +150,7 @@ func compareBinding(v *sqlite.View, want *Binding, path string) error {
 	var have Binding
 	found, err := v.Get(selectBinding, nil, have.dest()...)
 	if err != nil {
-		return fmt.Errorf("read whose state it is: %w", err)
+		return fmt.Errorf("read the binding: %w", err)
 	}
 	if !found {
 		return nil
@@ -164,9 +164,9 @@ func (b *Binding) dest() []any {
 	return []any{&b.AccountSID, &b.CampaignID, &b.Official, &b.Hosts}
 }
 
-// compare names both sides of a mismatch. The hosts' text may differ (another
-// port of a sandbox); whether they are impact.com's own may not. What is empty
-// on the wanted side is not known there.
+// compare returns an error that names both sides of a mismatch. The hosts' text may
+// differ (another port of a sandbox), but not whether they are impact.com's own. What
+// is empty in want is not compared.
 func (b Binding) compare(want Binding, path string) error {
 	var diffs []error
 	add := func(what string, have, want any) {

@@ -1,9 +1,6 @@
 package state
 
-import (
-	"database/sql"
-	"errors"
-)
+import "errors"
 
 // PeopleRules say which ids are people's.
 type PeopleRules struct {
@@ -12,13 +9,13 @@ type PeopleRules struct {
 	Trusted     func(id string) bool // whether it is, whatever speaks against it
 }
 
-// keepPeople brings the people who are known in line with today's rules. Where
-// these are not those of the last time it reads all profiles.
+// keepPeople brings the people who are known in line with today's rules. If these
+// are not the rules of the last time, it reads all profiles.
 //
-// Under an id that is nobody's, older versions made one person of many, and gave
-// each of them the last click id of all. These are taken apart: visitors are
-// themselves again, with their events; click ids and trait values that nobody can
-// say whose they are go, and so does the person.
+// Older versions made one person of all who had an id that is nobody's, and gave
+// each of them the last click id of all. Those are taken apart: visitors become
+// people of their own again, with their events; click ids and trait values that
+// cannot be told apart are removed, and so is the person.
 func (t *tx) keepPeople(rules PeopleRules) error {
 	t.d.trusted = rules.Trusted
 	if rules.Fingerprint == "" {
@@ -35,30 +32,7 @@ func (t *tx) keepPeople(rules PeopleRules) error {
 	return err
 }
 
-// releaseCrowds lets go of crowds of which the rules tell by now what they are.
-func (t *tx) releaseCrowds(rules PeopleRules) error {
-	var known []int64
-	err := t.Each(`SELECT profile_id, id FROM crowds`, nil, func(rows *sql.Rows) error {
-		var profile int64
-		var id string
-		err := rows.Scan(&profile, &id)
-		if rules.Trusted(id) || !rules.Usable(id) {
-			known = append(known, profile)
-		}
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	for _, profile := range known {
-		if _, err := t.Exec(`DELETE FROM crowds WHERE profile_id = ?`, profile); err != nil {
-			return err
-		}
-	}
-	t.d.crowds = nil
-	return nil
-}
-
+// removeNobodies takes people apart whose id is nobody's, and such ids from others.
 func (t *tx) removeNobodies(rules PeopleRules) error {
 	usable := func(id string) string {
 		if rules.Usable(id) {
@@ -95,8 +69,8 @@ func (t *tx) removeNobodies(rules PeopleRules) error {
 	return nil
 }
 
-// removeNobody takes a person apart who is none. Events without another id stay
-// where they are, without a click id that is not their own.
+// removeNobody removes a person who is not one. Events without another id stay
+// where they are, and lose a click id that is not their own.
 func (t *tx) removeNobody(p profile) error {
 	if err := t.split(p); err != nil {
 		return err
@@ -105,16 +79,14 @@ func (t *tx) removeNobody(p profile) error {
 	return err
 }
 
-// findCrowds looks for crowds of before anybody looked for them.
+// findCrowds finds crowds that were merged before anybody looked for them.
 func (t *tx) findCrowds() error {
-	err := t.Each(`SELECT absorbed_into FROM profiles WHERE absorbed_into IS NOT NULL GROUP BY absorbed_into HAVING count(*) > ?`, []any{MostVisitors}, func(rows *sql.Rows) error {
-		var user int64
-		err := rows.Scan(&user)
-		t.joined[user] = true
-		return err
-	})
+	users, err := collect(t, `SELECT absorbed_into FROM profiles WHERE absorbed_into IS NOT NULL GROUP BY absorbed_into HAVING count(*) > ?`, []any{MostVisitors}, itself[int64])
 	if err != nil {
 		return err
+	}
+	for _, user := range users {
+		t.joined[user] = true
 	}
 	return t.judgeJoined()
 }

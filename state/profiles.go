@@ -166,7 +166,8 @@ func (t *tx) partVisitors(user int64) error {
 	return err
 }
 
-// forgetDevices takes anonymous ids, as JSON, from the users who were seen with them.
+// forgetDevices removes anonymous ids, given as JSON, from the rows of other users
+// who shared a device.
 func (t *tx) forgetDevices(anonymousIDs string) error {
 	clear(t.d.profiles)
 	_, err := t.Exec(`UPDATE profiles SET anonymous_id = NULL WHERE user_id IS NOT NULL AND anonymous_id IN (SELECT value FROM json_each(?1))`, anonymousIDs)
@@ -195,7 +196,7 @@ func (t *tx) deletePerson(id int64) (removed int64, err error) {
 		removed += n
 	}
 	t.d.profiles.put(id, profile{})
-	delete(t.d.crowds, id)
+	delete(t.crowds, id)
 	maps.DeleteFunc(t.absorbed, func(visitor, user int64) bool { return visitor == id || user == id })
 	return removed, nil
 }

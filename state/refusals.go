@@ -2,7 +2,6 @@ package state
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 )
@@ -19,10 +18,9 @@ type Waiting struct {
 // refusalStep is how many events RefreshRefusals looks at in one transaction.
 const refusalStep = 1000
 
-// RefreshRefusals asks anew, of each event that waits, whether our own rules
-// would refuse it, unless that was last asked of the same mapping. The answer is
-// asked for while no transaction is open. A process that dies meanwhile leaves
-// it to the next run.
+// RefreshRefusals asks again, for each event that waits, whether our own rules would
+// refuse it, unless the answers are of the same mapping. It calls refusal while no
+// transaction is open. If the process dies meanwhile, the next run starts over.
 func (d *DB) RefreshRefusals(ctx context.Context, mapping string, refusal func(Waiting) OwnRefusal) error {
 	var have string
 	err := d.view(ctx, func(v *view) error { return v.Scan(`SELECT refusals_of FROM store`, nil, &have) })
@@ -32,7 +30,7 @@ func (d *DB) RefreshRefusals(ctx context.Context, mapping string, refusal func(W
 	for last := int64(0); ; {
 		step, err := d.waitingAfter(ctx, last)
 		if err != nil {
-			return fmt.Errorf("read events that wait: %w", err)
+			return fmt.Errorf("read waiting events: %w", err)
 		}
 		if len(step) == 0 {
 			break
@@ -60,15 +58,9 @@ func (d *DB) RefreshRefusals(ctx context.Context, mapping string, refusal func(W
 	})
 }
 
-func (d *DB) waitingAfter(ctx context.Context, id int64) (step []Waiting, err error) {
-	return step, d.view(ctx, func(v *view) error {
-		return v.Each(`SELECT id, event, event_at, payload FROM deliveries WHERE id > ? AND status > 0 AND payload IS NOT NULL ORDER BY id LIMIT ?`, []any{id, refusalStep}, func(rows *sql.Rows) error {
-			var w Waiting
-			var at int64
-			err := rows.Scan(&w.id, &w.Event, &at, &w.Payload)
-			w.At = time.Unix(0, at)
-			step = append(step, w)
-			return err
-		})
+func (d *DB) waitingAfter(ctx context.Context, id int64) ([]Waiting, error) {
+	return read(ctx, d, func(v *view) ([]Waiting, error) {
+		return collect(v, `SELECT id, event, event_at, payload FROM deliveries WHERE id > ? AND status > 0 AND payload IS NOT NULL ORDER BY id LIMIT ?`, []any{id, refusalStep},
+			func(w *Waiting) []any { return []any{&w.id, &w.Event, moment{&w.At}, &w.Payload} })
 	})
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// traitByKey finds a trait that must exist.
+// traitByKey returns a trait, or [ErrNotFound].
 func (t *tx) traitByKey(key string) (*trait, error) {
 	tr, ok := t.d.traits[key]
 	if !ok {
@@ -16,9 +16,9 @@ func (t *tx) traitByKey(key string) (*trait, error) {
 	return tr, nil
 }
 
-// Adopt takes what is wanted of a trait as delivered: somebody else has told
-// impact.com. An audience without a value counts as false, as it would be sent.
-// It returns how many rows moved.
+// Adopt marks what is wanted of a trait as delivered, because impact.com has it from
+// somebody else. An audience without a value counts as false, as it would be sent. It
+// returns how many rows changed.
 func (d *DB) Adopt(ctx context.Context, key string) (n int64, err error) {
 	return n, d.update(ctx, func(t *tx) error {
 		tr, err := t.traitByKey(key)
@@ -31,10 +31,10 @@ func (d *DB) Adopt(ctx context.Context, key string) (n int64, err error) {
 	})
 }
 
-// Resync sets doubt on everything of a trait that impact.com was ever told, so
-// that it is said again, and ends the waiting of what is to be tried again.
-// Nothing is forgotten. Held and refused rows stay so. It returns how many rows
-// the next run sends by it.
+// Resync sets doubt on all values of a trait that impact.com was ever told, so that
+// they are sent again, and makes what waits for a retry due at once. Nothing is
+// forgotten. Held and refused rows stay so. It returns how many rows the next run
+// sends because of it.
 func (d *DB) Resync(ctx context.Context, key string) (n int64, err error) {
 	return n, d.update(ctx, func(t *tx) error {
 		tr, err := t.traitByKey(key)
@@ -45,14 +45,14 @@ func (d *DB) Resync(ctx context.Context, key string) (n int64, err error) {
 		if err != nil {
 			return err
 		}
-		waited, err := t.moveValues(statusPending, `trait_id = ?1 AND status = 3`, tr.id) // certainly not taken: no doubt
+		waited, err := t.moveValues(statusPending, `trait_id = ?1 AND status = 3`, tr.id) // impact.com certainly did not take these, so there is no doubt
 		n = again + waited
 		return err
 	})
 }
 
-// Filter chooses among refused deliveries or rejected input. Empty fields
-// choose everything.
+// Filter selects refused deliveries or rejected input. An empty field selects
+// everything.
 type Filter struct {
 	Class  string
 	Trait  string
@@ -66,12 +66,12 @@ func (d *DB) RetryRefused(ctx context.Context, f Filter) (int64, error) {
 	return d.eachRefused(ctx, f, (*tx).releaseEvents, func(t *tx, r traitRow) error { return t.put(r, r.moved()) })
 }
 
-// DropRefused gives up refused deliveries for good: an event is dropped, a
-// trait value is taken as said until it changes.
+// DropRefused gives up refused deliveries for good: an event is dropped, and a trait
+// value counts as delivered until it changes.
 func (d *DB) DropRefused(ctx context.Context, f Filter) (int64, error) {
 	return d.eachRefused(ctx, f, (*tx).dropEvents, func(t *tx, r traitRow) error {
 		next := r
-		next.delivered = sql.NullString{String: r.toSend(), Valid: true} // as if it had been said
+		next.delivered = sql.NullString{String: r.toSend(), Valid: true} // as if it had been delivered
 		next.doubt, next.sent = false, sql.NullString{}
 		next.status = statusSettled
 		t.countRun("dropped", 1)
@@ -79,7 +79,8 @@ func (d *DB) DropRefused(ctx context.Context, f Filter) (int64, error) {
 	})
 }
 
-// eachRefused does something with the refused events, and with each refused trait value.
+// eachRefused calls events with a condition for the refused events, and value with
+// each refused trait value.
 func (d *DB) eachRefused(ctx context.Context, f Filter, events func(*tx, string, ...any) (int64, error), value func(*tx, traitRow) error) (n int64, err error) {
 	return n, d.update(ctx, func(t *tx) error {
 		rows, err := t.traitRowsWhere(`v.status = 4 AND v.status > 0 AND (?1 = '' OR f.class = ?1) AND (?2 = '' OR v.trait_id = (SELECT id FROM traits WHERE key = ?2)) AND (?3 = 0 OR f.at < ?3)`,
@@ -101,13 +102,5 @@ func (d *DB) eachRefused(ctx context.Context, f Filter, events func(*tx, string,
 			n += moved
 		}
 		return t.holdSuppressed()
-	})
-}
-
-// DropRejected forgets rejected input.
-func (d *DB) DropRejected(ctx context.Context, f Filter) (n int64, err error) {
-	return n, d.update(ctx, func(t *tx) error {
-		n, err = t.Exec(`DELETE FROM rejected WHERE (?1 = '' OR source = ?1) AND (?2 = 0 OR seen_at < ?2)`, f.Source, unix(f.Before))
-		return err
 	})
 }

@@ -13,16 +13,16 @@ import (
 // Restored tells what a restore did.
 type Restored struct {
 	Old    string // where the state that was there is kept; "" if there was none
-	Doubts int64  // values that the next run says again
+	Doubts int64  // values that the next run sends again
 }
 
-// restoring ends the name of a file that a restore has not put in place yet.
+// restoring is the end of the name of a file that a restore has not put in place yet.
 const restoring = ".restoring"
 
-// Restore puts a backup in the place of the state file, after a look at the
-// backup, with doubt on everybody: nobody can say what was told since. The old
-// file is kept beside it. All of it happens or nothing. The caller holds the
-// lock. Neither may be of another destination than b, where that is not nil.
+// Restore checks a backup and puts it in the place of the state file, with doubt on
+// all values, since nobody knows what was sent after the backup. The old file is kept
+// beside it. Restore does all of this or nothing. The caller holds the lock. If b is
+// not nil, it returns [ErrBound] if the state or the backup has another destination.
 func Restore(ctx context.Context, path, backup string, b *Binding, now time.Time) (r Restored, err error) {
 	path = sqlite.Resolve(path)
 	temp := path + restoring
@@ -31,7 +31,7 @@ func Restore(ctx context.Context, path, backup string, b *Binding, now time.Time
 			err = fmt.Errorf("restore %s: %w", backup, err)
 		}
 	}()
-	// Left by a restore that was killed: the lock says that nobody is at it.
+	// It was left by a restore that was killed: we hold the lock, so none is running.
 	if err := sqlite.Remove(temp); err != nil {
 		return r, err
 	}
@@ -49,8 +49,8 @@ func Restore(ctx context.Context, path, backup string, b *Binding, now time.Time
 	return r, err
 }
 
-// boundElsewhere refuses a state of another destination. One that cannot be read
-// is what restores are for.
+// boundElsewhere returns [ErrBound] for a state of another destination. A state that
+// cannot be read is no error: restores are for those.
 func boundElsewhere(ctx context.Context, path string, b *Binding) error {
 	err := sqlite.ViewFileOnly(ctx, path, func(v *sqlite.View) error { return compareBinding(v, b, path) })
 	if errors.Is(err, ErrBound) {
@@ -59,7 +59,8 @@ func boundElsewhere(ctx context.Context, path string, b *Binding) error {
 	return nil
 }
 
-// prepareRestore makes a sound copy of the backup that vouches for nothing.
+// prepareRestore makes a copy of a backup, checks it, and sets doubt on all of its
+// values. It returns how many.
 func prepareRestore(ctx context.Context, temp, backup string, b *Binding, now time.Time) (doubts int64, err error) {
 	old, err := Open(ctx, Options{Path: backup, ReadOnly: true, Older: true, Binding: b})
 	if err != nil {
@@ -85,11 +86,11 @@ func prepareRestore(ctx context.Context, temp, backup string, b *Binding, now ti
 	return doubts, nil
 }
 
-// doubtAll sets doubt on every value of everybody that the state knows, told or
-// not: after a restore nobody can say what was told since. Refused and held ones
-// stay so; what becomes of them later is said even if it is a false. The history
-// gets a line, by which later runs doubt what may have been told to people whom
-// the backup does not know. It returns how many rows there are.
+// doubtAll sets doubt on every value, sent or not, since nobody knows what was sent
+// after the backup. Refused and held values stay so; what becomes of them later is
+// sent even if it is false. The history gets a line: by it, later runs doubt what may
+// have been sent about people whom the backup does not know. It returns how many
+// values there are.
 func (d *DB) doubtAll(ctx context.Context) (n int64, err error) {
 	err = d.update(ctx, func(t *tx) error {
 		for _, tr := range d.ordered() {
@@ -107,5 +108,5 @@ func (d *DB) doubtAll(ctx context.Context) (n int64, err error) {
 	return n, err
 }
 
-// restoreKind is what the history calls a restore.
+// restoreKind is the kind of a restore in the history.
 const restoreKind = "restore"

@@ -2,7 +2,7 @@ package state
 
 import (
 	"context"
-	"database/sql"
+	"slices"
 	"strings"
 )
 
@@ -21,18 +21,17 @@ type NewRoute struct {
 	PassedOver int64  `json:"passed_over,omitempty"` // messages so far that no run sent, and none reads again
 }
 
-// NewRoutes tells which of a configuration's routes the last run did not have. Of
-// a state whose runs did not keep theirs only those are new whose messages it
-// passed over; before the first run none is.
+// NewRoutes returns those of a configuration's routes that the last run did not
+// have. Runs of older versions did not store their routes: after these, a route is
+// new only if runs passed over its messages. Before the first run none is new.
 func (d *DB) NewRoutes(ctx context.Context, all []Route) (fresh []NewRoute, err error) {
 	return fresh, d.view(ctx, func(v *view) error {
-		old, err := v.routes()
+		old, err := collect(v, `SELECT type, name, becomes FROM routes`, nil, func(r *Route) []any { return []any{&r.Type, &r.Name, &r.Becomes} })
 		if err != nil {
 			return err
 		}
 		for _, r := range all {
 			n := NewRoute{Route: r}
-			known := len(old) > 0
 			for _, o := range old {
 				if r.same(o.Type, o.Name) {
 					n.Was = o.Becomes
@@ -44,7 +43,7 @@ func (d *DB) NewRoutes(ctx context.Context, all []Route) (fresh []NewRoute, err 
 			if n.PassedOver, err = v.passedOver(r); err != nil {
 				return err
 			}
-			if known || n.PassedOver > 0 {
+			if len(old) > 0 || n.PassedOver > 0 {
 				fresh = append(fresh, n)
 			}
 		}
@@ -52,18 +51,9 @@ func (d *DB) NewRoutes(ctx context.Context, all []Route) (fresh []NewRoute, err 
 	})
 }
 
-// same reports whether a route is of these messages, in whatever case.
+// same reports whether a route is of these messages, in any case of letters.
 func (r Route) same(kind, name string) bool {
 	return r.Type == kind && strings.EqualFold(strings.TrimSpace(r.Name), strings.TrimSpace(name))
-}
-
-func (v *view) routes() (all []Route, err error) {
-	return all, v.Each(`SELECT type, name, becomes FROM routes`, nil, func(rows *sql.Rows) error {
-		var r Route
-		err := rows.Scan(&r.Type, &r.Name, &r.Becomes)
-		all = append(all, r)
-		return err
-	})
 }
 
 // passedOver counts the messages of a route that runs read and did not send: of
@@ -72,18 +62,14 @@ func (v *view) passedOver(r Route) (n int64, err error) {
 	if r.Type != "track" {
 		return n, v.Scan(`SELECT coalesce(sum(value), 0) FROM run_counters WHERE name = ?1 AND run = (SELECT max(run) FROM runs)`, []any{"not_sent_" + r.Type + "_events_off"}, &n)
 	}
-	return n, v.Each(`SELECT name, count FROM unlisted WHERE kind = 'event'`, nil, func(rows *sql.Rows) error {
-		var name string
-		var count int64
-		err := rows.Scan(&name, &count)
-		if r.same("track", name) {
-			n += count
-		}
-		return err
-	})
+	all, err := unlistedEvents(v)
+	for _, u := range all {
+		n += u.count * one(r.same("track", u.name))
+	}
+	return n, err
 }
 
-// keepRoutes notes what this run sends. What it sends is not unlisted any more.
+// keepRoutes stores what this run sends. What it sends is no longer unlisted.
 func (t *tx) keepRoutes(all []Route) error {
 	if all == nil {
 		return nil
@@ -96,24 +82,16 @@ func (t *tx) keepRoutes(all []Route) error {
 			return err
 		}
 	}
-	var gone []string
-	err := t.Each(`SELECT name FROM unlisted WHERE kind = 'event'`, nil, func(rows *sql.Rows) error {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			return err
-		}
-		for _, r := range all {
-			if r.same("track", name) {
-				gone = append(gone, name)
-				break
+	unlisted, err := unlistedEvents(t)
+	if err != nil {
+		return err
+	}
+	for _, u := range unlisted {
+		if slices.ContainsFunc(all, func(r Route) bool { return r.same("track", u.name) }) {
+			if err := t.listEvent(u.name); err != nil {
+				return err
 			}
 		}
-		return nil
-	})
-	for _, name := range gone {
-		if err == nil {
-			_, err = t.Exec(`DELETE FROM unlisted WHERE kind = 'event' AND name = ?`, name)
-		}
 	}
-	return err
+	return nil
 }

@@ -54,6 +54,13 @@ func (t *tx) noteWarning(kind Kind, w *Warning) error {
 	return err
 }
 
+// forgetWarnings removes the warnings that quote one of some ids, given as JSON:
+// impact.com's remarks may quote what was sent.
+func (t *tx) forgetWarnings(ids string) error {
+	_, err := t.Exec(`DELETE FROM warnings WHERE EXISTS (SELECT 1 FROM json_each(?1) j WHERE instr(message || ' ' || field, j.value) > 0)`, ids)
+	return err
+}
+
 func (t *tx) noteAttempt(o *Outcome) error {
 	detail := o.Claim.Event
 	if o.Claim.Kind == TraitUpdate {

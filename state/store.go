@@ -9,41 +9,9 @@ import (
 	"time"
 )
 
-// Change says that a person's value of a trait changed.
-type Change struct {
-	Trait      TraitInfo
-	Value      string
-	Cleared    bool // null or absent: there is nothing to send
-	At         time.Time
-	ReceivedAt time.Time
-	MessageID  string
-}
-
-// Item is what one input line means to the state.
-type Item struct {
-	Line    int64
-	Person  Person
-	SeenAt  time.Time
-	ClickID string // of impact.com, seen on this message
-	// ClickSure says that the click id came by a name that only impact.com uses; another one never takes such a one's place.
-	ClickSure bool
-	Change    *Change
-	Event     *Event
-	Forget    bool // the person asked to be deleted
-}
-
-// Batch is what was read of one object since the last batch.
-type Batch struct {
-	Object   Object // as it stands after the batch
-	Items    []Item
-	Rejected []Rejected
-	Counts   map[string]int64
-	Unlisted map[Unlisted]int64
-}
-
 // Store stores batches and the new positions of their objects in one
-// transaction. It costs about 10 microseconds an item, less in large groups:
-// what is new of all batches goes into the tables in the order of their keys.
+// transaction. An item takes about 10 microseconds, less in large groups, since what
+// is new is stored in the order of the tables' keys.
 func (d *DB) Store(ctx context.Context, batches ...Batch) error {
 	return d.update(ctx, func(t *tx) error {
 		if err := t.lookUp(peopleOf(batches)); err != nil {
@@ -60,7 +28,7 @@ func (d *DB) Store(ctx context.Context, batches ...Batch) error {
 			}
 			batches = batches[n:]
 		}
-		return errors.Join(s.flush(), s.countUnlisted(), s.touchTraits())
+		return errors.Join(s.flush(), s.countUnlisted(s.unlisted), s.touchTraits())
 	})
 }
 
@@ -77,7 +45,7 @@ func peopleOf(batches []Batch) iter.Seq[Person] {
 	}
 }
 
-// ofOneObject is how many batches at the start are of the same object.
+// ofOneObject returns how many batches at the start are of the same object.
 func ofOneObject(batches []Batch) int {
 	n := 1
 	for n < len(batches) && batches[n].Object.Source == batches[0].Object.Source && batches[n].Object.Name == batches[0].Object.Name {
@@ -86,7 +54,7 @@ func ofOneObject(batches []Batch) int {
 	return n
 }
 
-// object stores batches of one object, which stands where the last one says.
+// object stores batches of one object, and its position after the last one.
 func (s *storing) object(batches []Batch) (err error) {
 	o := batches[len(batches)-1].Object
 	s.source, s.name = o.Source, o.Name
@@ -166,10 +134,11 @@ func (s *storing) item(it *Item) error {
 	return nil
 }
 
-// seen stores of a person only what later messages need: that two ids are one
-// person, and the last click id.
+// seen returns the number under which an item's event is stored. Of the person it
+// stores only what later messages need: that two ids are one person, and the last
+// click id.
 func (s *storing) seen(it *Item) (int64, error) {
-	if it.Person.IsZero() { // a guest: nothing is remembered, and nothing is shared with another one
+	if it.Person.IsZero() { // a guest, of whom nothing is stored
 		if it.Event == nil {
 			return 0, nil
 		}
@@ -196,8 +165,8 @@ func (s *storing) seen(it *Item) (int64, error) {
 	return prof.id, s.click(&prof, c)
 }
 
-// ownClick keeps a visitor's click id in the visitor's own row, too: should the
-// user turn out to be many people, each has their own.
+// ownClick stores a visitor's click id in the visitor's own row as well. If the user
+// turns out to be many people, each has their own.
 func (s *storing) ownClick(visitor string, c click) error {
 	prof, found, err := s.find(Person{AnonymousID: visitor})
 	if err != nil || !found {
@@ -209,7 +178,7 @@ func (s *storing) ownClick(visitor string, c click) error {
 func (s *storing) change(it *Item) error {
 	c := it.Change
 	tr, err := s.trait(c.Trait, false)
-	if errors.Is(err, ErrTooManyTraits) || errors.Is(err, errOtherClass) { // anybody can send one such message: it must not stop the others
+	if errors.Is(err, ErrTooManyTraits) || errors.Is(err, errOtherClass) { // anybody can send such a message; it must not stop the others
 		return s.reject([]Rejected{{Source: s.source, Object: s.name, Line: it.Line, Reason: err.Error()}})
 	}
 	if err != nil {
@@ -237,7 +206,7 @@ func (s *storing) change(it *Item) error {
 	next.receivedAt = sql.NullInt64{Int64: unix(c.ReceivedAt), Valid: !c.ReceivedAt.IsZero()}
 	next.messageID = sql.NullString{String: c.MessageID, Valid: c.MessageID != ""}
 	next.origin = sql.NullInt64{Int64: s.origin, Valid: true}
-	if tr.authority == AuthorityLatest && at <= tr.listedAt { // a newer list had this person, or had not
+	if tr.authority == AuthorityLatest && at <= tr.listedAt { // a newer list decided whether this person is a member
 		s.countRun("late", 1)
 		return nil
 	}
@@ -256,9 +225,9 @@ func (s *storing) change(it *Item) error {
 	return s.move(old, next, c)
 }
 
-// mayBeTold reports whether a true that passes by may have been told to
-// impact.com by what a restore has undone: a message from before it, of a person
-// to whom nothing was said since.
+// mayBeTold reports whether a true that is read may already have been sent by a run
+// that a restore has undone: the message is from before the restore, and nothing was
+// sent about the person since.
 func (s *storing) mayBeTold(old *traitRow, c *Change, at int64) bool {
 	if at > s.d.restored || c.Trait.Class != Audience || c.Cleared || c.Value != trueText || old.status == statusInFlight {
 		return false
@@ -266,7 +235,7 @@ func (s *storing) mayBeTold(old *traitRow, c *Change, at int64) bool {
 	return !old.doubt && (!old.delivered.Valid || old.deliveredAt.Int64 < s.d.restored/int64(time.Millisecond))
 }
 
-// doubted sets doubt on a row whose wanted value stays.
+// doubted sets doubt on a row whose wanted value does not change.
 func (s *storing) doubted(old traitRow) error {
 	next := old
 	next.doubt, next.sent = true, sql.NullString{String: trueText, Valid: true}
@@ -279,14 +248,13 @@ func (s *storing) doubted(old traitRow) error {
 	return s.put(old, next)
 }
 
-// move stores a row whose wanted value may have moved. A newer message of the
-// same value moves the order, not the value's time.
-//
-// A row that becomes due waits for the guard, or for its computation's approval.
+// move stores a row whose wanted value may have changed. A newer message with the same
+// value changes the row's order, not the value's time. A row that becomes due waits
+// for the guard's verdict or for the approval of its computation.
 func (s *storing) move(old, next traitRow, c *Change) error {
 	if old.exists && old.wanted == next.wanted {
 		next.status = old.status
-		if next.due() && old.status == statusSettled { // by a doubt
+		if next.due() && old.status == statusSettled { // because of the doubt
 			next.status = statusPending
 			s.countMove(old, next)
 		}
@@ -322,8 +290,8 @@ func (s *storing) touchTraits() error {
 	return nil
 }
 
-// earliest is the effective time of a change: a client's clock that runs ahead
-// must not win over everything until it is right.
+// earliest returns the effective time of a change. It is never later than now: a change
+// from a clock that is ahead must not win over all others until that time has come.
 func earliest(now int64, times ...time.Time) int64 {
 	for _, at := range times {
 		if !at.IsZero() {

@@ -12,18 +12,19 @@ type TraitInfo struct {
 	Class         Class
 	SpaceID       string
 	ComputationID string
-	Authority     Authority // from the configuration; "" where it says nothing
+	Authority     Authority // from the configuration; "" if it says nothing
 }
 
-// ErrTooManyTraits says that a trait key is one too many. Nobody has so many:
-// something else stands where a key should.
+// ErrTooManyTraits says that a trait key is one too many. Nobody has that many
+// traits: something else must be in the place of the key.
 var ErrTooManyTraits = errors.New("too many trait keys")
 
 const mostTraits = 10_000
 
-// room is an error where a trait key more would be one too many of those that
-// come as lists, or as messages. Anybody can send messages with keys: they must
-// take no list's place. Keys that no input feeds any more do not count.
+// room returns an error if one more trait key would be too many. Keys that come as
+// lists and keys that come as messages are counted apart, since anybody can send
+// messages with new keys, which must not take a list's place. Keys that no input
+// feeds any more do not count.
 func (t *tx) room(key string, list bool) error {
 	if len(t.d.traits) < mostTraits {
 		return nil
@@ -43,7 +44,7 @@ func (t *tx) room(key string, list bool) error {
 	return fmt.Errorf("%w: there are %d, and %q would be one more; narrow traits.include", ErrTooManyTraits, mostTraits, key)
 }
 
-// fed reports whether one of the inputs that fed a trait does so by today's
+// fed reports whether one of the inputs that fed a trait still does, by today's
 // configuration.
 func (tr *trait) fed(by func(source, key string) bool) bool {
 	if tr.listSource == "" && tr.changesSource == "" {
@@ -52,7 +53,7 @@ func (tr *trait) fed(by func(source, key string) bool) bool {
 	return tr.listSource != "" && by(tr.listSource, tr.key) || tr.changesSource != "" && by(tr.changesSource, tr.key)
 }
 
-// trait finds or makes a trait, which a list or a message names.
+// trait returns the trait that a list or a message names, new or not.
 func (t *tx) trait(info TraitInfo, list bool) (*trait, error) {
 	tr, ok := t.d.traits[info.Key]
 	if !ok {
@@ -84,8 +85,8 @@ func (t *tx) trait(info TraitInfo, list bool) (*trait, error) {
 	return tr, nil
 }
 
-// feed notes that a list or a stream of messages of some source feeds a trait,
-// and refuses two feeds of which nothing says who counts.
+// feed stores that a list or the messages of a source feed a trait. It returns an
+// error if two feed it and nothing says which of them counts.
 func (t *tx) feed(tr *trait, source string, list bool) error {
 	have, other, column := &tr.changesSource, tr.listSource, "changes_source"
 	if list {
@@ -102,8 +103,8 @@ func (t *tx) feed(tr *trait, source string, list bool) error {
 	return err
 }
 
-// knows reports whether the changes of a computation are judged as usual. Those of
-// a trait's first computation are; another computation has to be approved.
+// knows reports whether changes of a computation are judged as usual. A trait's first
+// computation is known; another one has to be approved.
 func (t *tx) knows(tr *trait, info *TraitInfo) (bool, error) {
 	c := computation{info.SpaceID, info.ComputationID}
 	if approved, seen := tr.computations[c]; seen || c == (computation{}) {

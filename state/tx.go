@@ -19,6 +19,7 @@ type tx struct {
 
 	absorbed map[int64]int64 // visitors who were absorbed in this transaction, and the first users who have them
 	joined   map[int64]bool  // users that visitors were absorbed into
+	crowds   map[int64]bool  // profiles whose merging is held; nil until they are read
 }
 
 // update runs fn in one transaction. The context's end does not tear it: what

@@ -32,20 +32,20 @@ func keyOf(id segment.Identity) key {
 	return key{2, id.EmailSHA1}
 }
 
-// form is how a person is addressed: by which kind of id, written how.
+// form says by which kind of id a person is addressed, and how it is written.
 type form struct {
 	kind int
 	id   segment.IDForm
 }
 
 func (k key) form() form {
-	if k.kind == 2 { // a hash that we make
+	if k.kind == 2 { // we make the hash, so its form says nothing
 		return form{kind: 2}
 	}
 	return form{k.kind, segment.FormOf(k.id)}
 }
 
-// String says it for people: "user ids (64 hex digits)".
+// String returns the form in words, such as "user ids (64 hex digits)".
 func (f form) String() string {
 	if f.kind == 2 {
 		return keyKinds[f.kind] + " alone"
@@ -71,62 +71,60 @@ func (f *forms) share(at form) float64 { return float64(f.count(at)) / float64(m
 // knownSample is how many known people a list is compared with.
 const knownSample = 1000
 
-// formCheck compares the ids of a list with those of people who are known to be
-// on it, while it is read: whether they are still there, in the same form.
+// formCheck compares the ids of a list, while it is read, with those of people who
+// are known to be on it: are they still there, in the same form?
 type formCheck struct {
-	total   int64 // who is known, of whom these are a sample
+	total   int64 // people known, of whom sample holds some
 	sample  []sampled
 	known   forms
 	listed  forms
-	filled  map[int]bool // lengths of known numbers that zeros fill up
-	uncut   bool         // a long number is listed as nobody has cut it
-	spelled [len(keyKinds)]map[string]spelling
+	filled  map[int]bool // lengths of known numbers that are filled up with zeros
+	uncut   bool         // a long number is listed that was not cut
+	spelled map[key]spelling
 }
 
 type sampled struct {
 	form    form
 	here    bool
-	changed string // how the id was changed that is there instead
+	changed string // how the id was changed, if it is there in another spelling
 }
 
-// spelling says whose id a text would be, and what would have been done to it: "" for nothing.
+// spelling says whose id a text is, and how it was changed; "" if it was not.
 type spelling struct {
 	who     int
 	changed string
 }
 
 func newFormCheck(k state.Known) *formCheck {
-	c := &formCheck{total: k.All, sample: make([]sampled, len(k.People)), filled: map[int]bool{}}
-	for _, p := range k.People {
-		if id := keyOf(segment.Identity(p)); id.form().id == segment.FormLeadingZero {
-			c.filled[len(id.id)] = true
+	c := &formCheck{total: k.All, sample: make([]sampled, len(k.People)), filled: map[int]bool{}, spelled: map[key]spelling{}}
+	keys := make([]key, len(k.People))
+	for who, p := range k.People {
+		keys[who] = keyOf(segment.Identity(p))
+		if keys[who].form().id == segment.FormLeadingZero {
+			c.filled[len(keys[who].id)] = true
 		}
 	}
-	for kind := range c.spelled {
-		c.spelled[kind] = map[string]spelling{}
-	}
-	for who, p := range k.People {
-		id := keyOf(segment.Identity(p))
+	for who, id := range keys {
 		c.sample[who].form = c.formOf(id)
 		c.known.add(c.sample[who].form)
 		if id.kind == 2 {
 			continue
 		}
 		for _, s := range respell(id.id) {
-			if _, taken := c.spelled[id.kind][s[0]]; !taken && s[0] != id.id {
-				c.spelled[id.kind][s[0]] = spelling{who, s[1]}
+			as := key{id.kind, s[0]}
+			if _, taken := c.spelled[as]; !taken {
+				c.spelled[as] = spelling{who, s[1]}
 			}
 		}
 	}
-	for who, p := range k.People { // an id as it is counts more
-		id := keyOf(segment.Identity(p))
-		c.spelled[id.kind][id.id] = spelling{who: who}
+	for who, id := range keys { // an id as it is counts more
+		c.spelled[id] = spelling{who: who}
 	}
 	return c
 }
 
-// formOf is the key's form. A number that fills its width needs no zeros: 099999
-// is followed by 100000.
+// formOf returns the key's form. A number that fills its width counts as one with
+// leading zeros: 099999 is followed by 100000.
 func (c *formCheck) formOf(k key) form {
 	f := k.form()
 	if (f.id == segment.FormDigits || f.id == segment.FormCut) && c.filled[len(k.id)] {
@@ -135,7 +133,7 @@ func (c *formCheck) formOf(k key) form {
 	return f
 }
 
-// respell returns what programs make of an id on its way, and in words what was done.
+// respell returns what programs may make of an id, each with what was done in words.
 func respell(id string) [][2]string {
 	const zeros, decimal, letters, cut, hash, dashes = "leading zeros are lost", "digits became decimals", "the case of letters changed", "long numbers were cut", "ids were hashed", "dashes are lost"
 	all := [][2]string{{strings.ToLower(id), letters}, {strings.ToUpper(id), letters}}
@@ -158,7 +156,7 @@ func respell(id string) [][2]string {
 	return all
 }
 
-// add takes a member of the list. It costs less than 100 nanoseconds.
+// add takes a member of the list. It costs about 100 nanoseconds.
 func (c *formCheck) add(id segment.Identity) {
 	k := keyOf(id)
 	f := c.formOf(k)
@@ -167,7 +165,7 @@ func (c *formCheck) add(id segment.Identity) {
 	if len(c.sample) == 0 {
 		return
 	}
-	s, ok := c.spelled[k.kind][k.id]
+	s, ok := c.spelled[k]
 	if !ok && k.kind < 2 {
 		s, ok = c.bare(k)
 	}
@@ -180,19 +178,19 @@ func (c *formCheck) add(id segment.Identity) {
 	}
 }
 
-// bare looks for an id without what was put around it.
+// bare looks up an id without the signs around it.
 func (c *formCheck) bare(k key) (s spelling, ok bool) {
 	first, last := k.id[0], k.id[len(k.id)-1]
 	const around = " \t'\"`={}[]()\u00a0\u200b\u200e\u200f\u2060\ufeff"
 	if strings.IndexByte(around, first) < 0 && strings.IndexByte(around, last) < 0 {
 		return s, false
 	}
-	s, ok = c.spelled[k.kind][strings.Trim(k.id, around)]
+	s, ok = c.spelled[key{k.kind, strings.Trim(k.id, around)}]
 	s.changed = "blanks, quotes or brackets stand around ids"
 	return s, ok
 }
 
-// verdict returns why the list's ids are not those of the people known, or "".
+// verdict returns why the ids of the list do not fit those of the people known, or "".
 func (c *formCheck) verdict() string {
 	if len(c.sample) == 0 || c.listed.all == 0 {
 		return ""
@@ -221,24 +219,24 @@ func (c *formCheck) verdict() string {
 	return ""
 }
 
-// How much of a list may be of a form that nobody had of whom it was known.
+// A form that no known person had is strange from this share of the list.
 const (
-	strangeMangled = 0.01 // a form that ids do not have by themselves
-	strangeFew     = 0.5  // of a short list one person is much
+	strangeMangled = 0.01 // if ids do not have the form by themselves
+	strangeFew     = 0.5  // of a short list, where one person is a large share
 	strangeMany    = 0.1
 	fewKnown       = 20
-	strangeRise    = 0.5 // where some had it before
+	strangeRise    = 0.5 // by which the share rises, if some had the form before
 )
 
-// strange reports whether a form came up in the place of others: so many people
-// have it as could be those who are missing.
+// strange reports whether a form has taken the place of others: as many people have
+// it as are missing.
 func (c *formCheck) strange(f form, missing float64) bool {
 	now, before := c.listed.share(f), c.known.share(f)
 	switch {
 	case 2*missing < min(float64(c.listed.count(f)), float64(c.total)):
 		return false // the list only grew
 	case f.kind < 2 && f.id == segment.FormCut && c.uncut:
-		return false // one number of ten ends in a zero by itself
+		return false // every tenth number ends in a zero
 	case len(c.sample) < fewKnown && (f.kind == 2 || !f.id.Mangled()) && c.othersHere(f):
 		return false // a short list of several forms
 	}
@@ -255,8 +253,8 @@ func (c *formCheck) strange(f form, missing float64) bool {
 	return now > strangeFew
 }
 
-// othersHere reports whether somebody is still listed in the form that most
-// people had, where that is not f: then it was not changed throughout.
+// othersHere reports whether somebody is still listed in the form that most people
+// had, and that form is not f. Then not all ids were changed.
 func (c *formCheck) othersHere(f form) bool {
 	for _, s := range c.sample {
 		if s.here && s.form != f && 2*c.known.count(s.form) >= c.known.all {
@@ -266,8 +264,8 @@ func (c *formCheck) othersHere(f form) bool {
 	return false
 }
 
-// hashed returns the form that nearly all user ids of a first list have, where it
-// is one that exports and spreadsheets make and no user known has it.
+// hashed returns the form of nearly all user ids of a first list, if exports and
+// spreadsheets make that form and no known user has it.
 func (c *formCheck) hashed(users state.Known) (id segment.IDForm, why string) {
 	var others forms
 	for _, p := range users.People {
@@ -279,7 +277,7 @@ func (c *formCheck) hashed(users state.Known) (id segment.IDForm, why string) {
 			continue // many shops have such ids
 		}
 		if id == segment.FormCut && (c.uncut || c.listed.count(f) < 3) {
-			continue // one number of ten ends in a zero by itself
+			continue // every tenth number ends in a zero
 		}
 		if share := c.listed.share(f); share >= 0.9 {
 			return id, fmt.Sprintf("%s are %.0f %% of it, and no user known from elsewhere has such an id: were they hashed, or changed by a spreadsheet? Download the list unhashed", f, 100*share)
@@ -288,13 +286,13 @@ func (c *formCheck) hashed(users state.Known) (id segment.IDForm, why string) {
 	return segment.FormOther, ""
 }
 
-// startFormCheck looks who is known to be on a list.
+// startFormCheck returns a check against the people who are known to be on a list.
 func (p *pass) startFormCheck(ctx context.Context, key string) (*formCheck, error) {
 	known, err := p.State.MembersKnown(ctx, key, knownSample)
 	return newFormCheck(known), err
 }
 
-// firstForm warns of a first list whose ids look like those of nobody.
+// firstForm warns of a first list whose ids do not look like those of users.
 func (p *pass) firstForm(ctx context.Context, c *formCheck, name, trait, objects string) error {
 	if len(c.sample) > 0 || c.listed.all == 0 {
 		return nil
@@ -305,7 +303,7 @@ func (p *pass) firstForm(ctx context.Context, c *formCheck, name, trait, objects
 	}
 	if _, why := c.hashed(users); why != "" {
 		p.stale(name, fmt.Sprintf("the list of %s (%s): %s", trait, objects, why))
-		p.Log.Warn("the ids of a list look like those of nobody", "source", name, "trait", trait, "objects", objects, "why", why)
+		p.Log.Warn("the ids of a list do not look like those of users", "source", name, "trait", trait, "objects", objects, "why", why)
 	}
 	return nil
 }

@@ -71,8 +71,7 @@ func (p *pass) listInfo(f Feed, in source.Input) state.ListInfo {
 	return info
 }
 
-// sameParts reports whether every part is as it was when it was last read for
-// this trait.
+// sameParts reports whether no part has changed since it was last read for this trait.
 func (p *pass) sameParts(ctx context.Context, f Feed, in source.Input) (bool, error) {
 	var names []string
 	unusable := false
@@ -118,8 +117,8 @@ func (r *reader) members(ctx context.Context, list *state.List, b source.Batch) 
 	return stored(r.State.Reject(ctx, r.out.Rejected))
 }
 
-// badList keeps why a list was not applied. One that is merely unsteady is
-// read again by the next run; a damaged one when it changes.
+// badList stores why a list was not applied. A list that changed while it was read is
+// read again by the next run, a damaged one once it changes.
 func (p *pass) badList(ctx context.Context, f Feed, in source.Input, err error) error {
 	var mine *storeError
 	var damaged *source.DamagedError
@@ -144,8 +143,8 @@ func (p *pass) badList(ctx context.Context, f Feed, in source.Input, err error) 
 	return err
 }
 
-// vanished treats configured lists without a file as empty ones, where the
-// configuration says so.
+// vanished treats configured lists without a file as empty ones, if the configuration
+// says so.
 func (p *pass) vanished(ctx context.Context, f Feed, gone []source.Input) error {
 	for _, in := range gone {
 		p.report.Missing = append(p.report.Missing, in.Key)

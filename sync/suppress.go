@@ -11,19 +11,19 @@ import (
 
 // Suppressions is a list of people whose data must not be used any more.
 type Suppressions interface {
-	// Each calls fn with each person, by one id: a user id, an anonymous id or an
-	// address. An error means that the list is not known; then nothing may be sent.
+	// Each calls fn with each person, who has one id: a user id, an anonymous id or an
+	// address. After an error nothing may be sent, since the list is not known.
 	Each(ctx context.Context, fn func(segment.Identity) error) error
 }
 
 const (
-	suppressChunk = 500    // people go into one transaction
+	suppressChunk = 500    // people are suppressed in one transaction
 	addressChunk  = 10_000 // addresses are looked up at once, since that reads all profiles
 )
 
 // suppress removes everybody who is on a list of suppressed people, as far as the
-// guard lets them through. It runs after reading, which may have brought them in,
-// and before sending; without the list nothing is sent.
+// guard lets them through. It runs after reading, which may have stored them, and
+// before sending. Without the list nothing is sent.
 func (p *pass) suppress(ctx context.Context) error {
 	out := suppressing{pass: p}
 	for _, s := range p.Suppressions {
@@ -31,7 +31,7 @@ func (p *pass) suppress(ctx context.Context) error {
 		err := s.Each(ctx, func(id segment.Identity) error {
 			id = p.Mapper.Placeholders().Identity(id.UserID, id.AnonymousID, id.EmailSHA1)
 			if id.IsZero() {
-				return nil // nobody can be stored under it
+				return nil // nobody is stored under such an id
 			}
 			out.listed++
 			check.add(id)
@@ -51,14 +51,14 @@ func (p *pass) suppress(ctx context.Context) error {
 }
 
 // suppressedForm returns an error if the ids of a list of suppressed people were
-// plainly changed, so that it would suppress nobody.
+// obviously changed, so that it would suppress nobody.
 func (p *pass) suppressedForm(ctx context.Context, c *formCheck) error {
 	mangled := false
 	for id := range segment.IDForms {
 		mangled = mangled || id.Mangled() && c.listed.count(form{0, id}) > 0
 	}
 	if !mangled {
-		return nil // and no need to look who is known
+		return nil // so there is no need to look up who is known
 	}
 	users, err := p.State.UsersKnown(ctx, knownSample)
 	if err != nil || users.All == 0 {
@@ -70,11 +70,11 @@ func (p *pass) suppressedForm(ctx context.Context, c *formCheck) error {
 	return nil
 }
 
-// suppressing removes people, some at a time.
+// suppressing removes people in groups.
 type suppressing struct {
 	*pass
 	people          []state.Person
-	addresses       []string // of people who are known by no other id to the list
+	addresses       []string // of people whom the list names by nothing else
 	listed, waiting int64
 }
 
@@ -92,7 +92,7 @@ func (s *suppressing) add(ctx context.Context, who state.Person) error {
 	return s.take(ctx)
 }
 
-// known adds those who are known by the addresses.
+// known adds the people who are known by the addresses.
 func (s *suppressing) known(ctx context.Context) error {
 	people, err := s.State.KnownBy(ctx, s.addresses)
 	s.addresses = s.addresses[:0]

@@ -12,7 +12,7 @@ import (
 	"github.com/mattn/go-sqlite3"
 )
 
-// Backup copies the file to a new one, while another process may go on writing.
+// Backup copies the file to a new one. Meanwhile another process may write.
 // The copy has mode 0600 and needs no log. An existing file is not overwritten.
 func (d *DB) Backup(ctx context.Context, to string) error {
 	f, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
@@ -70,7 +70,7 @@ func (d *DB) Compact(ctx context.Context) error {
 		return fmt.Errorf("compact: %w", err)
 	}
 	if busy {
-		return fmt.Errorf("compact: another process reads %s and keeps its log: end that (a shell of sqlite3, a backup), then compact again", d.path)
+		return fmt.Errorf("compact: another process reads %s and keeps its log: end that process (a sqlite3 shell, a backup), then compact again", d.path)
 	}
 	return nil
 }
@@ -82,11 +82,11 @@ func (d *DB) EmptyLog(ctx context.Context) (busy bool, err error) {
 	return busy, Classify(d.path, err)
 }
 
-// companions end the names of a file and of what SQLite keeps beside it. A
-// write-ahead log belongs to its own file: beside another it would damage it.
+// companions are the ends of the names of a file and of what SQLite keeps beside it.
+// A write-ahead log belongs to its own file: beside another, it would damage that.
 var companions = [...]string{"", "-wal", "-shm"}
 
-// Remove removes a file and what SQLite keeps beside it, where they are.
+// Remove removes a file and what SQLite keeps beside it, if they exist.
 func Remove(path string) error {
 	for _, suffix := range companions {
 		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -96,8 +96,8 @@ func Remove(path string) error {
 	return nil
 }
 
-// Replace puts a file, which has no log, in the place of another, which is kept
-// under the name aside. It reports whether there was one.
+// Replace puts a file, which has no log, in the place of another one, which is kept
+// under the name aside. It reports whether there was another one.
 func Replace(path, with, aside string) (kept bool, err error) {
 	_, err = os.Stat(path)
 	if kept = !errors.Is(err, fs.ErrNotExist); kept {

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// busy names the process that keeps us from writing, as far as the system knows:
-// SQLite's own words do not.
+// busy returns an error that names the process that keeps us from writing, as far as
+// the system knows it. SQLite's own error does not.
 func busy(path string, err error) error {
 	who := "another program"
 	if pid := writer(path); pid > 0 {
@@ -22,8 +22,8 @@ func busy(path string, err error) error {
 }
 
 // writer returns the process that holds SQLite's lock for writing, or 0. It reads
-// Linux's list of locks; to open the files and ask would lose our own locks
-// when they are closed.
+// Linux's list of locks. Opening the files to ask would lose our own locks when they
+// are closed.
 func writer(path string) int {
 	list, err := os.ReadFile("/proc/locks")
 	if err != nil {
@@ -53,7 +53,7 @@ func writer(path string) int {
 	return 0
 }
 
-// inode returns a file's number as the list of locks has it, or "none".
+// inode returns a file's number as it stands in the list of locks, or "none".
 func inode(path string) string {
 	if info, err := os.Stat(path); err == nil {
 		if s, ok := info.Sys().(*syscall.Stat_t); ok {

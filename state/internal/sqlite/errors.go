@@ -15,18 +15,18 @@ var (
 	ErrUnusable = errors.New("the state file cannot be used")
 	// ErrNotWritable says that the file or its folder may not be written.
 	ErrNotWritable = fmt.Errorf("%w: it and its folder must be writable", ErrUnusable)
-	// ErrMoved says that another file, or none, has the path of the open one.
-	ErrMoved = fmt.Errorf("%w: it was moved, removed or replaced while it was in use, and what was done since stands in the old one alone", ErrUnusable)
+	// ErrMoved says that the open file is no longer at its path.
+	ErrMoved = fmt.Errorf("%w: it was moved, removed or replaced while it was in use, and what was written since is in the old file only", ErrUnusable)
 	// ErrMissing says that there is no file.
 	ErrMissing = errors.New("there is no state file")
 	// ErrFull says that the disk is full or the file could not grow. The
 	// transaction was rolled back.
 	ErrFull = errors.New("no room to write the state")
-	// ErrReadOnly says that the file was opened for reading, or is closed.
+	// ErrReadOnly says that the file is closed or was opened for reading only.
 	ErrReadOnly = errors.New("the state is closed or was opened for reading only")
 )
 
-// Classify wraps an error of SQLite in the one that callers test for.
+// Classify wraps an error of SQLite in one of those that callers test for.
 func Classify(path string, err error) error {
 	var se sqlite3.Error
 	if err == nil || !errors.As(err, &se) {

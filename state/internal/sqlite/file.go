@@ -10,8 +10,8 @@ import (
 	"os"
 )
 
-// making ends the name of a file beside one that is being made. Until [Made]
-// removes it an empty file is ours; afterwards it is one that lost its contents.
+// making is the end of the name of a file beside one that is being made. Until [Made]
+// removes it, an empty file is a new one; afterwards it is one that lost its contents.
 const making = ".making"
 
 func inTheMaking(path string) bool {
@@ -19,7 +19,7 @@ func inTheMaking(path string) bool {
 	return err == nil
 }
 
-// Made says that a new file has its schema.
+// Made marks a new file as complete: it has its schema.
 func Made(path string) error {
 	if err := os.Remove(path + making); !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -27,7 +27,7 @@ func Made(path string) error {
 	return nil
 }
 
-// Create makes an empty file, before SQLite does it with another mode than 0600.
+// Create makes an empty file of mode 0600; SQLite would make it with another mode.
 func Create(ctx context.Context, path string) error {
 	for _, name := range []string{path + making, path} {
 		flags := os.O_RDWR | os.O_CREATE
@@ -45,8 +45,8 @@ func Create(ctx context.Context, path string) error {
 	return setPageSize(ctx, path)
 }
 
-// check refuses what cannot be a file of ours. One that is to be written gets
-// mode 0600.
+// check returns an error for what cannot be a file of ours. It gives a file that is to
+// be written mode 0600.
 func check(ctx context.Context, path string, mode Mode) error {
 	info, err := os.Stat(path)
 	switch {
@@ -79,9 +79,9 @@ func check(ctx context.Context, path string, mode Mode) error {
 	return nil
 }
 
-// setPageSize gives an empty file pages of four times SQLite's size: a large list
-// changes nearly every page, and each costs calls of its own. Once the file is
-// in WAL mode it is too late.
+// setPageSize gives an empty file pages of four times SQLite's default: a large list
+// changes nearly every page, and each page costs system calls. It cannot be changed
+// once the file is in WAL mode.
 func setPageSize(ctx context.Context, path string) error {
 	db, err := sql.Open("sqlite3", uri(path, url.Values{"mode": {"rw"}}))
 	if err != nil {

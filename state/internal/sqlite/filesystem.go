@@ -8,14 +8,13 @@ import (
 	sys "golang.org/x/sys/unix"
 )
 
-// ErrNetwork says that the state would lie on a network file system. SQLite's
-// write-ahead log wants all of its processes on one host
-// (https://www.sqlite.org/wal.html), and locks there may hold for one host only.
+// ErrNetwork says that the state is on a network file system. SQLite's write-ahead log
+// needs all of its users on one host (https://www.sqlite.org/wal.html), and locks on
+// such file systems may be known to one host only.
 var ErrNetwork = fmt.Errorf("%w: it lies on a network file system", ErrUnusable)
 
 // networks are the file systems that are refused, by the number that statfs(2)
-// returns. FUSE is among them because nothing tells sshfs, s3fs or gcsfuse from a
-// local one.
+// returns. FUSE is among them because sshfs, s3fs and gcsfuse look like a local one.
 var networks = map[uint32]string{
 	0x6969:     "NFS",
 	0xff534d42: "CIFS",
@@ -32,9 +31,9 @@ var networks = map[uint32]string{
 	0xbacbacbc: "a VMware shared folder",
 }
 
-// CheckFileSystem returns [ErrNetwork], with the kind of file system, for a file
-// whose folder is on one. It knows those of Linux; what cannot be asked is not
-// refused.
+// CheckFileSystem returns [ErrNetwork], with the kind of file system, if a file's
+// folder is on a network file system. It knows those of Linux. If the system does not
+// say, there is no error.
 func CheckFileSystem(path string) error { return checkFileSystem(path, statfs) }
 
 func checkFileSystem(path string, statfs func(folder string) (uint32, error)) error {

@@ -21,8 +21,8 @@ type Lock struct {
 	file *flock.Flock
 }
 
-// Acquire takes the lock beside the state file, or returns [ErrLocked] with who
-// holds it since when. It does not wait.
+// Acquire takes the lock beside the state file, or returns [ErrLocked] with who has
+// held it since when. It does not wait.
 func Acquire(statePath string, now time.Time) (*Lock, error) {
 	path := Resolve(statePath) + ".lock"
 	l := &Lock{file: flock.New(path, flock.SetPermissions(0o600), flock.SetFlag(os.O_CREATE|os.O_RDWR))}
@@ -43,8 +43,8 @@ func Acquire(statePath string, now time.Time) (*Lock, error) {
 	return l, nil
 }
 
-// holder reads who holds the lock. Whoever got it just now may not have written
-// it down yet, over the name of one that was killed, so it gets a moment.
+// holder reads who holds the lock. It waits a moment first: a process that has just
+// taken the lock may not have written its name yet.
 func holder(path string) string {
 	for range 10 {
 		<-time.After(50 * time.Millisecond)
@@ -56,8 +56,8 @@ func holder(path string) string {
 	return "an unknown process"
 }
 
-// Resolve returns the one path of a file: two names for it, one of them a link,
-// must not make two locks.
+// Resolve returns the path of a file without links: two names of one file must not
+// make two locks.
 func Resolve(path string) string {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		return real

@@ -5,11 +5,11 @@ import (
 	"fmt"
 )
 
-// CheckLog refuses a file whose write-ahead log was cut off or damaged behind
-// what the file itself already has: SQLite would lay old pages over new ones
-// without an error. Commits is a query for a number that each transaction
-// raises, so that the log may never have less than the file. A log that lost its
-// end otherwise opens at an earlier commit, which is sound.
+// CheckLog returns an error if the write-ahead log lacks transactions that the file
+// already has, because it was cut off or damaged: SQLite would put old pages over new
+// ones without an error. Commits is a query for a number that each transaction
+// increases, so the log must never have a smaller one than the file. A log that lost
+// only newer transactions is sound: it opens at an earlier commit.
 func (d *DB) CheckLog(ctx context.Context, commits string) error {
 	for range 2 { // another process may be copying the log into the file just now
 		var known bool

@@ -18,8 +18,8 @@ const (
 	ReadWrite Mode = iota
 	// ReadOnly opens a file that another process may be writing.
 	ReadOnly
-	// Rehearsal makes all that follows one transaction, which [DB.Close] rolls
-	// back: what is written can be read until then, and nothing of it lasts.
+	// Rehearsal makes everything one transaction that [DB.Close] rolls back. Until then
+	// what is written can be read.
 	Rehearsal
 )
 
@@ -64,7 +64,7 @@ func (d *DB) connect(ctx context.Context, mode Mode) (err error) {
 	if d.writer, err = d.pool.Conn(ctx); err != nil {
 		return err
 	}
-	// With SQLite's 4 MiB between checkpoints they cost more than the writes.
+	// With SQLite's default of 4 MiB, checkpoints cost more than the writes.
 	const between = 64 << 20
 	var page int
 	if err := d.writer.QueryRowContext(ctx, "PRAGMA page_size").Scan(&page); err != nil {
@@ -72,14 +72,14 @@ func (d *DB) connect(ctx context.Context, mode Mode) (err error) {
 	}
 	begin := fmt.Sprintf("PRAGMA wal_autocheckpoint = %d", between/page)
 	if mode == Rehearsal {
-		// What the cache cannot hold goes into the log, which Close drops.
+		// What does not fit the cache goes into the log, which Close drops.
 		begin = "PRAGMA cache_size = -65536; BEGIN IMMEDIATE"
 	}
 	_, err = d.writer.ExecContext(ctx, begin)
 	return err
 }
 
-// dsn carries the pragmas, because they hold for one connection only. FULL,
+// dsn contains the pragmas, because each holds for one connection only. It has FULL,
 // because with NORMAL a power loss can undo the last commits in WAL mode.
 func dsn(path string, reader bool) string {
 	q := url.Values{
@@ -101,15 +101,15 @@ func dsn(path string, reader bool) string {
 // Path returns the file's path.
 func (d *DB) Path() string { return d.path }
 
-// Rehearsal reports whether nothing that is written lasts.
+// Rehearsal reports whether the file was opened for a rehearsal.
 func (d *DB) Rehearsal() bool { return d.rehearsal }
 
-// Pool returns the connections that may write, for what brings its own
-// transactions; nil of a file that was opened for reading.
+// Pool returns the connections that may write, for code with transactions of its own.
+// It is nil if the file was opened for reading.
 func (d *DB) Pool() *sql.DB { return d.pool }
 
-// Reader returns a connection that sees what was committed, beside a
-// transaction under way; in a rehearsal, what was written. Release gives it back.
+// Reader returns a connection that sees what was committed, but not the transaction
+// under way; in a rehearsal it sees everything. Release gives it back.
 func (d *DB) Reader(ctx context.Context) (conn *sql.Conn, release func() error, err error) {
 	if d.rehearsal {
 		return d.writer, func() error { return nil }, nil
@@ -121,7 +121,7 @@ func (d *DB) Reader(ctx context.Context) (conn *sql.Conn, release func() error, 
 	return conn, conn.Close, nil
 }
 
-// InPlace returns [ErrMoved] when the path is not the open file's any more.
+// InPlace returns [ErrMoved] if the open file is no longer at its path.
 func (d *DB) InPlace() error {
 	now, err := os.Stat(d.path)
 	if err != nil || !os.SameFile(d.opened, now) {

@@ -7,9 +7,8 @@ import (
 	"fmt"
 )
 
-// untorn is the context of statements that write: it has no end, so that a
-// transaction is committed or rolled back whole, and spares the driver a
-// goroutine for each.
+// untorn is the context of statements that write. It never ends, so a transaction is
+// committed or rolled back as a whole, and the driver needs no goroutine per statement.
 var untorn = context.Background()
 
 // Tx is a transaction that writes. Its statements are prepared once for the life
@@ -18,9 +17,9 @@ type Tx struct {
 	db *DB
 }
 
-// Update runs fn in a transaction: it is committed when fn returns nil, else
-// rolled back. Point, unless it is nil, is told "before a commit" and "after a
-// commit".
+// Update runs fn in a transaction, which is committed if fn returns nil and rolled
+// back otherwise. It calls point, unless that is nil, with "before a commit" and
+// "after a commit".
 func (d *DB) Update(point func(string), fn func(Tx) error) error {
 	if d.writer == nil {
 		return ErrReadOnly

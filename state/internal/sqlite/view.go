@@ -20,7 +20,7 @@ type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// View runs fn on a snapshot. In a rehearsal it reads what was written, and may
+// View runs fn on a snapshot. In a rehearsal it reads what was written so far, and may
 // be called within [DB.Update].
 func (d *DB) View(ctx context.Context, fn func(*View) error) error {
 	if d.rehearsal {
@@ -34,8 +34,8 @@ func (d *DB) View(ctx context.Context, fn func(*View) error) error {
 	return Classify(d.path, fn(&View{ctx, tx}))
 }
 
-// ViewFileOnly runs fn on what is in the file itself, without its write-ahead
-// log. To open the log would move it into the file.
+// ViewFileOnly runs fn on what is in the file itself, without its write-ahead log.
+// Opening the log would move it into the file.
 func ViewFileOnly(ctx context.Context, path string, fn func(*View) error) error {
 	file, err := sql.Open("sqlite3", uri(path, url.Values{"mode": {"ro"}, "immutable": {"1"}}))
 	if err != nil {
@@ -69,7 +69,7 @@ func (v *View) Each(query string, args []any, fn func(*sql.Rows) error) error {
 	return EachRow(rows, fn)
 }
 
-// EachRow calls fn for every row and closes them.
+// EachRow calls fn for every row, then closes the rows.
 func EachRow(rows *sql.Rows, fn func(*sql.Rows) error) (err error) {
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
