@@ -1,8 +1,11 @@
 package impactapi
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
-// role is what the conditional rules need to know of a parameter; a set of bits.
+// role is what the conditional rules need to know about a parameter; a set of bits.
 type role uint16
 
 const (
@@ -40,25 +43,17 @@ const (
 
 const both = PageLoads | Conversions
 
-// maxText is the length of any text whose own limit is not documented, and of
-// custom parameters.
+// maxText is the limit of any text whose own limit is not documented, and of custom
+// parameters.
 //
 // https://integrations.impact.com/brand-api-reference/readme/requests
 const maxText = 255
 
-// catalogue is every documented parameter: those of both calls, then the
-// page load's own, then the conversion's by subject.
-var catalogue = join(sharedParameters, pageLoadParameters, orderParameters, itemParameters, customParameters)
+// catalogue is every documented parameter: those of both calls, then those of page
+// loads, then those of conversions by subject.
+var catalogue = slices.Concat(sharedParameters, pageLoadParameters, orderParameters, itemParameters, customParameters)
 
-func join(groups ...[]Parameter) []Parameter {
-	var all []Parameter
-	for _, group := range groups {
-		all = append(all, group...)
-	}
-	return all
-}
-
-// byName indexes the catalogue; families stand under their bare name.
+// byName indexes the catalogue; families are under their bare names.
 var byName = func() map[string]*Parameter {
 	index := make(map[string]*Parameter, len(catalogue))
 	for i := range catalogue {
@@ -67,17 +62,17 @@ var byName = func() map[string]*Parameter {
 	return index
 }()
 
-// seenElsewhere are parameters that other clients and impact.com's own shop
-// pixel send though no document lists them. They are reserved, not documented.
+// seenElsewhere are parameters that other clients and impact.com's own shop pixel
+// send although no document lists them. They are reserved, not documented.
 var seenElsewhere = []string{
 	"ImpactAppId", "DeviceOs", "DeviceOsVer", "DeviceCarrier", "DeviceLocale", "Latitude", "Longitude",
 	"IntegrationSource", "FirstPartyCookie", "IpAddressCarrier", "IpAddressWifi", "AppleAdTrack",
 	"AppId", "Event", "DeviceVer", "_method", "IrVersion",
 }
 
-// reserved holds the folded single names, reservedFamilies the folded bare
-// names of numbered ones. One item was seen without its number, so the items'
-// bare names are in both.
+// reserved has the folded names, reservedFamilies the folded bare names of numbered
+// parameters. An item's parameter was seen without its number, so the items' bare
+// names are in both.
 var reserved, reservedFamilies = func() (names, families map[string]bool) {
 	names, families = make(map[string]bool), make(map[string]bool)
 	for _, p := range catalogue {

@@ -2,17 +2,17 @@ package impactapi
 
 import "strconv"
 
-// check gathers what one request has and what is wrong with it, in one walk
-// over its parameters.
+// check collects what a request has and what is wrong with it, in one walk over
+// its parameters.
 type check struct {
 	endpoint Endpoint
-	seen     role // roles of all parameters with a value
-	totals   int  // order totals
+	seen     role // the roles of all parameters with a value
+	totals   int  // the number of order totals
 	items    []itemRoles
 	fields   []FieldError
 }
 
-// itemRoles is what one order item has.
+// itemRoles are the roles of one order item's parameters.
 type itemRoles struct {
 	item int
 	seen role
@@ -29,8 +29,7 @@ func (c *check) err() error {
 	return &ValidationError{Endpoint: c.endpoint, Fields: c.fields, Unidentified: c.seen&c.identifying() == 0}
 }
 
-// identifying returns the roles of which one is required to say whose the
-// request is.
+// identifying returns the roles of which the request needs one, to say whose it is.
 func (c *check) identifying() role {
 	if c.endpoint == Conversions {
 		return isAttribution
@@ -77,7 +76,7 @@ func (c *check) note(p *Parameter, item int) {
 	if item == 0 {
 		return
 	}
-	// Items come in order, so the last one is nearly always the right one.
+	// Items come in order, so it is nearly always the last one.
 	for i := len(c.items) - 1; i >= 0; i-- {
 		if c.items[i].item == item {
 			c.items[i].seen |= p.role
@@ -112,10 +111,10 @@ func (c *check) conversionRules() {
 		c.need(isMedia, "MediaId", "is required with SubId and SharedId")
 	}
 	if len(c.items) > 0 && c.seen&isOrderTotal != 0 {
-		c.fail("Amount", "or OrderSubTotalPostDiscount must not stand beside items, which would win")
+		c.fail("Amount", "or OrderSubTotalPostDiscount must not be sent with items, which would win")
 	}
 	if c.totals > 1 {
-		c.fail("OrderSubTotalPostDiscount", "must not stand beside Amount, nor either of them twice: both are the order's total")
+		c.fail("OrderSubTotalPostDiscount", "must not be sent with Amount, nor either of them twice: both are the order's total")
 	}
 	for _, it := range c.items {
 		c.itemRules(it)

@@ -27,7 +27,7 @@ const (
 )
 
 // Config says whom to call and how patiently. A zero field means its default.
-// A Config holds a credential; it prints with the token cut out.
+// A Config holds a credential; it prints without the token.
 type Config struct {
 	// AccountSID and AuthToken are the credentials of the API host; page loads
 	// need none. Both or neither.
@@ -38,42 +38,41 @@ type Config struct {
 	// hosts, which do not speak it.
 	TrackingURL, APIURL string
 
-	// Version asks for one version of the API (header IR-Version); 0 leaves the
+	// Version asks for a version of the API (header IR-Version); 0 means the
 	// version that the token was created with.
 	Version int
 
 	UserAgent string
 
-	// Connections is how many idle connections are kept per host. Give it the
-	// number of callers, or requests pay for new connections.
+	// Connections is how many idle connections are kept per host. It should be the
+	// number of concurrent callers, so that they need no new connections.
 	Connections int
 
-	// Transport carries the requests; nil builds one with TLS verified and
-	// proxies from the environment. A transport that does not report to
-	// net/http/httptrace makes every failure without an answer SentUnknown.
+	// Transport carries the requests; nil means one that verifies TLS and uses
+	// the proxies of the environment. With a transport that does not report to
+	// net/http/httptrace, every failure without an answer is SentUnknown.
 	Transport http.RoundTripper
 
 	RequestTimeout time.Duration // one HTTP request, answer included
 	MaxRetries     int           // requests after the first of a call; negative for none
 	MaxElapsed     time.Duration // no retry starts later than this after the call
-	MaxWait        time.Duration // longest wait between two requests; a longer one asked for ends the call
+	MaxWait        time.Duration // longest wait between two requests; if impact.com asks for more, the call ends
 
-	// RetryUnknown repeats page loads too when it is unknown whether the first
+	// RetryUnknown also repeats page loads of which it is unknown whether they
 	// arrived. impact.com cannot tell a repeated page load from a second visit;
-	// conversions, told apart by OrderId, are repeated without it.
+	// conversions, which have an OrderId, are repeated without it.
 	RetryUnknown bool
 
 	// ReturnThrottled makes 429 end a call at once, for callers with a rate
-	// limiter of their own: a retry that the limiter does not know of would be
-	// one request too many.
+	// limiter of their own, which would not know of a retry.
 	ReturnThrottled bool
 
-	// NeverRetryUnknown does not repeat conversions either when it is unknown
-	// whether the first arrived.
+	// NeverRetryUnknown also does not repeat conversions of which it is unknown
+	// whether they arrived.
 	NeverRetryUnknown bool
 }
 
-// String names the account and the hosts, never the token.
+// String returns the account and the hosts, never the token.
 func (c Config) String() string {
 	return fmt.Sprintf("impact.com account %q at %s and %s", c.AccountSID,
 		cmp.Or(c.TrackingURL, DefaultTrackingURL), cmp.Or(c.APIURL, DefaultAPIURL))
@@ -82,7 +81,7 @@ func (c Config) String() string {
 // GoString is String, so that %#v shows no token either.
 func (c Config) GoString() string { return c.String() }
 
-// LogValue is what slog shows of a Config: no token.
+// LogValue returns the Config for slog, without the token.
 func (c Config) LogValue() slog.Value {
 	return slog.GroupValue(
 		slog.String("accountSid", c.AccountSID),
@@ -92,11 +91,10 @@ func (c Config) LogValue() slog.Value {
 }
 
 // Client calls impact.com for one brand account. It is safe for concurrent
-// use; make one and share it, because it owns the connections.
+// use and should be shared, because it owns the connections.
 type Client struct {
 	config    Config
-	tracking  *url.URL // of PageLoad itself
-	installs  *url.URL // of AppInstall itself
+	tracking  *url.URL // base
 	api       *url.URL // base
 	transport http.RoundTripper
 	// Header sets, shared by all requests: net/http does not write to them.
@@ -105,7 +103,7 @@ type Client struct {
 	signed     http.Header // no body, with credentials
 }
 
-// New makes a client; it does not call impact.com. The error joins every
+// New returns a client; it does not call impact.com. The error joins every
 // problem of the config.
 func New(config Config) (*Client, error) {
 	config = withDefaults(config)
@@ -114,13 +112,7 @@ func New(config Config) (*Client, error) {
 	if err := errors.Join(errTracking, errAPI, checkLimits(config), checkCredentials(config)); err != nil {
 		return nil, err
 	}
-	c := &Client{
-		config:    config,
-		tracking:  tracking.JoinPath("PageLoad"),
-		installs:  tracking.JoinPath("AppInstall"),
-		api:       api,
-		transport: config.Transport,
-	}
+	c := &Client{config: config, tracking: tracking, api: api, transport: config.Transport}
 	if c.transport == nil {
 		c.transport = newTransport(config.Connections)
 	}
@@ -128,16 +120,16 @@ func New(config Config) (*Client, error) {
 	return c, nil
 }
 
-// String names the account and the hosts, never the token.
+// String returns the account and the hosts, never the token.
 func (c *Client) String() string { return c.config.String() }
 
 // GoString is String, so that %#v shows no token either.
 func (c *Client) GoString() string { return c.config.String() }
 
-// LogValue is what slog shows of a Client: no token.
+// LogValue returns the Client for slog, without the token.
 func (c *Client) LogValue() slog.Value { return c.config.LogValue() }
 
-// Close closes the idle connections. Calls under way are not disturbed.
+// Close closes the idle connections. It does not affect calls under way.
 func (c *Client) Close() {
 	if t, ok := c.transport.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()
@@ -162,17 +154,17 @@ func checkLimits(c Config) error {
 		problems = append(problems, errors.New("config: RetryUnknown and NeverRetryUnknown exclude each other"))
 	}
 	if c.Version < 0 {
-		problems = append(problems, fmt.Errorf("config: Version is %d: give a version such as 14, or 0", c.Version))
+		problems = append(problems, fmt.Errorf("config: Version is %d: want a version such as 14, or 0", c.Version))
 	}
 	if c.Connections < 0 {
-		problems = append(problems, fmt.Errorf("config: Connections is %d: give a positive number", c.Connections))
+		problems = append(problems, fmt.Errorf("config: Connections is %d: want a positive number", c.Connections))
 	}
 	for _, d := range []struct {
 		name  string
 		value time.Duration
 	}{{"RequestTimeout", c.RequestTimeout}, {"MaxElapsed", c.MaxElapsed}, {"MaxWait", c.MaxWait}} {
 		if d.value < 0 {
-			problems = append(problems, fmt.Errorf("config: %s is %v: give a positive duration", d.name, d.value))
+			problems = append(problems, fmt.Errorf("config: %s is %v: want a positive duration", d.name, d.value))
 		}
 	}
 	return errors.Join(problems...)
@@ -181,9 +173,9 @@ func checkLimits(c Config) error {
 func checkCredentials(c Config) error {
 	switch {
 	case (c.AccountSID == "") != (c.AuthToken == ""):
-		return errors.New("config: AccountSID and AuthToken belong together: give both, or neither for page loads alone")
+		return errors.New("config: AccountSID and AuthToken belong together: set both, or neither to send only page loads")
 	case strings.TrimSpace(c.AccountSID) != c.AccountSID || strings.TrimSpace(c.AuthToken) != c.AuthToken:
-		return errors.New("config: AccountSID or AuthToken starts or ends with a blank: cut the line break off")
+		return errors.New("config: AccountSID or AuthToken starts or ends with white space: remove it")
 	case strings.ContainsAny(c.AccountSID, ":/?#% \r\n\t"):
 		return fmt.Errorf("config: invalid AccountSID %q: want 34 characters starting with IR", c.AccountSID)
 	}
@@ -194,17 +186,17 @@ func parseBase(name, base string) (*url.URL, error) {
 	u, err := url.Parse(base)
 	switch {
 	case err != nil, u.Host == "", u.Scheme != "https" && u.Scheme != "http":
-		return nil, fmt.Errorf("config: %s is not an http or https URL: give one such as %s", name, DefaultAPIURL)
+		return nil, fmt.Errorf("config: %s is not an http or https URL: want one such as %s", name, DefaultAPIURL)
 	case u.User != nil, u.RawQuery != "", u.Fragment != "":
-		return nil, fmt.Errorf("config: %s has credentials, a query or a fragment: give scheme, host and path alone", name)
+		return nil, fmt.Errorf("config: %s has credentials, a query or a fragment: want only scheme, host and path", name)
 	case u.Scheme == "http" && Official(base):
-		return nil, fmt.Errorf("config: %s %q is plain http: impact.com takes https only", name, base)
+		return nil, fmt.Errorf("config: %s %q is plain http: impact.com accepts only https", name, base)
 	}
 	return u.JoinPath("/"), nil // JoinPath makes relative paths of a base without one
 }
 
-// Official reports whether a base URL is on a host of impact.com's own, by its
-// name of today or by its former one, Impact Radius.
+// Official reports whether a base URL is on one of impact.com's own hosts, under its
+// present name or its former one, Impact Radius.
 func Official(base string) bool {
 	u, err := url.Parse(base)
 	if err != nil {
@@ -222,8 +214,8 @@ func newTransport(connections int) *http.Transport {
 		ForceAttemptHTTP2:   true,
 		MaxIdleConns:        2 * connections,
 		MaxIdleConnsPerHost: connections,
-		// Shorter than usual servers': a connection that the server closes just
-		// as we write leaves a page load of unknown fate.
+		// Shorter than servers' usual time-out: if the server closes a connection
+		// just as we write, the fate of a page load is unknown.
 		IdleConnTimeout:        30 * time.Second,
 		TLSHandshakeTimeout:    5 * time.Second,
 		MaxResponseHeaderBytes: 64 << 10,

@@ -189,7 +189,7 @@ func TestNew(t *testing.T) {
 		}
 		require.NotContains(t, err.Error(), testToken)
 		_, err = New(Config{AccountSID: testSID, AuthToken: testToken + "\n"})
-		require.ErrorContains(t, err, "line break")
+		require.ErrorContains(t, err, "white space")
 		_, err = New(Config{APIURL: "https://user:" + testToken + "@api.impact.com"})
 		require.ErrorContains(t, err, "credentials")
 		require.NotContains(t, err.Error(), testToken)

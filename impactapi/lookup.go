@@ -2,7 +2,6 @@ package impactapi
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -20,21 +19,15 @@ type Company struct {
 	Rate     Rate
 }
 
-// CompanyInformation returns the account of the credentials: the cheapest
-// check of them. 401 means that they are wrong. 403 means only that the
-// token's scopes lack this call; a token made for conversions gets it too.
+// CompanyInformation returns the account of the credentials; it is the cheapest
+// check of them. 401 means that they are wrong. 403 means only that the token's
+// scopes lack this call, as those of a token for conversions do.
 func (c *Client) CompanyInformation(ctx context.Context) (*Company, error) {
-	a, err := c.account(ctx, http.MethodGet, "CompanyInformation", nil)
+	a, err := c.lookUp(ctx, "CompanyInformation", "companyname")
 	if err != nil {
 		return nil, err
 	}
-	var wire struct{ CompanyName, Currency, Timezone loose }
-	if err := a.decode(&wire); err != nil {
-		return nil, err
-	}
-	return &Company{
-		Name: string(wire.CompanyName), Currency: string(wire.Currency), Timezone: string(wire.Timezone), Rate: a.rate,
-	}, nil
+	return &Company{Name: a.body.text("companyname"), Currency: a.body.text("currency"), Timezone: a.body.text("timezone"), Rate: a.rate}, nil
 }
 
 // Campaign is one program of the account.
@@ -47,21 +40,15 @@ type Campaign struct {
 }
 
 // Campaigns returns the account's programs, to check a CampaignId against. A
-// token scoped to conversions gets 403.
+// token for conversions gets 403.
 func (c *Client) Campaigns(ctx context.Context) ([]Campaign, error) {
-	a, err := c.account(ctx, http.MethodGet, "Campaigns", nil)
+	a, err := c.lookUp(ctx, "Campaigns", "campaigns")
 	if err != nil {
 		return nil, err
 	}
-	var wire struct {
-		Campaigns []struct{ ID, Name, State loose }
-	}
-	if err := a.decode(&wire); err != nil {
-		return nil, err
-	}
-	campaigns := make([]Campaign, len(wire.Campaigns))
-	for i, w := range wire.Campaigns {
-		campaigns[i] = Campaign{ID: string(w.ID), Name: string(w.Name), State: string(w.State)}
+	campaigns := []Campaign{}
+	for _, one := range a.body.list("campaigns") {
+		campaigns = append(campaigns, Campaign{ID: one.text("id"), Name: one.text("name"), State: one.text("state")})
 	}
 	return campaigns, nil
 }
@@ -82,34 +69,29 @@ type Submission struct {
 	Attempts    int // HTTP requests that it took
 }
 
-// Complete reports whether the verdict is final. A complete submission may
-// still carry Reasons, and many of them only say that no partner drove the
-// sale.
+// Complete reports whether the verdict is final. A complete submission may have
+// Reasons, many of which only say that no partner drove the sale.
 func (s *Submission) Complete() bool { return strings.EqualFold(s.Status, "Complete") }
 
-// Submission looks up what became of a conversion by the QueuedURI of its
-// result. It counts towards the hourly quota like any call of the API host. A
-// URI that does not belong to the client's account is refused without a call,
-// so that the credentials go nowhere else.
+// Submission looks up what became of a conversion, by the QueuedURI of its result.
+// It counts towards the hourly quota like any call of the API host. A URI that does
+// not belong to the client's account is an error without a call, so that the
+// credentials go nowhere else.
 func (c *Client) Submission(ctx context.Context, queuedURI string) (*Submission, error) {
 	id, err := c.submissionID(queuedURI)
 	if err != nil {
 		return nil, err
 	}
-	a, err := c.account(ctx, http.MethodGet, "APISubmissions/"+id, nil)
+	a, err := c.lookUp(ctx, "APISubmissions/"+id, "status")
 	if err != nil {
 		return nil, err
 	}
-	var wire struct{ BatchID, OrderID, Type, Status, CompletionDate, ErrorType, ErrorReason loose }
-	if err := a.decode(&wire); err != nil {
-		return nil, err
-	}
-	// A date that cannot be read is as good as none: Status says the same.
-	completed, _ := time.Parse(time.RFC3339, string(wire.CompletionDate))
+	b := a.body
+	// A date that cannot be read is ignored: Status says the same.
+	completed, _ := time.Parse(time.RFC3339, b.text("completiondate"))
 	return &Submission{
-		BatchID: string(wire.BatchID), OrderID: string(wire.OrderID), Type: string(wire.Type),
-		Status: string(wire.Status), CompletedAt: completed, ErrorType: string(wire.ErrorType),
-		Reasons: strings.Fields(string(wire.ErrorReason)), Rate: a.rate, Attempts: a.attempts,
+		BatchID: b.text("batchid"), OrderID: b.text("orderid"), Type: b.text("type"), Status: b.text("status"), CompletedAt: completed,
+		ErrorType: b.text("errortype"), Reasons: strings.Fields(b.text("errorreason")), Rate: a.rate, Attempts: a.attempts,
 	}, nil
 }
 
@@ -126,13 +108,17 @@ func (c *Client) submissionID(queuedURI string) (string, error) {
 	return id, nil
 }
 
-// decode reads the whole JSON answer of a look-up.
-func (a *answer) decode(into any) error {
-	if err := json.Unmarshal(a.text, into); err != nil && !isTypeError(err) {
-		return &Error{
-			Method: http.MethodGet, Path: a.path, Status: a.status, Message: "the answer cannot be read", Rate: a.rate,
-			Sent: SentAnswered, Attempts: a.attempts, Err: err,
+// lookUp gets a resource of the account, whose answer must have a key.
+func (c *Client) lookUp(ctx context.Context, resource, key string) (*answer, error) {
+	a, err := c.account(ctx, http.MethodGet, resource, nil)
+	if err != nil {
+		return nil, err
+	}
+	if _, cut := a.body[key].(brokenOff); cut || !a.body.has(key) {
+		return nil, &Error{
+			Method: http.MethodGet, Path: a.path, Status: a.status, Message: "the answer cannot be read: it has no " + key, Rate: a.rate,
+			Sent: SentAnswered, Attempts: a.attempts,
 		}
 	}
-	return nil
+	return a, nil
 }

@@ -1,11 +1,12 @@
 package impactapi
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// Endpoint names the two calls that take parameters; a set of bits.
+// Endpoint is a call that takes parameters, or both calls; a set of bits.
 type Endpoint uint8
 
 // The documented endpoints; both bits together where both take a parameter.
@@ -16,7 +17,7 @@ const (
 	Conversions
 )
 
-// String is "PageLoad", "Conversion" or both.
+// String returns "PageLoad", "Conversion" or both.
 func (e Endpoint) String() string {
 	switch e {
 	case PageLoads:
@@ -48,29 +49,17 @@ const (
 	EmailHash             // SHA-1 hex; on conversions also SHA-256 hex
 )
 
-var typeNames = [...]string{
-	"text", "integer", "decimal", "money", "date", "currency", "boolean", "url", "ip", "country", "email hash",
-}
-
-// String is the type's name in lower case.
-func (t Type) String() string {
-	if int(t) < len(typeNames) {
-		return typeNames[t]
-	}
-	return "Type(" + strconv.Itoa(int(t)) + ")"
-}
-
 // Parameter is one documented parameter, or one family of numbered ones.
 type Parameter struct {
 	Name     string   // as impact.com spells it; a family's without its numbers
 	Endpoint Endpoint // the calls that take it
 	Type     Type
-	MaxLen   int    // in characters; 0 where none is documented or it is not kept (URLs, decimals)
+	MaxLen   int    // in characters; 0 if none is documented or enforced (URLs, decimals)
 	Item     bool   // one per order item, numbered from 1: ItemSku1, ItemSku2
 	Slots    int    // numbered 1..Slots: Text1..Text50; with Item: ItemText1_1..ItemText1_50
-	AliasOf  string // the name to prefer, for an alias
+	AliasOf  string // the preferred name, for an alias
 	Doc      string // meaning and rules, one or two sentences
-	Source   string // URL of the document that says so
+	Source   string // URL of the document
 
 	role role
 }
@@ -79,8 +68,8 @@ type Parameter struct {
 // parameter.
 func (p Parameter) Indexed() bool { return p.Item || p.Slots > 0 }
 
-// Pattern is the name with its numbers spelled out: "OrderId", "ItemSku[i]",
-// "Text1..50", "ItemText[i]_1..50".
+// Pattern returns the name with its numbers: "OrderId", "ItemSku[i]", "Text1..50",
+// "ItemText[i]_1..50".
 func (p Parameter) Pattern() string {
 	name := p.Name
 	if p.Item {
@@ -99,29 +88,15 @@ func (p Parameter) Pattern() string {
 const maxItem = 9999
 
 // Catalogue returns every documented parameter in the documents' order. The
-// slice is the caller's own.
-func Catalogue() []Parameter {
-	all := make([]Parameter, len(catalogue))
-	copy(all, catalogue)
-	return all
-}
+// caller may change the slice.
+func Catalogue() []Parameter { return slices.Clone(catalogue) }
 
-// Lookup finds the documented parameter of that exact name on that endpoint,
-// numbered forms included: "ItemSku3", "ItemText1_2", "Text7". It does not
+// Lookup finds the documented parameter with that exact name on an endpoint,
+// including numbered names: "ItemSku3", "ItemText1_2", "Text7". It does not
 // allocate.
 func Lookup(endpoint Endpoint, name string) (Parameter, bool) {
 	p, _ := find(endpoint, name)
 	if p == nil {
-		return Parameter{}, false
-	}
-	return *p, true
-}
-
-// Family finds a numbered family by its bare name: "ItemSku", "Text". Segment's
-// custom product mapping names parameters so.
-func Family(name string) (Parameter, bool) {
-	p := byName[name]
-	if p == nil || !p.Indexed() {
 		return Parameter{}, false
 	}
 	return *p, true
@@ -167,8 +142,8 @@ func findNumbered(name string) (*Parameter, int) {
 	return nil, 0
 }
 
-// cutNumber splits a decimal number without leading zeros off the end; the
-// number is 0 when there is none or it is out of range.
+// cutNumber cuts a decimal number without leading zeros off the end; the number is
+// 0 if there is none or it is out of range.
 func cutNumber(s string) (base string, n int) {
 	i := len(s)
 	for i > 0 && isDigit(s[i-1]) {
@@ -184,10 +159,10 @@ func cutNumber(s string) (base string, n int) {
 	return s[:i], min(n, maxItem)
 }
 
-// Reserved reports whether a name equals a parameter of impact.com when case
-// and underscores are ignored, numbered forms included, and likewise the
-// undocumented ones that other clients send. A custom key (a trait on a page
-// load) of such a name could overwrite a real parameter.
+// Reserved reports whether a name equals a parameter of impact.com, ignoring case
+// and underscores. That includes numbered names, and undocumented ones that other
+// clients send. A custom key (a trait on a page load) with such a name could
+// overwrite a real parameter.
 func Reserved(name string) bool {
 	folded := foldName(name)
 	if reserved[folded] {

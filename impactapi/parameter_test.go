@@ -62,15 +62,6 @@ func TestLookup(t *testing.T) {
 		_, ok = Lookup(PageLoads|Conversions, "PageUrl")
 		require.True(t, ok)
 	})
-
-	t.Run("finds a family by its bare name", func(t *testing.T) {
-		t.Parallel()
-		p, ok := Family("ItemSku")
-		require.True(t, ok)
-		require.Equal(t, 255, p.MaxLen)
-		_, ok = Family("OrderId")
-		require.False(t, ok)
-	})
 }
 
 func TestReserved(t *testing.T) {

@@ -12,14 +12,13 @@ type Param struct {
 	Name, Value string
 }
 
-// Params is an ordered list of form parameters, the shape in which every
-// request travels through this package. The order is kept on the wire, which
-// makes requests comparable byte for byte. A list is small, so look-ups walk
-// it. The zero value is an empty list. Params is not safe for concurrent
-// writes.
+// Params is an ordered list of form parameters. Every request is one. The order is
+// kept in the form, which makes requests comparable byte for byte. Look-ups are
+// linear, since lists are small. The zero value is an empty list. Params is not safe
+// for concurrent writes.
 type Params []Param
 
-// Get returns the value of the first parameter of that exact name and whether
+// Get returns the value of the first parameter with that exact name, and whether
 // there is one.
 func (p Params) Get(name string) (string, bool) {
 	for i := range p {
@@ -30,13 +29,14 @@ func (p Params) Get(name string) (string, bool) {
 	return "", false
 }
 
-// Add appends a parameter, also where one of that name is there already.
+// Add appends a parameter, even if there is one with that name.
 func (p *Params) Add(name, value string) {
 	*p = append(*p, Param{Name: name, Value: value})
 }
 
-// AppendForm appends the list to dst as application/x-www-form-urlencoded
-// text and returns the longer slice. Each byte outside A-Z a-z 0-9 - . _ ~ is escaped exactly once, a space as +.
+// AppendForm appends the list to dst as application/x-www-form-urlencoded text and
+// returns the extended slice. Each byte outside A-Z a-z 0-9 - . _ ~ is escaped
+// exactly once, a space as +.
 func (p Params) AppendForm(dst []byte) []byte {
 	for i := range p {
 		if i > 0 {
@@ -49,7 +49,7 @@ func (p Params) AppendForm(dst []byte) []byte {
 	return dst
 }
 
-// Encode is AppendForm as a string.
+// Encode returns what AppendForm appends, as a string.
 func (p Params) Encode() string {
 	return string(p.AppendForm(make([]byte, 0, p.formSize())))
 }
@@ -63,8 +63,8 @@ func (p Params) formSize() int {
 	return n
 }
 
-// ParseForm reads application/x-www-form-urlencoded text, keeping order and
-// repeated names. It is the inverse of Encode: parsing what Encode wrote gives
+// ParseForm reads application/x-www-form-urlencoded text, keeping the order and
+// repeated names. It is the inverse of Encode: parsing what Encode returns yields
 // the same list. Empty pairs are skipped; a broken escape is an error.
 func ParseForm(form string) (Params, error) {
 	if form == "" {
@@ -90,5 +90,3 @@ func ParseForm(form string) (Params, error) {
 }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
-
-func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }

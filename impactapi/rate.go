@@ -7,23 +7,23 @@ import (
 	"time"
 )
 
-// Rate is what an answer's headers said of the account's request quota.
+// Rate is what an answer's headers said about the account's request quota.
 // impact.com's default is 1,000 requests an hour on api.impact.com; the
 // tracking host documents no quota and sends no headers.
 //
 // https://integrations.impact.com/brand-api-reference/readme/rate-limits
 type Rate struct {
 	Limit     int           // requests per window
-	Remaining int           // requests left in it; -1 when only the limit was told
-	Reset     time.Duration // until the window starts anew; 0 when not told
-	Known     bool          // whether Limit or Remaining was told at all
+	Remaining int           // requests left in it; -1 if only the limit is known
+	Reset     time.Duration // until the next window; 0 if unknown
+	Known     bool          // Limit or Remaining is known
 }
 
-// epochFrom is the value from which a reset header is a Unix time and not a
-// number of seconds: the documents say seconds but their sample is 1487332519.
+// epochFrom is the value from which a reset header is a Unix time, not a number of
+// seconds: the documents say seconds, but their sample is 1487332519.
 const epochFrom = 1_000_000_000
 
-// maxWait bounds what a header may claim, so that no arithmetic overflows.
+// maxWait bounds the wait in a header, so that no arithmetic overflows.
 const maxWait = 31 * 24 * time.Hour
 
 // The documented spellings, most specific first. Partner documents:
@@ -34,8 +34,20 @@ var (
 	resetHeaders     = []string{"Ratelimit-Reset", "X-Ratelimit-Reset"}
 )
 
-// answeredAt is the time of an answer by the host's own clock, since it tells
-// times of its own by that: ours may be hours off. Without one, it is ours.
+// first reads the first header that can be read.
+func first[T any](h http.Header, names []string, read func(value string) (T, bool)) (v T, ok bool) {
+	for _, name := range names {
+		if value := h.Get(name); value != "" {
+			if v, ok = read(value); ok {
+				return v, true
+			}
+		}
+	}
+	return v, false
+}
+
+// answeredAt returns the time of an answer by the host's clock, since the times in
+// the answer are by that clock, and ours may be hours off. Without one, it is now.
 func answeredAt(h http.Header, now time.Time) time.Time {
 	if at, err := http.ParseTime(h.Get("Date")); err == nil {
 		return at
@@ -45,75 +57,46 @@ func answeredAt(h http.Header, now time.Time) time.Time {
 
 // parseRate reads the quota headers in every documented spelling.
 func parseRate(h http.Header, now time.Time) Rate {
-	limit, hasLimit := firstInt(h, limitHeaders)
-	remaining, hasRemaining := firstInt(h, remainingHeaders)
+	limit, hasLimit := first(h, limitHeaders, count)
+	remaining, hasRemaining := first(h, remainingHeaders, count)
 	if hasLimit && !hasRemaining {
 		remaining = -1
 	}
-	reset, _ := resetWait(h, now)
-	return Rate{
-		Limit:     limit,
-		Remaining: remaining,
-		Reset:     reset,
-		Known:     hasLimit || hasRemaining,
-	}
+	return Rate{Limit: limit, Remaining: remaining, Reset: resetWait(h, now), Known: hasLimit || hasRemaining}
 }
 
-func firstInt(h http.Header, names []string) (int, bool) {
-	for _, name := range names {
-		values := h[name]
-		if len(values) == 0 {
-			continue
-		}
-		n, err := strconv.Atoi(strings.TrimSpace(values[0]))
-		if err == nil && n >= 0 {
-			return n, true
-		}
+func count(value string) (int, bool) {
+	n, err := strconv.Atoi(strings.TrimSpace(value))
+	if err != nil || n < 0 {
+		return 0, false
 	}
-	return 0, false
+	return n, true
 }
 
-// askedWait is the wait that an answer asks for: Retry-After, then
-// RateLimit-Reset, then X-RateLimit-Reset. The reset headers count only on
-// 429; on any other answer they describe the quota, not this request.
+func resetWait(h http.Header, now time.Time) time.Duration {
+	wait, _ := first(h, resetHeaders, func(value string) (time.Duration, bool) { return seconds(value, now) })
+	return wait
+}
+
+// askedWait returns the wait that an answer asks for: Retry-After, in seconds or as
+// an HTTP date (RFC 9110 §10.2.3), then RateLimit-Reset, then X-RateLimit-Reset. The
+// reset headers count only with 429; in any other answer they describe the quota,
+// not this request.
 func askedWait(status int, h http.Header, now time.Time) time.Duration {
-	if wait, ok := retryAfter(h.Get("Retry-After"), now); ok {
+	value := h.Get("Retry-After")
+	if wait, ok := seconds(value, now); ok {
 		return wait
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return clampWait(at.Sub(now))
 	}
 	if status != http.StatusTooManyRequests {
 		return 0
 	}
-	wait, _ := resetWait(h, now)
-	return wait
+	return resetWait(h, now)
 }
 
-// retryAfter reads seconds or an HTTP date (RFC 9110 §10.2.3).
-func retryAfter(value string, now time.Time) (time.Duration, bool) {
-	if value == "" {
-		return 0, false
-	}
-	if wait, ok := seconds(value, now); ok {
-		return wait, true
-	}
-	at, err := http.ParseTime(value)
-	if err != nil {
-		return 0, false
-	}
-	return clampWait(at.Sub(now)), true
-}
-
-func resetWait(h http.Header, now time.Time) (time.Duration, bool) {
-	for _, name := range resetHeaders {
-		if values := h[name]; len(values) > 0 {
-			if wait, ok := seconds(values[0], now); ok {
-				return wait, true
-			}
-		}
-	}
-	return 0, false
-}
-
-// seconds reads a number of seconds, or a Unix time when it is that large.
+// seconds reads a number of seconds, or a Unix time if it is that large.
 func seconds(value string, now time.Time) (time.Duration, bool) {
 	n, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
 	if err != nil || !(n >= 0 && n < 1e15) {

@@ -7,16 +7,16 @@ import (
 	"unicode/utf8"
 )
 
-// ContainsEmail reports whether the text holds something of the form of an
-// e-mail address: plain, with its @ percent-encoded once or twice, or with
-// another sign for the @ or a dot. It errs on the side of yes: an account like
-// user@example.social counts too.
+// ContainsEmail reports whether the text contains something in the form of an e-mail
+// address: plain, with its @ percent-encoded once or twice, or with another sign for
+// the @ or a dot. In doubt it reports true: an account like user@example.social
+// counts, too.
 func ContainsEmail(s string) bool {
 	return hasEmail(unveil(s))
 }
 
 // veils are other ways to write an @ or a dot: full-width and ideographic signs,
-// HTML's references, and what those are in a URL.
+// HTML's references, and these encoded for a URL.
 var veils = strings.NewReplacer(
 	"\uff20", "@", "\ufe6b", "@", "&#64;", "@", "&#064;", "@", "&#x40;", "@", "&#X40;", "@", "&commat;", "@",
 	"%EF%BC%A0", "@", "%ef%bc%a0", "@", "%EF%B9%AB", "@", "%ef%b9%ab", "@",
@@ -24,7 +24,7 @@ var veils = strings.NewReplacer(
 	"%2E", ".", "%2e", ".", "%252E", ".", "%252e", ".", "&amp;", "&",
 )
 
-// unveil writes an address plainly, and leaves alone what holds none.
+// unveil writes addresses plainly; it does not change a text without any.
 func unveil(s string) string {
 	for plain := s; strings.ContainsAny(plain, "&%") || !isASCII(plain); {
 		next := veils.Replace(plain)
@@ -62,8 +62,7 @@ func hasEmail(s string) bool {
 	return (strings.Contains(s, "@") || strings.Contains(s, "%40") || strings.Contains(s, "%2540")) && address.MatchString(s)
 }
 
-// redactEmails cuts e-mail addresses out of text that is about to stand in an
-// error or a log.
+// redactEmails removes e-mail addresses from a text for an error or a log.
 func redactEmails(s string) string {
 	if s = unveil(s); !hasEmail(s) {
 		return s
@@ -71,12 +70,12 @@ func redactEmails(s string) string {
 	return address.ReplaceAllLiteralString(s, "[address]")
 }
 
-// token matches what is long enough for a credential: impact.com's have 32
-// characters and more. It leaves _ out, for snake_cased trait keys are long, have
+// token matches what is long enough to be a credential: impact.com's have 32
+// characters or more. It excludes _, because snake_cased trait keys are long, have
 // digits, and must stay readable.
 var token = regexp.MustCompile(`[a-zA-Z\d\-~+=]{24,}`)
 
-// redactTokens cuts out what looks like a credential: letters and digits mixed.
+// redactTokens removes what looks like a credential: mixed letters and digits.
 func redactTokens(s string) string {
 	return token.ReplaceAllStringFunc(s, func(run string) string {
 		if strings.ContainsFunc(run, unicode.IsDigit) && strings.ContainsFunc(run, unicode.IsLetter) {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// do sends a call until it is answered for good or patience runs out. The error
-// is the last attempt's, with what the earlier ones left in doubt.
+// do sends a call until it has a final answer or no retry is left. The error is the
+// last attempt's, with what the earlier ones left in doubt.
 func (c *Client) do(ctx context.Context, k *call) (*answer, error) {
 	var form []byte
 	if k.form != nil {
@@ -17,7 +17,7 @@ func (c *Client) do(ctx context.Context, k *call) (*answer, error) {
 	started, opened, doubt := time.Now(), 0, false
 	for retries := 0; ; retries++ {
 		a, err := c.attempt(ctx, k, form)
-		if err == nil || err.Sent != SentNothing { // without a connection it costs no quota
+		if err == nil || err.Sent != SentNothing { // without a connection it does not count towards the quota
 			opened++
 		}
 		if err == nil {
@@ -33,8 +33,8 @@ func (c *Client) do(ctx context.Context, k *call) (*answer, error) {
 	}
 }
 
-// repeats reports whether a failed attempt is repeated within the call. A wait
-// longer than MaxWait is the caller's to plan.
+// repeats reports whether a failed attempt is repeated within the call. After a wait
+// longer than MaxWait, the caller decides.
 func (c *Client) repeats(k *call, e *Error) bool {
 	switch {
 	case !e.retryable(), e.unclear(), e.Sent == SentUnknown && !k.repeatable, e.RetryAfter > c.config.MaxWait:
@@ -46,8 +46,8 @@ func (c *Client) repeats(k *call, e *Error) bool {
 // firstPause is the wait before the first retry; each one is twice as long.
 const firstPause = 500 * time.Millisecond
 
-// pause returns the wait before the next attempt: what the answer asked for, else
-// a growing one; with jitter, for all workers are told the same moment.
+// pause returns the wait before the next attempt: what the answer asked for, else a
+// growing one; with jitter, since all workers are told the same time.
 func (c *Client) pause(e *Error, retries int) time.Duration {
 	if e.RetryAfter > 0 {
 		return e.RetryAfter + rand.N(e.RetryAfter/4+1)
@@ -56,8 +56,8 @@ func (c *Client) pause(e *Error, retries int) time.Duration {
 	return min(wait/2+rand.N(wait+1), c.config.MaxWait)
 }
 
-// sleep waits and reports whether the wait was completed. A wait that would
-// outlast the context's deadline is not begun.
+// sleep waits and reports whether it waited to the end. It does not begin a wait
+// that would outlast the context's deadline.
 func sleep(ctx context.Context, wait time.Duration) bool {
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
 		return false

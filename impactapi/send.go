@@ -22,13 +22,13 @@ const (
 // call is one method of the client on its way out.
 type call struct {
 	method     string
-	path       string // as errors show it, without the account SID
+	path       string // for errors, without the account SID
 	url        *url.URL
 	headers    http.Header
 	form       Params
-	repeatable bool  // whether to send again when the first may have arrived
+	repeatable bool  // may be sent again if the first may have arrived
 	limit      int64 // bytes of the answer to read
-	proof      proof // what makes a 2xx answer one of success
+	proof      proof // what a 2xx answer must have
 }
 
 // answer is a 2xx answer.
@@ -36,7 +36,7 @@ type answer struct {
 	path     string
 	status   int
 	text     []byte
-	body     wireBody
+	body     body
 	warnings []FieldError
 	rate     Rate
 	attempts int
@@ -44,7 +44,7 @@ type answer struct {
 
 var errRequestTimeout = errors.New("no answer within the request time-out")
 
-// attempt sends one HTTP request. The error is complete but for what only the
+// attempt sends one HTTP request. The error is complete except for what only the
 // sequence of attempts can tell.
 func (c *Client) attempt(ctx context.Context, k *call, form []byte) (*answer, *Error) {
 	if ctx.Err() != nil {
@@ -68,7 +68,7 @@ func (c *Client) attempt(ctx context.Context, k *call, form []byte) (*answer, *E
 	return a, nil
 }
 
-// explain replaces the context's bare error by its cause, which tells our own
+// explain adds the cause of the context's end to an error, to distinguish our own
 // time-out from the caller's.
 func explain(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil && ctx.Err() != nil && !errors.Is(err, cause) {
@@ -85,15 +85,15 @@ func (k *call) request(ctx context.Context, form []byte) *http.Request {
 	if form != nil {
 		body := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(form)), nil }
 		req.Body, _ = body()
-		req.GetBody = body // for a kept connection that turns out dead before the first byte
+		req.GetBody = body // for an idle connection that turns out to be closed before the first byte
 		req.ContentLength = int64(len(form))
 	}
 	return req.WithContext(ctx)
 }
 
 // watch learns from net/http whether the request got a connection. net/http
-// itself sends a POST again only when nothing of it was written, and asks for
-// a connection again then, so the last question is the one that counts.
+// itself resends a POST only if nothing of it was written, and then asks for
+// a connection again, so the last request for one counts.
 type watch struct {
 	asked, got atomic.Bool
 }
@@ -108,9 +108,9 @@ func (w *watch) hooks() *httptrace.ClientTrace {
 	}
 }
 
-// sent is for a request that got no answer. With a connection in hand, nobody
-// can say what was written and read: a time-out may strike while the writer
-// is at work.
+// sent returns the state of a request without an answer. If there was a connection,
+// it is unknown what was written and read: a time-out may come while net/http
+// writes.
 func (w *watch) sent() SentState {
 	if w.asked.Load() && !w.got.Load() {
 		return SentNothing
@@ -118,14 +118,14 @@ func (w *watch) sent() SentState {
 	return SentUnknown
 }
 
-// read takes the body of an answer, for as long as the context lives. The body of
-// a 101 is the bare connection, which no context ends: nobody asked for one.
+// read reads the body of an answer until the context ends. It does not read the body
+// of a 101, which is the bare connection and does not end with the context.
 func read(ctx context.Context, res *http.Response, limit int64) ([]byte, error) {
 	defer res.Body.Close()
 	if res.StatusCode < http.StatusOK {
 		return nil, nil
 	}
-	// net/http does so by itself; another transport may not.
+	// net/http does this itself; another transport may not.
 	defer context.AfterFunc(ctx, func() { _ = res.Body.Close() })()
 	text, err := readAll(res.Body, limit)
 	if err != nil && !errors.Is(err, errTooLong) {
@@ -136,8 +136,8 @@ func read(ctx context.Context, res *http.Response, limit int64) ([]byte, error) 
 
 var errTooLong = errors.New("answer too long")
 
-// readAll reads to the end, so that the connection can serve again, but no
-// further than the limit; what is longer costs the connection.
+// readAll reads to the end, so that the connection can be reused, but no further
+// than the limit; the connection of a longer answer is closed.
 func readAll(r io.Reader, limit int64) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if int64(len(text)) > limit {

@@ -138,7 +138,7 @@ func TestNewConversion(t *testing.T) {
 		t.Parallel()
 		p := append(validConversion(), Param{"CurrencyCode", "EUR"}, Param{"OrderSubTotalPostDiscount", "4.50"})
 		require.NoError(t, validateConversion(p))
-		require.ErrorContains(t, validateConversion(append(p, Param{"Amount", "4.50"})), "OrderSubTotalPostDiscount: must not stand beside Amount")
+		require.ErrorContains(t, validateConversion(append(p, Param{"Amount", "4.50"})), "OrderSubTotalPostDiscount: must not be sent with Amount")
 	})
 
 	t.Run("every problem is named, and no value", func(t *testing.T) {

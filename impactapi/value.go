@@ -2,13 +2,14 @@ package impactapi
 
 import (
 	"net/netip"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 )
 
-// problem says what is wrong with a value, or nothing.
+// problem returns what is wrong with a value, or "".
 func (p *Parameter) problem(value string, endpoint Endpoint) string {
 	switch {
 	case p.MaxLen > 0 && len(value) > p.MaxLen && utf8.RuneCountInString(value) > p.MaxLen:
@@ -16,118 +17,57 @@ func (p *Parameter) problem(value string, endpoint Endpoint) string {
 	case p.Type == EmailHash && endpoint == PageLoads && len(value) != sha1Digits:
 		return "must be the SHA-1 of the address, 40 hex digits"
 	case !p.Type.Fits(value):
-		return "must be " + typeRules[p.Type]
+		return "must be " + types[p.Type].rule
 	}
 	return ""
 }
 
-// Lengths of hex digests.
-const sha1Digits, sha256Digits = 40, 64
+// sha1Digits is the length of a SHA-1 in hex digits.
+const sha1Digits = 40
 
-var typeRules = [...]string{
-	Text:     "valid UTF-8",
-	Integer:  "a whole number of at most 16 digits",
-	Decimal:  "a plain decimal with at most two places and no exponent",
-	Money:    "a plain decimal that is not negative, with at most two places and no exponent",
-	Date:     "an RFC 3339 time with its offset, such as 2026-01-31T13:45:00+01:00",
-	Currency: "an ISO 4217 code in capitals, such as EUR",
-	Boolean:  "true or false",
-	URL:      "an absolute URL with its scheme",
-	IP:       "an IPv4 or IPv6 address",
-	Country:  "an ISO 3166 alpha-2 code in capitals, such as DE",
-
-	EmailHash: "the SHA-1 (40 hex digits) or SHA-256 (64) of the address",
+// types describes each type. The documented size of a decimal (8 digits) is not
+// enforced: orders in rupiah or dong are larger.
+var types = [...]struct {
+	name, rule string // the rule follows "must be"
+	fits       func(string) bool
+}{
+	Text:      {"text", "valid UTF-8", utf8.ValidString},
+	Integer:   {"integer", "a whole number of at most 16 digits", matches(`^\d{1,16}$`)},
+	Decimal:   {"decimal", "a plain decimal with at most two places and no exponent", matches(`^-?\d{1,16}(\.\d{1,2})?$`)},
+	Money:     {"money", "a plain decimal that is not negative, with at most two places and no exponent", matches(`^\d{1,16}(\.\d{1,2})?$`)},
+	Date:      {"date", "an RFC 3339 time with its offset, such as 2026-01-31T13:45:00+01:00", isTime},
+	Currency:  {"currency", "an ISO 4217 code in capitals, such as EUR", matches(`^[A-Z]{3}$`)},
+	Boolean:   {"boolean", "true or false", matches(`^(true|false)$`)},
+	URL:       {"url", "an absolute URL with its scheme", isAbsoluteURL},
+	IP:        {"ip", "an IPv4 or IPv6 address", isIP},
+	Country:   {"country", "an ISO 3166 alpha-2 code in capitals, such as DE", matches(`^[A-Z]{2}$`)},
+	EmailHash: {"email hash", "the SHA-1 (40 hex digits) or SHA-256 (64) of the address", matches(`^([\da-fA-F]{40}|[\da-fA-F]{64})$`)},
 }
 
-// maxDigits is the documented size of an integer. The documented decimal
-// (8 digits) is not enforced: orders in rupiah or dong are larger.
-const maxDigits = 16
+// String is the type's name in lower case.
+func (t Type) String() string { return types[t].name }
 
 // Fits reports whether a value has the shape of the type.
-func (t Type) Fits(value string) bool {
-	switch t {
-	case Integer:
-		return len(value) <= maxDigits && allDigits(value)
-	case Decimal:
-		return isDecimal(strings.TrimPrefix(value, "-"))
-	case Money:
-		return isDecimal(value)
-	case Date:
-		_, err := time.Parse(time.RFC3339, value)
-		return err == nil
-	case Currency:
-		return allCapitals(value, 3)
-	case Country:
-		return allCapitals(value, 2)
-	case Boolean:
-		return value == "true" || value == "false"
-	case URL:
-		return isAbsoluteURL(value)
-	case IP:
-		_, err := netip.ParseAddr(value)
-		return err == nil
-	case EmailHash:
-		return isHexDigest(value, sha1Digits) || isHexDigest(value, sha256Digits)
-	default:
-		return utf8.ValidString(value)
-	}
+func (t Type) Fits(value string) bool { return types[t].fits(value) }
+
+func matches(pattern string) func(string) bool { return regexp.MustCompile(pattern).MatchString }
+
+func isTime(value string) bool {
+	_, err := time.Parse(time.RFC3339, value)
+	return err == nil
 }
 
-// isHexDigest reports whether s is exactly that many hex digits, of either case.
-func isHexDigest(s string, digits int) bool {
-	if len(s) != digits {
-		return false
-	}
-	for i := range len(s) {
-		if c := s[i] | 0x20; !isDigit(s[i]) && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return true
+func isIP(value string) bool {
+	_, err := netip.ParseAddr(value)
+	return err == nil
 }
 
-func allDigits(s string) bool {
-	for i := range len(s) {
-		if !isDigit(s[i]) {
-			return false
-		}
-	}
-	return s != ""
-}
+var isScheme = matches(`^[a-zA-Z][a-zA-Z\d+.-]*$`)
 
-func isDecimal(s string) bool {
-	whole, places, found := strings.Cut(s, ".")
-	if found && (len(places) > 2 || !allDigits(places)) {
-		return false
-	}
-	return len(whole) <= maxDigits && allDigits(whole)
-}
-
-func allCapitals(s string, n int) bool {
-	for i := range len(s) {
-		if s[i] < 'A' || s[i] > 'Z' {
-			return false
-		}
-	}
-	return len(s) == n
-}
-
-// isAbsoluteURL is a look at the shape only: scheme, colon, something, and no
-// blanks or control characters. App deep links have schemes of their own.
+// isAbsoluteURL looks at the shape only: scheme, colon, something, and no blanks
+// or control characters. App deep links have schemes of their own.
 func isAbsoluteURL(s string) bool {
-	scheme, rest, found := strings.Cut(s, ":")
-	if !found || rest == "" || rest == "//" || scheme == "" || !isLetter(scheme[0]) {
-		return false
-	}
-	for i := range len(scheme) {
-		if c := scheme[i]; !isLetter(c) && !isDigit(c) && c != '+' && c != '-' && c != '.' {
-			return false
-		}
-	}
-	for i := range len(rest) {
-		if rest[i] <= ' ' || rest[i] == 0x7f {
-			return false
-		}
-	}
-	return utf8.ValidString(rest)
+	scheme, rest, _ := strings.Cut(s, ":")
+	return isScheme(scheme) && rest != "" && rest != "//" && utf8.ValidString(rest) &&
+		!strings.ContainsFunc(rest, func(r rune) bool { return r <= ' ' || r == 0x7f })
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,12 +16,12 @@ import (
 // sent again: workers + groupSize at most.
 const (
 	groupSize = 500                   // outcomes settled in one commit
-	groupWait = 50 * time.Millisecond // or all that came in so long
+	groupWait = 50 * time.Millisecond // or all that came in this time
 	waitLimit = 30 * time.Second      // for retries, beyond the last send, without a deadline
 	tick      = 100 * time.Millisecond
 )
 
-// dispatch is the delivery phase: workers send, this goroutine claims and
+// dispatch is the delivery phase: workers send, while one goroutine claims and
 // settles.
 type dispatch struct {
 	*pass
@@ -31,18 +30,20 @@ type dispatch struct {
 	outcomes chan state.Outcome
 	ahead    int             // of the answers, see lead
 	open     int             // claimed and not settled
-	odd      []state.Outcome // of them: answered oddly, and it is not known yet what that means
-	full     bool            // the last turn gave all that was asked for
+	odd      []state.Outcome // of those that are open: odd answers whose meaning is not known yet
+	full     bool            // the last turn claimed as much as it was asked for
 	asked    state.Want
 	lastSend time.Time
 	asking   asking
 
-	fatalOnce sync.Once
-	fatalErr  atomic.Pointer[error] // stops the run; set by workers too
+	fatal atomic.Pointer[error] // stops the run; set by workers too
 }
 
 // deliver sends what is due until nothing is left that can go now.
-func (p *pass) deliver(ctx context.Context) error {
+func (p *pass) deliver(ctx context.Context) (err error) {
+	if p.limits, err = p.newLimits(ctx); err != nil {
+		return err
+	}
 	d := &dispatch{
 		pass: p, sender: p.State.NewSender(), jobs: make(chan state.Claim, p.Workers+groupSize), outcomes: make(chan state.Outcome, p.Workers+groupSize),
 		lastSend: p.now(), ahead: p.Workers,
@@ -93,7 +94,7 @@ func (d *dispatch) loop(ctx context.Context, giveUp context.CancelCauseFunc) err
 	for {
 		want := state.Want{}
 		if d.stopped(ctx) == "" {
-			want = d.want()
+			want = d.room()
 		}
 		d.asked = want
 		if len(settled) > 0 {
@@ -161,10 +162,10 @@ func (d *dispatch) progressOf(settled []state.Outcome) {
 	}
 }
 
-// stopped says why nothing new is to be claimed, or "".
+// stopped returns why nothing new is to be claimed, or "".
 func (d *dispatch) stopped(ctx context.Context) string {
 	switch {
-	case d.fatal() != nil:
+	case d.fatal.Load() != nil:
 		return "an error that concerns every request"
 	case ctx.Err() != nil:
 		return context.Cause(ctx).Error()
@@ -174,19 +175,24 @@ func (d *dispatch) stopped(ctx context.Context) string {
 	return ""
 }
 
-// want is the room for new claims: workers and rates allowing.
-func (d *dispatch) want() state.Want {
-	room := max(d.Workers+d.ahead-d.open+len(d.odd), 0)
-	w := state.Want{
-		Trait: d.options.Trait, People: d.options.People, Coalesce: d.Coalesce, AttributionWait: d.AttributionWait, Kinds: d.Unknown,
-		ProbePageLoads: d.limits.tracking.Trust() == limit.Suspect, ProbeConversions: d.limits.api.Trust() == limit.Suspect,
+// want returns a claim of at most so many requests, by the options of the run.
+func (p *pass) want(pageLoads, conversions int) state.Want {
+	if p.eventsGap {
+		conversions = 0 // an unread log may hold the page load that a conversion belongs to
 	}
+	return state.Want{
+		PageLoads: pageLoads, Conversions: conversions, Trait: p.options.Trait, People: p.options.People, Coalesce: p.Coalesce, AttributionWait: p.AttributionWait,
+	}
+}
+
+// room returns how much may be claimed, by the workers and the limits.
+func (d *dispatch) room() state.Want {
+	room := max(d.Workers+d.ahead-d.open+len(d.odd), 0)
 	pageLoads, _ := d.limits.tracking.Room()
 	conversions, _ := d.limits.api.Room()
-	w.PageLoads, w.Conversions = min(room, pageLoads), min(room, conversions)
-	if d.eventsGap {
-		w.Conversions = 0 // an unread log may hold the page load that a conversion belongs to
-	}
+	w := d.want(min(room, pageLoads), min(room, conversions))
+	w.Kinds = d.Unknown
+	w.ProbePageLoads, w.ProbeConversions = d.limits.tracking.Trust() == limit.Suspect, d.limits.api.Trust() == limit.Suspect
 	if w.PageLoads+w.Conversions > room { // halves, so that neither host starves the other
 		w.Conversions = min(w.Conversions, max(room/2, room-w.PageLoads))
 		w.PageLoads = min(w.PageLoads, room-w.Conversions)
@@ -194,7 +200,7 @@ func (d *dispatch) want() state.Want {
 	return w
 }
 
-// collect waits for outcomes: a group is full, old enough, or all there is.
+// collect waits for outcomes until a group is full, old enough, or all there is.
 func (d *dispatch) collect() []state.Outcome {
 	var group []state.Outcome
 	timer := time.NewTimer(tick)
@@ -213,7 +219,7 @@ func (d *dispatch) collect() []state.Outcome {
 			}
 			group = append(group, d.decided(false)...)
 			if d.full && len(group) >= d.Workers && len(d.jobs) < d.Workers {
-				return group // the workers are about to run dry
+				return group // the workers are about to run out of claims
 			}
 		case <-timer.C:
 			return group
@@ -225,24 +231,11 @@ func (d *dispatch) collect() []state.Outcome {
 // grace is how long requests under way may go on after a stop.
 const grace = 10 * time.Second
 
-// stopWith ends the run for a reason that every request shares. The first one
-// counts.
-func (d *dispatch) stopWith(err error) {
-	d.fatalOnce.Do(func() { d.fatalErr.Store(&err) })
-}
-
-func (d *dispatch) fatal() error {
-	if err := d.fatalErr.Load(); err != nil {
-		return *err
-	}
-	return nil
-}
-
 // idle decides what to do when nothing can be claimed and nothing is open: wait
-// for a retry or for the rates, or end the phase.
+// for a retry or for the limits, or end the phase.
 func (d *dispatch) idle(ctx context.Context) (more bool, err error) {
-	if err := d.fatal(); err != nil {
-		return false, err
+	if err := d.fatal.Load(); err != nil {
+		return false, *err
 	}
 	if why := d.stopped(ctx); why != "" {
 		d.unfinished = why
@@ -266,23 +259,23 @@ func (d *dispatch) idle(ctx context.Context) (more bool, err error) {
 	return true, nil
 }
 
-// nextChance is when something may be claimed again, or never in this run.
+// nextChance returns when something may be claimed again, and what it waits for;
+// zero for never in this run.
 func (d *dispatch) nextChance(ctx context.Context) (at time.Time, why string, err error) {
-	traits, pageLoads, conversions, err := d.State.Due(ctx)
+	due, err := d.dueAt(ctx)
 	if err != nil {
 		return time.Time{}, "", err
 	}
-	if traits.Open()+pageLoads.Open() > 0 && d.limits.tracking.Trust() != limit.Stopped {
-		if at, why, err = d.chanceOf(ctx, state.HostTracking, traits.Pending+pageLoads.Pending); err != nil {
-			return time.Time{}, "", err
+	for _, host := range []string{state.HostTracking, state.HostAPI} {
+		barred := host == state.HostAPI && (d.eventsGap || d.narrowed())
+		if due[host].open == 0 || barred || d.limits.of(host).Trust() == limit.Stopped {
+			continue
 		}
-	}
-	if conversions.Open() > 0 && !d.eventsGap && !d.narrowed() && d.limits.api.Trust() != limit.Stopped {
-		next, reason, err := d.chanceOf(ctx, state.HostAPI, conversions.Pending)
+		next, reason, err := d.chanceOf(ctx, host, due[host].pending)
 		if err != nil {
 			return time.Time{}, "", err
 		}
-		if !next.IsZero() && (at.IsZero() || next.Before(at)) {
+		if !next.IsZero() && (at.IsZero() || next.Before(at)) || at.IsZero() && why == "" {
 			at, why = next, reason
 		}
 	}
@@ -292,8 +285,8 @@ func (d *dispatch) nextChance(ctx context.Context) (at time.Time, why string, er
 // narrowed reports whether the run sends to some people or of one trait only.
 func (p *pass) narrowed() bool { return p.options.People > 0 || p.options.Trait != "" }
 
-// chanceOf is when a host may be sent something: when there is room for it, and
-// when it is due. A narrowed run does not wait for retries, which may be of others.
+// chanceOf returns when something may be sent to a host: when there is room for it
+// and it is due. A narrowed run does not wait for retries, which may not be its own.
 func (d *dispatch) chanceOf(ctx context.Context, host string, pending int64) (at time.Time, why string, err error) {
 	wait, why := d.limits.of(host).Wait()
 	room := d.now().Add(wait)
@@ -301,7 +294,7 @@ func (d *dispatch) chanceOf(ctx context.Context, host string, pending int64) (at
 	if host == state.HostAPI {
 		asked = d.asked.Conversions
 	}
-	if pending > 0 && (wait > 0 || asked == 0) { // there may be room since it was asked for
+	if pending > 0 && (wait > 0 || asked == 0) { // room may have come since the last turn
 		at = room
 	}
 	if d.narrowed() {
@@ -324,10 +317,8 @@ func (d *dispatch) chanceOf(ctx context.Context, host string, pending int64) (at
 }
 
 func sleep(ctx context.Context, wait time.Duration) {
-	t := time.NewTimer(wait)
-	defer t.Stop()
 	select {
-	case <-t.C:
-	case <-ctx.Done(): // the loop sees why
+	case <-time.After(wait):
+	case <-ctx.Done(): // the loop looks at the cause
 	}
 }

@@ -15,12 +15,14 @@ import (
 	"github.com/impactsync/impactsync/sync/source"
 )
 
-// inputs is what one source holds. Its logs are in the pass's listing.
+// inputs is what one source holds, the oldest first. Its logs are in the pass's
+// listing.
 type inputs struct {
-	feed Feed
-	all  []source.Input // lists and changes, oldest first
-	logs bool
-	gone []source.Input // configured lists without a file
+	feed    Feed
+	logs    bool // there are some
+	changes []source.Input
+	lists   []source.Input
+	gone    []source.Input // configured lists without a file
 }
 
 // discover lists every source before anything is changed, so that
@@ -37,7 +39,7 @@ func (p *pass) discover(ctx context.Context) ([]inputs, error) {
 		if errors.As(err, &mine) {
 			return nil, mine.err
 		}
-		// Without any input there is nothing that could be adopted.
+		// Without any input there is nothing to adopt.
 		if errors.Is(err, source.ErrEmpty) && p.options.Adopt == "" {
 			p.stale(f.Name(), err.Error())
 			p.Log.Warn("a source holds nothing", "source", f.Name(), "why", err)
@@ -57,11 +59,11 @@ func (p *pass) discover(ctx context.Context) ([]inputs, error) {
 	return found, checkLists(found)
 }
 
-// listedRules returns what the configuration says of traits by the names of files.
+// listedRules returns the rules that the configuration sets by the names of files.
 func listedRules(found []inputs) map[string]rules.Rule {
 	byKey := map[string]rules.Rule{}
 	for _, in := range found {
-		for _, one := range slices.Concat(in.gone, in.all) {
+		for _, one := range slices.Concat(in.gone, in.changes, in.lists) {
 			if one.Key != "" && one.Rule != nil {
 				byKey[one.Key] = *one.Rule
 			}
@@ -70,7 +72,7 @@ func listedRules(found []inputs) map[string]rules.Rule {
 	return byKey
 }
 
-// cannotRead notes a source that could not be read: the others go on.
+// cannotRead notes a source that could not be read; the others continue.
 func (p *pass) cannotRead(f Feed, err error) {
 	p.unread = append(p.unread, err)
 	p.eventsGap = p.eventsGap || !f.Lists
@@ -100,24 +102,25 @@ func (p *pass) list(ctx context.Context, f Feed) (inputs, error) {
 				newest = o.ModTime
 			}
 		}
-		if len(one.Objects) == 0 {
+		switch {
+		case len(one.Objects) == 0:
 			in.gone = append(in.gone, one)
-			continue
-		}
-		if one.Shape != source.ShapeLog {
-			in.all = append(in.all, one)
-			continue
-		}
-		in.logs = true
-		o := one.Objects[0]
-		if err := p.listing.Add(ctx, state.Listed{Object: position(f.Name(), o, source.Position{}), Key: o.Key}); err != nil {
-			return inputs{}, stored(err)
+		case one.Shape == source.ShapeList:
+			in.lists = append(in.lists, one)
+		case one.Shape == source.ShapeChanges:
+			in.changes = append(in.changes, one)
+		default:
+			in.logs = true
+			o := one.Objects[0]
+			if err := p.listing.Add(ctx, state.Listed{Object: position(f.Name(), o, source.Position{}), Key: o.Key}); err != nil {
+				return inputs{}, stored(err)
+			}
 		}
 	}
 	if err := errors.Join(notNoted, p.State.Reject(ctx, rejected)); err != nil {
 		return inputs{}, stored(err)
 	}
-	if in.logs { // of lists not every object is an input
+	if in.logs { // not every object of a list is an input
 		if err := p.listing.Forget(ctx, f.Name()); err != nil {
 			return inputs{}, stored(fmt.Errorf("forget objects that vanished: %w", err))
 		}
@@ -133,9 +136,9 @@ func (p *pass) stale(name, why string) {
 	}
 }
 
-// unusable notes an object that cannot be used. It reports whether the same was
-// noted before: then the rows in rejected_input are not repeated. The source is
-// stale as long as the object is there.
+// unusable notes an object that cannot be used. It reports whether that was noted
+// before: then the rows in rejected_input are not repeated. The source is stale as
+// long as the object is there.
 func (p *pass) unusable(ctx context.Context, name string, obj source.Object, reason string) (again bool, err error) {
 	p.stale(name, fmt.Sprintf("%s cannot be used: %s", segment.Redact(obj.Name), reason))
 	p.Log.Warn("an object cannot be used", "source", name, "object", segment.Redact(obj.Name), "why", reason)
@@ -161,19 +164,16 @@ func (p *pass) noteAge(ctx context.Context, in inputs, newest time.Time) error {
 	return p.State.NoteSource(ctx, f.Name(), newest, strings.Join(gone, "\n"))
 }
 
-// checkLists refuses two full lists of one trait and keys that impact.com
-// would take for its own parameters.
+// checkLists refuses two full lists of one trait, and keys that impact.com would
+// take for its own parameters.
 func checkLists(found []inputs) error {
 	var problems []error
 	owner := map[string]string{}
 	for _, in := range found {
-		for _, one := range in.all {
-			if one.Shape != source.ShapeList {
-				continue
-			}
+		for _, one := range in.lists {
 			where := fmt.Sprintf("%s of source %q", objectNames(one), in.feed.Name())
 			if other, taken := owner[one.Key]; taken {
-				problems = append(problems, fmt.Errorf("two full lists of %q: %s and %s; name one of them otherwise under audiences", one.Key, other, where))
+				problems = append(problems, fmt.Errorf("two full lists of %q: %s and %s; give one of them another name under audiences", one.Key, other, where))
 			}
 			owner[one.Key] = where
 			if err := mapping.CheckTraitKey(one.Key); err != nil {

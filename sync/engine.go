@@ -21,8 +21,8 @@ type Feed struct {
 	Lists  bool          // it holds no events, such as the page load that a conversion belongs to
 }
 
-// Config wires an engine. State, Client, Mapper and Log are required; a zero
-// duration or number means none, unless it says otherwise.
+// Config is what an engine works with. State, Client, Mapper and Log are required;
+// a zero duration or number means none, unless it says otherwise.
 type Config struct {
 	State  *state.DB
 	Client *impactapi.Client
@@ -41,20 +41,20 @@ type Config struct {
 	MaxEventAge        time.Duration // older events are counted, not sent
 	RequiredCategories []string      // of consent
 
-	Suppressions    []Suppressions // who must not be used any more; read in each run
-	SuppressedFalse bool           // tell impact.com a last false of what it may hold as true of them
+	Suppressions    []Suppressions // people whose data must not be used any more; read in each run
+	SuppressedFalse bool           // send impact.com a last false for what it may hold as true of them
 
-	Workers            int // requests at a time; 0 means 16
+	Workers            int // concurrent requests; 0 means 16
 	Coalesce           bool
 	AttributionWait    time.Duration
 	PageLoadsPerSecond float64
 	ConversionsPerHour int
-	Verify             float64 // share of that which verdicts on conversions may be looked up with, 1 for all that is left; 0 means none
+	Verify             float64 // share of that for looking up verdicts on conversions, 1 for all that is left; 0 means none
 	Unknown            map[state.Kind]state.Policy
 	FirstRetry         time.Duration // wait before a failed delivery is tried again; it triples each time, to an hour; 0 means 5 s
 
-	// Point is for tests that kill the process: it is told "before a request",
-	// "after an answer" and "before settling". Workers call it concurrently.
+	// Point is for tests that kill the process: it is called with "before a
+	// request", "after an answer" and "before settling", by workers concurrently.
 	Point func(name string)
 }
 
@@ -62,7 +62,7 @@ type Config struct {
 type Options struct {
 	Sources  []string  // read only these; empty means all. Without a source of events no conversion is sent
 	Trait    string    // send only this trait's changes
-	People   int       // send for at most so many people
+	People   int       // send for at most this many people
 	Deadline time.Time // stop in good order then
 	Adopt    string    // take what is wanted of this trait as delivered, and send nothing
 }
@@ -73,7 +73,7 @@ type Engine struct {
 	now func() time.Time
 }
 
-// New checks the wiring. The caller keeps what it passes in and closes it.
+// New checks the configuration. The caller closes what it passes in.
 func New(c Config) (*Engine, error) {
 	if c.State == nil || c.Client == nil || c.Mapper == nil || c.Log == nil {
 		return nil, errors.New("engine: State, Client, Mapper and Log are required")
@@ -90,68 +90,15 @@ func New(c Config) (*Engine, error) {
 	return &Engine{Config: c, now: time.Now}, nil
 }
 
-// Run makes one pass. The report is complete even when the error is not nil;
-// its exit code is in the state's history too. To stop a run, cancel the
-// context with [ErrInterrupted] or [ErrTerminated] as its cause.
-func (e *Engine) Run(ctx context.Context, o Options) (Report, error) {
-	kind := "run"
-	if o.Adopt != "" {
-		kind = "adopt"
-	}
-	run, err := int64(0), e.tellNewRoutes(ctx) // before they are the last run's
-	if err == nil {
-		run, err = e.begin(ctx, kind)
-	}
-	if err = Cause(ctx, err); err != nil {
-		return Report{ExitCode: ExitCode(err)}, fmt.Errorf("begin the run: %w", err)
-	}
-	p := &pass{Engine: e, options: o, report: Report{Run: run, Started: e.now()}}
-	err = p.run(ctx)
-	return p.finish(ctx, err)
-}
-
-func (e *Engine) begin(ctx context.Context, kind string) (int64, error) {
-	nobody := e.Mapper.Placeholders()
-	return e.State.BeginRun(ctx, state.RunInfo{
-		Kind: kind, Version: e.Version, Fingerprint: e.Mapper.Fingerprint(), Unknown: e.Unknown, KeepEvents: e.keepEvents(), Guards: e.Guards, Routes: e.routes(),
-		People: state.PeopleRules{Fingerprint: nobody.Fingerprint(), Usable: nobody.Usable, Trusted: nobody.Trusted},
-		Feeds:  e.feeds, MaxEventAge: e.MaxEventAge,
-	})
-}
-
-// chooser is a source that takes some trait keys only.
-type chooser interface {
-	Includes(key string) bool
-}
-
-// feeds reports whether a source feeds a trait.
-func (e *Engine) feeds(name, key string) bool {
-	for _, f := range e.Feeds {
-		if f.Name() == name {
-			c, chooses := f.Source.(chooser)
-			return !chooses || c.Includes(key)
-		}
-	}
-	return false
-}
-
-// keepEvents is how long an event may come again: privacy deletions rewrite
-// old objects and present their messages anew.
-func (e *Engine) keepEvents() time.Duration {
-	if e.MaxEventAge <= 0 {
-		return 0
-	}
-	return e.MaxEventAge + 30*24*time.Hour
-}
-
 // pass is one run under way.
 type pass struct {
 	*Engine
 	options     Options
 	report      Report
-	unread      []error // sources that could not be read to their end
-	eventsGap   bool    // a source of events is not read, or not to its end: no conversion is sent
-	unfinished  string  // why work is left that could be sent later
+	fresh       []state.NewRoute // what the configuration sends and the last run did not
+	unread      []error          // sources that could not be read to their end
+	eventsGap   bool             // a source of events is not read, or not to its end: no conversion is sent
+	unfinished  string           // why work is left that could be sent later
 	interrupted bool
 	limits      limits
 	listing     *state.Listing // of the logs that are to be read
@@ -161,18 +108,32 @@ type pass struct {
 	users, visitors frequent
 }
 
-func (p *pass) run(ctx context.Context) (err error) {
-	if err := p.takeIn(ctx); err != nil {
-		return err
+// Run makes one pass. The report is complete even when the error is not nil;
+// its exit code is in the state's history too. To stop a run, cancel the
+// context with [ErrInterrupted] or [ErrTerminated] as its cause.
+func (e *Engine) Run(ctx context.Context, o Options) (Report, error) {
+	kind := "run"
+	if o.Adopt != "" {
+		kind = "adopt"
 	}
-	if err := p.suppress(ctx); err != nil {
+	p, err := e.begin(ctx, kind, o)
+	if len(p.fresh) > 0 {
+		e.Log.Info("this configuration sends, of what is read from now on, what the last run did not: " + DescribeRoutes(p.fresh))
+	}
+	if err = Cause(ctx, err); err != nil {
+		return Report{ExitCode: ExitCode(err)}, fmt.Errorf("begin the run: %w", err)
+	}
+	err = p.run(ctx)
+	return p.finish(ctx, err)
+}
+
+// run reads everything before it sends anything.
+func (p *pass) run(ctx context.Context) error {
+	if err := p.takeIn(ctx); err != nil {
 		return err
 	}
 	if p.options.Adopt != "" {
 		return p.adopt(ctx)
-	}
-	if p.limits, err = p.newLimits(ctx); err != nil {
-		return err
 	}
 	if err := p.deliver(ctx); err != nil {
 		return err
@@ -180,9 +141,10 @@ func (p *pass) run(ctx context.Context) (err error) {
 	return errors.Join(append(p.unread, p.hostsDown(ctx), p.verify(ctx))...)
 }
 
+// takeIn is the first half of a pass: everything but sending.
 func (p *pass) takeIn(ctx context.Context) (err error) {
 	if err := p.refreshRefusals(ctx); err != nil {
-		return fmt.Errorf("map anew what waits: %w", err)
+		return fmt.Errorf("map what waits again: %w", err)
 	}
 	p.listing = p.State.NewListing(p.keepEvents())
 	defer func() { err = errors.Join(err, p.listing.Close()) }()
@@ -190,9 +152,27 @@ func (p *pass) takeIn(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	return p.read(ctx, found)
+	if err := p.read(ctx, found); err != nil {
+		return err
+	}
+	return p.suppress(ctx)
 }
 
+// Plan reads the inputs as a run would and sends nothing. The engine's State is
+// open for a rehearsal, so that nothing of it lasts.
+func (e *Engine) Plan(ctx context.Context, o Options) (PlanReport, error) {
+	p, err := e.begin(ctx, "plan", o)
+	if err != nil {
+		return PlanReport{}, fmt.Errorf("begin the plan: %w", err)
+	}
+	if err := p.takeIn(ctx); err != nil {
+		return PlanReport{}, err
+	}
+	r, err := p.plan(ctx)
+	return r, errors.Join(append(p.unread, err)...)
+}
+
+// adopt takes what is wanted of a trait as delivered.
 func (p *pass) adopt(ctx context.Context) error {
 	if err := errors.Join(p.unread...); err != nil {
 		return err
@@ -208,25 +188,45 @@ func (p *pass) adopt(ctx context.Context) error {
 	return nil
 }
 
-// Plan reads the inputs as a run would and sends nothing. The engine's State is
-// open for a rehearsal, so that nothing of it lasts.
-func (e *Engine) Plan(ctx context.Context, o Options) (PlanReport, error) {
-	fresh, err := e.newRoutes(ctx)
-	if err != nil {
-		return PlanReport{}, err
+// begin begins a run in the history.
+func (e *Engine) begin(ctx context.Context, kind string, o Options) (*pass, error) {
+	p := &pass{Engine: e, options: o}
+	routes := e.routes()
+	var err error
+	if p.fresh, err = e.State.NewRoutes(ctx, routes); err != nil { // before they are the last run's
+		return p, fmt.Errorf("compare what the configuration sends: %w", err)
 	}
-	run, err := e.begin(ctx, "plan")
-	if err != nil {
-		return PlanReport{}, fmt.Errorf("begin the plan: %w", err)
+	nobody := e.Mapper.Placeholders()
+	p.report.Run, err = e.State.BeginRun(ctx, state.RunInfo{
+		Kind: kind, Version: e.Version, Fingerprint: e.Mapper.Fingerprint(), Unknown: e.Unknown, KeepEvents: e.keepEvents(), Guards: e.Guards, Routes: routes,
+		People: state.PeopleRules{Fingerprint: nobody.Fingerprint(), Usable: nobody.Usable, Trusted: nobody.Trusted},
+		Feeds:  e.feeds, MaxEventAge: e.MaxEventAge,
+	})
+	p.report.Started = e.now()
+	return p, err
+}
+
+// chooser is a source that takes only some trait keys.
+type chooser interface {
+	Includes(key string) bool
+}
+
+// feeds reports whether a source feeds a trait.
+func (e *Engine) feeds(name, key string) bool {
+	for _, f := range e.Feeds {
+		if f.Name() == name {
+			c, chooses := f.Source.(chooser)
+			return !chooses || c.Includes(key)
+		}
 	}
-	p := &pass{Engine: e, options: o, report: Report{Run: run, Started: e.now()}}
-	if err := p.takeIn(ctx); err != nil {
-		return PlanReport{}, err
+	return false
+}
+
+// keepEvents returns how long an event may come again: privacy deletions rewrite
+// old objects, whose messages are then read again.
+func (e *Engine) keepEvents() time.Duration {
+	if e.MaxEventAge <= 0 {
+		return 0
 	}
-	if err := p.suppress(ctx); err != nil {
-		return PlanReport{}, err
-	}
-	r, err := p.plan(ctx)
-	r.NewlySent = fresh
-	return r, errors.Join(append(p.unread, err)...)
+	return e.MaxEventAge + 30*24*time.Hour
 }

@@ -34,7 +34,7 @@ type ExitStatus struct {
 }
 
 // ExitStatuses is the table of exit codes in order of precedence: where several
-// apply, the first one counts. Errors that stand in no row end with ExitFailed.
+// apply, the first one counts. Errors that are in no row end with ExitFailed.
 var ExitStatuses = []ExitStatus{
 	{ExitInterrupted, "interrupted by SIGINT", []error{ErrInterrupted}},
 	{
@@ -65,13 +65,13 @@ var (
 	ErrConfig = errors.New("configuration")
 	// ErrBreaker: too many requests failed in a row. Everything stays pending.
 	ErrBreaker = limit.ErrBreaker
-	// ErrHostDown: a host failed all that this run asked of it. Everything stays due.
+	// ErrHostDown: every request of this run to a host failed. Everything stays due.
 	ErrHostDown = limit.ErrDown
 )
 
-// Cause adds to an error why the context ended, where the error knows no more
-// than that it did: a run that is asked to stop in the middle of a query has not
-// failed. A context's own deadline is such a request, too.
+// Cause adds to an error why the context ended, if the error only says that it did:
+// a run that is asked to stop in the middle of a query has not failed. A context's
+// own deadline is such a request, too.
 func Cause(ctx context.Context, err error) error {
 	cause := context.Cause(ctx)
 	if errors.Is(cause, context.DeadlineExceeded) {
@@ -91,7 +91,7 @@ func ExitCode(err error) int {
 	case err == nil:
 		return ExitOK
 	case OutOfFiles(err) && !errors.Is(err, ErrInterrupted):
-		return ExitFailed // what could not be opened is not at fault
+		return ExitFailed // the file that could not be opened is not at fault
 	}
 	if codes := exitCodes(err); len(codes) > 0 {
 		return FirstExit(codes...)
@@ -116,7 +116,7 @@ func OutOfFiles(err error) bool {
 }
 
 // exitCodes returns the codes of an error and of all that it wraps. The end of a
-// context says nothing: its cause, which stands beside it, does.
+// context has none; its cause, which is wrapped beside it, has.
 func exitCodes(err error) (codes []int) {
 	if coded, ok := err.(interface{ ExitCode() int }); ok {
 		return []int{coded.ExitCode()}

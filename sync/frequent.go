@@ -8,9 +8,9 @@ import (
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
-// frequent counts the ids that are most frequent among a run's messages, in
-// bounded memory: an id with more than a thousandth of all is never lost, and
-// none is counted too high (J. Misra and D. Gries, Finding repeated elements, 1982).
+// frequent counts the most frequent ids of a run's messages in bounded memory. An
+// id in more than a thousandth of them is never missed, and no count is too high
+// (J. Misra and D. Gries, Finding repeated elements, 1982).
 type frequent struct {
 	counts map[string]int64
 }
@@ -37,7 +37,7 @@ func (f *frequent) add(id string) {
 	}
 }
 
-// crowds are the ids with more of the messages than one person has.
+// crowds adds the ids with more of the messages than one person has.
 func (f *frequent) crowds(all int64, person func(id string) state.Person, found map[state.Person]int64) {
 	for id, n := range f.counts {
 		if n > state.MostVisitors && float64(n) > state.CrowdShare*float64(all) {
@@ -53,8 +53,8 @@ func (p *pass) seen(who segment.Identity) {
 	p.visitors.add(who.AnonymousID)
 }
 
-// holdCrowds holds the merging of ids that are too frequent to be one person's,
-// and tells of all whose merging is held.
+// holdCrowds holds the merging of ids that are too frequent to be one person's, and
+// logs all ids whose merging is held.
 func (p *pass) holdCrowds(ctx context.Context) error {
 	found := map[state.Person]int64{}
 	p.users.crowds(p.messages, func(id string) state.Person { return state.Person{UserID: id} }, found)

@@ -13,23 +13,24 @@ import (
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
-// asking is the question, before the conversion of an app install, which click
-// it came from. It goes to the tracking host and counts there. Whatever becomes
-// of it, the conversion goes out.
+// asking is the state of the questions which click an app install came from. They
+// are asked before its conversion, and count towards the tracking host's limits.
+// Whatever comes of them, the conversion goes out.
 type asking struct {
 	off      atomic.Bool
 	failures atomic.Int64 // in a row
-	first    sync.Once    // of the failures
+	first    sync.Once    // for the first failure
 }
 
 const (
 	patience     = 10 * time.Second // for room at the tracking host
-	mostFailures = 20               // in a row: the conversions must not wait for a dead host
+	mostFailures = 20               // in a row: conversions must not wait for a dead host
 )
 
-// question returns what to ask for a conversion that our rules let through; false
-// where nothing is: it is no install, the click is known, or the install cannot be a page load.
-// A click of the person's from before the install is not the install's own.
+// question returns the request that asks for the click of a conversion; false if
+// there is nothing to ask: it is no install, the click is known, or the install
+// cannot be a page load. A click that the person had before the install is not the
+// install's own.
 func (e *Engine) question(ctx context.Context, m *segment.Message, c state.Claim, conversion mapping.Request) (mapping.Request, bool) {
 	if !e.AppInstall || conversion.Kind != mapping.Install {
 		return mapping.Request{}, false
@@ -48,7 +49,7 @@ func (d *dispatch) withClick(run, ctx context.Context, m *segment.Message, o *st
 	if !ok {
 		return req
 	}
-	click := d.ask(run, ctx, question.PageLoad(), o)
+	click := d.ask(run, ctx, question.PageLoad, o)
 	if click == "" {
 		return req
 	}
@@ -63,7 +64,7 @@ func (d *dispatch) withClick(run, ctx context.Context, m *segment.Message, o *st
 	return again
 }
 
-// ask returns the click that the tracking host answers with, or "".
+// ask returns the click in the tracking host's answer, or "".
 func (d *dispatch) ask(run, ctx context.Context, install impactapi.PageLoad, o *state.Outcome) string {
 	host := d.limits.tracking
 	if d.asking.off.Load() || !host.Turn(run, patience) {
@@ -91,8 +92,8 @@ func (d *dispatch) ask(run, ctx context.Context, install impactapi.PageLoad, o *
 	return d.Mapper.InstallClick(res)
 }
 
-// unanswered notes a question without an answer. It ends the asking for this run
-// where every other question would go the same way.
+// unanswered notes a question without an answer. It stops asking for this run if
+// every other question would have the same fate.
 func (d *dispatch) unanswered(ctx context.Context, api *impactapi.Error, err error) {
 	switch {
 	case ctx.Err() != nil:

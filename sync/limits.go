@@ -28,8 +28,8 @@ type Seconds struct {
 	APIHost      float64 `json:"api_host"`
 }
 
-// Take returns how long so many requests take at least, by the rates and by what
-// the hosts said last. What nothing bounds takes 0.
+// Take returns how long this many requests take at least, by the rates and by what
+// the hosts said last; 0 where nothing bounds them.
 func (r Rates) Take(hosts []state.HostStatus, tracking, api int64, now time.Time) (s Seconds) {
 	for _, h := range hosts {
 		if h.Host == state.HostAPI {
@@ -68,16 +68,26 @@ func (l limits) sync(ctx context.Context, every time.Duration) error {
 	return errors.Join(l.tracking.Sync(ctx, every), l.api.Sync(ctx, every))
 }
 
-// hostsDown returns why a host was stopped, or got nothing through. A run that was told
-// to stop cut its requests off itself.
+// hostDue is what could be sent to a host.
+type hostDue struct{ pending, open int64 }
+
+func (p *pass) dueAt(ctx context.Context) (map[string]hostDue, error) {
+	traits, pageLoads, conversions, err := p.State.Due(ctx)
+	return map[string]hostDue{
+		state.HostTracking: {traits.Pending + pageLoads.Pending, traits.Open() + pageLoads.Open()},
+		state.HostAPI:      {conversions.Pending, conversions.Open()},
+	}, err
+}
+
+// hostsDown returns why a host was stopped, or why nothing got through to it. If
+// the run was told to stop, it ended its requests itself.
 func (p *pass) hostsDown(ctx context.Context) error {
-	tracking, api := int64(0), int64(0)
+	due := map[string]hostDue{}
 	if ctx.Err() == nil {
-		traits, pageLoads, conversions, err := p.State.Due(ctx)
-		if err != nil {
+		var err error
+		if due, err = p.dueAt(ctx); err != nil {
 			return err
 		}
-		tracking, api = traits.Open()+pageLoads.Open(), conversions.Open()
 	}
-	return errors.Join(p.limits.tracking.Err(tracking), p.limits.api.Err(api))
+	return errors.Join(p.limits.tracking.Err(due[state.HostTracking].open), p.limits.api.Err(due[state.HostAPI].open))
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/impactsync/impactsync/sync/limit"
 )
 
-// note watches the stream of outcomes for what concerns a whole host.
+// note tells the host's limiter what an outcome says about the host.
 func (d *dispatch) note(o *state.Outcome) {
 	if o.Result != state.Unsent || o.Odd {
 		d.lastSend = d.now()
@@ -18,7 +18,7 @@ func (d *dispatch) note(o *state.Outcome) {
 	h.Note(deliveryKey(&o.Claim), resultOf(o), o.Error, o.Claim.Probe)
 }
 
-// resultOf returns what an outcome tells of its host.
+// resultOf returns what an outcome says about its host.
 func resultOf(o *state.Outcome) limit.Result {
 	switch {
 	case o.Throttled:
@@ -33,7 +33,7 @@ func resultOf(o *state.Outcome) limit.Result {
 	return limit.Nothing
 }
 
-// deliveryKey tells deliveries apart.
+// deliveryKey returns a number that identifies a delivery.
 func deliveryKey(c *state.Claim) int64 {
 	if c.Kind == state.TraitUpdate {
 		return -c.Profile
@@ -41,15 +41,14 @@ func deliveryKey(c *state.Claim) int64 {
 	return c.Delivery
 }
 
-// oddTries is how often a delivery is answered oddly, while others are taken,
-// until it is refused.
+// oddTries is how many odd answers refuse a delivery while the host takes others.
 const oddTries = 3
 
 // decided returns the odd outcomes whose meaning is known by now, and keeps the
-// others. If the host takes other deliveries, an odd answer is about its own one:
-// that is tried again later, and refused in the end. If the host is stopped, the
-// answer is about the host, and the delivery counts as not tried. At the end of a
-// run all of them are returned, to be tried later.
+// others. If the host takes other deliveries, an odd answer is about its delivery
+// alone, which is tried again later and refused in the end. If the host is stopped,
+// the answer is about the host, and the delivery counts as not tried. At the end of
+// a run all of them are returned, to be tried later.
 func (d *dispatch) decided(end bool) (group []state.Outcome) {
 	rest := d.odd[:0]
 	for _, o := range d.odd {
@@ -73,7 +72,8 @@ func (d *dispatch) decided(end bool) (group []state.Outcome) {
 	return group
 }
 
-// exhausted is for when no answer is awaited and nothing can be claimed.
+// exhausted returns what can be decided when no answer is awaited and nothing can be
+// claimed.
 func (d *dispatch) exhausted(end bool) []state.Outcome {
 	if d.asked.PageLoads > 0 {
 		d.limits.tracking.Exhausted()
@@ -84,9 +84,9 @@ func (d *dispatch) exhausted(end bool) []state.Outcome {
 	return d.decided(end)
 }
 
-// odd reports whether an answer may be about this delivery, or about every
-// other one too: a server that is not impact.com's, or something in between.
-// Where impact.com says what is wrong with which parameter, it is a refusal.
+// odd reports whether an answer may be about this delivery or about every delivery:
+// it may come from a server that is not impact.com's, or from something in between.
+// If impact.com says what is wrong with which parameter, it is a refusal.
 func odd(api *impactapi.Error) bool {
 	switch s := api.Status; {
 	case s == 0:
@@ -101,18 +101,18 @@ func odd(api *impactapi.Error) bool {
 		return false
 	default:
 		switch s {
-		case http.StatusBadRequest, http.StatusPaymentRequired, http.StatusConflict, http.StatusUnprocessableEntity, // of the request itself
-			http.StatusRequestTimeout, http.StatusTooManyRequests: // for now
+		case http.StatusBadRequest, http.StatusPaymentRequired, http.StatusConflict, http.StatusUnprocessableEntity, // about the request itself
+			http.StatusRequestTimeout, http.StatusTooManyRequests: // temporary
 			return false
 		}
 		return true
 	}
 }
 
-// oddResult returns what becomes of a delivery with an odd answer that turns out
-// to be about this delivery alone: Unsent where the answer is a clear no, which
-// [dispatch.decided] retries and at last refuses; RetryLater where a 2xx tells of
-// an error; Unknown where a 2xx says nothing, so that delivery.unknown decides.
+// oddResult returns what becomes of a delivery whose odd answer turns out to be
+// about this delivery alone: Unsent if the answer is a clear no, which
+// [dispatch.decided] retries and finally refuses; RetryLater if a 2xx reports an
+// error; Unknown if a 2xx says nothing, so that delivery.unknown decides.
 func oddResult(api *impactapi.Error) state.Result {
 	switch {
 	case !impactapi.Unclear(api):

@@ -48,7 +48,7 @@ func (p *pass) plan(ctx context.Context) (r PlanReport, err error) {
 	if r.Counts, err = p.State.RunCounts(ctx, p.report.Run); err != nil {
 		return r, err
 	}
-	r.Missing, r.Stale = p.report.Missing, p.report.Stale
+	r.Missing, r.Stale, r.NewlySent = p.report.Missing, p.report.Stale, p.fresh
 	if err := p.refusals(ctx, of, &r); err != nil {
 		return r, fmt.Errorf("map what is due: %w", err)
 	}
@@ -61,7 +61,7 @@ func (p *pass) plan(ctx context.Context) (r PlanReport, err error) {
 	return r, nil
 }
 
-// part is what a run with the same options may send.
+// part returns what a run with the same options may send.
 func (p *pass) part(ctx context.Context) (of state.Part, err error) {
 	of = state.Part{Trait: p.options.Trait, NoConversions: p.eventsGap}
 	if p.options.People > 0 {
@@ -70,15 +70,10 @@ func (p *pass) part(ctx context.Context) (of state.Part, err error) {
 	return of, err
 }
 
-// firstPeople are those whom a run would choose: it claims as much at once as a
-// run does first, until there are enough people, and gives it all back.
+// firstPeople returns the people whom a run would choose: it claims as much at a
+// time as a run does first, until there are enough people, and releases it all.
 func (p *pass) firstPeople(ctx context.Context) ([]int64, error) {
-	want := state.Want{
-		PageLoads: p.Workers, Conversions: p.Workers, Trait: p.options.Trait, People: p.options.People, Coalesce: p.Coalesce, AttributionWait: p.AttributionWait,
-	}
-	if p.eventsGap {
-		want.Conversions = 0
-	}
+	want := p.want(p.Workers, p.Workers)
 	sender := p.State.NewSender()
 	people := []int64{}
 	var unsent []state.Outcome
@@ -98,7 +93,7 @@ func (p *pass) firstPeople(ctx context.Context) ([]int64, error) {
 	}
 }
 
-// updates is how many calls the due trait values take.
+// updates returns how many calls the due trait values take.
 func (e *Engine) updates(p state.Plan) int64 {
 	if e.Coalesce {
 		return p.TraitUpdates
@@ -106,8 +101,8 @@ func (e *Engine) updates(p state.Plan) int64 {
 	return p.TraitValues
 }
 
-// refusals takes what our own rules refuse off the calls: of most events the
-// state knows it, the others are mapped as a run would.
+// refusals takes what our own rules refuse off the calls. Of most events the state
+// knows that; the others are mapped as a run would map them.
 func (p *pass) refusals(ctx context.Context, of state.Part, r *PlanReport) error {
 	r.Refusals = map[string]int64{}
 	known, err := p.State.OwnRefusals(ctx, of)
@@ -134,7 +129,7 @@ func (p *pass) refusals(ctx context.Context, of state.Part, r *PlanReport) error
 	if err != nil {
 		return err
 	}
-	something := []state.ClaimedValue{{Key: "trait", At: p.now()}} // here the person matters, not what is said of them
+	something := []state.ClaimedValue{{Key: "trait", At: p.now()}} // the person matters here, not the value
 	return p.State.EachOddlyNamed(ctx, of, func(who state.DuePerson) error {
 		why, _, err := p.try(ctx, nil, state.Claim{Kind: state.TraitUpdate, Person: who.Person, Values: something})
 		if err != nil || why == "" {
@@ -160,7 +155,7 @@ func (r *PlanReport) refusedEvents(kind state.Kind, why string, n int64) {
 }
 
 // mostReasons bounds the reasons that a plan tells apart: some name a value, so
-// that each order may have its own.
+// each order may have its own.
 const mostReasons = 20
 
 func (r *PlanReport) refused(why string, n int64) {

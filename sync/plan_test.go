@@ -34,7 +34,7 @@ func TestPlanForecastsRefusals(t *testing.T) {
 	r, err := w.planned(impactsync.Options{})
 	require.NoError(t, err)
 	require.Equal(t, [5]int64{3, 0, 2, 1, 0}, [5]int64{r.TrackingCalls, r.APICalls, r.TraitUpdates, r.PageLoads, r.Conversions}, "%+v", r)
-	require.Equal(t, map[string]int64{"no identifier": 1, "no identifier: the ones there are too long": 2, `Amount is not usable: revenue "x" is no number`: 1}, r.Refusals)
+	require.Equal(t, map[string]int64{"no identifier": 1, "no identifier: the ones there are too long": 2, `Amount is not usable: revenue "x" is not a number`: 1}, r.Refusals)
 
 	w = setup(t, sandbox.Config{})
 	fill(w)

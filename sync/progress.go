@@ -6,8 +6,8 @@ type Progress struct {
 	// Start begins a phase: "read", "diff" or "send". Total is -1 where it is
 	// not known beforehand; unit is "bytes", "people" or "requests".
 	Start func(phase, what string, total int64, unit string)
-	// Add tells that n more units are done; 0 is a sign of life, of a pass that
-	// waits for the rates or a retry.
+	// Add reports n more units as done; 0 is a sign of life, from a pass that waits
+	// for a limit or a retry.
 	Add func(n int64)
 	// Done ends the phase.
 	Done func()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/impactsync/impactsync/state"
@@ -11,20 +12,16 @@ import (
 	"github.com/sourcegraph/conc"
 )
 
-// read takes in everything: messages first, since they say which anonymous
-// ids belong to which users, then changes, then full lists.
+// read reads everything: messages first, since they say which anonymous ids
+// belong to which users, then changes, then full lists.
 func (p *pass) read(ctx context.Context, found []inputs) error {
 	found = onlyAdopted(found, p.options.Adopt)
-	for _, shape := range []source.Shape{source.ShapeLog, source.ShapeChanges, source.ShapeList} {
+	vanished := func(ctx context.Context, in inputs) error { return p.vanished(ctx, in.feed, in.gone) }
+	for _, step := range []func(context.Context, inputs) error{p.readLogs, p.readChanges, p.readLists, vanished} {
 		for _, in := range found {
-			if err := p.readShape(ctx, in, shape); err != nil {
+			if err := step(ctx, in); err != nil {
 				return err
 			}
-		}
-	}
-	for _, in := range found {
-		if err := p.vanished(ctx, in.feed, in.gone); err != nil {
-			return err
 		}
 	}
 	if err := p.holdCrowds(ctx); err != nil {
@@ -33,7 +30,7 @@ func (p *pass) read(ctx context.Context, found []inputs) error {
 	return p.judge(ctx)
 }
 
-// judge has the guard look at what came as messages, before anything is sent.
+// judge lets the guard look at what came as messages, before anything is sent.
 func (p *pass) judge(ctx context.Context) error {
 	held, err := p.State.Judge(ctx)
 	if err != nil {
@@ -45,15 +42,15 @@ func (p *pass) judge(ctx context.Context) error {
 	return nil
 }
 
-// onlyAdopted leaves, of a trait that comes as a list, nothing but the list:
-// to adopt it, nothing else has to be read. A trait that comes in messages
-// needs all of them.
+// onlyAdopted returns only the list of a trait that is to be adopted, if it comes
+// as a list: nothing else has to be read then. A trait that comes in messages needs
+// all of them.
 func onlyAdopted(found []inputs, key string) []inputs {
 	var lists []inputs
 	for _, in := range found {
-		for _, one := range in.all {
-			if key != "" && one.Shape == source.ShapeList && one.Key == key {
-				lists = append(lists, inputs{feed: in.feed, all: []source.Input{one}, gone: in.gone})
+		for _, list := range in.lists {
+			if key != "" && list.Key == key {
+				lists = append(lists, inputs{feed: in.feed, lists: []source.Input{list}, gone: in.gone})
 			}
 		}
 	}
@@ -63,35 +60,17 @@ func onlyAdopted(found []inputs, key string) []inputs {
 	return found
 }
 
-func (p *pass) readShape(ctx context.Context, in inputs, shape source.Shape) error {
-	if shape == source.ShapeLog {
-		return p.readLogs(ctx, in)
-	}
-	var some []source.Input
-	total := int64(0)
-	for _, one := range in.all {
-		if one.Shape == shape {
-			some = append(some, one)
-			total += size(one)
-		}
-	}
-	if len(some) > 0 && shape != source.ShapeList { // each list has bars of its own
-		p.Progress.start("read", in.feed.Name(), total, "bytes")
-		defer p.Progress.done()
-	}
-	for _, one := range some {
-		read := p.readChanges
-		if shape == source.ShapeList {
-			read = p.readList
-		}
-		if err := p.input(ctx, in.feed, func() error { return read(ctx, in.feed, one) }); err != nil {
+// readLists reads the full lists of a source. Each has progress bars of its own.
+func (p *pass) readLists(ctx context.Context, in inputs) error {
+	for _, list := range in.lists {
+		if err := p.input(ctx, in.feed, func() error { return p.readList(ctx, in.feed, list) }); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// readLogs reads what is listed of a source. Tiny objects share commits.
+// readLogs reads the logs of a source. Tiny objects share commits.
 func (p *pass) readLogs(ctx context.Context, in inputs) (err error) {
 	left := p.listing.Left(in.feed.Name())
 	if !in.logs || left.Objects == 0 {
@@ -114,15 +93,8 @@ func (p *pass) readLogs(ctx context.Context, in inputs) (err error) {
 	return err
 }
 
-func size(in source.Input) (total int64) {
-	for _, o := range in.Objects {
-		total += o.Size
-	}
-	return total
-}
-
-// input reads one input. What is wrong with this one alone is noted, and the
-// others go on; only what concerns all of them is an error.
+// input reads one input. What is wrong with this input alone is noted, and the
+// others continue; only what concerns all of them is an error.
 func (p *pass) input(ctx context.Context, f Feed, read func() error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -142,7 +114,7 @@ func (p *pass) input(ctx context.Context, f Feed, read func() error) error {
 	}
 }
 
-// storeError tells an error of the state from one of the source.
+// storeError marks an error of the state, as opposed to one of the source.
 type storeError struct{ err error }
 
 func (e *storeError) Error() string { return e.err.Error() }
@@ -155,8 +127,23 @@ func stored(err error) error {
 	return &storeError{err}
 }
 
-// readChanges reads a changes file on from where it was left.
-func (p *pass) readChanges(ctx context.Context, f Feed, in source.Input) error {
+// readChanges reads the changes files of a source.
+func (p *pass) readChanges(ctx context.Context, in inputs) error {
+	if len(in.changes) == 0 {
+		return nil
+	}
+	p.Progress.start("read", in.feed.Name(), size(in.changes...), "bytes")
+	defer p.Progress.done()
+	for _, file := range in.changes {
+		if err := p.input(ctx, in.feed, func() error { return p.readChangesFile(ctx, in.feed, file) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readChangesFile continues where the file was left.
+func (p *pass) readChangesFile(ctx context.Context, f Feed, in source.Input) error {
 	obj := in.Objects[0]
 	known, found, err := p.State.ObjectState(ctx, f.Name(), obj.Name)
 	if err != nil {
@@ -174,13 +161,22 @@ func (p *pass) readChanges(ctx context.Context, f Feed, in source.Input) error {
 	return err
 }
 
+func size(inputs ...source.Input) (total int64) {
+	for _, in := range inputs {
+		for _, o := range in.Objects {
+			total += o.Size
+		}
+	}
+	return total
+}
+
 func (p *pass) readLog(ctx context.Context, f Feed, o state.Listed, s *storing) error {
 	obj := source.Object{Name: o.Name, Key: o.Key, Size: o.Size, ETag: o.ETag, ModTime: o.ModTime}
 	in := source.Input{Source: f.Name(), Shape: source.ShapeLog, Objects: []source.Object{obj}}
 	return p.readObject(ctx, f, in, source.Position{Offset: o.Offset, Line: o.Line, Hash: o.Hash}, s)
 }
 
-// readObject reads a log or a changes file on from a position.
+// readObject reads a log or a changes file from a position.
 func (p *pass) readObject(ctx context.Context, f Feed, in source.Input, from source.Position, s *storing) error {
 	at, obj := from, in.Objects[0]
 	r := &reader{pass: p, feed: f, input: in}
@@ -195,22 +191,21 @@ func (p *pass) readObject(ctx context.Context, f Feed, in source.Input, from sou
 
 // storing stores batches, in order, while the next ones are being read. A commit
 // waits for the disk, and writes a page of a table once however many of its rows
-// changed; so many batches share one, also those of many tiny objects.
+// changed; so many batches share a commit, also those of many tiny objects.
 type storing struct {
 	commits chan []state.Batch
 	worker  conc.WaitGroup
-	failed  chan struct{} // closed when err is set and the worker has ended
-	err     error
+	failed  atomic.Pointer[error]
 
 	next  []state.Batch // not handed over yet
-	rows  int           // in it
-	bytes int64         // that it was made from
-	since time.Time     // of its first batch
+	rows  int           // in next
+	bytes int64         // that next was made from
+	since time.Time     // when its first batch came
 }
 
-// A commit is handed over when it has so many rows, before it would be made from
-// more bytes (messages can be large), or after a while, where a bucket is slow.
-// Three are in memory at most: one being read, one waiting, one being stored.
+// A commit is handed over when it has commitRows, before it would exceed
+// commitBytes (messages can be large), or after commitTime, if a bucket is slow. At
+// most three are in memory: one being read, one waiting, one being stored.
 const (
 	commitRows  = 6000
 	commitBytes = 24 << 20
@@ -218,25 +213,32 @@ const (
 )
 
 func (p *pass) startStoring(ctx context.Context) *storing {
-	s := &storing{commits: make(chan []state.Batch, 1), failed: make(chan struct{})}
+	s := &storing{commits: make(chan []state.Batch, 1)}
 	s.worker.Go(func() {
 		for batches := range s.commits {
-			if s.err = stored(p.State.Store(ctx, batches...)); s.err != nil {
-				close(s.failed)
-				return
+			if s.err() != nil {
+				continue // until the reader sees it
+			}
+			if err := stored(p.State.Store(ctx, batches...)); err != nil {
+				s.failed.Store(&err)
 			}
 		}
 	})
 	return s
 }
 
-// put takes a batch that was made from so many bytes. It waits while too many are
-// still to be stored.
+func (s *storing) err() error {
+	if err := s.failed.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// put takes a batch that was made from a number of bytes. It waits while too many
+// batches are still to be stored.
 func (s *storing) put(b state.Batch, bytes int64) error {
-	if len(s.next) > 0 && s.bytes+bytes > commitBytes {
-		if err := s.hand(); err != nil {
-			return err
-		}
+	if s.bytes+bytes > commitBytes {
+		s.hand()
 	}
 	if len(s.next) == 0 {
 		s.since = time.Now()
@@ -244,42 +246,36 @@ func (s *storing) put(b state.Batch, bytes int64) error {
 	s.next = append(s.next, b)
 	s.rows += 1 + len(b.Items) + len(b.Rejected)
 	s.bytes += bytes
-	if s.rows < commitRows && time.Since(s.since) < commitTime {
-		return nil
+	if s.rows >= commitRows || time.Since(s.since) >= commitTime {
+		s.hand()
 	}
-	return s.hand()
+	return s.err()
 }
 
-// hand hands what was put over.
-func (s *storing) hand() error {
-	batches := s.next
-	s.next, s.rows, s.bytes = nil, 0, 0
-	select {
-	case s.commits <- batches:
-		return nil
-	case <-s.failed:
-		return s.err
+// hand hands over what was put.
+func (s *storing) hand() {
+	if len(s.next) > 0 {
+		s.commits <- s.next
 	}
+	s.next, s.rows, s.bytes = nil, 0, 0
 }
 
 // end waits until everything is stored.
 func (s *storing) end() error {
-	if len(s.next) > 0 {
-		_ = s.hand() // its error is s.err
-	}
+	s.hand()
 	close(s.commits)
 	s.worker.Wait()
-	return s.err
+	return s.err()
 }
 
-// objectEnd keeps why an object was not read to its end.
+// objectEnd records why an object was not read to its end.
 func (p *pass) objectEnd(ctx context.Context, f Feed, obj source.Object, at source.Position, s *storing, err error) error {
 	var damaged *source.DamagedError
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, source.ErrGone), errors.Is(err, source.ErrChanged):
-		// What was read counts; the next run reads on, or starts again.
+		// What was read counts; the next run continues, or starts again.
 		p.count(ctx, "unsteady_object")
 		p.Log.Warn("an object changed while it was read; the next run reads it again", "source", f.Name(), "object", obj.Name, "error", err)
 		return nil

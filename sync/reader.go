@@ -108,15 +108,15 @@ func (r *reader) message(rec *source.Record) {
 	r.out.Items = append(r.out.Items, it)
 }
 
-// timing counts what was not taken for its time as the message says it.
+// timing counts messages whose time is not taken as they state it.
 func (r *reader) timing(t segment.Timing) {
 	if t != "" {
 		r.out.Counts[string(t)]++
 	}
 }
 
-// past is a time that is not after now: the machine's clock may have been set
-// back, and no click may count as newer than those to come.
+// past returns the time, or now if it is later or missing: the machine's clock may
+// have been set back, and no click may count as newer than those to come.
 func (r *reader) past(at time.Time) time.Time {
 	if now := r.now(); at.IsZero() || at.After(now) {
 		return now
@@ -124,7 +124,7 @@ func (r *reader) past(at time.Time) time.Time {
 	return at
 }
 
-// event makes an outbox entry of a message that is to be sent.
+// event returns the outbox entry of a message, nil if it is not to be sent.
 func (r *reader) event(m *segment.Message, p *mapping.Prepared, at time.Time) *state.Event {
 	if p.Kind == mapping.None {
 		r.out.Counts["not_sent"]++

@@ -34,13 +34,13 @@ type Report struct {
 	Missing          []string      `json:"missing_lists,omitempty"`
 }
 
-// Open is what could still be sent.
+// Open returns how much could still be sent.
 func (r *Report) Open() int64 { return r.Traits.Open() + r.PageLoads.Open() + r.Conversions.Open() }
 
-// Held is what the guard, or a policy for unknown deliveries, holds back.
+// Held returns how much the guard, or a policy for unknown deliveries, holds back.
 func (r *Report) Held() int64 { return r.Traits.Held + r.PageLoads.Held + r.Conversions.Held }
 
-// staleSources counts sources, some of which have more than one reason.
+// staleSources counts the sources that are stale, some for more than one reason.
 func (r *Report) staleSources() int {
 	names := map[string]bool{}
 	for _, s := range r.Stale {
@@ -49,8 +49,8 @@ func (r *Report) staleSources() int {
 	return len(names)
 }
 
-// staleNote is how many sources are stale, with the first of the reasons: status
-// knows a run by its note only.
+// staleNote says how many sources are stale, and the first of the reasons: the note
+// is all that status shows of a run.
 func (r *Report) staleNote() string {
 	note := fmt.Sprintf("%d stale sources", r.staleSources())
 	if len(r.Stale) == 0 {
@@ -77,11 +77,11 @@ func (p *pass) finish(ctx context.Context, err error) (Report, error) {
 	var due, counts error
 	r.Traits, r.PageLoads, r.Conversions, due = p.State.Due(ctx)
 	r.Counts, counts = p.State.RunCounts(ctx, r.Run)
-	if errors.Is(err, ErrCredentials) && r.Open() > 0 { // it stops both hosts
+	if errors.Is(err, ErrCredentials) && r.Open() > 0 { // which stops both hosts
 		err = fmt.Errorf("%w; %d still due at both hosts, for the next run", err, r.Open())
 	}
 	if n := r.Counts["people_forgotten"]; n > 0 && !p.State.KeepsOut() {
-		p.Log.Warn("delete messages removed people, and nothing keeps them out: what still names them brings them back; set privacy.hashKey", "people", n)
+		p.Log.Warn("delete messages removed people, and nothing keeps them out: later messages and lists bring them back; set privacy.hashKey", "people", n)
 	}
 	err = errors.Join(err, due, counts)
 	r.ExitCode, r.Note = p.exit(err)

@@ -10,7 +10,7 @@ import (
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
-// routes are what the configuration sends, as the state keeps it.
+// routes returns what the configuration sends, as the state keeps it.
 func (e *Engine) routes() []state.Route {
 	all := []state.Route{}
 	for _, r := range e.Mapper.Routed() {
@@ -19,26 +19,8 @@ func (e *Engine) routes() []state.Route {
 	return all
 }
 
-// newRoutes are those that the last run did not have.
-func (e *Engine) newRoutes(ctx context.Context) ([]state.NewRoute, error) {
-	fresh, err := e.State.NewRoutes(ctx, e.routes())
-	if err != nil {
-		return nil, fmt.Errorf("compare what the configuration sends: %w", err)
-	}
-	return fresh, nil
-}
-
-// tellNewRoutes says in the log what a run begins to send.
-func (e *Engine) tellNewRoutes(ctx context.Context) error {
-	fresh, err := e.newRoutes(ctx)
-	if len(fresh) > 0 {
-		e.Log.Info("this configuration sends, of what is read from now on, what the last run did not: " + DescribeRoutes(fresh))
-	}
-	return err
-}
-
-// refreshRefusals has the mapping say anew what it would refuse of what waits,
-// where that was last said by another configuration.
+// refreshRefusals lets the mapping judge again what waits, if another
+// configuration judged it last.
 func (e *Engine) refreshRefusals(ctx context.Context) error {
 	dec := segment.Decoder{Placeholders: e.Mapper.Placeholders()}
 	return e.State.RefreshRefusals(ctx, e.Mapper.Fingerprint(), func(w state.Waiting) state.OwnRefusal {
@@ -52,12 +34,13 @@ func (e *Engine) refreshRefusals(ctx context.Context) error {
 	})
 }
 
-// ownRefusal is what the state keeps of a mapping's verdict. Whether the tracking
-// host is asked for the click of an app install hangs on the person's click, too.
+// ownRefusal returns what the state keeps of a mapping's verdict. Whether the
+// tracking host is asked for the click of an app install also depends on the
+// person's click.
 func (e *Engine) ownRefusal(p mapping.Prepared) state.OwnRefusal {
 	r := state.OwnRefusal{Unsure: p.Unsure || p.Kind == mapping.Install}
 	switch {
-	case p.Kind == mapping.None: // any more
+	case p.Kind == mapping.None: // by the present configuration
 		r.Reason = mapping.NotSent(p.Route).Reason
 	case p.Refusal != nil:
 		r.Reason = p.Refusal.Reason
@@ -65,7 +48,7 @@ func (e *Engine) ownRefusal(p mapping.Prepared) state.OwnRefusal {
 	return r
 }
 
-// DescribeRoutes says what is new in a line.
+// DescribeRoutes describes new routes in one line.
 func DescribeRoutes(fresh []state.NewRoute) string {
 	parts := make([]string, len(fresh))
 	for i, n := range fresh {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,8 +16,8 @@ import (
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
-// work sends claims until there are no more. Once the run is stopped, what has
-// not begun is given back unsent.
+// work sends claims until there are no more. Once the run is stopped, claims that
+// have not begun are released unsent.
 func (d *dispatch) work(ctx, sending context.Context) {
 	dec := segment.Decoder{Placeholders: d.Mapper.Placeholders()}
 	for c := range d.jobs {
@@ -54,14 +55,14 @@ func (d *dispatch) send(run, ctx context.Context, dec *segment.Decoder, c state.
 	}
 	d.Point("before a request")
 	if req.Kind == mapping.PageLoad {
-		res, err := d.Client.SendPageLoad(ctx, req.PageLoad())
+		res, err := d.Client.SendPageLoad(ctx, req.PageLoad)
 		if err != nil {
 			return d.failed(o, err)
 		}
 		d.limits.tracking.Answered(res.Rate)
 		return delivered(o, res.Attempts, res.Warnings)
 	}
-	res, err := d.Client.SendConversion(ctx, req.Conversion())
+	res, err := d.Client.SendConversion(ctx, req.Conversion)
 	if err != nil {
 		return d.failed(o, err)
 	}
@@ -73,7 +74,7 @@ func (d *dispatch) send(run, ctx context.Context, dec *segment.Decoder, c state.
 // errTooOld says that an event aged past maxEventAge in the outbox.
 var errTooOld = errors.New("older than maxEventAge")
 
-// unmade is the outcome of a claim of which no request could be made.
+// unmade returns the outcome of a claim from which no request could be made.
 func unmade(o state.Outcome, err error) state.Outcome {
 	var refusal *mapping.Refusal
 	switch {
@@ -87,8 +88,7 @@ func unmade(o state.Outcome, err error) state.Outcome {
 	return o
 }
 
-// message decodes what was kept of a claim's event; of a trait update there is
-// none.
+// message decodes what was kept of a claim's event. A trait update has none.
 func (e *Engine) message(dec *segment.Decoder, c state.Claim) (*segment.Message, error) {
 	if c.Kind == state.TraitUpdate {
 		return nil, nil
@@ -108,8 +108,8 @@ func unreadable(err error) *mapping.Refusal {
 	return &mapping.Refusal{Class: "parameter", Reason: "the stored message cannot be read: " + err.Error()}
 }
 
-// request maps a claim, and its message where it has one. That happens here and
-// not when the message was read, so that a corrected mapping applies to what was refused.
+// request maps a claim, and its message if it has one. It does so now, not when
+// the message was read, so that a corrected mapping applies to what was refused.
 func (e *Engine) request(ctx context.Context, m *segment.Message, c state.Claim) (mapping.Request, error) {
 	if m != nil {
 		return e.Mapper.Event(m, mapping.Person{ClickID: c.ClickID, ClickSure: c.Sure, Now: e.now(), Traits: e.traitsOf(ctx, c.Profile)})
@@ -147,12 +147,13 @@ func (e *Engine) try(ctx context.Context, dec *segment.Decoder, c state.Claim) (
 	return "", false, err
 }
 
-// claimOf is an event as if it were claimed.
+// claimOf returns an event as if it were claimed.
 func claimOf(ev state.DueEvent) state.Claim {
 	return state.Claim{Kind: ev.Kind, Event: ev.Event, At: ev.At, Payload: ev.Payload, ClickID: ev.ClickID, NewClick: ev.NewClick, Sure: ev.Sure, Profile: ev.Profile}
 }
 
-// traitsOf reads a person's traits when a mapping asks for one.
+// traitsOf returns a function that reads a person's traits when a mapping first
+// asks for one.
 func (e *Engine) traitsOf(ctx context.Context, profile int64) func(string) (string, bool) {
 	var values map[string]string
 	return func(key string) (string, bool) {
@@ -172,25 +173,13 @@ func delivered(o state.Outcome, attempts int, warnings []impactapi.FieldError) s
 	for _, w := range warnings {
 		o.Warnings = append(o.Warnings, state.Warning{Field: w.Field, Level: w.Level, Message: w.Message})
 	}
-	if keys := errorsOn(o.Claim, warnings); len(keys) > 0 {
-		// Taken as a page load, but a trait on it was not: said again it would be no better.
+	faults := slices.DeleteFunc(slices.Clone(warnings), func(w impactapi.FieldError) bool { return !strings.EqualFold(w.Level, "ERROR") })
+	if keys := refusedKeys(o.Claim, faults); len(keys) > 0 {
+		// Taken as a page load, but without this trait: sending it again would not help.
 		o.RefusedKeys, o.Class = keys, "parameter"
 		o.Error = fieldText(warnings)
 	}
 	return o
-}
-
-// errorsOn names the traits of a claim that a warning of level ERROR is about.
-func errorsOn(c state.Claim, warnings []impactapi.FieldError) []string {
-	var keys []string
-	for _, v := range c.Values {
-		for _, w := range warnings {
-			if w.Field == v.Key && strings.EqualFold(w.Level, "ERROR") {
-				keys = append(keys, v.Key)
-			}
-		}
-	}
-	return keys
 }
 
 func fieldText(fields []impactapi.FieldError) string {
@@ -211,15 +200,15 @@ func (d *dispatch) failed(o state.Outcome, err error) state.Outcome {
 	}
 	o.Requests, o.Doubt = api.Attempts, impactapi.Doubtful(err)
 	quietUntil := d.limits.of(o.Claim.Kind.Host()).Failed(api)
+	keys := refusedKeys(o.Claim, api.Fields)
+	refused := impactapi.Unclear(err) && len(keys) > 0 // it names our traits
 	switch {
 	case credentials(api):
 		o.Result = state.Unsent // not this delivery's fault: nothing is marked refused
 		d.stop(api, o.Claim.Kind)
-	case impactapi.Unclear(err) && len(refusedKeys(o.Claim, api.Fields)) > 0:
-		o.Result, o.Class, o.RefusedKeys = state.Refused, refusalClass(api), refusedKeys(o.Claim, api.Fields)
-	case odd(api): // until it is known whether the host takes others
+	case odd(api) && !refused: // until it is known whether the host takes others
 		o.Result, o.Odd = oddResult(api), true
-	case impactapi.Retryable(err):
+	case impactapi.Retryable(err) && !refused:
 		o.Result = state.RetryLater
 		if o.Doubt {
 			o.Result = state.Unknown
@@ -231,7 +220,7 @@ func (d *dispatch) failed(o state.Outcome, err error) state.Outcome {
 			o.Next = at
 		}
 	default:
-		o.Result, o.Class, o.RefusedKeys = state.Refused, refusalClass(api), refusedKeys(o.Claim, api.Fields)
+		o.Result, o.Class, o.RefusedKeys = state.Refused, refusalClass(api), keys
 	}
 	return o
 }
@@ -242,17 +231,18 @@ func credentials(api *impactapi.Error) bool {
 	return api.Status == http.StatusUnauthorized || api.Status == http.StatusForbidden
 }
 
-// stop ends the run: of credentials every other request would hear the same.
+// stop ends the run, since every other request would get the same answer. The
+// first reason counts.
 func (d *dispatch) stop(api *impactapi.Error, kind state.Kind) {
 	err := credentialsError(api)
 	if kind.Host() == state.HostTracking {
 		err = fmt.Errorf("%w: %w; page loads need no credentials: something in between refuses, a firewall or a proxy, or trackingURL is wrong", ErrCredentials, api)
 	}
-	d.stopWith(err)
+	d.fatal.CompareAndSwap(nil, &err)
 }
 
-// credentialsError says what is wrong with the credentials by a 401 or a 403
-// of the API host. impact.com does not publish the names of its scopes.
+// credentialsError says what a 401 or 403 of the API host means. impact.com does
+// not publish the names of its scopes.
 func credentialsError(api *impactapi.Error) error {
 	what := "accountSid and apiKey do not belong together, or the token is gone"
 	if api.Status == http.StatusForbidden {
@@ -262,12 +252,12 @@ func credentialsError(api *impactapi.Error) error {
 }
 
 // RefusalClasses are the classes of refusals: three of the mapping's, then
-// those of impact.com's answers. Credentials and scopes are none: they stop the
-// run and refuse nothing.
+// those of impact.com's answers. Credentials and scopes are not among them: they
+// stop the run and refuse nothing.
 var RefusalClasses = []string{"identifier", "order", "time", "parameter", "program", "other"}
 
-// refusalClass reads an answer that a retry does not cure. impact.com's errors
-// have no stable codes, only fields and texts.
+// refusalClass returns the class of an answer that a retry does not cure.
+// impact.com's errors have no stable codes, only fields and texts.
 func refusalClass(api *impactapi.Error) string {
 	for _, f := range api.Fields {
 		if strings.EqualFold(f.Field, "CampaignId") {
@@ -280,8 +270,8 @@ func refusalClass(api *impactapi.Error) string {
 	return "other"
 }
 
-// refusedKeys names the traits that a refusal is about; none when it is about
-// the whole call.
+// refusedKeys returns the traits of a claim that an answer's fields are about; none
+// if it is about the whole call.
 func refusedKeys(c state.Claim, fields []impactapi.FieldError) []string {
 	var keys []string
 	for _, v := range c.Values {
@@ -294,8 +284,8 @@ func refusedKeys(c state.Claim, fields []impactapi.FieldError) []string {
 	return keys
 }
 
-// backoff is the second clock of retries: it outlives the process. Three times
-// as long each time, an hour at most, and a fifth of jitter.
+// backoff returns when to try again, by the second clock of retries, which outlives
+// the process: three times as long each time, an hour at most, with a fifth of jitter.
 func (d *dispatch) backoff(attempts int) time.Time {
 	wait := d.FirstRetry
 	for range min(attempts, 10) {

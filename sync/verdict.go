@@ -13,20 +13,20 @@ import (
 	"github.com/sourcegraph/conc/iter"
 )
 
-// Readings of impact.com's verdict on a conversion that it had queued, from
-// the harmless to the worst. impact.com lists its codes without saying which
-// of them are faults: what is no fault here is our inference from their names.
+// The meanings of impact.com's verdict on a conversion that it had queued, from
+// harmless to worst. impact.com lists its codes without saying which of them are
+// faults: which are not is our inference from their names.
 const (
 	VerdictWaiting   = "waiting"    // not decided yet
 	VerdictCounted   = "counted"    // complete, without an error
 	VerdictNoPartner = "no_partner" // no partner drove this sale: the normal end of most orders
 	VerdictNoCredit  = "no_credit"  // a partner may have, but the program's own rules give no credit
 	VerdictDuplicate = "duplicate"  // somebody sent this OrderId before
-	VerdictFault     = "fault"      // what was sent, or the account's set-up, is wrong; codes that we do not know count here
-	VerdictNotFound  = "not_found"  // impact.com does not know the submission, or not any more
+	VerdictFault     = "fault"      // what was sent, or the account's set-up, is wrong; includes unknown codes
+	VerdictNotFound  = "not_found"  // impact.com does not know the submission, or no longer does
 )
 
-// readings of the reason codes. What is in none of them is a fault.
+// readings are the meanings of the reason codes. Any other code is a fault.
 //
 // https://integrations.impact.com/brand-api-reference/reference/submissions/api-submissions
 var readings = map[string]string{
@@ -50,7 +50,7 @@ var readings = map[string]string{
 
 var severity = map[string]int{VerdictNoPartner: 1, VerdictNoCredit: 2, VerdictDuplicate: 3, VerdictFault: 4}
 
-// reading is the worst that the reasons of a submission say.
+// reading returns the worst meaning of a submission's reasons.
 func reading(s *impactapi.Submission) string {
 	if !s.Complete() {
 		return VerdictWaiting
@@ -71,16 +71,16 @@ func reading(s *impactapi.Submission) string {
 	return worst
 }
 
-// defaultQuota is impact.com's own: requests an hour.
+// defaultQuota is impact.com's default, in requests an hour.
 const defaultQuota = 1000
 
 // lookupBatch is how many look-ups are settled in one commit.
 const lookupBatch = 50
 
-// verify looks up what became of conversions, with what is left of the API
-// host's quota after every conversion that is due, and no more than a share of
-// it. It comes last, so that it delays nothing; what goes wrong with it is told
-// and ends it, but not the run, unless the credentials are at fault.
+// verify looks up what became of conversions, with at most a share of what the
+// conversions that are due leave of the API host's quota. It comes last, so that it
+// delays nothing; an error is logged and ends the look-ups, but fails the run only
+// if the credentials are at fault.
 func (p *pass) verify(ctx context.Context) error {
 	if p.Verify <= 0 || p.options.People > 0 || p.options.Trait != "" || p.interrupted {
 		return nil
@@ -110,9 +110,9 @@ func (p *pass) verify(ctx context.Context) error {
 	return nil // the look-ups can wait
 }
 
-// lookupRoom is how many look-ups may be made now. Conversions that come within
-// the hour must not wait for the quota that look-ups took: room for as many as
-// in the last hour, and for a tenth of the quota at least, is left.
+// lookupRoom returns how many look-ups may be made now. Conversions that come within
+// the hour must not wait because look-ups used the quota: it leaves room for as many
+// as in the last hour, and for at least a tenth of the quota.
 func (p *pass) lookupRoom(ctx context.Context) (int, error) {
 	_, _, conversions, err := p.State.Due(ctx)
 	if err != nil {
@@ -128,7 +128,7 @@ func (p *pass) lookupRoom(ctx context.Context) (int, error) {
 	room, question := p.limits.api.Room()
 	n := min(lookupBatch, room-int(conversions.Open())-reserve)
 	if n < 1 && question && conversions.Open() == 0 {
-		n = 1 // one question tells how much room there is
+		n = 1 // a single request tells how much room there is
 	}
 	if p.Verify < 1 {
 		n = min(n, int(p.Verify*float64(hourly))-int(lookups))
@@ -136,7 +136,8 @@ func (p *pass) lookupRoom(ctx context.Context) (int, error) {
 	return max(n, 0), nil
 }
 
-// lookUp makes some look-ups at a time and keeps what they found.
+// lookUp makes some look-ups at a time and stores what they found. It reports
+// whether others may follow.
 func (p *pass) lookUp(ctx context.Context, due []state.Lookup) (more bool, err error) {
 	p.limits.api.Claim(len(due))
 	workers := iter.Mapper[state.Lookup, lookupResult]{MaxGoroutines: p.Workers}
@@ -196,10 +197,10 @@ func (p *pass) lookupTrouble(err error) error {
 	if errors.As(err, &api) && api.Status == http.StatusUnauthorized {
 		return credentialsError(api)
 	}
-	hint := "the next run goes on"
+	hint := "the next run continues"
 	if api != nil && api.Status == http.StatusForbidden {
 		hint = "the token's scopes lack reading API submissions (Settings, Technical, API): allow it, or set conversions.verify: off"
 	}
-	p.Log.Warn("impact.com's verdicts on conversions cannot be looked up; deliveries are not concerned", "error", err, "hint", hint)
+	p.Log.Warn("impact.com's verdicts on conversions cannot be looked up; deliveries are not affected", "error", err, "hint", hint)
 	return nil
 }

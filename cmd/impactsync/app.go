@@ -13,21 +13,21 @@ import (
 	"golang.org/x/term"
 )
 
-// app is what all commands share: the streams and the flags of every command.
+// app is what all commands share: the streams, and the flags that every command has.
 type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	terminal       bool // stderr is one
+	terminal       bool // whether stderr is one
 	log            *slog.Logger
 
-	config  string        // --config
-	json    bool          // --json
-	network bool          // --allow-network-filesystem
-	pulse   *daemon.Pulse // of the daemon's runs; nil without one
-	started bool          // a command took over from the parsing of the command line
+	config  string       // --config
+	json    bool         // --json
+	network bool         // --allow-network-filesystem
+	pulse   daemon.Pulse // of the daemon's runs
+	started bool         // the command line was parsed, and a command runs
 }
 
-// run is the program: it returns the exit code.
+// run runs the program, and returns its exit code.
 func run(args []string) int {
 	a := &app{stdin: os.Stdin, stdout: telemetry.Plain(os.Stdout), stderr: os.Stderr, terminal: term.IsTerminal(int(os.Stderr.Fd()))}
 	a.log = telemetry.Logger(a.stderr, a.terminal)
@@ -38,7 +38,7 @@ func run(args []string) int {
 	root.SetErr(a.stderr)
 	err := root.ExecuteContext(context.Background())
 	if err != nil && !a.started {
-		err = &failure{code: usageExit, err: err, hint: "impactsync --help lists commands and flags"}
+		err = usage(helpHint, "%w", err)
 	}
 	return a.fail(err)
 }
@@ -49,7 +49,7 @@ func (a *app) command() *cobra.Command {
 		Use:   "impactsync",
 		Short: "Tell impact.com what changed in Segment, and only that",
 		Long: `impactsync reads audiences, computed traits and messages that Segment wrote to a
-bucket, keeps what impact.com was told in one SQLite file, and sends impact.com
+bucket, keeps what impact.com was sent in one SQLite file, and sends impact.com
 exactly what changed.`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
@@ -65,21 +65,14 @@ exactly what changed.`,
 		a.forgetCommand(), a.doctorCommand(), a.daemonCommand(), a.sandboxCommand(), a.keyCommand(),
 		a.configCommand(), a.stateCommand(), a.versionCommand(),
 	)
-	return withVersion(group(root))
-}
-
-// withVersion adds --version. Cobra's own takes a template, and a program with
-// templates in it cannot leave any method out: it would be half as large again.
-func withVersion(root *cobra.Command) *cobra.Command {
-	show := root.Flags().BoolP("version", "v", false, "version for impactsync")
-	check := root.Args
-	root.Args = func(c *cobra.Command, args []string) error {
-		if *show {
-			return nil
+	// Not cobra's own --version: it takes a template, and the linker cannot remove unused
+	// methods from a program with templates in it, which would be half as large again.
+	version := root.Flags().BoolP("version", "v", false, "version for impactsync")
+	other := group(root).RunE
+	root.RunE = func(c *cobra.Command, args []string) error {
+		if !*version {
+			return other(c, args)
 		}
-		return check(c, args)
-	}
-	root.RunE = func(c *cobra.Command, _ []string) error {
 		name, _ := build()
 		fmt.Fprintln(c.OutOrStdout(), name)
 		return nil
@@ -87,20 +80,22 @@ func withVersion(root *cobra.Command) *cobra.Command {
 	return root
 }
 
-// group makes a command that only has subcommands refuse other words, which
-// cobra would answer with the help and exit 0.
+const helpHint = "impactsync --help lists commands and flags"
+
+// group makes a command with subcommands refuse other words, which cobra would
+// answer with the help and exit 0.
 func group(c *cobra.Command) *cobra.Command {
-	c.Args = func(c *cobra.Command, args []string) error {
+	c.SuggestionsMinimumDistance = 2
+	c.Args = cobra.ArbitraryArgs
+	c.RunE = func(c *cobra.Command, args []string) error {
 		if len(args) == 0 {
-			return fmt.Errorf("%s needs a command", c.CommandPath())
+			return usage(helpHint, "%s needs a command", c.CommandPath())
 		}
 		text := fmt.Sprintf("there is no command %q of %s", args[0], c.CommandPath())
 		if near := c.SuggestionsFor(args[0]); len(near) > 0 {
 			text += fmt.Sprintf("; did you mean %q?", near[0])
 		}
-		return fmt.Errorf("%s", text)
+		return usage(helpHint, "%s", text)
 	}
-	c.SuggestionsMinimumDistance = 2
-	c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 	return c
 }

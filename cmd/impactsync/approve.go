@@ -7,16 +7,17 @@ import (
 	"io"
 
 	"github.com/impactsync/impactsync/state"
+	impactsync "github.com/impactsync/impactsync/sync"
 	"github.com/spf13/cobra"
 )
 
-// approvable are the directions of which a number of rows can be approved, by a
-// flag of the same name.
+// approvable are the directions in which a number of held changes can be approved,
+// by a flag of the same name.
 var approvable = []struct {
 	direction state.Direction
-	one       string // of its rows
-	flag      string // what its flag says
-	ofKey     bool
+	one       string // of the changes
+	usage     string // of the flag
+	ofKey     bool   // they belong to a trait key
 }{
 	{state.Exits, "exit", "how many exits may go", true},
 	{state.Joins, "join", "how many joins may go", true},
@@ -24,7 +25,7 @@ var approvable = []struct {
 	{state.Suppressions, "suppression", "how many people may be suppressed", false},
 }
 
-// oneOf names one row of a held set.
+// oneOf returns the noun for a held change.
 func oneOf(d state.Direction) string {
 	for _, a := range approvable {
 		if a.direction == d {
@@ -66,7 +67,7 @@ longer approved. Until then status shows the approval.` +
 		},
 	}
 	for i, d := range approvable {
-		c.Flags().Int64Var(&numbers[i], string(d.direction), 0, d.flag)
+		c.Flags().Int64Var(&numbers[i], string(d.direction), 0, d.usage)
 	}
 	c.Flags().StringVar(&computation, "computation", "", "the computation's id, or the space's if it has none")
 	return c
@@ -74,7 +75,7 @@ longer approved. Until then status shows the approval.` +
 
 const approveHint = "impactsync status shows what is held, with the command for it"
 
-// approval is what one of the flags says.
+// approval returns what the flags approve.
 func approval(numbers []int64, computation string, args []string) (what state.Approval, err error) {
 	given, ofKey := 0, true
 	for i, n := range numbers {
@@ -102,7 +103,7 @@ func approval(numbers []int64, computation string, args []string) (what state.Ap
 func (a *app) approve(ctx context.Context, db *state.DB, what state.Approval) error {
 	got, err := db.Approve(ctx, what)
 	if errors.Is(err, state.ErrNothingHeld) {
-		err = &failure{code: 1, err: err, hint: approveHint}
+		err = &failure{impactsync.ExitFailed, err, approveHint}
 	}
 	v := struct {
 		Key       string          `json:"key,omitempty"`
@@ -110,12 +111,12 @@ func (a *app) approve(ctx context.Context, db *state.DB, what state.Approval) er
 		Approved  int64           `json:"approved"`
 		Held      int64           `json:"held"`
 	}{what.Key, what.Direction, got.Granted, got.Held}
-	return a.answer(v, unknownKey(err), func(w io.Writer) {
+	return a.result(v, unknownKey(err), func(w io.Writer) {
 		if v.Key != "" {
 			fmt.Fprintf(w, "%s: ", v.Key)
 		}
 		if what.Direction == state.NewComputation {
-			fmt.Fprintf(w, "computation %s approved; %s held for it now. The next run judges them as any others.\n", what.Computation, count(v.Held, "change"))
+			fmt.Fprintf(w, "computation %s approved; %s held for it now. The next run judges them like any others.\n", what.Computation, count(v.Held, "change"))
 			return
 		}
 		does := "sends them"

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/impactsync/impactsync/cmd/internal/config"
@@ -24,19 +25,16 @@ func (a *app) configCommand() *cobra.Command {
 			Long:  "Print the JSON schema (draft 2020-12) of the configuration file, for editors and for checks before a rollout." + exits("printed", exitUsageLine),
 			Args:  cobra.NoArgs,
 			RunE: func(*cobra.Command, []string) error {
-				schema, err := config.Schema()
-				if err == nil {
-					_, err = a.stdout.Write(schema)
-				}
+				_, err := a.stdout.Write(config.Schema())
 				return err
 			},
 		},
 		&cobra.Command{
 			Use:   "check",
 			Short: "Check the configuration file",
-			Long: `Check the configuration file: keys, types, secrets, names and settings, all problems
-at once with line and column. It lists the event names as they count, in any case
-and with the defaults. It reaches no network; impactsync doctor does.` + exits("it can be used; there may be warnings", "64  it cannot"),
+			Long: `Check the configuration file: keys, types, secrets, names and settings. It reports all
+problems at once, with line and column, and lists the event names in effect, with the
+defaults. It uses no network; impactsync doctor does.` + exits("it can be used; there may be warnings", "64  it cannot"),
 			Args: cobra.NoArgs,
 			RunE: func(*cobra.Command, []string) error { return a.checkConfig() },
 		},
@@ -46,7 +44,7 @@ and with the defaults. It reaches no network; impactsync doctor does.` + exits("
 }
 
 func (a *app) checkConfig() error {
-	c, err := config.Load(a.config, osLookup)
+	c, err := config.Load(a.config, os.LookupEnv)
 	if err != nil {
 		return badConfig(err)
 	}
@@ -57,12 +55,12 @@ func (a *app) checkConfig() error {
 	v := struct {
 		OK       bool               `json:"ok"`
 		Warnings []string           `json:"warnings,omitempty"`
-		Events   mapping.EventLists `json:"events"` // the names as they count
+		Events   mapping.EventLists `json:"events"`
 	}{OK: true, Events: m.EventLists()}
 	for _, w := range c.Warnings {
 		v.Warnings = append(v.Warnings, w.String())
 	}
-	return a.result(v, func(w io.Writer) {
+	return a.result(v, nil, func(w io.Writer) {
 		for _, text := range v.Warnings {
 			fmt.Fprintln(w, "warning:", text)
 		}
@@ -75,10 +73,10 @@ func (a *app) checkConfig() error {
 	})
 }
 
-// eventLines are the lists of event names as they count, the defaults among them.
+// eventLines returns the lists of event names in effect, with the defaults.
 func eventLines(l mapping.EventLists) [][2]string {
 	line := func(key string, names []string) [2]string {
-		return [2]string{key, plain(cmp.Or(strings.Join(names, ", "), "(none)"))}
+		return [2]string{key, cmp.Or(strings.Join(names, ", "), "(none)")}
 	}
 	return [][2]string{line("actionEventNames", l.Actions), line("installEventNames", l.Installs), line("pageLoadEventNames", l.PageLoads)}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -21,8 +20,8 @@ func (a *app) configImport() *cobra.Command {
 configuration file that does the same. FILE is JSON: the settings as Segment's app
 shows them, or what its Public API answers to GET /destinations or
 GET /destinations/ID; - reads them from stdin. The Auth Token is not copied:
-the file reads it from IMPACT_AUTH_TOKEN. The file's comments and stderr say what is
-left for you to do.` + exits("printed", "3   printed, but a part of it cannot be used: see stderr", "64  usage, or the file has no settings of this destination"),
+the file reads it from IMPACT_AUTH_TOKEN. The file's comments and stderr say what
+remains for you to do.` + exits("printed", "3   printed, but a part of it cannot be used: see stderr", "64  usage, or the file has no settings of this destination"),
 		Example: `  impactsync config import --segment settings.json > impactsync.yaml`,
 		Args:    cobra.NoArgs,
 		RunE:    func(*cobra.Command, []string) error { return a.importConfig(file, destination) },
@@ -32,42 +31,39 @@ left for you to do.` + exits("printed", "3   printed, but a part of it cannot be
 	return c
 }
 
-// hostedView is the result as JSON.
-type hostedView struct {
-	Config string   `json:"config"`
-	Traits []string `json:"traits,omitempty"`
-	Notes  []string `json:"notes,omitempty"`
-}
-
 func (a *app) importConfig(file, destination string) error {
 	if file == "" {
 		return usage("impactsync config import --segment settings.json", "the file with Segment's settings is not named")
 	}
-	data, err := a.readBounded(file, config.MaxHosted)
+	data, err := a.readSettings(file)
 	if err != nil {
-		return &failure{code: usageExit, err: fmt.Errorf("read Segment's settings: %w", err)}
+		return usage("", "read Segment's settings: %w", err)
 	}
 	hosted, err := config.FromSegment(data, destination)
 	if err != nil {
 		return usage("save the answer of Segment's Public API to GET /destinations/ID, or the settings as JSON; --destination chooses one of several", "%s: %w", file, err)
 	}
-	problem := usable(hosted)
-	err = a.result(hostedView{string(hosted.YAML), hosted.Traits, hosted.Notes}, func(w io.Writer) { _, _ = w.Write(hosted.YAML) })
-	if err != nil {
-		return err
-	}
-	if !a.json {
+	view := struct {
+		Config string   `json:"config"`
+		Traits []string `json:"traits,omitempty"`
+		Notes  []string `json:"notes,omitempty"`
+	}{string(hosted.YAML), hosted.Traits, hosted.Notes}
+	err = a.result(view, nil, func(w io.Writer) {
+		fmt.Fprint(w, view.Config)
 		for _, note := range hosted.Notes {
 			fmt.Fprintln(a.stderr, "impactsync: note:", note)
 		}
+	})
+	if err != nil {
+		return err
 	}
-	if problem != nil {
-		return &failure{code: impactsync.ExitRefused, err: problem, hint: "correct these lines of the printed file, then run impactsync config check"}
+	if err := usable(hosted); err != nil {
+		return &failure{impactsync.ExitRefused, err, "correct these lines of the printed file, then run impactsync config check"}
 	}
 	return nil
 }
 
-// usable returns what a run would refuse of the file.
+// usable returns the error with which a run would refuse the file.
 func usable(h config.Hosted) error {
 	c, err := h.Check()
 	if err != nil {
@@ -77,19 +73,16 @@ func usable(h config.Hosted) error {
 	return err
 }
 
-// readBounded reads a whole file, or stdin for -, of at most limit bytes.
-func (a *app) readBounded(file string, limit int64) (data []byte, err error) {
+// readSettings reads a file, or stdin for -.
+func (a *app) readSettings(file string) ([]byte, error) {
 	in := a.stdin
 	if file != "-" {
 		f, err := os.Open(file)
 		if err != nil {
 			return nil, err
 		}
-		defer func() { err = errors.Join(err, f.Close()) }()
+		defer f.Close()
 		in = f
 	}
-	if data, err = io.ReadAll(io.LimitReader(in, limit+1)); err == nil && int64(len(data)) > limit {
-		err = fmt.Errorf("more than %d bytes: these are not the settings of one workspace", limit)
-	}
-	return data, err
+	return config.ReadAll(in, config.MaxHosted)
 }

@@ -22,8 +22,8 @@ func (a *app) daemonCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "daemon",
 		Short: "Run on the configuration's schedule",
-		Long: `Run on the schedule of the configuration (schedule, timeZone), one run at a time: a
-tick during a run is skipped. Each run reads the configuration again, so new
+		Long: `Run on the schedule of the configuration (schedule, timeZone), one run at a time: what
+is scheduled during a run is skipped. Each run reads the configuration again, so new
 credentials take effect; schedule and time zone are fixed until a restart. The state is
 locked only during a run.
 
@@ -31,7 +31,7 @@ locked only during a run.
 minutes, or 2 minutes past its deadline. /metrics is for Prometheus. The exit code of
 each run is in the log, in the metrics and in impactsync status.
 
-SIGTERM and SIGINT stop in good order: what is under way is answered and settled.` +
+SIGTERM and SIGINT stop in good order: requests under way are finished and recorded.` +
 			exits("stopped by a signal", "1   the address cannot be used", exitUsageLine),
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return a.daemon(c.Context(), listen, n) },
@@ -51,13 +51,12 @@ func (a *app) daemon(ctx context.Context, listen string, n narrow) error {
 		return usage("an IANA name such as Europe/Berlin", "timeZone: %w", err)
 	}
 	metrics := telemetry.NewMetrics(build())
-	a.pulse = &daemon.Pulse{}
 	d, err := daemon.New(daemon.Config{
 		Schedule: cfg.Schedule, Location: zone, Log: a.log,
 		Run: func(ctx context.Context) error { return a.scheduled(ctx, n, metrics) },
 	})
 	if err != nil {
-		return &failure{code: usageExit, err: err}
+		return usage("", "%w", err)
 	}
 	ctx, stop := withSignals(ctx)
 	defer stop()
@@ -66,12 +65,12 @@ func (a *app) daemon(ctx context.Context, listen string, n narrow) error {
 	if err != nil {
 		return fmt.Errorf("start the daemon: %w", err)
 	}
-	wait := a.serve(ctx, l, handler(metrics, a.pulse))
+	wait := a.serve(ctx, l, handler(metrics, &a.pulse))
 	d.Run(ctx)
 	return wait()
 }
 
-// scheduled is one run of the daemon.
+// scheduled is a run of the daemon.
 func (a *app) scheduled(ctx context.Context, n narrow, metrics *telemetry.Metrics) error {
 	a.pulse.Begin(n.deadline)
 	report, err := a.run(ctx, n)
@@ -98,11 +97,11 @@ func handler(metrics *telemetry.Metrics, pulse *daemon.Pulse) http.Handler {
 	return mux
 }
 
-// mostConnections is how many the daemon has at a time. More of them wait: they
-// must not use up the files that a run needs.
+// mostConnections is how many connections the daemon accepts at a time. More would
+// use up the open files that a run needs.
 const mostConnections = 32
 
-// serve answers on the listener until stop is called.
+// serve serves requests until stop is called.
 func (a *app) serve(ctx context.Context, l net.Listener, h http.Handler) (stop func() error) {
 	l = netutil.LimitListener(l, mostConnections)
 	server := &http.Server{

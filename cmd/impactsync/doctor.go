@@ -1,11 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
+	"os"
 	"time"
 
 	"github.com/impactsync/impactsync/cmd/internal/config"
@@ -14,35 +15,6 @@ import (
 	"github.com/impactsync/impactsync/sync/source"
 	"github.com/spf13/cobra"
 )
-
-// finding is a line of the doctor's.
-type finding struct {
-	Check  string `json:"check"`
-	Result string `json:"result"` // ok, warn or FAIL
-	Detail string `json:"detail"`
-	Do     string `json:"do,omitempty"`
-	code   int    // the exit code that a run would end with
-}
-
-// doctor looks at everything that a run needs, and changes nothing.
-type doctor struct {
-	*app
-	config   *config.Config
-	valid    bool // the configuration is
-	findings []finding
-}
-
-func (d *doctor) ok(check, format string, args ...any) {
-	d.findings = append(d.findings, finding{Check: check, Result: "ok", Detail: fmt.Sprintf(format, args...)})
-}
-
-func (d *doctor) warn(check, do, format string, args ...any) {
-	d.findings = append(d.findings, finding{Check: check, Result: "warn", Detail: fmt.Sprintf(format, args...), Do: do})
-}
-
-func (d *doctor) bad(check, do string, err error, code int) {
-	d.findings = append(d.findings, finding{Check: check, Result: "FAIL", Detail: err.Error(), Do: do, code: code})
-}
 
 func (a *app) doctorCommand() *cobra.Command {
 	return &cobra.Command{
@@ -65,19 +37,52 @@ count towards impact.com's hourly limit.` +
 	}
 }
 
+// doctor checks everything that a run needs, and changes nothing.
+type doctor struct {
+	*app
+	config   *config.Config
+	findings []finding
+}
+
+// finding is the result of a check.
+type finding struct {
+	Check  string `json:"check"`
+	Result string `json:"result"` // ok, warn or FAIL
+	Detail string `json:"detail"`
+	Do     string `json:"do,omitempty"`
+	code   int    // the exit code with which a run would end
+}
+
+func (d *doctor) ok(check, format string, args ...any) {
+	d.findings = append(d.findings, finding{Check: check, Result: "ok", Detail: fmt.Sprintf(format, args...)})
+}
+
+func (d *doctor) warn(check, do, format string, args ...any) {
+	d.findings = append(d.findings, finding{Check: check, Result: "warn", Detail: fmt.Sprintf(format, args...), Do: do})
+}
+
+// failed reports an error with what to do about it, by default the error's own hint.
+func (d *doctor) failed(check, do string, err error) {
+	d.findings = append(d.findings, finding{check, "FAIL", err.Error(), cmp.Or(do, hintFor(err)), impactsync.ExitCode(err)})
+}
+
 func (a *app) doctor(ctx context.Context) error {
-	d := &doctor{app: a}
-	if err := d.checkConfig(); err != nil {
+	c, err := a.look()
+	if err != nil {
 		return err
 	}
-	if d.valid {
+	d := &doctor{app: a, config: c}
+	if d.checkConfig() {
+		d.checkEvents()
 		d.checkHosts(ctx)
-	} else { // a host that may not get the token, by http for one, is not asked either
+	} else { // a host that may not get the token, for example by http, is not asked either
 		d.warn("hosts", "correct the configuration first", "not asked")
 	}
-	d.checkSources(ctx)
+	for _, s := range d.config.Sources {
+		d.checkSource(ctx, s)
+	}
 	d.checkState(ctx)
-	if err := a.result(d.findings, d.write); err != nil {
+	if err := a.result(d.findings, nil, d.write); err != nil {
 		return err
 	}
 	code, bad := 0, 0
@@ -90,13 +95,13 @@ func (a *app) doctor(ctx context.Context) error {
 	if bad == 0 {
 		return nil
 	}
-	return &failure{code: code, err: fmt.Errorf("%s failed", count(int64(bad), "check")), hint: "the lines with FAIL say what to do"}
+	return &failure{code, fmt.Errorf("%s failed", count(int64(bad), "check")), "the lines with FAIL say what to do"}
 }
 
 func (d *doctor) write(w io.Writer) {
 	table(w, func(w io.Writer) {
 		for _, f := range d.findings {
-			row(w, f.Result, f.Check, plain(f.Detail))
+			row(w, f.Result, f.Check, f.Detail)
 			if f.Do != "" {
 				row(w, "", "", "-> "+f.Do)
 			}
@@ -104,35 +109,30 @@ func (d *doctor) write(w io.Writer) {
 	})
 }
 
-// checkConfig goes on with a configuration that has problems, for what they do
-// not concern; without any there is nothing to look at.
-func (d *doctor) checkConfig() error {
-	var err error
-	if d.config, err = d.look(); err != nil {
-		return err
+// checkConfig reports whether the configuration is valid. If it is not, the checks
+// that can do without go on with what was looked at.
+func (d *doctor) checkConfig() bool {
+	c, err := d.load()
+	if err != nil {
+		d.failed("configuration", "impactsync config check lists all problems", err)
+		return false
 	}
-	if c, err := d.load(); err == nil {
-		d.config, d.valid = c, true
-		d.ok("configuration", "%s", d.app.config)
-	} else {
-		d.bad("configuration", "impactsync config check lists all problems", err, usageExit)
-		return nil
-	}
-	d.checkEvents()
-	for _, w := range d.config.Warnings {
+	d.config = c
+	d.ok("configuration", "%s", d.app.config)
+	for _, w := range c.Warnings {
 		d.warn("configuration", "", "%s", w.String())
 	}
-	if file := d.config.Destination.APIKeyFile; file != "" {
-		d.ok("secret", "%s, mode %04o", file, modeOf(file))
+	if info, err := os.Stat(c.Destination.APIKeyFile); err == nil {
+		d.ok("secret", "%s, mode %04o", c.Destination.APIKeyFile, info.Mode().Perm())
 	}
-	return nil
+	return true
 }
 
-// checkEvents shows the event names as they count.
+// checkEvents shows the event names in effect.
 func (d *doctor) checkEvents() {
 	m, err := mapping.New(settings(d.config))
 	if err != nil {
-		d.bad("events", "correct the settings under destination", fmt.Errorf("destination: %w", err), usageExit)
+		d.failed("events", "correct the settings under destination", usage("", "destination: %w", err))
 		return
 	}
 	for _, l := range eventLines(m.EventLists()) {
@@ -140,44 +140,30 @@ func (d *doctor) checkEvents() {
 	}
 }
 
-func (d *doctor) checkSources(ctx context.Context) {
-	for _, s := range d.config.Sources {
-		check := "source " + s.Name
-		w := &wiring{config: d.config}
-		feed, err := w.open(ctx, s)
-		if err != nil {
-			code := usageExit
-			if errors.Is(err, fs.ErrNotExist) {
-				code = impactsync.ExitFailed
-			}
-			d.bad(check, "correct the source's url, or mount the folder", err, code)
-			continue
-		}
-		d.checkSource(ctx, check, feed)
-		_ = feed.Close() // it was only looked at
+func (d *doctor) checkSource(ctx context.Context, s config.Source) {
+	check := "source " + s.Name
+	feed, err := openFeed(ctx, d.config, s)
+	if err != nil {
+		d.failed(check, "correct the source's url, or mount the folder", unopened(err))
+		return
 	}
-}
-
-func (d *doctor) checkSource(ctx context.Context, check string, feed impactsync.Feed) {
-	rejected := 0
+	defer feed.Close()
+	rejected, objects := 0, 0
 	var newest time.Time
-	var gone []source.Input // lists without a file
-	objects := 0
+	var missing []source.Input // lists without a file
 	for in, err := range feed.Inputs(ctx, func(_ source.Object, _ int64, _ string) { rejected++ }) {
-		if errors.Is(err, source.ErrEmpty) {
+		switch {
+		case errors.Is(err, source.ErrEmpty):
 			d.warn(check, "a run exits with 3 until the first file is there", "%v", err)
 			return
-		}
-		if errors.Is(err, source.ErrConfig) {
-			d.bad(check, "correct the configuration as the error says", err, usageExit)
+		case errors.Is(err, source.ErrConfig):
+			d.failed(check, "correct the configuration as the error says", usage("", "%w", err))
 			return
-		}
-		if err != nil {
-			d.bad(check, "the url, its permissions (list and read), and whether Segment writes there", err, impactsync.ExitFailed)
+		case err != nil:
+			d.failed(check, "check the url, its permissions (list and read), and whether Segment writes there", err)
 			return
-		}
-		if len(in.Objects) == 0 {
-			gone = append(gone, in)
+		case len(in.Objects) == 0:
+			missing = append(missing, in)
 		}
 		for _, o := range in.Objects {
 			objects++
@@ -186,19 +172,19 @@ func (d *doctor) checkSource(ctx context.Context, check string, feed impactsync.
 			}
 		}
 	}
-	text := fmt.Sprintf("%s; the newest is of %s", count(int64(objects), "object"), newest.UTC().Format(time.RFC3339))
+	text := fmt.Sprintf("%s; the newest is from %s", count(int64(objects), "object"), newest.UTC().Format(time.RFC3339))
 	if objects == 0 {
 		text = "no object that can be used"
 	}
 	switch {
 	case objects == 0, rejected > 0:
-		d.warn(check, "impactsync plan shows more; a run keeps them under rejected list", "%s; %d rejected", text, rejected)
+		d.warn(check, "impactsync plan shows more; a run lists them under impactsync rejected list", "%s; %d rejected", text, rejected)
 	case feed.MaxAge > 0 && time.Since(newest) > feed.MaxAge:
-		d.warn(check, "look whether Segment still writes there; a run exits with 3 meanwhile", "%s, older than maxAge (%s)", text, feed.MaxAge)
+		d.warn(check, "check whether Segment still writes there; until then, runs exit with 3", "%s, older than maxAge (%s)", text, feed.MaxAge)
 	default:
 		d.ok(check, "%s", text)
 	}
-	for _, in := range gone {
-		d.warn(check, "onMissing: "+in.OnMissing+" is what a run does", "no file for the list of %s", in.Key)
+	for _, in := range missing {
+		d.warn(check, "a run does what onMissing says: "+in.OnMissing, "no file for the list of %s", in.Key)
 	}
 }

@@ -16,10 +16,8 @@ import (
 	"github.com/impactsync/impactsync/sync/source"
 )
 
-const usageExit = impactsync.ExitUsage
-
-// failure is an error that knows its exit code and what to do about it. With
-// code 0 it is a success that has something to say, as --exit-zero-on makes one.
+// failure is an error with its exit code and a hint what to do about it. Code 0 is
+// a success that is reported as an error, as --exit-zero-on makes it.
 type failure struct {
 	code int
 	err  error
@@ -30,12 +28,10 @@ func (f *failure) Error() string { return f.err.Error() }
 func (f *failure) Unwrap() error { return f.err }
 func (f *failure) ExitCode() int { return f.code }
 
-// usage is an error of the command line or of the configuration.
+// usage returns an error of the command line or of the configuration.
 func usage(hint, format string, args ...any) error {
-	return &failure{code: usageExit, err: fmt.Errorf(format, args...), hint: hint}
+	return &failure{impactsync.ExitUsage, fmt.Errorf(format, args...), hint}
 }
-
-const filesHint = "too many files are open: raise the limit (ulimit -n, LimitNOFILE) or look for what holds them, then run again; nothing is lost"
 
 // fail prints an error and what to do about it, and returns its exit code.
 func (a *app) fail(err error) int {
@@ -44,12 +40,11 @@ func (a *app) fail(err error) int {
 	}
 	code, hint := impactsync.ExitCode(err), hintFor(err)
 	if a.json {
-		out := struct {
+		_ = json.NewEncoder(telemetry.Plain(a.stderr)).Encode(struct {
 			Error    string `json:"error"`
 			Hint     string `json:"hint,omitempty"`
 			ExitCode int    `json:"exit_code"`
-		}{err.Error(), hint, code}
-		_ = json.NewEncoder(telemetry.Plain(a.stderr)).Encode(out) // nobody is left to tell
+		}{err.Error(), hint, code})
 		return code
 	}
 	for line := range strings.Lines(err.Error()) {
@@ -61,26 +56,27 @@ func (a *app) fail(err error) int {
 	return code
 }
 
-const temporaryHint = "free some space in the temporary folder, or set TMPDIR to a larger one, then run again; nothing is lost"
-
-// hints say what to do, by the kind of error; the first that applies counts.
+// hints say what to do about an error. The first that matches counts.
 var hints = []struct {
 	is   error
 	hint string
 }{
+	{syscall.EMFILE, "too many files are open: raise the limit (ulimit -n, LimitNOFILE), then run again; nothing is lost"},
+	{syscall.ENFILE, "this machine has too many open files: look for what holds them, then run again; nothing is lost"},
 	{state.ErrBound, "give each destination a state file of its own (state.path); a trial must not make production look delivered"},
 	{state.ErrNewer, "use the version of impactsync that wrote the state, or a newer one"},
-	{state.ErrOlder, "impactsync state backup FILE, then impactsync state migrate; the next run brings it forward, too"},
+	{state.ErrOlder, "impactsync state backup FILE, then impactsync state migrate; the next run migrates it, too"},
 	{state.ErrNetwork, "put the state on a local disk or a block volume; --allow-network-filesystem overrides, where one host alone uses it and its locks and shared memory hold"},
-	{state.ErrMoved, "put the old file back before the next run: without it everybody is told again"},
+	{state.ErrMoved, "put the old file back before the next run: without it impact.com is sent everybody again"},
 	{state.ErrNotWritable, "look at the owner and the mode of the state file and its folder, and at the user that the job runs as; nothing is lost"},
-	{state.ErrUnusable, "look with impactsync doctor and state check; state restore FILE puts a backup back"},
-	{impactsync.ErrCredentials, "impactsync doctor checks the credentials; nothing was marked refused and everything stays pending"},
+	{state.ErrUnusable, "look with impactsync doctor and impactsync state check; impactsync state restore FILE restores a backup"},
+	{impactsync.ErrCredentials, "impactsync doctor checks the credentials; nothing was marked refused, and everything stays pending"},
 	{state.ErrHashKey, "put the hash key back (privacy.hashKey or hashKeyFile): without it forgotten people would come back"},
 	{state.ErrLocked, "wait for that run to end; one run at a time holds the state (impactsync status shows it)"},
 	{state.ErrMissing, "nothing was run with this state.path yet; impactsync plan shows what a first run would send"},
-	{syscall.ENOSPC, temporaryHint}, // SQLite's own is state.ErrFull: what else grows is temporary
-	{state.ErrFull, "free some space or enlarge the volume, then run again; nothing is lost"},
+	// Only temporary files report ENOSPC: for the state's volume SQLite has an error of its own.
+	{syscall.ENOSPC, "free some space in the temporary folder, or set TMPDIR to a larger one, then run again; nothing is lost"},
+	{state.ErrFull, "nothing is lost; if there is nothing to remove, enlarge the volume"},
 	{state.ErrAuthority, "set authority: list, changes or latest for the key, under audiences in the configuration; or leave it out of the messages with traits.exclude"},
 	{impactsync.ErrConfig, "nothing was changed; correct the configuration, then: impactsync plan"},
 	{impactsync.ErrBreaker, "nothing is lost; impactsync doctor shows whether impact.com answers; then run again"},
@@ -90,45 +86,40 @@ var hints = []struct {
 	{source.ErrEmpty, "look at the source's url; impactsync doctor lists what it finds"},
 }
 
+// hintFor returns what to do about an error, or "".
 func hintFor(err error) string {
 	var f *failure
-	if impactsync.OutOfFiles(err) {
-		return filesHint
-	}
 	if errors.As(err, &f) && f.hint != "" {
 		return f.hint
-	}
-	var problems config.Problems
-	if errors.As(err, &problems) {
-		return "impactsync config schema describes every key; then: impactsync config check"
 	}
 	for _, h := range hints {
 		if errors.Is(err, h.is) {
 			return h.hint
 		}
 	}
+	if errors.As(err, new(config.Problems)) {
+		return "impactsync config schema describes every key; then: impactsync config check"
+	}
 	return ""
 }
 
-// exits returns the section on exit codes of a command's help: what 0 means, and
-// a line for each other code.
+// exits returns the section on exit codes in a command's help: what 0 means, and a
+// line for each other code.
 func exits(ok string, others ...string) string {
-	return exitSection(append([]string{"0   " + ok}, others...)...)
+	return strings.Join(append([]string{"\n\nEXIT STATUS", "0   " + ok}, others...), "\n  ")
 }
 
-func exitSection(lines ...string) string { return "\n\nEXIT STATUS\n  " + strings.Join(lines, "\n  ") }
-
-// exitLine returns the line of a code as the table of exit codes has it.
+// exitLine returns the line of a code from the table of exit codes.
 func exitLine(code int) string {
 	for _, s := range impactsync.ExitStatuses {
 		if s.Code == code {
 			return fmt.Sprintf("%-3d %s", code, s.Meaning)
 		}
 	}
-	panic(fmt.Sprintf("exit code %d is in no table", code))
+	panic(fmt.Sprintf("exit code %d is not in the table", code))
 }
 
-// Lines of exit sections that many commands share.
+// The lines that many commands share.
 var (
 	exitUsageLine = exitLine(impactsync.ExitUsage)
 	exitStateLine = exitLine(impactsync.ExitState)
@@ -138,22 +129,21 @@ var (
 
 const exitReadLine = "12  the state is damaged, unreadable, or newer than this program"
 
-// runExits returns the whole table, as the help of the run command shows it.
-func runExits() string {
+// exitsOfRun returns the whole table, for the help of the run command.
+func exitsOfRun() string {
+	byCode := slices.SortedFunc(slices.Values(impactsync.ExitStatuses), func(a, b impactsync.ExitStatus) int { return a.Code - b.Code })
 	var lines []string
-	for _, s := range slices.SortedFunc(slices.Values(impactsync.ExitStatuses), func(a, b impactsync.ExitStatus) int { return a.Code - b.Code }) {
+	for _, s := range byCode[1:] {
 		lines = append(lines, exitLine(s.Code))
 	}
-	return exitSection(lines...) + "\n" + precedence()
+	return exits(byCode[0].Meaning, lines...) + "\n" + precedence()
 }
 
 // precedence says which code counts where several apply.
 func precedence() string {
 	var order []string
-	for _, s := range impactsync.ExitStatuses {
-		if s.Code != impactsync.ExitOK {
-			order = append(order, strconv.Itoa(s.Code))
-		}
+	for _, s := range impactsync.ExitStatuses[:len(impactsync.ExitStatuses)-1] { // 0 is the last
+		order = append(order, strconv.Itoa(s.Code))
 	}
 	return "Where several apply, the first of " + strings.Join(order, ", ") + " counts."
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/impactsync/impactsync/cmd/internal/config"
 	"github.com/impactsync/impactsync/state"
+	impactsync "github.com/impactsync/impactsync/sync"
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/spf13/cobra"
 )
@@ -17,7 +18,7 @@ func (a *app) explainCommand() *cobra.Command {
 		Use:   "explain USER",
 		Short: "Show everything that is known about one person",
 		Long: `Show everything that is known about one person: for each trait what is wanted, what
-impact.com was told, whether that is in doubt, and why it will or will not be sent;
+impact.com was sent, whether that is in doubt, and why it will or will not be sent;
 every event; and every attempt that failed.
 
 USER is a user id, an anonymous id, or an e-mail address or its SHA-1. If several
@@ -29,31 +30,27 @@ It only reads, without lock or credentials, and can be used during a run.` +
 			exits("shown", "1   nobody with this id is known, or there is no state yet", exitReadLine, exitUsageLine),
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := a.checkPerson(args[0]); err != nil {
+			cfg, err := a.look()
+			if err != nil {
 				return err
 			}
-			return a.viewed(c.Context(), func(db *state.DB) error {
+			if err := checkPerson(cfg, args[0]); err != nil {
+				return err
+			}
+			return a.opened(c.Context(), cfg, state.Options{ReadOnly: true}, func(db *state.DB) error {
 				e, err := db.Explain(c.Context(), idOf(args[0]))
 				if errors.Is(err, state.ErrNotFound) {
-					err = &failure{code: 1, err: err, hint: "ids are byte-exact; only people with a trait, an event or two ids are kept, and guests' events by their order's or message's id"}
+					err = &failure{impactsync.ExitFailed, err, "ids are byte-exact; only people with a trait, an event or two ids are kept, and guests' events by their order's or message's id"}
 				}
-				return a.answer(e, err, func(w io.Writer) { writeExplanation(w, e) })
+				return a.result(e, err, func(w io.Writer) { writeExplanation(w, e) })
 			})
 		},
 	}
 }
 
-// checkPerson refuses an id that is nobody's: a script whose variable is empty
-// asks so, and nobody is kept under it.
-func (a *app) checkPerson(id string) error {
-	c, err := a.look()
-	if err != nil {
-		return err
-	}
-	return somebody(c, id)
-}
-
-func somebody(c *config.Config, id string) error {
+// checkPerson refuses an id that is nobody's, such as that of a script whose
+// variable is empty.
+func checkPerson(c *config.Config, id string) error {
 	if placeholders(c).Usable(id) {
 		return nil
 	}
@@ -61,7 +58,7 @@ func somebody(c *config.Config, id string) error {
 		"%q is no person's id: faulty trackers and exports write such words for nobody, and nobody is known by it", id)
 }
 
-// idOf is an id as the state knows it: of addresses only the SHA-1 is kept.
+// idOf returns an id as the state knows it, which keeps only the SHA-1 of addresses.
 func idOf(text string) string {
 	if id := segment.NewIdentity(text, "", ""); id.UserID == "" && id.EmailSHA1 != "" {
 		return id.EmailSHA1
@@ -71,40 +68,32 @@ func idOf(text string) string {
 
 func writeExplanation(w io.Writer, e state.Explanation) {
 	if e.UserID+e.AnonymousID+e.EmailSHA1 == "" {
-		fmt.Fprintln(w, "A guest: these events name nobody, and nothing else is known of whose they are.")
+		fmt.Fprintln(w, "A guest: these events name nobody, and nothing else is known about whose they are.")
 	}
 	table(w, func(w io.Writer) {
-		line := func(what, value string) {
-			if value != "" {
-				row(w, what, plain(value))
+		for _, id := range [][2]string{
+			{"user id", e.UserID}, {"anonymous id", e.AnonymousID}, {"e-mail SHA-1", e.EmailSHA1}, {"last click id", e.ClickID},
+			{"absorbed into", e.AbsorbedInto}, {"absorbed ids", strings.Join(e.Anonymous, ", ")}, {"same address", strings.Join(e.SameAddress, ", ")},
+		} {
+			if id[1] != "" {
+				row(w, id[0], id[1])
 			}
 		}
-		line("user id", e.UserID)
-		line("anonymous id", e.AnonymousID)
-		line("e-mail SHA-1", e.EmailSHA1)
-		line("last click id", e.ClickID)
-		line("absorbed into", e.AbsorbedInto)
-		line("absorbed ids", strings.Join(e.Anonymous, ", "))
-		line("same address", strings.Join(e.SameAddress, ", "))
 	})
 	for _, t := range e.Traits {
 		fmt.Fprintf(w, "\n%s: wanted %s, delivered %s; %s\n", t.Key, valueText(t.Wanted), valueText(t.Delivered), why(t))
 		table(w, func(w io.Writer) {
-			row(w, "  changed", t.ChangedAt, plain(t.Origin))
+			row(w, "  changed", t.ChangedAt, t.Origin)
 			if t.DeliveredAt != "" {
 				row(w, "  delivered", t.DeliveredAt)
 			}
 		})
 	}
-	writeEvents(w, e)
-}
-
-func writeEvents(w io.Writer, e state.Explanation) {
 	list(w, "\nEvents, newest first:", nil, e.Events, func(v state.PersonEvent) []any {
-		return []any{"  " + v.At, v.Kind, plain(v.Event), v.Status, plain(orDash(v.OrderID)), fmt.Sprintf("%s:%d", plain(v.Object), v.Line), plain(whyEvent(v))}
+		return []any{"  " + v.At, v.Kind, v.Event, v.Status, orDash(v.OrderID), fmt.Sprintf("%s:%d", v.Object, v.Line), whyEvent(v)}
 	})
 	list(w, "\nAttempts that did not end well, newest first:", nil, e.Attempts, func(t state.PersonAttempt) []any {
-		return []any{"  " + t.At, fmt.Sprintf("run %d", t.Run), plain(t.Detail), t.Outcome, plain(t.Error)}
+		return []any{"  " + t.At, fmt.Sprintf("run %d", t.Run), t.Detail, t.Outcome, t.Error}
 	})
 }
 
@@ -132,7 +121,7 @@ func valueText(v *string) string {
 func why(t state.PersonTrait) string {
 	doubt := ""
 	if t.Doubt {
-		doubt = "; an answer never came, or nobody can vouch for it since a restore, resync or a second id"
+		doubt = "; in doubt: an answer never came, or there was a restore, a resync or a second id"
 	}
 	switch t.Status {
 	case "settled":

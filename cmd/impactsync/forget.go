@@ -8,7 +8,7 @@ import (
 
 	"github.com/impactsync/impactsync/cmd/internal/config"
 	"github.com/impactsync/impactsync/state"
-	"github.com/impactsync/impactsync/sync/source/suppressions"
+	impactsync "github.com/impactsync/impactsync/sync"
 	"github.com/spf13/cobra"
 )
 
@@ -39,19 +39,16 @@ The bytes stay in free pages of the file until impactsync state compact.` +
 			if err != nil {
 				return err
 			}
-			key, err := hashKey(cfg)
+			key, err := hashKey(cfg, undo, mayReturn)
 			if err != nil {
 				return err
 			}
-			if err := checkForget(key, undo, mayReturn); err != nil {
+			if err := checkPerson(cfg, args[0]); err != nil && !undo { // an older version may keep it out
 				return err
 			}
-			if err := somebody(cfg, args[0]); err != nil && !undo { // an older version may have kept it out
-				return err
-			}
-			return a.opened(c.Context(), cfg, state.Options{Binding: bound(cfg), HashKey: key}, func(db *state.DB) error {
+			return a.opened(c.Context(), cfg, state.Options{Binding: binding(cfg), HashKey: key}, func(db *state.DB) error {
 				if undo {
-					return a.readmit(c.Context(), db, args[0])
+					return a.readmit(c.Context(), db, idOf(args[0]))
 				}
 				return a.forget(c.Context(), db, idOf(args[0]))
 			})
@@ -62,54 +59,44 @@ The bytes stay in free pages of the file until impactsync state compact.` +
 	return c
 }
 
-// hashKey is the configured one; a file that cannot be read is no missing key.
-func hashKey(c *config.Config) ([]byte, error) {
+// hashKey returns the hash key. A key that cannot be read does not count as none.
+func hashKey(c *config.Config, undo, mayReturn bool) ([]byte, error) {
+	const make = "make a key with: openssl rand -hex 32, and name its file in privacy.hashKeyFile; see docs/privacy.md"
+	key := []byte(c.Privacy.HashKey)
 	for _, w := range c.Warnings {
-		if w.Key == "privacy.hashKey" || w.Key == "privacy.hashKeyFile" && c.Privacy.HashKey == "" {
-			return nil, &failure{code: usageExit, err: errors.New(w.String())}
+		if w.Key == "privacy.hashKey" || w.Key == "privacy.hashKeyFile" && len(key) == 0 {
+			return nil, usage("", "%v", w)
 		}
 	}
-	return []byte(c.Privacy.HashKey), nil
-}
-
-func checkForget(key []byte, undo, mayReturn bool) error {
-	const make = "make a key with: openssl rand -hex 32, and name its file in privacy.hashKeyFile; see docs/privacy.md"
 	switch {
 	case undo && mayReturn:
-		return usage("", "--undo and --may-return do not go together")
+		return nil, usage("", "--undo and --may-return do not go together")
 	case len(key) == 0 && undo:
-		return usage(make, "--undo needs the hash key that the person was forgotten with")
+		return nil, usage(make, "--undo needs the hash key that the person was forgotten with")
 	case len(key) == 0 && !mayReturn:
-		return usage(make, "no hash key is configured: nothing would keep the person out (--may-return removes them anyway)")
+		return nil, usage(make, "no hash key is configured: nothing would keep the person out (--may-return removes them anyway)")
 	case len(key) > 0 && mayReturn:
-		return usage("", "--may-return is for configurations without a hash key")
+		return nil, usage("", "--may-return is for configurations without a hash key")
 	}
-	return nil
+	return key, nil
 }
 
 func (a *app) forget(ctx context.Context, db *state.DB, id string) error {
 	removed, err := db.Forget(ctx, id)
 	if errors.Is(err, state.ErrNotFound) {
-		return &failure{code: 1, err: err, hint: "ids are byte-exact; impactsync explain USER looks without changing anything"}
-	}
-	if err != nil {
-		return err
+		err = &failure{impactsync.ExitFailed, err, "ids are byte-exact; impactsync explain USER looks without changing anything"}
 	}
 	keptOut := db.KeepsOut()
-	v := struct {
-		Removed int64 `json:"removed_rows"`
-		KeptOut bool  `json:"kept_out"`
-	}{removed, keptOut}
-	return a.result(v, func(w io.Writer) {
+	return a.result(map[string]any{"removed_rows": removed, "kept_out": keptOut}, err, func(w io.Writer) {
 		if removed == 0 {
-			fmt.Fprintln(w, "Nobody of this id is known: nothing was removed.")
+			fmt.Fprintln(w, "Nobody with this id is known: nothing was removed.")
 		} else {
 			fmt.Fprintf(w, "Removed: %s of this person.\n", count(removed, "row"))
 		}
 		if keptOut {
 			fmt.Fprintln(w, "Kept out from now on, until: impactsync forget --undo")
 		} else {
-			fmt.Fprintln(w, "Not kept out: who is on a list, or in messages that are read again, comes back as a stranger.")
+			fmt.Fprintln(w, "Not kept out: if the person is on a list, or in messages that are read again, they come back as a stranger.")
 		}
 		fmt.Fprintln(w, "Not removed: what impact.com holds, and backups of the state.")
 		fmt.Fprintln(w, "The bytes stay in the file's free pages until: impactsync state compact")
@@ -117,26 +104,11 @@ func (a *app) forget(ctx context.Context, db *state.DB, id string) error {
 }
 
 func (a *app) readmit(ctx context.Context, db *state.DB, id string) error {
-	n, err := db.Readmit(ctx, idOf(id))
+	n, err := db.Readmit(ctx, id)
 	if errors.Is(err, state.ErrNotFound) {
-		err = &failure{code: 1, err: err, hint: "ids are byte-exact; any id that the person had when forgotten will do"}
+		err = &failure{impactsync.ExitFailed, err, "ids are byte-exact; any id that the person had when forgotten will do"}
 	}
-	return a.answer(map[string]int64{"readmitted_ids": n}, err, func(w io.Writer) {
-		fmt.Fprintf(w, "Let in again (%s). The next newer list, or the next message, makes the person known.\n", count(n, "id"))
+	return a.result(map[string]int64{"readmitted_ids": n}, err, func(w io.Writer) {
+		fmt.Fprintf(w, "Let in again (%s). The next newer list, or the next message, makes the person known again.\n", count(n, "id"))
 	})
-}
-
-// suppressions are the lists of suppressed people that are configured.
-func (w *wiring) suppressions(ctx context.Context, p config.Privacy) error {
-	if p.SuppressionList != "" {
-		var err error
-		if w.files, err = suppressions.Open(ctx, p.SuppressionList); err != nil {
-			return err
-		}
-		w.suppressed = append(w.suppressed, w.files)
-	}
-	if p.SegmentToken != "" {
-		w.suppressed = append(w.suppressed, &suppressions.API{Base: p.SegmentURL, Token: string(p.SegmentToken)})
-	}
-	return nil
 }

@@ -10,19 +10,13 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// named is a name with its trait key, which is empty if none can be made of it.
-type named struct {
-	Name string `json:"name"`
-	Key  string `json:"key"`
-}
-
 func (a *app) keyCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "key [NAME...]",
 		Short: "Print the trait key of a name",
-		Long: `Print the trait key of each name, one a line: what impact.com sees for an audience
-or computed trait of that name. Without a name they are read from stdin, one a
-line. Where Segment's own app shows another key, that one is right: set it under
+		Long: `Print the trait key of each name, one per line: what impact.com sees for an audience
+or computed trait of that name. Without arguments, names are read from stdin, one per
+line. If Segment's own app shows another key, that one is right: set it under
 audiences in the configuration.` + exits("each name gives a key", "64  a name gives no key"),
 		Example: `  impactsync key "Order Completed Last 30days"      order_completed_last_30days`,
 		RunE: func(_ *cobra.Command, names []string) error {
@@ -38,6 +32,10 @@ audiences in the configuration.` + exits("each name gives a key", "64  a name gi
 }
 
 func (a *app) keys(names []string) error {
+	type named struct {
+		Name string `json:"name"`
+		Key  string `json:"key"` // empty if the name has none
+	}
 	all := make([]named, len(names))
 	var without []string
 	for i, name := range names {
@@ -46,13 +44,13 @@ func (a *app) keys(names []string) error {
 			without = append(without, fmt.Sprintf("%q", name))
 		}
 	}
-	err := a.result(all, func(w io.Writer) {
+	err := a.result(all, nil, func(w io.Writer) {
 		for _, n := range all {
 			fmt.Fprintln(w, n.Key)
 		}
 	})
 	if err == nil && len(without) > 0 {
-		return usage("a key needs a letter or digit of ASCII, and is at most 255 characters long", "no key can be made of %s", strings.Join(without, ", "))
+		err = usage("a key needs an ASCII letter or digit, and has at most 255 characters", "no key can be made of %s", strings.Join(without, ", "))
 	}
 	return err
 }

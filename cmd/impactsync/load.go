@@ -11,9 +11,9 @@ import (
 	"github.com/impactsync/impactsync/state"
 )
 
-// load reads the configuration for a command that acts on it.
+// load reads the configuration for a command that needs all of it.
 func (a *app) load() (*config.Config, error) {
-	c, err := config.Load(a.config, osLookup)
+	c, err := config.Load(a.config, os.LookupEnv)
 	if err != nil {
 		return nil, badConfig(err)
 	}
@@ -23,9 +23,9 @@ func (a *app) load() (*config.Config, error) {
 	return c, nil
 }
 
-// look reads it for a command that only wants to know where the state is.
+// look reads it for a command that only needs to know where the state is.
 func (a *app) look() (*config.Config, error) {
-	c, err := config.Look(a.config, osLookup)
+	c, err := config.Look(a.config, os.LookupEnv)
 	if err != nil {
 		return nil, badConfig(err)
 	}
@@ -33,11 +33,11 @@ func (a *app) look() (*config.Config, error) {
 }
 
 func badConfig(err error) error {
-	f := &failure{code: usageExit, err: err}
+	hint := ""
 	if errors.Is(err, fs.ErrNotExist) {
-		f.hint = "write one (examples/minimal.yaml is the least that works), or name another with --config"
+		hint = "write one (examples/minimal.yaml is the least that works), or name another with --config"
 	}
-	return f
+	return usage(hint, "%w", err)
 }
 
 // viewed runs fn on a read-only state: no lock, no credentials, nothing changed.
@@ -49,25 +49,25 @@ func (a *app) viewed(ctx context.Context, fn func(*state.DB) error) error {
 	return a.opened(ctx, c, state.Options{ReadOnly: true}, fn)
 }
 
-// changed runs fn on a state that it may write to, beside a run if there is one.
+// changed runs fn on a state that it may write to, even during a run.
 func (a *app) changed(ctx context.Context, fn func(*state.DB) error) error {
 	c, err := a.look()
 	if err != nil {
 		return err
 	}
-	return a.opened(ctx, c, state.Options{Binding: bound(c)}, fn)
+	return a.opened(ctx, c, state.Options{Binding: binding(c)}, fn)
 }
 
-// locked is changed while no run may begin.
+// locked is changed while no run can begin.
 func (a *app) locked(ctx context.Context, fn func(*state.DB) error) error {
 	c, err := a.look()
 	if err != nil {
 		return err
 	}
-	return a.holding(c, func() error { return a.opened(ctx, c, state.Options{Binding: bound(c)}, fn) })
+	return a.holding(c, func() error { return a.opened(ctx, c, state.Options{Binding: binding(c)}, fn) })
 }
 
-// opened runs fn on the configuration's state, opened with these options.
+// opened runs fn on the state, opened with these options.
 func (a *app) opened(ctx context.Context, c *config.Config, o state.Options, fn func(*state.DB) error) error {
 	if !o.ReadOnly {
 		if err := a.local(c); err != nil {
@@ -82,7 +82,7 @@ func (a *app) opened(ctx context.Context, c *config.Config, o state.Options, fn 
 	return errors.Join(fn(db), db.Close())
 }
 
-// holding runs fn while it holds the lock on the configuration's state.
+// holding runs fn while it holds the lock on the state.
 func (a *app) holding(c *config.Config, fn func() error) error {
 	if err := a.local(c); err != nil {
 		return err
@@ -94,17 +94,13 @@ func (a *app) holding(c *config.Config, fn func() error) error {
 	return errors.Join(fn(), lock.Release())
 }
 
-// fileSystem is the check of where the state lies; tests put another in its place.
+// fileSystem checks where the state is; tests replace it.
 var fileSystem = state.CheckFileSystem
 
-// local refuses a state on a network file system, unless a flag says that it
-// is wanted there.
+// local refuses a state on a network file system, unless a flag allows it.
 func (a *app) local(c *config.Config) error {
 	if a.network {
 		return nil
 	}
 	return fileSystem(c.State.Path)
 }
-
-// osLookup is the environment.
-var osLookup config.Lookup = os.LookupEnv

@@ -1,7 +1,8 @@
 // Impactsync tells impact.com what changed in Segment, and only that.
 //
-// One file per command; wiring.go builds the engine from the configuration,
-// and exit.go gives errors their exit codes and hints.
+// Each command has a file. load.go opens the state, wiring.go builds the engine from
+// the configuration, output.go prints results, and exit.go has the hints and the exit
+// codes of errors.
 package main
 
 import "os"

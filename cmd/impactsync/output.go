@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,52 +12,37 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/impactsync/impactsync/cmd/internal/telemetry"
 	"github.com/impactsync/impactsync/state"
+	impactsync "github.com/impactsync/impactsync/sync"
 )
 
-// result prints a result: v as JSON with --json, else what text writes.
-func (a *app) result(v any, text func(w io.Writer)) error {
-	out := &firstError{w: a.stdout}
-	if !a.json {
-		text(out)
-		return out.err
-	}
-	e := json.NewEncoder(out)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	return e.Encode(v)
-}
-
-// answer is result for what a call returned.
-func (a *app) answer(v any, err error, text func(w io.Writer)) error {
+// result prints a result unless err is set: v as JSON with --json, otherwise what
+// text writes. A result that cannot be written is an error.
+func (a *app) result(v any, err error, text func(w io.Writer)) error {
 	if err != nil {
 		return err
 	}
-	return a.result(v, text)
-}
-
-// firstError writes on until an error, which it keeps: a result that did not
-// arrive must not end in exit 0.
-type firstError struct {
-	w   io.Writer
-	err error
-}
-
-func (f *firstError) Write(p []byte) (int, error) {
-	if f.err != nil {
-		return 0, f.err
+	var out bytes.Buffer
+	if a.json {
+		e := json.NewEncoder(&out)
+		e.SetIndent("", "  ")
+		e.SetEscapeHTML(false)
+		if err := e.Encode(v); err != nil {
+			return err
+		}
+	} else {
+		text(&out)
 	}
-	n, err := f.w.Write(p)
-	if err != nil {
-		f.err = fmt.Errorf("write the result: %w", err)
+	if _, err := a.stdout.Write(out.Bytes()); err != nil {
+		return &failure{impactsync.ExitFailed, fmt.Errorf("write the result: %w", err), "only the output is missing: the command did its work"}
 	}
-	return n, f.err
+	return nil
 }
 
-// table aligns lines of tab-separated cells.
+// table aligns the rows that fill writes.
 func table(w io.Writer, fill func(w io.Writer)) {
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	fill(t)
-	_ = t.Flush() // result tells of an error
+	_ = t.Flush() // into a buffer
 }
 
 // row writes cells as a line of a table.
@@ -67,13 +53,14 @@ func row(w io.Writer, cells ...any) {
 		case int64:
 			text[i] = humanize.Comma(c)
 		default:
-			text[i] = fmt.Sprint(c)
+			text[i] = plain(fmt.Sprint(c))
 		}
 	}
 	fmt.Fprintln(w, strings.TrimRight(strings.Join(text, "\t"), "\t"))
 }
 
-// list writes a line of each below a title, or nothing if there are none.
+// list writes a title and a table with a row for each element, or nothing if there
+// are none.
 func list[T any](w io.Writer, title string, columns []any, all []T, cells func(T) []any) {
 	if len(all) == 0 {
 		return
@@ -89,33 +76,20 @@ func list[T any](w io.Writer, title string, columns []any, all []T, cells func(T
 	})
 }
 
-// page prints a table of the state; with --json its rows as objects.
-func (a *app) page(t state.Table, err error, none string) error {
-	return a.answer(objects(t), err, func(w io.Writer) {
-		if len(t.Rows) == 0 {
-			fmt.Fprintln(w, none)
-			return
-		}
-		writePage(w, t)
-	})
-}
-
-func writePage(w io.Writer, t state.Table) {
+// writeTable writes a table of the state.
+func writeTable(w io.Writer, t state.Table) {
 	table(w, func(w io.Writer) {
-		fmt.Fprintln(w, strings.Join(t.Columns, "\t"))
-		for _, cells := range t.Rows {
-			for i := range cells {
-				cells[i] = plain(cells[i])
+		for _, texts := range append([][]string{t.Columns}, t.Rows...) {
+			cells := make([]any, len(texts))
+			for i, text := range texts {
+				cells[i] = text
 			}
-			fmt.Fprintln(w, strings.Join(cells, "\t"))
+			row(w, cells...)
 		}
 	})
 }
 
-// plain keeps foreign text from moving the terminal's cursor, and a cell in its
-// line.
-func plain(s string) string { return telemetry.Escape(s) }
-
+// objects returns the rows of a table of the state, for JSON.
 func objects(t state.Table) []map[string]string {
 	all := make([]map[string]string, len(t.Rows))
 	for i, cells := range t.Rows {
@@ -127,7 +101,11 @@ func objects(t state.Table) []map[string]string {
 	return all
 }
 
-// took shows a duration as people say it: 3s, 2m10s, 5h.
+// plain escapes text from outside that could move the terminal's cursor or break a
+// line.
+func plain(s string) string { return telemetry.Escape(s) }
+
+// took returns a duration as people write it: 3s, 2m10s, 5h0m.
 func took(seconds float64) string {
 	d := time.Duration(seconds * float64(time.Second))
 	switch {
@@ -135,21 +113,19 @@ func took(seconds float64) string {
 		return d.Round(time.Millisecond).String()
 	case d < time.Minute:
 		return d.Round(100 * time.Millisecond).String()
+	case d < time.Hour:
+		return d.Round(time.Second).String()
 	}
-	text := d.Round(time.Second).String()
-	if d >= time.Hour {
-		text = strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
-	}
-	return text
+	return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
 }
 
-// count words a number: "1 page load", "1,200 page loads".
+// count returns a number with its noun: "1 page load", "1,200 page loads".
 func count(n int64, one string) string {
 	if n == 1 {
 		return "1 " + one
 	}
-	if strings.HasSuffix(one, "y") {
-		return humanize.Comma(n) + " " + strings.TrimSuffix(one, "y") + "ies"
+	if stem, y := strings.CutSuffix(one, "y"); y {
+		return humanize.Comma(n) + " " + stem + "ies"
 	}
 	return humanize.Comma(n) + " " + one + "s"
 }

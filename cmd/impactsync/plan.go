@@ -12,7 +12,6 @@ import (
 	"slices"
 
 	"github.com/impactsync/impactsync/cmd/internal/config"
-	"github.com/impactsync/impactsync/cmd/internal/progress"
 	"github.com/impactsync/impactsync/state"
 	impactsync "github.com/impactsync/impactsync/sync"
 	"github.com/spf13/cobra"
@@ -51,63 +50,41 @@ func (a *app) plan(ctx context.Context, n narrow) error {
 	ctx, stop := withSignals(ctx)
 	defer stop()
 	var report impactsync.PlanReport
-	err = a.rehearse(ctx, c, func(db *state.DB) error {
-		report, err = a.planOn(ctx, c, db, o)
-		return err
-	})
-	err = impactsync.Cause(ctx, err)
+	err = a.withEngine(ctx, c, o.Trait,
+		func(fn func(*state.DB) error) error { return a.rehearse(ctx, c, fn) },
+		func(e *impactsync.Engine) (err error) {
+			report, err = e.Plan(ctx, o)
+			return err
+		})
 	if err != nil && len(report.Counts) == 0 {
 		return err
 	}
-	return errors.Join(err, a.result(report, func(w io.Writer) { writePlan(w, report) }))
+	return errors.Join(err, a.result(report, nil, func(w io.Writer) { writePlan(w, report) }))
 }
 
-func (a *app) planOn(ctx context.Context, c *config.Config, db *state.DB, o impactsync.Options) (r impactsync.PlanReport, err error) {
-	w, err := wire(ctx, c)
-	if err != nil {
-		return r, err
-	}
-	defer func() { err = errors.Join(err, w.close()) }()
-	bars := progress.New(a.stderr, a.terminal)
-	defer bars.Close()
-	e, err := a.engine(w, db, bars)
-	if err != nil {
-		return r, err
-	}
-	if r, err = e.Plan(ctx, o); err == nil && o.Trait != "" {
-		err = a.knows(ctx, db, o.Trait)
-	}
-	return r, err
-}
-
-// rehearse runs fn on the state, or on an empty one where there is none. Nothing
-// that fn does lasts.
+// rehearse runs fn on the state, or on an empty one if there is none. Nothing that
+// fn does lasts.
 func (a *app) rehearse(ctx context.Context, c *config.Config, fn func(*state.DB) error) error {
-	path := c.State.Path
-	on := func() error {
+	rehearsal := func(path string) error {
 		db, err := state.Open(ctx, state.Options{Path: path, Rehearsal: true, Binding: binding(c), HashKey: []byte(c.Privacy.HashKey)})
 		if err != nil {
 			return err
 		}
 		return errors.Join(fn(db), db.Close())
 	}
-	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-		return a.holding(c, on)
+	if _, err := os.Stat(c.State.Path); !errors.Is(err, fs.ErrNotExist) {
+		return a.holding(c, func() error { return rehearsal(c.State.Path) })
 	}
 	dir, err := os.MkdirTemp("", "impactsync-plan-")
 	if err != nil {
 		return fmt.Errorf("make an empty state: %w", err)
 	}
-	path = filepath.Join(dir, "state.db")
-	return errors.Join(makeState(ctx, c, path), on(), os.RemoveAll(dir))
-}
-
-func makeState(ctx context.Context, c *config.Config, path string) error {
-	db, err := state.Open(ctx, state.Options{Path: path, Create: true, Binding: binding(c)})
-	if err != nil {
-		return err
+	path := filepath.Join(dir, "state.db")
+	empty, err := state.Open(ctx, state.Options{Path: path, Create: true, Binding: binding(c)})
+	if err == nil {
+		err = errors.Join(empty.Close(), rehearsal(path))
 	}
-	return db.Close()
+	return errors.Join(err, os.RemoveAll(dir))
 }
 
 func writePlan(w io.Writer, r impactsync.PlanReport) {
@@ -139,7 +116,7 @@ func writePlan(w io.Writer, r impactsync.PlanReport) {
 	}
 	if len(r.Sample.Rows) > 0 {
 		fmt.Fprintln(w, "\nA sample of what would be sent:")
-		writePage(w, r.Sample)
+		writeTable(w, r.Sample)
 	}
 	writeHeld(w, r.Held)
 	writeUnlisted(w, r.Unlisted)
@@ -162,5 +139,5 @@ func trackingCalls(r impactsync.PlanReport) string {
 
 func writeUnlisted(w io.Writer, all []state.UnlistedStatus) {
 	const title = "\nSeen, but not in the configuration (events: actionEventNames and its like; traits: traits.include):"
-	list(w, title, nil, all, func(u state.UnlistedStatus) []any { return []any{"  " + u.Kind, plain(u.Name), u.Count} })
+	list(w, title, nil, all, func(u state.UnlistedStatus) []any { return []any{"  " + u.Kind, u.Name, u.Count} })
 }

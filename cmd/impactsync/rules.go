@@ -12,7 +12,7 @@ import (
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
-// guards translates the configuration's limits, and what it says of single traits.
+// guards returns the configuration's limits, and its rules for single traits.
 func guards(c *config.Config) state.Guards {
 	g := c.Guard
 	limits := state.Guards{
@@ -33,8 +33,8 @@ func guards(c *config.Config) state.Guards {
 // a file's name tells the key, a pattern stands for it until the files are listed.
 func ruleTable(c *config.Config) rules.Table {
 	t := rules.Table{General: traitGuard(c.Guard.Guard), Guards: map[string]rules.Guard{}, Keys: map[string]rules.Rule{}}
-	for _, k := range c.Guard.Keys {
-		t.Guards[k.Key] = traitGuard(k.Guard)
+	for key, g := range c.Guard.Keys {
+		t.Guards[key] = traitGuard(g)
 	}
 	for _, s := range c.Sources {
 		for _, a := range s.Audiences {
@@ -44,7 +44,7 @@ func ruleTable(c *config.Config) rules.Table {
 				t.Patterns = append(t.Patterns, rules.Pattern{Key: stem, Rule: rule(a)})
 				continue
 			}
-			// Of a list and changes for one key, the entry that says who is right counts.
+			// If a list and changes have the same key, the entry with an authority counts.
 			if other, twice := t.Keys[key]; !twice || other.Authority == "" {
 				t.Keys[key] = rule(a)
 			}

@@ -15,8 +15,7 @@ func guard(percent float64) config.Guard {
 
 func TestRulesAnswerByKey(t *testing.T) {
 	t.Parallel()
-	own := config.KeyGuard{Key: "stream", Guard: guard(7)}
-	r := ruleTable(&config.Config{Guard: config.Guards{Guard: guard(30), Keys: []config.KeyGuard{own}}, Sources: []config.Source{{Audiences: []config.Audience{
+	r := ruleTable(&config.Config{Guard: config.Guards{Guard: guard(30), Keys: map[string]config.Guard{"stream": guard(7)}}, Sources: []config.Source{{Audiences: []config.Audience{
 		{Pattern: "a.csv", Key: "vip", Authority: "list", Guard: guard(1)},
 		{Pattern: "delta-*.csv", Key: "vip", Guard: guard(30)},
 		{Pattern: "b.csv", Name: "Big Spenders", Guard: guard(2)},

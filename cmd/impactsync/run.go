@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,13 +12,82 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/impactsync/impactsync/cmd/internal/config"
-	"github.com/impactsync/impactsync/cmd/internal/progress"
 	"github.com/impactsync/impactsync/state"
 	impactsync "github.com/impactsync/impactsync/sync"
 	"github.com/spf13/cobra"
 )
 
-// narrow are the flags that make a run smaller.
+func (a *app) runCommand() *cobra.Command {
+	var n narrow
+	var dry bool
+	var zero []int
+	c := &cobra.Command{
+		Use:   "run",
+		Short: "One pass: read the sources and send impact.com what changed",
+		Long: `Read every source, record what is wanted, and send impact.com what differs from what
+it was sent. Nothing is sent before everything is read. Temporary failures are retried,
+within this run if its deadline allows, otherwise by the next one.
+
+SIGINT and SIGTERM stop in good order: requests under way are finished and recorded.
+A second signal kills; even then nothing is lost.` + exitsOfRun(),
+		Example: `  impactsync run
+  impactsync run --deadline 30m --exit-zero-on 4
+  impactsync run --audience vip --limit 10      ten people first`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := checkZero(zero); err != nil {
+				return err
+			}
+			if dry {
+				return a.plan(c.Context(), n)
+			}
+			ctx, stop := withSignals(c.Context())
+			defer stop()
+			report, err := a.run(ctx, n)
+			if report.Run != 0 {
+				err = errors.Join(err, a.result(report, nil, func(w io.Writer) { writeReport(w, report) }))
+			}
+			return forgiven(outcome(report, err), zero)
+		},
+	}
+	n.flags(c)
+	c.Flags().DurationVar(&n.deadline, "deadline", 0, "stop in good order after this long, such as 30m")
+	c.Flags().BoolVar(&dry, "dry-run", false, "show what would be sent and change nothing, as impactsync plan does")
+	c.Flags().IntSliceVar(&zero, "exit-zero-on", nil, "exit 0 instead of these codes; only 3, 4 and 5 are allowed")
+	return c
+}
+
+// run reads the configuration and makes one pass.
+func (a *app) run(ctx context.Context, n narrow) (impactsync.Report, error) {
+	c, err := a.load()
+	if err != nil {
+		return impactsync.Report{}, err
+	}
+	o, err := n.options(c)
+	if err != nil {
+		return impactsync.Report{}, err
+	}
+	return a.pass(ctx, c, o)
+}
+
+// point is nil except in tests, which kill the process at the points that it names.
+var point func(name string)
+
+// pass runs the engine on the state while it holds the lock.
+func (a *app) pass(ctx context.Context, c *config.Config, o impactsync.Options) (report impactsync.Report, err error) {
+	options := state.Options{Create: true, Binding: binding(c), HashKey: []byte(c.Privacy.HashKey), Point: point}
+	err = a.withEngine(ctx, c, o.Trait,
+		func(fn func(*state.DB) error) error {
+			return a.holding(c, func() error { return a.opened(ctx, c, options, fn) })
+		},
+		func(e *impactsync.Engine) (err error) {
+			report, err = e.Run(ctx, o)
+			return err
+		})
+	return report, err
+}
+
+// narrow holds the flags that limit a run.
 type narrow struct {
 	sources  []string
 	audience string
@@ -32,7 +102,7 @@ func (n *narrow) flags(c *cobra.Command) {
 	f.IntVar(&n.limit, "limit", 0, "send for at most this many people: a canary")
 }
 
-// options checks the flags against the configuration.
+// options returns the flags as options of a run, checked against the configuration.
 func (n *narrow) options(c *config.Config) (impactsync.Options, error) {
 	o := impactsync.Options{Sources: n.sources, Trait: n.audience, People: n.limit}
 	if n.limit < 0 || n.deadline < 0 {
@@ -53,47 +123,7 @@ func (n *narrow) options(c *config.Config) (impactsync.Options, error) {
 	return o, nil
 }
 
-func (a *app) runCommand() *cobra.Command {
-	var n narrow
-	var dry bool
-	var zero []int
-	c := &cobra.Command{
-		Use:   "run",
-		Short: "One pass: read the sources and send impact.com what changed",
-		Long: `Read every source, record what is wanted, and send impact.com what differs from what
-it was told. Nothing is sent before everything is read. Temporary failures are retried,
-within this run if its deadline allows, otherwise by the next one.
-
-SIGINT and SIGTERM stop in good order: what is under way is answered and settled.
-A second signal kills; even then nothing is lost.` + runExits(),
-		Example: `  impactsync run
-  impactsync run --deadline 30m --exit-zero-on 4
-  impactsync run --audience vip --limit 10      ten people first`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if err := checkZero(zero); err != nil {
-				return err
-			}
-			if dry {
-				return a.plan(c.Context(), n)
-			}
-			ctx, stop := withSignals(c.Context())
-			defer stop()
-			report, err := a.run(ctx, n)
-			if report.Run != 0 {
-				err = errors.Join(err, a.result(report, func(w io.Writer) { writeReport(w, report) }))
-			}
-			return forgiven(outcome(report, err), zero)
-		},
-	}
-	n.flags(c)
-	c.Flags().DurationVar(&n.deadline, "deadline", 0, "stop in good order after this long, such as 30m")
-	c.Flags().BoolVar(&dry, "dry-run", false, "show what would be sent and change nothing, as impactsync plan does")
-	c.Flags().IntSliceVar(&zero, "exit-zero-on", nil, "exit 0 instead of these codes; only 3, 4 and 5 are allowed")
-	return c
-}
-
-// checkZero keeps breakage from being called a success.
+// checkZero refuses codes of failures: they cannot count as a success.
 func checkZero(codes []int) error {
 	for _, code := range codes {
 		if code != impactsync.ExitRefused && code != impactsync.ExitUnfinished && code != impactsync.ExitHeld {
@@ -103,7 +133,8 @@ func checkZero(codes []int) error {
 	return nil
 }
 
-// forgiven makes an outcome a success where the user said so. It is still told.
+// forgiven turns an outcome into a success if --exit-zero-on says so. It is still
+// reported.
 func forgiven(err error, zero []int) error {
 	if code := impactsync.ExitCode(err); err != nil && slices.Contains(zero, code) {
 		return &failure{err: err, hint: hintFor(err)}
@@ -111,78 +142,20 @@ func forgiven(err error, zero []int) error {
 	return err
 }
 
-// outcome makes the report's exit code an error, with what to do about it.
+// outcome returns the error of a run: err, or what the report's exit code says.
 func outcome(r impactsync.Report, err error) error {
-	if r.Run == 0 || r.ExitCode == impactsync.ExitOK && err == nil {
+	switch {
+	case r.Run == 0 || r.ExitCode == impactsync.ExitOK && err == nil:
 		return err
+	case err != nil:
+		return &failure{impactsync.FirstExit(r.ExitCode, impactsync.ExitCode(err)), err, hintFor(err)}
 	}
-	f := &failure{code: r.ExitCode, err: err}
-	if err != nil {
-		f.hint = hintFor(err)
-		f.code = impactsync.FirstExit(r.ExitCode, impactsync.ExitCode(err))
-		return f
-	}
-	f.err = errors.New(r.Note)
-	f.hint = map[int]string{
-		impactsync.ExitRefused:     "impactsync refused list, rejected list and status tell what, where and why",
+	return &failure{r.ExitCode, errors.New(r.Note), map[int]string{
+		impactsync.ExitRefused:     "impactsync refused list, rejected list and status show what, where and why",
 		impactsync.ExitUnfinished:  "nothing is lost; the next run continues from here",
-		impactsync.ExitHeld:        "impactsync status says which, why, and what releases them: fix the input, impactsync approve, or delivery.unknown",
+		impactsync.ExitHeld:        "impactsync status shows which, why, and what releases them: fix the input, impactsync approve, or delivery.unknown",
 		impactsync.ExitInterrupted: "nothing is lost; the next run continues from here",
-	}[r.ExitCode]
-	return f
-}
-
-// run makes one pass with the configuration as it is now.
-func (a *app) run(ctx context.Context, n narrow) (impactsync.Report, error) {
-	c, err := a.load()
-	if err != nil {
-		return impactsync.Report{}, err
-	}
-	o, err := n.options(c)
-	if err != nil {
-		return impactsync.Report{}, err
-	}
-	return a.pass(ctx, c, o)
-}
-
-// point is nil but in tests, which kill the process at the places it names.
-var point func(name string)
-
-// pass holds the state, and runs the engine on it.
-func (a *app) pass(ctx context.Context, c *config.Config, o impactsync.Options) (report impactsync.Report, err error) {
-	w, err := wire(ctx, c)
-	if err != nil {
-		return report, err
-	}
-	defer func() { err = errors.Join(err, w.close()) }()
-	options := state.Options{Create: true, Binding: binding(c), HashKey: []byte(c.Privacy.HashKey), Point: point}
-	err = a.holding(c, func() error {
-		return a.opened(ctx, c, options, func(db *state.DB) error {
-			bars := progress.New(a.stderr, a.terminal)
-			e, err := a.engine(w, db, bars)
-			if err == nil {
-				report, err = e.Run(ctx, o)
-			}
-			bars.Close()
-			if err == nil && o.Trait != "" {
-				err = a.knows(ctx, db, o.Trait)
-			}
-			return err
-		})
-	})
-	return report, impactsync.Cause(ctx, err)
-}
-
-// knows warns of a key that no input has: nothing could be sent for it.
-func (a *app) knows(ctx context.Context, db *state.DB, key string) error {
-	s, err := db.Status(context.WithoutCancel(ctx), 0)
-	if err != nil {
-		return err
-	}
-	if !slices.ContainsFunc(s.Audiences, func(t state.AudienceStatus) bool { return t.Key == key }) {
-		a.log.Warn("no input has this trait key; impactsync status lists the keys there are", "audience", key)
-	}
-	return nil
+	}[r.ExitCode]}
 }
 
 func writeReport(w io.Writer, r impactsync.Report) {
@@ -199,7 +172,7 @@ func writeReport(w io.Writer, r impactsync.Report) {
 	}
 }
 
-// asides are the counters that matter, where they are not zero.
+// asides returns a line for each counter that matters and is not zero.
 func asides(r impactsync.Report) (lines []string) {
 	n := r.Counts
 	add := func(name, words string) {
@@ -209,9 +182,9 @@ func asides(r impactsync.Report) (lines []string) {
 	}
 	add("unknown", "sent without an answer")
 	if again := r.Traits.Unknown + r.PageLoads.Unknown + r.Conversions.Unknown; again > 0 {
-		lines = append(lines, "due again as unknown, for no clear answer came: "+humanize.Comma(again))
+		lines = append(lines, "due again as unknown, because no clear answer came: "+humanize.Comma(again))
 	}
-	add("recovered", "left in flight by a run that died")
+	add("recovered", "left in flight by a run that was killed")
 	if waits := r.Traits.Refused + r.PageLoads.Refused + r.Conversions.Refused; waits > 0 {
 		lines = append(lines, "refused in all: "+humanize.Comma(waits))
 	}
@@ -222,7 +195,7 @@ func asides(r impactsync.Report) (lines []string) {
 	add("verdict_fault", "of them faults (impactsync status shows the reasons)")
 	add("install_not_asked", "app installs whose click could not be asked for")
 	add("too_old", "messages older than maxEventAge")
-	add("time_corrected", "messages of a clock that was wrong, dated by receivedAt - (sentAt - originalTimestamp)")
+	add("time_corrected", "messages from a clock that was wrong, dated by receivedAt - (sentAt - originalTimestamp)")
 	add("time_received_at", "messages without a possible time, dated by receivedAt")
 	add("time_sent_at", "messages without a possible time and receivedAt, dated by sentAt")
 	add("time_file", "messages and rows without a possible time, dated by when their file was written")
@@ -230,7 +203,7 @@ func asides(r impactsync.Report) (lines []string) {
 	add("duplicate_order", "orders seen before")
 	add("late", "trait changes older than what is known")
 	add("stale_list", "lists not newer than the last")
-	add("nobody_removed", "ids of nobody that were taken for people, taken apart")
+	add("nobody_removed", "ids of nobody that had been merged as people, separated")
 	add("crowds", "ids with more visitors or messages than one person has, merged no further (impactsync status names them)")
 	add("kept_out", "lines of forgotten people, left out")
 	add("people_forgotten", "people removed who asked for it (delete messages)")
@@ -240,8 +213,8 @@ func asides(r impactsync.Report) (lines []string) {
 	add("trait_not_included", "changes of traits that no pattern of traits.include takes")
 	add("unusable_value", "trait changes without a usable value")
 	add("cleared", "values cleared, nothing to send")
-	add("released", "events without an answer that were held, let go as delivery.unknown says now")
-	add("dropped", "given up, as delivery.unknown says or because they grew too old")
+	add("released", "events without an answer that were held, released as delivery.unknown says now")
+	add("dropped", "given up, as delivery.unknown says or because they became too old")
 	add("unsteady_object", "objects that changed while they were read, read again by the next run")
 	if n["not_sent"] > 0 {
 		lines = append(lines, fmt.Sprintf("messages that are not sent: %s (%s)", humanize.Comma(n["not_sent"]), reasons(n)))
@@ -255,7 +228,7 @@ func asides(r impactsync.Report) (lines []string) {
 	return lines
 }
 
-// reasons lists why messages were not sent, most frequent first.
+// reasons says why messages were not sent, most frequent first.
 func reasons(counts map[string]int64) string {
 	var names []string
 	for name := range counts {
@@ -264,10 +237,7 @@ func reasons(counts map[string]int64) string {
 		}
 	}
 	slices.SortFunc(names, func(x, y string) int {
-		if counts[x] != counts[y] {
-			return int(counts[y] - counts[x])
-		}
-		return strings.Compare(x, y)
+		return cmp.Or(cmp.Compare(counts[y], counts[x]), cmp.Compare(x, y))
 	})
 	for i, name := range names {
 		names[i] = fmt.Sprintf("%d %s", counts[name], strings.ReplaceAll(strings.TrimPrefix(name, "not_sent_"), "_", " "))

@@ -9,8 +9,8 @@ import (
 	impactsync "github.com/impactsync/impactsync/sync"
 )
 
-// withSignals returns a context that SIGINT and SIGTERM end with their own causes,
-// in good order. A second signal kills the process.
+// withSignals returns a context that SIGINT and SIGTERM cancel, each with its own
+// cause. A second signal kills the process.
 func withSignals(parent context.Context) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 1)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -39,30 +38,26 @@ reads the whole file and changes nothing.` + exits("the state is sound", "1   th
 				if err != nil {
 					return err
 				}
-				return errors.Join(a.result(checked{len(problems) == 0, problems}, func(w io.Writer) {
+				v := struct {
+					OK       bool     `json:"ok"`
+					Problems []string `json:"problems,omitempty"`
+				}{len(problems) == 0, problems}
+				err = a.result(v, nil, func(w io.Writer) {
 					for _, p := range problems {
 						fmt.Fprintln(w, p)
 					}
-					if len(problems) == 0 {
+					if v.OK {
 						fmt.Fprintf(w, "%s: sound\n", db.Path())
 					}
-				}), damaged(db.Path(), problems))
+				})
+				if err == nil && !v.OK {
+					err = &failure{impactsync.ExitState, fmt.Errorf("%s: %s", db.Path(), count(int64(len(problems)), "problem")),
+						"keep a copy of the file and report this; impactsync state restore FILE restores a backup"}
+				}
+				return err
 			})
 		},
 	}
-}
-
-type checked struct {
-	OK       bool     `json:"ok"`
-	Problems []string `json:"problems,omitempty"`
-}
-
-func damaged(path string, problems []string) error {
-	if len(problems) == 0 {
-		return nil
-	}
-	return &failure{code: impactsync.ExitState, err: fmt.Errorf("%s: %s", path, count(int64(len(problems)), "problem")),
-		hint: "keep a copy of the file and report this; impactsync state restore FILE puts a backup back"}
 }
 
 func (a *app) stateBackup() *cobra.Command {
@@ -80,7 +75,7 @@ existing file is not overwritten.` + exits("copied", exitFailLine, exitReadLine,
 			return a.opened(c.Context(), cfg, state.Options{ReadOnly: true, Older: true}, func(db *state.DB) error {
 				err := db.Backup(c.Context(), args[0])
 				size := sizeOf(args[0])
-				return a.answer(map[string]any{"file": args[0], "bytes": size}, err, func(w io.Writer) {
+				return a.result(map[string]any{"file": args[0], "bytes": size}, err, func(w io.Writer) {
 					fmt.Fprintf(w, "%s: %s\n", args[0], humanize.IBytes(uint64(size)))
 				})
 			})
@@ -103,8 +98,8 @@ func (a *app) stateRestore() *cobra.Command {
 		Long: `Check a backup and put it in the place of the state file. The present file is kept
 beside it as PATH.before-restore-TIME.
 
-Nobody can say what impact.com was told after the backup was made. So every value that
-it was ever told is put in doubt, and the next run sends them all again: members as
+What impact.com was sent after the backup was made is not known. So every value that
+it was ever sent is put in doubt, and the next run sends them all again: members as
 true, those who left as an explicit false. Events since then are read and sent again;
 impact.com drops a repeated conversion within its own window, but not a repeated page
 load.` +
@@ -122,13 +117,13 @@ load.` +
 
 func (a *app) restore(ctx context.Context, c *config.Config, backup string) error {
 	path := c.State.Path
-	r, err := state.Restore(ctx, path, backup, bound(c), time.Now())
-	return a.answer(map[string]any{"due": r.Doubts, "replaced": r.Old}, err, func(w io.Writer) {
+	r, err := state.Restore(ctx, path, backup, binding(c), time.Now())
+	return a.result(map[string]any{"due": r.Doubts, "replaced": r.Old}, err, func(w io.Writer) {
 		if r.Old != "" {
 			fmt.Fprintf(w, "What was there before is kept as %s.\n", r.Old)
 		}
 		fmt.Fprintf(w, `Restored %s.
-%s in doubt: the next run sends them again, because nobody can say what impact.com was told since the backup.
+%s in doubt: the next run sends them again, because it is not known what impact.com was sent since the backup.
 Events since the backup are read and sent again: repeated conversions are dropped by impact.com within its own window, repeated page loads are not.
 Look first: impactsync plan
 `, path, count(r.Doubts, "value"))
@@ -144,8 +139,8 @@ itself. Until then, status and other commands refuse the older state; backup and
 accept it. The only way back is a backup.` + exits("it has this program's schema", exitFailLine, exitLockLine, exitStateLine, exitUsageLine),
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.locked(c.Context(), func(db *state.DB) error { // opening it is all
-				return a.result(map[string]any{"file": db.Path(), "ok": true}, func(w io.Writer) {
+			return a.locked(c.Context(), func(db *state.DB) error { // opening migrates it
+				return a.result(map[string]any{"file": db.Path(), "ok": true}, nil, func(w io.Writer) {
 					fmt.Fprintf(w, "%s: has this program's schema\n", db.Path())
 				})
 			})
@@ -165,7 +160,7 @@ disk space as the file takes.` + exits("done", "1   failed, for example because 
 				before := sizeOf(db.Path())
 				err := db.Compact(c.Context())
 				after := sizeOf(db.Path())
-				return a.answer(map[string]int64{"bytes_before": before, "bytes": after}, err, func(w io.Writer) {
+				return a.result(map[string]int64{"bytes_before": before, "bytes": after}, err, func(w io.Writer) {
 					fmt.Fprintf(w, "%s: %s, was %s\n", db.Path(), humanize.IBytes(uint64(after)), humanize.IBytes(uint64(before)))
 				})
 			})

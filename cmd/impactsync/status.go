@@ -27,18 +27,16 @@ most frequent first.
 
 It only reads, without lock or credentials, and can be used during a run.` + exits("shown", "1   there is no state yet", exitReadLine, exitUsageLine),
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			return a.status(c.Context(), runs)
-		},
+		RunE: func(c *cobra.Command, _ []string) error { return a.status(c.Context(), runs) },
 	}
 	c.Flags().IntVar(&runs, "runs", 5, "how many of the last runs to show")
 	return c
 }
 
-// statusReport is the state's status and how long its backlog takes.
+// statusReport is the state's status, and how long it takes to send what is due.
 type statusReport struct {
 	state.Status
-	Seconds impactsync.Seconds `json:"seconds"` // to send what is due, at the known rates
+	Seconds impactsync.Seconds `json:"seconds"` // at the known rates
 }
 
 func (a *app) status(ctx context.Context, runs int) error {
@@ -46,15 +44,13 @@ func (a *app) status(ctx context.Context, runs int) error {
 	if err != nil {
 		return err
 	}
-	return a.viewed(ctx, func(db *state.DB) error {
-		s := statusReport{}
-		if s.Status, err = db.Status(ctx, runs); err != nil {
-			return err
-		}
+	return a.opened(ctx, c, state.Options{ReadOnly: true}, func(db *state.DB) error {
+		var s statusReport
+		s.Status, err = db.Status(ctx, runs)
 		now := time.Now()
 		rates := impactsync.Rates{PageLoadsPerSecond: c.Delivery.PageLoadsPerSecond, ConversionsPerHour: c.Delivery.ConversionsPerHour}
 		s.Seconds = rates.Take(s.Hosts, s.Traits.Open()+s.PageLoads.Open(), s.Conversions.Open(), now)
-		return a.result(s, func(w io.Writer) { writeStatus(w, s, now) })
+		return a.result(s, err, func(w io.Writer) { writeStatus(w, s, now) })
 	})
 }
 
@@ -62,21 +58,18 @@ func writeStatus(w io.Writer, s statusReport, now time.Time) {
 	table(w, func(w io.Writer) {
 		row(w, "RUN", "KIND", "STARTED", "ENDED", "EXIT", "FOUND", "DELIVERED", "REFUSED", "REJECTED", "HELD", "PENDING", "NOTE")
 		for _, r := range s.Runs {
-			row(w, r.Run, r.Kind, r.StartedAt, cmp.Or(r.EndedAt, "still running"), exitText(r), r.Found, r.Delivered, r.Refused, r.Rejected, r.Held, r.Pending, plain(r.Note))
+			row(w, r.Run, r.Kind, r.StartedAt, cmp.Or(r.EndedAt, "still running"), exitText(r), r.Found, r.Delivered, r.Refused, r.Rejected, r.Held, r.Pending, r.Note)
 		}
 	})
 	fmt.Fprintln(w)
 	table(w, func(w io.Writer) {
 		row(w, "DUE", "PENDING", "IN FLIGHT", "RETRY LATER", "UNKNOWN", "HELD", "REFUSED")
-		due := func(what string, c state.Counts) {
-			row(w, what, c.Pending, c.InFlight, c.RetryLater, c.Unknown, c.Held, c.Refused)
+		for i, c := range []state.Counts{s.Traits, s.PageLoads, s.Conversions} {
+			row(w, []string{"trait values", "page loads", "conversions"}[i], c.Pending, c.InFlight, c.RetryLater, c.Unknown, c.Held, c.Refused)
 		}
-		due("trait values", s.Traits)
-		due("page loads", s.PageLoads)
-		due("conversions", s.Conversions)
 	})
 	if !s.Oldest.IsZero() {
-		fmt.Fprintf(w, "The oldest undelivered change is of %s (%s).\n", relative(s.Oldest, now), s.Oldest.Format(time.RFC3339))
+		fmt.Fprintf(w, "The oldest undelivered change is from %s (%s).\n", relative(s.Oldest, now), s.Oldest.Format(time.RFC3339))
 	}
 	writeHosts(w, s, now)
 	writeAudiences(w, s.Audiences)
@@ -110,7 +103,7 @@ func writeHosts(w io.Writer, s statusReport, now time.Time) {
 	})
 }
 
-// crowdText says why an id is taken for more than one person's.
+// crowdText says why an id is taken to be shared by several people.
 func crowdText(c state.Crowd) string {
 	if c.Messages > 0 {
 		return fmt.Sprintf("%s of %s messages of a run", humanize.Comma(c.Messages), humanize.Comma(c.Of))
@@ -121,23 +114,24 @@ func crowdText(c state.Crowd) string {
 const crowdHint = "add it to placeholderIds in the configuration if it is nobody's, to trustedIds if it is one person's"
 
 func writeCrowds(w io.Writer, all []state.Crowd) {
-	const title = "\nIds with more visitors or messages than one person has. Nothing is merged into them any more, and they share no click id:"
+	const title = "\nIds with more visitors or messages than one person has. Nothing more is merged into them, and they share no click id:"
 	list(w, title, []any{"ID", "KIND", "WHY", "SINCE"}, all, func(c state.Crowd) []any {
-		return []any{plain(c.ID), strings.ReplaceAll(c.Kind, "_", " "), crowdText(c), c.FoundAt.Format(time.RFC3339)}
+		return []any{c.ID, strings.ReplaceAll(c.Kind, "_", " "), crowdText(c), c.FoundAt.Format(time.RFC3339)}
 	})
 	if len(all) > 0 {
-		fmt.Fprintln(w, "Of each: "+crowdHint+".")
+		fmt.Fprintln(w, "For each: "+crowdHint+".")
 	}
 }
 
 func writeVerdicts(w io.Writer, all []state.VerdictStatus) {
-	const title = "\nWhat impact.com made of conversions, as far as that was looked up (conversions.verify):"
+	const title = "\nWhat impact.com made of conversions, so far as they were looked up (conversions.verify):"
 	list(w, title, []any{"VERDICT", "CONVERSIONS", "ERROR TYPE", "REASONS", ""}, all, func(v state.VerdictStatus) []any {
-		return []any{v.Verdict, v.Count, plain(orDash(v.ErrorType)), plain(orDash(v.Reasons)), verdictText(v.Verdict)}
+		return []any{v.Verdict, v.Count, orDash(v.ErrorType), orDash(v.Reasons), verdictText(v.Verdict)}
 	})
 }
 
-// verdictText says what a verdict means; which codes are no fault is our reading.
+// verdictText says what a verdict means. impact.com does not document which codes
+// are no fault.
 func verdictText(verdict string) string {
 	return map[string]string{
 		impactsync.VerdictWaiting:   "impact.com has not decided yet",
@@ -165,7 +159,7 @@ func writeHeld(w io.Writer, all []state.HeldSet) {
 		head, foot := fmt.Sprintf("The guard holds %s%s since %s", count(h.Held, oneOf(h.Direction)), of, h.HeldAt), "If that is right: impactsync "+h.Command
 		if h.Direction == state.Unanswered {
 			head = "delivery.unknown: hold keeps " + count(h.Held, strings.ReplaceAll(string(h.Kind), "_", " "))
-			foot = "The next run lets them go if you " + h.Command
+			foot = "The next run releases them if you " + h.Command
 		}
 		fmt.Fprintf(w, "\n%s: %s.\n", head, plain(h.Reason))
 		for _, line := range h.Sample {
@@ -173,7 +167,7 @@ func writeHeld(w io.Writer, all []state.HeldSet) {
 		}
 		fmt.Fprintln(w, plain(foot))
 		if h.Approved > 0 {
-			fmt.Fprintf(w, "Approved of that: %d. The next run lets them go, within 24 hours.\n", h.Approved)
+			fmt.Fprintf(w, "Approved of that: %d. The next run releases them, within 24 hours.\n", h.Approved)
 		}
 	}
 }
@@ -184,7 +178,7 @@ func writeSources(w io.Writer, all []state.SourceStatus, now time.Time) {
 		if !s.Newest.IsZero() {
 			newest = relative(s.Newest, now)
 		}
-		return []any{s.Name, newest, relative(s.ReadAt, now), plain(s.Missing)}
+		return []any{s.Name, newest, relative(s.ReadAt, now), s.Missing}
 	})
 }
 

@@ -10,10 +10,10 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// unknownKey makes a trait key that the state does not know a matter of usage.
+// unknownKey makes a trait key that the state does not know an error of usage.
 func unknownKey(err error) error {
 	if errors.Is(err, state.ErrNotFound) {
-		return &failure{code: usageExit, err: err, hint: "impactsync status lists the keys; impactsync key NAME makes one of a name"}
+		return usage("impactsync status lists the keys; impactsync key NAME prints the key of a name", "%w", err)
 	}
 	return err
 }
@@ -39,7 +39,7 @@ Switch that connection off first; from then on, run sends changes only.` +
 				return unknownKey(err)
 			}
 			if report.Run != 0 && err == nil {
-				err = a.result(report, func(w io.Writer) {
+				err = a.result(report, nil, func(w io.Writer) {
 					fmt.Fprintf(w, "%s: %s adopted; nothing was sent (%s)\n", args[0], count(report.Adopted, "value"), took(report.Seconds))
 				})
 			}
@@ -52,14 +52,14 @@ func (a *app) resyncCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "resync KEY",
 		Short: "Resend every value of a trait that impact.com was sent",
-		Long: `Put every value of this trait that impact.com was ever told in doubt, so that the next
-run sends it again: members as true, those who left as an explicit false. Retries
+		Long: `Mark every value of this trait that impact.com was ever sent as doubtful, so that the
+next run sends it again: members as true, those who left as an explicit false. Retries
 become due at once; what is refused or held stays so. Nothing is forgotten.` + exits("done", exitFailLine, exitLockLine, exitStateLine, "64  usage or configuration, or a key that the state does not know"),
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.locked(c.Context(), func(db *state.DB) error {
 				n, err := db.Resync(c.Context(), args[0])
-				return a.answer(map[string]int64{"due": n}, unknownKey(err), func(w io.Writer) {
+				return a.result(map[string]int64{"due": n}, unknownKey(err), func(w io.Writer) {
 					fmt.Fprintf(w, "%s: %s due again; the next run sends them\n", args[0], count(n, "value"))
 				})
 			})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"runtime"
@@ -9,25 +10,21 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Set by the linker (-X main.version=...); else they are the build's own.
+// Set by the linker (-X main.version=...); otherwise the build's own are used.
 var version, revision string
 
-// build returns the program's version and the revision that it was made from.
+// build returns the program's version and the revision that it was built from.
 func build() (name, rev string) {
 	name, rev = version, revision
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return name, rev
-	}
-	if name == "" {
-		name = info.Main.Version
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && rev == "" {
-			rev = s.Value
+	if info, ok := debug.ReadBuildInfo(); ok {
+		name = cmp.Or(name, info.Main.Version)
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				rev = cmp.Or(rev, s.Value)
+			}
 		}
 	}
-	return name, rev
+	return cmp.Or(name, "dev"), rev
 }
 
 func (a *app) versionCommand() *cobra.Command {
@@ -39,7 +36,7 @@ func (a *app) versionCommand() *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			name, rev := build()
 			v := map[string]string{"version": name, "revision": rev, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH}
-			return a.result(v, func(w io.Writer) {
+			return a.result(v, nil, func(w io.Writer) {
 				fmt.Fprintf(w, "impactsync %s\nrevision %s\n%s %s\n", name, rev, v["go"], v["platform"])
 			})
 		},

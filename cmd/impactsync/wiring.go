@@ -1,11 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
+	"io"
 	"io/fs"
+	"slices"
 
 	"github.com/impactsync/impactsync/cmd/internal/config"
 	"github.com/impactsync/impactsync/cmd/internal/progress"
@@ -20,69 +20,74 @@ import (
 	"github.com/impactsync/impactsync/sync/source/suppressions"
 )
 
-// wiring is everything that the configuration stands for, but for the state.
+// wiring is what the configuration describes, without the state.
 type wiring struct {
-	config *config.Config
-	mapper *mapping.Mapper
-	client *impactapi.Client
-	feeds  []impactsync.Feed
-
-	suppressed []impactsync.Suppressions
-	files      *suppressions.Files // one of them; nil if there is none
+	impactsync.Config
+	opened []io.Closer
 }
 
-// wire builds it. What is wrong is a matter of the configuration: nothing was
-// changed yet.
+// wire builds it. Its errors are the configuration's: nothing was changed yet.
 func wire(ctx context.Context, c *config.Config) (*wiring, error) {
-	w := &wiring{config: c}
+	w := &wiring{Config: engineConfig(c)}
 	var err error
-	if w.mapper, err = mapping.New(settings(c)); err != nil {
-		return nil, &failure{code: usageExit, err: fmt.Errorf("destination: %w", err)}
+	if w.Mapper, err = mapping.New(settings(c)); err != nil {
+		return nil, usage("", "destination: %w", err)
 	}
-	if w.client, err = newClient(c); err != nil {
-		return nil, &failure{code: usageExit, err: fmt.Errorf("destination: %w", err)}
+	if w.Client, err = newClient(c); err != nil {
+		return nil, usage("", "destination: %w", err)
 	}
-	for _, s := range c.Sources {
-		feed, err := w.open(ctx, s)
-		if err != nil {
-			return nil, w.unopened(err)
-		}
-		w.feeds = append(w.feeds, feed)
-	}
-	if err := w.suppressions(ctx, c.Privacy); err != nil {
-		return nil, w.unopened(err)
+	if err := w.open(ctx, c); err != nil {
+		return nil, errors.Join(unopened(err), w.close())
 	}
 	return w, nil
 }
 
-// unopened is the failure to open a source. One whose folder is not there may be
-// mounted by the next try; anything else is a matter of the configuration.
-func (w *wiring) unopened(err error) error {
-	code := usageExit
-	if errors.Is(err, fs.ErrNotExist) {
-		code = impactsync.ExitFailed
+// open opens the sources and the lists of suppressed people.
+func (w *wiring) open(ctx context.Context, c *config.Config) error {
+	for _, s := range c.Sources {
+		feed, err := openFeed(ctx, c, s)
+		if err != nil {
+			return err
+		}
+		w.Feeds, w.opened = append(w.Feeds, feed), append(w.opened, feed)
 	}
-	return &failure{code: code, err: errors.Join(err, w.close())}
+	if p := c.Privacy; p.SuppressionList != "" {
+		files, err := suppressions.Open(ctx, p.SuppressionList)
+		if err != nil {
+			return err
+		}
+		w.Suppressions, w.opened = append(w.Suppressions, files), append(w.opened, files)
+	}
+	if p := c.Privacy; p.SegmentToken != "" {
+		w.Suppressions = append(w.Suppressions, &suppressions.API{Base: p.SegmentURL, Token: string(p.SegmentToken)})
+	}
+	return nil
 }
 
 func (w *wiring) close() error {
+	w.Client.Close()
 	var errs []error
-	for _, f := range w.feeds {
-		errs = append(errs, f.Close())
+	for _, c := range w.opened {
+		errs = append(errs, c.Close())
 	}
-	if w.files != nil {
-		errs = append(errs, w.files.Close())
-	}
-	w.client.Close()
 	return errors.Join(errs...)
 }
 
-func (w *wiring) open(ctx context.Context, s config.Source) (impactsync.Feed, error) {
+// unopened gives the failure to open a source its exit code. A folder that is
+// missing may be mounted by the next run; all else is the configuration's fault.
+func unopened(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return &failure{code: impactsync.ExitFailed, err: err}
+	}
+	return usage("", "%w", err)
+}
+
+func openFeed(ctx context.Context, c *config.Config, s config.Source) (impactsync.Feed, error) {
 	feed := impactsync.Feed{MaxAge: s.MaxAge}
 	if s.Kind == config.KindEvents {
 		src, err := events.New(ctx, events.Config{
 			Name: s.Name, URL: s.URL, Include: s.Traits.Include, Exclude: s.Traits.Exclude,
-			HonourIntegrations: s.HonourIntegrations, StartAt: s.StartAt, MaxLine: s.MaxLineBytes, FollowLinks: s.FollowLinks, Placeholders: placeholders(w.config),
+			HonourIntegrations: s.HonourIntegrations, StartAt: s.StartAt, MaxLine: s.MaxLineBytes, FollowLinks: s.FollowLinks, Placeholders: placeholders(c),
 		})
 		feed.Source = src
 		return feed, err
@@ -92,12 +97,12 @@ func (w *wiring) open(ctx context.Context, s config.Source) (impactsync.Feed, er
 		said := rule(a)
 		patterns[a.Pattern] = audiences.Audience{Name: a.Name, Key: a.Key, List: a.List, Value: a.Value, Parts: a.Parts, OnMissing: a.OnMissing, Columns: audiences.Columns(a.Columns), Rule: &said}
 	}
-	src, err := audiences.New(ctx, audiences.Config{Name: s.Name, URL: s.URL, Audiences: patterns, MaxLine: s.MaxLineBytes, FollowLinks: s.FollowLinks, Placeholders: placeholders(w.config)})
+	src, err := audiences.New(ctx, audiences.Config{Name: s.Name, URL: s.URL, Audiences: patterns, MaxLine: s.MaxLineBytes, FollowLinks: s.FollowLinks, Placeholders: placeholders(c)})
 	feed.Source, feed.Lists = src, true
 	return feed, err
 }
 
-// placeholders are the ids that are nobody's.
+// placeholders returns the ids that are nobody's.
 func placeholders(c *config.Config) *segment.Placeholders {
 	return segment.NewPlaceholders(c.PlaceholderIDs, c.TrustedIDs)
 }
@@ -107,10 +112,10 @@ func newClient(c *config.Config) (*impactapi.Client, error) {
 	name, _ := build()
 	return impactapi.New(impactapi.Config{
 		AccountSID: d.AccountSID, AuthToken: string(d.APIKey), TrackingURL: d.TrackingURL, APIURL: d.APIURL,
-		UserAgent:   "impactsync/" + cmp.Or(name, "dev") + " (+https://github.com/impactsync/impactsync)",
+		UserAgent:   "impactsync/" + name + " (+https://github.com/impactsync/impactsync)",
 		Connections: c.Delivery.Workers, RequestTimeout: c.Delivery.RequestTimeout,
 		ReturnThrottled: true, // the engine's limiter decides
-		// Who drops or holds conversions of unknown fate does not want them repeated within the call either.
+		// Whoever drops or holds conversions without an answer does not want them repeated within the call either.
 		NeverRetryUnknown: state.Policy(c.Delivery.Unknown.Conversions) != state.Resend,
 	})
 }
@@ -121,68 +126,70 @@ func settings(c *config.Config) mapping.Settings {
 	return mapping.Settings{
 		CampaignID: d.CampaignID, EventTypeID: d.EventTypeID, EventTypeIDs: d.EventTypeIDs, IOSAppID: d.IOSAppID, AndroidAppID: d.AndroidAppID,
 		ActionEventNames: d.ActionEventNames.Named(), InstallEventNames: d.InstallEventNames.Named(), PageLoadEventNames: d.PageLoadEventNames.Named(),
-		OnlyActionEventNames: d.ActionEventNames.Replace, OnlyInstallEventNames: d.InstallEventNames.Replace, OnlyPageLoadEventNames: d.PageLoadEventNames.Replace,
+		OnlyActionEventNames: d.ActionEventNames.Replaces(), OnlyInstallEventNames: d.InstallEventNames.Replaces(), OnlyPageLoadEventNames: d.PageLoadEventNames.Replaces(),
 		EnablePageEvents: d.EnablePageEvents, EnableScreenEvents: d.EnableScreenEvents, EnableIdentifyEvents: d.EnableIdentifyEvents,
 		CustomParameterMapping: d.CustomParameterMapping, CustomMappingForProducts: d.CustomMappingForProducts,
 		ClickIDNames: d.ClickIDNames, UndocumentedParameters: d.UndocumentedParameters,
-		PageURL: d.PageURL, DefaultCurrency: c.DefaultCurrency, AccountCurrency: c.DefaultCurrency == "", Version: cmp.Or(name, "dev"), Placeholders: placeholders(c),
+		PageURL: d.PageURL, DefaultCurrency: c.DefaultCurrency, AccountCurrency: c.DefaultCurrency == "", Version: name, Placeholders: placeholders(c),
 		UnusableItems: d.UnusableItems, OrderDiscount: d.OrderDiscount, MissingOrderID: d.MissingOrderID, DecimalSign: d.DecimalSign,
 	}
 }
 
-// engine builds the engine on a state.
-func (a *app) engine(w *wiring, db *state.DB, bars *progress.Bars) (*impactsync.Engine, error) {
-	c, d := w.config, w.config.Delivery
+// engineConfig returns the settings of the engine.
+func engineConfig(c *config.Config) impactsync.Config {
 	name, _ := build()
-	return impactsync.New(impactsync.Config{
-		State: db, Client: w.client, Mapper: w.mapper, Feeds: w.feeds, Version: name,
-		Log: telemetry.Logger(bars, a.terminal), Progress: a.watched(bars.Progress()), // the two share the terminal
-		Guards:     guards(c),
+	d := c.Delivery
+	return impactsync.Config{
+		Version: name, Guards: guards(c), Point: point,
 		AppInstall: c.Destination.AppInstall, MaxEventAge: c.MaxEventAge, RequiredCategories: c.Consent.RequiredCategories,
-		Suppressions: w.suppressed, SuppressedFalse: c.Privacy.Suppressed == config.SuppressedSendFalse,
-		Workers: d.Workers, Coalesce: d.Coalesce, AttributionWait: d.AttributionWait,
+		SuppressedFalse: c.Privacy.Suppressed == config.SuppressedSendFalse,
+		Workers:         d.Workers, Coalesce: d.Coalesce, AttributionWait: d.AttributionWait,
 		PageLoadsPerSecond: d.PageLoadsPerSecond, ConversionsPerHour: d.ConversionsPerHour, Verify: c.Conversions.VerifyShare(),
 		Unknown: map[state.Kind]state.Policy{
 			state.PageLoad: state.Policy(d.Unknown.PageLoads), state.Conversion: state.Policy(d.Unknown.Conversions),
 		},
-		Point: point,
+	}
+}
+
+// withEngine builds the engine, and runs do with it on the state that open opens.
+func (a *app) withEngine(ctx context.Context, c *config.Config, trait string, open func(fn func(*state.DB) error) error, do func(*impactsync.Engine) error) error {
+	w, err := wire(ctx, c)
+	if err != nil {
+		return err
+	}
+	err = open(func(db *state.DB) error {
+		bars := progress.New(a.stderr, a.terminal, a.pulse.Beat)
+		w.State, w.Log, w.Progress = db, telemetry.Logger(bars, a.terminal), bars.Progress() // logs and bars share the terminal
+		e, err := impactsync.New(w.Config)
+		if err == nil {
+			err = do(e)
+		}
+		bars.Close()
+		if err == nil && trait != "" {
+			err = a.knows(ctx, db, trait)
+		}
+		return err
 	})
+	return errors.Join(impactsync.Cause(ctx, err), w.close())
 }
 
-// watched takes each report of a run as a sign of life, for the daemon.
-func (a *app) watched(p impactsync.Progress) impactsync.Progress {
-	if a.pulse == nil {
-		return p
+// knows warns of a trait key that no input has: nothing could be sent for it.
+func (a *app) knows(ctx context.Context, db *state.DB, key string) error {
+	s, err := db.Status(context.WithoutCancel(ctx), 0)
+	if err == nil && !slices.ContainsFunc(s.Audiences, func(t state.AudienceStatus) bool { return t.Key == key }) {
+		a.log.Warn("no input has this trait key; impactsync status lists the keys there are", "audience", key)
 	}
-	return impactsync.Progress{
-		Start: func(phase, what string, total int64, unit string) {
-			a.pulse.Beat()
-			p.Start(phase, what, total, unit)
-		},
-		Add: func(n int64) {
-			a.pulse.Beat()
-			p.Add(n)
-		},
-		Done: func() {
-			a.pulse.Beat()
-			p.Done()
-		},
-	}
+	return err
 }
 
-// binding is the destination that a state made with this configuration vouches for.
+// binding returns the destination that a state of this configuration belongs to.
+// What is not known of it is not compared.
 func binding(c *config.Config) *state.Binding {
 	d := c.Destination
-	return &state.Binding{
+	b := &state.Binding{
 		AccountSID: d.AccountSID, CampaignID: d.CampaignID,
 		Official: impactapi.Official(d.TrackingURL) && impactapi.Official(d.APIURL), Hosts: d.TrackingURL + " and " + d.APIURL,
 	}
-}
-
-// bound is binding for a configuration that was only looked at: what it does not
-// know of the destination is not compared.
-func bound(c *config.Config) *state.Binding {
-	b, d := binding(c), c.Destination
 	if d.TrackingURL == "" || d.APIURL == "" || d.AccountSID == "" && d.CampaignID == "" { // the last: defaults alone
 		b.Hosts = ""
 	}

@@ -8,13 +8,12 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"strings"
 
 	"github.com/impactsync/impactsync/impactapi"
 )
 
-// maxRequest bounds a request's body. impact.com documents no bound; 60 items
-// with every parameter are a tenth of this.
+// maxRequest bounds a request's body. impact.com documents no bound; 60 items with
+// every parameter take a tenth of it.
 const maxRequest = 1 << 20
 
 var (
@@ -39,20 +38,12 @@ func readForm(r *http.Request) (impactapi.Params, error) {
 		return form, nil
 	}
 	body, err := parseBody(r.Header.Get("Content-Type"), text)
-	if form == nil {
-		return body, err
-	}
 	return append(form, body...), err
 }
 
-const formType = "application/x-www-form-urlencoded"
-
 func parseBody(contentType string, text []byte) (impactapi.Params, error) {
-	if contentType == formType {
-		return impactapi.ParseForm(string(text))
-	}
 	switch kind, _, _ := mime.ParseMediaType(contentType); kind {
-	case formType:
+	case "application/x-www-form-urlencoded":
 		return impactapi.ParseForm(string(text))
 	case "application/json":
 		return parseJSON(text)
@@ -60,8 +51,8 @@ func parseBody(contentType string, text []byte) (impactapi.Params, error) {
 	return nil, errBodyType
 }
 
-// parseJSON reads a flat object in its order; an array stands for a repeated
-// name, numbers keep their digits.
+// parseJSON reads a flat object in its order. An array is a repeated name; numbers
+// keep their digits.
 func parseJSON(text []byte) (impactapi.Params, error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
@@ -108,19 +99,4 @@ func appendValue(form impactapi.Params, name string, value any) (impactapi.Param
 		return nil, fmt.Errorf("JSON value of %q is nested", name)
 	}
 	return form, nil
-}
-
-// appendFieldErrors writes impact.com's list of field messages.
-func appendFieldErrors(dst []byte, fields []impactapi.FieldError) []byte {
-	dst = append(dst, '[')
-	for i, f := range fields {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = appendString(append(dst, `{"field":`...), f.Field)
-		dst = appendString(append(dst, `,"level":`...), f.Level)
-		dst = appendString(append(dst, `,"message":`...), strings.TrimSpace(f.Message))
-		dst = append(dst, '}')
-	}
-	return append(dst, ']')
 }

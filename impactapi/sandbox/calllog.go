@@ -1,13 +1,13 @@
 package sandbox
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
-	"strconv"
+	"slices"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/impactsync/impactsync/impactapi"
 )
@@ -21,125 +21,71 @@ type Call struct {
 	Status int              // 0: taken, connection dropped before the answer
 }
 
-// AppendJSON appends the call as a line of the call log, line break included.
-func (c *Call) AppendJSON(dst []byte) []byte {
-	dst = append(dst, `{"at":"`...)
-	dst = c.At.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000000000Z07:00")
-	dst = append(dst, `","method":`...)
-	dst = appendString(dst, c.Method)
-	dst = append(dst, `,"path":`...)
-	dst = appendString(dst, c.Path)
-	dst = append(dst, `,"form":{`...)
-	dst = appendForm(dst, c.Form)
-	dst = append(dst, `},"status":`...)
-	dst = strconv.AppendInt(dst, int64(c.Status), 10)
-	return append(dst, '}', '\n')
+// line is a call in the form of the log.
+type line struct {
+	At     string          `json:"at"`
+	Method string          `json:"method"`
+	Path   string          `json:"path"`
+	Form   json.RawMessage `json:"form"`
+	Status int             `json:"status"`
 }
 
-// appendForm writes each name once, where it stands first.
-func appendForm(dst []byte, form impactapi.Params) []byte {
-	again := repeated(form)
-	first := true
-	for i, p := range form {
-		values, isRepeated := again[p.Name]
-		if isRepeated && values == nil {
-			continue // written already
-		}
-		if !first {
-			dst = append(dst, ',')
-		}
-		first = false
-		dst = append(appendString(dst, p.Name), ':')
-		if !isRepeated {
-			dst = appendString(dst, p.Value)
-			continue
-		}
-		for j, k := range values {
-			dst = append(dst, "[,"[min(j, 1)])
-			dst = appendString(dst, form[i+k].Value)
-		}
-		dst = append(dst, ']')
-		again[p.Name] = nil
-	}
-	return dst
+const logTime = "2006-01-02T15:04:05.000000000Z07:00"
+
+// Line returns the call as a line of the call log, line break included.
+func (c *Call) Line() []byte {
+	return encode(line{c.At.UTC().Format(logTime), c.Method, c.Path, formObject(c.Form), c.Status})
 }
 
-// repeated lists, for each name that occurs again, how far behind the first
-// its occurrences stand. It is nil in the usual case.
-func repeated(form impactapi.Params) map[string][]int {
-	var again map[string][]int
-	if len(form) < 2 {
-		return nil
+// formObject returns a JSON object with each name once, at its first place; the
+// values of a repeated name are an array.
+func formObject(form impactapi.Params) []byte {
+	var names []string
+	values := make(map[string][]string, len(form))
+	for _, p := range form {
+		if values[p.Name] == nil {
+			names = append(names, p.Name)
+		}
+		values[p.Name] = append(values[p.Name], p.Value)
 	}
-	seen := make(map[string]int, len(form))
-	for i, p := range form {
-		first, ok := seen[p.Name]
-		if !ok {
-			seen[p.Name] = i
-			continue
+	members := make([][]byte, len(names))
+	for i, name := range names {
+		var value any = values[name]
+		if len(values[name]) == 1 {
+			value = values[name][0]
 		}
-		if again == nil {
-			again = make(map[string][]int)
-		}
-		if again[p.Name] == nil {
-			again[p.Name] = []int{0}
-		}
-		again[p.Name] = append(again[p.Name], i-first)
+		members[i] = slices.Concat(encode(name), []byte{':'}, encode(value))
 	}
-	return again
+	return slices.Concat([]byte{'{'}, bytes.Join(members, []byte{','}), []byte{'}'})
 }
 
-const hexDigits = "0123456789abcdef"
-
-// appendString writes a JSON string; encoding/json would cost more than the
-// rest of a request.
-func appendString(dst []byte, s string) []byte {
-	dst = append(dst, '"')
-	start := 0
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf {
-			i++
-			continue
-		}
-		if c >= utf8.RuneSelf {
-			r, size := utf8.DecodeRuneInString(s[i:])
-			if r == utf8.RuneError && size == 1 {
-				dst = append(append(dst, s[start:i]...), `\ufffd`...)
-				start = i + 1
-			}
-			i += size
-			continue
-		}
-		dst = append(dst, s[start:i]...)
-		if c == '"' || c == '\\' {
-			dst = append(dst, '\\', c)
-		} else {
-			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
-		}
-		i++
-		start = i
+// encode is json.Marshal with & and angle brackets as they are, so that the log
+// can be searched for URLs. It adds a line break.
+func encode(v any) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		panic(err) // texts and numbers always encode
 	}
-	return append(append(dst, s[start:]...), '"')
+	return b.Bytes()
 }
 
-// UnmarshalJSON reads a line of the call log; names come sorted by nothing but
-// their place in the line.
-func (c *Call) UnmarshalJSON(line []byte) error {
-	var wire struct {
-		At           time.Time
-		Method, Path string
-		Form         json.RawMessage
-		Status       int
-	}
-	if err := json.Unmarshal(line, &wire); err != nil {
+// UnmarshalJSON reads a line of the call log. Parameters keep their order.
+func (c *Call) UnmarshalJSON(text []byte) error {
+	var l line
+	if err := json.Unmarshal(text, &l); err != nil {
 		return fmt.Errorf("read call: %w", err)
 	}
-	form, err := parseJSON(wire.Form)
+	at, err := time.Parse(logTime, l.At)
+	if err != nil {
+		return fmt.Errorf("read time of call: %w", err)
+	}
+	form, err := parseJSON(l.Form)
 	if err != nil {
 		return fmt.Errorf("read form of call: %w", err)
 	}
-	*c = Call{At: wire.At, Method: wire.Method, Path: wire.Path, Form: form, Status: wire.Status}
+	*c = Call{At: at, Method: l.Method, Path: l.Path, Form: form, Status: l.Status}
 	return nil
 }
 
@@ -147,7 +93,7 @@ func (c *Call) UnmarshalJSON(line []byte) error {
 // way to the disk before the answer leaves.
 type callLog struct {
 	mu     sync.Mutex
-	file   *os.File
+	file   *os.File // nil for none
 	record bool
 	calls  []Call
 }
@@ -169,18 +115,13 @@ func openLog(path string, record bool) (*callLog, error) {
 	return l, nil
 }
 
-var lines = sync.Pool{New: func() any { return new([]byte) }}
-
 // write logs the call. An error means that the line may be missing, so the
-// request must not be answered as if all were well.
+// request must not be answered as if it had been logged.
 func (l *callLog) write(c *Call) error {
-	if l.file == nil && !l.record {
-		return nil
+	var text []byte
+	if l.file != nil {
+		text = c.Line()
 	}
-	line := lines.Get().(*[]byte)
-	defer lines.Put(line)
-	*line = c.AppendJSON((*line)[:0])
-
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.record {
@@ -189,7 +130,7 @@ func (l *callLog) write(c *Call) error {
 	if l.file == nil {
 		return nil
 	}
-	if _, err := l.file.Write(*line); err != nil {
+	if _, err := l.file.Write(text); err != nil {
 		return fmt.Errorf("write call log: %w", err)
 	}
 	return nil
@@ -198,7 +139,7 @@ func (l *callLog) write(c *Call) error {
 func (l *callLog) recorded() []Call {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return append([]Call(nil), l.calls...)
+	return slices.Clone(l.calls)
 }
 
 func (l *callLog) close() error {

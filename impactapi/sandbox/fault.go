@@ -6,20 +6,20 @@ import (
 	"time"
 )
 
-// Fault is what goes wrong with one request. The zero value is nothing.
+// Fault is what goes wrong with one request. The zero value means nothing.
 type Fault struct {
 	Delay time.Duration // added to Config.Latency
 	Drop  Drop
 
-	// Status, when set, is answered with Header and Body instead of the usual
-	// answer. The request is not taken, unless Taken says so.
+	// Status, if set, is answered with Header and Body instead of the usual
+	// answer. The request is not taken, unless Taken is set.
 	Status int
 	Header http.Header
 	Body   string
 	Taken  bool
 }
 
-// Drop says when a connection is dropped.
+// Drop is when a connection is dropped.
 type Drop uint8
 
 // The moments at which a connection is dropped.
@@ -29,45 +29,28 @@ const (
 	DropAfter              // after it is taken and logged with status 0
 )
 
-// fault asks the hook, then the rates.
-func (s *Sandbox) fault(c *exchange) Fault {
+// fault asks the hook, then the rates. It always draws the same number of random
+// numbers, so that ids are the same with and without faults.
+func (s *Sandbox) fault(x *exchange) Fault {
+	before, failed, after := x.random.Float64(), x.random.Float64(), x.random.Float64()
 	if s.config.Fault != nil {
-		if f := s.config.Fault(c.r, c.form); f.Status != 0 || f.Drop != DropNever || f.Delay != 0 {
+		if f := s.config.Fault(x.r, x.form); f.Status != 0 || f.Drop != DropNever || f.Delay != 0 {
 			return f
 		}
 	}
 	switch {
-	case s.chance(c.number, 1) < s.config.ResetBefore:
+	case before < s.config.ResetBefore:
 		return Fault{Drop: DropBefore}
-	case s.chance(c.number, 2) < s.config.ErrorRate:
+	case failed < s.config.ErrorRate:
 		return Fault{Status: http.StatusServiceUnavailable, Body: `{"Status":"ERROR","Message":"Service Unavailable"}`}
-	case s.chance(c.number, 3) < s.config.ResetAfter:
+	case after < s.config.ResetAfter:
 		return Fault{Drop: DropAfter}
 	}
 	return Fault{}
 }
 
-// chance is a number in [0,1) that depends on the seed, the request's number
-// and the kind of fault alone.
-func (s *Sandbox) chance(number, kind uint64) float64 {
-	return float64(s.random(number, kind)>>11) / (1 << 53)
-}
-
-// random is splitmix64 of all three.
-func (s *Sandbox) random(number, kind uint64) uint64 {
-	x := mix(s.config.Seed + 0x9e3779b97f4a7c15)
-	x = mix(x + number*0x9e3779b97f4a7c15)
-	return mix(x + kind*0x9e3779b97f4a7c15)
-}
-
-func mix(x uint64) uint64 {
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
-}
-
-// drop resets the connection: the client sees neither an answer nor a polite
-// end. Where the connection cannot be had, net/http cuts it.
+// drop resets the connection: the client sees neither an answer nor an orderly end.
+// If the connection cannot be hijacked, net/http cuts it.
 func drop(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {

@@ -1,7 +1,9 @@
 package sandbox
 
 import (
+	"bytes"
 	"errors"
+	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"strings"
@@ -14,7 +16,7 @@ import (
 type exchange struct {
 	r      *http.Request
 	header http.Header
-	number uint64
+	random *rand.Rand // by the seed and the number of the request alone
 	at     time.Time
 	form   impactapi.Params
 
@@ -22,13 +24,14 @@ type exchange struct {
 	body   []byte
 }
 
-// Handler is the sandbox as an http.Handler; both of impact.com's hosts are on
-// it. To serve it below a path, wrap it in http.StripPrefix.
+// Handler returns an http.Handler for both of impact.com's hosts. To serve it below
+// a path, wrap it in http.StripPrefix.
 func (s *Sandbox) Handler() http.Handler { return http.HandlerFunc(s.serve) }
 
-// serve is the life of a request: read, spoil, take, log, wait, answer.
+// serve is the life of a request: read it, choose a fault, take it, log it, wait,
+// answer.
 func (s *Sandbox) serve(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{r: r, header: w.Header(), number: s.sequence.Add(1), at: time.Now()}
+	x := &exchange{r: r, header: w.Header(), random: rand.New(rand.NewPCG(s.config.Seed, s.sequence.Add(1))), at: time.Now()}
 	form, err := readForm(r)
 	x.form = form
 	fault := s.fault(x)
@@ -64,10 +67,8 @@ func wait(r *http.Request, d time.Duration) {
 	if d <= 0 {
 		return
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(d):
 	case <-r.Context().Done():
 	}
 }
@@ -78,7 +79,7 @@ func (x *exchange) answer(w http.ResponseWriter) {
 	}
 	x.header["Content-Length"] = []string{strconv.Itoa(len(x.body))}
 	w.WriteHeader(x.status)
-	_, _ = w.Write(x.body) // a client that has gone is no trouble of ours
+	_, _ = w.Write(x.body) // the client may have gone
 }
 
 func (x *exchange) replace(f Fault) {
@@ -88,27 +89,38 @@ func (x *exchange) replace(f Fault) {
 	}
 }
 
-// gateway is the short form of an error, documented for 401 and 403.
-func (x *exchange) gateway(status int, title string) {
-	x.status = status
-	x.body = append(x.body[:0], `{"status":`...)
-	x.body = strconv.AppendInt(x.body, int64(status), 10)
-	x.body = appendString(append(x.body, `,"title":`...), title)
-	x.body = append(x.body, '}')
+// reply answers with a value as JSON.
+func (x *exchange) reply(status int, v any) {
+	x.status, x.body = status, bytes.TrimSpace(encode(v))
+}
+
+// refuse answers with the short form of an error, documented for 401 and 403.
+func (x *exchange) refuse(status int) {
+	title := http.StatusText(status)
+	switch status {
+	case http.StatusForbidden:
+		title = "Access Denied"
+	case http.StatusRequestEntityTooLarge:
+		title = "Payload Too Large"
+	}
+	x.reply(status, struct {
+		Status int    `json:"status"`
+		Title  string `json:"title"`
+	}{status, title})
 }
 
 func (x *exchange) refuseBody(err error) {
 	switch {
 	case errors.Is(err, errTooLarge):
-		x.gateway(http.StatusRequestEntityTooLarge, "Payload Too Large")
+		x.refuse(http.StatusRequestEntityTooLarge)
 	case errors.Is(err, errBodyType):
-		x.gateway(http.StatusUnsupportedMediaType, "Unsupported Media Type")
+		x.refuse(http.StatusUnsupportedMediaType)
 	default:
-		x.gateway(http.StatusBadRequest, "Bad Request")
+		x.refuse(http.StatusBadRequest)
 	}
 }
 
-// take finds the call that is meant and answers it.
+// take answers the call that the path names.
 func (s *Sandbox) take(x *exchange) {
 	path := x.r.URL.Path
 	if path == "/PageLoad" || path == "/AppInstall" {
@@ -119,7 +131,7 @@ func (s *Sandbox) take(x *exchange) {
 	}
 	rest, found := strings.CutPrefix(path, "/Advertisers/")
 	if !found {
-		x.gateway(http.StatusNotFound, "Not Found")
+		x.refuse(http.StatusNotFound)
 		return
 	}
 	sid, resource, _ := strings.Cut(rest, "/")
@@ -150,23 +162,23 @@ func (s *Sandbox) account(x *exchange, sid, resource string) {
 	case kind == "Campaigns":
 		s.campaign(x, sid, id)
 	case kind == "APISubmissions":
-		s.submission(x, id)
+		s.submission(x, sid, id)
 	default:
-		x.gateway(http.StatusNotFound, "Not Found")
+		x.refuse(http.StatusNotFound)
 	}
 }
 
-// authorize answers 401 to missing or wrong credentials and 403 to the right
-// ones used on another account.
+// authorize answers 401 to missing or wrong credentials, and 403 to valid ones on
+// another account.
 func (s *Sandbox) authorize(x *exchange, sid string) bool {
 	user, token, ok := x.r.BasicAuth()
 	known := s.config.AccountSID == "" || user == s.config.AccountSID && token == s.config.AuthToken
 	switch {
 	case !ok || user == "" || token == "" || !known:
 		x.header.Set("WWW-Authenticate", `Basic realm="sandbox"`)
-		x.gateway(http.StatusUnauthorized, "Unauthorized")
+		x.refuse(http.StatusUnauthorized)
 	case user != sid:
-		x.gateway(http.StatusForbidden, "Access Denied")
+		x.refuse(http.StatusForbidden)
 	default:
 		return true
 	}
@@ -178,6 +190,6 @@ func (x *exchange) allow(method string) bool {
 		return true
 	}
 	x.header.Set("Allow", method)
-	x.gateway(http.StatusMethodNotAllowed, "Method Not Allowed")
+	x.refuse(http.StatusMethodNotAllowed)
 	return false
 }

@@ -28,12 +28,12 @@ func ParseLimit(s string) (Limit, error) {
 	d, errPer := time.ParseDuration(per)
 	l := Limit{Requests: n, Per: d}
 	if !found || errCount != nil || errPer != nil || n < 1 || l.check() != nil {
-		return Limit{}, fmt.Errorf("rate limit %q: give one such as 1000/h, or 0 for none", s)
+		return Limit{}, fmt.Errorf("rate limit %q: want one such as 1000/h, or 0 for none", s)
 	}
 	return l, nil
 }
 
-// String is the limit as ParseLimit reads it.
+// String returns the limit as ParseLimit reads it.
 func (l Limit) String() string {
 	if l.Requests == 0 {
 		return "0"
@@ -43,13 +43,13 @@ func (l Limit) String() string {
 
 func (l Limit) check() error {
 	if l.Requests < 0 || l.Requests > 0 && l.Per < time.Second {
-		return fmt.Errorf("config: RateLimit is %d per %v: give a positive number per second or more", l.Requests, l.Per)
+		return fmt.Errorf("config: RateLimit is %d per %v: want a positive number per second or more", l.Requests, l.Per)
 	}
 	return nil
 }
 
 // limiter counts requests in windows of fixed length, as impact.com's headers
-// describe them; a window begins with its first request.
+// describe them. A window begins with its first request.
 type limiter struct {
 	limit Limit
 
@@ -58,8 +58,8 @@ type limiter struct {
 	used   int
 }
 
-// take counts one request, writes the quota's headers and reports whether it
-// is within the limit.
+// take counts a request, sets the headers of the quota and reports whether the
+// request is within the limit.
 func (l *limiter) take(h http.Header, now time.Time) bool {
 	if l.limit.Requests == 0 {
 		return true

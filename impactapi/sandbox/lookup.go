@@ -1,8 +1,8 @@
 package sandbox
 
 import (
+	"encoding/json"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
@@ -18,12 +18,13 @@ type orders struct {
 	sequence    []string // ids in the order of arrival
 }
 
-// orderKey is what impact.com tells orders apart by.
+// orderKey identifies an order to impact.com.
 //
 // https://integrations.impact.com/impact-brand/docs/order-level-data
 type orderKey struct{ event, order, campaign string }
 
 type submission struct {
+	id        string
 	at        time.Time
 	key       orderKey
 	form      impactapi.Params
@@ -31,7 +32,7 @@ type submission struct {
 }
 
 func (o *orders) add(id string, x *exchange) {
-	sub := &submission{at: x.at, form: x.form, key: orderKey{
+	sub := &submission{id: id, at: x.at, form: x.form, key: orderKey{
 		event:    first(x.form, "EventTypeId", "ActionTrackerId", "EventTypeCode"),
 		order:    first(x.form, "OrderId", "Oid"),
 		campaign: first(x.form, "CampaignId"),
@@ -41,9 +42,6 @@ func (o *orders) add(id string, x *exchange) {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.seen == nil {
-		o.seen, o.submissions = make(map[orderKey]bool), make(map[string]*submission)
-	}
 	sub.duplicate = o.seen[sub.key]
 	o.seen[sub.key] = true
 	o.submissions[id] = sub
@@ -59,121 +57,110 @@ func first(form impactapi.Params, names ...string) string {
 	return ""
 }
 
+// submissionAnswer is a submission as impact.com words it.
+type submissionAnswer struct {
+	BatchID         string `json:"BatchId"`
+	SubmissionDate  time.Time
+	CampaignID      string `json:"CampaignId"`
+	ActionTrackerID string `json:"ActionTrackerId"`
+	EventCode       string
+	OrderID         string `json:"OrderId"`
+	Payload         string
+	Type            string
+	Status          string
+	CompletionDate  string
+	ErrorType       string `json:",omitempty"`
+	ErrorReason     string `json:",omitempty"`
+	URI             string `json:"Uri"`
+}
+
 // submission answers GET /Advertisers/{AccountSID}/APISubmissions[/{BatchId}].
 //
 // https://integrations.impact.com/brand-api-reference/reference/submissions/api-submissions
-func (s *Sandbox) submission(x *exchange, id string) {
+func (s *Sandbox) submission(x *exchange, sid, id string) {
 	s.orders.mu.Lock()
 	defer s.orders.mu.Unlock()
-	if id == "" {
-		s.listSubmissions(x)
-		return
-	}
-	sub := s.orders.submissions[id]
-	if sub == nil {
-		x.gateway(http.StatusNotFound, "Not Found")
-		return
-	}
-	x.status, x.body = http.StatusOK, s.appendSubmission(x.body, id, sub, x)
-}
-
-// maxListed bounds the list; impact.com advises against asking for it at all.
-const maxListed = 1000
-
-func (s *Sandbox) listSubmissions(x *exchange) {
-	x.status, x.body = http.StatusOK, append(x.body, `{"APISubmission":[`...)
-	ids := s.orders.sequence
-	for i, id := range ids[max(0, len(ids)-maxListed):] {
-		if i > 0 {
-			x.body = append(x.body, ',')
+	if id != "" {
+		if sub := s.orders.submissions[id]; sub != nil {
+			x.reply(http.StatusOK, s.verdict(sub, sid, x.at))
+		} else {
+			x.refuse(http.StatusNotFound)
 		}
-		x.body = s.appendSubmission(x.body, id, s.orders.submissions[id], x)
+		return
 	}
-	x.body = append(x.body, ']', '}')
+	const most = 1000 // impact.com advises against asking for the list at all
+	ids := s.orders.sequence
+	list := []submissionAnswer{}
+	for _, id := range ids[max(0, len(ids)-most):] {
+		list = append(list, s.verdict(s.orders.submissions[id], sid, x.at))
+	}
+	x.reply(http.StatusOK, map[string]any{"APISubmission": list})
 }
 
-func (s *Sandbox) appendSubmission(dst []byte, id string, sub *submission, x *exchange) []byte {
-	o := object{dst: append(dst, '{')}
-	o.text("BatchId", id)
-	o.text("SubmissionDate", sub.at.UTC().Format(time.RFC3339))
-	o.text("CampaignId", sub.key.campaign)
-	o.text("ActionTrackerId", first(sub.form, "EventTypeId", "ActionTrackerId"))
-	o.text("EventCode", first(sub.form, "EventTypeCode"))
-	o.text("OrderId", sub.key.order)
-	o.text("Payload", sub.form.Encode())
-	o.text("Type", "Conversion")
-	s.verdict(&o, sub, x.at)
-	o.text("Uri", "/Advertisers/"+accountOf(x)+"/APISubmissions/"+id)
-	return append(o.dst, '}')
-}
-
-// verdict says how the submission ended. Which ErrorType goes with a duplicate
-// is not documented.
-func (s *Sandbox) verdict(o *object, sub *submission, now time.Time) {
+// verdict returns how a submission ended. The ErrorType of a duplicate is not
+// documented.
+func (s *Sandbox) verdict(sub *submission, sid string, now time.Time) submissionAnswer {
+	a := submissionAnswer{
+		BatchID: sub.id, SubmissionDate: sub.at.UTC().Truncate(time.Second), CampaignID: sub.key.campaign, OrderID: sub.key.order,
+		ActionTrackerID: first(sub.form, "EventTypeId", "ActionTrackerId"), EventCode: first(sub.form, "EventTypeCode"),
+		Payload: sub.form.Encode(), Type: "Conversion", Status: "Queued", URI: submissionURI(sid, sub.id),
+	}
 	done := sub.at.Add(s.config.SettleAfter)
 	if now.Before(done) {
-		o.text("Status", "Queued")
-		o.text("CompletionDate", "")
-		return
+		return a
 	}
-	o.text("Status", "Complete")
-	o.text("CompletionDate", done.UTC().Format(time.RFC3339))
+	a.Status, a.CompletionDate = "Complete", done.UTC().Format(time.RFC3339)
 	switch {
 	case len(s.campaigns) > 0 && !s.campaigns[sub.key.campaign]:
-		o.text("ErrorType", "Validation")
-		o.text("ErrorReason", "CAMPAIGN_NOT_FOUND")
+		a.ErrorType, a.ErrorReason = "Validation", "CAMPAIGN_NOT_FOUND"
 	case sub.duplicate:
-		o.text("ErrorType", "Validation")
-		o.text("ErrorReason", "CONV_DUPLICATE")
+		a.ErrorType, a.ErrorReason = "Validation", "CONV_DUPLICATE"
 	}
+	return a
 }
 
-func accountOf(x *exchange) string {
-	sid, _, _ := x.r.BasicAuth()
-	return sid
-}
+func submissionURI(sid, id string) string { return "/Advertisers/" + sid + "/APISubmissions/" + id }
 
 // companyInformation answers GET /Advertisers/{AccountSID}/CompanyInformation.
 func (x *exchange) companyInformation() {
-	x.status = http.StatusOK
-	x.body = []byte(`{"CompanyName":"impact.com sandbox","Website":"http://localhost/","Currency":"USD","Timezone":"UTC"}`)
+	x.reply(http.StatusOK, map[string]string{"CompanyName": "impact.com sandbox", "Website": "http://localhost/", "Currency": "USD", "Timezone": "UTC"})
 }
 
 // defaultCampaign is listed when Config names none.
 const defaultCampaign = "23224"
 
+// campaignAnswer is a program as impact.com words it.
+type campaignAnswer struct {
+	ID    json.Number `json:"Id"`
+	Name  string
+	State string
+	URI   string `json:"Uri"`
+}
+
 // campaign answers GET /Advertisers/{AccountSID}/Campaigns[/{CampaignId}].
 //
 // https://integrations.impact.com/brand-api-reference/reference/programs/programs
 func (s *Sandbox) campaign(x *exchange, sid, id string) {
+	answer := func(id string) campaignAnswer {
+		return campaignAnswer{json.Number(id), "Sandbox program " + id, "ACTIVE", "/Advertisers/" + sid + "/Campaigns/" + id}
+	}
 	if id != "" {
 		if len(s.campaigns) > 0 && !s.campaigns[id] || len(id) > 10 || !isNumber(id) {
-			x.gateway(http.StatusNotFound, "Not Found")
+			x.refuse(http.StatusNotFound)
 			return
 		}
-		x.status, x.body = http.StatusOK, appendCampaign(x.body, sid, id)
+		x.reply(http.StatusOK, answer(id))
 		return
 	}
-	ids := slices.Clone(s.config.Campaigns)
+	ids := s.config.Campaigns
 	if len(ids) == 0 {
 		ids = []string{defaultCampaign}
 	}
-	x.status, x.body = http.StatusOK, append(x.body, `{"Campaigns":[`...)
+	list := make([]campaignAnswer, len(ids))
 	for i, id := range ids {
-		if i > 0 {
-			x.body = append(x.body, ',')
-		}
-		x.body = appendCampaign(x.body, sid, id)
+		list[i] = answer(id)
 	}
-	x.body = append(x.body, ']', '}')
-}
-
-func appendCampaign(dst []byte, sid, id string) []byte {
-	o := object{dst: append(append(append(dst, `{"Id":`...), id...), ',')}
-	o.text("Name", "Sandbox program "+id)
-	o.text("State", "ACTIVE")
-	o.text("Uri", "/Advertisers/"+sid+"/Campaigns/"+id)
-	return append(o.dst, '}')
+	x.reply(http.StatusOK, map[string]any{"Campaigns": list})
 }
 
 func isNumber(s string) bool {
@@ -183,15 +170,4 @@ func isNumber(s string) bool {
 		}
 	}
 	return s != "" && s[0] != '0'
-}
-
-// object writes a JSON object of texts.
-type object struct{ dst []byte }
-
-func (o *object) text(name, value string) {
-	if last := o.dst[len(o.dst)-1]; last != '{' && last != ',' {
-		o.dst = append(o.dst, ',')
-	}
-	o.dst = append(appendString(o.dst, name), ':')
-	o.dst = appendString(o.dst, value)
 }

@@ -14,14 +14,14 @@ import (
 	"golang.org/x/net/netutil"
 )
 
-// Config says whom the sandbox believes and how it misbehaves. The zero value
-// is a sandbox that takes everything valid from anybody at once.
+// Config says whose requests the sandbox takes and how it fails. With the zero value
+// it takes every valid request from anybody at once.
 type Config struct {
-	// AccountSID and AuthToken are the only credentials taken. Without them any
-	// pair does, as long as the path names the same account.
+	// AccountSID and AuthToken are the only valid credentials. Without them any
+	// pair is valid if the path has the same account.
 	AccountSID, AuthToken string
 
-	// LogFile is the call log's path; it is appended to, mode 0600. Blank: none.
+	// LogFile is the path of the call log, which is appended to, mode 0600. Blank: none.
 	LogFile string
 	// Record keeps all calls in memory for Calls.
 	Record bool
@@ -29,12 +29,12 @@ type Config struct {
 	Latency time.Duration // between taking a request and answering it
 
 	ErrorRate   float64 // share answered 503 without being taken, 0 to 1
-	ResetBefore float64 // share whose connection is dropped unseen
-	ResetAfter  float64 // share taken, then dropped before the answer
-	Seed        uint64  // which requests those are
+	ResetBefore float64 // share whose connection is dropped before they are taken
+	ResetAfter  float64 // share whose connection is dropped after that
+	Seed        uint64  // decides which requests those are
 
-	// Fault, when set, is asked about each request before the rates are. It is
-	// called concurrently.
+	// Fault, if set, decides about each request before the rates do. It is called
+	// concurrently.
 	Fault func(r *http.Request, form impactapi.Params) Fault
 
 	RateLimit Limit // of /Advertisers/; zero for none
@@ -43,7 +43,7 @@ type Config struct {
 	// CAMPAIGN_NOT_FOUND. None: any program is known.
 	Campaigns []string
 
-	WarnUnknown bool          // answer warnings for undocumented page load parameters
+	WarnUnknown bool          // warn of undocumented page load parameters
 	SettleAfter time.Duration // how long a submission stays Queued
 }
 
@@ -60,7 +60,7 @@ type Sandbox struct {
 	closed  error
 }
 
-// New makes a sandbox and opens its call log. Close it.
+// New returns a sandbox with an open call log. The caller closes it.
 func New(config Config) (*Sandbox, error) {
 	if err := check(config); err != nil {
 		return nil, err
@@ -69,8 +69,10 @@ func New(config Config) (*Sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sandbox{config: config, log: log, campaigns: make(map[string]bool)}
-	s.limiter.limit = config.RateLimit
+	s := &Sandbox{
+		config: config, log: log, limiter: limiter{limit: config.RateLimit}, campaigns: make(map[string]bool),
+		orders: orders{seen: make(map[orderKey]bool), submissions: make(map[string]*submission)},
+	}
 	for _, id := range config.Campaigns {
 		s.campaigns[id] = true
 	}
@@ -84,18 +86,18 @@ func check(c Config) error {
 		value float64
 	}{{"ErrorRate", c.ErrorRate}, {"ResetBefore", c.ResetBefore}, {"ResetAfter", c.ResetAfter}} {
 		if !(share.value >= 0 && share.value <= 1) {
-			problems = append(problems, fmt.Errorf("config: %s is %v: give a share from 0 to 1", share.name, share.value))
+			problems = append(problems, fmt.Errorf("config: %s is %v: want a share from 0 to 1", share.name, share.value))
 		}
 	}
 	if c.Latency < 0 || c.SettleAfter < 0 {
-		problems = append(problems, errors.New("config: Latency or SettleAfter is negative: give a positive duration or 0"))
+		problems = append(problems, errors.New("config: Latency or SettleAfter is negative: want a positive duration or 0"))
 	}
 	if (c.AccountSID == "") != (c.AuthToken == "") {
-		problems = append(problems, errors.New("config: AccountSID and AuthToken belong together: give both or neither"))
+		problems = append(problems, errors.New("config: AccountSID and AuthToken belong together: set both or neither"))
 	}
 	for _, id := range c.Campaigns {
 		if !isNumber(id) {
-			problems = append(problems, fmt.Errorf("config: Campaigns has %q: give program ids, which are whole numbers", id))
+			problems = append(problems, fmt.Errorf("config: Campaigns has %q: want program ids, which are whole numbers", id))
 		}
 	}
 	if err := c.RateLimit.check(); err != nil {
@@ -104,8 +106,8 @@ func check(c Config) error {
 	return errors.Join(problems...)
 }
 
-// Calls returns the calls so far, in the order in which they were logged. It
-// is empty without Config.Record.
+// Calls returns the calls so far, in the order of the log; none without
+// Config.Record.
 func (s *Sandbox) Calls() []Call { return s.log.recorded() }
 
 // Close closes the call log. It does not stop a Serve.
@@ -114,13 +116,13 @@ func (s *Sandbox) Close() error {
 	return s.closed
 }
 
-// mostConnections is how many Serve has at a time; more of them wait. It is more
-// than impactsync has workers.
+// mostConnections is how many connections Serve has at a time; others wait. It is
+// more than impactsync has workers.
 const mostConnections = 2048
 
-// Serve answers on the listener until the context ends, then lets requests
-// under way finish for up to five seconds. It closes the listener, not the
-// call log. The end of the context is not an error.
+// Serve answers on the listener until the context ends, then waits up to five
+// seconds for requests under way. It closes the listener, not the call log. The end
+// of the context is not an error.
 func (s *Sandbox) Serve(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{
 		Handler: s.Handler(), MaxHeaderBytes: 64 << 10, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second,

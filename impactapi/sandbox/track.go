@@ -4,6 +4,7 @@ import (
 	"crypto/sha1"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -11,40 +12,45 @@ import (
 	"github.com/impactsync/impactsync/impactapi"
 )
 
+// fieldError is what an answer says about a parameter.
+type fieldError struct {
+	Field   string `json:"field"`
+	Level   string `json:"level"`
+	Message string `json:"message"`
+}
+
 // pageLoad answers POST /PageLoad, keys in camelCase as documented, and POST
-// /AppInstall likewise: no document has its answer, but that impact.com's own
-// Segment function reads clickId of it.
+// /AppInstall likewise: no document has its answer, but impact.com's own
+// Segment function reads clickId from it.
 //
 // https://integrations.impact.com/brand-api-reference/reference/page-load/page-load
 func (s *Sandbox) pageLoad(x *exchange) {
-	if fields := problems(impactapi.NewPageLoad(s.asDocumented(x, impactapi.PageLoads))); fields != nil {
-		x.status = http.StatusBadRequest
-		x.body = appendFieldErrors(append(x.body, `{"errors":`...), fields)
-		x.body = append(x.body, `,"warnings":[]}`...)
+	if fields := problems(impactapi.NewPageLoad(asDocumented(x, impactapi.PageLoads))); fields != nil {
+		x.reply(http.StatusBadRequest, struct {
+			Errors   []fieldError `json:"errors"`
+			Warnings []fieldError `json:"warnings"`
+		}{fields, []fieldError{}})
 		return
 	}
-	x.status = http.StatusOK
-	x.body = append(make([]byte, 0, 160), `{"clickId":`...)
-	click, given := x.form.Get("ClickId")
-	if !given || click == "" {
-		click = s.identifier(x.number)
+	click := first(x.form, "ClickId")
+	if click == "" {
+		click = x.newID()
 	}
-	x.body = appendString(x.body, click)
-	x.body = append(x.body, `,"sessionStart":"`...)
-	x.body = x.at.AppendFormat(x.body, time.RFC3339)
-	x.body = append(x.body, `","warnings":`...)
-	x.body = appendFieldErrors(x.body, s.warnings(x.form))
-	x.body = append(x.body, '}')
+	x.reply(http.StatusOK, struct {
+		ClickID      string       `json:"clickId"`
+		SessionStart string       `json:"sessionStart"`
+		Warnings     []fieldError `json:"warnings"`
+	}{click, x.at.Format(time.RFC3339), s.warnings(x.form)})
 }
 
-func (s *Sandbox) warnings(form impactapi.Params) []impactapi.FieldError {
+func (s *Sandbox) warnings(form impactapi.Params) []fieldError {
+	warnings := []fieldError{}
 	if !s.config.WarnUnknown {
-		return nil
+		return warnings
 	}
-	var warnings []impactapi.FieldError
 	for _, p := range form {
 		if _, known := impactapi.Lookup(impactapi.PageLoads, p.Name); !known {
-			warnings = append(warnings, impactapi.FieldError{Field: p.Name, Level: "WARNING", Message: "Unknown parameter"})
+			warnings = append(warnings, fieldError{Field: p.Name, Level: "WARNING", Message: "Unknown parameter"})
 		}
 	}
 	return warnings
@@ -54,64 +60,49 @@ func (s *Sandbox) warnings(form impactapi.Params) []impactapi.FieldError {
 //
 // https://integrations.impact.com/brand-api-reference/reference/conversions/conversions
 func (s *Sandbox) conversion(x *exchange, sid string) {
-	if fields := problems(impactapi.NewConversion(s.asDocumented(x, impactapi.Conversions))); fields != nil {
-		x.status = http.StatusBadRequest
-		x.body = appendFieldErrors(append(x.body, `{"Status":"ERROR","errors":`...), fields)
-		x.body = append(x.body, '}')
+	if fields := problems(impactapi.NewConversion(asDocumented(x, impactapi.Conversions))); fields != nil {
+		x.reply(http.StatusBadRequest, struct {
+			Status string
+			Errors []fieldError `json:"errors"`
+		}{"ERROR", fields})
 		return
 	}
-	id := "A-" + s.identifier(x.number)
+	id := "A-" + x.newID()
 	s.orders.add(id, x)
-	x.status = http.StatusOK
-	x.body = append(x.body, `{"Status":"QUEUED","QueuedUri":`...)
-	x.body = appendString(x.body, "/Advertisers/"+sid+"/APISubmissions/"+id)
-	x.body = append(x.body, '}')
+	x.reply(http.StatusOK, struct {
+		Status    string
+		QueuedURI string `json:"QueuedUri"`
+	}{"QUEUED", submissionURI(sid, id)})
 }
 
-// identifier is unlike any other of this sandbox and the same for the same
-// seed, in the shape of a UUID.
-func (s *Sandbox) identifier(number uint64) string {
-	var id [36]byte
-	high, low := s.random(number, 4), s.random(number, 5)
-	for i := range id {
-		switch i {
-		case 8, 13, 18, 23:
-			id[i] = '-'
-			continue
-		}
-		id[i] = hexDigits[high&15]
-		high, low = high>>4|low<<60, low>>4
-	}
-	return string(id[:])
+// newID returns an id in the shape of a UUID.
+func (x *exchange) newID() string {
+	high, low := x.random.Uint64(), x.random.Uint64()
+	return fmt.Sprintf("%08x-%04x-%04x-%04x-%012x", high>>32, high>>16&0xffff, high&0xffff, low>>48, low&0xffff_ffff_ffff)
 }
 
-// asDocumented replaces what impact.com takes and impactapi refuses by its
-// like, so that impactapi's validators can judge the rest.
-func (s *Sandbox) asDocumented(x *exchange, endpoint impactapi.Endpoint) impactapi.Params {
-	form, copied := x.form, false
-	for i, p := range x.form {
-		value := p.Value
+// asDocumented replaces what impact.com takes and impactapi refuses, so that
+// impactapi can validate the rest.
+func asDocumented(x *exchange, endpoint impactapi.Endpoint) impactapi.Params {
+	form := slices.Clone(x.form)
+	for i, p := range form {
 		switch {
-		case p.Name == "EventDate" && value == "NOW":
-			value = x.at.Format(time.RFC3339)
-		case p.Name == "CustomerEmail" && endpoint == impactapi.PageLoads && impactapi.ContainsEmail(value):
-			hash := sha1.Sum([]byte(value))
-			value = hex.EncodeToString(hash[:])
-		default:
-			continue
+		case p.Name == "EventDate" && p.Value == "NOW":
+			form[i].Value = x.at.Format(time.RFC3339)
+		case p.Name == "CustomerEmail" && endpoint == impactapi.PageLoads && impactapi.ContainsEmail(p.Value):
+			hash := sha1.Sum([]byte(p.Value))
+			form[i].Value = hex.EncodeToString(hash[:])
 		}
-		if !copied {
-			form, copied = slices.Clone(x.form), true
-		}
-		form[i].Value = value
 	}
 	return form
 }
 
-func problems[T any](_ T, err error) []impactapi.FieldError {
+func problems[T any](_ T, err error) (fields []fieldError) {
 	var invalid *impactapi.ValidationError
 	if errors.As(err, &invalid) {
-		return invalid.Fields
+		for _, f := range invalid.Fields {
+			fields = append(fields, fieldError(f))
+		}
 	}
-	return nil
+	return fields
 }

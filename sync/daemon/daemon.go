@@ -1,7 +1,7 @@
 // Package daemon runs a function on a schedule: robfig/cron around a
-// func(ctx) error. A tick that comes while the function still runs is skipped,
-// a panic of it is logged and the schedule goes on, and the end of the context
-// stops all of it in good order.
+// func(ctx) error. A tick that comes while the function still runs is skipped, a
+// panic is logged and the schedule continues, and the end of the context stops
+// everything in good order.
 package daemon
 
 import (
@@ -18,12 +18,12 @@ import (
 type Config struct {
 	// Schedule is five cron fields or a descriptor such as @hourly or @every 2h.
 	Schedule string
-	// Location is the zone that the schedule is read in; nil means UTC. A time
-	// that a change of clocks leaves out is skipped that day
+	// Location is the schedule's time zone; nil means UTC. A time that a change
+	// of clocks leaves out is skipped that day
 	// (https://pkg.go.dev/github.com/robfig/cron/v3#hdr-Time_zones).
 	Location *time.Location
-	// Run is called once per tick. Its context ends with the one of [Daemon.Run],
-	// by the same cause. Its error is logged.
+	// Run is called once per tick. Its context ends with that of [Daemon.Run], with
+	// the same cause. Its error is logged.
 	Run func(context.Context) error
 	Log *slog.Logger
 }
@@ -32,7 +32,7 @@ type Config struct {
 type Daemon struct {
 	Config
 	schedule cron.Schedule
-	now      func() time.Time // the wall's clock
+	now      func() time.Time // the wall clock
 }
 
 // New checks the schedule.
@@ -50,15 +50,15 @@ func New(c Config) (*Daemon, error) {
 	return &Daemon{Config: c, schedule: schedule, now: time.Now}, nil
 }
 
-// Next is the first tick after a time.
+// Next returns the first tick after a time.
 func (d *Daemon) Next(after time.Time) time.Time { return d.schedule.Next(after.In(d.Location)) }
 
-// Run keeps to the schedule until the context ends, and then waits for a call
-// that is under way. It is called once.
+// Run follows the schedule until the context ends, and then waits for a call that is
+// under way. It is called once.
 func (d *Daemon) Run(ctx context.Context) {
 	log := logger{d.Log}
-	// Recover stands inside: SkipIfStillRunning frees its slot only when the
-	// job returns, so that a panic through it would end the schedule for good.
+	// Recover comes inside: SkipIfStillRunning frees its slot only when the job
+	// returns, so a panic through it would end the schedule for good.
 	job := cron.NewChain(cron.SkipIfStillRunning(log), cron.Recover(log)).Then(cron.FuncJob(func() { d.tick(ctx) }))
 	c := cron.New(cron.WithLocation(d.Location), cron.WithLogger(log))
 	id := c.Schedule(d.schedule, job)
@@ -72,20 +72,21 @@ func (d *Daemon) Run(ctx context.Context) {
 	<-c.Stop().Done()
 }
 
-// The clock is looked at so often, and a step of less is none: clocks are slewed.
+// How often the clock is checked, and the smallest step that counts: clocks are also
+// slewed.
 const (
 	clockEvery = 30 * time.Second
 	leastStep  = 30 * time.Second
 )
 
-// watchClock calls planAgain when the clock was set, until the context ends.
-// Cron reckons the next tick once: after a clock was set back by a day it would
-// sleep for a day and more.
+// watchClock calls planAgain when the clock was set, until the context ends. Cron
+// computes the next tick once: after the clock was set back by a day, it would sleep
+// for more than a day.
 func (d *Daemon) watchClock(ctx context.Context, planAgain func()) {
 	ticker := time.NewTicker(clockEvery)
 	defer ticker.Stop()
 	began := time.Now()
-	// How far the wall's clock is from the monotonic one since then.
+	// offset is how far the wall clock has moved from the monotonic clock since then.
 	offset := func() time.Duration { return d.now().Round(0).Sub(began) - time.Since(began) }
 	last := offset()
 	for {

@@ -7,15 +7,15 @@ import (
 )
 
 // How long a run may show no sign of life before it counts as hanging. A large
-// list is compared in one piece, which takes minutes; past its deadline a run
-// has only requests under way to wait for.
+// list is compared in one step, which takes minutes; after its deadline a run only
+// waits for requests under way.
 const (
 	mostSilence = 30 * time.Minute
 	mostOverrun = 2 * time.Minute
 )
 
-// Pulse watches whether a run makes progress. The zero value has no run. It is safe
-// for concurrent use.
+// Pulse watches whether a run makes progress. The zero value has no run. A Pulse is
+// safe for concurrent use.
 type Pulse struct {
 	mu       sync.Mutex
 	running  bool
@@ -24,8 +24,8 @@ type Pulse struct {
 	deadline time.Time // zero for none
 }
 
-// Begin notes the start of a run that is to end by itself after so long; 0 means
-// that it takes as long as it takes.
+// Begin notes the start of a run, and after what time it is to end by itself; 0
+// means no limit.
 func (p *Pulse) Begin(limit time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -51,7 +51,7 @@ func (p *Pulse) End() {
 }
 
 // Check returns an error while a run hangs: it has shown no sign of life for longer
-// than anything that it does can take.
+// than any of its steps can take.
 func (p *Pulse) Check() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -51,7 +51,7 @@ func TestBreaker(t *testing.T) {
 		"eight odd answers":                           {func(b *breaker) { b.several(8, Odd) }, Suspect, "", ""},
 		"eight odd answers, also after others":        {func(b *breaker) { b.several(1, Taken); b.several(8, Odd) }, Suspect, "", ""},
 		"two odd answers were all that was due":       {func(b *breaker) { b.several(2, Odd); b.exhausted() }, Spared, "", ""},
-		"three odd answers were all that was due":     {func(b *breaker) { b.several(3, Odd); b.exhausted() }, Stopped, "its words: check trackingURL and apiURL: a wrong base answers so; the api host (apiURL) answered 3 different deliveries in a row so; nothing was marked refused", ""},
+		"three odd answers were all that was due":     {func(b *breaker) { b.several(3, Odd); b.exhausted() }, Stopped, "its words: check trackingURL and apiURL: a wrong base answers like this; the api host (apiURL) answered 3 different deliveries in a row like this; nothing was marked refused", ""},
 		"odd answers at the end, others were taken":   {func(b *breaker) { b.several(1, Taken); b.several(9, Odd); b.exhausted() }, Spared, "", ""},
 		"odd answers after it was spared":             {func(b *breaker) { b.several(2, Odd); b.exhausted(); b.several(20, Odd) }, Spared, "", ""},
 		"it fails after it was spared":                {func(b *breaker) { b.several(2, Odd); b.exhausted(); b.several(100, Failed); b.exhausted() }, Stopped, "too many requests failed in a row (100)", ""},

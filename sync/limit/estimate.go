@@ -6,8 +6,8 @@ import (
 	"github.com/impactsync/impactsync/state"
 )
 
-// Takes returns how long n requests take at least, by what bounds a host and what
-// it told.
+// Takes returns how long n requests take at least, by the bounds of a host and what
+// it said last.
 func Takes(n int64, c Config, told state.HostStatus, now time.Time) time.Duration {
 	if n == 0 {
 		return 0
@@ -31,10 +31,10 @@ func Takes(n int64, c Config, told state.HostStatus, now time.Time) time.Duratio
 	if told.Remaining != nil && *told.Remaining == 0 {
 		wait = max(wait, told.ResetAt.Sub(now))
 	}
-	return max(wait, time.Duration(over/hourly*float64(time.Hour))) // as minutes drop out of the hour
+	return max(wait, time.Duration(over/hourly*float64(time.Hour))) // as minutes leave the last hour
 }
 
-// lower returns the lower of two bounds, of which 0 is none.
+// lower returns the lower of two bounds; 0 means no bound.
 func lower(a, b float64) float64 {
 	if a == 0 || b > 0 && b < a {
 		return b

@@ -1,7 +1,7 @@
 // Package limit bounds the requests to one host: by a pace, a number of requests
-// per hour, the quota that the host's answers tell and its wish for quiet. What
-// the host would have to refuse is not sent. A breaker stops a host that is down,
-// or is not impact.com's.
+// per hour, the quota in the host's answers, and the pauses that it asks for. A
+// request that the host would refuse is not sent. A breaker stops a host that is
+// down, or is not impact.com's.
 package limit
 
 import (
@@ -22,33 +22,33 @@ type Config struct {
 	Host      string  // as the state names it
 	PerSecond float64 // 0 means any number, until a 429
 	PerHour   int     // in any 60 minutes; 0 means any number
-	AskFirst  bool    // one request goes alone, to find out what the host says
+	AskFirst  bool    // the first request goes alone, to learn the host's quota
 	Failures  int     // in a row, that make the host suspect
 }
 
 // Host limits the requests to a host. It is safe for concurrent use.
 //
-// Room is taken when a delivery is claimed ([Host.Claim], [Host.Turn]) and given
-// back when it is settled ([Host.Settle]). Between the two, [Host.Quiet] tells
-// whether it must not leave any more.
+// Room is taken when a delivery is claimed ([Host.Claim], [Host.Turn]) and released
+// when it is settled ([Host.Settle]). In between, [Host.Quiet] reports whether it
+// must no longer be sent.
 type Host struct {
 	Config
 
 	mu      sync.Mutex
-	told    state.HostStatus // by the host, in this and earlier processes
+	told    state.HostStatus // what the host said, to this and earlier processes
 	pace    pace
 	breaker breaker
-	met     bool          // it told how many requests it takes, or that it does not tell
+	met     bool          // its answers show how many requests it takes, or do not say
 	open    int           // claimed and not settled
-	calm    time.Duration // the quiet after a 429 that asks for none
-	news    bool          // told is to be kept
-	kept    time.Time
-	counted time.Time
+	calm    time.Duration // the pause after a 429 that asks for none
+	news    bool          // told has changed and is to be stored
+	kept    time.Time     // when it was stored
+	counted time.Time     // when the last hour's requests were counted
 }
 
 const unbounded = 1 << 30
 
-// New goes on from what an earlier process learned.
+// New returns a limiter that continues with what an earlier process learned.
 func New(ctx context.Context, c Config) (*Host, error) {
 	told, err := c.State.HostStatus(ctx, c.Host)
 	if err != nil {
@@ -60,7 +60,7 @@ func New(ctx context.Context, c Config) (*Host, error) {
 	}, nil
 }
 
-// lock begins every method, and a new window of the quota where the last one is over.
+// lock begins every method, and a new window of the quota if the last one is over.
 func (h *Host) lock() (now time.Time) {
 	h.mu.Lock()
 	now = h.Now()
@@ -70,17 +70,17 @@ func (h *Host) lock() (now time.Time) {
 	return now
 }
 
-// usedUp reports whether the host said that nothing is left of its quota.
+// usedUp reports whether the host said that its quota is used up.
 func (h *Host) usedUp() bool { return h.told.Remaining != nil && *h.told.Remaining == 0 }
 
-// bound is one of those that limit a host.
+// bound is one of the bounds of a host.
 type bound struct {
 	room  int       // for requests, now
 	frees time.Time // when there is room again
-	why   string    // there is none
+	why   string    // why there is none
 }
 
-// bounds lists all but the pace.
+// bounds returns all bounds except the pace.
 func (h *Host) bounds(now time.Time) (all []bound) {
 	if now.Before(h.told.PausedUntil) {
 		all = append(all, bound{0, h.told.PausedUntil, "impact.com asked for quiet (429)"})
@@ -97,8 +97,8 @@ func (h *Host) bounds(now time.Time) (all []bound) {
 	return all
 }
 
-// Room returns how many requests may be claimed now; and whether that is a
-// question only, whose answer tells how many more the host takes.
+// Room returns how many requests may be claimed now, and whether that is a single
+// one whose answer shows how many more the host takes.
 func (h *Host) Room() (n int, question bool) {
 	now := h.lock()
 	defer h.mu.Unlock()
@@ -109,8 +109,8 @@ func (h *Host) Room() (n int, question bool) {
 	return max(n, 0), n == 1 && !h.met
 }
 
-// Wait returns how long it takes until there is room, and what stands in the
-// way; 0 when nothing does.
+// Wait returns how long it takes until there is room, and which bound is in the way;
+// 0 if none is.
 func (h *Host) Wait() (wait time.Duration, why string) {
 	now := h.lock()
 	defer h.mu.Unlock()
@@ -122,7 +122,7 @@ func (h *Host) Wait() (wait time.Duration, why string) {
 	if w := h.pace.wait(now); w > wait {
 		wait, why = w, "pageLoadsPerSecond"
 		if h.pace.goal < h.pace.most || h.pace.most == 0 {
-			why = "the pace that impact.com bore before its last 429"
+			why = "the pace that impact.com accepted before its last 429"
 		}
 	}
 	return wait, why
@@ -133,11 +133,11 @@ func (h *Host) Claim(n int) {
 	now := h.lock()
 	defer h.mu.Unlock()
 	h.open += n
-	h.breaker.probes += n // of interest while the host is suspect
+	h.breaker.probes += n // matters while the host is suspect
 	h.pace.take(n, now)
 }
 
-// Settle gives the room of a claim back, and counts the requests that it came to.
+// Settle releases the room of a claim and counts the requests that it took.
 func (h *Host) Settle(requests int) {
 	now := h.lock()
 	defer h.mu.Unlock()
@@ -146,20 +146,20 @@ func (h *Host) Settle(requests int) {
 	h.pace.take(max(requests-1, 0), now) // retries within the call count too
 }
 
-// Quiet reports whether a request that was claimed must not go out any more. To a
-// suspect host only probes go.
+// Quiet reports whether a claimed request must no longer be sent. Only probes are
+// sent to a suspect host.
 func (h *Host) Quiet(probe bool) bool {
 	now := h.lock()
 	defer h.mu.Unlock()
 	return h.breaker.trust == Stopped || h.breaker.trust == Suspect && !probe || now.Before(h.told.PausedUntil) || h.usedUp()
 }
 
-// poll is how often [Host.Turn] looks whether there is room.
+// poll is how often [Host.Turn] checks whether there is room.
 const poll = 100 * time.Millisecond
 
-// Turn takes room for one request beside those that are claimed, and waits for
-// it, for so long at most. It returns false where there is none; otherwise give
-// the room back with [Host.Settle].
+// Turn takes room for one request in addition to those that are claimed, and waits
+// for it up to most. It returns false if there is none; otherwise the caller
+// releases the room with [Host.Settle].
 func (h *Host) Turn(ctx context.Context, most time.Duration) bool {
 	end := h.Now().Add(most)
 	for ctx.Err() == nil {
@@ -181,8 +181,8 @@ func (h *Host) Turn(ctx context.Context, most time.Duration) bool {
 	return false
 }
 
-// reserve takes room for a request that may leave after the wait; or it returns
-// when to ask again.
+// reserve takes room for a request that may be sent after the wait, or returns when
+// to ask again.
 func (h *Host) reserve() (wait time.Duration, taken bool) {
 	now := h.lock()
 	defer h.mu.Unlock()
@@ -214,8 +214,8 @@ func (h *Host) answered(r impactapi.Rate, now time.Time) {
 	h.keepPace()
 }
 
-// Failed learns from a request that did not end in 2xx, and returns until when
-// the host wants quiet.
+// Failed learns from a request that did not end in 2xx, and returns until when the
+// host asks for a pause.
 func (h *Host) Failed(e *impactapi.Error) (until time.Time) {
 	now := h.lock()
 	defer h.mu.Unlock()
@@ -231,19 +231,19 @@ func (h *Host) Failed(e *impactapi.Error) (until time.Time) {
 	return h.told.PausedUntil
 }
 
-// The quiet after a 429 that does not say how long: twice as long each time.
+// The pause after a 429 that does not say how long: twice as long each time.
 const (
 	leastCalm = time.Second
 	mostCalm  = time.Minute
 )
 
 func (h *Host) throttled(e *impactapi.Error, now time.Time) {
-	question := !h.met // after the last quiet: it says nothing of the pace
+	question := !h.met // the first request after a pause: it says nothing about the pace
 	h.learn(e.Rate, now)
 	h.met = false
 	wait := max(e.RetryAfter, h.calm)
 	switch {
-	case h.usedUp(): // which says nothing of the pace
+	case h.usedUp(): // which says nothing about the pace
 		wait = max(wait, h.told.ResetAt.Sub(now))
 	case !now.Before(h.told.PausedUntil): // the first of many at once
 		h.calm = min(2*h.calm, mostCalm)
@@ -264,12 +264,12 @@ func (h *Host) keepPace() {
 }
 
 const (
-	trusted  = time.Minute     // how long a quota without a reset time counts
-	rounding = 2 * time.Second // resets are told in whole seconds
+	trusted  = time.Minute     // how long a quota without a reset time is valid
+	rounding = 2 * time.Second // resets come in whole seconds
 )
 
-// learn keeps the newest word on the quota. Answers overtake each other: of
-// one window the least counts.
+// learn takes the quota from an answer. Answers overtake each other, so the lowest
+// value within a window counts.
 func (h *Host) learn(r impactapi.Rate, now time.Time) {
 	if !r.Known || r.Remaining < 0 {
 		return
@@ -284,9 +284,9 @@ func (h *Host) learn(r impactapi.Rate, now time.Time) {
 	h.told.Quota, h.told.Remaining, h.told.ResetAt, h.news = max(r.Limit, 0), &left, reset, true
 }
 
-// Sync keeps what was learned and counts what was sent in the last hour, both
-// not more often than every so often, but a 429 at once. It must not be called
-// between an answer and the commit of its outcome.
+// Sync stores what was learned and counts what was sent in the last hour, each at
+// most once per interval, but a 429 at once. It must not be called between an answer
+// and the commit of its outcome.
 func (h *Host) Sync(ctx context.Context, every time.Duration) error {
 	ctx = context.WithoutCancel(ctx)
 	now := h.lock()
@@ -313,31 +313,30 @@ func (h *Host) Sync(ctx context.Context, every time.Duration) error {
 	return nil
 }
 
-// Note takes in what a delivery tells of the host. Deliveries are told apart by
-// their number.
+// Note records what a delivery, which has a number, says about the host.
 func (h *Host) Note(delivery int64, r Result, why string, probe bool) {
 	h.lock()
 	defer h.mu.Unlock()
 	h.breaker.note(delivery, r, why, probe)
 }
 
-// Exhausted decides on a host under suspicion of which nothing can be claimed and
-// no answer is awaited.
+// Exhausted decides about a suspect host when nothing can be claimed and no answer
+// is awaited.
 func (h *Host) Exhausted() {
 	h.lock()
 	defer h.mu.Unlock()
 	h.breaker.exhausted()
 }
 
-// Trust returns what is known of the host.
+// Trust returns what is known about the host.
 func (h *Host) Trust() Trust {
 	h.lock()
 	defer h.mu.Unlock()
 	return h.breaker.trust
 }
 
-// Err returns why nothing went to the host any more, or that it failed everything
-// it was asked although something is due there; nil otherwise.
+// Err returns why nothing was sent to the host any more, or that every request to it
+// failed although something is due there; nil otherwise.
 func (h *Host) Err(due int64) error {
 	h.lock()
 	defer h.mu.Unlock()

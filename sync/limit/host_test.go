@@ -159,7 +159,7 @@ func TestHost(t *testing.T) {
 			time.Sleep(2 * time.Second)
 			b.Claim(20)
 			_, why := b.Wait()
-			require.Equal(b, "the pace that impact.com bore before its last 429", why)
+			require.Equal(b, "the pace that impact.com accepted before its last 429", why)
 		}},
 		"the rolling hour counts earlier processes and says when it frees": {Config{PerHour: 3}, func(b *bubble) {
 			_, err := b.State.BeginRun(b.Context(), state.RunInfo{Kind: "run"})

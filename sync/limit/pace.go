@@ -2,8 +2,8 @@ package limit
 
 import "time"
 
-// How a pace moves: it starts at a tenth of what is configured and doubles each
-// second, up to what the host is known to bear. Beyond that, as after a 429, which
+// How a pace changes: it starts at a tenth of what is configured and doubles each
+// second, up to what the host is known to accept. Beyond that, and after a 429, which
 // halves it, it grows by a tenth each second.
 const (
 	startAt  = 0.1
@@ -17,15 +17,16 @@ const (
 type pace struct {
 	most   float64   // as configured; 0 means none
 	rate   float64   // now
-	goal   float64   // that the host is known to bear
-	turned time.Time // when the rate moved last
-	borne  int       // answers since
+	goal   float64   // that the host is known to accept
+	turned time.Time // when the rate changed last
+	borne  int       // answers since then
 
 	tokens  float64
 	counted time.Time // when tokens was right
 }
 
-// newPace ramps up to most, or to what an earlier process was left with.
+// newPace returns a pace that grows up to most, or to what an earlier process
+// learned.
 func newPace(most, remembered float64, now time.Time) pace {
 	p := pace{most: most, goal: most, turned: now}
 	if remembered > 0 && (most == 0 || remembered < most) {
@@ -35,9 +36,11 @@ func newPace(most, remembered float64, now time.Time) pace {
 	return p
 }
 
-// burst is what may go at once: a tenth of a second's worth keeps the stream even.
+// burst returns how many requests may go at once: those of a tenth of a second, which
+// keeps the stream even.
 func (p *pace) burst() float64 { return max(1, p.most/10, p.rate/10) }
 
+// turn changes the rate.
 func (p *pace) turn(rate float64, now time.Time) {
 	if p.rate == 0 {
 		p.rate = rate
@@ -47,7 +50,8 @@ func (p *pace) turn(rate float64, now time.Time) {
 	p.rate, p.turned, p.borne = rate, now, 0
 }
 
-// left returns the tokens there are; fewer than none where the stream is taken in advance.
+// left returns the number of tokens; it is negative if the stream is taken in
+// advance.
 func (p *pace) left(now time.Time) float64 {
 	return min(p.burst(), p.tokens+now.Sub(p.counted).Seconds()*p.rate)
 }
@@ -72,7 +76,8 @@ func (p *pace) wait(now time.Time) time.Duration {
 	return time.Duration(max(1-p.left(now), 0) / p.rate * float64(time.Second))
 }
 
-// answered grows the pace, once a second at most: only what is used is proved.
+// answered raises the pace, at most once a second: only a pace that was used is known
+// to be accepted.
 func (p *pace) answered(now time.Time) {
 	p.borne++
 	if now.Sub(p.turned) < turnTime {
@@ -98,7 +103,7 @@ func (p *pace) throttled(now time.Time) {
 	p.turn(p.goal, now)
 }
 
-// learned returns the pace to remember; 0 where nothing had to be learned.
+// learned returns the pace to remember; 0 if nothing was learned.
 func (p *pace) learned() float64 {
 	if p.goal == p.most || p.most > 0 && p.rate >= p.most {
 		return 0

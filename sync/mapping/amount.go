@@ -12,13 +12,13 @@ import (
 type number struct {
 	plain string // a plain decimal, such as -1199.5
 	mark  string // the sign or code of a currency beside it, or %
-	found bool   // false where there is nothing
-	fault string // why it is no number, for people; plain is empty then
-	point string // the plain decimal that it is too, where only its point may part thousands
+	found bool   // false if there is nothing
+	fault string // why it is not a number, for people; plain is empty then
+	point string // the number if its point, which may also separate thousands, is a decimal point
 }
 
-// asMeasure reads a number that is no money: a point is a decimal point there,
-// and a percent sign means nothing.
+// asMeasure reads a number that is not money: a point is a decimal point then, and
+// a percent sign means nothing.
 func (n number) asMeasure() number {
 	if n.point != "" {
 		n.plain, n.fault = n.point, ""
@@ -29,21 +29,21 @@ func (n number) asMeasure() number {
 	return n
 }
 
-// present reports whether a value says anything: neither absent nor blank.
+// present reports whether a value is neither absent nor blank.
 func present(v segment.Value) bool {
 	return v.IsObject() || v.IsArray() || v.IsNumber() || strings.TrimSpace(textOf(v)) != ""
 }
 
-// numberOf reads a number, or a text that a person would read as one. JSON's
-// own numbers mean one thing only; of texts those are taken that can be read in
-// one way only, see [spelt].
+// numberOf reads a number, or a text that a person would read as one. JSON's own
+// numbers are unambiguous; a text is taken if it can be read in only one way, see
+// [spelt].
 func (m *Mapper) numberOf(v segment.Value) number {
 	switch text := textOf(v); {
 	case v.IsNumber():
 		if segment.IsDecimal(text) {
 			return number{plain: text, found: true}
 		}
-		return number{found: true, fault: quote(text) + " is no number"}
+		return number{found: true, fault: quote(text) + " is not a number"}
 	case v.IsObject() || v.IsArray():
 		return number{found: true, fault: "is an object or a list, not a number; map the key in it that holds the number"}
 	case text == "":
@@ -62,25 +62,25 @@ func numberIn(text, decimalSign string) number {
 	return formatted(trimmed, decimalSign)
 }
 
-// mayBeThousands reports whether the point of a plain decimal may stand before
-// a group of thousands, as it does in much of Europe and South America: 1.199.
+// mayBeThousands reports whether the point of a plain decimal may separate
+// thousands, as it does in much of Europe and South America: 1.199.
 func mayBeThousands(plain string) bool {
 	whole, fraction, _ := strings.Cut(strings.TrimPrefix(plain, "-"), ".")
 	return len(fraction) == 3 && len(whole) <= 3 && whole[0] != '0'
 }
 
-// maxNumber is the longest text that is taken for a number, in bytes.
+// maxNumber is the length in bytes of the longest text that may be a number.
 const maxNumber = 64
 
 // formatted reads a number as people write it: with the sign or code of a
-// currency before or behind it, groups of thousands, a minus or brackets.
+// currency before or after it, groups of thousands, a minus or brackets.
 func formatted(text, decimalSign string) number {
 	text = strings.TrimSpace(strings.Map(visible, text))
 	n := number{found: text != ""}
 	first, last := strings.IndexAny(text, "0123456789"), strings.LastIndexAny(text, "0123456789")
 	if first < 0 || len(text) > maxNumber {
 		if n.found {
-			n.fault = quote(text) + " is no number"
+			n.fault = quote(text) + " is not a number"
 		}
 		return n
 	}
@@ -102,7 +102,7 @@ func formatted(text, decimalSign string) number {
 			n.point = text
 		}
 	case !ok || !known || minus && trailing || negative && (minus || trailing):
-		n.fault = quote(text) + " is no number"
+		n.fault = quote(text) + " is not a number"
 	default:
 		n.plain, n.mark = plain, mark
 		if negative || minus || trailing {
@@ -112,8 +112,8 @@ func formatted(text, decimalSign string) number {
 	return n
 }
 
-// visible drops the marks for the direction of writing, and the like, that
-// formatters put into amounts.
+// visible drops the invisible characters, such as marks for the direction of
+// writing, that formatters put into amounts.
 func visible(r rune) rune {
 	switch r {
 	case '\u200b', '\u200e', '\u200f', '\u061c', '\ufeff', '\u2066', '\u2067', '\u2068', '\u2069':
@@ -129,8 +129,8 @@ func onlyDigits(r rune) rune {
 	return r
 }
 
-// leadingPoint moves a point that begins a number to it: $.99. The point of an
-// abbreviation stays: Rs.500.
+// leadingPoint moves a point at the start of a number from the head to the core:
+// $.99. The point of an abbreviation stays: Rs.500.
 func leadingPoint(head, core string) (newHead, newCore string) {
 	rest := strings.TrimRight(head, ".,")
 	if len(head)-len(rest) != 1 || currenciesOf(strings.TrimSpace(head)) != "" {
@@ -139,7 +139,7 @@ func leadingPoint(head, core string) (newHead, newCore string) {
 	return rest, "0" + head[len(rest):] + core
 }
 
-// withoutDash takes the dash off that stands for no cents: 50,- and 50.-
+// withoutDash removes the dash that stands for no cents: 50,- and 50.-
 func withoutDash(tail string) string {
 	rest := strings.TrimLeft(tail, ".,")
 	if len(tail)-len(rest) == 1 {
@@ -150,7 +150,7 @@ func withoutDash(tail string) string {
 	return tail
 }
 
-// withoutSign takes one plus or minus off either end.
+// withoutSign removes one plus or minus from either end.
 func withoutSign(s string) (rest string, minus bool) {
 	s = strings.TrimSpace(s)
 	for _, sign := range [...]string{"-", "−", "+"} {
@@ -162,9 +162,9 @@ func withoutSign(s string) (rest string, minus bool) {
 	return s, false
 }
 
-// spellings of a number's digits with the signs that part thousands, which the
-// first group holds, and the decimals, which the second one holds. The last one
-// is of lakhs and crores, which India parts by commas.
+// spellings are the ways to write a number. The first group is the whole part, with
+// the signs that separate thousands; the second one is the decimals. The last
+// spelling has lakhs and crores, which India separates by commas.
 var spellings = [...]*regexp.Regexp{
 	regexp.MustCompile(`^(\d+)$`),
 	regexp.MustCompile(`^(\d+)[.,](\d+)$`),
@@ -175,8 +175,8 @@ var spellings = [...]*regexp.Regexp{
 	regexp.MustCompile(`^([1-9]\d?(?:,\d{2})+,\d{3})(?:\.(\d+))?$`),
 }
 
-// oneGroup may be thousands or decimals: 1,199. No group of thousands looks
-// like 1234,567 or 0,125.
+// oneGroup may be thousands or decimals: 1,199. But 1234,567 and 0,125 cannot be
+// thousands.
 var oneGroup = regexp.MustCompile(`^[1-9]\d{0,2}[.,]\d{3}$`)
 
 var (
@@ -184,7 +184,7 @@ var (
 	withoutGroups        = strings.NewReplacer(" ", "", "'", "", ",", "", ".", "")
 )
 
-// spelt makes a plain decimal of digits and the signs between them.
+// spelt returns digits and the signs between them as a plain decimal.
 func spelt(core, decimalSign string) (plain string, ambiguous, ok bool) {
 	core = blanksAndApostrophes.Replace(core)
 	if oneGroup.MatchString(core) {
@@ -207,8 +207,8 @@ func spelt(core, decimalSign string) (plain string, ambiguous, ok bool) {
 	return "", false, false
 }
 
-// quote shows a text of a message in a reason: without addresses, on one line
-// and not too long.
+// quote returns a text of a message for a reason: quoted, without addresses, and not
+// too long.
 func quote(text string) string {
 	const most = 40
 	short, cut := cutText(segment.Redact(text), most)

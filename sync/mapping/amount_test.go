@@ -31,7 +31,7 @@ func TestNumbersAsPeopleWriteThem(t *testing.T) {
 	} {
 		n := numberIn(text, SignAuto)
 		require.Empty(t, n.plain, text)
-		require.Contains(t, n.fault, " is no number", text)
+		require.Contains(t, n.fault, " is not a number", text)
 	}
 	for _, text := range []string{"1,199", "1.199", "$1,199", "199.990 €", "-1,199", "12,345"} {
 		n := numberIn(text, SignAuto)

@@ -11,16 +11,16 @@ import (
 
 // Person is what is known of a message's person beyond the message.
 type Person struct {
-	// ClickID is the person's last click id. Conversions carry it where they
-	// have none of their own, because impact.com attributes by it.
+	// ClickID is the person's last click id. Conversions without one of their own
+	// carry it, because impact.com attributes by it.
 	ClickID string
-	// ClickSure says that it came in a way which only impact.com uses; then it
-	// also counts before one that may be another network's.
+	// ClickSure reports that it came in a way that only impact.com uses; then it
+	// also takes precedence over one that may be another network's.
 	ClickSure bool
-	// Traits returns the wanted value of a trait, for custom mappings of
-	// traits.<key> that the message itself does not hold. May be nil.
+	// Traits returns the wanted value of a trait, for custom mappings of a
+	// traits.<key> that the message does not hold. May be nil.
 	Traits func(key string) (string, bool)
-	// Now is the time after which no event may be dated.
+	// Now is the latest date that an event may have.
 	Now time.Time
 }
 
@@ -34,36 +34,38 @@ type build struct {
 	os       system
 	identity segment.Identity
 	email    string
-	click    foundClick // that the message itself carries
+	at       time.Time  // its effective time
+	click    foundClick // in the message itself
 
 	params  impactapi.Params
 	notes   []Note
 	refusal *Refusal // the first
-	part    rule     // of the request that is being made
+	part    rule     // of the request, that is being filled
 	refused rule     // the parts that were refused
 
 	items        int
+	item         int    // the number of the one that is being added; 0 for the order
 	worth        int64  // of all items, in hundredths
 	marks        []mark // the currencies beside the amounts that are sent
-	leftOut      string // why the order's sum goes instead of its items
-	assumed      string // the first product whose quantity was taken to be 1
-	money        bool
-	totalled     bool // has a sum of the order
-	tooLong      bool // an identifier was too long
-	typed        bool // has an event type
-	unidentified bool // has nothing that says whose it is
-	askedState   bool // a value may come from the state
+	leftOut      string // why the order's sum is sent instead of its items
+	assumed      string // the first product whose quantity was assumed to be 1
+	money        bool   // has an amount
+	totalled     bool   // has a sum of the order
+	tooLong      bool   // an identifier was too long
+	typed        bool   // has an event type
+	unidentified bool   // has nothing that says whose it is
+	askedState   bool   // a value may come from the state
 }
 
 func (m *Mapper) newBuild(msg *segment.Message, p Person) *build {
-	b := &build{mapper: m, msg: msg, person: p, on: impactapi.PageLoads, identity: msg.Identity(), email: msg.EmailHash(), os: systemOf(msg)}
+	b := &build{mapper: m, msg: msg, person: p, on: impactapi.PageLoads, identity: msg.Identity(), email: msg.EmailHash(), at: msg.EffectiveTime(), os: systemOf(msg)}
 	b.click = b.findClick()
 	return b
 }
 
-// Event makes the request of a routed message, or returns a [*Refusal]; a
-// message that Route sends nowhere is refused. The request is valid until the
-// message is released. It costs some microseconds.
+// Event makes the request of a message, or returns a [*Refusal]; a message that is
+// routed nowhere is refused. The request is valid until the message is released.
+// Event takes some microseconds.
 func (m *Mapper) Event(msg *segment.Message, p Person) (Request, error) {
 	route := m.Route(msg)
 	if route.Kind == None {
@@ -83,8 +85,8 @@ func (b *build) request(kind Kind) (Request, error) {
 	return b.finish()
 }
 
-// run fills all parameters, also after a refusal: an order that is refused for
-// one thing still has its number and its worth.
+// run fills all parameters, also after a refusal: a refused order still has its
+// id and its worth.
 func (b *build) run(steps []step) {
 	if b.params == nil {
 		b.params = make(impactapi.Params, 0, len(steps))
@@ -95,8 +97,8 @@ func (b *build) run(steps []step) {
 	}
 }
 
-// step fills one parameter: the custom mapping wins, an absent or unusable
-// source of it leaves the default.
+// step fills one parameter. The custom mapping wins; if its value is absent or
+// unusable, the default stays.
 func (b *build) step(s *step) {
 	switch {
 	case s.removed, s.has(orderTotal) && (b.items > 0 || b.totalled):
@@ -119,28 +121,38 @@ func (b *build) step(s *step) {
 // putSource adds a parameter from one place of the message. It reports whether
 // the parameter is settled: added, or refused.
 func (b *build) putSource(s *step, src *source) bool {
-	if s.kind != impactapi.Money && s.kind != impactapi.Decimal {
+	if !s.isNumber() {
 		return b.put(s, b.resolve(src))
 	}
-	n := b.numberAt(src)
-	if !n.found {
-		return false
+	settled, fault := b.putNumber(s, b.numberAt(src), src.path.String())
+	if fault != "" {
+		b.refuse("parameter", s.name+" is not usable: "+fault)
 	}
-	m := s.amount(n, src.path.String())
+	return settled
+}
+
+func (s *step) isNumber() bool { return s.kind == impactapi.Money || s.kind == impactapi.Decimal }
+
+// putNumber adds a number if there is one that can be used, and returns the fault
+// of one without which the conversion must not go out.
+func (b *build) putNumber(s *step, n number, where string) (settled bool, fault string) {
+	if !n.found {
+		return false, ""
+	}
+	m := s.amount(n, where)
 	switch {
 	case m.fault == "":
 		b.add(s, formatCents(m.cents), m.marks...)
+		return true, ""
 	case s.has(payout) && b.on == impactapi.Conversions:
-		b.refuse("parameter", s.name+" is not usable: "+m.fault)
-	default:
-		b.note(NoteUnusable, s.name)
-		return false
+		return true, m.fault
 	}
-	return true
+	b.note(NoteUnusable, s.name)
+	return false, ""
 }
 
-// numberAt reads the number at a source. What the state holds of a trait is a
-// text that a machine wrote.
+// numberAt reads the number at a source. A trait's value from the state is a text
+// that a machine wrote.
 func (b *build) numberAt(src *source) number {
 	if src.as == plain && b.msg != nil {
 		if v := b.msg.Lookup(src.path); present(v) {
@@ -154,7 +166,7 @@ func (b *build) numberAt(src *source) number {
 	return numberIn(text, b.mapper.settings.DecimalSign)
 }
 
-// amount reads a number as the parameter's type wants it.
+// amount reads a number as the parameter's type requires.
 func (s *step) amount(n number, where string) money {
 	if s.kind == impactapi.Decimal { // a measure or a share, no money
 		n = n.asMeasure()
@@ -166,7 +178,7 @@ func (s *step) amount(n number, where string) money {
 	return m
 }
 
-// put adds a parameter if the text can be one.
+// put adds a parameter, and reports whether the text can be its value.
 func (b *build) put(s *step, text string) bool {
 	if text == "" {
 		return false
@@ -202,7 +214,7 @@ func (b *build) fit(s *step, text string) string {
 			return ""
 		}
 		return shortOrderID(text)
-	case "OrderPromoCode": // people type them
+	case "OrderPromoCode": // which people type
 		text = strings.TrimSpace(segment.CleanText(text))
 	case "ClickId":
 		text = clickText(text)
@@ -233,9 +245,13 @@ func (b *build) usable(name, text string) bool {
 	return segment.UsableID(text)
 }
 
-// add adds a parameter, of an amount with the currencies beside it.
+// add adds a parameter; an amount with the currencies beside it.
 func (b *build) add(s *step, value string, marks ...mark) {
-	b.params.Add(s.name, value)
+	name := s.name
+	if b.item > 0 {
+		name = numbered(name, b.item)
+	}
+	b.params.Add(name, value)
 	b.marks = append(b.marks, marks...)
 	b.money = b.money || s.kind == impactapi.Money
 	b.totalled = b.totalled || s.has(orderTotal)
@@ -253,14 +269,14 @@ func (b *build) refuse(class, reason string) {
 	}
 }
 
-// finish has impactapi's rules say the last word on the request.
+// finish checks the request against impactapi's rules.
 func (b *build) finish() (Request, error) {
 	r := Request{Kind: b.kind, Params: b.params, Notes: b.notes}
 	var err error
 	if b.on == impactapi.Conversions {
-		r.conversion, err = impactapi.NewConversion(b.params)
+		r.Conversion, err = impactapi.NewConversion(b.params)
 	} else {
-		r.pageLoad, err = impactapi.NewPageLoad(b.params)
+		r.PageLoad, err = impactapi.NewPageLoad(b.params)
 	}
 	var invalid *impactapi.ValidationError
 	b.unidentified = errors.As(err, &invalid) && invalid.Unidentified

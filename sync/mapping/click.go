@@ -16,16 +16,16 @@ var (
 	pathReferrerID   = segment.MustPath("context.referrer.id")
 )
 
-// clickPlace is where a landing URL or its query may stand.
+// clickPlace is where a landing URL or its query may be.
 type clickPlace struct {
 	path     segment.Path
-	query    bool // the query alone
+	query    bool // only the query
 	referrer bool // a URL that may be another site's
 }
 
-// clickPlaces are those that Segment's spec names
+// clickPlaces are those in Segment's spec
 // (https://segment.com/docs/connections/spec/common/, /page/ and /mobile/: the
-// url of a deep link that was opened); of two ids under one name the first counts.
+// url of a deep link that was opened). Of two ids under one name the first counts.
 var clickPlaces = [...]clickPlace{
 	{path: pathPageURL},
 	{path: pathPropertiesURL},
@@ -37,23 +37,19 @@ var clickPlaces = [...]clickPlace{
 	{path: segment.MustPath("properties.referrer"), referrer: true},
 }
 
-// genericClickName is a name that other networks use, too.
+// genericClickName is a name that other networks also use.
 const genericClickName = "clickid"
 
-// clickNames are the names of the landing parameter in the order in which they
-// count: impact.com's own, newest first, those of the settings, and last the one
-// that may be another network's, unless the settings have it.
-func clickNames(own []string) []string {
-	names := slices.Concat([]string{"im_ref", "irclickid"}, own, []string{genericClickName})
-	for i, name := range names {
-		names[i] = strings.ToLower(name)
+// clickNames returns the names of the URL parameter by precedence: impact.com's own,
+// newest first, those of the settings, and last the one that may be another
+// network's, unless the settings have it.
+func clickNames(own []string) (names []string) {
+	for _, name := range slices.Concat([]string{"im_ref", "irclickid"}, own, []string{genericClickName}) {
+		if name = strings.ToLower(name); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
 	}
-	seen := map[string]bool{}
-	return slices.DeleteFunc(names, func(name string) bool {
-		again := seen[name]
-		seen[name] = true
-		return again
-	})
+	return names
 }
 
 // maxClickID is the documented length of a ClickId
@@ -64,12 +60,12 @@ const maxClickID = 64
 type foundClick struct {
 	id   string
 	sure bool
-	long bool // one that would have been better was too long
+	long bool // a better one was too long
 	rank int  // of its name
 }
 
-// offer takes an id that is usable and better than the one there is: a
-// placeholder takes nothing's place.
+// offer takes an id if it is usable and better than the present one: a placeholder
+// replaces nothing.
 func (f *foundClick) offer(id string, sure bool, rank int) {
 	if id == "" || f.id != "" && f.rank <= rank {
 		return
@@ -81,8 +77,8 @@ func (f *foundClick) offer(id string, sure bool, rank int) {
 	f.id, f.sure, f.rank = id, sure, rank
 }
 
-// findClick looks at the custom mapping, at a referrer of impact.com, and at
-// each place for each name.
+// findClick looks for the message's click id in the custom mapping, in a referrer of
+// impact.com, and for each name in each place.
 func (b *build) findClick() (found foundClick) {
 	if b.mapper.clickSource != nil {
 		if found.offer(clickText(b.resolve(b.mapper.clickSource)), true, -2); found.id != "" {
@@ -98,7 +94,7 @@ func (b *build) findClick() (found foundClick) {
 		p := &clickPlaces[i]
 		text, _ := b.msg.Lookup(p.path).Text()
 		if !p.query && !strings.ContainsAny(text, "?#") {
-			continue // most have none, and it costs least to see
+			continue // most have none, and this check is cheap
 		}
 		b.mapper.searchClick(bounded(text), p.query, p.referrer && b.otherSite(text), &found)
 	}
@@ -115,7 +111,7 @@ func (b *build) otherSite(referrer string) bool {
 	return false
 }
 
-// siteOf is the host of a URL, without www.
+// siteOf returns the host of a URL without www.
 func siteOf(text string) string {
 	_, host, _ := strings.Cut(text, "://")
 	if i := strings.IndexAny(host, "/?#"); i >= 0 {
@@ -125,9 +121,9 @@ func siteOf(text string) string {
 	return strings.TrimPrefix(host, "www.")
 }
 
-// searchClick looks through the query and the fragment of a URL, which may have
-// a query of its own (#/path?im_ref=..), or through a query alone. On another
-// site clickid is of whichever network that site belongs to.
+// searchClick searches the query and the fragment of a URL, which may have a query
+// of its own (#/path?im_ref=..), or only a query. In a URL of another site, clickid
+// belongs to whichever network that site uses.
 func (m *Mapper) searchClick(text string, query, otherSite bool, found *foundClick) {
 	if !query {
 		_, text = cutAt(text)
@@ -150,7 +146,7 @@ func (m *Mapper) searchClick(text string, query, otherSite bool, found *foundCli
 	}
 }
 
-// cutAt cuts a URL at the next sign that parts its query's pairs.
+// cutAt cuts a URL at the next sign that separates the pairs of its query.
 func cutAt(text string) (before, after string) {
 	i := strings.IndexAny(text, "?#&")
 	if i < 0 {
@@ -159,10 +155,10 @@ func cutAt(text string) (before, after string) {
 	return text[:i], text[i+1:]
 }
 
-// clickRank is the place of a name among the click names, or -1. The case of
-// letters does not matter.
+// clickRank returns the position of a name, in any case, among the click names; -1
+// if it is not one.
 func (m *Mapper) clickRank(name string) int {
-	name = strings.TrimPrefix(name, "amp;") // of an address that was taken from HTML
+	name = strings.TrimPrefix(name, "amp;") // in a URL copied from HTML
 	if strings.IndexByte(name, '%') >= 0 {
 		if plain, err := url.PathUnescape(name); err == nil {
 			name = plain
@@ -176,7 +172,7 @@ func (m *Mapper) clickRank(name string) int {
 	return -1
 }
 
-// formClickText is a click id as a query has it.
+// formClickText returns a click id from a query, see [clickText].
 func formClickText(value string) string {
 	if plain, err := url.QueryUnescape(value); err == nil {
 		value = plain
@@ -184,8 +180,8 @@ func formClickText(value string) string {
 	return clickText(value)
 }
 
-// clickText is a click id, or nothing where the text is none: a placeholder, the
-// parameter's own name, an e-mail address, not readable. impact.com's ids hold no
+// clickText returns a click id, or "" if the text is not one but a placeholder, the
+// parameter's own name, an e-mail address, or unreadable. impact.com's ids have no
 // percent sign, so what is still encoded was encoded twice.
 func clickText(text string) string {
 	for range 3 {
@@ -208,8 +204,8 @@ func clickText(text string) string {
 	return text
 }
 
-// isDressedWord reports whether a text is but a placeholder or the name of a
-// click id with signs around it or between its words: @clickid@, !!CLICK_ID!!,
+// isDressedWord reports whether a text is only a placeholder or the name of a click
+// id, with signs around it or between its words: @clickid@, !!CLICK_ID!!,
 // undefined/, YOUR-CLICK-ID.
 func isDressedWord(text string) bool {
 	core := strings.TrimFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
@@ -227,11 +223,11 @@ func isDressedWord(text string) bool {
 	return false
 }
 
-// withoutJoints takes out the signs between words.
+// withoutJoints removes the signs between words.
 var withoutJoints = strings.NewReplacer("_", "", "-", "", " ", "")
 
-// clickID adds the message's own click id; on conversions else the person's last,
-// and that also before one of the message that may be another network's.
+// clickID adds the message's own click id. A conversion without one takes the
+// person's last click id, and so does one whose own may be another network's.
 func (b *build) clickID(s *step) {
 	found := b.click
 	if b.on == impactapi.Conversions && (found.id == "" || !found.sure && b.person.ClickSure) {

@@ -10,14 +10,14 @@ import (
 // percent is the mark of a share.
 const percent = "%"
 
-// mark is a currency that stands beside an amount.
+// mark is a currency beside an amount.
 type mark struct {
 	text  string // €, EUR
 	where string // which amount
 }
 
-// markOf returns the mark of a number that has these texts before and behind it.
-// It is not ok where they are no mark, or say two currencies.
+// markOf returns the mark of a number with these texts before and after it. It is
+// not ok if they are not a mark, or name two currencies.
 func markOf(head, tail string) (text string, ok bool) {
 	if tail == percent && head == "" {
 		return percent, true
@@ -38,8 +38,8 @@ func markOf(head, tail string) (text string, ok bool) {
 
 const currencyCode = 3 // letters of an ISO 4217 code
 
-// currenciesOf returns the codes that a mark may stand for, parted by blanks; of
-// what is no mark nothing.
+// currenciesOf returns the codes that a mark may stand for, separated by blanks;
+// nothing if it is not a mark.
 func currenciesOf(text string) string {
 	if text == "" {
 		return ""
@@ -63,7 +63,7 @@ func isISO(code string) bool {
 	return impactapi.Currency.Fits(code) && strings.Contains(isoCurrencies, code)
 }
 
-// isoCurrencies are the codes of ISO 4217 that are money.
+// isoCurrencies are the codes of ISO 4217 for money.
 const isoCurrencies = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD " +
 	"CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF " +
 	"IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR " +
@@ -72,7 +72,7 @@ const isoCurrencies = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN B
 
 const dollars = "USD ARS AUD BBD BMD BND BSD BZD CAD CLP COP CUP DOP FJD GYD HKD JMD KYD LRD MXN NAD NZD SBD SGD SRD TTD TWD UYU XCD"
 
-// currencySigns are the signs and short words that shops write, in capitals.
+// currencySigns are the signs and short words that shops use, in capitals.
 var currencySigns = map[string]string{
 	"$": dollars, "US$": "USD", "U$S": "USD", "$US": "USD", "CA$": "CAD", "C$": "CAD NIO", "AU$": "AUD", "A$": "AUD", "NZ$": "NZD",
 	"HK$": "HKD", "S$": "SGD", "NT$": "TWD", "MX$": "MXN", "R$": "BRL",
@@ -85,9 +85,9 @@ var currencySigns = map[string]string{
 
 var pathCurrency = segment.MustPath("properties.currency")
 
-// currency adds CurrencyCode where there is money: the order's own, else the
-// only one that the amounts can be in by what stands beside them, else the
-// default. An amount that is written in another currency refuses the order.
+// currency adds CurrencyCode if there is money: the order's own, else the currency
+// that stands unambiguously beside an amount, else the default. An amount in
+// another currency refuses the order.
 func (b *build) currency(s *step) {
 	if !b.money {
 		return
@@ -115,6 +115,7 @@ func (b *build) currency(s *step) {
 	}
 }
 
+// currencyBeside returns the currency beside an amount, else the default.
 func (b *build) currencyBeside() string {
 	for _, m := range b.marks {
 		if codes := currenciesOf(m.text); len(codes) == currencyCode {

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -11,11 +13,50 @@ import (
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
-// customSource is one line of customParameterMapping. An empty path takes the
-// parameter away.
+// customs is customParameterMapping by the preferred names of the parameters.
+type customs map[string]source
+
+// get returns the source of a parameter; nil if it has none or is removed.
+func (c customs) get(name string) *source {
+	if src, mapped := c[name]; mapped && !src.removed {
+		return &src
+	}
+	return nil
+}
+
+// total reports whether a custom mapping says what an order is worth.
+func (c customs) total() bool {
+	for name := range c {
+		if rules[name]&orderTotal != 0 && c.get(name) != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// readMapping reads and checks a mapping of the settings, each line with read, which
+// returns the preferred name of the parameter.
+func readMapping[T any](setting string, mapping map[string]string, read func(name, path string) (string, T, error)) (map[string]T, error) {
+	all := map[string]T{}
+	var problems []error
+	for _, name := range slices.Sorted(maps.Keys(mapping)) {
+		canonical, value, err := read(name, mapping[name])
+		if _, twice := all[canonical]; twice && err == nil {
+			err = fmt.Errorf("%s is mapped twice", canonical)
+		}
+		if err != nil {
+			problems = append(problems, fmt.Errorf("destination.%s: %w", setting, err))
+			continue
+		}
+		all[canonical] = value
+	}
+	return all, errors.Join(problems...)
+}
+
+// customSource reads one line of customParameterMapping. An empty path removes the
+// parameter.
 func customSource(name, path string) (canonical string, src source, err error) {
-	name = documentedName(name)
-	p, known := lookupAny(name)
+	name, p, known, meant := resolve(name)
 	canonical = cmp.Or(p.AliasOf, name)
 	switch {
 	case canonical == "CampaignId":
@@ -24,8 +65,8 @@ func customSource(name, path string) (canonical string, src source, err error) {
 		err = fmt.Errorf("%s belongs to a product; map it under customMappingForProducts without its number", name)
 	case !known && (name == "" || len(name) > 255 || segment.HoldsEmail(name)):
 		err = errors.New("a parameter's name is empty, too long or an e-mail address")
-	case !known && misspelt(name) != "":
-		err = fmt.Errorf("%q is no parameter; impact.com's is spelt %s", name, misspelt(name))
+	case !known && meant != "":
+		err = fmt.Errorf("%q is not a parameter; impact.com spells it %s", name, meant)
 	case path == "" && rules[canonical]&required != 0:
 		err = fmt.Errorf("%s cannot be left out: impact.com requires it; give it a path or remove the line", canonical)
 	case path == "":
@@ -38,65 +79,40 @@ func customSource(name, path string) (canonical string, src source, err error) {
 	return canonical, src, err
 }
 
-// documentedName returns the documented spelling of a parameter that is written
-// in letters of another case; any other name stays as it is.
-func documentedName(name string) string {
-	if _, known := lookupAny(name); known {
-		return name
+// resolve finds the documented parameter of a name that is written in any case, an
+// item's without the item's number. It returns its documented spelling. For a name
+// that no document has, it returns what was probably meant, if anything: it differs
+// only in underscores or numbers. Other names are let through, for accounts that
+// have parameters of their own.
+func resolve(name string) (spelling string, p impactapi.Parameter, known bool, meant string) {
+	if p, known := lookup(name); known {
+		return name, p, true, ""
 	}
-	base := strings.TrimRight(name, "0123456789")
+	number := strings.IndexAny(name+"0", "_0123456789")
 	for _, p := range impactapi.Catalogue() {
-		numbered := p.Name + name[len(base):]
-		if _, known := lookupAny(numbered); known && strings.EqualFold(p.Name, base) {
-			return numbered
+		sameBase := strings.EqualFold(p.Name, name[:number])
+		if sameBase {
+			spelling = p.Name + name[number:]
+			if p, known := lookup(spelling); known {
+				return spelling, p, true, ""
+			}
+			if p, known := lookup(numbered(spelling, 1)); known && p.Item {
+				return spelling, p, true, ""
+			}
+		}
+		if sameBase && p.Item || strings.EqualFold(p.Name, strings.ReplaceAll(name, "_", "")) {
+			meant = p.Pattern()
 		}
 	}
-	return name
+	return name, impactapi.Parameter{Type: impactapi.Text, MaxLen: 255}, false, meant
 }
 
-// itemName is documentedName for items' parameters, which are written without
-// the item's number: ItemSubTotal, ItemText_2.
-func itemName(name string) (canonical string, known bool) {
-	base, slot, slotted := strings.Cut(name, "_")
-	for _, p := range impactapi.Catalogue() {
-		if !p.Item || !strings.EqualFold(p.Name, base) {
-			continue
-		}
-		canonical = p.Name
-		if slotted {
-			canonical += "_" + slot
-		}
-		_, known = impactapi.Lookup(impactapi.Conversions, numbered(canonical, 1))
-		return canonical, known && slotted == (p.Slots > 0)
+// lookup finds a parameter on either endpoint by its exact name.
+func lookup(name string) (p impactapi.Parameter, known bool) {
+	if p, known = impactapi.Lookup(impactapi.Conversions, name); !known {
+		p, known = impactapi.Lookup(impactapi.PageLoads, name)
 	}
-	return name, false
-}
-
-// misspelt returns the documented spelling of a name that differs from it only
-// in underscores or a missing number. Names that no document knows are let
-// through, for accounts that have parameters of their own.
-func misspelt(name string) string {
-	folded := strings.ReplaceAll(name, "_", "")
-	for _, p := range impactapi.Catalogue() {
-		if strings.EqualFold(folded, p.Name) {
-			return p.Pattern()
-		}
-	}
-	return ""
-}
-
-// lookupAny finds a parameter on either endpoint.
-func lookupAny(name string) (impactapi.Parameter, bool) {
-	if p, ok := impactapi.Lookup(impactapi.Conversions, name); ok {
-		return p, true
-	}
-	if p, ok := impactapi.Lookup(impactapi.PageLoads, name); ok {
-		return p, true
-	}
-	if p, ok := impactapi.Family(name); ok {
-		return p, false
-	}
-	return impactapi.Parameter{Type: impactapi.Text, MaxLen: 255}, false
+	return p, known
 }
 
 // newSource reads a path of the settings.

@@ -4,11 +4,10 @@ import "github.com/impactsync/impactsync/sync/segment"
 
 var pathDiscount = segment.MustPath("properties.discount")
 
-// discount adds OrderDiscount where impact.com has to subtract it. Its
-// documents say that Amount is meant after discounts, and that OrderDiscount
-// is subtracted from the order's total, or from the items by their share; so
-// beside an Amount it would count twice, and beside items wherever the prices
-// are those that were paid
+// discount adds OrderDiscount if impact.com has to subtract it. Its documents say
+// that Amount is meant after discounts, and that OrderDiscount is subtracted from
+// the order's total, or from the items by their share; so it would count twice
+// beside an Amount, and beside items whose prices are those that were paid
 // (https://integrations.impact.com/impact-brand/docs/order-level-data).
 func (b *build) discount(s *step) {
 	policy := b.mapper.settings.OrderDiscount
@@ -23,12 +22,12 @@ func (b *build) discount(s *step) {
 	m := n.asMoney("discount")
 	if policy == DiscountAuto {
 		state := b.pricesAre(m.cents)
-		if state == discounted || m.fault != "" && state == undiscounted { // by the discount that was read, which is 0
+		if state == discounted || m.fault != "" && state == undiscounted { // by a discount that could not be read and counts as 0
 			b.note(NoteDiscount, s.name)
 			return
 		}
 		if m.cents < 0 && state == undiscounted {
-			m.cents = -m.cents // some write what is taken off with a minus
+			m.cents = -m.cents // some write a discount with a minus
 		}
 	}
 	switch {
@@ -56,7 +55,7 @@ func (b *build) addsUp() bool {
 	return b.pricesAre(b.discountOf().asMoney("discount").cents) != unclear
 }
 
-// prices says whether an order's items are priced before its discount.
+// prices is whether an order's items are priced before its discount.
 type prices int
 
 const (
@@ -66,13 +65,13 @@ const (
 )
 
 // pricesAre compares the items with what the order says was paid for them: its
-// total without tax and shipping, or without shipping where the prices hold
+// total without tax and shipping, or without shipping if the prices include
 // the tax, else its subtotal, else its revenue, which Segment documents as
 // after discounts.
 func (b *build) pricesAre(discount int64) prices {
 	discount = abs(discount)
-	whole := b.sumAt(&total)
-	for _, net := range [...]money{b.without(whole, &tax, &shipping), b.without(whole, &shipping), b.sumAt(&subtotal), b.sumAt(&revenue)} {
+	whole := b.sumAt("total")
+	for _, net := range [...]money{b.without(whole, "tax", "shipping"), b.without(whole, "shipping"), b.sumAt("subtotal"), b.sumAt("revenue")} {
 		if net.found && net.fault == "" {
 			if state := b.compare(net.cents, discount); state != unclear {
 				return state
@@ -82,7 +81,7 @@ func (b *build) pricesAre(discount int64) prices {
 	return unclear
 }
 
-// compare allows a cent per item, for rounding.
+// compare compares the items with a sum. It allows a cent per item, for rounding.
 func (b *build) compare(net, discount int64) prices {
 	slack := int64(b.items)
 	before, after := abs(b.worth-discount-net), abs(b.worth-net)

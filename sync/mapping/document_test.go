@@ -40,12 +40,12 @@ func document() string {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | [%d] |\n", name, on, code(paths), rule, limit(p), sources[source])
 	}
 	for _, l := range table {
-		p, _ := lookupAny(l.name)
+		_, p, _, _ := resolve(l.name)
 		row(l.name+documented(l), condition(l), l.paths, l.rule, p, l.source)
 	}
 	b.WriteString(requestHead)
 	for _, l := range undocumented {
-		p, _ := lookupAny(l.name)
+		_, p, _, _ := resolve(l.name)
 		row(l.name, condition(l), l.paths, l.rule, p, l.source)
 	}
 	b.WriteString(differenceSection())
@@ -53,7 +53,7 @@ func document() string {
 		"`products` may also be one product, an object of products under any keys, or any of these as JSON text; an order without products and sums that has a `price` or `line_total` of its own is one product (our choice).\n\n" +
 		"| impact.com parameter | sent on | paths in the product | what is done | limit | source |\n|---|---|---|---|---|---|\n")
 	for _, l := range productTable {
-		p, _ := lookupAny(l.name + "1")
+		_, p, _, _ := resolve(l.name)
 		row(l.name+"[i]", "conversion", l.paths, l.rule, p, l.source)
 	}
 	b.WriteString(documentTail)

@@ -8,47 +8,39 @@ import (
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
-// The lines of the table that are more than a path.
-
 func (b *build) campaign(s *step) { b.put(s, b.mapper.settings.CampaignID) }
 
 func (b *build) eventDate(s *step) {
-	at := b.msg.EffectiveTime()
+	at := b.at
 	if s.custom != nil {
 		if text := b.resolve(s.custom); text != "" {
-			at = b.customDate(s, text, at)
+			at = b.customDate(s, text)
 		}
 	}
-	b.date(s, at)
+	switch now := b.person.Now; {
+	case at.IsZero():
+		b.refuse("time", "no usable timestamp")
+	case !now.IsZero() && at.After(now): // impact.com silently drops it, and a sender's clock may be ahead
+		b.note(NoteFuture, s.name)
+		b.add(s, formatDate(now))
+	default:
+		b.add(s, formatDate(at))
+	}
 }
 
-// customDate is the date of a custom mapping, which must not be later than the
-// message's receipt either; the effective time where it cannot be one.
-func (b *build) customDate(s *step, text string, effective time.Time) time.Time {
+// customDate returns the date of a custom mapping, but no later than the message's
+// receipt; the effective time if it is not a date.
+func (b *build) customDate(s *step, text string) time.Time {
 	at, ok := segment.ParseTime(text)
 	if !ok || !segment.PossibleTime(at) {
 		b.note(NoteUnusable, s.name)
-		return effective
+		return b.at
 	}
 	if received := b.msg.ReceivedAt(); !received.IsZero() && at.After(received) {
 		b.note(NoteFuture, s.name)
 		return received
 	}
 	return at
-}
-
-// date dates the request: impact.com drops what is dated in the future without
-// a word, and a sender's clock may be ahead.
-func (b *build) date(s *step, at time.Time) {
-	if at.IsZero() {
-		b.refuse("time", "no usable timestamp")
-		return
-	}
-	if now := b.person.Now; !now.IsZero() && at.After(now) {
-		b.note(NoteFuture, s.name)
-		at = now
-	}
-	b.add(s, formatDate(at))
 }
 
 func (b *build) customerEmail(s *step) {
@@ -61,6 +53,10 @@ func (b *build) customerEmail(s *step) {
 var pathPageURL, pathPropertiesURL = segment.MustPath("context.page.url"), segment.MustPath("properties.url")
 
 func (b *build) pageURL(s *step) {
+	if b.msg == nil {
+		b.put(s, b.mapper.settings.PageURL)
+		return
+	}
 	found := false
 	for i := range s.paths {
 		text := b.resolve(&s.paths[i])
@@ -72,7 +68,7 @@ func (b *build) pageURL(s *step) {
 	switch {
 	case b.msg.Type == "identify" && b.put(s, b.mapper.settings.PageURL):
 	case b.mapper.appID(b.os) != "":
-		// An app that was opened directly has none.
+		// An app that was opened directly has no URL.
 	case found:
 		b.refuse("parameter", "PageUrl is not an absolute URL")
 	case b.os != anySystem:
@@ -99,7 +95,7 @@ var (
 	pathDeviceType = segment.MustPath("context.device.type")
 )
 
-// systemOf tells the app's system; analytics.js, which runs in browsers, sets
+// systemOf returns the app's system; analytics.js, which runs in browsers, sets
 // neither path (https://segment.com/docs/connections/spec/common/).
 func systemOf(m *segment.Message) system {
 	for _, path := range [...]segment.Path{pathOSName, pathDeviceType} {

@@ -7,11 +7,11 @@ import (
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
-// eventTypeID is the event type by its id: the one set for the event's name, else
-// the setting of all conversions. Installs have a type for each app, whose id is
-// the app's; the one of all conversions would book them as sales.
+// eventTypeID adds the id of the event type: the one set for the event's name, else
+// that of all conversions. Installs have a type per app, whose id is the app's;
+// the type of all conversions would book them as sales.
 func (b *build) eventTypeID(s *step) {
-	id := b.mapper.eventTypeOf(b.msg.Event)
+	id := b.mapper.names.lookup(b.msg.Event).typeID
 	switch {
 	case id != "":
 	case b.kind == Install:
@@ -22,27 +22,21 @@ func (b *build) eventTypeID(s *step) {
 	b.put(s, id)
 }
 
-// eventTypeCode is the event's name where there is no id. Where conversions have
-// one, an install without has no event type that its name could be the code of.
+// eventTypeCode adds the event's name if there is no id. If conversions have an id
+// and an install has none, no event type has the install's name as its code.
 func (b *build) eventTypeCode(s *step) {
 	switch {
 	case b.typed:
 	case b.kind == Install && b.mapper.settings.EventTypeID != "":
 		b.refuse("parameter", "no event type for this install: "+b.missingApp()+
-			"; eventTypeId is not for installs: mend that, or set eventTypeIds for the event's name, or installEventNames: {only: []} to send no installs")
-	// As impact.com's own function does: commas have a special meaning in its API.
+			"; eventTypeId is not for installs: fix that, or set eventTypeIds for the event's name, or installEventNames: {only: []} to send no installs")
+	// Without the first comma, as in impact.com's own function: commas have a special meaning in its API.
 	case !b.put(s, strings.TrimSpace(bounded(strings.Replace(b.msg.Event, ",", "", 1)))):
-		b.refuse("parameter", "EventTypeCode, the event's name, is too long or but a comma; set eventTypeIds for it")
+		b.refuse("parameter", "EventTypeCode, the event's name, is too long or only a comma; set eventTypeIds for it")
 	}
 }
 
-// eventTypeOf is the id that eventTypeIds has for an event's name.
-func (m *Mapper) eventTypeOf(event string) string {
-	var buf [128]byte
-	return m.eventTypes[string(appendFolded(buf[:0], event))]
-}
-
-// missingApp says which setting is missing for the event type of an install.
+// missingApp returns which setting is missing for the event type of an install.
 func (b *build) missingApp() string {
 	switch {
 	case b.mapper.appID(b.os) != "":
@@ -68,19 +62,19 @@ func (b *build) eventCode(s *step) {
 	}
 }
 
-// AppInstall makes the page load of an install, by which impact.com may know
-// the click that it came from: the request is for [impactapi.Client.SendAppInstall].
-// The error is a [*Refusal], also for a message that is no install.
+// AppInstall makes the page load of an install for [impactapi.Client.SendAppInstall],
+// which asks impact.com for the click that the install came from. The error is a
+// [*Refusal], also for a message that is not an install.
 func (m *Mapper) AppInstall(msg *segment.Message, p Person) (Request, error) {
 	if m.Route(msg).Kind != Install {
-		return Request{}, &Refusal{Class: "parameter", Reason: "no install"}
+		return Request{}, &Refusal{Class: "parameter", Reason: "not an install"}
 	}
 	return m.newBuild(msg, p).request(PageLoad)
 }
 
-// InstallClick is the click id in the answer to an install's page load: the one
-// it names, else the one in the address where the click led. It is empty where
-// there is none that can be sent.
+// InstallClick returns the click id in the answer to an install's page load: the one
+// it names, else the one in the URL where the click led. It is empty if there is
+// none that can be sent.
 func (m *Mapper) InstallClick(r *impactapi.AppInstallResult) string {
 	var found foundClick
 	found.offer(clickText(r.ClickID), true, -1)

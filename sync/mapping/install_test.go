@@ -79,7 +79,7 @@ func TestAppInstallIsThePageLoadOfAnInstall(t *testing.T) {
 	require.Empty(t, value(t, r, "ClickId")+value(t, r, "OrderId")+value(t, r, "EventCode"))
 
 	_, err = m.AppInstall(decode(t, segmentOrder), Person{Now: now})
-	require.Equal(t, "no install", refusal(t, err).Reason)
+	require.Equal(t, "not an install", refusal(t, err).Reason)
 	_, err = newMapper(t, Settings{CampaignID: "1"}).AppInstall(decode(t, install("iOS")), Person{Now: now})
 	require.Contains(t, refusal(t, err).Reason, "no PageUrl", "neither an app nor a page")
 }

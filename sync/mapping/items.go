@@ -5,14 +5,13 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/impactsync/impactsync/impactapi"
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
-// addProducts adds the items, numbered from 1 without gaps: all of them or
-// none, since some would be worth less than the order. Only what has no price
-// at all, such as a gift, may be missing, if the others are worth what the
-// order says was paid.
+// addProducts adds the items, numbered from 1 without gaps: all of them or none,
+// since some would be worth less than the order. Only products without any price,
+// such as a gift, may be missing, if the others are worth what the order says was
+// paid.
 func (b *build) addProducts(*step) {
 	list := b.mapper.productsOf(b.msg)
 	switch {
@@ -59,21 +58,21 @@ func (b *build) addProducts(*step) {
 	}
 }
 
-// tooFew says why items of which a quantity was taken to be 1, since there is
-// none that is read, are worth less than each of the order's own sums.
+// tooFew returns a fault if the quantity of an item was assumed to be 1 and the
+// items are worth less than each of the order's own sums.
 func (b *build) tooFew() string {
 	if b.assumed == "" {
 		return ""
 	}
 	least, key := b.leastSum()
-	if b.worth+int64(b.items) >= least { // each may be rounded
+	if b.worth+int64(b.items) >= least { // each item may be rounded
 		return ""
 	}
 	return b.assumed + " has no quantity that is read, and the products are worth " + formatCents(b.worth) +
 		" where " + key + " says " + formatCents(least)
 }
 
-// unpriced has the order's own sum sent without items. One that has none is
+// unpriced sends the order's own sum without items. An order without a sum is
 // refused: it would be worth nothing.
 func (b *build) unpriced(fault string) {
 	b.leftOut = fault
@@ -85,8 +84,8 @@ func (b *build) hasWorth() bool {
 	return b.orderAmount().positive()
 }
 
-// leaveOut refuses an order with unusable items, or has its own sum sent
-// instead of them.
+// leaveOut refuses an order with unusable items, or sends its own sum instead of
+// them.
 func (b *build) leaveOut(fault string) {
 	if b.mapper.settings.UnusableItems != ItemsAmount {
 		b.refuse("parameter", fault)
@@ -96,7 +95,7 @@ func (b *build) leaveOut(fault string) {
 	b.note(NoteItems, "ItemPrice")
 }
 
-// name says which product it is.
+// name returns a name for a product, for people.
 func (p *products) name(v segment.Value, i int) string {
 	name := "product " + strconv.Itoa(i+1)
 	for _, want := range [...]string{"ItemSku", "ItemName"} {
@@ -112,8 +111,8 @@ func (p *products) name(v segment.Value, i int) string {
 	return name
 }
 
-// product adds one item, or says why it cannot. One without any price adds
-// nothing, nor does what is no product.
+// product adds one item, or returns why it cannot. A product without any price adds
+// nothing, nor does anything that is not a product.
 func (b *build) product(v segment.Value, i int) (priceless bool, fault string) {
 	p := &b.mapper.products
 	if !v.IsObject() {
@@ -126,58 +125,51 @@ func (b *build) product(v segment.Value, i int) (priceless bool, fault string) {
 	if quantity, _ := p.quantity.first(v); !present(quantity) && !worth.line && b.assumed == "" {
 		b.assumed = p.name(v, i)
 	}
-	item := b.items + 1
-	if worth.line {
-		b.addItem(&p.subTotal, item, formatCents(worth.cents))
-	} else {
-		b.addItem(&p.price, item, formatCents(worth.cents))
-	}
-	b.addItem(&p.quantity, item, strconv.FormatInt(worth.quantity, 10))
-	b.items = item
+	b.items++
 	b.worth += worth.total
+	b.item = b.items
+	defer func() { b.item = 0 }()
+	price := &p.price
+	if worth.line {
+		price = &p.subTotal
+	}
+	b.add(&price.step, formatCents(worth.cents))
+	b.add(&p.quantity.step, strconv.FormatInt(worth.quantity, 10))
 	for j := range p.others {
-		if fault := b.other(&p.others[j], item, v); fault != "" {
+		if fault := b.other(&p.others[j], v); fault != "" {
 			return false, fault
 		}
 	}
 	return false, ""
 }
 
-func (b *build) other(s *productStep, item int, v segment.Value) (fault string) {
+// other adds a parameter of the item from the first path that has it.
+func (b *build) other(s *productStep, v segment.Value) (fault string) {
 	for _, path := range s.paths {
-		if s.kind != impactapi.Money && s.kind != impactapi.Decimal {
-			if b.putItem(s, item, textOf(v.At(path))) {
-				return ""
-			}
-			continue
-		}
-		n := b.mapper.numberOf(v.At(path))
-		if !n.found {
-			continue
-		}
-		m := s.amount(n, strings.Join(path, "."))
-		if m.fault == "" {
-			b.addItem(s, item, formatCents(m.cents), m.marks...)
-		} else if s.has(payout) {
-			return m.fault
+		at := v.At(path)
+		settled := false
+		if s.isNumber() {
+			settled, fault = b.putNumber(&s.step, b.mapper.numberOf(at), strings.Join(path, "."))
 		} else {
-			b.note(NoteUnusable, s.name)
+			settled = b.put(&s.step, textOf(at))
 		}
-		return ""
+		if settled {
+			return fault
+		}
 	}
 	return ""
 }
 
 // itemWorth is what an item costs.
 type itemWorth struct {
-	cents    int64 // of one unit, or of all where line is set
+	cents    int64 // of one unit, or of all if line is set
 	quantity int64
 	total    int64 // of all
 	line     bool
 }
 
-// worthOf reads a product's price and quantity: what a custom mapping says is
-// the subtotal, else the price, else a sum of the line.
+// worthOf reads a product's price and quantity: the subtotal of a custom mapping,
+// else the price, else a sum of the line.
 func (b *build) worthOf(v segment.Value, i int) (w itemWorth, fault string) {
 	p := &b.mapper.products
 	value, where, line := p.cost(v)
@@ -200,10 +192,10 @@ func (b *build) worthOf(v segment.Value, i int) (w itemWorth, fault string) {
 	return b.times(w, n.plain, v)
 }
 
-// times multiplies an item by its quantity, 1 where there is none. A quantity
-// that is not whole (cloth, cheese) makes one piece of the line: impact.com
-// takes whole numbers only. So does a price of so many places that, rounded
-// to two, the line would be worth less.
+// times multiplies an item by its quantity, 1 if there is none. A quantity that is
+// not whole (cloth, cheese) makes the line one piece, since impact.com takes only
+// whole numbers. So does a price with more than two places if rounding it would make
+// the line worth less.
 func (b *build) times(w itemWorth, price string, v segment.Value) (itemWorth, string) {
 	quantity := 1.0
 	if value, where := b.mapper.products.quantity.first(v); present(value) {
@@ -213,7 +205,7 @@ func (b *build) times(w itemWorth, price string, v segment.Value) (itemWorth, st
 		}
 		quantity, _ = strconv.ParseFloat(n.plain, 64)
 		if n.mark != "" || !(quantity > 0 && quantity < 1e9) {
-			return w, where + " " + quote(n.plain+n.mark) + " is no quantity"
+			return w, where + " " + quote(n.plain+n.mark) + " is not a quantity"
 		}
 	}
 	w.quantity = int64(quantity)
@@ -241,7 +233,8 @@ func (b *build) times(w itemWorth, price string, v segment.Value) (itemWorth, st
 	return w, ""
 }
 
-// multiply returns hundredths, half up.
+// multiply returns the product in hundredths, rounded half up; false if it is too
+// large.
 func multiply(cents, quantity float64) (int64, bool) {
 	product := math.Round(cents * quantity)
 	if !(product >= 0 && product < 1e17) {

@@ -14,18 +14,17 @@ import (
 type Mapper struct {
 	settings    Settings
 	fingerprint string
-	names       names             // of track events
-	lists       EventLists        // the same, for people
-	eventTypes  map[string]string // ids by folded name
+	names       names            // of track events
+	types       map[string]Route // of messages of other types
 	pages       []step
 	conversions []step
-	traits      []step // what trait updates take from the custom mapping
+	traits      []step // of trait updates
 	products    products
 	ownTotal    bool    // a custom mapping says what an order is worth
-	discount    *source // where a custom mapping says that OrderDiscount stands
+	discount    *source // of a custom mapping for OrderDiscount
 	clickNames  []string
 	ownsGeneric bool    // no other network uses clickid here
-	clickSource *source // of a custom mapping
+	clickSource *source // of a custom mapping for ClickId
 	keep        *node
 	keepProduct *node // of an order that is one product itself
 }
@@ -43,72 +42,44 @@ type step struct {
 	fill    func(*build, *step)
 }
 
-// Placeholders are the ids of nobody, of the settings.
+// Placeholders returns the ids of nobody, by the settings.
 func (m *Mapper) Placeholders() *segment.Placeholders { return m.settings.Placeholders }
 
-// New checks the settings and prepares them. The error joins all problems, a
-// line each.
+// New checks the settings and compiles them. The error joins all problems, one per
+// line.
 func New(s Settings) (*Mapper, error) {
 	s = s.withDefaults()
-	m := &Mapper{}
-	m.names, m.lists = sortNames(s)
-	m.settings = s.withLists(m.lists)
+	m := &Mapper{names: sortNames(s), types: s.routes()}
+	m.settings = s.withLists(m.names)
 	m.fingerprint = m.settings.fingerprint()
-	customs, err := readCustoms(s.CustomParameterMapping)
-	problem := errors.Join(s.check(), err, m.products.prepare(s.CustomMappingForProducts))
-	if problem != nil {
-		return nil, problem
+	mapped, err := readMapping("customParameterMapping", s.CustomParameterMapping, customSource)
+	if err := errors.Join(s.check(), err, m.products.prepare(s.CustomMappingForProducts)); err != nil {
+		return nil, err
 	}
+	customs := customs(mapped)
 	m.clickNames, m.ownsGeneric = clickNames(s.ClickIDNames), containsFold(s.ClickIDNames, genericClickName)
-	if src, ok := customs["ClickId"]; ok && !src.removed {
-		m.clickSource = &src
-	}
+	m.clickSource, m.discount, m.ownTotal = customs.get("ClickId"), customs.get("OrderDiscount"), customs.total()
 	lines := sentLines(s.UndocumentedParameters)
-	m.eventTypes = map[string]string{}
-	for name, id := range s.EventTypeIDs {
-		m.eventTypes[FoldEvent(name)] = id
-	}
 	m.pages = plan(lines, impactapi.PageLoads, customs)
 	m.conversions = plan(lines, impactapi.Conversions, customs)
-	m.traits = traitPlan(customs)
-	m.ownTotal = ownTotal(customs)
-	if src, ok := customs["OrderDiscount"]; ok && !src.removed {
-		m.discount = &src
-	}
+	m.traits = traitPlan(m.pages)
 	m.keep, m.keepProduct = keptPaths(lines, customs, &m.products), keptPaths(lines, customs, &m.products)
-	m.products.growIn(m.keepProduct.grow([]string{"properties"}))
-	m.keepProduct.sort()
+	m.products.growIn(m.keepProduct.grow("properties"))
 	return m, nil
 }
 
-// Fingerprint changes whenever the settings or the table do, so that what was
-// refused under another one can be tried again.
+// Fingerprint returns a text that changes with the settings and the table, so that
+// what was refused under another one can be tried again.
 func (m *Mapper) Fingerprint() string { return m.fingerprint }
 
-// EventLists are the names of track events as they count.
-func (m *Mapper) EventLists() EventLists { return m.lists }
-
-// readCustoms checks customParameterMapping and keys it by preferred names.
-func readCustoms(mapping map[string]string) (map[string]source, error) {
-	customs := map[string]source{}
-	var problems []error
-	for _, name := range slices.Sorted(maps.Keys(mapping)) {
-		canonical, src, err := customSource(name, mapping[name])
-		if _, twice := customs[canonical]; twice && err == nil {
-			err = fmt.Errorf("%s is mapped under two of its names", canonical)
-		}
-		if err != nil {
-			problems = append(problems, fmt.Errorf("destination.customParameterMapping: %w", err))
-			continue
-		}
-		customs[canonical] = src
-	}
-	return customs, errors.Join(problems...)
+// EventLists returns the names of track events as they count.
+func (m *Mapper) EventLists() EventLists {
+	return EventLists{m.settings.ActionEventNames, m.settings.InstallEventNames, m.settings.PageLoadEventNames}
 }
 
-// plan compiles the table for one endpoint. Custom parameters without a line
-// stand before CurrencyCode, which has to know whether there was money.
-func plan(table []line, on impactapi.Endpoint, customs map[string]source) []step {
+// plan compiles the table for one endpoint. Custom parameters without a line come
+// before CurrencyCode, which has to know whether there was money.
+func plan(table []line, on impactapi.Endpoint, customs customs) []step {
 	var steps, last []step
 	lines := map[string]bool{}
 	for _, l := range table {
@@ -138,67 +109,65 @@ func plan(table []line, on impactapi.Endpoint, customs map[string]source) []step
 	return append(steps, last...)
 }
 
-// traitPlan is what trait updates take: the custom parameters that read traits.
-func traitPlan(customs map[string]source) []step {
-	var steps []step
-	for _, name := range slices.Sorted(maps.Keys(customs)) {
-		if customs[name].trait != "" && !slices.Contains(ownOfTraits, name) {
-			steps = append(steps, newStep(name, customs))
+// ownOfTraits are the parameters that a trait update sets itself, whatever the custom
+// mapping says.
+var ownOfTraits = []string{"CampaignId", "EventDate", "PageUrl", "CustomerId", "CustomProfileId", "CustomerEmail"}
+
+// traitPlan returns the steps of trait updates: those of a page load that need no
+// message, and the custom parameters that read traits.
+func traitPlan(pages []step) (steps []step) {
+	for _, s := range pages {
+		switch {
+		case slices.Contains(ownOfTraits, s.name):
+			s.custom = nil
+			steps = append(steps, s)
+		case s.custom != nil && s.custom.trait != "" && !s.has(ownCustom):
+			s.fill, s.paths = nil, nil
+			steps = append(steps, s)
 		}
 	}
 	return steps
 }
 
-// ownOfTraits are the parameters that a trait update sets itself.
-var ownOfTraits = []string{"EventDate", "PageUrl", "CustomerId", "CustomProfileId", "CustomerEmail"}
-
-func newStep(name string, customs map[string]source) step {
-	p, _ := lookupAny(name)
-	s := step{name: name, kind: p.Type, maxLen: p.MaxLen, rule: rules[name]}
-	switch src, ok := customs[name]; {
-	case ok && src.removed:
-		s.removed = true
-	case ok:
-		s.custom = &src
-	}
-	return s
+func newStep(name string, customs customs) step {
+	_, p, _, _ := resolve(name)
+	return step{name: name, kind: p.Type, maxLen: p.MaxLen, rule: rules[name], removed: customs[name].removed, custom: customs.get(name)}
 }
 
-// Route says what becomes of a message. Engage messages become nothing here:
-// they move traits. A track event goes by the list that has its name, see
-// [Settings]. It does not allocate.
+// Route returns what becomes of a message. Engage messages become nothing here:
+// they change traits. A track event goes by the list that has its name, see
+// [Settings]. Route does not allocate.
 func (m *Mapper) Route(msg *segment.Message) Route {
-	if msg.IsEngage() {
+	switch {
+	case msg.IsEngage():
 		return Route{Reason: "trait"}
-	}
-	switch msg.Type {
-	case "track":
+	case msg.Type == "track":
 		if kind := m.names.lookup(msg.Event).kind; kind != None {
 			return Route{Kind: kind}
 		}
 		return Route{Reason: "unlisted_event"}
-	case "page":
-		return pageIf(m.settings.EnablePageEvents, "page_events_off")
-	case "screen":
-		return pageIf(m.settings.EnableScreenEvents, "screen_events_off")
-	case "identify":
-		return pageIf(m.settings.EnableIdentifyEvents, "identify_events_off")
-	case "group", "alias", "delete":
-		return Route{Reason: msg.Type}
+	}
+	if route, known := m.types[msg.Type]; known {
+		return route
 	}
 	return Route{Reason: "unknown_type"}
 }
 
-func pageIf(on bool, reason string) Route {
-	if on {
-		return Route{Kind: PageLoad}
+// routes returns what becomes of messages that are no track events.
+func (s *Settings) routes() map[string]Route {
+	routes := map[string]Route{"group": {Reason: "group"}, "alias": {Reason: "alias"}, "delete": {Reason: "delete"}}
+	for kind, on := range map[string]bool{"page": s.EnablePageEvents, "screen": s.EnableScreenEvents, "identify": s.EnableIdentifyEvents} {
+		routes[kind] = Route{Reason: kind + "_events_off"}
+		if on {
+			routes[kind] = Route{Kind: PageLoad}
+		}
 	}
-	return Route{Reason: reason}
+	return routes
 }
 
-// CheckTraitKey says whether a trait can be sent under a key: its error tells
-// why not. A key that equals a parameter of impact.com, ignoring case and
-// underscores, would overwrite it.
+// CheckTraitKey returns an error if a trait cannot be sent under a key. A key that
+// equals a parameter of impact.com, ignoring case and underscores, would overwrite
+// it.
 func CheckTraitKey(key string) error {
 	switch {
 	case key == "":

@@ -6,13 +6,13 @@ import "github.com/impactsync/impactsync/sync/segment"
 type money struct {
 	cents int64
 	found bool
-	fault string // why it is no amount, for people
+	fault string // why it is not an amount, for people
 	marks []mark // the currencies beside what it was made of
 }
 
 func (m money) positive() bool { return m.found && m.fault == "" && m.cents > 0 }
 
-// asMoney reads a number as money; where names its place.
+// asMoney reads a number as money; where is its place in the message.
 func (n number) asMoney(where string) money {
 	if !n.found || n.fault != "" {
 		return money{found: n.found, fault: join(where, n.fault)}
@@ -36,21 +36,9 @@ func join(where, fault string) string {
 	return where + " " + fault
 }
 
-// sum is one of the sums that an order may state of itself.
-type sum struct {
-	key  string
-	path segment.Path
-}
-
-func newSum(key string) sum { return sum{key: key, path: segment.MustPath("properties." + key)} }
-
-var (
-	subtotal, revenue, total    = newSum("subtotal"), newSum("revenue"), newSum("total")
-	tax, shipping, worthOfOrder = newSum("tax"), newSum("shipping"), newSum("value")
-
-	// sums stand in the order in which Amount is taken from them.
-	sums = [...]*sum{&subtotal, &revenue, &total, &worthOfOrder}
-)
+// sums are the properties that say what an order is worth, in the order in which
+// Amount is taken from them.
+var sums = [...]string{"subtotal", "revenue", "total", "value"}
 
 // carriesMoney reports whether an order says anywhere what it is worth.
 func (m *Mapper) carriesMoney(msg *segment.Message) bool {
@@ -72,27 +60,27 @@ func (m *Mapper) carriesMoney(msg *segment.Message) bool {
 }
 
 // sumAt reads one of the order's sums.
-func (b *build) sumAt(s *sum) money {
-	v := b.msg.Lookup(s.path)
+func (b *build) sumAt(key string) money {
+	v := b.msg.Lookup(pathProperties).Get(key)
 	if !present(v) {
 		return money{}
 	}
-	return b.mapper.numberOf(v).asMoney(s.key)
+	return b.mapper.numberOf(v).asMoney(key)
 }
 
-// netSum is one of the order's sums without tax and shipping.
-func (b *build) netSum(s *sum) money {
-	m := b.sumAt(s)
-	if s == &total {
-		return b.without(m, &tax, &shipping)
+// netSum returns one of the order's sums without tax and shipping.
+func (b *build) netSum(key string) money {
+	m := b.sumAt(key)
+	if key == "total" {
+		return b.without(m, "tax", "shipping")
 	}
 	return m
 }
 
-// without takes tax and shipping off a total.
-func (b *build) without(m money, extras ...*sum) money {
-	for _, s := range extras {
-		extra := b.sumAt(s)
+// without subtracts tax and shipping from a total.
+func (b *build) without(m money, extras ...string) money {
+	for _, key := range extras {
+		extra := b.sumAt(key)
 		if !m.found || m.fault != "" {
 			break
 		}
@@ -101,8 +89,8 @@ func (b *build) without(m money, extras ...*sum) money {
 	return m
 }
 
-// amount is the order's worth where no items tell it. A sum that is there but
-// cannot be one refuses the order: another one would book the wrong worth.
+// amount adds the order's worth if there are no items. A sum that is there but
+// unusable refuses the order: another sum would book the wrong worth.
 func (b *build) amount(s *step) {
 	m := b.orderAmount()
 	switch {
@@ -118,35 +106,35 @@ func (b *build) amount(s *step) {
 }
 
 func (b *build) orderAmount() money {
-	for i, s := range sums {
-		m := b.netSum(s)
+	for i, key := range sums {
+		m := b.netSum(key)
 		if !m.found {
 			continue
 		}
 		if m.cents == 0 && m.fault == "" {
-			m.fault = b.contradicted(s, sums[i+1:])
+			m.fault = b.contradicted(key, sums[i+1:])
 		}
 		return m
 	}
 	return money{}
 }
 
-// contradicted says which other sum tells that an order which one sum calls
-// worth nothing was paid for. Trackers fill sums that they do not know with 0.
-func (b *build) contradicted(zero *sum, others []*sum) string {
-	for _, s := range others {
-		if m := b.netSum(s); m.positive() {
-			return zero.key + " is 0, but " + s.key + " is " + formatCents(m.cents)
+// contradicted returns which other sum contradicts one that is 0. Trackers fill
+// sums that they do not know with 0.
+func (b *build) contradicted(zero string, others []string) string {
+	for _, other := range others {
+		if m := b.netSum(other); m.positive() {
+			return zero + " is 0, but " + other + " is " + formatCents(m.cents)
 		}
 	}
 	return ""
 }
 
-// leastSum is the smallest of the order's own sums over 0.
+// leastSum returns the smallest of the order's own sums over 0.
 func (b *build) leastSum() (least int64, key string) {
-	for _, s := range sums {
-		if m := b.netSum(s); m.positive() && (least == 0 || m.cents < least) {
-			least, key = m.cents, s.key
+	for _, one := range sums {
+		if m := b.netSum(one); m.positive() && (least == 0 || m.cents < least) {
+			least, key = m.cents, one
 		}
 	}
 	return least, key

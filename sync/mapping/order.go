@@ -8,12 +8,15 @@ import (
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
-// orderID names the order. The message's own id is as good in a retry, but no
-// refund, and no copy of the order under another messageId, finds it again.
+// orderID adds the order's id. Without one, the message's own id serves: it is the
+// same in a retry, but a refund, or a copy of the order under another messageId,
+// does not match it.
 func (b *build) orderID(s *step) {
-	if id := orderIDOf(b.msg); id != "" {
-		b.put(s, id)
-		return
+	own := len(s.paths) - 1 // the last path is the message's own id
+	for i := range s.paths[:own] {
+		if b.put(s, b.resolve(&s.paths[i])) {
+			return
+		}
 	}
 	if b.mapper.carriesMoney(b.msg) {
 		if b.mapper.settings.MissingOrderID == MissingRefuse {
@@ -22,28 +25,11 @@ func (b *build) orderID(s *step) {
 		}
 		b.note(NoteOrderID, s.name)
 	}
-	b.put(s, messageKey(b.msg))
+	b.put(s, b.resolve(&s.paths[own]))
 }
 
-// orderIDPaths are those of impact.com's own Segment function, in its order,
-// and transaction_id.
-var orderIDPaths = [...]segment.Path{
-	segment.MustPath("properties.orderId"), segment.MustPath("properties.order_id"),
-	segment.MustPath("properties.transactionID"), segment.MustPath("properties.transaction_id"),
-	segment.MustPath("properties.messageId"),
-}
-
-func orderIDOf(m *segment.Message) string {
-	for i := range orderIDPaths {
-		if id := strings.TrimSpace(segment.CleanText(textOf(m.Lookup(orderIDPaths[i])))); isOrderID(id) {
-			return id
-		}
-	}
-	return ""
-}
-
-// isOrderID reports whether a text names one order. The macro makes impact.com
-// invent an id, a new one in each retry.
+// isOrderID reports whether a text identifies one order. The macro makes impact.com
+// generate an id, another one in each retry.
 func isOrderID(id string) bool {
 	const macro = "IR_AN_64_TS"
 	return segment.UsableID(id) && !strings.EqualFold(strings.TrimSpace(id), macro)
@@ -53,8 +39,8 @@ func isOrderID(id string) bool {
 // (https://integrations.impact.com/impact-brand/reference/the-conversion-object).
 const maxOrderID = 64
 
-// shortOrderID keeps an id that is too long unique and the same in every
-// retry, which a cut one is not.
+// shortOrderID replaces an id that is too long by its hash, which is unique and the
+// same in every retry; a shortened id might not be unique.
 func shortOrderID(id string) string {
 	if _, long := cutText(id, maxOrderID); !long {
 		return id

@@ -62,7 +62,7 @@ func TestOneOrderTotal(t *testing.T) {
 		`"revenue":7`:                        "Amount=7.00",
 		`"net":5,"products":[{"price":1}]`:   "ItemPrice1=1.00 ItemQuantity1=1",
 		`"net":"1,199","revenue":7`:          `refused: OrderSubTotalPostDiscount is not usable: properties.net "1,199" could be 1199 or 1.199; destination.decimalSign says which`,
-		`"worth":"free","revenue":7`:         `refused: Amount is not usable: properties.worth "free" is no number`,
+		`"worth":"free","revenue":7`:         `refused: Amount is not usable: properties.worth "free" is not a number`,
 		`"worth":["5"],"revenue":7`:          `refused: Amount is not usable: properties.worth is an object or a list, not a number; map the key in it that holds the number`,
 		`"worth":null,"net":"","revenue":70`: "Amount=70.00",
 	} {
@@ -102,7 +102,7 @@ func TestNamesInAnyCaseAndDefaultsTakenAway(t *testing.T) {
 		UnusableItems:            "drop", OrderDiscount: "yes", MissingOrderID: "-", DecimalSign: ",",
 	})
 	for _, want := range []string{
-		"OrderId cannot be left out", "CurrencyCode cannot be left out", "OrderPromoCode is mapped under two of its names", "names all products",
+		"OrderId cannot be left out", "CurrencyCode cannot be left out", "OrderPromoCode is mapped twice", "names all products",
 		"ItemQuantity cannot be left out", "ItemSku is mapped twice",
 		`unusableItems: "drop" is not one of refuse, amount`, `orderDiscount: "yes"`, `missingOrderId: "-"`, `decimalSign: ","`,
 	} {

@@ -10,38 +10,37 @@ import (
 type Prepared struct {
 	Route
 
-	ClickID   string // the click id that the message itself carries
-	ClickSure bool   // it came in a way which only impact.com uses; another one may be another network's
+	ClickID   string // in the message itself
+	ClickSure bool   // it came in a way that only impact.com uses; otherwise it may be another network's
 
-	// Of a message that is sent.
+	// The rest is for a message that is sent.
 
 	Payload []byte // the message reduced to what the mapping reads, addresses hashed
 
-	// EventType and OrderID are what makes a conversion unique to impact.com
-	// beside the program. Both are empty for an order that cannot be told from
-	// others. Values that a custom mapping takes from the state are not seen.
+	// EventType and OrderID identify a conversion within the program. Both are
+	// empty for an order that cannot be told from others. Values that a custom
+	// mapping takes from the state do not count.
 	EventType, OrderID string
 
 	// Amount is what a conversion is worth as it would be sent, in hundredths of
-	// the currency: the items, else the order's sum. Currency is empty without a
-	// usable sum.
+	// the currency: the items, else the order's sum. Currency is empty if there is
+	// no usable sum.
 	Amount   int64
 	Currency string
 
-	// Refusal says why the request of the message alone would be refused by our
-	// rules; nil if it would be sent. Unsure says that what the state knows of
-	// the person, their click id and traits, may decide otherwise.
+	// Refusal is why our rules would refuse the request of the message alone; nil
+	// if it would be sent. Unsure reports that what the state knows of the person,
+	// their click id and traits, may change that.
 	Refusal *Refusal
 	Unsure  bool
 
-	// Identified says that the message holds something by which impact.com
-	// knows whose it is, even where it is refused for something else.
+	// Identified reports that the message holds something by which impact.com
+	// knows whose it is, even if it is refused for another reason.
 	Identified bool
 }
 
-// Prepare routes a message and, where it is to be sent, tries its request: one
-// pass says everything that the state has to know of it. It costs some
-// microseconds.
+// Prepare routes a message and, if it is to be sent, tries its request: one pass
+// finds everything that the state has to know of it. It takes some microseconds.
 func (m *Mapper) Prepare(msg *segment.Message) Prepared {
 	b := m.newBuild(msg, Person{})
 	p := Prepared{Route: m.Route(msg), ClickID: strings.Clone(b.click.id), ClickSure: b.click.sure}
@@ -60,6 +59,7 @@ func (m *Mapper) Prepare(msg *segment.Message) Prepared {
 	return p
 }
 
+// orderKey returns what identifies a conversion to impact.com.
 func (b *build) orderKey() (eventType, orderID string) {
 	if b.refused&keyPart != 0 {
 		return "", ""
@@ -68,7 +68,7 @@ func (b *build) orderKey() (eventType, orderID string) {
 	if !hasID {
 		eventType, _ = b.params.Get("EventTypeCode")
 		if known := b.mapper.names.lookup(eventType).name; known != "" {
-			eventType = known // in whatever case it came
+			eventType = known // in one spelling, whatever its case was
 		}
 	}
 	orderID, _ = b.params.Get("OrderId")
@@ -78,6 +78,7 @@ func (b *build) orderKey() (eventType, orderID string) {
 	return strings.Clone(eventType), strings.Clone(orderID)
 }
 
+// amountOfMoney returns what a conversion is worth.
 func (b *build) amountOfMoney() (hundredths int64, currency string) {
 	if b.refused&moneyPart != 0 || b.items == 0 && !b.totalled {
 		return 0, ""

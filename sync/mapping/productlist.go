@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/impactsync/impactsync/sync/segment"
@@ -8,11 +9,12 @@ import (
 
 var pathProducts = segment.MustPath("properties.products")
 
-// productList is what an order has of products.
+// productList is the products of an order.
 type productList struct {
 	array segment.Value
-	some  []segment.Value // where it is no array
-	fault string          // why there is something that is no products
+	some  []segment.Value // if it is not an array
+	own   bool            // the order's own properties are its one product
+	fault string          // why what is there cannot be products
 }
 
 func (l *productList) len() int { return max(l.array.Len(), len(l.some)) }
@@ -21,24 +23,32 @@ func (l *productList) at(i int) segment.Value {
 	if l.some != nil {
 		return l.some[i]
 	}
-	v := l.array.Index(i)
-	if text, ok := v.Str(); ok {
-		v, _ = segment.ParseText(text)
+	if v := l.array.Index(i); v.IsObject() {
+		return v
 	}
-	return v
+	return unwrap(l.array.Index(i))
+}
+
+// unwrap reads a product that is a JSON text.
+func unwrap(v segment.Value) segment.Value {
+	text, _ := v.Str()
+	if product, ok := segment.ParseText(text); ok {
+		return product
+	}
+	return segment.Value{}
 }
 
 const notUnderstood = "properties.products is not understood: neither a list of products, nor a product, nor an object of products, nor any of these as JSON text"
 
-// productsOf finds an order's products: a list, one product, products by key,
-// each of them also as a JSON text; or one product whose price stands among
-// the order's own properties where the order has no sum.
+// productsOf finds an order's products: a list, one product, or products by key,
+// each of them also as a JSON text; or, if the order has no sum, one product whose
+// price is among the order's own properties.
 func (m *Mapper) productsOf(msg *segment.Message) productList {
 	if list, found := m.listed(msg); found {
 		return list
 	}
 	if m.isOneProduct(msg) {
-		return productList{some: []segment.Value{msg.Lookup(pathProperties)}}
+		return productList{some: []segment.Value{msg.Lookup(pathProperties)}, own: true}
 	}
 	if fault := m.elsewhere(msg); fault != "" {
 		return productList{fault: fault}
@@ -47,14 +57,13 @@ func (m *Mapper) productsOf(msg *segment.Message) productList {
 }
 
 // otherProducts are where other tools keep an order's products. No document of
-// Segment or impact.com names them, so they are not read; but they tell an
-// order whose money would be lost from one that has none.
+// Segment or impact.com names these paths, so they are not read; but they
+// distinguish an order whose money would be lost from one that has none.
 var otherProducts = [...]segment.Path{
 	segment.MustPath("properties.items.0.price"), segment.MustPath("properties.line_items.0.price"), segment.MustPath("properties.lineItems.0.price"),
 }
 
-// elsewhere says where an order has prices, if it has them only where they are
-// not read.
+// elsewhere returns a fault if an order has prices only where they are not read.
 func (m *Mapper) elsewhere(msg *segment.Message) (fault string) {
 	if !isConversion(m.Route(msg).Kind) || m.ownTotal || hasSum(msg) {
 		return ""
@@ -68,15 +77,11 @@ func (m *Mapper) elsewhere(msg *segment.Message) (fault string) {
 }
 
 func hasSum(msg *segment.Message) bool {
-	for _, s := range sums {
-		if present(msg.Lookup(s.path)) {
-			return true
-		}
-	}
-	return false
+	properties := msg.Lookup(pathProperties)
+	return slices.ContainsFunc(sums[:], func(key string) bool { return present(properties.Get(key)) })
 }
 
-// listed is what properties.products holds, if anything.
+// listed returns the products in properties.products, if there are any.
 func (m *Mapper) listed(msg *segment.Message) (list productList, found bool) {
 	v, fault := understood(msg.Lookup(pathProducts))
 	switch {
@@ -96,14 +101,14 @@ func (m *Mapper) listed(msg *segment.Message) (list productList, found bool) {
 	return productList{some: some}, len(some) > 0
 }
 
-// understood reads products that are a JSON text. Whatever else is there, and
-// no word for nothing, is a fault.
+// understood reads products that are a JSON text. Anything else is a fault, except a
+// word for nothing.
 func understood(v segment.Value) (products segment.Value, fault bool) {
 	if !v.Exists() || v.IsArray() || v.IsObject() {
 		return v, false
 	}
 	raw, _ := v.Text()
-	const lost = "[object" // what JavaScript makes of an object that is used as text
+	const lost = "[object" // how JavaScript writes an object as text
 	switch parsed, ok := segment.ParseText(raw); {
 	case ok:
 		return parsed, false
@@ -114,9 +119,9 @@ func understood(v segment.Value) (products segment.Value, fault bool) {
 	}
 }
 
-// isProduct reports whether an object is one product and not several by key.
+// isProduct reports whether an object is one product, not several by key.
 func (p *products) isProduct(v segment.Value) bool {
-	for _, s := range append([]productStep{p.price, p.quantity, p.subTotal}, p.others...) {
+	for _, s := range p.steps() {
 		if value, _ := s.first(v); present(value) {
 			return true
 		}
@@ -146,80 +151,8 @@ func productsByKey(v segment.Value) (some []segment.Value, others int) {
 
 var pathProperties = segment.MustPath("properties")
 
-// isOneProduct reports whether an order tells its worth by the price of one
-// product among its own properties, and in no other way.
+// isOneProduct reports whether only the price of one product, among the order's own
+// properties, says what the order is worth.
 func (m *Mapper) isOneProduct(msg *segment.Message) bool {
 	return isConversion(m.Route(msg).Kind) && !m.ownTotal && !hasSum(msg) && m.products.priced(msg.Lookup(pathProperties))
-}
-
-// ownTotal reports whether a custom mapping says what an order is worth.
-func ownTotal(customs map[string]source) bool {
-	for name, src := range customs {
-		if rules[name]&orderTotal != 0 && !src.removed {
-			return true
-		}
-	}
-	return false
-}
-
-// appendProducts writes what is kept of products; all of their shapes stay.
-func (n *node) appendProducts(dst []byte, v segment.Value) []byte {
-	products, fault := understood(v)
-	switch {
-	case fault:
-		return append(dst, `"?"`...) // which is no products either
-	case v.IsArray():
-		return n.appendArray(dst, v)
-	case v.IsObject():
-		return n.appendKeyed(dst, v)
-	case products.Exists():
-		return segment.AppendString(dst, string(n.appendProducts(nil, products)))
-	}
-	return dst
-}
-
-// appendWrapped writes a product that is a JSON text, and nothing of another
-// text.
-func (n *node) appendWrapped(dst []byte, v segment.Value) []byte {
-	text, _ := v.Str()
-	if product, ok := segment.ParseText(text); ok {
-		return segment.AppendString(dst, string(n.appendValue(nil, product)))
-	}
-	return dst
-}
-
-// appendKeyed writes an object that is a product, or products by their keys.
-func (n *node) appendKeyed(dst []byte, v segment.Value) []byte {
-	start, products, others := len(dst), 0, 0
-	dst = append(dst, '{')
-	v.Each(func(key string, value segment.Value) {
-		if !present(value) {
-			return
-		}
-		child, named := n.child(key)
-		if value.IsObject() || value.IsArray() {
-			if products++; products > MaxProducts+1 && !named {
-				return
-			}
-		}
-		kept, before := *child, len(dst)
-		kept.label = string(append(segment.AppendString(nil, segment.Redact(key)), ':'))
-		if dst = appendKept(dst, &kept, value); len(dst) == before {
-			others++
-		}
-	})
-	if len(dst) == start+1 && others > 0 {
-		dst = append(dst, `"?":0`...) // not empty, but no products
-	}
-	return append(dst, '}')
-}
-
-// child is the node of a key, else that of any product.
-func (n *node) child(key string) (child *node, named bool) {
-	for _, c := range n.children {
-		if c.key == key {
-			return c, true
-		}
-	}
-	return n.item, false
 }

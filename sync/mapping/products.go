@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/impactsync/impactsync/impactapi"
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
@@ -23,51 +22,41 @@ type products struct {
 	costs                     []cost
 }
 
+// steps returns all item parameters.
+func (p *products) steps() []productStep {
+	return append([]productStep{p.price, p.quantity, p.subTotal}, p.others...)
+}
+
 // cost is where a product may say what it costs.
 type cost struct {
 	path []string
 	line bool // of all units
 }
 
-// productStep is one item parameter: its name for each number, and where in a
-// product it stands.
+// productStep is one item parameter, without the item's number, and the paths in a
+// product that feed it.
 type productStep struct {
 	step
 	paths [][]string
 }
 
+// prepare compiles the table of products with customMappingForProducts.
 func (p *products) prepare(customs map[string]string) error {
-	lines := map[string]bool{}
-	var problems []error
-	paths := map[string]*[]string{}
-	for _, name := range slices.Sorted(maps.Keys(customs)) {
-		canonical, keys, err := productPath(name, customs[name])
-		if _, twice := paths[canonical]; twice && err == nil {
-			err = fmt.Errorf("%s is mapped twice", canonical)
-		}
-		if err != nil {
-			problems = append(problems, fmt.Errorf("destination.customMappingForProducts: %w", err))
-			continue
-		}
-		paths[canonical] = &keys
-	}
+	paths, err := readMapping("customMappingForProducts", customs, productPath)
 	for _, l := range productTable {
-		lines[l.name] = true
-		s := newProductStep(l.name, paths[l.name])
-		if custom := paths[l.name]; custom == nil || *custom != nil {
-			for _, path := range l.paths {
-				s.paths = append(s.paths, []string{path})
-			}
+		var defaults [][]string
+		for _, path := range l.paths {
+			defaults = append(defaults, []string{path})
 		}
-		p.place(s)
+		p.place(l.name, paths, defaults)
 	}
 	for _, name := range slices.Sorted(maps.Keys(paths)) {
-		if !lines[name] && *paths[name] != nil {
-			p.place(newProductStep(name, paths[name]))
+		if !slices.ContainsFunc(productTable, func(l line) bool { return l.name == name }) {
+			p.place(name, paths, nil)
 		}
 	}
-	if custom := paths["ItemSubTotal"]; custom != nil && *custom != nil {
-		p.costs = append(p.costs, cost{*custom, true})
+	if custom := paths["ItemSubTotal"]; custom != nil {
+		p.costs = append(p.costs, cost{custom, true})
 	}
 	for _, path := range p.price.paths {
 		p.costs = append(p.costs, cost{path, false})
@@ -75,23 +64,44 @@ func (p *products) prepare(customs map[string]string) error {
 	for _, path := range p.subTotal.paths {
 		p.costs = append(p.costs, cost{path, true})
 	}
-	return errors.Join(problems...)
+	return err
+}
+
+// place adds a parameter. Its custom path is tried before the defaults; a nil one
+// removes it.
+func (p *products) place(name string, paths map[string][]string, defaults [][]string) {
+	s := productStep{step: newStep(name, nil)}
+	switch custom, mapped := paths[name]; {
+	case !mapped:
+		s.paths = defaults
+	case custom != nil:
+		s.paths = append([][]string{custom}, defaults...)
+	}
+	switch name {
+	case "ItemPrice":
+		p.price = s
+	case "ItemQuantity":
+		p.quantity = s
+	case "ItemSubTotal":
+		p.subTotal = s
+	default:
+		p.others = append(p.others, s)
+	}
 }
 
 // productPath checks a line of customMappingForProducts and returns the
-// parameter's documented spelling. An empty path, which takes the parameter
-// away, has no keys.
+// parameter's documented spelling. An empty path, which removes the parameter, has
+// no keys.
 func productPath(name, path string) (canonical string, keys []string, err error) {
-	canonical, known := itemName(name)
+	canonical, p, known, meant := resolve(name)
 	base, _, _ := strings.Cut(canonical, "_")
-	family, item := impactapi.Family(base)
 	switch {
-	case item && !family.Item || !strings.HasPrefix(canonical, "Item") || strings.Trim(canonical, "Item") == "":
-		return canonical, nil, fmt.Errorf("%q is no item's parameter, such as ItemSku", name)
-	case item && !known:
-		return canonical, nil, fmt.Errorf("%q is written %s", name, strings.ReplaceAll(family.Pattern(), "[i]", ""))
-	case !known && canonical[len(canonical)-1] >= '0' && canonical[len(canonical)-1] <= '9':
+	case known && !p.Item || !strings.HasPrefix(canonical, "Item") || strings.Trim(canonical, "Item") == "":
+		return canonical, nil, fmt.Errorf("%q is not a parameter of items, such as ItemSku", name)
+	case endsInDigit(base) || !known && endsInDigit(canonical) && meant == "":
 		return canonical, nil, fmt.Errorf("%q: leave the item's number out", name)
+	case meant != "":
+		return canonical, nil, fmt.Errorf("%q is not a parameter; impact.com spells it %s", name, strings.ReplaceAll(meant, "[i]", ""))
 	case path == "" && canonical == "ItemQuantity":
 		return canonical, nil, errors.New("ItemQuantity cannot be left out: impact.com requires it with each item")
 	case path == "":
@@ -104,14 +114,7 @@ func productPath(name, path string) (canonical string, keys []string, err error)
 	return canonical, parsed.Keys(), nil
 }
 
-func newProductStep(name string, custom *[]string) productStep {
-	p, _ := lookupAny(numbered(name, 1))
-	s := productStep{step: step{name: name, kind: p.Type, maxLen: p.MaxLen, rule: rules[name]}}
-	if custom != nil && *custom != nil {
-		s.paths = append(s.paths, *custom)
-	}
-	return s
-}
+func endsInDigit(s string) bool { return strings.TrimRight(s, "0123456789") != s }
 
 // numbered puts an item's number into a name: ItemSku2, ItemText2_1.
 func numbered(name string, item int) string {
@@ -122,39 +125,8 @@ func numbered(name string, item int) string {
 	return base + strconv.Itoa(item) + slot
 }
 
-func (p *products) place(s productStep) {
-	switch s.name {
-	case "ItemPrice":
-		p.price = s
-	case "ItemQuantity":
-		p.quantity = s
-	case "ItemSubTotal":
-		p.subTotal = s
-	default:
-		p.others = append(p.others, s)
-	}
-}
-
-func (b *build) putItem(s *productStep, item int, text string) bool {
-	if !b.put(&s.step, text) {
-		return false
-	}
-	b.numberItem(item)
-	return true
-}
-
-func (b *build) addItem(s *productStep, item int, value string, marks ...mark) {
-	b.add(&s.step, value, marks...)
-	b.numberItem(item)
-}
-
-// numberItem puts the item's number into the name of the last parameter.
-func (b *build) numberItem(item int) {
-	last := &b.params[len(b.params)-1]
-	last.Name = numbered(last.Name, item)
-}
-
-// first is the first value that the product has on the step's paths, and where.
+// first returns the first value that the product has on the step's paths, and its
+// path.
 func (s *productStep) first(product segment.Value) (v segment.Value, where string) {
 	for _, path := range s.paths {
 		if v := product.At(path); present(v) {
@@ -164,8 +136,8 @@ func (s *productStep) first(product segment.Value) (v segment.Value, where strin
 	return segment.Value{}, ""
 }
 
-// cost is the first value by which the product says what it costs, and where;
-// line, if that is of all units.
+// cost returns the first value that says what the product costs, and its path; line
+// if that is for all units.
 func (p *products) cost(product segment.Value) (v segment.Value, where string, line bool) {
 	for _, c := range p.costs {
 		if v := product.At(c.path); present(v) {

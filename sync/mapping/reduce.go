@@ -8,139 +8,123 @@ import (
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
-// node is one step down into the paths that are kept.
+// node is one step down into the paths that are kept: an object's key, or an
+// array's position.
 type node struct {
 	key      string
-	label    string // the key as JSON, with its colon
-	leaf     bool
-	children []*node
-	item     *node // of an array's elements
-	items    int   // how many of them
-	products bool  // of an order, in any shape
-	product  bool  // one of a list of these
+	place    int     // the key as a position; -1 if it is none
+	leaf     bool    // a text, number or boolean is kept
+	children []*node // sorted by key
+	any      *node   // for keys and positions without a child; nil if these are not kept
+	places   int     // how many elements of an array are kept
+	products bool    // the products of an order, in any shape
+	product  bool    // one of a list of these, perhaps as a JSON text
 }
 
-// keptPaths gathers every path that the mapping may read, beside the ids and
-// addresses, which Reduce writes itself.
-func keptPaths(table []line, customs map[string]source, p *products) *node {
+// keptPaths gathers every path that the mapping may read, except the ids and
+// addresses, which reduce writes itself.
+func keptPaths(table []line, customs customs, p *products) *node {
 	root := &node{}
 	for _, l := range table {
 		if l.name == "EventDate" {
-			continue // Reduce keeps the one time that counts
+			continue // reduce keeps the one time that counts
 		}
 		for _, path := range l.paths {
 			root.insert(compileSource(segment.MustPath(path)))
 		}
 	}
 	root.insert(source{path: pathReferrerType})
-	for name, src := range customs {
-		if !src.removed {
-			root.insert(src)
+	for name := range customs {
+		if src := customs.get(name); src != nil {
+			root.insert(*src)
 		}
-		if name == "EventDate" { // which is held against it
-			root.insert(compileSource(segment.MustPath("receivedAt")))
+		if name == "EventDate" { // which must not be later than this
+			root.grow("receivedAt").leaf = true
 		}
 	}
 	for _, path := range otherProducts {
-		root.insert(compileSource(path))
+		root.insert(source{path: path})
 	}
-	list := root.grow([]string{"properties", "products"})
-	list.items = MaxProducts + 1 // one more, so that the mapping still sees there were too many
-	if list.item == nil {
-		list.item = &node{}
+	list := root.grow(pathProducts.Keys()...)
+	list.products, list.any, list.places = true, &node{}, MaxProducts+1 // one more, so that the mapping still sees that there were too many
+	for _, child := range append(list.children, list.any) {
+		child.product = true
+		p.growIn(child)
 	}
-	list.products = true
-	for _, child := range list.children {
-		p.growIn(child) // products by their keys, of which a custom mapping reads one
-	}
-	list.item.product = true
-	p.growIn(list.item)
-	p.growIn(list) // one product
-	root.sort()
+	p.growIn(list) // one product instead of a list
 	return root
 }
 
 // growIn adds what is read of a product.
 func (p *products) growIn(n *node) {
-	for _, s := range append([]productStep{p.price, p.quantity, p.subTotal}, p.others...) {
+	for _, s := range p.steps() {
 		for _, path := range s.paths {
-			n.grow(path).leaf = true
+			n.grow(path...).leaf = true
 		}
 	}
-	n.grow([]string{"currency"}).leaf = true
+	n.grow("currency").leaf = true
 }
 
 func (n *node) insert(s source) {
 	if s.as == plain {
-		n.grow(s.path.Keys()).leaf = true
+		n.grow(s.path.Keys()...).leaf = true
 	}
 }
 
-// grow makes the nodes of a path. A number may be a key of an object or a
-// place in an array; both are kept.
-func (n *node) grow(keys []string) *node {
-	if len(keys) == 0 {
-		return n
-	}
-	if place, err := strconv.Atoi(keys[0]); err == nil && place >= 0 {
-		if n.item == nil {
-			n.item = &node{}
+// grow returns the node of a path, creating it if needed.
+func (n *node) grow(keys ...string) *node {
+	for _, key := range keys {
+		i, found := slices.BinarySearchFunc(n.children, key, func(c *node, key string) int { return strings.Compare(c.key, key) })
+		if !found {
+			place, err := strconv.Atoi(key)
+			if err != nil {
+				place = -1
+			}
+			n.children = slices.Insert(n.children, i, &node{key: key, place: place})
+			n.places = max(n.places, place+1)
 		}
-		n.items = max(n.items, place+1)
-		n.item.grow(keys[1:]).leaf = true
+		n = n.children[i]
 	}
-	i := slices.IndexFunc(n.children, func(c *node) bool { return c.key == keys[0] })
-	if i < 0 {
-		i = len(n.children)
-		n.children = append(n.children, &node{key: keys[0], label: string(append(segment.AppendString(nil, keys[0]), ':'))})
-	}
-	return n.children[i].grow(keys[1:])
+	return n
 }
 
-func (n *node) sort() {
-	slices.SortFunc(n.children, func(a, b *node) int { return strings.Compare(a.key, b.key) })
-	for _, child := range n.children {
-		child.sort()
+// child returns the node for a key or position, and whether it is for no other.
+func (n *node) child(is func(*node) bool) (child *node, named bool) {
+	if i := slices.IndexFunc(n.children, is); i >= 0 {
+		return n.children[i], true
 	}
-	if n.item != nil {
-		n.item.sort()
-	}
+	return n.any, false
 }
 
-// reduce writes the message with only what the mapping can read: the paths of
+// reduce returns the message with only what the mapping can read: the paths of
 // the table and of the custom mappings, and what routing and ordering need.
-// E-mail addresses are hashed or cut out, empty texts are left out, the time that
-// counts stands as the timestamp, each text is at most 8 KiB, and of the products one more
-// than [MaxProducts] are kept. [Mapper.Event]
-// of the result returns the very request that it returns of the message.
+// E-mail addresses are hashed or removed, empty texts are dropped, the timestamp is
+// the time that counts, each text has at most 8 KiB, and one more than [MaxProducts]
+// products are kept. [Mapper.Event] returns the same request for the result as for
+// the message.
 func (m *Mapper) reduce(msg *segment.Message) []byte {
-	identity := msg.Identity()
+	identity, hash := msg.Identity(), msg.EmailHash()
 	dst := append(make([]byte, 0, min(msg.Size(), maxValue)), `{"type":`...)
 	dst = segment.AppendString(dst, m.keptType(msg))
 	dst = appendField(dst, "messageId", messageKey(msg))
 	dst = appendField(dst, "userId", identity.UserID)
 	dst = appendField(dst, "anonymousId", identity.AnonymousID)
-	hash := msg.EmailHash()
 	keep := m.keep
-	if m.isOneProduct(msg) {
-		if _, listed := m.listed(msg); !listed {
-			keep = m.keepProduct
-		}
+	if m.productsOf(msg).own {
+		keep = m.keepProduct
 	}
 	for _, child := range keep.children {
-		if child.key == "traits" {
-			continue
-		}
-		if v := msg.Get(child.key); v.Exists() {
-			dst = appendKept(dst, child, v)
+		if child.key != "traits" {
+			dst = child.appendMember(dst, child.key, msg.Get(child.key))
 		}
 	}
 	dst = appendField(dst, "timestamp", bounded(msg.TimeText()))
-	dst = m.appendTraits(dst, hash, msg.Get("traits"))
+	dst = appendTraits(dst, hash, keep, msg.Get("traits"))
 	return append(dst, '}')
 }
 
-// keptType is the message's type; one that is not known may hold anything.
+// keptType returns the message's type, but not an unknown one, which may hold
+// anything.
 func (m *Mapper) keptType(msg *segment.Message) string {
 	if m.Route(msg).Reason == "unknown_type" {
 		return "unknown"
@@ -149,19 +133,17 @@ func (m *Mapper) keptType(msg *segment.Message) string {
 }
 
 // appendTraits writes the hash of the address and the traits that custom
-// mappings read.
-func (m *Mapper) appendTraits(dst []byte, hash string, traits segment.Value) []byte {
+// mappings read, or nothing.
+func appendTraits(dst []byte, hash string, keep *node, traits segment.Value) []byte {
 	before := len(dst)
 	dst = append(appendKey(dst, "traits"), '{')
 	start := len(dst)
 	dst = appendField(dst, "email", hash)
-	for _, n := range m.keep.children {
-		if n.key != "traits" || !traits.IsObject() {
-			continue
-		}
+	n, _ := keep.child(func(c *node) bool { return c.key == "traits" })
+	if n != nil && traits.IsObject() {
 		for _, child := range n.children {
-			if v := traits.Get(child.key); v.Exists() && child.key != "email" {
-				dst = appendKept(dst, child, v)
+			if child.key != "email" {
+				dst = child.appendMember(dst, child.key, traits.Get(child.key))
 			}
 		}
 	}
@@ -179,60 +161,52 @@ func appendField(dst []byte, key, value string) []byte {
 }
 
 func appendKey(dst []byte, key string) []byte {
-	return append(segment.AppendString(appendComma(dst), key), ':')
+	if dst[len(dst)-1] != '{' {
+		dst = append(dst, ',')
+	}
+	return append(segment.AppendString(dst, key), ':')
 }
 
-func appendComma(dst []byte) []byte {
-	if dst[len(dst)-1] == '{' {
+// appendMember writes what is kept of a value under its key, or nothing.
+func (n *node) appendMember(dst []byte, key string, v segment.Value) []byte {
+	if !v.Exists() {
 		return dst
 	}
-	return append(dst, ',')
-}
-
-// appendKept writes what is kept of a value under its key, or nothing.
-func appendKept(dst []byte, n *node, v segment.Value) []byte {
-	if before := len(dst); v.IsObject() || v.IsArray() || n.leaf || n.products {
-		dst = append(appendComma(dst), n.label...)
-		start := len(dst)
-		if dst = n.appendValue(dst, v); len(dst) > start {
-			return dst
-		}
+	before := len(dst)
+	dst = appendKey(dst, key)
+	start := len(dst)
+	if dst = n.append(dst, v); len(dst) == start {
 		return dst[:before]
 	}
 	return dst
 }
 
-func (n *node) appendValue(dst []byte, v segment.Value) []byte {
+// append writes what is kept of a value, or nothing.
+func (n *node) append(dst []byte, v segment.Value) []byte {
 	switch {
-	case n.products:
-		return n.appendProducts(dst, v)
-	case n.product && !v.IsObject() && !v.IsArray():
-		return n.appendWrapped(dst, v)
+	case n.any != nil && v.IsObject():
+		return n.appendKeyed(dst, v)
 	case v.IsObject():
 		dst = append(dst, '{')
 		for _, child := range n.children {
-			if c := v.Get(child.key); c.Exists() {
-				dst = appendKept(dst, child, c)
-			}
+			dst = child.appendMember(dst, child.key, v.Get(child.key))
 		}
 		return append(dst, '}')
 	case v.IsArray():
 		return n.appendArray(dst, v)
-	case !n.leaf:
-		return dst
 	}
-	return appendScalar(dst, v)
+	return n.appendScalar(dst, v)
 }
 
 func (n *node) appendArray(dst []byte, v segment.Value) []byte {
 	dst = append(dst, '[')
-	for i := range min(v.Len(), n.items) {
+	for i := range min(v.Len(), n.places) {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
 		start := len(dst)
-		if n.item != nil && i < MaxProducts {
-			dst = n.item.appendValue(dst, v.Index(i))
+		if child, _ := n.child(func(c *node) bool { return c.place == i }); child != nil && i < MaxProducts {
+			dst = child.append(dst, v.Index(i))
 		}
 		if len(dst) == start {
 			dst = append(dst, "null"...)
@@ -241,9 +215,38 @@ func (n *node) appendArray(dst []byte, v segment.Value) []byte {
 	return append(dst, ']')
 }
 
-// appendScalar keeps booleans and numbers as such; texts as the mapping reads
-// them, to which an empty one is none.
-func appendScalar(dst []byte, v segment.Value) []byte {
+// appendKeyed writes an object that is a product, or products by their keys.
+func (n *node) appendKeyed(dst []byte, v segment.Value) []byte {
+	start, products, lost := len(dst), 0, false
+	dst = append(dst, '{')
+	v.Each(func(key string, value segment.Value) {
+		child, named := n.child(func(c *node) bool { return c.key == key })
+		if value.IsObject() || value.IsArray() {
+			if products++; products > MaxProducts+1 && !named {
+				return
+			}
+		}
+		before := len(dst)
+		dst = child.appendMember(dst, segment.Redact(key), value)
+		lost = lost || len(dst) == before && present(value)
+	})
+	if len(dst) == start+1 && lost {
+		dst = append(dst, `"?":0`...) // not empty, but no products
+	}
+	return append(dst, '}')
+}
+
+// appendScalar writes booleans and numbers as they are, and texts as the mapping
+// reads them. It drops empty texts, and reduces products that are a JSON text.
+func (n *node) appendScalar(dst []byte, v segment.Value) []byte {
+	if products, fault := n.wrapped(v); fault {
+		return append(dst, `"?"`...) // which cannot be products either
+	} else if products.Exists() {
+		return segment.AppendString(dst, string(n.append(nil, products)))
+	}
+	if !n.leaf {
+		return dst
+	}
 	text, ok := v.Str()
 	if !ok {
 		start := len(dst)
@@ -257,4 +260,15 @@ func appendScalar(dst []byte, v segment.Value) []byte {
 		return segment.AppendString(dst, text)
 	}
 	return dst
+}
+
+// wrapped returns the products, or the product, in a JSON text.
+func (n *node) wrapped(v segment.Value) (products segment.Value, fault bool) {
+	switch {
+	case n.products:
+		return understood(v)
+	case n.product:
+		return unwrap(v), false
+	}
+	return segment.Value{}, false
 }

@@ -42,7 +42,7 @@ func requireSameRequest(t *testing.T, m *Mapper, d *segment.Decoder, line []byte
 	traits := func(key string) (string, bool) { return "state:" + key, key == "vip" }
 	want, wantErr := m.Event(msg, Person{Now: now, Traits: traits})
 	got, gotErr := m.Event(again, Person{Now: now, Traits: traits})
-	require.Equal(t, wantErr, gotErr)
+	require.Equal(t, wantErr, gotErr, "%s", reduced)
 	require.Equal(t, want.Kind, got.Kind, "%s", reduced)
 	require.Equal(t, want.Params, got.Params, "%s", reduced)
 	require.Equal(t, want.Notes, got.Notes, "%s", reduced)

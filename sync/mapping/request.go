@@ -21,8 +21,8 @@ func (k Kind) String() string {
 
 func isConversion(k Kind) bool { return k == Conversion || k == Install }
 
-// Route is where a message goes. Reason is set where it goes nowhere: a word
-// for counters, such as "page_events_off" or "unlisted_event".
+// Route is what a message becomes. If that is nothing, Reason is a word for
+// counters, such as "page_events_off" or "unlisted_event".
 type Route struct {
 	Kind   Kind
 	Reason string
@@ -35,19 +35,13 @@ type Request struct {
 	Params impactapi.Params
 	Notes  []Note
 
-	pageLoad   impactapi.PageLoad
-	conversion impactapi.Conversion
+	// The request as the client sends it: a page load, or the conversion that also
+	// an install is.
+	PageLoad   impactapi.PageLoad
+	Conversion impactapi.Conversion
 }
 
-// PageLoad returns the request as the client sends it, of a page load.
-func (r *Request) PageLoad() impactapi.PageLoad { return r.pageLoad }
-
-// Conversion returns the request as the client sends it, of a conversion or an
-// install.
-func (r *Request) Conversion() impactapi.Conversion { return r.conversion }
-
-// Note tells of something that was changed or left out on the way, for
-// counters: a word and the parameter that it happened to.
+// Note records that a parameter was changed or left out, as a word for counters.
 type Note struct {
 	Word      string
 	Parameter string
@@ -58,18 +52,18 @@ const (
 	NoteCut       = "cut"               // descriptive text over the limit
 	NoteTooLong   = "too_long"          // an identifier over the limit, left out
 	NoteUnusable  = "unusable"          // not of the parameter's type, left out
-	NoteProduct   = "product_dropped"   // products without a price, where the others are worth the order's sum
-	NoteItems     = "items_left_out"    // unusable products: the order's own sum goes instead, as unusableItems says
-	NoteUnpriced  = "products_unpriced" // products none of which has a price: no items
+	NoteProduct   = "product_dropped"   // products without a price; the others are worth the order's sum
+	NoteItems     = "items_left_out"    // unusable products: the order's own sum is sent instead, as unusableItems says
+	NoteUnpriced  = "products_unpriced" // no product has a price: no items
 	NoteDiscount  = "discount_left_out" // the amounts sent are those after it, or orderDiscount says so
-	NoteOrderID   = "order_without_id"  // with money: messageId goes as OrderId
+	NoteOrderID   = "order_without_id"  // with money: messageId is sent as OrderId
 	NoteFuture    = "future_date"       // an event of the future, dated now
 	NotePrivateIP = "private_ip"        // an IP address that is not public, left out
 )
 
-// Refusal says that no request can be made of a message or a trait change, for
-// a reason that a retry does not cure. Of the message its texts hold a product's
-// name and an amount at most, cut short and without addresses.
+// Refusal is the error that no request can be made from a message or a trait change,
+// for a reason that a retry does not cure. Of the message, its text holds at most a
+// product's name and an amount, shortened and without addresses.
 type Refusal struct {
 	Class  string // "identifier", "order", "time" or "parameter"
 	Reason string
@@ -78,7 +72,7 @@ type Refusal struct {
 // Error implements error.
 func (r *Refusal) Error() string { return r.Reason }
 
-// NotSent is the refusal of a message that is routed nowhere.
+// NotSent returns the refusal of a message that is routed nowhere.
 func NotSent(r Route) *Refusal {
 	return &Refusal{Class: "parameter", Reason: "not to be sent: " + r.Reason}
 }

@@ -1,26 +1,26 @@
 package mapping
 
-// rule is what is special about parameters; a set of bits.
+// rule is what is special about a parameter; a set of bits.
 type rule uint8
 
 const (
-	// identifier names somebody or something. One that is too long is left out:
-	// cut short it would name somebody else.
+	// identifier names somebody or something. One that is too long is left out,
+	// since a shortened one would name somebody else.
 	identifier rule = 1 << iota
-	// orderTotal is what an order is worth. It must not stand beside items, nor
-	// beside another one: impact.com could count both
+	// orderTotal is what an order is worth. It must not be sent beside items, nor
+	// beside another total: impact.com could count both
 	// (https://integrations.impact.com/impact-brand/docs/order-level-data).
 	orderTotal
-	// payout is an amount that changes what a partner is paid. Where one is there
-	// and cannot be read the order is refused; tax, shipping and the like are for
-	// reports, and are left out.
+	// payout is an amount that changes what a partner is paid. If it cannot be
+	// read, the order is refused; tax, shipping and the like are for reports, and
+	// are left out.
 	payout
-	// ownCustom marks lines that look at the custom mapping themselves, since
-	// their rule holds after it.
+	// ownCustom marks lines that read the custom mapping themselves, since their
+	// rule also applies to its value.
 	ownCustom
-	// required are the parameters without which nothing can be sent.
+	// required marks parameters without which nothing can be sent.
 	required
-	// keyPart and moneyPart are of which a conversion's key and its worth are made.
+	// keyPart and moneyPart mark what a conversion's key and its worth are made of.
 	keyPart
 	moneyPart
 )

@@ -17,42 +17,42 @@ import (
 
 // Settings are those of Segment's Impact Partnership Cloud destination
 // (https://segment.com/docs/connections/destinations/catalog/impact-partnership-cloud/)
-// that say what is sent, and a few of our own.
+// that decide what is sent, and a few of our own.
 type Settings struct {
 	CampaignID   string            // program id; required, digits
-	EventTypeID  string            // of conversions, but for installs; blank: the event's name goes as EventTypeCode
+	EventTypeID  string            // of conversions other than installs; blank: the event's name is sent as EventTypeCode
 	EventTypeIDs map[string]string // per event name, in any case; wins over EventTypeID and the apps' ids
 	IOSAppID     string            // System App ID of the iOS app, and the event type of its installs
 	AndroidAppID string            // the same of the Android app
 
-	// Names of track events, in any case, beside the defaults: a default goes by its
-	// own list unless another one names it.
+	// Names of track events, in any case, in addition to the defaults. A default
+	// belongs to its own list unless another list names it.
 	ActionEventNames   []string // conversions, beside Order Completed and Order Complete
 	InstallEventNames  []string // installs, beside Application Installed
 	PageLoadEventNames []string // page loads, beside Application Opened and Page Load
 
-	// The names above without the defaults, which may be none.
+	// Whether the names above, even if there are none, replace the defaults.
 	OnlyActionEventNames, OnlyInstallEventNames, OnlyPageLoadEventNames bool
 
 	EnablePageEvents     bool
 	EnableScreenEvents   bool
-	EnableIdentifyEvents bool // plain identify calls; trait updates do not ask
+	EnableIdentifyEvents bool // plain identify calls; trait updates do not depend on it
 
 	CustomParameterMapping   map[string]string // parameter -> path in the message
 	CustomMappingForProducts map[string]string // item parameter without number -> path in the product
 
-	ClickIDNames           []string // more names of the landing parameter with the click id, beside im_ref, irclickid and clickid
-	UndocumentedParameters []string // of [Undocumented], those to send
+	ClickIDNames           []string // further URL parameters with the click id, beside im_ref, irclickid and clickid
+	UndocumentedParameters []string // those of [Undocumented] to send
 
 	PageURL         string // PageUrl of trait updates, and of identify calls that have no page
 	DefaultCurrency string // for money without a currency; empty: USD
-	AccountCurrency bool   // send none with such money, so that impact.com takes the account's
+	AccountCurrency bool   // send none with such money, so that impact.com uses the account's
 	Version         string `json:"-"` // of the program, for IntegrationVersion
 
-	UnusableItems  string // of an order with products that cannot be sent: ItemsRefuse (default) or ItemsAmount
+	UnusableItems  string // for an order with products that cannot be sent: ItemsRefuse (default) or ItemsAmount
 	OrderDiscount  string // DiscountAuto (default), DiscountSend or DiscountOmit
-	MissingOrderID string // of an order with money: MissingMessageID (default) or MissingRefuse
-	DecimalSign    string // of texts such as 1,199: SignAuto (default, refused), SignPoint or SignComma
+	MissingOrderID string // for an order with money: MissingMessageID (default) or MissingRefuse
+	DecimalSign    string // in texts such as 1,199: SignAuto (default, refused), SignPoint or SignComma
 
 	Placeholders *segment.Placeholders `json:"-"` // ids of nobody; nil: the known words
 }
@@ -60,13 +60,13 @@ type Settings struct {
 // The words of settings.
 const (
 	ItemsRefuse = "refuse" // the order is refused
-	ItemsAmount = "amount" // the order's own sum goes as Amount instead of all items
+	ItemsAmount = "amount" // the order's own sum is sent as Amount instead of all items
 
-	DiscountAuto = "auto" // only where impact.com has to subtract it
+	DiscountAuto = "auto" // only if impact.com has to subtract it
 	DiscountSend = "send" // always
 	DiscountOmit = "omit" // never
 
-	MissingMessageID = "messageId" // goes as OrderId
+	MissingMessageID = "messageId" // is sent as OrderId
 	MissingRefuse    = "refuse"
 
 	SignAuto  = "auto"
@@ -74,7 +74,7 @@ const (
 	SignComma = "comma" // the other way round
 )
 
-// withDefaults fills what is empty with the defaults.
+// withDefaults returns the settings with defaults for what is empty.
 func (s Settings) withDefaults() Settings {
 	s.DefaultCurrency = cmp.Or(s.DefaultCurrency, "USD")
 	s.UnusableItems = cmp.Or(s.UnusableItems, ItemsRefuse)
@@ -84,15 +84,16 @@ func (s Settings) withDefaults() Settings {
 	return s
 }
 
-// withLists has the event lists as they count, so that settings that mean the
-// same are the same.
-func (s Settings) withLists(l EventLists) Settings {
-	s.ActionEventNames, s.InstallEventNames, s.PageLoadEventNames = l.Actions, l.Installs, l.PageLoads
+// withLists returns the settings with the event lists as they count, so that
+// settings that mean the same are the same.
+func (s Settings) withLists(n names) Settings {
+	lists := s.eventLists()
+	s.ActionEventNames, s.InstallEventNames, s.PageLoadEventNames = n.of(lists[0]), n.of(lists[1]), n.of(lists[2])
 	s.OnlyActionEventNames, s.OnlyInstallEventNames, s.OnlyPageLoadEventNames = true, true, true
 	return s
 }
 
-// check finds every problem of the settings.
+// check returns every problem of the settings.
 func (s Settings) check() error {
 	var problems []error
 	fail := func(key, format string, args ...any) {
@@ -145,19 +146,11 @@ func (s Settings) check() error {
 	return errors.Join(problems...)
 }
 
-// checkNames looks at the event lists. Only an address-like name is wrong: it
-// would have to be hashed in what is kept, and then match no more.
-func (s Settings) checkNames() []error {
-	var problems []error
-	for _, list := range []struct {
-		key   string
-		names []string
-	}{
-		{"actionEventNames", s.ActionEventNames},
-		{"installEventNames", s.InstallEventNames},
-		{"pageLoadEventNames", s.PageLoadEventNames},
-	} {
-		for i, name := range list.names {
+// checkNames checks the event lists. A name must be no address: it would be hashed
+// in what is kept, and no longer match.
+func (s Settings) checkNames() (problems []error) {
+	for _, list := range s.eventLists() {
+		for i, name := range list.named {
 			if strings.TrimSpace(name) == "" || segment.HoldsEmail(name) || len(name) > maxValue {
 				problems = append(problems, fmt.Errorf("destination.%s: name %d is empty, too long or an e-mail address", list.key, i+1))
 			}
@@ -166,7 +159,7 @@ func (s Settings) checkNames() []error {
 	return problems
 }
 
-// fingerprint covers the settings and the table.
+// fingerprint returns a hash of the settings and the table.
 func (s Settings) fingerprint() string {
 	hash := sha256.New()
 	encoder := json.NewEncoder(hash)
@@ -181,5 +174,5 @@ func (s Settings) fingerprint() string {
 	return hex.EncodeToString(hash.Sum(nil)[:8])
 }
 
-// isInteger reports whether a text is a whole number of so many digits at most.
+// isInteger reports whether a text is a whole number of at most that many digits.
 func isInteger(s string, digits int) bool { return len(s) <= digits && segment.IsDigits(s) }

@@ -12,10 +12,10 @@ import (
 // above impact.com's limits; only URLs come near.
 const maxValue = 8 << 10
 
-// source is a compiled path. Ids and addresses are not read as they stand in
-// the message but as the person's identity has them, and the timestamp as the
-// time that counts, whichever line or custom mapping asks; so no address can
-// slip through, and a reduced message gives the same.
+// source is a compiled path. Ids and addresses are not read from the message but
+// from the person's identity, and the timestamp is the time that counts, whichever
+// line or custom mapping asks; so no address slips through, and a reduced message
+// yields the same.
 type source struct {
 	path    segment.Path
 	as      meaning
@@ -23,6 +23,7 @@ type source struct {
 	removed bool   // of a custom mapping: the parameter is not to be sent
 }
 
+// meaning is what a path stands for.
 type meaning uint8
 
 const (
@@ -60,8 +61,7 @@ func compileSource(path segment.Path) source {
 	return s
 }
 
-// resolve returns a source's text without e-mail addresses; absent and empty
-// are the same.
+// resolve returns a source's text without e-mail addresses; empty if it is absent.
 func (b *build) resolve(s *source) string {
 	switch s.as {
 	case userID:
@@ -96,7 +96,7 @@ func (b *build) resolve(s *source) string {
 	return bounded(text)
 }
 
-// messageKey is the message's key without addresses, which some senders put
+// messageKey returns the message's key without addresses, which some senders put
 // into their ids.
 func messageKey(m *segment.Message) string {
 	key := m.Key()
@@ -107,17 +107,17 @@ func messageKey(m *segment.Message) string {
 	return "sha256-" + hex.EncodeToString(sum[:16])
 }
 
-// textOf is the one way in which texts of a message are read.
+// textOf returns a value's text. All texts of a message are read with it.
 func textOf(v segment.Value) string {
 	text, _ := v.Text()
 	return bounded(text)
 }
 
-// bounded cuts a text to maxValue and takes addresses out of it.
+// bounded cuts a text to maxValue and removes addresses.
 func bounded(text string) string {
 	if len(text) > maxValue {
 		text = strings.ToValidUTF8(text[:maxValue], "")
-		if i := strings.LastIndexAny(text, "&?# "); i > maxValue/2 { // half an id would be another one
+		if i := strings.LastIndexAny(text, "&?# "); i > maxValue/2 { // half an id would be another id
 			text = text[:i]
 		}
 	}

@@ -3,8 +3,8 @@ package mapping
 import "github.com/impactsync/impactsync/impactapi"
 
 // tableVersion is raised when the code behind a line changes what is sent, so
-// that refused deliveries are tried again. Changes of the table itself are
-// seen without it.
+// that refused deliveries are tried again. Changes of the table itself are noticed
+// without it.
 const tableVersion = 2
 
 // Sources of the rules in the table.
@@ -39,14 +39,14 @@ type line struct {
 	name   string
 	on     impactapi.Endpoint
 	os     system
-	paths  []string // tried in order, the first usable one counts
-	fill   func(*build, *step)
-	rule   string // what is done with the value, for the document
-	source string // of the rule
+	paths  []string            // tried in order, the first usable one counts
+	fill   func(*build, *step) // for more than paths
+	rule   string              // what is done with the value, for the document
+	source string              // of the rule
 }
 
 // table is the mapping, in the order in which parameters are sent. A custom
-// mapping goes before a line's own paths.
+// mapping is tried before a line's own paths.
 var table = []line{
 	{name: "CampaignId", on: both, fill: (*build).campaign, source: fromSettings,
 		rule: "setting `campaignId`"},

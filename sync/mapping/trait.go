@@ -7,8 +7,7 @@ import (
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
-// TraitValue is a trait and the text that is sent for it: true or false for an
-// audience.
+// TraitValue is a trait and the text to send for it: true or false for an audience.
 type TraitValue struct {
 	Key, Value string
 }
@@ -21,44 +20,24 @@ type TraitUpdate struct {
 	Now      time.Time
 }
 
-// maxTraitValue is the length of any text whose limit is not documented
+// maxTraitValue is the limit of any text whose limit is not documented
 // (https://integrations.impact.com/brand-api-reference/readme/requests).
 const maxTraitValue = 255
 
 // Trait makes the page load that carries trait values, each under its key, or
-// a [*Refusal]. impact.com documents no such parameter on a page load; what it
-// makes of them is for the account's owner to find out.
+// returns a [*Refusal]. impact.com documents no such parameter on a page load; the
+// account's owner has to find out what it makes of them.
 //
-// A hashed e-mail address alone is no identifier for a page load.
+// A hashed e-mail address alone does not identify a page load.
 func (m *Mapper) Trait(u TraitUpdate) (Request, error) {
 	b := &build{mapper: m, person: Person{Now: u.Now, Traits: u.value}, kind: PageLoad, on: impactapi.PageLoads}
 	b.identity = m.settings.Placeholders.Identity(u.Identity.UserID, u.Identity.AnonymousID, u.Identity.EmailSHA1)
-	b.email = b.identity.EmailSHA1
+	b.email, b.at = b.identity.EmailSHA1, u.At
+	if !u.At.IsZero() && !segment.PossibleTime(u.At) { // a list from an archive, or a time that an older version took from a message
+		b.at = u.Now
+	}
 	if m.settings.PageURL == "" {
 		b.refuse("parameter", "no PageUrl: set destination.pageUrl")
-	}
-	for i := range m.pages {
-		s := &m.pages[i]
-		if s.removed {
-			continue
-		}
-		switch s.name {
-		case "CampaignId":
-			b.campaign(s)
-		case "EventDate":
-			if !u.At.IsZero() && !segment.PossibleTime(u.At) { // a list that came out of an archive, or what an older version took from a message
-				u.At = u.Now
-			}
-			b.date(s, u.At)
-		case "CustomerId":
-			b.put(s, b.identity.UserID)
-		case "CustomProfileId":
-			b.put(s, b.identity.AnonymousID)
-		case "CustomerEmail":
-			b.put(s, b.email)
-		case "PageUrl":
-			b.put(s, m.settings.PageURL)
-		}
 	}
 	b.run(m.traits)
 	b.traits(u.Values)

@@ -14,9 +14,9 @@ import (
 const integration = "impactsync"
 
 // undocumented are the lines of parameters that impact.com's own function sends
-// and no document of version 14 names on that call. Each is sent only where the
-// settings name it: impact.com may turn down, or warn of, what it does not
-// document, and a location is personal data.
+// and no document of version 14 lists for that call. Each is sent only if the
+// settings name it: impact.com may refuse, or warn of, what it does not document,
+// and a location is personal data.
 var undocumented = []line{
 	{name: "AppName", on: impactapi.Conversions, paths: []string{"context.app.name"}, source: fromClassic, rule: "cut to the limit"},
 	{name: "AppleAdTrack", on: both, os: apple, paths: []string{"context.device.adTrackingEnabled"}, source: fromClassic, rule: "Apple systems only"},
@@ -31,7 +31,7 @@ var undocumented = []line{
 	{name: "MobileApp", on: both, os: apple, fill: (*build).mobileApp, source: fromFunction, rule: "`true` for an app on Apple systems"},
 }
 
-// Undocumented names the parameters that are sent only where
+// Undocumented returns the parameters that are sent only if
 // [Settings.UndocumentedParameters] names them.
 func Undocumented() []string {
 	names := make([]string, len(undocumented))
@@ -41,7 +41,7 @@ func Undocumented() []string {
 	return names
 }
 
-// sentLines is the table with those undocumented lines that are wanted.
+// sentLines returns the table with the undocumented lines that are wanted.
 func sentLines(wanted []string) []line {
 	lines := slices.Clone(table)
 	at := slices.IndexFunc(lines, func(l line) bool { return l.name == "EventTypeId" }) // after those of the device
@@ -66,7 +66,7 @@ func (s Settings) checkUndocumented() (problems []error) {
 func (s Settings) checkClickNames() (problems []error) {
 	for i, name := range s.ClickIDNames {
 		if name == "" || len(name) > 255 || strings.ContainsAny(name, "?#&=%@ ") {
-			problems = append(problems, fmt.Errorf("destination.clickIdNames: name %d is empty, too long or no name of a URL's parameter, such as im_ref", i+1))
+			problems = append(problems, fmt.Errorf("destination.clickIdNames: name %d is empty, too long or not a URL parameter, such as im_ref", i+1))
 		}
 	}
 	return problems

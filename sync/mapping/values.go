@@ -11,15 +11,15 @@ import (
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
-// formatDate writes RFC 3339 in UTC to the millisecond, without needless zeros.
+// formatDate returns a time as RFC 3339 in UTC, to the millisecond, without trailing
+// zeros.
 func formatDate(at time.Time) string {
 	return at.UTC().Truncate(time.Millisecond).Format(time.RFC3339Nano)
 }
 
-// formValue writes a text as a parameter's type wants it, and returns a note's
-// word where it cannot. Texts are not cut here; numbers are no texts. Control
-// characters become spaces: a line break in a product's name is no reason to
-// lose the order.
+// formValue returns a text in the form of a parameter's type, or a note's word if it
+// has none. It neither cuts texts nor reads amounts. Control characters become
+// spaces: a line break in a product's name is no reason to lose the order.
 func formValue(kind impactapi.Type, text string) (value, problem string) {
 	switch kind {
 	case impactapi.Text:
@@ -31,7 +31,7 @@ func formValue(kind impactapi.Type, text string) (value, problem string) {
 		return "", NoteUnusable
 	case impactapi.IP:
 		return publicIP(text)
-	case impactapi.URL: // browsers take blanks
+	case impactapi.URL: // browsers accept blanks
 		value = strings.ReplaceAll(strings.TrimSpace(segment.CleanText(text)), " ", "%20")
 	case impactapi.Integer:
 		value = strings.TrimSuffix(strings.TrimSpace(text), ".0")
@@ -46,7 +46,7 @@ func formValue(kind impactapi.Type, text string) (value, problem string) {
 	return value, ""
 }
 
-// cutText returns at most max characters of a text, cut between characters.
+// cutText returns at most limit characters of a text and reports whether it cut it.
 func cutText(text string, limit int) (string, bool) {
 	if limit == 0 || len(text) <= limit || utf8.RuneCountInString(text) <= limit {
 		return text, false
@@ -105,12 +105,12 @@ var specialIPs = func() (prefixes []netip.Prefix) {
 	return prefixes
 }()
 
-// maxWhole is the most digits of an amount before its point: all sums of such
-// amounts fit.
+// maxWhole is how many digits an amount may have before its point: sums of such
+// amounts do not overflow.
 const maxWhole = 15
 
-// parseCents reads a plain decimal as hundredths, half up (away from zero). It
-// is false for one that is too large. See [Mapper.numberOf] for what people write.
+// parseCents reads a plain decimal as hundredths, rounding half away from zero. It
+// reports false if it is too large. [Mapper.numberOf] reads what people write.
 func parseCents(text string) (cents int64, ok bool) {
 	digits := strings.TrimPrefix(text, "-")
 	whole, fraction, _ := strings.Cut(digits, ".")

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/url"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/impactsync/impactsync/sync/mapping"
 	"github.com/robfig/cron/v3"
 )
 
@@ -18,13 +20,12 @@ var (
 	currency = regexp.MustCompile(`^[A-Z]{3}$`)
 )
 
-// check looks at what types cannot tell.
-func (l loader) check() {
+// check reports what types and tags cannot say.
+func (l *loader) check() {
 	l.checkDestination()
 	l.checkSources()
 	l.checkPrivacy()
 	l.checkPeople()
-	l.checkGuard()
 	c := l.config
 	_, share := parseShare(c.Conversions.Verify)
 	_, schedule := cron.ParseStandard(c.Schedule)
@@ -32,28 +33,16 @@ func (l loader) check() {
 	l.must(c.MaxEventAge > 0, "maxEventAge", "must be more than 0s", "leave it out for 720h")
 	l.must(c.Delivery.RequestTimeout > 0, "delivery.requestTimeout", "must be more than 0s", "leave it out for 10s")
 	l.must(c.Delivery.AttributionWait >= 0, "delivery.attributionWait", "must not be negative", "0s means not to wait")
-	l.must(share, "conversions.verify", l.quote("conversions.verify", c.Conversions.Verify)+" is no share", "off, all, or a share of 0% to 100%, such as 1%")
+	l.must(share, "conversions.verify", l.quote("conversions.verify", c.Conversions.Verify)+" is not a share", "off, all, or a share of 0% to 100%, such as 1%")
 	l.must(c.DefaultCurrency == "" || currency.MatchString(c.DefaultCurrency), "defaultCurrency", "must be three capital letters", "an ISO 4217 code such as USD")
-	l.must(schedule == nil, "schedule", l.quote("schedule", c.Schedule)+" is no cron schedule", `five fields such as "0 */2 * * *", or @every 2h`)
+	l.must(schedule == nil, "schedule", l.quote("schedule", c.Schedule)+" is not a cron schedule", `five fields such as "0 */2 * * *", or @every 2h`)
 	l.must(zone == nil, "timeZone", "no such time zone", "an IANA name such as Europe/Berlin")
-}
-
-// must notes a problem of a key unless all is well.
-func (l loader) must(ok bool, key, message, hint string) {
-	if !ok {
-		l.problem(key, message, hint)
-	}
-}
-
-// checkGuard warns of first syncs that nothing could hold.
-func (l loader) checkGuard() {
-	g := l.config.Guard
-	if g.FirstSync == "hold" && g.MaxJoins == nil && g.Conversions == nil {
+	if g := c.Guard; g.FirstSync == "hold" && g.MaxJoins == nil && g.Conversions == nil {
 		l.warn("guard.firstSync", "holds nothing by itself", "set guard.maxJoins or guard.conversions, too")
 	}
 }
 
-func (l loader) checkDestination() {
+func (l *loader) checkDestination() {
 	d := l.config.Destination
 	l.must(d.AccountSID != "", "destination.accountSid", "is missing", "impact.com's Account SID: Settings, Technical, API")
 	l.must(d.APIKey != "" || d.APIKeyFile != "", "destination.apiKey", "is missing", "impact.com's Auth Token, or apiKeyFile with the path of a file that holds it")
@@ -74,7 +63,7 @@ func (l loader) checkDestination() {
 	l.checkPageURL(d.PageURL)
 }
 
-func (l loader) checkPrivacy() {
+func (l *loader) checkPrivacy() {
 	p := l.config.Privacy
 	const shortest = 32 // hex digits of 128 bits
 	l.must(p.HashKey == "" || len(p.HashKey) >= shortest, "privacy.hashKey", fmt.Sprintf("must have %d characters or more", shortest), "make one with: openssl rand -hex 32")
@@ -84,8 +73,8 @@ func (l loader) checkPrivacy() {
 	l.checkHost("privacy.segmentURL", p.SegmentURL)
 }
 
-// checkPeople looks at the ids of nobody and of somebody.
-func (l loader) checkPeople() {
+// checkPeople checks placeholderIds and trustedIds.
+func (l *loader) checkPeople() {
 	c := l.config
 	placeholders := map[string]bool{}
 	folded := func(id string) string { return strings.ToLower(strings.TrimSpace(id)) }
@@ -100,50 +89,76 @@ func (l loader) checkPeople() {
 	}
 }
 
-func (l loader) checkMapping(key string, mapping map[string]string) {
+// checkEventNames warns of names in two lists, of which only the first counts.
+func (l *loader) checkEventNames() {
+	d := &l.config.Destination
+	first := map[string]string{}
+	for _, list := range []struct {
+		key   string
+		names EventNames
+	}{
+		{"destination.actionEventNames", d.ActionEventNames}, // in the order in which they count
+		{"destination.installEventNames", d.InstallEventNames},
+		{"destination.pageLoadEventNames", d.PageLoadEventNames},
+	} {
+		path := list.key
+		if list.names.Replaces() {
+			path += ".only"
+		}
+		for i, name := range list.names.Named() {
+			at, folded := fmt.Sprintf("%s[%d]", path, i), mapping.FoldEvent(name)
+			if other := cmp.Or(first[folded], list.key); other != list.key {
+				l.warn(at, fmt.Sprintf("%s is in %s too (case does not count), and follows that list", l.quote(at, name), other), "keep it in one of them")
+				continue
+			}
+			first[folded] = list.key
+		}
+	}
+}
+
+func (l *loader) checkMapping(key string, mapping map[string]string) {
 	for parameter, from := range mapping {
 		at := fmt.Sprintf("%s[%q]", key, parameter)
 		switch raw := l.raw[at]; {
 		case parameter == "":
-			l.problem(at, "a parameter and a path are wanted", "such as CustomerStatus: properties.customer_status")
+			l.problem(at, "want a parameter and a path", "such as CustomerStatus: properties.customer_status")
 		case from == "" && raw != "":
 			l.problem(at, "is empty: the environment has no value for "+raw, `give it one, or write "" to leave the parameter out`)
 		}
 	}
 }
 
-// checkHost wants https, since credentials and personal data travel there; a
-// loopback address (the sandbox) may do without.
-func (l loader) checkHost(key, text string) {
+// checkHost requires https, since credentials and personal data are sent there. A
+// loopback address, such as the sandbox's, may do without.
+func (l *loader) checkHost(key, text string) {
 	switch u := webAddress(text); {
 	case u == nil:
-		l.problem(key, "no http address", "such as https://api.impact.com")
+		l.problem(key, "is not an http address", "such as https://api.impact.com")
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		l.problem(key, "must be a plain address, without user, query or fragment", "such as https://api.impact.com")
-	case u.Scheme == "http" && !loopback(u.Hostname()):
+	case u.Scheme == "http" && !local(text):
 		l.problem(key, "must be https", "http is for loopback addresses only, such as the sandbox's")
 	}
 }
 
-// local reports whether a base is on this machine.
-func local(base string) bool {
-	u, err := url.Parse(base)
-	return err == nil && loopback(u.Hostname())
+// local reports whether an address is on this machine.
+func local(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-func (l loader) checkPageURL(text string) {
+func (l *loader) checkPageURL(text string) {
 	const key = "destination.pageUrl"
 	if text == "" {
 		sendsTraits := slices.ContainsFunc(l.config.Sources, func(s Source) bool { return s.Kind == KindAudiences || len(s.Traits.Include) > 0 })
 		l.must(!sendsTraits, key, "is missing, and trait updates need it", "your home page, such as https://www.example.com/")
 		return
 	}
-	l.must(webAddress(text) != nil, key, "no web address", "such as https://www.example.com/")
+	l.must(webAddress(text) != nil, key, "is not a web address", "such as https://www.example.com/")
 }
 
 // webAddress parses an address of http or https. It returns nil for anything else.
@@ -155,7 +170,7 @@ func webAddress(text string) *url.URL {
 	return u
 }
 
-func (l loader) checkSources() {
+func (l *loader) checkSources() {
 	l.must(len(l.config.Sources) > 0, "sources", "is missing", "there is nothing to read; see examples/minimal.yaml")
 	first := map[string]int{}
 	for i := range l.config.Sources {
@@ -172,7 +187,7 @@ func (l loader) checkSources() {
 	l.checkKeys()
 }
 
-func (l loader) checkSource(key string, s *Source) {
+func (l *loader) checkSource(key string, s *Source) {
 	switch s.Kind {
 	case "":
 		l.problem(key+".kind", "is missing", "events or audiences")
@@ -190,23 +205,23 @@ func (l loader) checkSource(key string, s *Source) {
 	}
 }
 
-func (l loader) refuse(source, kind string, keys ...string) {
+func (l *loader) refuse(source, kind string, keys ...string) {
 	for _, key := range keys {
 		l.must(!l.isSet(source+"."+key), source+"."+key, "does not go with kind: "+kind, "remove it")
 	}
 }
 
-// checkBucket knows the schemes that gocloud.dev/blob opens here. The address
-// is not quoted: its query may hold a key.
-func (l loader) checkBucket(key, text string) {
+// checkBucket checks an address that sync/source/bucket is to open. The address is
+// not quoted: its query may hold a key.
+func (l *loader) checkBucket(key, text string) {
 	u, err := url.Parse(text)
 	switch {
 	case text == "":
 		l.problem(key, "is missing", "such as s3://bucket/segment-logs/abc/?region=eu-west-1")
 	case err != nil:
-		l.problem(key, "no URL", "such as s3://bucket/segment-logs/abc/?region=eu-west-1")
+		l.problem(key, "is not a URL", "such as s3://bucket/segment-logs/abc/?region=eu-west-1")
 	case u.Scheme == "file":
-		l.must(u.Host == "" && u.Path != "", key, "no folder", "file:///absolute/folder/, or file://./folder/ for one beside this file")
+		l.must(u.Host == "" && u.Path != "", key, "names no folder", "file:///absolute/folder/, or file://./folder/ for one beside this file")
 	case slices.Contains([]string{"s3", "gs", "azblob"}, u.Scheme):
 		l.must(u.Host != "", key, "names no bucket", "such as "+u.Scheme+"://bucket/folder/")
 	default:
@@ -214,14 +229,14 @@ func (l loader) checkBucket(key, text string) {
 	}
 }
 
-func (l loader) checkGlobs(key string, patterns []string) {
+func (l *loader) checkGlobs(key string, patterns []string) {
 	for i, p := range patterns {
 		l.checkGlob(fmt.Sprintf("%s[%d]", key, i), p)
 	}
 }
 
-func (l loader) checkGlob(key, pattern string) {
+func (l *loader) checkGlob(key, pattern string) {
 	if _, err := path.Match(pattern, ""); err != nil || strings.TrimSpace(pattern) == "" {
-		l.problem(key, l.quote(key, pattern)+" is no pattern", `* stands for any text, ? for one character, [ab] for a or b; write \[ for a bracket`)
+		l.problem(key, l.quote(key, pattern)+" is not a pattern", `* stands for any text, ? for one character, [ab] for a or b; write \[ for a bracket`)
 	}
 }

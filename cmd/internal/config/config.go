@@ -1,9 +1,8 @@
 // Package config reads impactsync's one YAML file.
 //
-// A file becomes a [Config] in four steps: it is parsed (goccy/go-yaml), its
-// values are expanded and decoded one by one with their place in the file kept,
-// defaults fill what is absent, and the whole is checked. Every step goes on
-// after a problem, so that one look shows all of them.
+// The file is parsed by goccy/go-yaml. Its values are decoded one by one over the
+// defaults, and then checked together. Both steps go on after a problem, so that
+// one attempt shows all of them, each with its line and column.
 package config
 
 import (
@@ -14,37 +13,42 @@ import (
 
 // Config is the configuration with every default filled in. A zero number or
 // duration is what the file says, never "not set".
+//
+// The tags of a field: its key (yaml), its default, the words (oneof) or numbers
+// (range) that it may have. An empty text means the default, but with
+// empty:"true", and an error with emptied:"refuse" if the environment made it so:
+// with the default a trial would reach impact.com, or a new state begin.
 type Config struct {
 	// Where to send, and what to make of Segment's messages.
 	Destination Destination `yaml:"destination"`
+	// Holds back what looks like broken input until somebody approves it.
+	Guard Guards `yaml:"guard"` // stands before the sources, whose guards are decoded over it
 	// What to read. At least one.
 	Sources []Source `yaml:"sources"`
 	// Where the state is kept.
 	State State `yaml:"state"`
 	// How requests are sent.
 	Delivery Delivery `yaml:"delivery"`
-	// What to do about conversions after impact.com took them.
+	// What to do about conversions that impact.com has accepted.
 	Conversions Conversions `yaml:"conversions"`
 	// Events older than this are counted as too old and never sent. Default 720h.
 	MaxEventAge time.Duration `yaml:"maxEventAge" default:"720h"`
-	// Holds back what looks like broken input until somebody approves it.
-	Guard Guards `yaml:"guard"`
-	// User ids, anonymous ids and e-mail addresses that stand for nobody, beside undefined, null, guest and the like; in any case. Default none.
+	// User ids, anonymous ids and e-mail addresses that stand for nobody, in addition to undefined, null, guest and the like; case does not matter. Default none.
 	PlaceholderIDs []string `yaml:"placeholderIds"`
-	// Ids that are one person's although they look like nobody's, or come with very many visitors; exact. Default none.
+	// Ids that belong to one person although they look like placeholders or have very many visitors; case matters. Default none.
 	TrustedIDs []string `yaml:"trustedIds"`
-	// Whom not to send, by Segment's consent rules.
+	// Which messages not to send, by Segment's consent rules.
 	Consent Consent `yaml:"consent"`
-	// Whom to keep out of the state, and whose data not to use any more.
+	// Whose data to keep out of the state, and whose not to use any more.
 	Privacy Privacy `yaml:"privacy"`
-	// ISO 4217 code used where a message carries money without a currency; "" sends none, and impact.com takes the account's. Default USD.
+	// ISO 4217 code used for money without a currency; "" sends none, and impact.com uses the account's. Default USD.
 	DefaultCurrency string `yaml:"defaultCurrency" default:"USD" empty:"true"`
 	// When the daemon runs: five cron fields or @every. Default "0 */2 * * *".
 	Schedule string `yaml:"schedule" default:"0 */2 * * *"`
-	// IANA name of the zone that the schedule is read in. Default UTC.
+	// IANA name of the schedule's time zone. Default UTC.
 	TimeZone string `yaml:"timeZone" default:"UTC"`
 
-	// Warnings are things that work but should be mended.
+	// Warnings are things that work but should be corrected.
 	Warnings []Problem `yaml:"-"`
 }
 
@@ -60,7 +64,7 @@ type Destination struct {
 	APIKeyFile string `yaml:"apiKeyFile"`
 	// The id of the program (campaign): digits. Required.
 	CampaignID string `yaml:"campaignId"`
-	// Event type of all conversions but app installs. Blank: the event's name goes as EventTypeCode.
+	// Event type of all conversions but app installs. Blank: the event's name is sent as EventTypeCode.
 	EventTypeID string `yaml:"eventTypeId"`
 	// Event type by event name, in any case; wins over eventTypeId and the apps' ids.
 	EventTypeIDs map[string]string `yaml:"eventTypeIds"`
@@ -90,36 +94,37 @@ type Destination struct {
 	UnusableItems string `yaml:"unusableItems" oneof:"refuse amount" default:"refuse"`
 	// OrderDiscount, which impact.com subtracts: auto sends it beside items that are priced before it, send always, omit never. Default auto.
 	OrderDiscount string `yaml:"orderDiscount" oneof:"auto send omit" default:"auto"`
-	// An order with money and without an id of its own: its messageId goes as OrderId, or refuse it. Default messageId.
+	// An order with money but without an id: send its messageId as OrderId, or refuse it. Default messageId.
 	MissingOrderID string `yaml:"missingOrderId" oneof:"messageId refuse" default:"messageId"`
-	// What parts the decimals in texts such as 1,199 and 1.199, which may mean either; auto refuses them. Default auto.
+	// The decimal sign in texts such as 1,199 and 1.199, which are ambiguous; auto refuses them. Default auto.
 	DecimalSign string `yaml:"decimalSign" oneof:"auto point comma" default:"auto"`
 	// More names of the landing URL's parameter that holds impact.com's click id, as the gateway settings of your program may choose; im_ref, irclickid and clickid are always read. Default none.
 	ClickIDNames []string `yaml:"clickIdNames"`
-	// Parameters to send though impact.com documents them nowhere, or not on that call: any of AppName, AppleAdTrack, DeviceCarrier, DeviceLocale, DeviceOs, DeviceOsVer, IntegrationSource, IntegrationVersion, Latitude, Longitude, MobileApp. Default none.
+	// Parameters to send although impact.com does not document them, or not for that call: any of AppName, AppleAdTrack, DeviceCarrier, DeviceLocale, DeviceOs, DeviceOsVer, IntegrationSource, IntegrationVersion, Latitude, Longitude, MobileApp. Default none.
 	UndocumentedParameters []string `yaml:"undocumentedParameters"`
 	// PageUrl of trait updates; required when there are traits to send.
 	PageURL string `yaml:"pageUrl"`
 	// Base of the tracking host; https, or a loopback address. Default https://trkapi.impact.com.
-	TrackingURL string `yaml:"trackingURL" default:"https://trkapi.impact.com"`
+	TrackingURL string `yaml:"trackingURL" emptied:"refuse" default:"https://trkapi.impact.com"`
 	// Base of the API host; https, or a loopback address. Default https://api.impact.com.
-	APIURL string `yaml:"apiURL" default:"https://api.impact.com"`
+	APIURL string `yaml:"apiURL" emptied:"refuse" default:"https://api.impact.com"`
 }
 
-// EventNames are the names under one of the event lists: a list of those beside
-// the defaults, or a mapping of those in their place.
+// EventNames is the value of one of the lists of event names: a list that adds to
+// the defaults, or a mapping with only, which replaces them.
 type EventNames struct {
 	// The names of a list.
-	Names []string `yaml:"-" list:"true"`
+	Names []string `yaml:"-"`
 	// Exactly these names, without the defaults. []: none.
 	Only []string `yaml:"only"`
-	// Replace is true where the file has only.
-	Replace bool `yaml:"-"`
 }
 
-// Named are the names that the file has, whether beside the defaults or not.
+// Replaces reports whether the names replace the defaults.
+func (e EventNames) Replaces() bool { return e.Only != nil }
+
+// Named returns the names that the file has, without the defaults.
 func (e EventNames) Named() []string {
-	if e.Replace {
+	if e.Replaces() {
 		return e.Only
 	}
 	return e.Names
@@ -143,15 +148,15 @@ type Source struct {
 	Traits Traits `yaml:"traits"`
 	// Obey a message's integrations object (kind events). Default true.
 	HonourIntegrations bool `yaml:"honourIntegrations" default:"true"`
-	// Messages before this time are passed over (kind events). Default none.
+	// Messages before this time are ignored (kind events). Default none.
 	StartAt time.Time `yaml:"startAt"`
 	// Warn and exit 3 when the newest input is older. Default 0s: never.
 	MaxAge time.Duration `yaml:"maxAge"`
 	// Longest line in bytes; a longer one is rejected. Default 1048576.
 	MaxLineBytes int `yaml:"maxLineBytes" range:"1024 1073741824" default:"1048576"`
-	// Also read files of file:// that are links out of the folder. Default false: they are named and left out.
+	// Also read files of file:// that are links out of the folder. Default false: they are reported and left out.
 	FollowLinks bool `yaml:"followLinks"`
-	// What the files are, by a pattern on the file's name (path.Match); of several that match a plain name counts, else the longest pattern (kind audiences).
+	// What the files are, by a pattern for their names (path.Match); if several match, a plain name wins, otherwise the longest pattern (kind audiences).
 	Audiences []Audience `yaml:"audiences"`
 }
 
@@ -163,18 +168,18 @@ type Traits struct {
 	Exclude []string `yaml:"exclude"`
 }
 
-// Audience says what the files are whose name matches a pattern. An empty
-// List, Value or Authority is told by the file itself.
+// Audience describes the files whose names match a pattern. Where List or Value
+// is empty, the file itself decides.
 type Audience struct {
 	// The pattern (path.Match), relative to the source's URL.
-	Pattern string `yaml:"-" key:"true"`
+	Pattern string `yaml:"-"`
 	// The audience's or trait's name, a label. Default: the file's name without extensions.
 	Name string `yaml:"name"`
 	// The trait key that impact.com sees. Default: made from the name.
 	Key string `yaml:"key"`
-	// full: who is a member now. changes: who joined or left. Default: told by the columns.
+	// full: who is a member now. changes: who joined or left. Default: decided by the columns.
 	List string `yaml:"list" oneof:"full changes"`
-	// membership: true or false. computed: a value per person. Default: told by the columns.
+	// membership: true or false. computed: a value per person. Default: decided by the columns.
 	Value string `yaml:"value" oneof:"membership computed"`
 	// All matching files together are one list. Default false: the newest wins.
 	Parts bool `yaml:"parts"`
@@ -188,8 +193,8 @@ type Audience struct {
 	Guard Guard `yaml:"guard"`
 }
 
-// Columns are the names of a list's columns of ids. How they are spelled (User ID,
-// user_id) does not matter.
+// Columns are the names of a list's columns of ids, in any spelling (User ID,
+// user_id).
 type Columns struct {
 	// Of user ids, such as customer_id. Default user_id.
 	UserID string `yaml:"userId"`
@@ -202,7 +207,7 @@ type Columns struct {
 // State says where the state is.
 type State struct {
 	// The SQLite file, on a local disk; relative to this file. Default /var/lib/impactsync/state.db.
-	Path string `yaml:"path" default:"/var/lib/impactsync/state.db"`
+	Path string `yaml:"path" emptied:"refuse" default:"/var/lib/impactsync/state.db"`
 }
 
 // Delivery says how requests are sent.
@@ -215,7 +220,7 @@ type Delivery struct {
 	RequestTimeout time.Duration `yaml:"requestTimeout" default:"10s"`
 	// The longest a conversion waits for earlier page loads of the same person. Default 6h; 0s: not at all.
 	AttributionWait time.Duration `yaml:"attributionWait" default:"6h"`
-	// Our own caution, impact.com documents no limit. Default 100; 0: none.
+	// Our own limit; impact.com documents none. Default 100; 0: none.
 	PageLoadsPerSecond float64 `yaml:"pageLoadsPerSecond" range:"0 1000000" default:"100"`
 	// Every request to apiURL counts; impact.com's default limit is 1,000. Default 900; 0: none.
 	ConversionsPerHour int `yaml:"conversionsPerHour" range:"0 1000000000" default:"900"`
@@ -223,7 +228,7 @@ type Delivery struct {
 	Unknown Unknown `yaml:"unknown"`
 }
 
-// Unknown says what becomes of deliveries that may have arrived.
+// Unknown says what is done about deliveries that may have arrived.
 type Unknown struct {
 	// Page loads of events; impact.com does not drop repeated ones. Default resend.
 	PageLoads string `yaml:"pageLoads" oneof:"resend drop hold" default:"resend"`
@@ -231,19 +236,13 @@ type Unknown struct {
 	Conversions string `yaml:"conversions" oneof:"resend drop hold" default:"resend"`
 }
 
-// Conversions says what is done about conversions after impact.com took them.
+// Conversions says what is done about conversions that impact.com has accepted.
 type Conversions struct {
 	// Share of conversionsPerHour that looking up impact.com's verdicts may take, after all deliveries: off, all (what is left), or a share such as 1%. Default 1%.
 	Verify string `yaml:"verify" default:"1%"`
 }
 
-// Words for Conversions.Verify.
-const (
-	verifyOff = "off"
-	verifyAll = "all"
-)
-
-// VerifyShare is Verify as a number: 0 for off, 1 for all.
+// VerifyShare returns Verify as a number: 0 for off, 1 for all.
 func (c Conversions) VerifyShare() float64 {
 	share, _ := parseShare(c.Verify) // checked when it was loaded
 	return share
@@ -251,9 +250,9 @@ func (c Conversions) VerifyShare() float64 {
 
 func parseShare(text string) (share float64, ok bool) {
 	switch text {
-	case verifyOff:
+	case "off":
 		return 0, true
-	case verifyAll:
+	case "all":
 		return 1, true
 	}
 	number, found := strings.CutSuffix(text, "%")
@@ -268,30 +267,23 @@ type Guard struct {
 	MaxExits MaxExits `yaml:"maxExits"`
 	// Joins are held when both limits are exceeded. Default: no limit.
 	MaxJoins *MaxJoins `yaml:"maxJoins"`
-	// A first sync: pass lets it through, hold judges it by maxJoins and conversions as any other. Default pass.
+	// A first sync: pass lets it through, hold judges it by maxJoins and conversions like any other. Default pass.
 	FirstSync string `yaml:"firstSync" oneof:"pass hold" default:"pass"`
 }
 
-// Guards is the general guard, and those of conversions and suppressions.
+// Guards holds the general guard, and those of conversions and suppressions.
 type Guards struct {
 	Guard
 	// New conversions are held, all of them, when there are too many or they are worth too much. Default: no limit.
 	Conversions *MaxConversions `yaml:"conversions"`
-	// Who is newly on a list of suppressed people is held, all of them, when both limits are exceeded; nothing is sent about them meanwhile.
+	// People who are new on a list of suppressed people are held, all of them, when both limits are exceeded; meanwhile nothing is sent about them.
 	MaxSuppressions MaxSuppressions `yaml:"maxSuppressions"`
 	// The guard of single trait keys, whatever feeds them; wins over the one under audiences.
-	Keys []KeyGuard `yaml:"keys"`
-}
-
-// KeyGuard is the guard of one trait key.
-type KeyGuard struct {
-	// The trait key.
-	Key string `yaml:"-" key:"true"`
-	Guard
+	Keys map[string]Guard `yaml:"keys"`
 }
 
 // MaxExits are the guard's limits: exits are held when there are at least
-// AtLeast of them and they are more than Percent of those who were told true.
+// AtLeast of them and they are more than Percent of those told true.
 type MaxExits struct {
 	// Percent of those told true. Default 30.
 	Percent float64 `yaml:"percent" range:"0 100" default:"30"`
@@ -299,7 +291,7 @@ type MaxExits struct {
 	AtLeast int `yaml:"atLeast" range:"0 1000000000" default:"100"`
 }
 
-// MaxJoins are limits as [MaxExits] are, on joins.
+// MaxJoins are limits like [MaxExits], on joins.
 type MaxJoins struct {
 	// Percent of those told true. Default 100.
 	Percent float64 `yaml:"percent" range:"0 1000000" default:"100"`
@@ -333,19 +325,19 @@ type Consent struct {
 	RequiredCategories []string `yaml:"requiredCategories"`
 }
 
-// What becomes of suppressed people whom impact.com may hold as members.
+// What to do about suppressed people whom impact.com may hold as members.
 const (
 	SuppressedSendFalse = "sendFalse"
 	SuppressedNothing   = "nothing"
 )
 
-// Privacy says how people are kept out who asked for it.
+// Privacy says how people who asked for it are kept out.
 type Privacy struct {
 	// Secret of 32 characters or more by which forgotten people are recognised (HMAC-SHA-256). Without one they can come back.
 	HashKey Secret `yaml:"hashKey"`
 	// A file that holds the hash key and nothing else.
 	HashKeyFile string `yaml:"hashKeyFile"`
-	// Suppressed people: sendFalse tells impact.com a last false for each audience it may hold as true, nothing tells it nothing. Default sendFalse.
+	// Suppressed people: sendFalse sends a last false for each audience that impact.com may hold as true, nothing sends nothing. Default sendFalse.
 	Suppressed string `yaml:"suppressed" oneof:"sendFalse nothing" default:"sendFalse"`
 	// A folder of files that list suppressed user ids (CSV, NDJSON or one a line): file://, s3://, gs:// or azblob://. Default none.
 	SuppressionList string `yaml:"suppressionList"`

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"fmt"
 	"log/slog"
 	"os"
@@ -108,7 +109,38 @@ guard:
 		{Pattern: "z-*.csv", Name: "Order Completed Last 30days", List: "full", OnMissing: "keep", Guard: Guard{MaxExits{5, 7}, &MaxJoins{200, 100}, "hold"}},
 		{Pattern: "a-*.csv", Key: "vip", Parts: true, OnMissing: "keep", Guard: Guard{MaxExits{30, 7}, &MaxJoins{50, 9}, "pass"}},
 	}, s.Audiences)
-	require.Equal(t, []KeyGuard{{"gold", Guard{MaxExits{3, 7}, &MaxJoins{50, 9}, "pass"}}}, c.Guard.Keys)
+	require.Equal(t, map[string]Guard{"gold": {MaxExits{3, 7}, &MaxJoins{50, 9}, "pass"}}, c.Guard.Keys)
+}
+
+// The general guard may stand before or after those that start from it.
+func TestSingleGuardsStartFromTheGeneralOne(t *testing.T) {
+	t.Parallel()
+	const general = "guard: {keys: {gold: {maxJoins: {percent: 3}}, silver: }, maxJoins: {percent: 50, atLeast: 9}, firstSync: hold}\n"
+	const lists = "  - {name: exports, kind: audiences, url: file:///x, audiences: {a: {guard: {maxJoins: {atLeast: 1}}}, b: , c: {guard: {firstSync: pass}}}}\n"
+	for _, text := range []string{good + lists + general, general + good + lists} {
+		c := load(t, text)
+		exits := MaxExits{30, 100}
+		require.Equal(t, map[string]Guard{"gold": {exits, &MaxJoins{3, 9}, "hold"}, "silver": {exits, &MaxJoins{50, 9}, "hold"}}, c.Guard.Keys)
+		var guards []Guard
+		for _, a := range c.Sources[1].Audiences {
+			guards = append(guards, a.Guard)
+		}
+		require.Equal(t, []Guard{{exits, &MaxJoins{50, 1}, "hold"}, {exits, &MaxJoins{50, 9}, "hold"}, {exits, &MaxJoins{50, 9}, "pass"}}, guards)
+		require.Equal(t, &MaxJoins{50, 9}, c.Guard.MaxJoins, "the general one is as it was")
+	}
+}
+
+// An empty text means the default, wherever it comes from; defaultCurrency alone may
+// be empty, though not by an empty variable.
+func TestEmptyTexts(t *testing.T) {
+	t.Parallel()
+	c := load(t, good+"timeZone: \"\"\nschedule: ${EMPTY}\ndefaultCurrency: ${EMPTY}\nprivacy: {segmentURL: \"\"}\n")
+	require.Equal(t, "UTC", c.TimeZone)
+	require.Equal(t, "0 */2 * * *", c.Schedule)
+	require.Equal(t, "USD", c.DefaultCurrency)
+	require.Equal(t, "https://api.segmentapis.com", c.Privacy.SegmentURL)
+	require.Empty(t, load(t, good+"defaultCurrency: \"\"\n").DefaultCurrency)
+	require.Contains(t, problems(t, strings.Replace(good, "kind: events", `kind: ""`, 1)).Error(), "is not one of events, audiences")
 }
 
 func TestAFirstSyncHeldByNothingIsAWarning(t *testing.T) {
@@ -138,11 +170,11 @@ func TestProblems(t *testing.T) {
 		"key in the wrong place": {"requestTimeout: 3s",
 			`impactsync.yaml:8:1: requestTimeout: unknown key "requestTimeout" (it belongs under delivery)`},
 		"wrong type": {"delivery: {workers: many}",
-			`impactsync.yaml:8:21: delivery.workers: a whole number is wanted here, not a text`},
+			`impactsync.yaml:8:21: delivery.workers: want a whole number, not a text`},
 		"quoted number": {`delivery: {workers: "3"}`,
-			`impactsync.yaml:8:21: delivery.workers: a whole number is wanted here, not a text`},
+			`impactsync.yaml:8:21: delivery.workers: want a whole number, not a text`},
 		"fraction": {`delivery: {workers: 1.5}`,
-			`impactsync.yaml:8:21: delivery.workers: a whole number is wanted here, not "1.5"`},
+			`impactsync.yaml:8:21: delivery.workers: want a whole number, not "1.5"`},
 		"out of range": {"delivery: {workers: 1025}",
 			`impactsync.yaml:8:21: delivery.workers: must be between 1 and 1024, is "1025"`},
 		"zero workers": {"delivery: {workers: 0}",
@@ -150,15 +182,15 @@ func TestProblems(t *testing.T) {
 		"percent": {"guard: {maxExits: {percent: 130}}",
 			`impactsync.yaml:8:29: guard.maxExits.percent: must be between 0 and 100, is "130"`},
 		"boolean word": {"delivery: {coalesce: yes}",
-			`impactsync.yaml:8:22: delivery.coalesce: true or false is wanted here, not a text`},
+			`impactsync.yaml:8:22: delivery.coalesce: want true or false, not a text`},
 		"duration": {"maxEventAge: 30d",
-			`impactsync.yaml:8:14: maxEventAge: a duration is wanted here, not "30d" (durations are written like 10s, 6h or 720h)`},
+			`impactsync.yaml:8:14: maxEventAge: want a duration, not "30d" (durations are written like 10s, 6h or 720h)`},
 		"bare duration": {"maxEventAge: 30",
-			`impactsync.yaml:8:14: maxEventAge: a duration is wanted here, not "30" (durations are written like 10s, 6h or 720h)`},
+			`impactsync.yaml:8:14: maxEventAge: want a duration, not "30" (durations are written like 10s, 6h or 720h)`},
 		"word": {"delivery: {unknown: {pageLoads: retry}}",
 			`impactsync.yaml:8:33: delivery.unknown.pageLoads: "retry" is not one of resend, drop, hold`},
 		"list for a mapping": {"delivery: [1]",
-			`impactsync.yaml:8:11: delivery: a mapping (key: value) is wanted here, not a list`},
+			`impactsync.yaml:8:11: delivery: want a mapping (key: value), not a list`},
 		"twice": {"timeZone: UTC\ntimeZone: UTC",
 			`impactsync.yaml:9:1: timeZone: the key appears twice (keep one of them)`},
 		"unset variable": {"timeZone: ${NOPE}",
@@ -166,15 +198,15 @@ func TestProblems(t *testing.T) {
 		"open variable": {"timeZone: ${NOPE",
 			`impactsync.yaml:8:11: timeZone: ${ without a closing } (set it, or write $${ for a plain ${)`},
 		"value of a variable": {"delivery: {workers: \"${BAD}\"}",
-			`impactsync.yaml:8:21: delivery.workers: a whole number is wanted here, not "${BAD}"`},
+			`impactsync.yaml:8:21: delivery.workers: want a whole number, not "${BAD}"`},
 		"anchor": {"delivery: &d {workers: 3}",
-			`impactsync.yaml:8:11: delivery: a mapping (key: value) is wanted here, not this (anchors, aliases and tags are not supported: write the value out)`},
+			`impactsync.yaml:8:11: delivery: want a mapping (key: value), not this (anchors, aliases and tags are not supported: write the value out)`},
 		"schedule": {`schedule: "0 25 * * *"`,
-			`impactsync.yaml:8:11: schedule: "0 25 * * *" is no cron schedule (five fields such as "0 */2 * * *", or @every 2h)`},
+			`impactsync.yaml:8:11: schedule: "0 25 * * *" is not a cron schedule (five fields such as "0 */2 * * *", or @every 2h)`},
 		"time zone": {`timeZone: Mars/Base`,
 			`impactsync.yaml:8:11: timeZone: no such time zone (an IANA name such as Europe/Berlin)`},
 		"share": {"conversions: {verify: 5}",
-			`impactsync.yaml:8:23: conversions.verify: "5" is no share (off, all, or a share of 0% to 100%, such as 1%)`},
+			`impactsync.yaml:8:23: conversions.verify: "5" is not a share (off, all, or a share of 0% to 100%, such as 1%)`},
 		"emptied by the environment": {`state: {path: "${EMPTY}"}`,
 			`impactsync.yaml:8:15: state.path: is empty: the environment has no value for ${EMPTY} (give it one, or remove the key for the default)`},
 		"currency": {`defaultCurrency: usd`,
@@ -199,9 +231,9 @@ func TestProblemsOfTheDestination(t *testing.T) {
 		"plain http":    {"  pageUrl", "  apiURL: http://api.impact.com\n  pageUrl", "impactsync.yaml:5:11: destination.apiURL: must be https"},
 		"loopback http": {"  pageUrl", "  apiURL: http://127.0.0.1:8090\n  pageUrl", ""},
 		"emptied base":  {"  pageUrl", "  trackingURL: ${EMPTY}\n  pageUrl", "destination.trackingURL: is empty: the environment has no value for ${EMPTY}"},
-		"no address":    {"  pageUrl", "  apiURL: api.impact.com\n  pageUrl", "destination.apiURL: no http address"},
+		"no address":    {"  pageUrl", "  apiURL: api.impact.com\n  pageUrl", "destination.apiURL: is not an http address"},
 		"page without a host": {"https://www.example.com/", "/home",
-			"impactsync.yaml:5:12: destination.pageUrl: no web address"},
+			"impactsync.yaml:5:12: destination.pageUrl: is not a web address"},
 		"event type": {"  pageUrl", "  eventTypeId: Sale\n  pageUrl", "destination.eventTypeId: must be digits"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -226,9 +258,9 @@ func TestProblemsOfSources(t *testing.T) {
 		"odd kind":       {"  - {name: b, kind: event, url: file:///b/}", `sources[1].kind: "event" is not one of events, audiences`},
 		"no url":         {"  - {name: b, kind: events}", "sources[1].url: is missing"},
 		"http url":       {"  - {name: b, kind: events, url: \"https://x/\"}", `sources[1].url: its scheme is not one of file://, s3://, gs:// or azblob://`},
-		"relative file":  {"  - {name: b, kind: events, url: file://b/c}", "sources[1].url: no folder"},
+		"relative file":  {"  - {name: b, kind: events, url: file://b/c}", "sources[1].url: names no folder"},
 		"no bucket":      {"  - {name: b, kind: events, url: s3:///b}", "sources[1].url: names no bucket"},
-		"bad glob":       {"  - {name: b, kind: events, url: file:///b, traits: {include: [\"[\"]}}", `sources[1].traits.include[0]: "[" is no pattern`},
+		"bad glob":       {"  - {name: b, kind: events, url: file:///b, traits: {include: [\"[\"]}}", `sources[1].traits.include[0]: "[" is not a pattern`},
 		"key of events":  {"  - {name: b, kind: audiences, url: file:///b, startAt: 2026-01-01T00:00:00Z}", "sources[1].startAt: does not go with kind: audiences"},
 		"key of lists":   {"  - {name: b, kind: events, url: file:///b, audiences: {a.csv: {}}}", "sources[1].audiences: does not go with kind: events"},
 		"one key, twice": {lists + "      a.csv: {name: Big Spender}\n      b.csv: {name: Big-Spender}", `the names "Big Spender" and "Big-Spender" give one trait key, "big_spender"`},
@@ -236,7 +268,7 @@ func TestProblemsOfSources(t *testing.T) {
 		"list, changes":  {lists + "      a.csv: {key: vip, list: full}\n      b.csv: {key: vip, list: changes}", `the trait key "vip" is fed by a list and by changes`},
 		"parameter":      {lists + "      a.csv: {key: customer_ID}", `the trait key "customer_ID" is the name of an impact.com parameter`},
 		"no key":         {lists + "      a.csv: {name: \"!!!\"}", `no trait key can be made of "!!!"`},
-		"key with space": {lists + "      a.csv: {key: big spender}", `"big spender" is no trait key`},
+		"key with space": {lists + "      a.csv: {key: big spender}", `"big spender" is not a trait key`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -286,8 +318,12 @@ func TestNotYAML(t *testing.T) {
 
 func TestSecretsStayHidden(t *testing.T) {
 	t.Parallel()
-	c := load(t, strings.Replace(good, "file:///logs/", "azblob://logs/?sig=s3cret2", 1))
-	for _, text := range []string{c.String(), fmt.Sprint(c), fmt.Sprintf("%+v %#v", c.Destination, c.Destination), slog.AnyValue(c).Resolve().String()} {
+	c := load(t, good)
+	var logged bytes.Buffer
+	slog.New(slog.NewTextHandler(&logged, nil)).Info("configuration", "all", c, "key", c.Destination.APIKey)
+	slog.New(slog.NewJSONHandler(&logged, nil)).Info("configuration", "all", c, "key", c.Destination.APIKey)
+	for _, text := range []string{fmt.Sprint(c), fmt.Sprintf("%+v %#v", *c, *c), logged.String()} {
+		require.Contains(t, text, "[redacted]")
 		require.NotContains(t, text, "s3cret")
 	}
 	require.Equal(t, "s3cret", string(c.Destination.APIKey))
@@ -347,7 +383,7 @@ maxEventAge: "${BAD}"
 	require.NotContains(t, got, "hunter2")
 	for _, want := range []string{
 		`read the Auth Token from ${BAD}: no such file`, `"${BAD}" is the name of sources[1] already`, `"${BAD}" is not one of events, audiences`,
-		`"[${BAD}" is no pattern`, `a second full list for the trait key of the name "${BAD}"`, `"${BAD} " is no trait key`, `"${BAD}" is no cron schedule`,
+		`"[${BAD}" is not a pattern`, `a second full list for the trait key of the name "${BAD}"`, `"${BAD} " is not a trait key`, `"${BAD}" is not a cron schedule`,
 	} {
 		require.Contains(t, got, want)
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -14,53 +13,44 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// The types that are scalars in the file though Go has more to say of them.
 var (
-	timeType     = reflect.TypeFor[time.Time]()
-	durationType = reflect.TypeFor[time.Duration]()
-	secretType   = reflect.TypeFor[Secret]()
+	timeType       = reflect.TypeFor[time.Time]()
+	durationType   = reflect.TypeFor[time.Duration]()
+	guardType      = reflect.TypeFor[Guard]()
+	eventNamesType = reflect.TypeFor[EventNames]()
+	audiencesType  = reflect.TypeFor[[]Audience]()
 )
 
-// decoder turns YAML nodes into Go values and keeps the place of each key.
-type decoder struct {
-	file     string
-	lookup   Lookup
-	places   map[string]*token.Position // by path: what the file sets, and where
-	raw      map[string]string          // by path: the file's own text of values that use the environment
-	problems Problems
-}
-
-// place is the node at hand with the path to it and its field's tag.
+// place is a node with its path, and the tag of the field that it belongs to.
 type place struct {
 	path string
 	node ast.Node
 	tag  reflect.StructTag
 }
 
-func (p place) at(path string, node ast.Node) place {
-	return place{path: path, node: node, tag: p.tag}
-}
-
-// decode parses a file into c. An empty file is an empty configuration; false
-// means that the file is not YAML, so that nothing is known of it.
-func (d *decoder) decode(data []byte, c *Config) bool {
-	file, err := parse(data)
+// decode parses a file into the configuration. An empty file is an empty
+// configuration. It returns false if the file is not YAML.
+func (l *loader) decode(data []byte) bool {
+	file, err := parseYAML(data)
 	if err != nil {
-		d.syntax(err)
+		l.syntax(err)
 		return false
 	}
+	config := reflect.ValueOf(l.config).Elem()
+	l.defaults(config)
 	docs := file.Docs
 	if len(docs) > 1 {
-		d.add(place{node: docs[1].Body}, "a second document", "the file holds one, without ---")
+		l.add(place{node: docs[1].Body}, "a second document", "the file holds one, without ---")
 	}
 	if len(docs) > 0 && docs[0].Body != nil {
-		d.value(place{node: docs[0].Body}, reflect.ValueOf(c).Elem())
+		l.value(place{node: docs[0].Body}, config)
 	}
 	return true
 }
 
-// parse keeps a panic of the parser on odd input from ending the program.
-func parse(data []byte) (file *ast.File, err error) {
+// parseYAML turns a panic of the parser, which some malformed files cause, into an
+// error.
+func parseYAML(data []byte) (file *ast.File, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = errors.New("it cannot be parsed")
@@ -71,164 +61,160 @@ func parse(data []byte) (file *ast.File, err error) {
 
 // syntax reports the parser's error without its excerpt of the file, which
 // could show a secret.
-func (d *decoder) syntax(err error) {
-	p := Problem{File: d.file, Message: "this is not YAML"}
+func (l *loader) syntax(err error) {
+	message := "this is not YAML"
+	var at *token.Position
 	var e yaml.Error
 	if errors.As(err, &e) {
-		p.Message += ": " + e.GetMessage()
+		message += ": " + e.GetMessage()
 		if t := e.GetToken(); t != nil {
-			p.Line, p.Column = t.Position.Line, t.Position.Column
+			at = t.Position
 		}
 	}
-	d.problems = append(d.problems, p)
+	l.problems = append(l.problems, l.problemAt(at, "", message, ""))
 }
 
-// mostProblems is how many are listed: whoever has more has another file.
-const mostProblems = 100
-
-// add notes a problem at a node.
-func (d *decoder) add(p place, message, hint string) {
-	if len(d.problems) >= mostProblems {
+// defaults sets a value, and the fields of a struct, to their defaults. Those of
+// a single guard are the values of the general one.
+func (l *loader) defaults(v reflect.Value) {
+	switch {
+	case v.Type() == guardType:
+		v.Set(reflect.ValueOf(l.config.Guard.Guard))
+		return
+	case !isStruct(v.Type()):
 		return
 	}
-	problem := Problem{File: d.file, Key: p.path, Message: message, Hint: hint}
-	if pos := position(p.node); pos != nil {
-		problem.Line, problem.Column = pos.Line, pos.Column
+	for _, f := range fieldsOf(v.Type()) {
+		field := v.FieldByIndex(f.Index)
+		l.defaults(field)
+		if text := f.Tag.Get("default"); text != "" {
+			if err := parse(field, text); err != nil {
+				panic(fmt.Sprintf("the default of %s: %v", f.Name, err))
+			}
+		}
 	}
-	d.problems = append(d.problems, problem)
 }
 
-// position of a node's first character.
-func position(n ast.Node) *token.Position {
-	if n == nil {
-		return nil
-	}
-	if m, ok := n.(*ast.MappingNode); ok && len(m.Values) > 0 && !m.IsFlowStyle {
-		n = m.Values[0].Key // the mapping's own token is its first colon
-	}
-	if n.GetToken() == nil {
-		return nil
-	}
-	return n.GetToken().Position
-}
-
-// value decodes the node at p into v. null is the same as absent.
-func (d *decoder) value(p place, v reflect.Value) {
-	if _, null := p.node.(*ast.NullNode); null || p.node == nil {
+// value decodes a node into v, over its default. null is the same as absent.
+func (l *loader) value(p place, v reflect.Value) {
+	if isNull(p.node) {
 		return
 	}
-	if pos := position(p.node); pos != nil {
-		d.places[p.path] = pos
-	}
+	l.places[p.path] = position(p.node)
 	if v.Kind() == reflect.Pointer {
-		v.Set(reflect.New(v.Type().Elem()))
-		v = v.Elem()
+		own := reflect.New(v.Type().Elem())
+		if v.IsNil() {
+			l.defaults(own.Elem())
+		} else { // of the general guard, which must not change
+			own.Elem().Set(v.Elem())
+		}
+		v.Set(own)
+		v = own.Elem()
 	}
 	switch t := v.Type(); {
-	case t == timeType || t.Kind() != reflect.Struct && t.Kind() != reflect.Slice && t.Kind() != reflect.Map:
-		d.scalar(p, v)
-	case t.Kind() == reflect.Struct && listField(t) >= 0:
-		d.listOrStructure(p, v)
-	case t.Kind() == reflect.Struct:
-		d.structure(p, v)
-	case t.Kind() == reflect.Map:
-		d.texts(p, v)
-	case keyField(t.Elem()) >= 0:
-		d.keyed(p, v)
+	case t == eventNamesType:
+		l.eventNames(p, v)
+	case isStruct(t):
+		l.structure(p, v)
+	case t.Kind() == reflect.Map, t == audiencesType:
+		l.mapping(p, v)
+	case t.Kind() == reflect.Slice:
+		l.list(p, v)
 	default:
-		d.list(p, v)
+		l.scalar(p, v)
 	}
 }
 
-// structure decodes a mapping whose keys are v's fields.
-func (d *decoder) structure(p place, v reflect.Value) {
+// structure decodes a mapping whose keys are v's fields, in the order of the fields.
+func (l *loader) structure(p place, v reflect.Value) {
 	fields := fieldsOf(v.Type())
-	for key, m := range d.pairs(p) {
-		at := place{path: join(p.path, key), node: m.Key}
-		i := slices.IndexFunc(fields, func(f reflect.StructField) bool { return f.Tag.Get("yaml") == key })
-		if i < 0 {
-			d.unknown(p, m.Key, key, names(fields))
-			continue
+	known := names(fields)
+	found := map[string]ast.Node{}
+	for key, m := range l.pairs(p) {
+		if !slices.Contains(known, key) {
+			l.unknown(p, m.Key, key, known)
 		}
-		d.value(place{path: at.path, node: m.Value, tag: fields[i].Tag}, v.FieldByIndex(fields[i].Index))
+		found[key] = m.Value
+	}
+	for i, f := range fields {
+		if node := found[known[i]]; node != nil {
+			l.value(place{join(p.path, known[i]), node, f.Tag}, v.FieldByIndex(f.Index))
+		}
 	}
 }
 
-// listOrStructure decodes a list into the field that takes one, and a mapping
-// into the others.
-func (d *decoder) listOrStructure(p place, v reflect.Value) {
+// eventNames decodes a list of names, or a mapping with only.
+func (l *loader) eventNames(p place, v reflect.Value) {
 	switch p.node.(type) {
 	case *ast.SequenceNode:
-		d.list(p, v.Field(listField(v.Type())))
+		l.list(p, v.FieldByName("Names"))
 	case *ast.MappingNode, *ast.MappingValueNode:
-		d.structure(p, v)
+		l.structure(p, v)
 	default:
-		d.wrong(p, "a list, or a mapping with "+strings.Join(names(fieldsOf(v.Type())), ", "))
+		l.wrong(p, "a list, or a mapping with only")
 	}
 }
 
-// unknown notes a key that is none of the fields. What does not look like a key
-// is not repeated: it may be a secret that stands on the wrong side of a colon.
-func (d *decoder) unknown(p place, node ast.Node, key string, known []string) {
-	if len(d.problems) >= mostProblems {
+// unknown reports a key that is none of the fields. What does not look like a key
+// is not repeated: it may be a secret on the wrong side of a colon.
+func (l *loader) unknown(p place, node ast.Node, key string, known []string) {
+	if len(l.problems) >= mostProblems {
 		return
 	}
 	hint, near := suggest(key, known)
 	if !near && !harmlessKey(key) {
-		d.add(place{path: p.path, node: node}, "unknown key, not shown here: it may hold a secret", hint)
+		l.add(place{path: p.path, node: node}, "unknown key, not shown here: it may hold a secret", hint)
 		return
 	}
-	d.add(place{path: join(p.path, key), node: node}, fmt.Sprintf("unknown key %q", key), hint)
+	l.add(place{path: join(p.path, key), node: node}, fmt.Sprintf("unknown key %q", key), hint)
 }
 
-// texts decodes a mapping of any keys to texts.
-func (d *decoder) texts(p place, v reflect.Value) {
-	v.Set(reflect.MakeMap(v.Type()))
-	for key, m := range d.pairs(p) {
-		elem := reflect.New(v.Type().Elem()).Elem()
-		at := p.at(fmt.Sprintf("%s[%q]", p.path, key), m.Value)
-		if _, null := m.Value.(*ast.NullNode); null {
-			d.add(at, "has no value", `give it one; "" is an empty text`)
+// mapping decodes a mapping of any keys into a map, or into audiences in the order
+// of the file.
+func (l *loader) mapping(p place, v reflect.Value) {
+	elem := v.Type().Elem()
+	if v.Kind() == reflect.Map {
+		v.Set(reflect.MakeMap(v.Type()))
+	}
+	for key, m := range l.pairs(p) {
+		at := place{fmt.Sprintf("%s[%q]", p.path, key), m.Value, p.tag}
+		if isNull(m.Value) && !isStruct(elem) {
+			l.add(at, "has no value", `give it one; "" is an empty text`)
 		}
-		d.value(at, elem)
-		v.SetMapIndex(reflect.ValueOf(key), elem)
+		l.places[at.path] = position(m.Key)
+		one := reflect.New(elem).Elem()
+		l.defaults(one)
+		l.value(at, one)
+		if v.Kind() == reflect.Map {
+			v.SetMapIndex(reflect.ValueOf(key), one)
+			continue
+		}
+		one.FieldByName("Pattern").SetString(key)
+		v.Set(reflect.Append(v, one))
 	}
 }
 
-// keyed decodes a mapping into a slice of structs that keep the key, in the
-// order of the file.
-func (d *decoder) keyed(p place, v reflect.Value) {
-	for key, m := range d.pairs(p) {
-		elem := reflect.New(v.Type().Elem()).Elem()
-		elem.Field(keyField(elem.Type())).SetString(key)
-		at := p.at(elementPath(p.path, 0, elem), m.Value)
-		d.places[at.path] = position(m.Key)
-		d.value(at, elem)
-		v.Set(reflect.Append(v, elem))
-	}
-}
-
-// list decodes a sequence.
-func (d *decoder) list(p place, v reflect.Value) {
+// list decodes a sequence. It leaves no nil slice.
+func (l *loader) list(p place, v reflect.Value) {
 	seq, ok := p.node.(*ast.SequenceNode)
 	if !ok {
-		d.wrong(p, "a list")
+		l.wrong(p, "a list")
 		return
 	}
+	v.Set(reflect.MakeSlice(v.Type(), len(seq.Values), len(seq.Values)))
 	for i, n := range seq.Values {
-		elem := reflect.New(v.Type().Elem()).Elem()
-		at := p.at(elementPath(p.path, i, elem), n)
-		if _, null := n.(*ast.NullNode); null {
-			d.add(at, "an empty item", "remove the dash or fill it in")
+		at := place{fmt.Sprintf("%s[%d]", p.path, i), n, p.tag}
+		if isNull(n) {
+			l.add(at, "an empty item", "remove the dash or fill it in")
 		}
-		d.value(at, elem)
-		v.Set(reflect.Append(v, elem))
+		l.defaults(v.Index(i))
+		l.value(at, v.Index(i))
 	}
 }
 
-// pairs returns the keys and values of a mapping. It notes nodes of another kind
+// pairs returns the keys and values of a mapping. It reports nodes of another kind
 // and duplicate keys.
-func (d *decoder) pairs(p place) func(yield func(string, *ast.MappingValueNode) bool) {
+func (l *loader) pairs(p place) func(yield func(string, *ast.MappingValueNode) bool) {
 	var values []*ast.MappingValueNode
 	switch n := p.node.(type) {
 	case *ast.MappingNode:
@@ -236,7 +222,7 @@ func (d *decoder) pairs(p place) func(yield func(string, *ast.MappingValueNode) 
 	case *ast.MappingValueNode:
 		values = []*ast.MappingValueNode{n}
 	default:
-		d.wrong(p, "a mapping (key: value)")
+		l.wrong(p, "a mapping (key: value)")
 	}
 	return func(yield func(string, *ast.MappingValueNode) bool) {
 		seen := map[string]bool{}
@@ -244,14 +230,14 @@ func (d *decoder) pairs(p place) func(yield func(string, *ast.MappingValueNode) 
 			key, ok := keyText(m.Key)
 			switch {
 			case !ok:
-				d.add(place{path: p.path, node: m.Key}, "this is no plain key", "anchors, merges and tags are not supported")
+				l.add(place{path: p.path, node: m.Key}, "this is not a plain key", "anchors, merges and tags are not supported")
 				continue
 			case seen[key]:
 				path := p.path
 				if harmlessKey(key) {
 					path = join(path, key)
 				}
-				d.add(place{path: path, node: m.Key}, "the key appears twice", "keep one of them")
+				l.add(place{path: path, node: m.Key}, "the key appears twice", "keep one of them")
 				continue
 			}
 			seen[key] = true
@@ -272,17 +258,17 @@ func keyText(n ast.MapKeyNode) (string, bool) {
 	return "", false
 }
 
-// wrong notes a node of the wrong kind.
-func (d *decoder) wrong(p place, want string) {
+// wrong reports a node of the wrong kind.
+func (l *loader) wrong(p place, want string) {
 	hint := ""
 	switch p.node.(type) {
 	case *ast.AnchorNode, *ast.AliasNode, *ast.TagNode:
 		hint = "anchors, aliases and tags are not supported: write the value out"
 	}
-	d.add(p, fmt.Sprintf("%s is wanted here, not %s", want, kindOf(p.node)), hint)
+	l.add(p, fmt.Sprintf("want %s, not %s", want, kindOf(p.node)), hint)
 }
 
-// kindOf names a node's kind in a user's words.
+// kindOf describes a node's kind to a user.
 func kindOf(n ast.Node) string {
 	switch n.(type) {
 	case *ast.MappingNode, *ast.MappingValueNode:
@@ -299,24 +285,32 @@ func kindOf(n ast.Node) string {
 	return "this"
 }
 
-// elementPath is the path of an item of a list, or of a mapping that is kept as one.
-func elementPath(path string, i int, elem reflect.Value) string {
-	if k := keyField(elem.Type()); k >= 0 {
-		return fmt.Sprintf("%s[%q]", path, elem.Field(k))
-	}
-	return fmt.Sprintf("%s[%d]", path, i)
+func isNull(n ast.Node) bool {
+	_, null := n.(*ast.NullNode)
+	return null || n == nil
 }
+
+// position returns the place of a node's first character, or nil.
+func position(n ast.Node) *token.Position {
+	if m, ok := n.(*ast.MappingNode); ok && len(m.Values) > 0 && !m.IsFlowStyle {
+		n = m.Values[0].Key // the mapping's own token is its first colon
+	}
+	if n == nil || n.GetToken() == nil {
+		return nil
+	}
+	return n.GetToken().Position
+}
+
+// isStruct reports whether a type is a mapping with fixed keys in the file.
+func isStruct(t reflect.Type) bool { return t.Kind() == reflect.Struct && t != timeType }
 
 // fieldsOf returns the fields that the file can set, those of embedded structs
 // among them.
 func fieldsOf(t reflect.Type) []reflect.StructField {
-	var fields []reflect.StructField
-	for _, f := range reflect.VisibleFields(t) {
-		if name := f.Tag.Get("yaml"); name != "" && name != "-" {
-			fields = append(fields, f)
-		}
-	}
-	return fields
+	return slices.DeleteFunc(reflect.VisibleFields(t), func(f reflect.StructField) bool {
+		name := f.Tag.Get("yaml")
+		return name == "" || name == "-"
+	})
 }
 
 func names(fields []reflect.StructField) []string {
@@ -327,28 +321,9 @@ func names(fields []reflect.StructField) []string {
 	return out
 }
 
-// keyField is the index of the field that takes a mapping's key, or -1.
-func keyField(t reflect.Type) int {
-	if t.Kind() != reflect.Struct || t == timeType {
-		return -1
+func join(path, key string) string {
+	if path == "" {
+		return key
 	}
-	for i := range t.NumField() {
-		if t.Field(i).Tag.Get("key") == "true" {
-			return i
-		}
-	}
-	return -1
+	return path + "." + key
 }
-
-// listField is the index of the field that takes a list in the mapping's place,
-// or -1.
-func listField(t reflect.Type) int {
-	for i := range t.NumField() {
-		if t.Field(i).Tag.Get("list") == "true" {
-			return i
-		}
-	}
-	return -1
-}
-
-func join(path, key string) string { return strings.TrimPrefix(path+"."+key, ".") }

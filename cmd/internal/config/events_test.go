@@ -16,14 +16,14 @@ func TestEventNames(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]EventNames{
 		"actionEventNames: [Paid, Sold]":          {Names: []string{"Paid", "Sold"}},
-		"actionEventNames: []":                    {},
+		"actionEventNames: []":                    {Names: []string{}},
 		"actionEventNames:":                       {},
 		"actionEventNames: {}":                    {},
-		"actionEventNames: {only: [Paid]}":        {Only: []string{"Paid"}, Replace: true},
-		"actionEventNames: {only: []}":            {Replace: true},
+		"actionEventNames: {only: [Paid]}":        {Only: []string{"Paid"}},
+		"actionEventNames: {only: []}":            {Only: []string{}},
 		"actionEventNames: {only: }":              {},
 		"actionEventNames: [\"${SID}\"]":          {Names: []string{"IRenv"}},
-		"actionEventNames:\n    only:\n    - A":   {Only: []string{"A"}, Replace: true},
+		"actionEventNames:\n    only:\n    - A":   {Only: []string{"A"}},
 		"actionEventNames:\n  - 42\n  - \"true\"": {Names: []string{"42", "true"}},
 	} {
 		c := load(t, withEvents(text))
@@ -40,9 +40,9 @@ func TestEventNames(t *testing.T) {
 func TestEventNamesThatAreNone(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"actionEventNames: Paid":                 "a list, or a mapping with only is wanted here, not a text",
+		"actionEventNames: Paid":                 "want a list, or a mapping with only, not a text",
 		"actionEventNames: {except: [Paid]}":     `unknown key "except"`,
-		"actionEventNames: {only: Paid}":         "a list is wanted here, not a text",
+		"actionEventNames: {only: Paid}":         "want a list, not a text",
 		"actionEventNames: {only: [a], also: 1}": `unknown key "also"`,
 	} {
 		require.Contains(t, problems(t, withEvents(text)).Error(), want, text)

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Lookup finds an environment variable, as os.LookupEnv does.
+// Lookup returns the value of an environment variable, as os.LookupEnv does.
 type Lookup func(name string) (value string, ok bool)
 
 var (
@@ -14,9 +14,9 @@ var (
 	envName   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
 
-// expand replaces ${NAME} by the environment's value and $${ by ${, once: what
-// a variable holds is not looked at again. It works on a decoded value, so a
-// variable cannot bring in YAML. Errors name the variable, never its value.
+// expand replaces ${NAME} by the environment's value and $${ by ${. Values are not
+// expanded again. The text is a decoded value, so that a variable cannot add YAML.
+// Errors name the variable, never its value.
 func expand(text string, lookup Lookup) (string, error) {
 	if !strings.Contains(text, "${") {
 		return text, nil
@@ -41,7 +41,7 @@ func variable(name string, closed bool, lookup Lookup) (string, error) {
 	case !closed:
 		return "", fmt.Errorf("${ without a closing }")
 	case !envName.MatchString(name):
-		return "", fmt.Errorf("${%s} is no name of a variable", name)
+		return "", fmt.Errorf("${%s} is not a variable name", name)
 	}
 	value, ok := lookup(name)
 	if !ok {

@@ -16,18 +16,18 @@ var (
 	longRun  = regexp.MustCompile(`[0-9A-Za-z+=~]{20,}`)
 )
 
-// harmlessKey reports whether an unknown key may be repeated: words, without the
-// digits and signs of a token, a password or an address.
+// harmlessKey reports whether an unknown key may be shown: it consists of words,
+// without the digits and signs of a token, a password or an address.
 func harmlessKey(key string) bool { return words.MatchString(key) }
 
-// harmlessValue reports whether a value of the wrong type may be repeated: words,
-// or something like a number, a duration or a time.
+// harmlessValue reports whether a value of the wrong type may be shown: it consists
+// of words, or looks like a number, a duration or a time.
 func harmlessValue(raw string) bool {
 	return words.MatchString(raw) || reading.MatchString(raw) && !mayBeSecret(raw)
 }
 
-// shownPath is the place of a problem, without the texts in it that may be secrets
-// or hold an address: patterns, parameters and event names are keys, too.
+// shownPath returns a problem's key without the quoted parts (patterns, parameters,
+// event names) that may be a secret or hold an address.
 func shownPath(path string) string {
 	return quoted.ReplaceAllStringFunc(path, func(text string) string {
 		if segment.HoldsEmail(text) || longRun.MatchString(text) && mayBeSecret(text) {
@@ -37,8 +37,8 @@ func shownPath(path string) string {
 	})
 }
 
-// mayBeSecret reports whether a long run of letters and digits stands in s, as in
-// tokens.
+// mayBeSecret reports whether s contains a long run of letters and digits, as
+// tokens do.
 func mayBeSecret(s string) bool {
 	for _, run := range secretly.FindAllString(s, -1) {
 		if lettered.MatchString(run) && numbered.MatchString(run) {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,32 +26,29 @@ const (
 // MaxHosted is the most that [FromSegment] reads, in bytes.
 const MaxHosted = 1 << 20
 
-// Hosted is what the settings of Segment's hosted destination say.
+// Hosted is a configuration made from the settings of Segment's hosted destination.
 type Hosted struct {
-	// YAML is a configuration file of ours, with comments. The Auth Token is
-	// never in it.
+	// YAML is the configuration file, with comments. It never contains the Auth Token.
 	YAML []byte
-	// Traits are the keys of the audiences and traits that a custom mapping
-	// names: impact.com was told of no others.
+	// Traits are the keys of the audiences and traits that a custom mapping names:
+	// impact.com was sent no others.
 	Traits []string
-	// Notes say what was left out and what is to be looked at.
+	// Notes say what was left out and what needs a look.
 	Notes []string
 }
 
 // FromSegment turns the settings of Segment's destination "Impact Partnership
-// Cloud" into a configuration of ours. It takes them as Segment's app shows
-// them (an object of settings), as its Public API answers (a destination, or a
-// list of them, in an envelope or not), as its older Config API does (a list of
-// names and values), and as Terraform has them (settings as a text of JSON).
-// Of several destinations, id says which; it may be empty for one.
+// Cloud" into a configuration. It accepts them as Segment's app shows them (an
+// object of settings), as its Public API returns them (a destination, or a list of
+// them, with or without an envelope), as its older Config API does (a list of names
+// and values), and as Terraform keeps them (settings as a string of JSON).
+// If there are several destinations, id chooses one by its id or name.
 func FromSegment(data []byte, id string) (Hosted, error) {
-	var root any
-	decoder := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(data, []byte("\ufeff"))))
-	decoder.UseNumber() // ids are not to become floats
-	if err := decoder.Decode(&root); err != nil {
+	root, err := decodeJSON(string(bytes.TrimPrefix(data, []byte("\ufeff"))))
+	if err != nil {
 		return Hosted{}, fmt.Errorf("not JSON: %w", err)
 	}
-	found := findHosted(root, nil)
+	found := findHosted(normal(root), nil)
 	if id != "" {
 		found = slices.DeleteFunc(found, func(d hosted) bool { return d.id != id && d.name != id })
 	}
@@ -60,12 +58,28 @@ func FromSegment(data []byte, id string) (Hosted, error) {
 	case len(found) == 0:
 		return Hosted{}, errors.New("no settings of Impact Partnership Cloud in it: none of its keys is accountSid, campaignId or another of that destination's")
 	case len(found) > 1:
-		return Hosted{}, fmt.Errorf("%d destinations of Impact Partnership Cloud: %s", len(found), hostedNames(found))
+		var names []string
+		for _, d := range found {
+			names = append(names, strings.TrimSpace(fmt.Sprintf("%s %q", d.id, d.name)))
+		}
+		return Hosted{}, fmt.Errorf("%d destinations of Impact Partnership Cloud: %s", len(found), strings.Join(names, ", "))
 	}
 	return found[0].write(), nil
 }
 
-// hosted is one destination: its settings by our spelling of their names.
+// Check reads the file as [Load] will, once the environment has what it names.
+func (h Hosted) Check() (*Config, error) {
+	return read(h.YAML, "impactsync.yaml", "/", func(string) (string, bool) { return "1", true })
+}
+
+func decodeJSON(text string) (v any, err error) {
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.UseNumber() // ids must not become floats
+	err = decoder.Decode(&v)
+	return v, err
+}
+
+// hosted is one destination, its settings by our spelling of their names.
 type hosted struct {
 	id, name string
 	off      bool
@@ -73,28 +87,21 @@ type hosted struct {
 	unknown  []string
 }
 
-func hostedNames(all []hosted) string {
-	var names []string
-	for _, d := range all {
-		names = append(names, strings.TrimSpace(fmt.Sprintf("%s %q", d.id, d.name)))
-	}
-	return strings.Join(names, ", ")
+// hostedSettings are the destination's settings, in the order in which they are
+// written. The fallback is written where a setting has no value.
+var hostedSettings = []struct {
+	name, kind, fallback string
+}{
+	{"accountSid", "text", " ${IMPACT_ACCOUNT_SID}"},
+	{"apiKey", "secret", " ${IMPACT_AUTH_TOKEN}   # or apiKeyFile: a file that holds impact.com's Auth Token"},
+	{"campaignId", "text", " ${IMPACT_CAMPAIGN_ID}"}, {"eventTypeId", "text", ""},
+	{"iOsAppId", "text", ""}, {"androidAppId", "text", ""},
+	{"actionEventNames", "list", ""}, {"installEventNames", "list", ""}, {"pageLoadEventNames", "list", ""},
+	{"enablePageEvents", "switch", ""}, {"enableScreenEvents", "switch", ""}, {"enableIdentifyEvents", "switch", ""},
+	{"customParameterMapping", "map", ""}, {"customMappingForProducts", "map", ""},
 }
 
-// hostedSetting is a setting of the destination, in the order in which it is written.
-type hostedSetting struct {
-	name, kind string
-}
-
-var hostedSettings = []hostedSetting{
-	{"accountSid", "text"}, {"apiKey", "secret"}, {"campaignId", "number"}, {"eventTypeId", "number"},
-	{"iOsAppId", "number"}, {"androidAppId", "number"},
-	{"actionEventNames", "list"}, {"installEventNames", "list"}, {"pageLoadEventNames", "list"},
-	{"enablePageEvents", "switch"}, {"enableScreenEvents", "switch"}, {"enableIdentifyEvents", "switch"},
-	{"customParameterMapping", "map"}, {"customMappingForProducts", "map"},
-}
-
-// hostedName returns our spelling of a setting, which may be written in another case.
+// hostedName returns our spelling of a setting, whose case may differ, or "".
 func hostedName(name string) string {
 	for _, s := range hostedSettings {
 		if strings.EqualFold(s.name, name) {
@@ -104,60 +111,68 @@ func hostedName(name string) string {
 	return ""
 }
 
-// findHosted looks for settings at any depth; around is the object that holds
-// them, which has the destination's name.
-func findHosted(v any, around map[string]any) []hosted {
-	var found []hosted
+// normal returns a JSON value in which strings that contain JSON are decoded, and
+// lists of pairs are objects.
+func normal(v any) any {
+	switch v := v.(type) {
+	case string:
+		if text := strings.TrimSpace(v); strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[") {
+			if inner, err := decodeJSON(text); err == nil {
+				return normal(inner)
+			}
+		}
+	case map[string]any:
+		for key := range v {
+			v[key] = normal(v[key])
+		}
+	case []any:
+		pairs := map[string]any{}
+		for i := range v {
+			v[i] = normal(v[i])
+			if key, value, ok := pairOf(v[i]); ok {
+				pairs[key] = value
+			}
+		}
+		if len(pairs) > 0 {
+			return pairs
+		}
+	}
+	return v
+}
+
+// pairOf returns the key and value of an object that is a pair. A key may have a
+// path of the Config API before it.
+func pairOf(v any) (key string, value any, ok bool) {
+	object, _ := v.(map[string]any)
+	for _, names := range [][2]string{{"key", "value"}, {"name", "value"}, {"from", "to"}} {
+		if value, ok := object[names[1]]; ok && object[names[0]] != nil {
+			key := hostedText(object[names[0]])
+			return key[strings.LastIndexByte(key, '/')+1:], value, true
+		}
+	}
+	return "", nil, false
+}
+
+// findHosted looks for settings at any depth. around is the object that contains v:
+// it has the destination's name.
+func findHosted(v any, around map[string]any) (found []hosted) {
 	switch v := v.(type) {
 	case []any:
-		if settings := namedValues(v); len(settings) > 0 {
-			return hostedOf(settings, around)
-		}
 		for _, item := range v {
 			found = append(found, findHosted(item, around)...)
 		}
 	case map[string]any:
-		if all := hostedOf(v, around); len(all) > 0 {
-			return all
+		if found = hostedOf(v, around); len(found) > 0 {
+			return found
 		}
 		for _, key := range slices.Sorted(maps.Keys(v)) {
-			found = append(found, findHosted(unpacked(v[key]), v)...)
+			found = append(found, findHosted(v[key], v)...)
 		}
 	}
 	return found
 }
 
-// unpacked reads a text that is JSON itself.
-func unpacked(v any) any {
-	text, ok := v.(string)
-	if !ok || !strings.HasPrefix(strings.TrimSpace(text), "{") && !strings.HasPrefix(strings.TrimSpace(text), "[") {
-		return v
-	}
-	var inner any
-	decoder := json.NewDecoder(strings.NewReader(text))
-	decoder.UseNumber()
-	if decoder.Decode(&inner) != nil {
-		return v
-	}
-	return inner
-}
-
-// namedValues reads a list of {"name": ..., "value": ...} as an object.
-func namedValues(list []any) map[string]any {
-	settings := map[string]any{}
-	for _, item := range list {
-		object, _ := item.(map[string]any)
-		name, _ := object["name"].(string)
-		value, has := object["value"]
-		if name = name[strings.LastIndexByte(name, '/')+1:]; name == "" || !has {
-			return nil
-		}
-		settings[name] = value
-	}
-	return settings
-}
-
-// hostedOf reads an object of settings; none where it is another object.
+// hostedOf reads an object of settings. It returns nothing for any other object.
 func hostedOf(settings, around map[string]any) []hosted {
 	d := hosted{settings: map[string]any{}}
 	for _, key := range slices.Sorted(maps.Keys(settings)) {
@@ -172,21 +187,16 @@ func hostedOf(settings, around map[string]any) []hosted {
 		return nil
 	}
 	if metadata, ok := around["metadata"].(map[string]any); ok {
-		id, _ := metadata["id"].(string)
-		slug, _ := metadata["slug"].(string)
-		if (id != "" || slug != "") && id != hostedID && slug != hostedSlug {
+		id, slug := hostedText(metadata["id"]), hostedText(metadata["slug"])
+		if id+slug != "" && id != hostedID && slug != hostedSlug {
 			return nil
 		}
 	}
-	d.id, _ = around["id"].(string)
-	d.name, _ = around["name"].(string)
-	if enabled, ok := around["enabled"].(bool); ok {
-		d.off = !enabled
-	}
+	d.id, d.name, d.off = hostedText(around["id"]), hostedText(around["name"]), around["enabled"] == false
 	return []hosted{d}
 }
 
-// hostedFile is the file in the making.
+// hostedFile is the configuration file while it is written.
 type hostedFile struct {
 	Hosted
 	text bytes.Buffer
@@ -203,7 +213,21 @@ func (d hosted) write() Hosted {
 	f.line("# Made from the settings of Segment's destination Impact Partnership Cloud by: impactsync config import")
 	f.line("destination:")
 	for _, s := range hostedSettings {
-		d.setting(f, s)
+		value := d.settings[s.name]
+		switch {
+		case s.kind == "secret":
+			value = nil
+		case isMasked(value):
+			f.note("%s is hidden in the file from Segment: it was left out", s.name)
+			value = nil
+		}
+		text := f.setting(s.name, s.kind, value)
+		if text == "" && s.name == "campaignId" {
+			f.note("campaignId is not set: set IMPACT_CAMPAIGN_ID, or write the program's id into the file")
+		}
+		if text = cmp.Or(text, s.fallback); text != "" {
+			f.line("  %s:%s", s.name, text)
+		}
 	}
 	f.line("  # pageUrl: https://www.example.com/   # PageUrl of trait updates: set it when sources have traits or audiences")
 	d.sources(f)
@@ -217,106 +241,91 @@ func (d hosted) write() Hosted {
 	return f.Hosted
 }
 
-func (d hosted) setting(f *hostedFile, s hostedSetting) {
-	value := unpacked(d.settings[s.name])
-	if isMasked(value) && s.kind != "secret" {
-		f.note("%s is hidden in the file that Segment gave: it was left out", s.name)
-		value = nil
-	}
+// setting returns what stands behind a setting's colon, or "" if it has no value.
+func (f *hostedFile) setting(name, kind string, value any) string {
+	text := hostedText(value)
 	switch {
-	case s.kind == "secret":
-		f.line("  apiKey: ${IMPACT_AUTH_TOKEN}   # or apiKeyFile: a file that holds impact.com's Auth Token")
-	case s.name == "accountSid" && hostedText(value) == "":
-		f.line("  accountSid: ${IMPACT_ACCOUNT_SID}")
-	case s.name == "campaignId" && hostedText(value) == "":
-		f.line("  campaignId: ${IMPACT_CAMPAIGN_ID}")
-		f.note("campaignId is not set: set IMPACT_CAMPAIGN_ID, or write the program's id into the file")
-	case s.kind == "switch":
-		if text := hostedText(value); text == "true" || text == "false" {
-			f.line("  %s: %s", s.name, text)
-		} else if text != "" {
-			f.note("%s is neither true nor false: it was left out", s.name)
-		}
-	case s.kind == "list":
+	case kind == "map":
+		return f.mapping(name, value)
+	case kind == "list":
 		if names := hostedList(value); len(names) > 0 {
-			f.line("  %s: [%s]", s.name, strings.Join(names, ", "))
+			return " [" + strings.Join(names, ", ") + "]"
 		}
-	case s.kind == "map":
-		d.mapping(f, s.name, value)
-	case hostedText(value) != "" && s.kind == "number":
-		f.line("  %s: %q", s.name, hostedText(value))
-	case hostedText(value) != "":
-		f.line("  %s: %s", s.name, scalar(hostedText(value)))
+	case kind == "switch" && (text == "true" || text == "false"):
+		return " " + text
+	case kind == "switch" && text != "":
+		f.note("%s is neither true nor false: it was left out", name)
+	case text != "":
+		return " " + scalar(text)
 	}
+	return ""
 }
 
-// mapping writes a custom mapping and gathers the traits that it names.
-func (d hosted) mapping(f *hostedFile, name string, value any) {
-	pairs := hostedMap(value)
-	var lines []string
+// mapping returns the lines of a custom mapping, and collects the traits that it
+// names.
+func (f *hostedFile) mapping(name string, value any) string {
+	var lines strings.Builder
+	pairs, _ := value.(map[string]any)
 	for _, parameter := range slices.Sorted(maps.Keys(pairs)) {
-		path := strings.TrimPrefix(strings.TrimSpace(pairs[parameter]), "$.")
+		path := strings.TrimPrefix(hostedText(pairs[parameter]), "$.")
 		if path == "" || strings.TrimSpace(parameter) == "" {
 			f.note("%s: a line without a parameter or without a path was left out", name)
 			continue
 		}
-		if name == "customParameterMapping" {
-			if key, ok := traitOf(path); ok && !slices.Contains(f.Traits, key) {
-				f.Traits = append(f.Traits, key)
-			}
+		if key := traitOf(path); key != "" && name == "customParameterMapping" && !slices.Contains(f.Traits, key) {
+			f.Traits = append(f.Traits, key)
 		}
-		lines = append(lines, fmt.Sprintf("    %s: %s", scalar(strings.TrimSpace(parameter)), scalar(path)))
+		fmt.Fprintf(&lines, "\n    %s: %s", scalar(strings.TrimSpace(parameter)), scalar(path))
 	}
-	if len(lines) > 0 {
-		f.line("  %s:", name)
-		f.line("%s", strings.Join(lines, "\n"))
-	}
+	return lines.String()
 }
 
-// traitOf is the trait key that a path of a custom mapping reads.
-func traitOf(path string) (string, bool) {
-	path = strings.TrimPrefix(path, "context.")
-	key, ok := strings.CutPrefix(path, "traits.")
-	return key, ok && plainKey.MatchString(key) && !slices.Contains(plainTraits, key)
+// traitOf returns the trait key that a path of a custom mapping reads, or "".
+func traitOf(path string) string {
+	key, ok := strings.CutPrefix(strings.TrimPrefix(path, "context."), "traits.")
+	if !ok || !plainKey.MatchString(key) || slices.Contains(plainTraits, key) {
+		return ""
+	}
+	return key
 }
 
-// plainTraits are traits that Segment reserves for what is known of a person
-// (https://segment.com/docs/connections/spec/identify/#traits): no audiences.
+// plainTraits are the traits that Segment reserves for facts about a person
+// (https://segment.com/docs/connections/spec/identify/#traits). They are no
+// audiences.
 var plainTraits = []string{
 	"address", "age", "avatar", "birthday", "company", "createdAt", "description", "email", "firstName",
 	"gender", "id", "lastName", "name", "phone", "status", "title", "username", "website",
 }
 
 func (d hosted) sources(f *hostedFile) {
-	f.line("")
-	f.line("sources:")
-	f.line("  - name: events")
-	f.line("    kind: events")
-	f.line("    url: file://./segment-logs/   # where Segment writes its raw logs: s3://, gs://, azblob:// or file://")
-	f.line("    # startAt: 2026-01-31T12:00:00Z   # when you turn the hosted connection off: nothing older is sent")
+	f.line(`
+sources:
+  - name: events
+    kind: events
+    url: file://./segment-logs/   # where Segment writes its raw logs: s3://, gs://, azblob:// or file://
+    # startAt: 2026-01-31T12:00:00Z   # when you turn the hosted connection off: nothing older is sent`)
 	if len(f.Traits) == 0 {
-		f.line("# No custom mapping names an audience: the hosted connection told impact.com of none, so adopt none.")
+		f.line("# No custom mapping names an audience: the hosted connection sent impact.com none, so adopt none.")
 		f.note("impact.com was sent no audience: adopt none, and the first run sends every member")
 		return
 	}
-	f.line("# The custom mapping names these traits. The hosted connection told impact.com of no other; adopt those of")
-	f.line("# them that are audiences, once they stand under traits.include here or in a source of kind audiences:")
-	f.line("# %s", strings.Join(f.Traits, ", "))
-	f.note("impact.com was told only of: %s. Adopt those of them that are audiences, and no others", strings.Join(f.Traits, ", "))
-	if on := hostedText(d.settings["enableIdentifyEvents"]); on != "true" {
+	traits := strings.Join(f.Traits, ", ")
+	f.line(`# The custom mapping names these traits. The hosted connection sent impact.com no others; adopt those of
+# them that are audiences, once they stand under traits.include here or in a source of kind audiences:
+# %s`, traits)
+	f.note("impact.com was sent only: %s. Adopt those of them that are audiences, and no others", traits)
+	if hostedText(d.settings["enableIdentifyEvents"]) != "true" {
 		f.note("enableIdentifyEvents is off: these traits were sent with conversions and page loads that held them, and not when they changed")
 	}
 }
 
-// hostedText is a text, number or boolean as text.
+// hostedText returns a text, number or boolean as text, or "".
 func hostedText(v any) string {
 	switch v := v.(type) {
 	case string:
 		return strings.TrimSpace(v)
-	case json.Number:
-		return v.String()
-	case bool:
-		return strconv.FormatBool(v)
+	case json.Number, bool:
+		return fmt.Sprint(v)
 	}
 	return ""
 }
@@ -334,52 +343,26 @@ func hostedList(v any) (names []string) {
 	return names
 }
 
-// hostedMap reads an object, or a list of pairs, of texts.
-func hostedMap(v any) map[string]string {
-	pairs := map[string]string{}
-	switch v := v.(type) {
-	case map[string]any:
-		for key, value := range v {
-			pairs[key] = hostedText(value)
-		}
-	case []any:
-		for _, item := range v {
-			pair, _ := item.(map[string]any)
-			for _, names := range [][2]string{{"key", "value"}, {"name", "value"}, {"from", "to"}} {
-				if key := hostedText(pair[names[0]]); key != "" {
-					pairs[key] = hostedText(pair[names[1]])
-					break
-				}
-			}
-		}
-	}
-	return pairs
-}
-
-// isMasked reports whether Segment hid the value: it shows the last characters
-// of a secret after dots.
+// isMasked reports whether Segment hid the value: it shows the last characters of
+// a secret after dots.
 func isMasked(v any) bool {
 	text := hostedText(v)
 	return strings.Contains(text, "••") || strings.Contains(text, "****")
 }
 
-var plainScalar = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_./-]*( [A-Za-z0-9_./-]+)*$`)
+// plainScalar matches texts that mean themselves in YAML without quotes, but for
+// yamlWord's.
+var (
+	plainScalar = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_./-]*( [A-Za-z0-9_./-]+)*$`)
+	yamlWord    = regexp.MustCompile(`(?i)^(true|false|yes|no|on|off|null|y|n)$`)
+)
 
-// scalar writes a text as YAML has it. Texts that YAML reads as something else
-// are quoted, and a reference to the environment stays a text.
+// scalar returns a text as a YAML scalar in which ${ does not refer to the
+// environment.
 func scalar(text string) string {
 	text = strings.ReplaceAll(segment.Redact(text), "${", "$${")
-	switch strings.ToLower(text) {
-	case "true", "false", "yes", "no", "on", "off", "null", "y", "n":
-		return strconv.Quote(text)
-	}
-	if plainScalar.MatchString(text) {
+	if plainScalar.MatchString(text) && !yamlWord.MatchString(text) {
 		return text
 	}
 	return strconv.Quote(text)
-}
-
-// Check reads the file as [Load] will, once the environment has what it names.
-func (h Hosted) Check() (*Config, error) {
-	return read(h.YAML, "impactsync.yaml", "/", func(string) (string, bool) { return "1", true })
 }

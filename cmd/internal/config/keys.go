@@ -11,16 +11,16 @@ import (
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
-// feed is a file pattern with a trait key that is known before any file is.
+// feed is an audience whose trait key is known before any file is listed.
 type feed struct {
 	Audience
 	place string
 }
 
-// checkKeys looks for trait keys that cannot be told apart or are impact.com's
-// own, as far as the configuration alone can tell; the rest shows when the
-// files are listed.
-func (l loader) checkKeys() {
+// checkKeys checks that trait keys are distinct and not impact.com's own, so far as
+// the configuration says which there are. The others are checked when the files
+// are listed.
+func (l *loader) checkKeys() {
 	first := map[string]feed{}
 	for i, s := range l.config.Sources {
 		for _, a := range s.Audiences {
@@ -41,15 +41,15 @@ func (l loader) checkKeys() {
 
 var plainKey = regexp.MustCompile(`^[A-Za-z0-9_]{1,255}$`)
 
-// checkKey refuses a key that cannot be a parameter's name, or that impact.com
-// would take for a parameter of its own. It is false where there is no key.
-func (l loader) checkKey(f feed) bool {
+// checkKey checks that a key can be a parameter's name, and is none that impact.com
+// documents. It returns false if there is no key.
+func (l *loader) checkKey(f feed) bool {
 	switch {
 	case f.Key == "" && f.Name != "":
 		l.problem(f.place+".name", fmt.Sprintf("no trait key can be made of %s", l.quote(f.place+".name", f.Name)),
 			"set key: to the audience's key in Segment")
 	case f.Key != "" && !plainKey.MatchString(f.Key):
-		l.problem(f.place+".key", l.key(f)+" is no trait key: letters, digits and _ only",
+		l.problem(f.place+".key", l.key(f)+" is not a trait key: letters, digits and _ only",
 			"the audience's key in Segment, such as order_completed_last_30days")
 	case impactapi.Reserved(f.Key):
 		l.problem(f.place+".key", fmt.Sprintf("the trait key %s is the name of an impact.com parameter", l.key(f)), "choose another key")
@@ -57,16 +57,16 @@ func (l loader) checkKey(f feed) bool {
 	return f.Key != ""
 }
 
-// key shows a feed's key without what the environment made of it.
-func (l loader) key(f feed) string {
+// key quotes a feed's key without what the environment made of it.
+func (l *loader) key(f feed) string {
 	if raw := l.raw[f.place+".name"]; raw != "" && l.raw[f.place+".key"] == "" {
 		return "of the name " + l.quote(f.place+".name", f.Name)
 	}
 	return l.quote(f.place+".key", f.Key)
 }
 
-// checkPair looks at two patterns with one key.
-func (l loader) checkPair(f, other feed) {
+// checkPair checks two patterns with one key.
+func (l *loader) checkPair(f, other feed) {
 	switch {
 	case f.Name != "" && other.Name != "" && f.Name != other.Name:
 		l.problem(f.place, fmt.Sprintf("the names %s and %s give one trait key, %s",
@@ -81,9 +81,9 @@ func (l loader) checkPair(f, other feed) {
 
 const whoIsRight = "say who is right with authority: list, changes or latest"
 
-// checkAuthority warns of messages that may feed the key of a full list, too;
-// whether they do shows when both are read.
-func (l loader) checkAuthority(f feed) {
+// checkAuthority warns of messages that may feed the key of a full list, too.
+// Whether they do is known once both are read.
+func (l *loader) checkAuthority(f feed) {
 	if f.Authority != "" || f.List != "full" {
 		return
 	}

@@ -7,8 +7,8 @@ import (
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
-// Problem is one thing that is wrong with the file: where, what, and what to
-// do about it. It never holds a secret or a value taken from the environment.
+// Problem says what is wrong with the file, where, and what to do about it. It
+// never holds a secret or a value from the environment.
 type Problem struct {
 	File         string
 	Line, Column int    // from 1; 0 where the file has no place for it
@@ -36,10 +36,10 @@ func (p Problem) String() string {
 	return b.String()
 }
 
-// Problems is everything that is wrong with a file, in its order.
+// Problems lists everything that is wrong with a file, in the order of the file.
 type Problems []Problem
 
-// Error returns the problems, one a line.
+// Error returns the problems, one per line.
 func (p Problems) Error() string {
 	lines := make([]string, len(p))
 	for i, one := range p {
@@ -48,7 +48,7 @@ func (p Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Unwrap returns the causes, where a file could not be opened.
+// Unwrap returns the errors of files that could not be opened.
 func (p Problems) Unwrap() []error {
 	var causes []error
 	for _, one := range p {

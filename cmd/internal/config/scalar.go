@@ -12,13 +12,10 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// scalarType is how one type stands in the file.
+// scalarType describes how values of a type are written in the file.
 type scalarType struct {
-	what string // what is wanted, in a user's words
-	hint string
-	// in says which nodes are taken. What comes out of a variable is always a text.
-	in    nodeKinds
-	parse func(v reflect.Value, text string) error
+	what, hint string    // what is wanted
+	in         nodeKinds // the nodes that are accepted, where no variable is involved
 }
 
 type nodeKinds int
@@ -29,49 +26,72 @@ const (
 	booleans
 )
 
-// scalarOf returns how a type stands in the file. A quoted number is no number.
+// scalarOf returns how a type is written. A quoted number is no number.
 func scalarOf(t reflect.Type) scalarType {
 	switch {
 	case t == durationType:
-		return scalarType{"a duration", "durations are written like 10s, 6h or 720h", texts | numbers, parseDuration}
+		return scalarType{"a duration", "durations are written like 10s, 6h or 720h", texts | numbers}
 	case t == timeType:
-		return scalarType{"a time", "times are written like 2026-11-01T00:00:00Z", texts | numbers, parseTime}
+		return scalarType{"a time", "times are written like 2026-11-01T00:00:00Z", texts | numbers}
 	case t.Kind() == reflect.Bool:
-		return scalarType{"true or false", "", booleans, parseBool}
+		return scalarType{"true or false", "", booleans}
 	case t.Kind() == reflect.Int:
-		return scalarType{"a whole number", "", numbers, parseInt}
+		return scalarType{"a whole number", "", numbers}
 	case t.Kind() == reflect.Float64:
-		return scalarType{"a number", "", numbers, parseFloat}
+		return scalarType{"a number", "", numbers}
 	}
-	return scalarType{"a text", "", texts | numbers, func(v reflect.Value, text string) error {
+	return scalarType{"a text", "", texts | numbers}
+}
+
+// parse sets v to the value that a text has as v's type.
+func parse(v reflect.Value, text string) (err error) {
+	switch p := v.Addr().Interface().(type) {
+	case *time.Duration:
+		*p, err = time.ParseDuration(text)
+	case *time.Time:
+		*p, err = time.Parse(time.RFC3339, text)
+	case *bool:
+		*p, err = strconv.ParseBool(text)
+	case *int:
+		*p, err = strconv.Atoi(text)
+	case *float64:
+		if *p, err = strconv.ParseFloat(text, 64); math.IsNaN(*p) || math.IsInf(*p, 0) {
+			*p, err = 0, strconv.ErrRange
+		}
+	default:
 		v.SetString(text)
-		return nil
-	}}
+	}
+	return err
 }
 
 // scalar decodes a text, number, boolean, time or duration. Where a value
 // holds ${NAME}, its expanded text is read as the field's type.
-func (d *decoder) scalar(p place, v reflect.Value) {
+func (l *loader) scalar(p place, v reflect.Value) {
 	kind := scalarOf(v.Type())
 	raw, in := scalarText(p.node)
-	text, err := expand(raw, d.lookup)
+	text, err := expand(raw, l.lookup)
 	if err != nil {
-		d.add(p, err.Error(), "set it, or write $${ for a plain ${")
+		l.add(p, err.Error(), "set it, or write $${ for a plain ${")
 		return
 	}
 	if strings.Contains(raw, "${") {
-		d.raw[p.path] = raw
+		l.raw[p.path] = raw
 		in = kind.in
 	}
-	if kind.in&in == 0 {
-		d.wrong(p, kind.what)
-		return
+	switch {
+	case kind.in&in == 0:
+		l.wrong(p, kind.what)
+	case text == "" && raw != "" && p.tag.Get("emptied") == "refuse":
+		l.add(p, "is empty: the environment has no value for "+raw, "give it one, or remove the key for the default")
+	case text == "" && v.Kind() == reflect.String && (raw != "" || p.tag.Get("empty") == "") && p.tag.Get("oneof") == "":
+		// the default stays
+	default:
+		if err := parse(v, text); err != nil {
+			l.add(p, fmt.Sprintf("want %s, not %s", kind.what, shown(raw)), kind.hint)
+			return
+		}
+		l.limits(p, v, raw)
 	}
-	if err := kind.parse(v, text); err != nil {
-		d.add(p, fmt.Sprintf("%s is wanted here, not %s", kind.what, shown(raw, v.Type())), kind.hint)
-		return
-	}
-	d.limits(p, v, raw)
 }
 
 // scalarText returns the text of a scalar as it stands in the file, and what it is.
@@ -89,43 +109,10 @@ func scalarText(n ast.Node) (string, nodeKinds) {
 	return "", 0
 }
 
-func parseDuration(v reflect.Value, text string) error {
-	n, err := time.ParseDuration(text)
-	v.SetInt(int64(n))
-	return err
-}
-
-func parseTime(v reflect.Value, text string) error {
-	at, err := time.Parse(time.RFC3339, text)
-	v.Set(reflect.ValueOf(at))
-	return err
-}
-
-func parseBool(v reflect.Value, text string) error {
-	b, err := strconv.ParseBool(text)
-	v.SetBool(b)
-	return err
-}
-
-func parseInt(v reflect.Value, text string) error {
-	n, err := strconv.ParseInt(text, 10, 64)
-	v.SetInt(n)
-	return err
-}
-
-func parseFloat(v reflect.Value, text string) error {
-	n, err := strconv.ParseFloat(text, 64)
-	if math.IsNaN(n) || math.IsInf(n, 0) {
-		return strconv.ErrRange
-	}
-	v.SetFloat(n)
-	return err
-}
-
 // limits checks a value against its field's tags oneof and range.
-func (d *decoder) limits(p place, v reflect.Value, raw string) {
+func (l *loader) limits(p place, v reflect.Value, raw string) {
 	if words := strings.Fields(p.tag.Get("oneof")); len(words) > 0 && !slices.Contains(words, v.String()) {
-		d.add(p, fmt.Sprintf("%s is not one of %s", shown(raw, v.Type()), strings.Join(words, ", ")), "")
+		l.add(p, fmt.Sprintf("%s is not one of %s", shown(raw), strings.Join(words, ", ")), "")
 	}
 	low, high, ok := strings.Cut(p.tag.Get("range"), " ")
 	if !ok {
@@ -135,14 +122,14 @@ func (d *decoder) limits(p place, v reflect.Value, raw string) {
 	most, _ := strconv.ParseFloat(high, 64)
 	n := v.Convert(reflect.TypeFor[float64]()).Float()
 	if n < least || n > most {
-		d.add(p, fmt.Sprintf("must be between %s and %s, is %s", low, high, shown(raw, v.Type())), "")
+		l.add(p, fmt.Sprintf("must be between %s and %s, is %s", low, high, shown(raw)), "")
 	}
 }
 
-// shown quotes a value as it stands in the file, before expansion; of a secret,
-// and of what may be one in the wrong place, nothing.
-func shown(raw string, t reflect.Type) string {
-	if t == secretType || !harmlessValue(raw) {
+// shown quotes a value as it stands in the file, before expansion. It hides what
+// may be a secret in the wrong place.
+func shown(raw string) string {
+	if !harmlessValue(raw) {
 		return "this"
 	}
 	return strconv.Quote(raw)

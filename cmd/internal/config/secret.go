@@ -5,21 +5,37 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"strings"
 )
 
-// secretOf is a secret that stands in the file itself or in a file of its own.
+// Secret is a text that must not be printed. Convert it to string to use it.
+type Secret string
+
+// String hides the text. An empty secret stays empty.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return "[redacted]"
+}
+
+// GoString hides the text from %#v.
+func (s Secret) GoString() string { return fmt.Sprintf("%q", s.String()) }
+
+// MarshalText hides the text from encoders and logs.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// secretOf is a secret that stands in the configuration, or in a file of its own.
 type secretOf struct {
 	value *Secret
 	file  *string
-	key   string // of the value; the other one is the same with File
+	key   string // of the value; that of the file has File at its end
 	what  string
 }
 
-func (l loader) secrets() {
+func (l *loader) secrets() {
 	d, p := &l.config.Destination, &l.config.Privacy
 	for _, s := range []secretOf{
 		{&d.APIKey, &d.APIKeyFile, "destination.apiKey", "the Auth Token"},
@@ -30,9 +46,9 @@ func (l loader) secrets() {
 	}
 }
 
-// secret fills a secret from its file and trims it: a variable or a file made
-// with echo ends in a line break.
-func (l loader) secret(s secretOf) {
+// secret reads a secret from its file and trims it: variables and files that are
+// made with echo end in a line break.
+func (l *loader) secret(s secretOf) {
 	*s.value = Secret(strings.TrimSpace(string(*s.value)))
 	if *s.file == "" {
 		return
@@ -43,51 +59,32 @@ func (l loader) secret(s secretOf) {
 		l.problem(key, fmt.Sprintf("%s and %sFile are both set", name, name), "keep one of them")
 		return
 	}
-	text, mode, err := readSecret(*s.file)
+	text, err := readSecret(*s.file)
 	if err != nil {
-		// Not by its name: the secret itself may stand here by mistake.
+		// The path is not shown: the secret itself may stand here by mistake.
 		l.problem(key, fmt.Sprintf("read %s from %s: %v", s.what, cmp.Or(l.raw[key], "the file that is named here"), err), "the file holds "+s.what+" and nothing else")
 		l.problems[len(l.problems)-1].cause = err
 		return
 	}
 	*s.value = Secret(text)
-	if mode.Perm()&0o004 != 0 {
+	if info, err := os.Stat(*s.file); err == nil && info.Mode().Perm()&0o004 != 0 {
 		l.warn(key, fmt.Sprintf("everybody on this machine can read %s", l.quote(key, *s.file)),
 			"chmod 600, or defaultMode 0400 of a Kubernetes volume")
 	}
 }
 
-// readSecret returns the one line of a small file and the file's mode. Its errors
-// do not name the file.
-func readSecret(path string) (string, os.FileMode, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", 0, unnamed(err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return "", 0, unnamed(err)
-	}
-	const most = 64 << 10
-	data, err := io.ReadAll(io.LimitReader(f, most+1))
-	if err != nil {
-		return "", 0, unnamed(err)
-	}
+// readSecret returns the one line of a small file. Its errors do not name the file.
+func readSecret(path string) (string, error) {
+	data, err := readFile(path, 64<<10)
 	data = bytes.TrimSpace(data)
-	switch {
-	case len(data) == 0:
-		return "", 0, errors.New("it is empty")
-	case len(data) > most || bytes.ContainsAny(data, "\r\n"):
-		return "", 0, errors.New("it holds more than one line")
-	}
-	return string(data), info.Mode(), nil
-}
-
-func unnamed(err error) error {
 	var at *fs.PathError
-	if errors.As(err, &at) {
-		return at.Err
+	switch {
+	case errors.As(err, &at):
+		return "", at.Err
+	case errors.Is(err, ErrTooLarge) || bytes.ContainsAny(data, "\r\n"):
+		return "", errors.New("it holds more than one line")
+	case err == nil && len(data) == 0:
+		return "", errors.New("it is empty")
 	}
-	return err
+	return string(data), err
 }

@@ -2,13 +2,11 @@ package config
 
 import (
 	"reflect"
-	"slices"
 	"strings"
 )
 
-// suggest returns a hint at what an unknown key may mean: a known key with a
-// similar spelling, or the section where this key belongs. Near reports whether
-// there is one.
+// suggest returns a hint for an unknown key: a known key with a similar spelling,
+// or the section where this key belongs. near reports whether there is one.
 func suggest(unknown string, known []string) (hint string, near bool) {
 	best, distance := "", len(unknown)/3+1
 	for _, k := range known {
@@ -28,7 +26,7 @@ func suggest(unknown string, known []string) (hint string, near bool) {
 	return "known here: " + strings.Join(known, ", "), false
 }
 
-// homeOf finds the section below t that has the key, or "".
+// homeOf returns the section below t that has the key, or "".
 func homeOf(key string, t reflect.Type, path string) string {
 	for _, f := range fieldsOf(t) {
 		name := f.Tag.Get("yaml")
@@ -39,17 +37,16 @@ func homeOf(key string, t reflect.Type, path string) string {
 		if inner.Kind() == reflect.Slice || inner.Kind() == reflect.Pointer {
 			inner = inner.Elem()
 		}
-		if inner.Kind() != reflect.Struct || inner == timeType {
-			continue
-		}
-		if home := homeOf(key, inner, strings.TrimPrefix(path+"."+name, ".")); home != "" {
-			return home
+		if isStruct(inner) {
+			if home := homeOf(key, inner, join(path, name)); home != "" {
+				return home
+			}
 		}
 	}
 	return ""
 }
 
-// editDistance is Levenshtein's, in bytes.
+// editDistance returns the Levenshtein distance, in bytes.
 func editDistance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
@@ -64,7 +61,7 @@ func editDistance(a, b string) int {
 				cost++
 			}
 			diagonal = row[j+1]
-			row[j+1] = slices.Min([]int{cost, row[j] + 1, row[j+1] + 1})
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
 		}
 	}
 	return row[len(b)]

@@ -1,4 +1,4 @@
-// Package progress shows how far a run is, on a terminal only.
+// Package progress shows on a terminal how far a run is.
 package progress
 
 import (
@@ -12,23 +12,23 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 )
 
-// Bars are the bars of a run, one at a time. What is written to them appears
-// above. Without a terminal there are none, and writes go straight through.
+// Bars are the bars of a run, one at a time. What is written to Bars appears above
+// them. Without a terminal there are no bars, and writes go straight through.
 type Bars struct {
-	out  io.Writer
-	all  *mpb.Progress // nil without a terminal
-	bar  *mpb.Bar
-	last time.Time
+	out   io.Writer
+	alive func()        // called with every report
+	all   *mpb.Progress // nil without a terminal
+	bar   *mpb.Bar
+	last  time.Time
 
 	closing chan struct{}
 	drawer  sync.WaitGroup
-
-	mu sync.Mutex // of writes without bars
 }
 
-// New makes bars on a terminal, usually stderr. Close them.
-func New(out io.Writer, terminal bool) *Bars {
-	b := &Bars{out: out, closing: make(chan struct{})}
+// New returns bars on a terminal, usually stderr. Every report of progress calls
+// alive. The caller closes the bars.
+func New(out io.Writer, terminal bool, alive func()) *Bars {
+	b := &Bars{out: out, alive: alive, closing: make(chan struct{})}
 	if terminal {
 		redraw, over := make(chan any), make(chan any)
 		b.all = mpb.New(mpb.WithOutput(out), mpb.WithWidth(40), mpb.WithManualRefresh(redraw), mpb.WithShutdownNotifier(over))
@@ -37,8 +37,8 @@ func New(out io.Writer, terminal bool) *Bars {
 	return b
 }
 
-// draw redraws the bars by our own clock: mpb's ends without a last time, and
-// the lines written since the one before would be lost.
+// draw redraws the bars by a clock of our own: mpb's stops without a last redraw,
+// and the lines written since the previous one would be lost.
 func (b *Bars) draw(redraw chan<- any, over <-chan any) {
 	clock := time.NewTicker(150 * time.Millisecond)
 	defer clock.Stop()
@@ -60,7 +60,7 @@ func (b *Bars) draw(redraw chan<- any, over <-chan any) {
 	}
 }
 
-// Progress is what an engine reports to.
+// Progress returns what an engine reports to.
 func (b *Bars) Progress() impactsync.Progress {
 	return impactsync.Progress{Start: b.start, Add: b.add, Done: b.done}
 }
@@ -72,13 +72,10 @@ func (b *Bars) Write(p []byte) (int, error) {
 			return n, nil
 		} // closed: the terminal is free again
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	return b.out.Write(p)
 }
 
-// Close ends the bars and waits until the terminal is theirs no more. It is
-// called once.
+// Close removes the bars and waits until nothing more is drawn. It is called once.
 func (b *Bars) Close() {
 	b.done()
 	close(b.closing)
@@ -89,6 +86,7 @@ func (b *Bars) Close() {
 }
 
 func (b *Bars) start(phase, what string, total int64, unit string) {
+	b.alive()
 	if b.all == nil {
 		return
 	}
@@ -104,6 +102,7 @@ func (b *Bars) start(phase, what string, total int64, unit string) {
 }
 
 func (b *Bars) add(n int64) {
+	b.alive()
 	if b.bar == nil || n == 0 {
 		return
 	}
@@ -113,6 +112,7 @@ func (b *Bars) add(n int64) {
 }
 
 func (b *Bars) done() {
+	b.alive()
 	if b.bar == nil {
 		return
 	}

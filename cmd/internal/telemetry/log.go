@@ -1,5 +1,4 @@
-// Package telemetry is what the program tells about itself: logs, and metrics
-// of the daemon.
+// Package telemetry has the program's logs, and the metrics of the daemon.
 package telemetry
 
 import (
@@ -7,8 +6,8 @@ import (
 	"log/slog"
 )
 
-// Logger writes text to a terminal and JSON to anything else, for collectors.
-// Foreign text in it cannot move a cursor or turn a line around.
+// Logger returns a logger that writes text to a terminal and JSON to anything else,
+// for collectors. What it writes is [Plain].
 func Logger(w io.Writer, terminal bool) *slog.Logger {
 	w = Plain(w)
 	if terminal {
@@ -17,7 +16,7 @@ func Logger(w io.Writer, terminal bool) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(w, nil))
 }
 
-// clock shortens the time: somebody is watching.
+// clock leaves the date out.
 func clock(groups []string, a slog.Attr) slog.Attr {
 	if a.Key == slog.TimeKey && len(groups) == 0 {
 		a.Value = slog.StringValue(a.Value.Time().Format("15:04:05"))

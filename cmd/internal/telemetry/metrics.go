@@ -9,54 +9,47 @@ import (
 	impactsync "github.com/impactsync/impactsync/sync"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Metrics are the daemon's numbers for Prometheus, in a registry of their own.
+// Metrics are the daemon's metrics for Prometheus, in a registry of their own.
 type Metrics struct {
-	registry *prometheus.Registry
-	runs     *prometheus.CounterVec
-	changes  *prometheus.CounterVec
-	due      *prometheus.GaugeVec
-	exit     prometheus.Gauge
-	seconds  prometheus.Gauge
-	ended    prometheus.Gauge
-	good     prometheus.Gauge
+	registry                   *prometheus.Registry
+	runs, changes              *prometheus.CounterVec
+	due                        *prometheus.GaugeVec
+	exit, seconds, ended, good prometheus.Gauge
 }
 
-// NewMetrics makes them; nothing was run yet.
+// NewMetrics returns the metrics of a program that has run nothing yet.
 func NewMetrics(version, revision string) *Metrics {
-	gauge := func(name, help string) prometheus.Gauge {
-		return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "impactsync", Name: name, Help: help})
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	f := promauto.With(r)
+	counters := func(name, help, label string) *prometheus.CounterVec {
+		return f.NewCounterVec(prometheus.CounterOpts{Namespace: "impactsync", Name: name, Help: help}, []string{label})
 	}
-	m := &Metrics{
-		registry: prometheus.NewRegistry(),
-		runs: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Namespace: "impactsync", Name: "runs_total", Help: "Runs since the start, by exit code.",
-		}, []string{"exit_code"}),
-		changes: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Namespace: "impactsync", Name: "changes_total", Help: "What runs counted since the start: found, delivered, refused, rejected and so on.",
-		}, []string{"what"}),
-		due: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Namespace: "impactsync", Name: "due", Help: "What is due after the last run, by kind and status.",
-		}, []string{"kind", "status"}),
-		exit:    gauge("last_run_exit_code", "Exit code of the last run."),
-		seconds: gauge("last_run_duration_seconds", "How long the last run took."),
-		ended:   gauge("last_run_timestamp_seconds", "When the last run ended, in Unix time."),
-		good:    gauge("last_success_timestamp_seconds", "When a run last ended with exit code 0, in Unix time."),
+	gauges := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		return f.NewGaugeVec(prometheus.GaugeOpts{Namespace: "impactsync", Name: name, Help: help}, labels)
 	}
-	about := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "impactsync", Name: "build_info", Help: "Always 1."}, []string{"version", "revision"})
-	about.WithLabelValues(version, revision).Set(1)
-	m.registry.MustRegister(m.runs, m.changes, m.due, m.exit, m.seconds, m.ended, m.good, about,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return m
+	gauges("build_info", "Always 1.", "version", "revision").WithLabelValues(version, revision).Set(1)
+	return &Metrics{
+		registry: r,
+		runs:     counters("runs_total", "Runs since the start, by exit code.", "exit_code"),
+		changes:  counters("changes_total", "What runs counted since the start: found, delivered, refused, rejected and so on.", "what"),
+		due:      gauges("due", "What is due after the last run, by kind and status.", "kind", "status"),
+		exit:     gauges("last_run_exit_code", "Exit code of the last run.").WithLabelValues(),
+		seconds:  gauges("last_run_duration_seconds", "How long the last run took.").WithLabelValues(),
+		ended:    gauges("last_run_timestamp_seconds", "When the last run ended, in Unix time.").WithLabelValues(),
+		good:     gauges("last_success_timestamp_seconds", "When a run last ended with exit code 0, in Unix time.").WithLabelValues(),
+	}
 }
 
-// changes that are counted; a fixed set keeps the number of series small.
+// counted are the counters of a run that have a series: a fixed set, to keep their
+// number small.
 var counted = []string{"found", "delivered", "refused", "rejected", "unknown", "superseded", "absorbed", "dropped", "requests", "too_old", "duplicate_message", "not_sent"}
 
-// Ran notes the end of a run. The report may be empty, where a run could not
-// even begin.
+// Ran records the end of a run. The report of a run that could not begin is empty.
 func (m *Metrics) Ran(r impactsync.Report, exitCode int, ended time.Time) {
 	m.runs.WithLabelValues(strconv.Itoa(exitCode)).Inc()
 	m.exit.Set(float64(exitCode))
@@ -81,7 +74,7 @@ func (m *Metrics) Ran(r impactsync.Report, exitCode int, ended time.Time) {
 	}
 }
 
-// Handler serves them.
+// Handler returns a handler that serves the metrics.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }

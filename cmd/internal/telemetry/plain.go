@@ -8,14 +8,14 @@ import (
 	"unicode/utf16"
 )
 
-// Escape makes foreign text harmless where people read it: what moves a
-// terminal's cursor, changes the direction of writing or shows nothing is written
-// as \uXXXX, line breaks and tabs included.
+// Escape makes text from outside harmless on a terminal. It returns it with \uXXXX for
+// each character that moves the cursor (also line breaks and tabs), changes the
+// direction of writing, or is invisible.
 func Escape(s string) string { return escape(s, "") }
 
-// Plain is a writer that escapes (see [Escape]) what it passes on, but for line
-// breaks and tabs. JSON stays the JSON that it was: such characters stand inside
-// strings only.
+// Plain returns a writer that escapes what is written to it as [Escape] does, except
+// line breaks and tabs. JSON keeps its meaning: the other characters occur only in
+// strings.
 func Plain(w io.Writer) io.Writer { return plain{w} }
 
 type plain struct{ w io.Writer }
@@ -49,8 +49,8 @@ func escape(s, except string) string {
 	return b.String()
 }
 
-// hidden is for control and format characters, the separators of lines and
-// paragraphs, and what fills a line with nothing to see.
+// hidden reports whether r is a control or format character, a separator of lines or
+// paragraphs, or an invisible filler.
 func hidden(r rune, except string) bool {
 	if r < 0x7f {
 		return r < ' ' && !strings.ContainsRune(except, r)
