@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
+	"strconv"
+	"strings"
 
 	"github.com/google/uuid"
 	"github.com/impactsync/impactsync/state/internal/sqlite"
-	"github.com/pressly/goose/v3"
 )
 
 //go:embed migrations/*.sql
@@ -28,8 +30,10 @@ func (d *DB) prepare(ctx context.Context, o Options) error {
 	if err != nil || o.ReadOnly {
 		return err
 	}
-	if err := d.migrate(ctx, have); err != nil {
-		return fmt.Errorf("migrate the schema: %w", err)
+	if have < want {
+		if err := d.file.Update(nil, migrateAll); err != nil {
+			return fmt.Errorf("migrate the schema: %w", err)
+		}
 	}
 	if o.Create && o.Binding != nil {
 		if err := d.bind(ctx, *o.Binding); err != nil {
@@ -51,13 +55,11 @@ func (d *DB) prepare(ctx context.Context, o Options) error {
 // accepts returns the schema that a file has and the one that this program wants. It
 // returns an error if the file cannot be opened as the caller wants it.
 func (d *DB) accepts(ctx context.Context, o Options) (have, want int64, err error) {
-	names, err := fs.Glob(schemas, "migrations/*.sql")
+	all, err := migrationFiles()
 	if err != nil {
 		return 0, 0, err
 	}
-	if want, err = goose.NumericComponent(names[len(names)-1]); err != nil {
-		return 0, 0, err
-	}
+	want = all[len(all)-1].version
 	return have, want, d.view(ctx, func(v *view) error {
 		var foreign bool
 		if have, foreign, err = v.schema(); err != nil {
@@ -92,45 +94,59 @@ func (v *view) schema() (version int64, foreign bool, err error) {
 	return version, false, v.Scan(`SELECT max(version_id) FROM goose_db_version WHERE is_applied`, nil, &version)
 }
 
-// migrate migrates the schema. A rehearsal does it within its one transaction.
-func (d *DB) migrate(ctx context.Context, have int64) error {
-	sub, err := fs.Sub(schemas, "migrations")
-	if err != nil {
-		return err
-	}
-	if d.file.Rehearsal() {
-		return d.file.Update(nil, func(t sqlite.Tx) error { return migrateWithin(t, sub, have) })
-	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, d.file.Pool(), sub, goose.WithLogger(goose.NopLogger()))
-	if err != nil {
-		return err
-	}
-	_, err = p.Up(ctx)
-	return err
-}
+// versionTable is the one that goose made, which older versions of this program used.
+const versionTable = `CREATE TABLE IF NOT EXISTS goose_db_version (
+	id         INTEGER PRIMARY KEY AUTOINCREMENT,
+	version_id INTEGER NOT NULL,
+	is_applied INTEGER NOT NULL,
+	tstamp     TIMESTAMP DEFAULT (datetime('now'))
+)`
 
-func migrateWithin(t sqlite.Tx, all fs.FS, have int64) error {
-	names, err := fs.Glob(all, "*.sql") // in order
+// migrateAll brings the schema to the newest version.
+func migrateAll(t sqlite.Tx) error {
+	if err := t.Script(versionTable); err != nil {
+		return err
+	}
+	var have int64 // by now: another process may have been faster
+	if _, err := t.Get(`SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied`, nil, &have); err != nil {
+		return err
+	}
+	all, err := migrationFiles()
 	if err != nil {
 		return err
 	}
-	for _, name := range names {
-		version, err := goose.NumericComponent(name)
-		if err != nil {
-			return err
-		}
-		if version <= have {
+	for _, m := range all {
+		if m.version <= have {
 			continue
 		}
-		text, err := fs.ReadFile(all, name)
+		text, err := fs.ReadFile(schemas, m.name)
 		if err != nil {
 			return err
 		}
 		if err := t.Script(string(text)); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return fmt.Errorf("%s: %w", m.name, err)
+		}
+		if _, err := t.Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (?, 1)`, m.version); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+type migration struct {
+	name    string
+	version int64
+}
+
+// migrationFiles returns the migrations in order.
+func migrationFiles() (all []migration, err error) {
+	names, err := fs.Glob(schemas, "migrations/*.sql")
+	for _, name := range names {
+		number, _, _ := strings.Cut(path.Base(name), "_")
+		version, failed := strconv.ParseInt(number, 10, 64)
+		all, err = append(all, migration{name, version}), errors.Join(err, failed)
+	}
+	return all, err
 }
 
 // bind writes the binding into a new file.

@@ -11,7 +11,6 @@ import (
 	"testing/fstest"
 	"time"
 
-	"github.com/pressly/goose/v3"
 	"github.com/stretchr/testify/require"
 
 	"github.com/impactsync/impactsync/state"
@@ -34,9 +33,10 @@ func schemaFiles(t *testing.T, upTo int) fstest.MapFS {
 
 func versionOf(t *testing.T, name string) int {
 	t.Helper()
-	n, err := goose.NumericComponent(name)
+	var n int
+	_, err := fmt.Sscanf(filepath.Base(name), "%05d_", &n)
 	require.NoError(t, err)
-	return int(n)
+	return n
 }
 
 func options(path string) state.Options {

@@ -55,7 +55,6 @@ var owners = map[string][]string{
 	"github.com/klauspost/compress":       {"sync/source/bucket"},
 	"github.com/parquet-go/parquet-go":    {"sync/source/table"},
 	"github.com/mattn/go-sqlite3":         {"state/internal/sqlite"},
-	"github.com/pressly/goose":            {"state"},
 	"github.com/gofrs/flock":              {"state/internal/sqlite"},
 	"github.com/robfig/cron":              {"sync/daemon", "cmd/internal/config"}, // config checks the schedule's text
 	"github.com/spf13/cobra":              {"cmd/impactsync"},
