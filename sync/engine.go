@@ -44,14 +44,13 @@ type Config struct {
 	Suppressions    []Suppressions // people whose data must not be used any more; read in each run
 	SuppressedFalse bool           // send impact.com a last false for what it may hold as true of them
 
-	Workers            int // concurrent requests; 0 means 16
-	Coalesce           bool
-	AttributionWait    time.Duration
-	PageLoadsPerSecond float64
-	ConversionsPerHour int
-	Verify             float64 // share of that for looking up verdicts on conversions, 1 for all that is left; 0 means none
-	Unknown            map[state.Kind]state.Policy
-	FirstRetry         time.Duration // wait before a failed delivery is tried again; it triples each time, to an hour; 0 means 5 s
+	Workers         int // concurrent requests; 0 means 16
+	Coalesce        bool
+	AttributionWait time.Duration
+	Rates
+	Verify     float64 // share of ConversionsPerHour for looking up verdicts on conversions, 1 for all that is left; 0 means none
+	Unknown    map[state.Kind]state.Policy
+	FirstRetry time.Duration // wait before a failed delivery is tried again; it triples each time, to an hour; 0 means 5 s
 
 	// Point is for tests that kill the process: it is called with "before a
 	// request", "after an answer" and "before settling", by workers concurrently.

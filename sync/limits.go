@@ -46,7 +46,7 @@ type limits struct{ tracking, api *limit.Host }
 
 func (p *pass) newLimits(ctx context.Context) (l limits, err error) {
 	open := func(host string) (*limit.Host, error) {
-		c := Rates{p.PageLoadsPerSecond, p.ConversionsPerHour}.of(host)
+		c := p.Rates.of(host)
 		c.State, c.Now, c.Failures = p.State, p.now, max(100, 4*p.Workers)
 		return limit.New(ctx, c)
 	}

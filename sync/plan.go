@@ -57,7 +57,7 @@ func (p *pass) plan(ctx context.Context) (r PlanReport, err error) {
 	if err != nil {
 		return r, fmt.Errorf("read the rates: %w", err)
 	}
-	r.Seconds = Rates{p.PageLoadsPerSecond, p.ConversionsPerHour}.Take(hosts, r.TrackingCalls, r.APICalls, p.now())
+	r.Seconds = p.Rates.Take(hosts, r.TrackingCalls, r.APICalls, p.now())
 	return r, nil
 }
 

@@ -35,11 +35,16 @@ func (a *app) importConfig(file, destination string) error {
 	if file == "" {
 		return usage("impactsync config import --segment settings.json", "the file with Segment's settings is not named")
 	}
-	data, err := a.readSettings(file)
-	if err != nil {
-		return usage("", "read Segment's settings: %w", err)
+	in := a.stdin
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return usage("", "read Segment's settings: %w", err)
+		}
+		defer f.Close()
+		in = f
 	}
-	hosted, err := config.FromSegment(data, destination)
+	hosted, err := config.FromSegment(in, destination)
 	if err != nil {
 		return usage("save the answer of Segment's Public API to GET /destinations/ID, or the settings as JSON; --destination chooses one of several", "%s: %w", file, err)
 	}
@@ -71,18 +76,4 @@ func usable(h config.Hosted) error {
 	}
 	_, err = mapping.New(settings(c))
 	return err
-}
-
-// readSettings reads a file, or stdin for -.
-func (a *app) readSettings(file string) ([]byte, error) {
-	in := a.stdin
-	if file != "-" {
-		f, err := os.Open(file)
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		in = f
-	}
-	return config.ReadAll(in, config.MaxHosted)
 }

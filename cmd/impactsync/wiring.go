@@ -144,7 +144,7 @@ func engineConfig(c *config.Config) impactsync.Config {
 		AppInstall: c.Destination.AppInstall, MaxEventAge: c.MaxEventAge, RequiredCategories: c.Consent.RequiredCategories,
 		SuppressedFalse: c.Privacy.Suppressed == config.SuppressedSendFalse,
 		Workers:         d.Workers, Coalesce: d.Coalesce, AttributionWait: d.AttributionWait,
-		PageLoadsPerSecond: d.PageLoadsPerSecond, ConversionsPerHour: d.ConversionsPerHour, Verify: c.Conversions.VerifyShare(),
+		Rates: impactsync.Rates{PageLoadsPerSecond: d.PageLoadsPerSecond, ConversionsPerHour: d.ConversionsPerHour}, Verify: c.Conversions.VerifyShare(),
 		Unknown: map[state.Kind]state.Policy{
 			state.PageLoad: state.Policy(d.Unknown.PageLoads), state.Conversion: state.Policy(d.Unknown.Conversions),
 		},

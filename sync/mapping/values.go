@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/impactsync/impactsync/impactapi"
 	"github.com/impactsync/impactsync/sync/segment"
@@ -47,16 +46,15 @@ func formValue(kind impactapi.Type, text string) (value, problem string) {
 }
 
 // cutText returns at most limit characters of a text and reports whether it cut it.
-func cutText(text string, limit int) (string, bool) {
-	if limit == 0 || len(text) <= limit || utf8.RuneCountInString(text) <= limit {
+func cutText(text string, limit int) (short string, cut bool) {
+	if limit == 0 || len(text) <= limit {
 		return text, false
 	}
-	count := 0
 	for i := range text {
-		if count == limit {
+		if limit == 0 {
 			return text[:i], true
 		}
-		count++
+		limit--
 	}
 	return text, false
 }

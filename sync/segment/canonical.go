@@ -1,18 +1,16 @@
 package segment
 
 import (
+	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/valyala/fastjson"
 )
 
-const hexDigits = "0123456789abcdef"
-
-// AppendJSON writes the value in one fixed form: no white space, keys sorted,
-// a key that stood twice only once (the first), as few escapes as JSON allows.
-// Two encodings of one message give the same bytes. Text that is not a JSON
-// number although it stood where one goes (NaN) is written as a string.
+// AppendJSON appends the value in a canonical form: no white space, keys sorted, only
+// the first of equal keys, as few escapes as JSON allows. Two encodings of the same
+// message have the same form. What the parser took for a number although JSON has no
+// such number (NaN) is written as a string.
 func (v Value) AppendJSON(dst []byte) []byte {
 	switch {
 	case !v.Exists():
@@ -21,9 +19,9 @@ func (v Value) AppendJSON(dst []byte) []byte {
 		return v.appendObject(dst)
 	case v.IsArray():
 		return v.appendArray(dst)
-	case v.v.Type() == fastjson.TypeNumber:
+	case v.IsNumber():
 		start := len(dst)
-		if dst = v.v.MarshalTo(dst); isNumber(bytesText(dst[start:])) { // without a text of its own
+		if dst = v.v.MarshalTo(dst); json.Valid(dst[start:]) {
 			return dst
 		}
 		dst = dst[:start]
@@ -67,7 +65,7 @@ func (v Value) appendArray(dst []byte) []byte {
 	return append(dst, ']')
 }
 
-// AppendString writes s as a JSON string.
+// AppendString appends s as a JSON string.
 func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	start := 0
@@ -80,22 +78,9 @@ func AppendString(dst []byte, s string) []byte {
 		if c >= 0x20 {
 			dst = append(dst, '\\', c)
 		} else {
-			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+			dst = fmt.Appendf(dst, `\u%04x`, c)
 		}
 		start = i + 1
 	}
 	return append(append(dst, s[start:]...), '"')
-}
-
-// isNumber reports whether s is a number of JSON.
-func isNumber(s string) bool {
-	mantissa, power, found := cutExponent(s)
-	if found && !IsDigits(strings.TrimLeft(power, "+-")) {
-		return false
-	}
-	digits := strings.TrimPrefix(mantissa, "-")
-	if len(digits) > 1 && digits[0] == '0' && digits[1] != '.' {
-		return false
-	}
-	return IsDecimal(mantissa)
 }

@@ -9,45 +9,32 @@ var (
 	pathConsent      = MustPath("context.consent")
 )
 
-// Allowed reports whether the message's integrations object lets it go to the
-// destination of any of the names ([IntegrationName] if none is given; names
-// are case-sensitive). true or an object under a name beats "All": false;
-// false under a name beats everything; anything else says nothing.
+// Allowed reports whether the message's integrations object lets it go to
+// [IntegrationName], which is case-sensitive. true or an object under that name
+// beats "All": false; false under it beats everything; anything else has no meaning.
 //
-// For messages of Engage only false under a name counts: Segment stamps each
-// of its copies with "All": false and the one destination it is meant for, so
-// "All" says nothing about a reader of the raw log.
-func (m *Message) Allowed(names ...string) bool {
+// In messages of Engage only false under the name counts: Segment sets "All": false
+// in each copy, with the one destination that it is meant for, so "All" says nothing
+// about a reader of the raw log.
+func (m *Message) Allowed() bool {
 	integrations := m.Lookup(pathIntegrations)
 	if !integrations.IsObject() {
 		return true
 	}
-	if len(names) == 0 {
-		names = []string{IntegrationName}
+	v := integrations.Get(IntegrationName)
+	if on, ok := v.Bool(); ok {
+		return on
 	}
-	chosen := false
-	for _, name := range names {
-		v := integrations.Get(name)
-		if on, ok := v.Bool(); ok && !on {
-			return false
-		} else if on || v.IsObject() {
-			chosen = true
-		}
-	}
-	return chosen || m.Lookup(pathPersonas).IsObject() || !isFalse(integrations.Get("All"))
+	all, ok := integrations.Get("All").Bool()
+	return v.IsObject() || m.Lookup(pathPersonas).IsObject() || all || !ok
 }
 
-func isFalse(v Value) bool {
-	on, ok := v.Bool()
-	return ok && !on
-}
-
-// ConsentGiven reports whether the person consented to all the required
-// categories, by Segment's rules
-// (https://segment.com/docs/privacy/consent-management/): a message without a
-// consent object, or with an empty one, flows; in any other, a category that is
-// not true in categoryPreferences (missing, false, "conflict") is not given.
-// A consent object without categoryPreferences gives none; no page says so.
+// ConsentGiven reports whether the person consented to all the required categories, by
+// Segment's rules (https://segment.com/docs/privacy/consent-management/). A message
+// without a consent object, or with an empty one, may be used. In any other, consent
+// to a category is given only by true in categoryPreferences, not by a missing
+// category, false or "conflict". Without categoryPreferences no consent is given; the
+// page does not mention that case.
 func (m *Message) ConsentGiven(required []string) bool {
 	if len(required) == 0 {
 		return true

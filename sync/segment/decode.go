@@ -2,6 +2,7 @@ package segment
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"strings"
 	"sync"
@@ -10,8 +11,8 @@ import (
 	"github.com/valyala/fastjson"
 )
 
-// Reasons for which [Decoder.Decode] turns a line down. Their texts are kept
-// as the reason of a rejected line, so they never hold any of it.
+// Reasons for which [Decoder.Decode] rejects a line. Their texts are stored with the
+// rejected line's number, so they never hold any of it.
 var (
 	ErrEmpty       = errors.New("the line is empty")
 	ErrInvalidUTF8 = errors.New("not valid UTF-8")
@@ -22,24 +23,24 @@ var (
 	ErrNoType      = errors.New(`has no "type"`)
 )
 
-// keepBytes is the longest line whose memory goes back to the pool; one huge
-// message must not pin its size for the life of the process.
+// keepBytes is the longest line whose memory returns to the pool: a huge message
+// must not occupy memory for the life of the process.
 const keepBytes = 64 << 10
 
-// Decoder decodes messages into pooled memory. The zero value is ready, and
-// one Decoder serves any number of goroutines.
+// Decoder decodes messages into pooled memory. The zero value is ready to use, by any
+// number of goroutines.
 type Decoder struct {
-	Placeholders *Placeholders // which ids are nobody's; set before the first message
+	Placeholders *Placeholders // which ids are nobody's; to be set before the first message
 	pool         sync.Pool
 }
 
-// Decode reads one JSON object. The line is copied, so its bytes may be reused
-// at once. Any number of messages may live at the same time; each is valid
-// until its own [Message.Release].
+// Decode reads one JSON object. The line is copied, so its bytes may be reused at
+// once. Any number of messages may be in use at the same time; each is valid until
+// its own [Message.Release].
 //
-// Where a key stands twice in an object the first one counts. Unknown types
-// and keys are accepted. Half a character becomes U+FFFD. A timestamp that cannot be read counts as absent. The
-// cost is about 2 µs per kilobyte.
+// If a key occurs twice in an object, the first one counts. Unknown types and keys
+// are accepted. Half a character becomes U+FFFD. A timestamp that cannot be read
+// counts as absent. Decoding takes about 2 µs per kilobyte.
 func (d *Decoder) Decode(line []byte) (*Message, error) {
 	if err := checkBytes(line); err != nil {
 		return nil, err
@@ -50,7 +51,7 @@ func (d *Decoder) Decode(line []byte) (*Message, error) {
 	}
 	m.pool, m.placeholders = &d.pool, d.Placeholders
 	m.size = len(line)
-	if err := m.parse(mendHalves(line)); err != nil {
+	if err := m.parse(line); err != nil {
 		m.Release()
 		return nil, err
 	}
@@ -69,19 +70,13 @@ func checkBytes(line []byte) error {
 	return nil
 }
 
-func (m *Message) parse(line []byte) error {
-	root, err := m.parser.ParseBytes(line)
-	if err != nil {
-		// The parser's own text quotes the line; only its kind may leave.
-		if strings.Contains(err.Error(), "too big depth") {
-			return ErrTooDeep
-		}
-		return ErrInvalidJSON
+func (m *Message) parse(line []byte) (err error) {
+	if m.root, err = parse(&m.parser, line); err != nil {
+		return err
 	}
-	if root.Type() != fastjson.TypeObject {
+	if !m.root.IsObject() {
 		return ErrNotObject
 	}
-	m.root = root
 	kind, _ := m.Get("type").Str()
 	if kind == "" {
 		return ErrNoType
@@ -93,12 +88,40 @@ func (m *Message) parse(line []byte) error {
 	return nil
 }
 
-// id is a usable id of a string or a number: booleans are none.
+// id returns a usable id, or nothing.
 func (m *Message) id(key string, usable func(string) bool) string {
-	v := m.Get(key)
-	text, ok := v.Text()
-	if _, boolean := v.Bool(); !ok || boolean || !usable(text) {
+	text, ok := m.Get(key).ID()
+	if !ok || !usable(text) {
 		return ""
 	}
 	return strings.Clone(text)
+}
+
+// Parser reads JSON that is not a message, as strictly as encoding/json. The zero
+// value is ready to use, by one goroutine.
+type Parser struct {
+	parser fastjson.Parser
+}
+
+// Parse reads one JSON text. The value is valid until the next call. Its error is
+// [ErrInvalidUTF8], [ErrInvalidJSON] or [ErrTooDeep].
+func (p *Parser) Parse(text []byte) (Value, error) {
+	switch {
+	case !utf8.Valid(text):
+		return Value{}, ErrInvalidUTF8
+	case !json.Valid(text):
+		return Value{}, ErrInvalidJSON
+	}
+	return parse(&p.parser, text)
+}
+
+func parse(p *fastjson.Parser, text []byte) (Value, error) {
+	root, err := p.ParseBytes(mendHalves(text))
+	switch {
+	case err == nil:
+		return Value{root}, nil
+	case strings.Contains(err.Error(), "too big depth"): // the error's own text quotes the JSON
+		return Value{}, ErrTooDeep
+	}
+	return Value{}, ErrInvalidJSON
 }

@@ -8,9 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// HashEmail returns the SHA-1 of an address, trimmed and lower-cased, as 40
-// lower-case hex digits, and lower-cases 40 hex digits that are a hash
-// already. It is false for anything else. impact.com documents the hash
+// HashEmail returns the SHA-1 of an address, trimmed and lower-cased, as 40 lower-case
+// hex digits. 40 hex digits are taken for such a hash and lower-cased. It is false
+// for anything else. impact.com documents the hash
 // (https://integrations.impact.com/brand-api-reference/reference/page-load/page-load)
 // but not the trimming and lower-casing, which are ours.
 func HashEmail(s string) (string, bool) {
@@ -25,17 +25,18 @@ func HashEmail(s string) (string, bool) {
 	return hex.EncodeToString(sum[:]), true
 }
 
-// LooksLikeEmail reports whether the whole of s, but for space around it, has
-// the shape of an e-mail address: something, an @, and a domain with a dot,
-// localhost, or an IP address in brackets.
+// LooksLikeEmail reports whether s, apart from space around it, has the form of an
+// e-mail address: something, an @, and a domain with a dot, localhost, or an IP
+// address in brackets.
 func LooksLikeEmail(s string) bool {
 	s = strings.TrimSpace(unveil(s))
 	start, end := findEmail(s)
 	return start == 0 && end == len(s) && end > 0
 }
 
-// findEmail returns the place of the first address in s, or 0, 0. It rather
-// takes too much for an address than too little: what it finds must not leave.
+// findEmail returns the position of the first address in s, or 0, 0. It takes too
+// much for an address rather than too little: what it finds must not be sent or
+// stored.
 func findEmail(s string) (start, end int) {
 	for from := 0; ; {
 		i := strings.IndexByte(s[from:], '@')
@@ -51,7 +52,7 @@ func findEmail(s string) (start, end int) {
 	}
 }
 
-// isHost reports whether mail can go to a domain: one with a dot, or one of the
+// isHost reports whether mail can go to a domain: whether it has a dot or is the
 // machine's own.
 func isHost(domain string) bool {
 	return strings.Contains(strings.Trim(domain, ".-"), ".") || strings.HasPrefix(domain, "[") || strings.EqualFold(domain, "localhost")
@@ -69,8 +70,8 @@ func localStart(s string, at int) int {
 	return at
 }
 
-// isLocal is for the part before the @. The signs left out are the ones that
-// part an address from what stands before it in texts and URLs.
+// isLocal reports whether a byte may be in the part before the @. It is false for the
+// signs that separate an address from what precedes it in texts and URLs.
 func isLocal(c byte) bool {
 	return c > ' ' && c != 0x7f && !strings.ContainsRune(`@<>()[],;:"/?&=#\`, rune(c))
 }
@@ -91,24 +92,25 @@ func isDomain(c byte) bool {
 	return c == '.' || c == '-' || c >= utf8.RuneSelf || (c >= '0' && c <= '9') || (lower >= 'a' && lower <= 'z')
 }
 
-// literal is an IP address for a domain.
+// literal matches an IP address in place of a domain.
 var literal = regexp.MustCompile(`^\[(?:[Ii][Pp][Vv]6:)?[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]*\]`)
 
-// veils are other ways to write an @ or a dot: full-width and ideographic signs,
-// and HTML's references.
+// veils replaces other ways to write an @ or a dot: full-width and ideographic signs,
+// and HTML's character references.
 var veils = strings.NewReplacer(
 	"\uff20", "@", "\ufe6b", "@", "&#64;", "@", "&#064;", "@", "&#x40;", "@", "&#X40;", "@", "&commat;", "@",
 	"%EF%BC%A0", "@", "%ef%bc%a0", "@", "%EF%B9%AB", "@", "%ef%b9%ab", "@", "&amp;", "&",
 	"\uff0e", ".", "\u3002", ".", "\uff61", ".", "\ufe52", ".", "&#46;", ".", "&#x2e;", ".", "&#x2E;", ".", "&period;", ".",
 )
 
-// unveil writes an address plainly, and leaves alone what holds none.
+// unveil returns a text with the addresses in it written plainly, and any other text
+// unchanged.
 func unveil(s string) string {
 	if !veiled(s) {
 		return s
 	}
 	plain := veils.Replace(s)
-	for veiled(plain) { // one reference may have hidden another
+	for veiled(plain) { // one reference may hide another
 		again := veils.Replace(plain)
 		if again == plain {
 			break
@@ -121,7 +123,7 @@ func unveil(s string) string {
 	return plain
 }
 
-// veiled is the cheap test.
+// veiled is a cheap test of whether unveil has anything to do.
 func veiled(s string) bool {
 	return strings.Contains(s, "&") || strings.Contains(s, "%EF%B") || strings.Contains(s, "%ef%b") || strings.Contains(s, "\uff20") || strings.Contains(s, "\ufe6b") ||
 		strings.IndexByte(s, '@') >= 0 && (strings.Contains(s, "\uff0e") || strings.Contains(s, "\u3002") || strings.Contains(s, "\uff61") || strings.Contains(s, "\ufe52"))

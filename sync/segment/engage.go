@@ -1,6 +1,9 @@
 package segment
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // MaxTraitKey is the longest trait key in bytes. Segment documents 255 for
 // journey keys (https://segment.com/docs/engage/product-limits/) and nothing
@@ -17,17 +20,17 @@ var (
 	pathProperties    = MustPath("properties")
 )
 
-// IsEngage reports whether the message is a trait change that Segment Engage
-// sent: one with context.personas.computation_class. Such a message is never
-// sent on as it is, whatever its type and event name.
+// IsEngage reports whether the message is a trait change of Segment Engage: whether it
+// has a context.personas.computation_class. Such a message is never forwarded as it
+// is, whatever its type and event name.
 func (m *Message) IsEngage() bool {
 	class, ok := m.Lookup(pathClass).Str()
 	return ok && class != ""
 }
 
-// Change reads the trait change out of an Engage message. It is false for any
-// other message. The class and the computation key decide, never the event
-// name, by the rule of Segment's own destinations
+// Change returns the trait change of an Engage message. It is false for any other
+// message. The class and the computation key decide, never the event name, by the
+// rule of Segment's own destinations
 // (https://github.com/segmentio/action-destinations, audience-membership.ts):
 //
 //   - audience: a real boolean at traits[key] (at properties[key] for a track
@@ -37,10 +40,9 @@ func (m *Message) IsEngage() bool {
 //   - trait, computed_trait, traits: the value's text; null or absent clears.
 //   - any other class: as a computed trait, if there is a value.
 //
-// A value that holds an e-mail address comes as [Redact] leaves it, and without
-// control characters, see [CleanText]. A change
-// without a usable key is unusable and has an empty Key. The change owns its
-// memory.
+// Values pass [Redact] and [CleanText], so they hold neither e-mail addresses nor
+// control characters. A change without a usable key is unusable and has an empty
+// Key. The change owns its memory.
 func (m *Message) Change() (TraitChange, bool) {
 	class, ok := m.Lookup(pathClass).Str()
 	if !ok || class == "" {
@@ -105,10 +107,7 @@ func (c *TraitChange) setValue(v Value, class string) {
 }
 
 func (c *TraitChange) setMember(is bool) {
-	c.State, c.Value = ValueSet, "false"
-	if is {
-		c.Value = "true"
-	}
+	c.State, c.Value = ValueSet, strconv.FormatBool(is)
 }
 
 func (c *TraitChange) setComputed(v Value, known bool) {
@@ -120,7 +119,7 @@ func (c *TraitChange) setComputed(v Value, known bool) {
 	}
 	text, ok := v.Text()
 	number, isNumber := v.Number()
-	if isNumber { // compared as the text that was sent: 450.0 and 450 are two
+	if isNumber { // values are compared as they were sent: 450.0 is not 450
 		text = withoutExponent(number)
 	}
 	if !ok || isNumber && !IsDecimal(text) {

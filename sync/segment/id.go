@@ -2,43 +2,37 @@ package segment
 
 import "strings"
 
-// MaxID is the longest id that is used, in bytes. Segment documents no limit
-// (https://segment.com/docs/connections/spec/identify/); this one only keeps
-// junk out.
+// MaxID is the length of the longest usable id, in bytes. Segment documents no limit
+// (https://segment.com/docs/connections/spec/identify/); this one only keeps out
+// junk.
 const MaxID = 512
 
-// UsableID reports whether s can stand for one thing: an order, a click, a
-// product, a message. Placeholders (see [IsPlaceholder]) are turned down, and
-// so are ids with control characters and ones over [MaxID]. Everything else is
-// used byte for byte.
+// UsableID reports whether s can identify one thing: an order, a click, a product, a
+// message. Placeholders (see [IsPlaceholder]), ids with control characters and ids
+// longer than [MaxID] cannot. Everything else is used byte for byte.
 func UsableID(s string) bool {
 	return !IsPlaceholder(s) && isPlain(s)
 }
 
 func isPlain(s string) bool {
-	if len(s) > MaxID {
-		return false
-	}
-	return !HoldsControl(s)
+	return len(s) <= MaxID && !HoldsControl(s)
 }
 
-// UsablePersonID is [UsableID] for the ids of people, user ids and anonymous
-// ids: of these the words that shops send for somebody they do not know
-// (guest, anonymous, unknown, test) are none either, nor are ids of which a part
-// could not be read (U+FFFD): they may be several people's. Segment advises to block
-// some of them
+// UsablePersonID is [UsableID] for user ids and anonymous ids. It also rejects words
+// that shops send for people they do not know (guest, anonymous, unknown, test), and
+// ids with characters that could not be read (U+FFFD), which several people may
+// share. Segment advises blocking some of these words
 // (https://segment.com/docs/unify/identity-resolution/identity-resolution-settings/).
-// [Placeholders] adds to them.
+// [Placeholders] adds more.
 func UsablePersonID(s string) bool { return (*Placeholders)(nil).Usable(s) }
 
-// NewIdentity is [Placeholders.Identity] with the words alone that are known
-// without a configuration.
+// NewIdentity is [Placeholders.Identity] without words from a configuration.
 func NewIdentity(userID, anonymousID, email string) Identity {
 	return (*Placeholders)(nil).Identity(userID, anonymousID, email)
 }
 
-// takeEmail empties an id that is an address, or holds one, and returns the
-// address's hash.
+// takeEmail empties an id that is or holds an address, and returns the hash of the
+// address.
 func takeEmail(id *string) string {
 	text := *id
 	if !HoldsEmail(text) {
@@ -47,7 +41,7 @@ func takeEmail(id *string) string {
 	*id = ""
 	text = unveil(text)
 	start, end := findEmail(text)
-	for end == 0 { // percent-encoded, or HoldsEmail had not seen it
+	for end == 0 { // it is percent-encoded, or HoldsEmail would not have found it
 		text = unescape(text)
 		start, end = findEmail(text)
 	}
@@ -60,12 +54,8 @@ func isDerivedID(s string) bool {
 	return ok && len(rest) == 40 && isHex(rest)
 }
 
+const hexDigits = digits + "abcdefABCDEF"
+
 func isHex(s string) bool {
-	for i := range len(s) {
-		c := s[i] | 0x20
-		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return s != ""
+	return s != "" && strings.Trim(s, hexDigits) == ""
 }

@@ -2,15 +2,15 @@ package segment
 
 import "strings"
 
-// IDForm is how an id is written. Programs that pass lists on change it: a
-// spreadsheet cuts long numbers and drops leading zeros, an export hashes.
+// IDForm is the form of an id. Programs through which lists pass change it: a
+// spreadsheet cuts long numbers and drops leading zeros, an export hashes ids.
 type IDForm uint8
 
 // The forms of ids.
 const (
 	FormOther IDForm = iota
 	FormDigits
-	FormLeadingZero // digits of which the first is 0
+	FormLeadingZero // digits beginning with 0
 	FormCut         // more than 15 digits with zeros at the end: Excel keeps 15, JavaScript 17
 	FormScientific  // 1.23457E+15
 	FormDecimal     // 123.0
@@ -18,10 +18,10 @@ const (
 	FormHex40
 	FormHex64
 	FormUUID
-	IDForms // how many there are
+	IDForms // the number of forms
 )
 
-// String says it for people.
+// String returns a name for people.
 func (f IDForm) String() string {
 	return [...]string{
 		"of letters and signs", "digits", "digits with a leading zero", "long numbers that end in zeros", "in scientific notation", "decimal numbers",
@@ -29,22 +29,20 @@ func (f IDForm) String() string {
 	}[f]
 }
 
-// Mangled reports whether ids hardly ever have the form unless a program made
-// it of another one.
+// Mangled reports whether ids hardly ever have this form unless a program changed
+// them.
 func (f IDForm) Mangled() bool {
 	return f == FormCut || f == FormScientific || f == FormDecimal || f == FormHex40 || f == FormHex64
 }
 
-// FormOf tells the form of an id. It does not allocate.
+// FormOf returns the form of an id. It does not allocate.
 func FormOf(id string) IDForm {
-	digits := 0
-	for digits < len(id) && id[digits]-'0' <= 9 {
-		digits++
-	}
+	rest := strings.TrimLeft(id, digits)
+	whole := id[:len(id)-len(rest)]
 	switch {
 	case id == "":
 		return FormOther
-	case digits == len(id):
+	case rest == "":
 		return formOfDigits(id)
 	case len(id) == 36 && id[8] == '-' && isGUID(id):
 		return FormUUID
@@ -54,10 +52,10 @@ func FormOf(id string) IDForm {
 		return FormHex40
 	case len(id) == 64 && isHex(id):
 		return FormHex64
-	case digits == 0:
+	case whole == "":
 		return FormOther
 	}
-	return formOfNumber(id[:digits], id[digits:])
+	return formOfNumber(whole, rest)
 }
 
 func formOfDigits(id string) IDForm {
@@ -70,15 +68,12 @@ func formOfDigits(id string) IDForm {
 	return FormDigits
 }
 
-// formOfNumber looks at what begins with digits.
+// formOfNumber returns the form of an id that begins with the digits whole.
 func formOfNumber(whole, rest string) IDForm {
 	fraction := ""
 	if rest[0] == '.' || rest[0] == ',' {
-		n := 1
-		for n < len(rest) && rest[n]-'0' <= 9 {
-			n++
-		}
-		fraction, rest = rest[1:n], rest[n:]
+		power := strings.TrimLeft(rest[1:], digits)
+		fraction, rest = rest[1:len(rest)-len(power)], power
 	}
 	switch {
 	case rest == "" && fraction != "" && strings.Trim(fraction, "0") == "":
@@ -89,8 +84,8 @@ func formOfNumber(whole, rest string) IDForm {
 	return FormOther
 }
 
-// isExponent reports whether s is E+15; where the number has a fraction the
-// sign may be missing. "1E5" is more likely a code.
+// isExponent reports whether s is an exponent such as E+15. The sign may be missing
+// only if the number has a fraction: "1E5" is more likely a code.
 func isExponent(s string, signless bool) bool {
 	if s == "" || s[0]|0x20 != 'e' {
 		return false
@@ -101,5 +96,5 @@ func isExponent(s string, signless bool) bool {
 	} else if !signless {
 		return false
 	}
-	return len(s) > 0 && len(s) < 4 && strings.Trim(s, "0123456789") == ""
+	return len(s) > 0 && len(s) < 4 && strings.Trim(s, digits) == ""
 }

@@ -10,30 +10,30 @@ import (
 	"github.com/valyala/fastjson"
 )
 
-// Message is one Segment call. Its fields own their memory and may be kept;
-// what [Message.Lookup] returns is valid until [Message.Release] only. A Message
-// is for one goroutine at a time.
+// Message is one Segment call. Its fields own their memory and may be kept; what
+// [Message.Lookup] returns is valid only until [Message.Release]. A Message is for
+// one goroutine at a time.
 //
-// Ids are byte-exact and empty where absent or not usable, see [Placeholders.Usable]. An
-// id sent as a number is its text.
+// Ids are byte-exact, and empty if absent or unusable, see [Placeholders.Usable]. An
+// id that was sent as a number is its text.
 type Message struct {
-	Type        string // page, screen, identify, track, group, alias, delete, or what was sent
+	Type        string // page, screen, identify, track, group, alias, delete, or whatever was sent
 	MessageID   string
 	UserID      string
 	AnonymousID string
 	Event       string // of a track call
 
 	parser fastjson.Parser
-	root   *fastjson.Value
+	root   Value
 
 	identity Identity
 	at       time.Time // the effective one
 	timing   Timing
-	written  time.Time // the object it stands in
+	written  time.Time // when its object was written
 	now      time.Time // when it is read
 
-	identified bool // identity was read
-	timed      bool // at was read
+	identified bool // identity is set
+	timed      bool // at is set
 	size       int
 	pool       *sync.Pool
 
@@ -54,26 +54,24 @@ func (m *Message) Release() {
 	}
 }
 
-// Size is the length of the line that the message was decoded from, in bytes.
+// Size returns the length of the line that the message was decoded from, in bytes.
 func (m *Message) Size() int { return m.size }
 
-// Key identifies the message among all: its messageId, else a hash of the
-// message that does not depend on the order of keys or on white space. The
-// hash costs a walk over the whole message.
+// Key identifies the message among all. It is the messageId, or else a hash of the
+// whole message that does not depend on the order of keys or on white space.
 func (m *Message) Key() string {
 	if m.MessageID != "" {
 		return m.MessageID
 	}
-	sum := sha256.Sum256(m.Root().AppendJSON(nil))
+	sum := sha256.Sum256(m.root.AppendJSON(nil))
 	return "sha256-" + hex.EncodeToString(sum[:16])
 }
 
-// Identity is how the person of the message can be addressed; see
-// [NewIdentity] for what becomes of addresses among the ids. The e-mail
-// address is the first one of traits.email, context.traits.email and
-// properties.email that is one.
+// Identity says how the person of the message can be addressed; see
+// [Placeholders.Identity] for addresses among the ids. The e-mail address is the
+// first valid one of traits.email, context.traits.email and properties.email.
 func (m *Message) Identity() Identity {
-	if !m.identified { // it is asked for by everybody who handles the message
+	if !m.identified { // it is needed several times
 		m.identity, m.identified = m.readIdentity(), true
 	}
 	return m.identity
@@ -89,8 +87,8 @@ func (m *Message) readIdentity() Identity {
 	return id
 }
 
-// EmailHash is the SHA-1 of the person's address, else a SHA-256 that the
-// message holds in its place, which impact.com takes of conversions only.
+// EmailHash returns the SHA-1 of the person's address, or else a SHA-256 that the
+// message holds in its place, which impact.com accepts only in conversions.
 func (m *Message) EmailHash() string {
 	if hash := m.Identity().EmailSHA1; hash != "" {
 		return hash
@@ -109,12 +107,12 @@ var emailPaths = [...]Path{
 	MustPath("traits.email"), MustPath("context.traits.email"), MustPath("properties.email"),
 }
 
-// Root is the message as a whole.
-func (m *Message) Root() Value { return Value{m.root} }
+// Root returns the whole message.
+func (m *Message) Root() Value { return m.root }
 
 // Get returns the value of a top-level key.
-func (m *Message) Get(key string) Value { return m.Root().Get(key) }
+func (m *Message) Get(key string) Value { return m.root.Get(key) }
 
-// Lookup finds the value at a path. It costs some nanoseconds per key of the
-// objects on the way and never allocates.
-func (m *Message) Lookup(p Path) Value { return m.Root().At(p.keys) }
+// Lookup returns the value at a path. It takes some nanoseconds per key of the objects
+// on the way and never allocates.
+func (m *Message) Lookup(p Path) Value { return m.root.At(p.keys) }

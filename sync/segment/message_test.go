@@ -303,15 +303,14 @@ func TestAllowed(t *testing.T) {
 		`{"All":true}`:                       true,
 		`{"All":false}`:                      false,
 		`{"Impact Partnership Cloud":false}`: false,
-		`{"All":false,"Impact Partnership Cloud":true}`:              true,
-		`{"All":false,"Impact Partnership Cloud":{"a":1}}`:           true,
-		`{"All":true,"Impact Partnership Cloud":false}`:              false,
-		`{"All":false,"impact partnership cloud":true}`:              false,
-		`{"All":"false","Impact Partnership Cloud":null}`:            true,
-		`{"All":false,"Impact Partnership Cloud":true,"Mine":false}`: false,
-		`{"All":false,"Impact Partnership Cloud":null,"Mine":true}`:  true,
+		`{"All":false,"Impact Partnership Cloud":true}`:             true,
+		`{"All":false,"Impact Partnership Cloud":{"a":1}}`:          true,
+		`{"All":true,"Impact Partnership Cloud":false}`:             false,
+		`{"All":false,"impact partnership cloud":true}`:             false,
+		`{"All":"false","Impact Partnership Cloud":null}`:           true,
+		`{"All":false,"Impact Partnership Cloud":null,"Mine":true}`: false,
 	} {
-		require.Equal(t, want, decode(t, `{"type":"page","integrations":`+integrations+`}`).Allowed(IntegrationName, "Mine"), integrations)
+		require.Equal(t, want, decode(t, `{"type":"page","integrations":`+integrations+`}`).Allowed(), integrations)
 	}
 	engage := `{"type":"identify","context":{"personas":{"computation_class":"audience"}},"integrations":`
 	require.True(t, decode(t, engage+`{"All":false,"HubSpot":true}}`).Allowed())

@@ -8,16 +8,16 @@ import (
 	"strings"
 )
 
-// Placeholders tell the ids of people from those that a shop sends for nobody:
-// the words of [UsablePersonID] and those of its configuration. A nil one knows
-// the former alone. It is never changed.
+// Placeholders tells the ids of people from words that a shop sends for nobody: those
+// of [UsablePersonID] and those of its configuration. A nil *Placeholders knows only
+// the former. It never changes.
 type Placeholders struct {
 	words   map[string]bool // trimmed and folded
 	trusted map[string]bool // exact
 }
 
-// NewPlaceholders takes more words, without regard to their case and to space
-// around them, and ids that are somebody's although they look like a word.
+// NewPlaceholders adds words, which are matched regardless of case and of space around
+// them, and trusted ids, which belong to somebody although they look like a word.
 func NewPlaceholders(words, trusted []string) *Placeholders {
 	if len(words)+len(trusted) == 0 {
 		return nil
@@ -25,7 +25,7 @@ func NewPlaceholders(words, trusted []string) *Placeholders {
 	p := &Placeholders{words: map[string]bool{}, trusted: map[string]bool{}}
 	for _, w := range words {
 		p.words[fold(w)] = true
-		if hash, ok := HashEmail(w); ok { // as an address is kept
+		if hash, ok := HashEmail(w); ok { // addresses are compared by their hash
 			p.words[hash] = true
 		}
 	}
@@ -37,7 +37,7 @@ func NewPlaceholders(words, trusted []string) *Placeholders {
 
 func fold(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
 
-// Usable reports whether an id can stand for one person.
+// Usable reports whether an id can identify one person.
 func (p *Placeholders) Usable(id string) bool {
 	switch {
 	case p.Trusted(id):
@@ -48,12 +48,12 @@ func (p *Placeholders) Usable(id string) bool {
 	return UsableID(id) && !isNobody(id) && !strings.Contains(id, unread)
 }
 
-// Trusted reports whether the configuration says that an id is one person's.
+// Trusted reports whether the configuration says that an id belongs to one person.
 func (p *Placeholders) Trusted(id string) bool { return p != nil && p.trusted[id] }
 
-// Fingerprint changes with the rules and the configured words.
+// Fingerprint returns a text that changes with the rules and the configured words.
 func (p *Placeholders) Fingerprint() string {
-	const rules = "1" // raised where IsPlaceholder or isNobody takes in more
+	const rules = "1" // to be raised when IsPlaceholder or isNobody matches more
 	if p == nil {
 		return rules
 	}
@@ -62,12 +62,12 @@ func (p *Placeholders) Fingerprint() string {
 	return rules + "-" + hex.EncodeToString(sum[:8])
 }
 
-// Identity puts together what an input says about a person. Ids that are
-// not usable are left out, and so is an anonymous id that Segment derived from
-// an address (eml_ and 40 hex digits): it is no device. Of an id that is an
-// address, or holds one, only the hash of that is kept. email is an address in
-// clear or its SHA-1; anything else is ignored. Of several addresses the user id's counts,
-// then email, then the anonymous id's.
+// Identity combines what an input says about a person. Unusable ids are left out, and
+// so is an anonymous id that Segment derived from an address (eml_ and 40 hex
+// digits), because it is not a device. Of an id that is or holds an address, only
+// the hash of the address is kept. email is an address in clear or its SHA-1;
+// anything else is ignored. If there are several addresses, that of the user id
+// counts, then email, then that of the anonymous id.
 func (p *Placeholders) Identity(userID, anonymousID, email string) Identity {
 	var id Identity
 	if p.Usable(userID) {
@@ -75,10 +75,6 @@ func (p *Placeholders) Identity(userID, anonymousID, email string) Identity {
 	}
 	if p.Usable(anonymousID) && !isDerivedID(anonymousID) {
 		id.AnonymousID = anonymousID
-	}
-	if anonymousID == "" && email == "" { // most people, and their list may be long
-		id.EmailSHA1 = takeEmail(&id.UserID)
-		return id
 	}
 	anonymousHash := takeEmail(&id.AnonymousID)
 	id.EmailSHA1 = takeEmail(&id.UserID)
@@ -91,7 +87,8 @@ func (p *Placeholders) Identity(userID, anonymousID, email string) Identity {
 	return id
 }
 
-// email is the hash of an address that is somebody's, or empty.
+// email returns the hash of an address, or nothing if it is a placeholder or not an
+// address.
 func (p *Placeholders) email(text string) string {
 	hash, _ := HashEmail(text)
 	if p != nil && p.words[hash] {

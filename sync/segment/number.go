@@ -1,20 +1,20 @@
 package segment
 
 import (
+	"math/big"
 	"strconv"
 	"strings"
 )
 
-// maxDigits bounds what an exponent may blow a number up to.
+const digits = "0123456789"
+
+// maxDigits is the largest exponent that is written out.
 const maxDigits = 64
 
-// NumberText is the text of a JSON number, as [Value.Text] returns it.
-func NumberText(raw string) string { return plainNumber(raw) }
-
-// plainNumber writes a number without its exponent, digit by digit, and a whole
-// one without a point: 4.5e2 is 450, 1001.0 is 1001. Writers that know only
-// floating point numbers add such a point to ids. What is no number, or would
-// have too many digits, stays as it is.
+// plainNumber writes a number without an exponent, and a whole one without a point:
+// 4.5e2 is 450, 1001.0 is 1001. Programs that know only floating-point numbers add
+// such a point to ids. What is not a number, or would have too many digits, stays as
+// it is.
 func plainNumber(raw string) string {
 	raw = withoutExponent(raw)
 	if whole, fraction, point := strings.Cut(raw, "."); point && strings.Trim(fraction, "0") == "" && fraction != "" {
@@ -24,46 +24,17 @@ func plainNumber(raw string) string {
 }
 
 func withoutExponent(raw string) string {
-	mantissa, power, found := cutExponent(raw)
-	if !found || !IsDecimal(mantissa) {
+	e := strings.IndexAny(raw, "eE")
+	if e < 0 || e > MaxID || !IsDecimal(raw[:e]) {
 		return raw
 	}
-	exp, err := strconv.Atoi(strings.TrimPrefix(power, "+"))
+	exp, err := strconv.Atoi(raw[e+1:])
 	if err != nil || exp > maxDigits || exp < -maxDigits {
 		return raw
 	}
-	sign := ""
-	if mantissa[0] == '-' {
-		sign, mantissa = "-", mantissa[1:]
-	}
-	whole, fraction, _ := strings.Cut(mantissa, ".")
-	digits, point := whole+fraction, len(whole)+exp
-	if point <= 0 {
-		digits, point = strings.Repeat("0", 1-point)+digits, 1
-	}
-	if point > len(digits) {
-		digits += strings.Repeat("0", point-len(digits))
-	}
-	return sign + joinNumber(digits[:point], digits[point:])
-}
-
-func joinNumber(whole, fraction string) string {
-	if whole = strings.TrimLeft(whole, "0"); whole == "" {
-		whole = "0"
-	}
-	if fraction = strings.TrimRight(fraction, "0"); fraction == "" {
-		return whole
-	}
-	return whole + "." + fraction
-}
-
-func cutExponent(s string) (mantissa, power string, found bool) {
-	for i := range len(s) {
-		if s[i]|0x20 == 'e' {
-			return s[:i], s[i+1:], true
-		}
-	}
-	return s, "", false
+	n, _ := new(big.Rat).SetString(raw)
+	prec, _ := n.FloatPrec() // exact, since the denominator is a power of ten
+	return n.FloatString(prec)
 }
 
 // IsDecimal reports whether s is a plain decimal as JSON writes it: an
@@ -74,11 +45,4 @@ func IsDecimal(s string) bool {
 }
 
 // IsDigits reports whether s is one digit or more, and nothing else.
-func IsDigits(s string) bool {
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return s != ""
-}
+func IsDigits(s string) bool { return s != "" && strings.Trim(s, digits) == "" }

@@ -14,8 +14,8 @@ type Path struct {
 	keys []string
 }
 
-// ParsePath reads a dotted path. Keys are case-sensitive; a key that itself
-// holds a dot cannot be addressed; a number is a position in an array, from 0.
+// ParsePath parses a dotted path. Keys are case-sensitive; a key that itself holds a
+// dot cannot be addressed; in an array, a number is a position, from 0.
 func ParsePath(text string) (Path, error) {
 	keys := strings.Split(text, ".")
 	if slices.Contains(keys, "") {
@@ -24,7 +24,7 @@ func ParsePath(text string) (Path, error) {
 	return Path{text: text, keys: keys}, nil
 }
 
-// MustPath is [ParsePath] for paths written in the code; it panics on a bad one.
+// MustPath is [ParsePath] for paths in the code; it panics if the path is invalid.
 func MustPath(text string) Path {
 	p, err := ParsePath(text)
 	if err != nil {
@@ -36,5 +36,5 @@ func MustPath(text string) Path {
 // String returns the path as it was written.
 func (p Path) String() string { return p.text }
 
-// Keys are the parts of the path, from the top of the message.
+// Keys returns the parts of the path, from the top of the message.
 func (p Path) Keys() []string { return slices.Clone(p.keys) }

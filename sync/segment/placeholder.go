@@ -2,19 +2,18 @@ package segment
 
 import "strings"
 
-// IsPlaceholder reports whether a text, but for space around it, stands for
-// nothing at all: it is empty, the word for "no value" of some language or
-// tool (undefined, NULL, None, NaN, \N, N/A, false), only zeros and signs, a
-// pair of quotes around any of these or nothing, or a template that nobody filled in ({clickid},
-// %clickid%, $CLICK_ID). The case of letters does not matter. Such texts come
-// from faulty trackers and exports; taken for an id, one of them makes one
-// person of thousands.
+// IsPlaceholder reports whether a text, apart from space around it, stands for no
+// value: whether it is empty, a word that some language or tool writes for no value
+// (undefined, NULL, None, NaN, \N, N/A, false), only zeros and signs, one of these or
+// nothing in quotes, or a template that was not filled in ({clickid}, %clickid%,
+// $CLICK_ID). Case does not matter. Such texts come from faulty trackers and
+// exports; taken for ids, they would merge thousands of people into one.
 func IsPlaceholder(s string) bool {
 	s = unquote(strings.TrimSpace(s))
 	return isEmptyWord(s) || isZeros(s) || isTemplate(s)
 }
 
-// unquote takes a pair of quotes off.
+// unquote removes a pair of quotes.
 func unquote(s string) string {
 	if n := len(s) - 1; n > 0 && s[0] == s[n] && (s[0] == '"' || s[0] == '\'' || s[0] == '`') {
 		return strings.TrimSpace(s[1:n])
@@ -22,8 +21,8 @@ func unquote(s string) string {
 	return s
 }
 
-// emptyWords are what languages, databases and spreadsheets write for no value.
-// A boolean is no id either.
+// emptyWords are words that languages, databases and spreadsheets write for no value.
+// A boolean is not an id either.
 var emptyWords = setOf("undefined", "null", "none", "nan", "nil", "false", "true", "void",
 	"[object object]", "object object", "[object null]",
 	"(null)", "<null>", "[null]", "(none)", "<none>", "(nil)", "<nil>", "(undefined)",
@@ -31,8 +30,8 @@ var emptyWords = setOf("undefined", "null", "none", "nan", "nil", "false", "true
 	`\n`, "n/a", "#n/a", "#null!", "#name?", "#ref!", "#value!", "#div/0!", "#num!",
 	"{}", "[]", "()", "<>", "")
 
-// nobodyWords are what shops and exports write for a person whom they do not
-// know. R and others write NA for no value; an order may be called so.
+// nobodyWords are words that shops and exports write for people they do not know. R
+// and others write NA for no value, but an order may have that name.
 var nobodyWords = setOf("unknown", "guest", "anonymous", "test", "na", "n.a.")
 
 func setOf(words ...string) map[string]bool {
@@ -49,22 +48,10 @@ func isNobody(s string) bool { return nobodyWords[fold(s)] }
 
 // isZeros reports whether s is -1, or holds nothing but zeros, dashes, points
 // and spaces.
-func isZeros(s string) bool {
-	if s == "-1" {
-		return true
-	}
-	for i := range len(s) {
-		switch s[i] {
-		case '0', '-', '.', ' ':
-		default:
-			return false
-		}
-	}
-	return true
-}
+func isZeros(s string) bool { return s == "-1" || strings.Trim(s, "0-. ") == "" }
 
-// isTemplate knows the forms in which links and tag managers write a value
-// that is still to be filled in. A GUID in braces is an id.
+// isTemplate reports whether s is a value that is still to be filled in, as links and
+// tag managers write it. A GUID in braces is an id.
 func isTemplate(s string) bool {
 	if len(s) < 3 {
 		return false
@@ -85,29 +72,13 @@ func isTemplate(s string) bool {
 	return false
 }
 
-// isName reports whether s is a name as templates have them: letters and the
-// signs that join words.
+// isName reports whether s is a name as in templates: letters, and signs that join
+// words.
 func isName(s string) bool {
-	for i := range len(s) {
-		letter := s[i] | 0x20
-		if (letter < 'a' || letter > 'z') && s[i] != '_' && s[i] != '-' && s[i] != '.' && s[i] != ' ' {
-			return false
-		}
-	}
-	return s != ""
+	return s != "" && strings.Trim(strings.ToLower(s), "abcdefghijklmnopqrstuvwxyz_-. ") == ""
 }
 
 // isGUID reports whether s is 32 hex digits with or without dashes.
 func isGUID(s string) bool {
-	digits := 0
-	for i := range len(s) {
-		switch {
-		case s[i] == '-':
-		case isHex(s[i : i+1]):
-			digits++
-		default:
-			return false
-		}
-	}
-	return digits == 32
+	return len(s)-strings.Count(s, "-") == 32 && strings.Trim(s, hexDigits+"-") == ""
 }

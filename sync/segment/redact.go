@@ -1,10 +1,13 @@
 package segment
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
-// Redact takes e-mail addresses out of a text: a text that is nothing but an
-// address becomes its SHA-1 (see [HashEmail]), a URL is cut as by [RedactURL],
-// and from any other text the addresses are cut out.
+// Redact removes e-mail addresses from a text. A text that is an address becomes its
+// SHA-1 (see [HashEmail]), a URL is treated as by [RedactURL], and from any other
+// text the addresses are cut out.
 func Redact(s string) string {
 	s = unveil(s)
 	if !mayHoldEmail(s) {
@@ -26,16 +29,16 @@ func Redact(s string) string {
 	}
 }
 
-// HoldsEmail reports whether an e-mail address stands anywhere in s, also with
-// its @ percent-encoded.
+// HoldsEmail reports whether there is an e-mail address anywhere in s, even with its
+// @ percent-encoded.
 func HoldsEmail(s string) bool {
 	s = unveil(s)
 	return mayHoldEmail(s) && partHoldsEmail(s)
 }
 
-// RedactURL empties every part of a URL that holds an e-mail address, in clear
-// or percent-encoded: path parts, query names and values, the fragment; and
-// the user name before the host. The rest stays byte for byte.
+// RedactURL empties every part of a URL that holds an e-mail address, in clear or
+// percent-encoded: parts of the path, query names and values, and the fragment. It
+// also removes a user name before the host. The rest stays byte for byte.
 func RedactURL(s string) string {
 	s = unveil(s)
 	if !mayHoldEmail(s) {
@@ -54,7 +57,7 @@ func RedactURL(s string) string {
 	return b.String()
 }
 
-// redactParts copies s part by part, leaving out what holds an address.
+// redactParts copies s part by part, without parts that hold an address.
 func redactParts(b *strings.Builder, s string) {
 	for s != "" {
 		part, sign := cutAny(s, "/?#&=;:,")
@@ -75,13 +78,13 @@ func cutAny(s, signs string) (part, sign string) {
 	return s[:i], s[i : i+1]
 }
 
-// mayHoldEmail is the cheap test: no @ and no percent sign, no address.
+// mayHoldEmail is a cheap test: without an @ or a percent sign there is no address.
 func mayHoldEmail(s string) bool {
 	return strings.IndexByte(s, '@') >= 0 || strings.Contains(s, "40") && strings.IndexByte(s, '%') >= 0
 }
 
-// partHoldsEmail looks through up to three layers of percent-encoding, since
-// URLs within URLs are encoded more than once.
+// partHoldsEmail looks for an address through up to three layers of
+// percent-encoding, because URLs within URLs are encoded more than once.
 func partHoldsEmail(part string) bool {
 	for range 4 {
 		if _, end := findEmail(part); end > 0 {
@@ -96,27 +99,22 @@ func partHoldsEmail(part string) bool {
 	return false
 }
 
-// unescape decodes what is percent-encoded and leaves what is wrongly so,
-// which must not shield an address.
+// unescape decodes what is percent-encoded and leaves invalid escapes as they are:
+// they must not hide an address.
 func unescape(s string) string {
 	if strings.IndexByte(s, '%') < 0 {
 		return s
 	}
 	b := make([]byte, 0, len(s))
 	for i := 0; i < len(s); i++ {
-		if s[i] == '%' && i+2 < len(s) && isHex(s[i+1:i+3]) {
-			b = append(b, hexValue(s[i+1])<<4|hexValue(s[i+2]))
-			i += 2
-			continue
+		c := s[i]
+		if c == '%' && i+2 < len(s) {
+			if code, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
+				c = byte(code)
+				i += 2
+			}
 		}
-		b = append(b, s[i])
+		b = append(b, c)
 	}
 	return string(b)
-}
-
-func hexValue(c byte) byte {
-	if c <= '9' {
-		return c - '0'
-	}
-	return (c | 0x20) - 'a' + 10
 }

@@ -2,19 +2,19 @@ package segment
 
 import (
 	"bytes"
-	"slices"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
-// unread stands for what could not be read of a text.
+// unread is the character for what could not be read of a text.
 const unread = "\uFFFD"
 
-// CleanText replaces what no text should hold by spaces: control characters
-// (U+0000 to U+001F, U+007F, and U+0080 to U+009F, which a faulty encoding
-// leaves) and U+FFFD, which stands for what could not be read; then no space is
-// left at either end. It does not allocate where there is none.
+// CleanText replaces by spaces the characters that no text should hold: control
+// characters (U+0000 to U+001F, U+007F, and U+0080 to U+009F, which result from a
+// wrong encoding) and U+FFFD, which stands for what could not be read. Then it trims
+// space at both ends. A text without such characters is returned as it is.
 func CleanText(s string) string {
 	if !HoldsControl(s) && !strings.Contains(s, unread) {
 		return s
@@ -38,55 +38,21 @@ func HoldsControl(s string) bool {
 	return false
 }
 
-// replaced is what stands for a half of a character: as long as the escape of
-// the half.
-const replaced = `\ufffd`
+// escapes matches the escapes of a JSON text: those of a character above U+FFFF, those
+// of half of one, and all others.
+var escapes = regexp.MustCompile(`\\u[dD][89abAB][[:xdigit:]]{2}\\u[dD][c-fC-F][[:xdigit:]]{2}|\\u[dD][89a-fA-F][[:xdigit:]]{2}|\\.`)
 
-// mendHalves replaces the escapes of half characters (\ud83d without the other
-// half), which a text that was cut too short ends with. The parser would leave
-// such an escape in the text as it stands. The line is copied if it has any.
+// mendHalves replaces the escapes of half characters (\ud83d without the other half),
+// which remain where a text was cut. The parser would leave such an escape in the
+// text. The line itself is not changed.
 func mendHalves(line []byte) []byte {
-	if !bytes.Contains(line, []byte(`\ud`)) && !bytes.Contains(line, []byte(`\uD`)) { // most have none, and it costs least to see
+	if !bytes.Contains(line, []byte(`\ud`)) && !bytes.Contains(line, []byte(`\uD`)) { // most have none, and this test is cheap
 		return line
 	}
-	own := false
-	for i := bytes.IndexByte(line, '\\'); i >= 0 && i+1 < len(line); {
-		step := 2
-		switch half := surrogate(line[i:]); {
-		case half == highHalf && surrogate(line[i+len(replaced):]) == lowHalf:
-			step = 2 * len(replaced)
-		case half != noHalf:
-			if !own {
-				line, own = slices.Clone(line), true
-			}
-			copy(line[i:], replaced)
-			step = len(replaced)
+	return escapes.ReplaceAllFunc(line, func(escape []byte) []byte {
+		if len(escape) == len(`\ud83d`) {
+			return []byte(`\ufffd`)
 		}
-		next := bytes.IndexByte(line[i+step:], '\\')
-		if next < 0 {
-			break
-		}
-		i += step + next
-	}
-	return line
-}
-
-const (
-	noHalf = iota
-	highHalf
-	lowHalf
-)
-
-// surrogate says which half of a character an escape at the start of the text is.
-func surrogate(s []byte) int {
-	if len(s) < len(replaced) || s[0] != '\\' || s[1] != 'u' || s[2]|0x20 != 'd' || !isHex(string(s[3:6])) {
-		return noHalf
-	}
-	switch c := s[3] | 0x20; {
-	case c >= 'c' && c <= 'f':
-		return lowHalf
-	case c == '8', c == '9', c >= 'a' && c <= 'b':
-		return highHalf
-	}
-	return noHalf
+		return escape
+	})
 }

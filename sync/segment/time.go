@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// The layouts beside RFC 3339 that are read. Go accepts fractions of a second
-// after each of them. The last ones are what warehouses and browsers write.
+// The layouts that are read besides RFC 3339. Go accepts fractions of a second in all
+// of them. Warehouses and browsers write the last ones.
 var layouts = [...]string{
 	"2006-01-02T15:04:05",
 	"2006-01-02T15:04:05Z0700",
@@ -31,20 +31,19 @@ var layouts = [...]string{
 	"Mon Jan 02 2006 15:04:05 GMTZ0700",
 }
 
-// Times outside these are taken as unreadable: they cannot be stored as
+// Times outside these limits count as unreadable: they cannot be stored as
 // nanoseconds, and no message was sent then.
 var (
 	minTime = time.Unix(0, 0)
 	maxTime = time.Date(2262, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
-// ParseTime reads an ISO 8601 time with 0 to 9 digits of a second's fraction
-// (more are cut), or the number of seconds, milliseconds, microseconds or
-// nanoseconds since 1970 (10, 13, 16 or 19 digits), in UTC. A time
-// without a zone is taken as UTC: Segment's page says that its times are
-// (https://segment.com/docs/connections/spec/common/#timestamps), and says
-// nothing of ones without a zone, nor of numbers. A date alone is its first
-// moment.
+// ParseTime reads an ISO 8601 time with up to 9 digits of a second's fraction (more
+// are cut), or the number of seconds, milliseconds, microseconds or nanoseconds
+// since 1970 (10, 13, 16 or 19 digits), and returns it in UTC. A time without a zone
+// is taken for UTC: Segment's times are in UTC
+// (https://segment.com/docs/connections/spec/common/#timestamps); neither times
+// without a zone nor numbers are documented. A date alone is its first moment.
 func ParseTime(s string) (time.Time, bool) {
 	t, err := time.Parse(time.RFC3339, s)
 	if err != nil {
@@ -60,7 +59,7 @@ func parseOther(s string) (t time.Time, err error) {
 	if t, ok := parseEpoch(s); ok {
 		return t, nil
 	}
-	s, _, _ = strings.Cut(s, " (") // a browser names its zone behind the offset
+	s, _, _ = strings.Cut(s, " (") // browsers name the zone after the offset
 	for _, layout := range layouts {
 		if t, err = time.Parse(layout, s); err == nil {
 			return t, nil
@@ -69,8 +68,8 @@ func parseOther(s string) (t time.Time, err error) {
 	return t, err
 }
 
-// epochUnits are nanoseconds by the number of digits that a time of this
-// century has.
+// epochUnits are the units of numeric times in nanoseconds, by how many digits a time
+// of this century has.
 var epochUnits = map[int]int64{10: 1e9, 13: 1e6, 16: 1e3, 19: 1}
 
 // parseEpoch reads a time that is a number.

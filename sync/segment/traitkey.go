@@ -6,16 +6,15 @@ import (
 	"unicode"
 )
 
-// TraitKey returns the key that Segment is believed to make of a name: what the
-// npm package to-snake-case 1.0.0 makes
-// (https://github.com/ianstormtaylor/to-snake-case). "Order Completed Last
-// 30days" is order_completed_last_30days, as on Segment's pages; which rule
-// Segment's own app follows is not public, so a real key always wins over this.
+// TraitKey returns the key that Segment is believed to make from a name: that of the
+// npm package to-snake-case 1.0.0 (https://github.com/ianstormtaylor/to-snake-case).
+// "Order Completed Last 30days" becomes order_completed_last_30days, as on Segment's
+// pages. The rule of Segment's own app is not public, so a real key takes precedence.
 //
-// Digits never part a word; anything but ASCII letters and digits does.
-// Capitals part words only in a name without spaces and separators. The result
-// is empty for a name without an ASCII letter or digit, and for one whose key
-// would be longer than [MaxTraitKey]. TraitKey of a key is that key.
+// Anything but ASCII letters and digits separates words. Capitals begin words only in
+// a name without spaces and separators; digits never do. The result is empty for a
+// name without an ASCII letter or digit, and if it would be longer than
+// [MaxTraitKey]. TraitKey of a key is that key.
 func TraitKey(name string) string {
 	words := splitWords(noCase(name))
 	key := strings.Join(words, "_")
@@ -25,8 +24,8 @@ func TraitKey(name string) string {
 	return key
 }
 
-// noCase is the package to-no-case: which signs part words is decided by the
-// first kind found in the whole name.
+// noCase does what the package to-no-case does: the first kind of separator that
+// occurs anywhere in the name is the one that counts.
 func noCase(s string) string {
 	switch {
 	case strings.ContainsFunc(s, isJSSpace):
@@ -50,7 +49,7 @@ func isSmall(r rune) bool { return r >= 'a' && r <= 'z' }
 
 func isCapital(r rune) bool { return r >= 'A' && r <= 'Z' }
 
-// hasCamel reports whether two ASCII letters of different case stand together.
+// hasCamel reports whether two ASCII letters of different case are adjacent.
 func hasCamel(s string) bool {
 	for i := 1; i < len(s); i++ {
 		a, b := rune(s[i-1]), rune(s[i])
@@ -61,8 +60,8 @@ func hasCamel(s string) bool {
 	return false
 }
 
-// uncamel parts each capital from what stands before it. The first character
-// is never parted off: VIPCustomers is v_i_p_customers.
+// uncamel inserts a space before each capital except the first character:
+// VIPCustomers becomes v_i_p_customers.
 func uncamel(s string) string {
 	var b strings.Builder
 	for i, r := range s {
@@ -74,8 +73,8 @@ func uncamel(s string) string {
 	return b.String()
 }
 
-// lower is JavaScript's toLowerCase as far as it can give an ASCII letter: of
-// capital I with a dot it makes an i and a combining dot, which parts words.
+// lower is JavaScript's toLowerCase where it matters for ASCII letters: capital I with
+// a dot becomes an i and a combining dot, which separates words.
 func lower(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if r == 'İ' {

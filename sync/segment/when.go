@@ -5,32 +5,31 @@ import (
 	"time"
 )
 
-// Timing is the word for how a message's time was found, for the counters; it
-// is empty where the message says it itself.
+// Timing says how a message's time was found, as a word for the counters. It is empty
+// if the message says it itself.
 type Timing string
 
-// Where the time of a message comes from that its sender's clock got wrong.
+// Where the time of a message comes from if its sender's clock was wrong.
 const (
 	TimeCorrected  Timing = "time_corrected"   // receivedAt - (sentAt - originalTimestamp)
-	TimeReceivedAt Timing = "time_received_at" // the message has no other that is possible
-	TimeSentAt     Timing = "time_sent_at"     // nor a receivedAt
-	TimeFile       Timing = "time_file"        // nor a sentAt: when its object was written, else read
+	TimeReceivedAt Timing = "time_received_at" // receivedAt: its other times are impossible
+	TimeSentAt     Timing = "time_sent_at"     // sentAt: so is receivedAt
+	TimeFile       Timing = "time_file"        // when its object was written, or else read: so is sentAt
 )
 
-// clockSlack is how far two clocks may be apart that both count as right.
+// clockSlack is how far apart two clocks may be while both count as right.
 const clockSlack = 5 * time.Minute
 
-// earliest is a time before which nothing happened that Segment, which came in
-// 2011, could tell of: clocks without a battery start in 1970 or 2000.
+// earliest is before anything that Segment, founded in 2011, can report. Clocks
+// without a battery start in 1970 or 2000.
 var earliest = time.Date(2010, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// PossibleTime reports whether something that Segment tells of may have
-// happened then, as far as the time alone can say: not before 2010.
+// PossibleTime reports whether something that Segment reports may have happened at
+// this time: not before 2010.
 func PossibleTime(at time.Time) bool { return !at.Before(earliest) && !at.After(maxTime) }
 
-// FoundIn says when the object was written that the message stands in, and when
-// it is read. It has to come before any time of the message is asked for. The
-// zero time is one that is not known.
+// FoundIn sets when the message's object was written and when it is read. It has to be
+// called before any time of the message is asked for. A zero time is unknown.
 func (m *Message) FoundIn(written, now time.Time) {
 	if !PossibleTime(written) || written.After(now) {
 		written = now
@@ -38,28 +37,28 @@ func (m *Message) FoundIn(written, now time.Time) {
 	m.written, m.now = written, now
 }
 
-// EffectiveTime is when what the message tells happened: the timestamp, else
-// originalTimestamp. Engage messages put originalTimestamp first, because
-// their timestamp is cut to milliseconds. It is in UTC with all nanoseconds.
+// EffectiveTime returns when the event of the message happened, in UTC with all
+// nanoseconds: the timestamp, or else originalTimestamp. In Engage messages
+// originalTimestamp comes first, because their timestamp is cut to milliseconds.
 //
-// It is never later than receivedAt. Where the sender's clock was ahead and
-// nobody has corrected for it, or what the message says is impossible, it is
+// It is never later than receivedAt. If the sender's clock was ahead and nobody has
+// corrected for that, or if the message's time is impossible, it is
 // receivedAt - (sentAt - originalTimestamp), as in Segment's own formula
-// (https://segment.com/docs/connections/spec/common/#timestamps). Where that is
-// impossible too: receivedAt, else sentAt, else what [Message.FoundIn] said,
-// else zero. [Message.Timing] says which.
+// (https://segment.com/docs/connections/spec/common/#timestamps). If that is
+// impossible too, it is receivedAt, or else sentAt, or else the time from
+// [Message.FoundIn], or else zero. [Message.Timing] says which.
 func (m *Message) EffectiveTime() time.Time {
 	m.readTime()
 	return m.at
 }
 
-// Timing says where the effective time comes from.
+// Timing returns where the effective time comes from.
 func (m *Message) Timing() Timing {
 	m.readTime()
 	return m.timing
 }
 
-// ReceivedAt is when Segment took the message; zero where that is absent or
+// ReceivedAt returns when Segment received the message; zero if that is absent or
 // impossible.
 func (m *Message) ReceivedAt() time.Time {
 	if at := m.time("receivedAt"); PossibleTime(at) {
@@ -68,8 +67,8 @@ func (m *Message) ReceivedAt() time.Time {
 	return time.Time{}
 }
 
-// TimeText is the effective time as a text: as it was sent, where it counts as
-// it is, and empty where there is none.
+// TimeText returns the effective time as a text: as it was sent if it is the
+// timestamp, and empty if there is none.
 func (m *Message) TimeText() string {
 	switch at := m.EffectiveTime(); {
 	case at.IsZero():
@@ -82,15 +81,15 @@ func (m *Message) TimeText() string {
 	}
 }
 
-// readTime finds the effective time when it is first asked for: reading all
-// times of each message costs more than anybody needs.
+// readTime finds the effective time when it is first asked for; not every message
+// needs it.
 func (m *Message) readTime() {
 	if m.timed {
 		return
 	}
 	m.timed = true
 	stated, received := m.stated(), m.ReceivedAt()
-	late := maxTime // what is after this is impossible
+	late := maxTime // later times are impossible
 	switch {
 	case !received.IsZero():
 		late = received.Add(clockSlack)
@@ -114,8 +113,8 @@ func (m *Message) readTime() {
 	}
 }
 
-// stated is the time that the message itself says it is of; zero if there is
-// none that is possible.
+// stated returns the time that the message itself states; zero if it states none that
+// is possible.
 func (m *Message) stated() time.Time {
 	first, second := "timestamp", "originalTimestamp"
 	if m.IsEngage() {
@@ -129,9 +128,9 @@ func (m *Message) stated() time.Time {
 	return time.Time{}
 }
 
-// corrected is Segment's formula where it is needed: what is stated is
-// impossible, or is what the sender's clock said while it was ahead. It is zero
-// where it is not needed, or gives an impossible time.
+// corrected returns the time of Segment's formula if it is needed: if the stated time
+// is impossible, or comes from a sender's clock that was ahead. It is zero if it is
+// not needed or if the result is impossible.
 func (m *Message) corrected(stated, received, late time.Time) time.Time {
 	if received.IsZero() {
 		return received
@@ -141,7 +140,7 @@ func (m *Message) corrected(stated, received, late time.Time) time.Time {
 		return time.Time{}
 	}
 	original := m.time("originalTimestamp")
-	if original.IsZero() || usable && stated.Sub(original).Abs() >= time.Second { // not the sender's clock any more
+	if original.IsZero() || usable && stated.Sub(original).Abs() >= time.Second { // it is not from the sender's clock
 		return time.Time{}
 	}
 	if at := received.Add(original.Sub(sent)); PossibleTime(at) && !at.After(late) {
@@ -150,9 +149,8 @@ func (m *Message) corrected(stated, received, late time.Time) time.Time {
 	return time.Time{}
 }
 
-// RowTime is when a row happened that stands in a file written then and read
-// now: what the row says, or, where that is absent or impossible, when the file
-// was written.
+// RowTime returns when the change of a row happened: what the row says or, if that is
+// absent or impossible, when its file was written. now is when it is read.
 func RowTime(text string, written, now time.Time) (time.Time, Timing) {
 	at, ok := ParseTime(text)
 	switch {
@@ -167,7 +165,7 @@ func RowTime(text string, written, now time.Time) (time.Time, Timing) {
 	return written, TimeFile
 }
 
-// time reads a timestamp: zero where absent or unreadable.
+// time returns a timestamp; zero if it is absent or unreadable.
 func (m *Message) time(key string) time.Time {
 	text, ok := m.Get(key).Text()
 	if !ok {

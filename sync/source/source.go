@@ -1,8 +1,8 @@
-// Package source is what the engine reads: inputs in a bucket, each of one of
+// Package source describes what the engine reads: inputs in a bucket, each of one of
 // three shapes, handed over in batches with a position to resume from.
 //
-// A source moves nothing by itself. The engine stores what a batch holds and
-// the batch's position in one transaction, so nothing is lost or read twice.
+// A source stores nothing itself. The engine stores a batch and its position in one
+// transaction, so nothing is lost or read twice.
 package source
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
-// Shape says how the engine has to treat an input.
+// Shape says how the engine treats an input.
 type Shape int
 
 // A log holds Segment messages, a changes file holds who joined or left, and a
@@ -27,19 +27,19 @@ const (
 	ShapeList
 )
 
-// Object is one object of a bucket as it was listed.
+// Object is an object of a bucket as it was listed.
 type Object struct {
 	Name    string // as it is shown and stored: without e-mail addresses
-	Key     string // its name in the bucket, where that is another one
+	Key     string // its name in the bucket, if that is different
 	Size    int64
-	ETag    string // or, where a bucket has none, a text made of size and time
+	ETag    string // or a text made of size and time, if the bucket has no ETags
 	ModTime time.Time
-	// Unusable says why it must not be read, though it is there.
+	// Unusable says why it must not be read, although it is there.
 	Unusable string
 }
 
-// Position says how far one object was read, in decoded bytes, so that a grown
-// object is read on and a rewritten one from its start. The zero value is the
+// Position says how far an object was read, so that reading continues in an object
+// that has grown and starts again in one that was rewritten. The zero value is the
 // start.
 type Position struct {
 	Offset int64  // decoded bytes consumed
@@ -54,30 +54,30 @@ type Input struct {
 	Shape   Shape
 	Objects []Object // one; several for a list in parts, none for a configured list without a file
 
-	// The rest is for lists, and for changes whose rows do not name their trait.
+	// The rest is for lists and for changes whose rows do not name their trait.
 	Key       string // trait key
 	Name      string // the name that the key was made from, if any
 	Class     segment.Class
-	ListedAt  time.Time // of the newest part: what orders the lists of a key
+	ListedAt  time.Time // the time of the newest part, which orders the lists of a key
 	OnMissing string    // "keep" or "exit"
-	// Rule is what the configuration says of the files' trait; nil where it does
-	// not mention these files.
+	// Rule is what the configuration says about the files' trait; nil if it does not
+	// mention these files.
 	Rule *rules.Rule
 }
 
-// Record is one line or row. Exactly one of Message, Change, Member, Rejected
-// and Skipped is set; but a Message that is a trait change has Change set too,
-// and so has a change that is skipped for its key.
-// It is valid until the callback that got it returns.
+// Record is one line or row. Exactly one of Message, Change, Member, Rejected and
+// Skipped is set, except that Change is also set with a Message that is a trait
+// change, and with a change that is skipped because of its key.
+// A record is valid until the callback that received it returns.
 type Record struct {
 	Object   string
 	Line     int64
 	Message  *segment.Message
 	Change   *segment.TraitChange
 	Member   *Member
-	Rejected string // why the line cannot be used; never holds the line itself
-	// Unreadable is set for a rejected row of a list if not even its person is
-	// known: then anybody who is missing from the list may be on it.
+	Rejected string // why the line cannot be used; never holds any of it
+	// Unreadable is set for a rejected row of a list if not even its person is known:
+	// then anybody who is missing from the list may be on it.
 	Unreadable bool
 	Skipped    string // why it is passed over on purpose: a word for the counters, e.g. "before_start"
 }
@@ -92,49 +92,48 @@ type Member struct {
 	Cleared bool   // the row names the person but has no value
 }
 
-// Batch is a bounded run of records (at most 1,000, or some more where a row names
-// several ids, and about 4 MiB of text) and the position after its last one.
+// Batch is a bounded number of records (at most 1,000, or some more if a row names
+// several people, and about 4 MiB of text) and the position after the last one.
 type Batch struct {
 	Records  []Record
 	Position Position
-	Taken    int64 // bytes that came from the bucket since the batch before, for progress
+	Taken    int64 // bytes that came from the bucket since the previous batch, for progress
 }
 
 // Source is one configured place to read from.
 type Source interface {
 	// Name is the source's name in the configuration.
 	Name() string
-	// Inputs lists what there is; an error ends it. Lists and changes come
-	// oldest first, and are few enough to be held in memory. Logs, of which
-	// there may be millions, come in any order.
-	// It may open objects to learn their shape. Objects that cannot be used at
-	// all go to reject with a reason.
+	// Inputs lists the inputs; an error ends it. Lists and changes come oldest first,
+	// and are few enough to be held in memory. Logs, of which there may be millions,
+	// come in any order. It may open objects to find out their shape. It calls reject
+	// with objects that cannot be used at all, and the reason.
 	Inputs(ctx context.Context, reject func(obj Object, line int64, reason string)) iter.Seq2[Input, error]
-	// Read reads an input from a position (lists: always from the zero one)
-	// and calls fn with each batch, in order, in the caller's goroutine. At
-	// the end of the object fn gets a last batch, perhaps without records,
-	// whose Position is Done. An error of fn ends the reading and is returned.
+	// Read reads an input from a position (a list always from the start) and calls fn
+	// with each batch, in order, in the caller's goroutine. At the end of the object
+	// it calls fn with a last batch, perhaps without records, whose Position is Done.
+	// An error of fn ends the reading and is returned.
 	Read(ctx context.Context, in Input, from Position, fn func(Batch) error) error
 	// Close closes what the source holds open.
 	Close() error
 }
 
-// Errors that the engine distinguishes. A list that ends in any error is
-// never compared; the batches of a log count.
+// Errors that the engine distinguishes. A list that ends in any error is never
+// compared; the batches of a log count.
 var (
-	// ErrConfig says that the inputs contradict the configuration: a run must
-	// stop before any change. Inputs returns it.
+	// ErrConfig is an error of Inputs: they contradict the configuration, and a run
+	// must stop before it changes anything.
 	ErrConfig = errors.New("the configuration does not fit the input")
-	// ErrGone says that the object vanished between listing and reading.
+	// ErrGone says that an object vanished between listing and reading.
 	ErrGone = errors.New("the object vanished while it was read")
-	// ErrChanged says that size or time changed while it was read.
+	// ErrChanged says that an object's size or time changed while it was read.
 	ErrChanged = errors.New("the object changed while it was read")
-	// ErrEmpty is an error of Inputs: there is not one object.
+	// ErrEmpty is an error of Inputs: there is not a single object.
 	ErrEmpty = errors.New("nothing is there: look at the folder's name and at when Segment writes its first file (about an hour after it was connected)")
 )
 
-// DamagedError says that an object ends in the middle (a truncated gzip) or
-// holds what cannot be decoded; what was whole was handed over.
+// DamagedError says that an object ends in the middle (a truncated gzip) or cannot
+// be decoded. What is whole was handed over.
 type DamagedError struct {
 	Object string
 	Line   int64 // the last whole line

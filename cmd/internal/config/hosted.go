@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"regexp"
 	"slices"
@@ -22,9 +23,6 @@ const (
 	hostedID   = "5ed96e0b97e7ba0c0346cc04"
 	hostedSlug = "impact-partnership-cloud"
 )
-
-// MaxHosted is the most that [FromSegment] reads, in bytes.
-const MaxHosted = 1 << 20
 
 // Hosted is a configuration made from the settings of Segment's hosted destination.
 type Hosted struct {
@@ -43,7 +41,12 @@ type Hosted struct {
 // them, with or without an envelope), as its older Config API does (a list of names
 // and values), and as Terraform keeps them (settings as a string of JSON).
 // If there are several destinations, id chooses one by its id or name.
-func FromSegment(data []byte, id string) (Hosted, error) {
+// It reads at most 1 MB.
+func FromSegment(r io.Reader, id string) (Hosted, error) {
+	data, err := readAll(r, mostBytes)
+	if err != nil {
+		return Hosted{}, err
+	}
 	root, err := decodeJSON(string(bytes.TrimPrefix(data, []byte("\ufeff"))))
 	if err != nil {
 		return Hosted{}, fmt.Errorf("not JSON: %w", err)

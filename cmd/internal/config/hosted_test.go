@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -9,7 +10,7 @@ import (
 
 func fromSegment(t *testing.T, text string) (Hosted, *Config) {
 	t.Helper()
-	h, err := FromSegment([]byte(text), "")
+	h, err := FromSegment(strings.NewReader(text), "")
 	require.NoError(t, err)
 	c, err := h.Check()
 	require.NoError(t, err, "%s", h.YAML)
@@ -74,9 +75,11 @@ func TestHostedWithoutASetting(t *testing.T) {
 		`[{"name": "a"}, 1]`: "no settings of Impact Partnership Cloud",
 		`[{"campaignId": 1, "accountSid": "IR1"}, {"campaignId": 2}]`: "2 destinations of Impact Partnership Cloud",
 	} {
-		_, err := FromSegment([]byte(text), "")
+		_, err := FromSegment(strings.NewReader(text), "")
 		require.ErrorContains(t, err, want, text)
 	}
-	_, err := FromSegment([]byte(`{"id": "d1", "settings": {"campaignId": 1}}`), "d2")
+	_, err := FromSegment(strings.NewReader(`{"id": "d1", "settings": {"campaignId": 1}}`), "d2")
 	require.ErrorContains(t, err, `no destination "d2"`)
+	_, err = FromSegment(strings.NewReader(strings.Repeat(" ", 2<<20)), "")
+	require.ErrorContains(t, err, "too large")
 }

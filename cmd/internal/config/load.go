@@ -62,13 +62,13 @@ func Look(path string, getenv Lookup) (*Config, error) {
 	return c, nil
 }
 
-// mostBytes bounds the file: parsed, it takes 300 times as much memory.
+// mostBytes bounds a file: parsed, it takes 300 times as much memory.
 const mostBytes = 1 << 20
 
 // open returns the file's text and its folder.
 func open(path string) (data []byte, folder string, err error) {
 	data, err = readFile(path, mostBytes)
-	if errors.Is(err, ErrTooLarge) {
+	if errors.Is(err, errTooLarge) {
 		return nil, "", fmt.Errorf("%s is larger than 1 MB: that is no configuration (name another file with --config)", path)
 	}
 	if err != nil {
@@ -80,8 +80,8 @@ func open(path string) (data []byte, folder string, err error) {
 	return data, folder, nil
 }
 
-// ErrTooLarge says that there is more to read than a limit allows.
-var ErrTooLarge = errors.New("too large")
+// errTooLarge says that there is more to read than a limit allows.
+var errTooLarge = errors.New("too large")
 
 func readFile(path string, most int64) ([]byte, error) {
 	f, err := os.Open(path)
@@ -89,14 +89,14 @@ func readFile(path string, most int64) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return ReadAll(f, most)
+	return readAll(f, most)
 }
 
-// ReadAll reads all of r. It returns [ErrTooLarge] if there are more bytes than most.
-func ReadAll(r io.Reader, most int64) ([]byte, error) {
+// readAll reads all of r. It returns errTooLarge if there are more bytes than most.
+func readAll(r io.Reader, most int64) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, most+1))
 	if err == nil && int64(len(data)) > most {
-		err = fmt.Errorf("%w: more than %d bytes", ErrTooLarge, most)
+		err = fmt.Errorf("%w: more than %d bytes", errTooLarge, most)
 	}
 	return data, err
 }

@@ -81,7 +81,7 @@ func readSecret(path string) (string, error) {
 	switch {
 	case errors.As(err, &at):
 		return "", at.Err
-	case errors.Is(err, ErrTooLarge) || bytes.ContainsAny(data, "\r\n"):
+	case errors.Is(err, errTooLarge) || bytes.ContainsAny(data, "\r\n"):
 		return "", errors.New("it holds more than one line")
 	case err == nil && len(data) == 0:
 		return "", errors.New("it is empty")

@@ -34,7 +34,7 @@ var rooms = map[string][]string{
 	"sync/source/bucket":       {"sync/source", "sync/segment"},
 	"sync/source/reading":      {"sync/source", "sync/source/bucket", "sync/segment"},
 	"sync/source/events":       {"sync/source", "sync/source/bucket", "sync/source/reading", "sync/segment"},
-	"sync/source/table":        {"sync/source/bucket"},
+	"sync/source/table":        {"sync/source", "sync/source/bucket", "sync/segment"},
 	"sync/source/audiences":    {"sync/source", "sync/source/bucket", "sync/source/reading", "sync/source/table", "sync/segment", "state/rules"},
 	"sync/source/suppressions": {"sync/source", "sync/source/bucket", "sync/source/table", "sync/segment"},
 	"sync/daemon":              {},

@@ -13,18 +13,19 @@ import (
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
 	"github.com/impactsync/impactsync/sync/source/bucket"
+	"github.com/impactsync/impactsync/sync/source/reading"
 	"github.com/impactsync/impactsync/sync/source/table"
 )
 
-// Config says where the files are and what is known of them.
+// Config says where the files are and what is known about them.
 type Config struct {
 	Name string // of the source, for people
 	URL  string // see [bucket.Open]
 
 	// Audiences says what the files' own names and headers do not. A key is a
-	// pattern as in [path.Match], for an object's whole name or the last part
-	// of it, with or without .gz, .zst, .bz2 or .zip. Of several patterns that match, the one
-	// without * and ? counts, else the longest.
+	// pattern as in [path.Match] for an object's whole name or the last part of it,
+	// with or without .gz, .zst, .bz2 or .zip. If several patterns match, one
+	// without * and ? wins, then the longest.
 	Audiences map[string]Audience
 
 	Placeholders *segment.Placeholders
@@ -32,46 +33,51 @@ type Config struct {
 	FollowLinks  bool // also out of the folder, see [bucket.Options]
 }
 
-// Columns names the columns of ids that have other names than the usual ones.
+// Columns names the columns of ids whose names are not the usual ones.
 type Columns = table.Columns
 
 // Audience describes the files of one audience or computed trait. The zero value
 // leaves everything to the file.
 type Audience struct {
-	Name string // as in Segment, from which the trait key is made; else the file's base name
+	Name string // as in Segment; the trait key is made from it. Default: the file's base name
 	Key  string // the real trait key
 	// List is "full" or "changes". Rows of a full list that say false in
-	// audience_action, or in value for a membership, are no members. Rows of
+	// audience_action, or in value for a membership, are not members. Rows of
 	// changes that have neither column join.
 	List string
-	// Value is "membership" or "computed": what the column value holds. Without
-	// it, a file with that column is of a computed trait.
+	// Value is "membership" or "computed": what the column value holds. By default,
+	// a file with that column belongs to a computed trait.
 	Value string
-	// Parts makes one list of all the files. Else the newest file is the list.
+	// Parts makes one list of all the files. By default the newest file is the list.
 	Parts     bool
 	OnMissing string      // "keep" (the default) or "exit", see [source.Input]
-	Columns   Columns     // of ids, where they have names of their own
+	Columns   Columns     // of ids, if their names are not the usual ones
 	Rule      *rules.Rule // of the trait, see [source.Input]
 }
 
-// Source reads lists and changes. It is safe for concurrent use.
+// Source reads lists and changes. A row whose ids cannot be used is rejected, and
+// reading goes on. A list ends in a [source.DamagedError] at a row that cannot be told
+// from its neighbours: with broken quotes, too long, or with more or fewer columns
+// than the header. It is safe for concurrent use.
 type Source struct {
+	reader
 	cfg      Config
-	bucket   *bucket.Bucket
-	patterns []string // most telling first
+	patterns []string // the most specific first
 	decoder  segment.Decoder
-	most     int // files
+	most     int // how many files there may be
 }
+
+type reader = reading.Reader
 
 var _ source.Source = (*Source)(nil)
 
-// KeyClashError says that two names make one trait key. Nothing was read: the
-// configuration has to change.
+// KeyClashError says that two names would have the same trait key. Nothing was
+// read: the configuration has to change.
 type KeyClashError struct {
 	Source string
 	Key    string
 	Names  [2]string
-	From   [2]string // the objects, or patterns of the configuration
+	From   [2]string // the objects, or the patterns of the configuration
 }
 
 // Error implements error.
@@ -80,14 +86,11 @@ func (e *KeyClashError) Error() string {
 		e.Source, e.Names[0], e.From[0], e.Names[1], e.From[1], e.Key)
 }
 
-// Is makes the error a source.ErrConfig.
-func (e *KeyClashError) Is(target error) bool { return target == source.ErrConfig }
-
 // Unwrap makes it a [source.ErrConfig].
 func (e *KeyClashError) Unwrap() error { return source.ErrConfig }
 
-// New opens the bucket. Its error has everything that is wrong with the audiences;
-// two names for one key are a [KeyClashError].
+// New opens the bucket. Its error lists everything that is wrong with the
+// audiences; two names for one key are a [KeyClashError].
 func New(ctx context.Context, cfg Config) (*Source, error) {
 	s := &Source{cfg: cfg, most: MostFiles, decoder: segment.Decoder{Placeholders: cfg.Placeholders}}
 	s.cfg.MaxLine = cmp.Or(cfg.MaxLine, bucket.DefaultMaxLine)
@@ -107,10 +110,11 @@ func New(ctx context.Context, cfg Config) (*Source, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	var err error
-	if s.bucket, err = bucket.Open(ctx, cfg.URL, bucket.Options{FollowLinks: cfg.FollowLinks}); err != nil {
+	b, err := bucket.Open(ctx, cfg.URL, bucket.Options{FollowLinks: cfg.FollowLinks})
+	if err != nil {
 		return nil, fmt.Errorf("source %q: %w", cfg.Name, err)
 	}
+	s.reader = reader{Source: cfg.Name, Bucket: b, Parser: s.parser, Records: batchRecords, Junk: errJunk}
 	return s, nil
 }
 
@@ -133,7 +137,7 @@ func (a Audience) check(pattern string) error {
 		}
 	}
 	if a.Key != "" && (!segment.UsableID(a.Key) || len(a.Key) > segment.MaxTraitKey) {
-		errs = append(errs, fmt.Errorf("key: %q is no trait key", a.Key))
+		errs = append(errs, fmt.Errorf("key: %q is not a trait key", a.Key))
 	}
 	if _, key := a.named(pattern); key == "" && (a.Name != "" || wild(pattern) == 0) {
 		errs = append(errs, fmt.Errorf("no trait key can be made of %q: set key", cmp.Or(a.Name, pattern)))
@@ -157,8 +161,8 @@ func (a Audience) named(object string) (name, key string) {
 	return name, cmp.Or(a.Key, segment.TraitKey(name))
 }
 
-// baseName cuts off folders and the endings that say what a file is, but not
-// what looks like an ending in a name such as "Spent 9.99".
+// baseName removes folders, and the extensions that tell a file's format, but not
+// what looks like one in a name such as "Spent 9.99".
 func baseName(object string) string {
 	name := path.Base(object)
 	for {
@@ -185,7 +189,7 @@ func (s *Source) checkKeys() error {
 	return nil
 }
 
-// claims says which name has a key.
+// claims says which name took a key.
 type claims map[string]claim
 
 type claim struct{ name, from string }
@@ -202,13 +206,7 @@ func (c claims) claim(src, key, name, from string) error {
 	return &KeyClashError{Source: src, Key: key, Names: [2]string{first.name, name}, From: [2]string{first.from, from}}
 }
 
-// Name implements [source.Source].
-func (s *Source) Name() string { return s.cfg.Name }
-
-// Close implements [source.Source].
-func (s *Source) Close() error { return s.bucket.Close() }
-
-// packed are the endings without which a pattern matches, too.
+// packed are the extensions that a pattern may leave out.
 var packed = []string{".gz", ".zst", ".bz2", ".zip"}
 
 // lookup returns the configuration of an object.

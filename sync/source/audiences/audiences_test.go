@@ -268,17 +268,17 @@ func TestObjectsThatAreNoList(t *testing.T) {
 	ins, rejected := inputs(t, s)
 	require.Empty(t, ins)
 	require.ElementsMatch(t, []string{
-		"dup.csv: columns 1 and 3 of the header have one name, and both would be read: leave one out",
+		"dup.csv: columns 1 and 3 of the header have the same name, and both would be read: remove one",
 		`empty.csv: empty file: a list with nobody in it has a header line`,
 		`spaces.csv: empty file: a list with nobody in it has a header line`,
-		"utf16.csv: no column with an id: none of the 1 columns is user_id, anonymous_id, email or external_ids; is the header line missing, or has the id another name (columns under audiences)?",
+		"utf16.csv: no column with an id: none of the 1 columns is user_id, anonymous_id, email or external_ids; is the header line missing, or does the id have another name (set columns under audiences)?",
 		"book.csv: damaged zip: it ends in the middle: was the upload cut off?",
 		"page.csv: XML or a web page: save it as CSV",
 		"psql.csv: " + table.ErrSQLTable.Error(),
 		"mysql.csv: " + table.ErrSQLTable.Error(),
-		`events.csv: rows of AWS S3 (Actions), by the column "event_name", without audience_action: add that column in Segment, or set list under audiences`,
+		`events.csv: rows of AWS S3 (Actions), as the column "event_name" shows, without audience_action: add that column in Segment, or set list under audiences`,
 		`!!!.csv: no trait key can be made of the name "!!!": set key under audiences`,
-		"junk.bin: not text, for it holds zero bytes: save it as CSV",
+		"junk.bin: not text, because it holds zero bytes: save it as CSV",
 		`cut.csv.gz: damaged gzip: it ends in the middle: was the upload cut off?`,
 		`badjson.txt: no JSON object that can be read at its beginning`,
 	}, dropPrefix(rejected, "noid.csv"))
@@ -363,7 +363,7 @@ func TestChangesAreReadOn(t *testing.T) {
 	t.Parallel()
 	const header = "user_id,audience_name,audience_action\n"
 	s := setup(t, map[string]string{"d.csv": header + "u1,vip,true"}, nil)
-	dir := strings.TrimPrefix(s.bucket.URL(), "file://")
+	dir := strings.TrimPrefix(s.Bucket.URL(), "file://")
 	_, first, err := read(s, one(t, s), source.Position{})
 	require.NoError(t, err)
 	require.True(t, first.Done)

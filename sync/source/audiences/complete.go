@@ -16,7 +16,7 @@ import (
 	"github.com/impactsync/impactsync/sync/source"
 )
 
-// manifest is what a program wrote of the files of its export.
+// manifest is the list of files that a program wrote with its export.
 type manifest struct {
 	source.Object
 	files []manifestFile
@@ -25,7 +25,7 @@ type manifest struct {
 
 type manifestFile struct {
 	name string
-	size int64 // 0: not told
+	size int64 // 0: unknown
 }
 
 const (
@@ -33,11 +33,11 @@ const (
 	mostListed   = 3 // names in an error
 )
 
-// readManifest reads a manifest of Redshift's UNLOAD, one that is written in its
-// way for Snowflake, or the list of addresses that Athena writes.
+// readManifest reads a manifest of Redshift's UNLOAD, one in the same form for
+// Snowflake, or the list of addresses that Athena writes.
 func (s *Source) readManifest(ctx context.Context, o source.Object) (m manifest) {
 	m.Object = o
-	r, err := s.bucket.Open(ctx, o)
+	r, err := s.Bucket.Open(ctx, o)
 	if err != nil {
 		m.err = err
 		return m
@@ -79,8 +79,7 @@ func entries(text []byte) (files []manifestFile, err error) {
 	return files, nil
 }
 
-// incomplete says why the parts of a list are not all that were written, or
-// that there are more than that.
+// incomplete says which parts of a list are missing, or do not belong to it.
 func incomplete(list []*found, manifests []manifest) error {
 	for _, folder := range folders(list) {
 		if m := newestIn(folder, manifests); m != nil {
@@ -101,7 +100,7 @@ func folders(list []*found) []string {
 	return slices.Compact(all)
 }
 
-// newestIn returns the newest manifest of a folder: older ones are of older exports.
+// newestIn returns the newest manifest of a folder; older ones belong to older exports.
 func newestIn(folder string, manifests []manifest) (newest *manifest) {
 	for i := range manifests {
 		m := &manifests[i]
@@ -130,7 +129,7 @@ func (m *manifest) check(folder string, list []*found) error {
 		case f == nil:
 			missing = append(missing, base)
 		case file.size > 0 && file.size != f.Size:
-			return fmt.Errorf("%q has %d bytes, and %d by the manifest %q: is it still being written?", f.Name, f.Size, file.size, m.Name)
+			return fmt.Errorf("%q has %d bytes, but its manifest %q says %d: is it still being written?", f.Name, f.Size, m.Name, file.size)
 		}
 		delete(here, base)
 	}
@@ -157,14 +156,14 @@ var (
 
 // series are parts that are numbered together.
 type series struct {
-	total   int // by their names; 0 where these do not say it
-	numbers map[int]bool
+	folder, prefix string
+	total          int // according to their names; 0 if these do not say it
 }
 
 // numbered checks parts whose names say how many there are (00000-of-00005), or
-// that are numbered without a gap (BigQuery's).
+// that are numbered without gaps (BigQuery's).
 func numbered(list []*found) error {
-	all := map[string]*series{}
+	numbers := map[series]map[int]bool{}
 	totals := map[string]int{}
 	for _, f := range list {
 		base := baseName(f.Name)
@@ -181,21 +180,21 @@ func numbered(list []*found) error {
 			return fmt.Errorf("%q: parts of %d and of %d: remove those of the older export", f.Name, t, total)
 		}
 		totals[m[1]] = max(total, totals[m[1]])
-		kind := fmt.Sprint(path.Dir(f.Name), "/", m[1], " of ", total)
-		if all[kind] == nil {
-			all[kind] = &series{total, map[int]bool{}}
+		s := series{path.Dir(f.Name), m[1], total}
+		if numbers[s] == nil {
+			numbers[s] = map[int]bool{}
 		}
-		all[kind].numbers[number] = true
+		numbers[s][number] = true
 	}
-	for _, s := range all {
-		if err := gap(s.numbers, s.total); err != nil {
+	for s, present := range numbers {
+		if err := gap(present, s.total); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// gap finds a number that is missing: from 0, or from 1 where there is no 0.
+// gap finds a missing number, counting from 0, or from 1 if there is no 0.
 func gap(numbers map[int]bool, total int) error {
 	from, last := 0, 0
 	if total > 0 && !numbers[0] && numbers[total] {
@@ -212,27 +211,27 @@ func gap(numbers map[int]bool, total int) error {
 	}
 	for n := from; n <= last; n++ {
 		if !numbers[n] {
-			return fmt.Errorf("the part with the number %d is missing", n)
+			return fmt.Errorf("part number %d is missing", n)
 		}
 	}
 	return nil
 }
 
-// deltaFolder returns the folder of a Delta table that an object is in, and whether
-// it is a version of the table.
+// deltaFolder returns the folder of the Delta table that an object is in, and
+// whether the object is a version of the table.
 func deltaFolder(name string) (folder string, version bool) {
 	folder, file, ok := strings.Cut("/"+name, "/_delta_log/")
 	return cmp.Or(strings.TrimPrefix(folder, "/"), "."), ok && strings.HasSuffix(file, ".json") && !strings.Contains(file, "/")
 }
 
-// olderVersions says of a list in a Delta table with several versions that its
-// folder may hold files which are no longer part of the table.
+// olderVersions refuses a list in a Delta table of several versions: its folder may
+// hold files that are no longer part of the table.
 func olderVersions(list []*found, versions map[string]int) error {
 	for _, f := range list {
 		for folder := f.Name; folder != "."; {
 			folder = path.Dir(folder)
 			if n := versions[folder]; n > 1 {
-				return fmt.Errorf("a Delta table of %d versions, whose folder also holds what is in it no more: write it as plain Parquet into a folder of its own", n)
+				return fmt.Errorf("a Delta table of %d versions, whose folder may also hold files that are no longer part of it: write it as plain Parquet into a folder of its own", n)
 			}
 		}
 	}

@@ -7,6 +7,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/impactsync/impactsync/sync/segment"
+	"github.com/impactsync/impactsync/sync/source/table"
 )
 
 // FuzzExternalIDs holds for any text: what is read is what encoding/json
@@ -22,16 +25,18 @@ func FuzzExternalIDs(f *testing.F) {
 			return
 		}
 		var p ids
-		err := p.addExternal([]byte(text))
+		var parser segment.Parser
+		v, err := parser.Parse([]byte(text))
 		want, ok := external(text)
 		if !ok {
-			require.Error(t, err)
+			require.False(t, err == nil && p.addExternal(v))
 			return
 		}
 		require.NoError(t, err)
-		slices.Sort(p.users)
+		require.True(t, p.addExternal(v))
+		slices.Sort(p[table.UserID])
 		slices.Sort(want)
-		require.Equal(t, want, append([]string{}, p.users...))
+		require.Equal(t, want, append([]string{}, p[table.UserID]...))
 	})
 }
 
@@ -60,7 +65,7 @@ func external(text string) (users []string, ok bool) {
 			return nil, false
 		}
 		for _, id := range many {
-			if key == "user_id" && id != nil {
+			if key == "user_id" && id != nil && *id != "" {
 				users = append(users, *id)
 			}
 		}

@@ -23,7 +23,7 @@ const (
 
 var errEmptyFile = errors.New("empty file: a list with nobody in it has a header line")
 
-// found is an object and what its configuration and its start tell.
+// found is an object with what its configuration and its start say about it.
 type found struct {
 	source.Object
 	pattern   string
@@ -33,14 +33,14 @@ type found struct {
 	unusable  error
 }
 
-// Inputs lists the files and reads the start of each, some at a time. Of
-// several files that are one key's full list the newest is given (with Parts:
-// all, as one input, or none if one of them cannot be used); every file of
-// changes is an input. Two names for one key are a [KeyClashError], and a
-// bucket without any object is [source.ErrEmpty]. A configured list without a
-// file is an input without objects, at the end; a pattern with * is known by its
-// name or key only.
-// Nor are more than [MostFiles] taken: that is [source.ErrConfig].
+// Inputs lists the files and reads the start of each, several at a time. If
+// several files are the full list of one key, the newest is the input; with Parts
+// it is all of them, or none if one of them cannot be used. Every file of changes
+// is an input. A configured list without a file is an input without objects, at
+// the end; of a pattern with *, only the name or key tells which list it is.
+//
+// Two names for one key are a [KeyClashError], a bucket without any object is
+// [source.ErrEmpty], and more than [MostFiles] files are a [source.ErrConfig].
 func (s *Source) Inputs(ctx context.Context, reject func(obj source.Object, line int64, reason string)) iter.Seq2[source.Input, error] {
 	return func(yield func(source.Input, error) bool) {
 		inputs, err := s.inputs(ctx, reject)
@@ -55,21 +55,21 @@ func (s *Source) Inputs(ctx context.Context, reject func(obj source.Object, line
 	}
 }
 
-// MostFiles bounds the files of a source of lists, which are all looked into
-// in each run, and the memory for it: about 1 kB a file.
+// MostFiles is how many files a source of lists may have. Each run looks into all
+// of them and needs about 1 kB of memory a file.
 const MostFiles = 100_000
 
 func (s *Source) inputs(ctx context.Context, reject func(obj source.Object, line int64, reason string)) ([]source.Input, error) {
 	var all []found
 	var manifests []manifest
 	versions := map[string]int{}
-	for o, err := range s.bucket.List(ctx) {
+	for o, err := range s.Bucket.List(ctx) {
 		if err != nil {
 			return nil, fmt.Errorf("source %q: %w", s.cfg.Name, err)
 		}
 		if len(all) == s.most {
-			return nil, fmt.Errorf("source %q: %w: %s holds more than %d files; each is looked into in every run: move old ones out of this folder",
-				s.cfg.Name, source.ErrConfig, s.bucket.URL(), s.most)
+			return nil, fmt.Errorf("source %q: %w: %s holds more than %d files, and every run looks into each: move old ones out of this folder",
+				s.cfg.Name, source.ErrConfig, s.Bucket.URL(), s.most)
 		}
 		if folder, version := deltaFolder(o.Name); version {
 			versions[folder]++
@@ -84,7 +84,7 @@ func (s *Source) inputs(ctx context.Context, reject func(obj source.Object, line
 		all = append(all, found{Object: o, pattern: pattern, audience: a})
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("source %q: %s: %w", s.cfg.Name, s.bucket.URL(), source.ErrEmpty)
+		return nil, fmt.Errorf("source %q: %s: %w", s.cfg.Name, s.Bucket.URL(), source.ErrEmpty)
 	}
 	sniffer := conciter.Mapper[found, error]{MaxGoroutines: sniffWorkers}
 	if err := errors.Join(sniffer.Map(all, func(f *found) error { return s.sniff(ctx, f) })...); err != nil {
@@ -112,7 +112,7 @@ func (s *Source) inputs(ctx context.Context, reject func(obj source.Object, line
 	return append(inputs, s.notFound(all)...), nil
 }
 
-// notFound returns the configured lists without an object. One that is there and
+// notFound returns the configured lists without an object. A list that is there but
 // cannot be used is not missing.
 func (s *Source) notFound(all []found) []source.Input {
 	present := map[string]bool{}
@@ -139,8 +139,8 @@ func (s *Source) notFound(all []found) []source.Input {
 	return missing
 }
 
-// sniff reads an object's start. What is wrong with the object itself goes to
-// unusable; the error is for what is wrong with the bucket.
+// sniff reads an object's start. If something is wrong with the object itself, it
+// sets unusable; the error is one of the bucket.
 func (s *Source) sniff(ctx context.Context, f *found) error {
 	if f.Unusable != "" {
 		f.unusable = errors.New(f.Unusable)
@@ -150,15 +150,15 @@ func (s *Source) sniff(ctx context.Context, f *found) error {
 		f.unusable = errEmptyFile
 		return nil
 	}
-	r, err := s.bucket.OpenStart(ctx, f.Object, sniffBytes)
+	r, err := s.Bucket.OpenStart(ctx, f.Object, sniffBytes)
 	if err == nil {
 		defer r.Close()
-		_, f.layout, err = s.look(r, f.audience)
+		f.layout, _, err = s.look(r, f.Object, f.audience)
 	}
-	var unusable *unusableError
+	var damaged *source.DamagedError
 	switch {
-	case errors.As(err, &unusable):
-		f.unusable = unusable.error
+	case errors.As(err, &damaged):
+		f.unusable = damaged.Err
 	case errors.Is(err, bucket.ErrDamaged), errors.Is(err, bucket.ErrUnsupported), errors.Is(err, source.ErrGone), errors.Is(err, source.ErrChanged):
 		f.unusable = err
 	case err != nil:
@@ -172,11 +172,11 @@ func (s *Source) sniff(ctx context.Context, f *found) error {
 	return nil
 }
 
-// needsKey reports whether the rows leave open which trait they are of.
-func (f *found) needsKey() bool { return f.layout.format != formatMessages && !f.layout.named }
+// needsKey reports whether the rows do not say which trait they belong to.
+func (f *found) needsKey() bool { return !f.layout.named }
 
-// group makes inputs of the usable objects, the oldest first.
-// check says why parts are not a whole list.
+// group makes inputs of the usable objects, oldest first. check says why parts are
+// not a complete list.
 func (s *Source) group(all []found, check func(parts []*found) error) ([]source.Input, error) {
 	slices.SortStableFunc(all, func(a, b found) int {
 		return cmp.Or(a.ModTime.Compare(b.ModTime), strings.Compare(a.Name, b.Name))
@@ -226,13 +226,13 @@ func (s *Source) listInput(list []*found, check func(parts []*found) error) (sou
 		return in, false
 	}
 	if err := check(all); err != nil {
-		newest.unusable = fmt.Errorf("the list %q is left out, for its parts are not whole: %w", in.Key, err)
+		newest.unusable = fmt.Errorf("the list %q is left out, because its parts are incomplete: %w", in.Key, err)
 		return in, false
 	}
 	in.Objects = nil
 	for _, f := range list {
 		if f.layout.class != newest.layout.class {
-			f.unusable = fmt.Errorf("a part of a list, but of another kind than %q: the whole list is left out", newest.Name)
+			f.unusable = fmt.Errorf("a part of a list, but of a different kind than %q: the whole list is left out", newest.Name)
 			return in, false
 		}
 		in.Objects = append(in.Objects, f.Object)
@@ -241,8 +241,8 @@ func (s *Source) listInput(list []*found, check func(parts []*found) error) (sou
 	return in, true
 }
 
-// filled leaves out parts with nothing in them, as many programs write them; if
-// there is no other, they stay, for an empty file is no list.
+// filled leaves out empty parts, which many programs write. If all parts are empty,
+// they stay, because an empty file is not a list.
 func filled(list []*found) []*found {
 	empty := func(f *found) bool { return errors.Is(f.unusable, errEmptyFile) }
 	some := slices.DeleteFunc(slices.Clone(list), empty)

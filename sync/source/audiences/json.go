@@ -2,12 +2,9 @@ package audiences
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"io"
-	"maps"
-	"slices"
-	"unicode/utf8"
+	"strings"
 
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
@@ -15,187 +12,125 @@ import (
 	"github.com/impactsync/impactsync/sync/source/table"
 )
 
-// jsonItems are the records of a file of JSON: as lines, or in an array.
-type jsonItems struct {
-	*bucket.Splitter
-	item bucket.Item // the last one
-}
-
-func (j *jsonItems) next() (err error) {
-	j.item, err = j.Next()
-	return err
-}
-
-// begin reports whether the record can be read.
-func (j *jsonItems) begin(r *row) bool {
-	r.line = j.item.Line
-	if j.item.Flaw != bucket.FlawNone {
-		r.broken = errors.New(string(j.item.Flaw))
-	}
-	return r.broken == nil
-}
-
-// messageRows are raw Segment messages.
-type messageRows struct {
-	jsonItems
-	decoder *segment.Decoder
-}
-
-func (m *messageRows) read(r *row) {
-	if !m.begin(r) {
-		return
-	}
-	r.size = len(m.item.Data)
-	var err error
-	if r.message, err = m.decoder.Decode(m.item.Data); err != nil {
-		r.unread(err)
-	}
-}
-
-// jsonRows are objects, each of which is a row: its keys are the columns.
+// jsonRows are the records of a file of JSON: as lines, or in an array.
 type jsonRows struct {
-	jsonItems
-	own    table.Columns
-	names  []string // of the last object, in order
-	layout layout   // of these
-	texts  []string
+	*bucket.Splitter
+	read func(r *row, record []byte)
 }
 
-func (j *jsonRows) read(r *row) {
-	if !j.begin(r) {
-		return
-	}
-	o, err := parseObject(j.item.Data)
+func (j *jsonRows) next(r *row) error {
+	item, err := j.Next()
 	if err != nil {
+		return err
+	}
+	r.line, r.size = item.Line, len(item.Data)
+	if item.Flaw != bucket.FlawNone {
+		r.broken = errors.New(string(item.Flaw))
+		return nil
+	}
+	j.read(r, item.Data)
+	return nil
+}
+
+// readMessage reads a raw Segment message.
+func (s *Source) readMessage(r *row, record []byte) {
+	var err error
+	if r.message, err = s.decoder.Decode(record); err != nil {
+		r.unread(err)
+	}
+}
+
+// objects are objects that are rows. Unlike tables they have no columns of changes.
+type objects struct{ *table.Objects }
+
+// parse reads an object. No error holds any of it.
+func (o objects) parse(record []byte) (v segment.Value, err error) {
+	if v, err = o.Parse(record); err != nil {
+		return v, jsonError(record, err)
+	}
+	if !v.IsObject() && v.Exists() {
+		return v, segment.ErrInvalidJSON
+	}
+	o.Read(v)
+	return v, nil
+}
+
+func (o objects) read(r *row, record []byte) {
+	if _, err := o.parse(record); err != nil {
 		r.unread(err)
 		return
 	}
-	if names := slices.Sorted(maps.Keys(o)); !slices.Equal(names, j.names) {
-		j.names, j.layout, j.texts = names, memberColumns(names, j.own), make([]string, len(names))
-	}
-	nested := false
-	for _, i := range j.layout.read {
-		raw := o[j.names[i]]
-		switch {
-		case string(raw) == "null":
-			j.texts[i] = ""
-		case i == j.layout.external:
-			j.texts[i] = string(raw)
-		case i == j.layout.value:
-			j.texts[i], nested = valueText(raw)
-		default:
-			var id text
-			if json.Unmarshal(raw, &id) != nil {
-				r.unread(segment.ErrInvalidJSON)
-				return
-			}
-			j.texts[i] = string(id)
+	for kind, i := range o.IDs.All() {
+		id, ok := o.At(i).ID()
+		if !ok && o.At(i).Exists() {
+			r.unread(segment.ErrInvalidJSON)
+			return
 		}
+		r.add(kind, id)
 	}
-	if r.fields(&j.layout, j.texts); nested && r.rejected == "" {
+	if external, _ := o.Get("externalids"); external.Exists() && !r.hasUser() && !r.addExternal(external) {
+		r.unread(jsonError(record, errExternalIDs))
+		return
+	}
+	value, ok := o.Get("value")
+	if value.IsObject() || value.IsArray() {
 		r.rejected = "the value is an object or an array"
 	}
+	r.value, r.hasValue = strings.Clone(valueText(value)), ok
 }
 
-// memberColumns finds the columns of an object that says who is a member. Unlike
-// those of a table it has no columns of changes.
-func memberColumns(names []string, own table.Columns) layout {
-	l := noColumns()
-	l.ids = own.Find(names)
-	for i, name := range names {
-		switch table.Fold(name) {
-		case "externalids":
-			l.external = i
-		case "value":
-			l.value = i
-		}
+// valueText returns a scalar as text, a number as it was sent.
+func valueText(v segment.Value) string {
+	if number, ok := v.Number(); ok {
+		return number
 	}
-	l.read = l.columns()
-	return l
-}
-
-// text is a JSON string, or a number as ids in messages are read: 1001.0 is 1001.
-type text string
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (t *text) UnmarshalJSON(raw []byte) error {
-	if raw[0] == '"' {
-		return json.Unmarshal(raw, (*string)(t))
-	}
-	var number json.Number
-	err := json.Unmarshal(raw, &number)
-	*t = text(segment.NumberText(string(number)))
-	return err
-}
-
-// valueText returns a scalar as text, or that it is none.
-func valueText(raw json.RawMessage) (value string, nested bool) {
-	switch raw[0] {
-	case '{', '[':
-		return "", true
-	case '"':
-		_ = json.Unmarshal(raw, &value) // the object around it was read
-		return value, false
-	}
-	return string(raw), false
-}
-
-// parseObject reads one record. No error holds any of it.
-func parseObject(record []byte) (o map[string]json.RawMessage, err error) {
-	switch {
-	case !utf8.Valid(record):
-		return nil, segment.ErrInvalidUTF8
-	case json.Unmarshal(record, &o) != nil:
-		return nil, jsonError(record, segment.ErrInvalidJSON)
-	}
-	return o, nil
+	text, _ := v.Text()
+	return text
 }
 
 // isMessage reports whether an object is a raw Segment message.
-func isMessage(o map[string]json.RawMessage) bool {
-	has := func(key string) bool { return len(o[key]) > 0 && string(o[key]) != "null" && string(o[key]) != `""` }
+func isMessage(o segment.Value) bool {
+	has := func(key string) bool {
+		text, isText := o.Get(key).Str()
+		return o.Get(key).Exists() && (!isText || text != "")
+	}
 	return has("type") && (has("messageId") || has("originalTimestamp"))
 }
 
-// jsonLayout looks at the first record that is JSON.
-func (s *Source) jsonLayout(start []byte, a Audience) (layout, error) {
-	l := layout{format: formatJSON, class: segment.ClassAudience, shape: shapeOf(a, false)}
+// jsonLayout looks at the first record that is JSON. read is how all are read.
+func (s *Source) jsonLayout(start []byte, a Audience) (l layout, read func(r *row, record []byte), err error) {
+	l = layout{class: segment.ClassAudience, shape: shapeOf(a, false)}
+	o := objects{table.NewObjects(a.Columns)}
 	split := bucket.NewSplitter(bytes.NewReader(start), s.cfg.MaxLine)
 	for records := 0; ; records++ {
 		item, err := split.Next()
 		if errors.Is(err, io.EOF) && records == 0 && a.Value != "computed" {
-			return l, nil // an array without elements
+			return l, o.read, nil // an array without elements
 		}
 		if errors.Is(err, io.EOF) {
-			return l, errors.New("no JSON object that can be read at its beginning")
+			return l, nil, errors.New("no JSON object that can be read at its beginning")
 		}
 		if err != nil {
-			return l, err
+			return l, nil, err
 		}
 		if item.Flaw != bucket.FlawNone {
 			continue
 		}
-		if o, err := parseObject(item.Data); err == nil {
-			return l.decideJSON(o, a)
+		first, err := o.parse(item.Data)
+		if err != nil {
+			continue
 		}
-	}
-}
-
-func (l layout) decideJSON(o map[string]json.RawMessage, a Audience) (layout, error) {
-	if isMessage(o) {
-		if a.List == "full" {
-			return l, errors.New("list: full is set, but these are raw messages: they are changes")
+		if isMessage(first) {
+			l.named, l.shape = true, source.ShapeChanges
+			if a.List == "full" {
+				err = errors.New("list: full is set, but these are raw messages: they are changes")
+			}
+			return l, s.readMessage, err
 		}
-		l.format, l.shape = formatMessages, source.ShapeChanges
-		return l, nil
+		value, ok := o.Get("value")
+		if _, boolean := value.Bool(); a.Value == "computed" || a.Value == "" && ok && !boolean {
+			l.class = segment.ClassComputed
+		}
+		return l, o.read, nil
 	}
-	names := slices.Sorted(maps.Keys(o))
-	value := ""
-	if i := memberColumns(names, a.Columns).value; i >= 0 {
-		value = string(o[names[i]])
-	}
-	if a.Value == "computed" || a.Value == "" && value != "" && value != "true" && value != "false" {
-		l.class = segment.ClassComputed
-	}
-	return l, nil
 }

@@ -1,7 +1,6 @@
 package audiences
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,31 +8,12 @@ import (
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
 	"github.com/impactsync/impactsync/sync/source/reading"
+	"github.com/impactsync/impactsync/sync/source/table"
 )
 
 const reasonSHA256 = "only the SHA-256 of an e-mail address, which cannot be addressed: impact.com takes SHA-1 on page loads"
 
-// errScientific: the digits are gone, and whoever has left cannot be told from
-// whoever was cut. What else a spreadsheet did to such a list nobody knows.
-var errScientific = errors.New("ids in scientific notation (such as 1.2E+15): Excel has cut them; export again, with the column as text")
-
-// cut reports whether an id is in scientific notation.
-func (p *ids) cut() bool {
-	for _, id := range p.users {
-		if segment.FormOf(strings.TrimSpace(id)) == segment.FormScientific {
-			return true
-		}
-	}
-	for _, id := range p.anons {
-		if segment.FormOf(id) == segment.FormScientific {
-			return true
-		}
-	}
-	return false
-}
-
-// addMembers adds the records of a row: one for each way in which the person is
-// addressed.
+// addMembers adds the records of a row: one for each person that it names.
 func addMembers(b *reading.Batch, r *row) {
 	record := source.Record{Line: r.line}
 	changes, computed := b.Input.Shape == source.ShapeChanges, b.Input.Class == segment.ClassComputed
@@ -67,14 +47,14 @@ func addMembers(b *reading.Batch, r *row) {
 	}
 }
 
-// record is the record of one person.
+// record returns the record of one person.
 func (r *row) record(b *reading.Batch, id segment.Identity, value string) source.Record {
 	cleared := r.value == "" && b.Input.Class == segment.ClassComputed
 	if b.Input.Shape == source.ShapeList {
-		return source.Record{Line: r.line, Member: b.Member(source.Member{Identity: id, Value: value, Cleared: cleared})}
+		return source.Record{Line: r.line, Member: &source.Member{Identity: id, Value: value, Cleared: cleared}}
 	}
 	c := r.change
-	c.At, c.Timing = segment.RowTime(r.time, b.Input.ListedAt, b.Now) // without a time it happened when its file was written
+	c.At, c.Timing = segment.RowTime(r.time, b.Input.ListedAt, b.Now) // a row without a time happened when its file was written
 	c.Identity, c.Class, c.Value, c.State = id, b.Input.Class, value, segment.ValueSet
 	if cleared {
 		c.State = segment.ValueCleared
@@ -82,46 +62,46 @@ func (r *row) record(b *reading.Batch, id segment.Identity, value string) source
 	if c.Key == "" {
 		c.Key, c.Name = b.Input.Key, b.Input.Name
 	}
-	return source.Record{Line: r.line, Change: b.Change(c)}
+	return source.Record{Line: r.line, Change: &c}
 }
 
-// people returns the person of each user id, else of each anonymous id, else of
-// each e-mail address.
-func (r *row) people() []segment.Identity {
+// people returns the person of each user id; without one, of each anonymous id;
+// without these, of each e-mail address.
+func (r *row) people() (people []segment.Identity) {
+	users, anons, emails := r.ids[table.UserID], r.ids[table.AnonymousID], r.ids[table.Email]
+	add := func(user, anon, email string) {
+		if who := r.nobody.Identity(user, anon, email); !who.IsZero() {
+			people = append(people, who)
+		}
+	}
 	anon, email := "", ""
-	if i := slices.IndexFunc(r.anons, r.nobody.Usable); i >= 0 {
-		anon = r.anons[i]
+	if i := slices.IndexFunc(anons, r.nobody.Usable); i >= 0 {
+		anon = anons[i]
 	}
-	if i := slices.IndexFunc(r.emails, func(s string) bool { return r.nobody.Identity("", "", s).EmailSHA1 != "" }); i >= 0 {
-		email = r.emails[i]
+	for i := 0; i < len(emails) && email == ""; i++ {
+		email = r.nobody.Identity("", "", emails[i]).EmailSHA1 // hashed once
 	}
-	for _, id := range r.users {
+	for _, id := range users {
 		if r.nobody.Usable(id) {
-			r.person(id, anon, email)
+			add(id, anon, email)
 		}
 	}
-	if len(r.who) == 0 {
-		for _, id := range r.anons {
-			r.person("", id, email)
+	if len(people) == 0 {
+		for _, id := range anons {
+			add("", id, email)
 		}
 	}
-	if len(r.who) == 0 {
-		for _, email := range r.emails {
-			r.person("", "", email)
+	if len(people) == 0 {
+		for _, email := range emails {
+			add("", "", email)
 		}
 	}
-	return r.who
+	return people
 }
 
-func (r *row) person(user, anon, email string) {
-	if who := r.nobody.Identity(user, anon, email); !who.IsZero() {
-		r.who = append(r.who, who)
-	}
-}
-
-// reason says why the ids address nobody.
+// reason says why the ids name nobody who can be addressed.
 func (p *ids) reason() string {
-	for _, email := range p.emails {
+	for _, email := range p[table.Email] {
 		if len(email) == 64 && !segment.LooksLikeEmail(email) {
 			return reasonSHA256
 		}
@@ -131,7 +111,7 @@ func (p *ids) reason() string {
 
 func clip(s string) string {
 	if len(s) > 40 {
-		return strings.ToValidUTF8(s[:40], "") + "..." // no half character
+		return strings.ToValidUTF8(s[:40], "") + "..." // do not cut a character in half
 	}
 	return s
 }

@@ -1,13 +1,16 @@
 package audiences
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
+	"github.com/impactsync/impactsync/sync/source/bucket"
 	"github.com/impactsync/impactsync/sync/source/reading"
+	"github.com/impactsync/impactsync/sync/source/table"
 )
 
 // The words of [source.Record.Skipped].
@@ -16,22 +19,22 @@ const (
 	SkipNotAudience = "not_audience" // a row or message that changes no trait
 )
 
-// rows are the rows of one object, however it is written.
+// rows are the rows of one object, whatever it is written in.
 type rows interface {
-	// next moves to the next row. It returns io.EOF at the end.
-	next() error
-	// read reads that row.
-	read(r *row)
+	// next reads the next row. It returns [io.EOF] at the end, and a
+	// [reading.RecordError] if nothing behind the row can be read.
+	next(r *row) error
 	Position() source.Position
 	Resume(from source.Position) (same bool, err error)
 }
 
-// row is what a row says. Of one that cannot be used broken, skipped or rejected
-// is set, and of a raw message message; of all others the rest.
+// row is what a row says. In a row that cannot be used, one of broken, skipped and
+// rejected is set; in a raw message, message; in all others, the rest.
 type row struct {
 	line   int64
 	size   int
 	nobody *segment.Placeholders
+	json   *segment.Parser // of external_ids
 
 	broken     error // it cannot be told from its neighbours
 	skipped    string
@@ -40,22 +43,46 @@ type row struct {
 	message    *segment.Message
 
 	ids
-	who      []segment.Identity
-	hasValue bool // there is a column for one
+	hasValue bool // there is a column for it
 	value    string
 	time     string
 	change   segment.TraitChange
 }
 
-func (r *row) reset() {
-	*r = row{nobody: r.nobody, ids: ids{r.users[:0], r.anons[:0], r.emails[:0]}, who: r.who[:0]}
-}
-
 func (r *row) unread(err error) { r.rejected, r.unreadable = err.Error(), true }
 
-// fields reads the fields of a row, of which only those that l reads are there.
+// tableRows are the rows of a CSV or a Parquet file.
+type tableRows struct {
+	tableReader
+	layout layout
+}
+
+type tableReader interface {
+	Next() (table.Row, error)
+	Position() source.Position
+	Resume(from source.Position) (same bool, err error)
+}
+
+func (t *tableRows) next(r *row) error {
+	at, err := t.Next()
+	r.line, r.skipped = at.Line, at.Skipped
+	var columns *table.ColumnsError
+	switch {
+	case errors.As(err, &columns):
+		r.broken = err
+	case table.IsSyntax(err):
+		return &reading.RecordError{Line: at.Line, Err: err}
+	case err == nil && r.skipped == "":
+		r.fields(&t.layout, at.Fields)
+	default:
+		return err
+	}
+	return nil
+}
+
+// fields takes the fields of a row that l reads.
 func (r *row) fields(l *layout, fields []string) {
-	for _, i := range l.read { // what nobody reads may be in any encoding
+	for _, i := range l.read { // the others may be in any encoding
 		r.size += len(fields[i])
 		if !utf8.ValidString(fields[i]) {
 			r.unread(segment.ErrInvalidUTF8)
@@ -82,27 +109,37 @@ func (r *row) fields(l *layout, fields []string) {
 			return
 		}
 	}
-	r.users = pick(r.users, fields, l.ids.Users)
-	r.anons = pick(r.anons, fields, l.ids.Anons)
-	r.emails = pick(r.emails, fields, l.ids.Emails)
-	// The columns of a formatted download say the same as external_ids do.
-	if l.external >= 0 && !slices.ContainsFunc(r.users, r.nobody.Usable) {
-		if err := r.addExternal([]byte(fields[l.external])); err != nil {
-			r.unread(err)
+	for kind, i := range l.ids.All() {
+		r.add(kind, fields[i])
+	}
+	if l.external >= 0 && strings.TrimSpace(fields[l.external]) != "" && !r.hasUser() {
+		external := []byte(fields[l.external])
+		if v, err := r.json.Parse(external); err != nil || !r.addExternal(v) {
+			r.unread(jsonError(external, errExternalIDs))
 		}
 	}
 }
 
-func pick(to, fields []string, columns []int) []string {
-	for _, i := range columns {
-		if fields[i] != "" {
-			to = append(to, strings.Clone(fields[i]))
-		}
+// hasUser reports whether the columns have a user id. Then external_ids, which in a
+// formatted download says the same, need not be read.
+func (r *row) hasUser() bool { return slices.ContainsFunc(r.ids[table.UserID], r.nobody.Usable) }
+
+const batchRecords = 1000
+
+var errJunk = errors.New("none of the first 10,000 rows can be used; the rest was not read")
+
+// parser looks at the object again, as Inputs did: an input does not carry a
+// layout.
+func (s *Source) parser(r *bucket.Reader, _ source.Input, o source.Object) (reading.Parser, error) {
+	_, a := s.lookup(o.Name)
+	_, open, err := s.look(r, o, a)
+	if err != nil {
+		return nil, err
 	}
-	return to
+	return &parser{open(), row{nobody: s.cfg.Placeholders, json: new(segment.Parser)}}, nil
 }
 
-// parser makes records of rows. It is a [reading.Parser].
+// parser turns rows into records. It is a [reading.Parser].
 type parser struct {
 	rows
 	row row
@@ -110,12 +147,11 @@ type parser struct {
 
 // Next implements [reading.Parser].
 func (p *parser) Next(b *reading.Batch) error {
-	if err := p.next(); err != nil {
+	r := &p.row
+	*r = row{nobody: r.nobody, json: r.json}
+	if err := p.next(r); err != nil {
 		return err
 	}
-	r := &p.row
-	r.reset()
-	p.read(r)
 	b.Size(r.size)
 	if r.broken == nil && r.rejected == "" && r.skipped == "" && r.cut() {
 		r.broken = errScientific
@@ -146,6 +182,6 @@ func addMessage(b *reading.Batch, r *row) {
 	case c.Identity.IsZero():
 		b.Add(source.Record{Line: r.line, Rejected: source.NamesNobody})
 	default:
-		b.Add(source.Record{Line: r.line, Change: b.Change(c)})
+		b.Add(source.Record{Line: r.line, Change: &c})
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/impactsync/impactsync/sync/source"
 )
 
-// shardNames are the names that programs give to the parts of one export: no
-// trait is called so. What stands before the part's own name is the first group.
+// shardNames are the names that programs give to the parts of an export; no trait
+// has such a name. The first group is what precedes the part's own name.
 var shardNames = []*regexp.Regexp{
 	regexp.MustCompile(`^()0\d*$`), // 000, 000000000000
 	regexp.MustCompile(`^(.*[^0-9a-z])?(?:part|shard|chunk|slice)-(?:[rm]-)?\d{4,6}(?:-.*)?$`),                                     // Spark, Hadoop, Glue: part-00000-tid-...
@@ -30,8 +30,8 @@ var shardNames = []*regexp.Regexp{
 	regexp.MustCompile(`^()[0-9a-f]{32}(?:[-_]\d+)?$`), // AWS Data Wrangler
 }
 
-// shardOf reports whether a file has the name of a part of an export, and returns
-// the export's name, if it has one.
+// shardOf reports whether a file is named like a part of an export, and returns the
+// export's name, if it has one.
 func shardOf(object string) (export string, ok bool) {
 	base := strings.ToLower(baseName(object))
 	for _, name := range shardNames {
@@ -47,9 +47,9 @@ func shardOf(object string) (export string, ok bool) {
 // isThousands reports whether 000 is the end of a number: "spent over 10 000".
 var isThousands = regexp.MustCompile(`\d[-_., ]000$`).MatchString
 
-// checkShards refuses files whose names are those of parts, where the
-// configuration does not say which list they are; and several parts of one
-// export of which each would be taken for the whole list.
+// checkShards refuses files that are named like parts if the configuration does
+// not say which list they are, and several parts of one export if each would be
+// taken for the whole list.
 func (s *Source) checkShards(all []found) error {
 	parts := map[string][]*found{}
 	var groups []string
@@ -81,7 +81,8 @@ func (s *Source) checkShards(all []found) error {
 	return errors.Join(errs...)
 }
 
-// sameList reports whether all the files go by one pattern: each would be the list.
+// sameList reports whether one pattern and key apply to all the files, so that each
+// would be the list.
 func sameList(files []*found) bool {
 	return !slices.ContainsFunc(files, func(f *found) bool { return f.pattern != files[0].pattern || f.key != files[0].key })
 }
@@ -111,13 +112,13 @@ func (s *Source) shardError(group string, files []*found) error {
 	} else if _, made := (Audience{}).named(key); made != "" && key != "KEY" {
 		key = made
 	}
-	which, tell := fmt.Sprintf("%q is named as a part of an export is", first.Name), "parts: true"
+	which, tell := fmt.Sprintf("%q is named like a part of an export", first.Name), "parts: true"
 	if n := len(files); n > 1 {
-		which = fmt.Sprintf("%q and %d more are named as the parts of one export are", first.Name, n-1)
+		which = fmt.Sprintf("%q and %d more are named like the parts of one export", first.Name, n-1)
 	}
 	if first.layout.shape == source.ShapeChanges {
 		tell = "list: changes"
 	}
-	return fmt.Errorf("source %q: %w: %s, and not as an audience: say under audiences which one it is (KEY: its trait key), such as\n  audiences: {%q: {key: %s, %s}}",
+	return fmt.Errorf("source %q: %w: %s, not like an audience: say under audiences which one it is (KEY: its trait key), such as\n  audiences: {%q: {key: %s, %s}}",
 		s.cfg.Name, source.ErrConfig, which, pattern, key, tell)
 }

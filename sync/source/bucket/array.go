@@ -21,7 +21,7 @@ func (s *Splitter) nextElement() (Item, error) {
 	case c == ']':
 		s.skip(1)
 		s.array, s.spanning = false, false
-		// What follows on the same line is a line of its own, mostly blank.
+		// What follows on the same line, usually nothing, is a line of its own.
 		return Item{}, nil
 	case c == '\n' || c == ',' || c == '}' || s.element:
 		return s.breakArray()
@@ -29,15 +29,15 @@ func (s *Splitter) nextElement() (Item, error) {
 	return s.takeElement()
 }
 
-// takeElement takes the value that begins here. One that gets longer than the
-// limit is followed to its end without being held.
+// takeElement takes the value that begins here. A value that is longer than the
+// limit is skipped to its end without being held.
 func (s *Splitter) takeElement() (Item, error) {
 	scan := valueScanner{oneLine: !s.spanning}
 	s.held = s.held[:0]
 	tooLong, done := false, false
 	for !done {
 		if _, err := s.src.Peek(1); err != nil {
-			// A number ends at a position to resume from, whatever follows.
+			// At a position to resume from, a number ends, whatever follows.
 			if done = s.resuming && scan.atTop(); !done && !errors.Is(err, io.EOF) {
 				return Item{}, err
 			}
@@ -56,8 +56,8 @@ func (s *Splitter) takeElement() (Item, error) {
 	if !done && !tooLong {
 		return Item{Line: s.line + 1, Flaw: FlawIncomplete}, nil
 	}
-	// The line end that broke a value must stand before the position, so that a
-	// resumed reading sees it too.
+	// A line end that broke a value must be before the position, so that a resumed
+	// reading sees it too.
 	s.take(s.held)
 	switch {
 	case scan.broken:
@@ -75,7 +75,7 @@ func (s *Splitter) endElement(item Item) (Item, error) {
 	return item, nil
 }
 
-// breakArray gives up the array and goes on with the next line.
+// breakArray gives up the array and continues with the next line.
 func (s *Splitter) breakArray() (Item, error) {
 	s.array, s.spanning = false, false
 	if _, err := s.Line(); err != nil && !errors.Is(err, ErrTooLong) {
@@ -92,8 +92,8 @@ type valueScanner struct {
 	oneLine          bool // a line end breaks the value
 }
 
-// over scans on and returns how many bytes belong to the value; done is false if
-// the end was not among them.
+// over continues the scan and returns how many bytes of p belong to the value; done
+// is false if the value goes on.
 func (v *valueScanner) over(p []byte) (n int, done bool) {
 	for i, c := range p {
 		if c == '\n' && (v.inString || v.oneLine) {
@@ -128,10 +128,10 @@ func (v *valueScanner) over(p []byte) (n int, done bool) {
 	return len(p), false
 }
 
-// atTop reports whether what was seen may be a whole value.
+// atTop reports whether what was seen may be a complete value.
 func (v *valueScanner) atTop() bool { return v.depth == 0 && !v.inString }
 
-// text follows a text to its closing quote.
+// text takes a byte of a string, until its closing quote.
 func (v *valueScanner) text(c byte) {
 	switch {
 	case v.escape:

@@ -22,20 +22,20 @@ type Bucket struct {
 	options Options
 }
 
-// Options are what the URL does not tell.
+// Options are settings that are not in the URL.
 type Options struct {
-	// FollowLinks also reads files of file:// that are links out of the folder.
+	// FollowLinks allows files of file:// to be links that lead out of the folder.
 	FollowLinks bool
 }
 
 const urlForms = "want file:///folder/, s3://bucket/folder/?region=..., gs://bucket/folder/ or azblob://container/folder/"
 
 // Open opens the bucket of a URL of gocloud.dev/blob
-// (https://gocloud.dev/howto/blob/). The URL's path is the folder to read, also
-// for the schemes where gocloud.dev itself knows only the parameter prefix,
-// which works too. Names of objects count from that folder.
+// (https://gocloud.dev/howto/blob/). The URL's path is the folder to read, even for
+// the schemes for which gocloud.dev itself knows only the parameter prefix, which
+// works as well. Names of objects are relative to that folder.
 //
-// For file:// Open checks that the folder is there; for the others it makes
+// For file://, Open checks that the folder exists; for the others it makes
 // no request, so a wrong name or missing permission shows in
 // [Bucket.Objects]. No error holds credentials or parameters of the URL.
 func Open(ctx context.Context, rawURL string, o Options) (*Bucket, error) {
@@ -76,7 +76,7 @@ func (b *Bucket) toFolder(u *url.URL) error {
 			return fmt.Errorf("%s: a file:// URL takes no parameter %q", b.name, name)
 		}
 	}
-	// Without this a sidecar file would stand beside every file written.
+	// Otherwise a sidecar file would be expected beside every file.
 	query.Set("metadata", "skip")
 	u.RawQuery = query.Encode()
 
@@ -96,9 +96,9 @@ func (b *Bucket) toFolder(u *url.URL) error {
 	case err != nil:
 		return fmt.Errorf("%s: look for the folder: %w", b.name, err)
 	case !info.IsDir():
-		return fmt.Errorf("%s: %q is a file: give its folder as the url", b.name, dir)
+		return fmt.Errorf("%s: %q is a file: set the url to its folder", b.name, dir)
 	}
-	// A listing does not follow a link, and mounted folders often are links.
+	// A listing does not follow links, and mounted folders often are links.
 	if b.dir, err = filepath.EvalSymlinks(filepath.FromSlash(dir)); err != nil {
 		return fmt.Errorf("%s: look for the folder: %w", b.name, err)
 	}
@@ -113,7 +113,7 @@ func (b *Bucket) toPrefix(u *url.URL) error {
 	}
 	query := u.Query()
 	if query.Has("prefix") {
-		return fmt.Errorf("%s: both a path and the parameter prefix: keep one", b.name)
+		return fmt.Errorf("%s: it has both a path and the parameter prefix: keep one", b.name)
 	}
 	query.Set("prefix", folder+"/")
 	u.Path, u.RawPath, u.RawQuery = "", "", query.Encode()
@@ -125,7 +125,7 @@ func redact(u *url.URL) string {
 	return clean.String()
 }
 
-// scrub takes the URL's parameters and credentials out of a driver's text.
+// scrub removes the URL's parameters and credentials from a driver's text.
 func scrub(text string, u *url.URL) string {
 	var secrets []string
 	if u.RawQuery != "" {
@@ -141,7 +141,7 @@ func scrub(text string, u *url.URL) string {
 		}
 	}
 	for _, secret := range secrets {
-		if len(secret) > 3 { // shorter ones hide nothing and would eat words
+		if len(secret) > 3 { // shorter ones are no secrets, and may be parts of words
 			text = strings.ReplaceAll(text, secret, "...")
 		}
 	}

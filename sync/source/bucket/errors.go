@@ -14,7 +14,7 @@ import (
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
-// rights are what the job needs, in the cloud's own words, by scheme.
+// rights are the permissions that the job needs, by scheme and in each cloud's words.
 var rights = map[string]string{
 	"file":   "read and search for its user",
 	"s3":     "s3:ListBucket and s3:GetObject, and kms:Decrypt if it is encrypted",
@@ -27,17 +27,17 @@ func (b *Bucket) explain(step string, err error) error {
 	switch codeOf(err) {
 	case gcerrors.PermissionDenied:
 		scheme, _, _ := strings.Cut(b.name, ":")
-		return fmt.Errorf("%s: %s: not allowed: look at the job's credentials; it needs to list the bucket and read its objects (%s): %w",
+		return fmt.Errorf("%s: %s: not allowed: check the job's credentials; it has to list the bucket and read its objects (%s): %w",
 			b.name, step, rights[scheme], readable(err))
 	case gcerrors.NotFound:
-		return fmt.Errorf("%s: %s: not found: look at the bucket's name and its region or account: %w", b.name, step, readable(err))
+		return fmt.Errorf("%s: %s: not found: check the bucket's name and its region or account: %w", b.name, step, readable(err))
 	}
 	return fmt.Errorf("%s: %s: %w", b.name, step, readable(err))
 }
 
-// codeOf tells the kind of a driver's error by the HTTP status where there is
-// one: gocloud.dev takes Google's 403 for an object that is gone, most of
-// Azure's and some of Amazon's for an unknown error.
+// codeOf returns the kind of a driver's error, according to the HTTP status if there
+// is one: gocloud.dev takes a 403 of Google for an object that is gone, and most of
+// Azure's and some of Amazon's for unknown errors.
 func codeOf(err error) gcerrors.ErrorCode {
 	var (
 		google *googleapi.Error
@@ -68,8 +68,8 @@ type reworded struct {
 func (e *reworded) Error() string { return e.text }
 func (e *reworded) Unwrap() error { return e.error }
 
-// addressQuery is the query of a request, which may hold a signature that is as
-// good as a password.
+// addressQuery matches the query of a request, which may hold a signature that is
+// as good as a password.
 var addressQuery = regexp.MustCompile(`(https?://[^\s"?]+)\?[^\s"]*`)
 
 // readable puts a driver's error on one line, without queries and e-mail
@@ -86,8 +86,8 @@ func readable(err error) error {
 	return &reworded{err, better}
 }
 
-// oneLine joins the lines of a text, without rulers and the XML in which Azure
-// says everything once more.
+// oneLine joins the lines of a text, without rulers and without the XML in which
+// Azure repeats everything.
 func oneLine(text string) string {
 	var kept []string
 	inXML := false

@@ -10,7 +10,7 @@ import (
 type format int
 
 const (
-	formatPlain format = iota // text, as far as anybody can tell here
+	formatPlain format = iota // text, or anything unknown
 	formatGzip
 	formatZstd
 	formatBzip2
@@ -18,13 +18,13 @@ const (
 	formatParquet
 )
 
-// String names it for people.
+// String returns the format's name for people.
 func (f format) String() string {
 	return [...]string{"file", "gzip", "zstd", "bzip2", "zip", "Parquet"}[f]
 }
 
-// ErrUnsupported says that an object is in a format that is not read, or packed
-// in a way that is not. The error's text names it, and what to do.
+// ErrUnsupported says that an object's format, or the way it is packed, is not
+// supported. The error's text names it and says what to do.
 var ErrUnsupported = errors.New("this format is not read")
 
 func unsupported(what, do string) error {
@@ -36,7 +36,8 @@ const (
 	doPack   = "pack it with gzip, zstd, bzip2 or zip, or not at all"
 )
 
-// foreign are formats that are named only, so that nobody looks for a missing header.
+// foreign are formats that are recognised only to be named, so that nobody looks for
+// a missing header.
 var foreign = []struct{ magic, what, do string }{
 	{"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Excel workbook (xls)", "export it as CSV (UTF-8)"},
 	{"Obj\x01", "Avro", doExport},
@@ -56,7 +57,8 @@ var foreign = []struct{ magic, what, do string }{
 	{"age-encryption.org/", "an encrypted file (age)", "decrypt it first"},
 }
 
-// formatOf tells the format of what begins so, or names one that is not read.
+// formatOf returns the format of an object that begins like this. If it is not read,
+// the error is [ErrUnsupported].
 func formatOf(start []byte) (format, error) {
 	has := func(magic string) bool { return bytes.HasPrefix(start, []byte(magic)) }
 	switch {
@@ -74,7 +76,7 @@ func formatOf(start []byte) (format, error) {
 		return 0, unsupported("tar", "put its files into the folder by themselves")
 	}
 	for _, f := range foreign {
-		// A header may begin with the letters of a short magic.
+		// The header of a CSV may begin with the letters of a short magic number.
 		if has(f.magic) && (len(f.magic) > 4 || !isText([]byte(f.magic)) || !isText(start[len(f.magic):])) {
 			return 0, unsupported(f.what, f.do)
 		}
@@ -82,8 +84,8 @@ func formatOf(start []byte) (format, error) {
 	return formatPlain, nil
 }
 
-// isText reports whether the start of a file looks like text: no control bytes,
-// and UTF-8 but for a rune that is cut off at the end.
+// isText reports whether the start of a file looks like text: without control
+// bytes, and valid UTF-8 except for a rune that is cut off at the end.
 func isText(start []byte) bool {
 	for i := 0; i < len(start); {
 		r, size := utf8.DecodeRune(start[i:])

@@ -3,7 +3,6 @@ package bucket
 import (
 	"bufio"
 	"compress/bzip2"
-	stdgzip "compress/gzip"
 	"io"
 	"sync"
 
@@ -11,32 +10,24 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// mostLayers is how often an object may be packed: once by its writer and once
-// more on its way.
+// mostLayers is how many times an object may be packed: usually once by its writer
+// and once more on its way.
 const mostLayers = 3
 
-// mostWindow bounds what a zstd stream may want to be held; zstd -19 wants 8 MiB.
+// mostWindow is the largest zstd window, which is held in memory; zstd -19 needs
+// 8 MiB.
 const mostWindow = 32 << 20
 
-// The readers of packed objects are at rest here: a gzip one takes 40 kB, a
-// zstd one up to its window.
-var (
-	unzippers = sync.Pool{New: func() any { return new(gzip.Reader) }}
-	unzstds   = sync.Pool{New: func() any {
-		d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(mostWindow))
-		if err != nil {
-			panic(err) // only options make one
-		}
-		return d
-	}}
-)
+// unzippers holds gzip readers, of 40 kB each, for reuse: there may be a million
+// objects.
+var unzippers = sync.Pool{New: func() any { return new(gzip.Reader) }}
 
-// detect finds out what the object is packed in, by its first bytes.
+// detect finds out from the first bytes how the object is packed, and unpacks it.
 func (r *Reader) detect() error {
 	var content io.Reader = noted{r}
 	r.format = formatPlain
 	for layer := range mostLayers + 1 {
-		size := textStart // a larger read passes by the buffer
+		size := textStart // larger reads bypass the buffer
 		if layer == 0 {
 			size = int(min(bufferSize, max(r.object.Size, textStart)))
 		}
@@ -45,7 +36,7 @@ func (r *Reader) detect() error {
 		if r.readErr != nil {
 			return r.Damaged(err)
 		}
-		// Damage shows when it is read: the same error comes again.
+		// An error is ignored here: reading returns it again.
 		f, err := formatOf(start)
 		if err != nil {
 			return err
@@ -69,7 +60,7 @@ func (r *Reader) detect() error {
 	return unsupported("what is packed more than three times", doPack)
 }
 
-// unpack takes off one layer.
+// unpack returns the content of one layer.
 func (r *Reader) unpack(f format, packed io.Reader) (io.Reader, error) {
 	switch f {
 	case formatZip:
@@ -77,22 +68,11 @@ func (r *Reader) unpack(f format, packed io.Reader) (io.Reader, error) {
 	case formatBzip2:
 		return bzip2.NewReader(packed), nil
 	case formatZstd:
-		z := unzstds.Get().(*zstd.Decoder) //nolint:forcetypeassert // nothing else is in there
-		r.closers = append(r.closers, func() {
-			_ = z.Reset(nil) // without a stream there is nothing to fail
-			unzstds.Put(z)
-		})
-		if err := z.Reset(packed); err != nil {
-			return nil, r.Damaged(err)
-		}
-		return z, nil
-	}
-	r.zipped = true
-	if r.slow {
-		z, err := stdgzip.NewReader(packed)
+		z, err := zstd.NewReader(packed, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(mostWindow))
 		if err != nil {
 			return nil, r.Damaged(err)
 		}
+		r.closers = append(r.closers, z.Close)
 		return z, nil
 	}
 	z := unzippers.Get().(*gzip.Reader) //nolint:forcetypeassert // nothing else is in there
@@ -103,7 +83,7 @@ func (r *Reader) unpack(f format, packed io.Reader) (io.Reader, error) {
 	return z, nil
 }
 
-// rest returns what the layers held.
+// rest releases what the layers hold.
 func (r *Reader) rest() {
 	for _, done := range r.closers {
 		done()

@@ -202,7 +202,7 @@ func TestABombIsReadInLittleMemory(t *testing.T) {
 	r, err := b.Open(context.Background(), objects[0])
 	require.NoError(t, err)
 	defer r.Close()
-	w := NewWindow(r, 0, false)
+	w := NewWindow(r, 0)
 	_, err = w.Line()
 	require.ErrorIs(t, err, ErrTooLong)
 	require.LessOrEqual(t, cap(w.held)+w.src.Size(), 2*DefaultMaxLine+bufferSize)

@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -26,16 +25,16 @@ import (
 	"github.com/impactsync/impactsync/sync/source"
 )
 
-// Objects lists the objects, each once, in an order that means nothing and in
-// memory that does not grow with them. It leaves out what is no input: the dummy-object.txt of Segment's Validate button
+// Objects lists the objects, each once, in no particular order and in memory that
+// does not grow with them. It leaves out what is not an input: the dummy-object.txt
+// of Segment's Validate button
 // (https://segment.com/docs/connections/storage/catalog/aws-s3/), hidden files
 // and folders, half-written files (*.tmp, *.part), and what [IsMarker] knows.
-// Folders of file:// that are links are not followed; files that are links are,
-// within the folder: one that leads out of it is [source.Object.Unusable], see
-// [Options].
+// In file://, links to folders are not followed. Links to files are, but one that
+// leads out of the folder is [source.Object.Unusable], see [Options].
 //
-// An object's ETag is its MD5 where the listing has one, else made of its size
-// and time; no object costs a request of its own. An error ends the listing.
+// An object's ETag is its MD5 if the listing has one, else its size and time; no
+// object costs a request of its own. An error ends the listing.
 func (b *Bucket) Objects(ctx context.Context) iter.Seq2[source.Object, error] {
 	return func(yield func(source.Object, error) bool) {
 		for o, err := range b.List(ctx) {
@@ -49,25 +48,23 @@ func (b *Bucket) Objects(ctx context.Context) iter.Seq2[source.Object, error] {
 	}
 }
 
-// List is [Bucket.Objects] with the markers.
+// List is like [Bucket.Objects] but includes the markers.
 func (b *Bucket) List(ctx context.Context) iter.Seq2[source.Object, error] {
-	list := b.remote
-	if b.dir != "" {
-		list = b.local
-	}
 	return func(yield func(source.Object, error) bool) {
-		err := list(ctx, func(o source.Object) bool {
-			return isNoInput(o.Name) || yield(shown(o), nil)
-		})
-		if err != nil {
-			yield(source.Object{}, err)
+		wanted := func(o source.Object, err error) bool {
+			return err == nil && isNoInput(o.Name) || yield(shown(o), err)
+		}
+		if b.dir != "" {
+			b.folder(ctx, "", wanted)
+		} else {
+			b.remote(ctx, wanted)
 		}
 	}
 }
 
-// shown returns an object under a name that holds no e-mail address, since names go
-// into logs and the state. Each part of the path with an address in it becomes
-// a word of its own; what tells the file's kind stays.
+// shown returns an object under a name without e-mail addresses, because names go
+// into logs and the state. Each part of the path that holds an address is replaced
+// by a hash; the extensions that tell the file's format stay.
 func shown(o source.Object) source.Object {
 	if !segment.HoldsEmail(o.Name) {
 		return o
@@ -102,9 +99,9 @@ func isNoInput(name string) bool {
 	return base == "dummy-object.txt" || ext == ".attrs" || ext == ".tmp" || ext == ".part" || ext == ".crc"
 }
 
-// IsMarker reports whether an object is of those that programs write beside
-// their data: markers of folders and of jobs (Spark, Hadoop, Databricks, EMR),
-// the folders of Delta tables, and manifests.
+// IsMarker reports whether an object is one that programs write beside their data:
+// markers of folders and jobs (Spark, Hadoop, Databricks, EMR), the folders of
+// Delta tables, and manifests.
 func IsMarker(name string) bool {
 	for part := range strings.SplitSeq(name, "/") {
 		switch part {
@@ -116,9 +113,9 @@ func IsMarker(name string) bool {
 	return strings.HasPrefix(base, "_committed_") || strings.HasPrefix(base, "_started_") || strings.HasSuffix(base, "_$folder$") || IsManifest(name)
 }
 
-// IsManifest reports whether an object tells the files of an export: as
-// Redshift names it (PREFIXmanifest, and never with another ending than .json),
-// or Athena (ID-manifest.csv).
+// IsManifest reports whether an object lists the files of an export, by the names
+// of Redshift (PREFIXmanifest, with no other extension than .json) and Athena
+// (ID-manifest.csv).
 func IsManifest(name string) bool {
 	base := strings.ToLower(path.Base(name))
 	return strings.HasSuffix(strings.TrimSuffix(base, ".json"), "manifest") || athenaManifest(base)
@@ -126,18 +123,18 @@ func IsManifest(name string) bool {
 
 var athenaManifest = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-manifest\.csv$`).MatchString
 
-func (b *Bucket) remote(ctx context.Context, yield func(source.Object) bool) error {
+func (b *Bucket) remote(ctx context.Context, yield func(source.Object, error) bool) {
 	it := b.blob.List(nil)
 	for {
 		o, err := it.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return b.explain("list", err)
-		}
-		if !o.IsDir && !yield(fromListing(o)) {
-			return nil
+		switch {
+		case errors.Is(err, io.EOF):
+			return
+		case err != nil:
+			yield(source.Object{}, b.explain("list", err))
+			return
+		case !o.IsDir && !yield(fromListing(o), nil):
+			return
 		}
 	}
 }
@@ -150,65 +147,52 @@ func fromListing(o *blob.ListObject) source.Object {
 	return source.Object{Name: o.Key, Size: o.Size, ETag: tag, ModTime: o.ModTime}
 }
 
-func sizeAndTime(size int64, at time.Time) string {
-	b := strconv.AppendInt(make([]byte, 0, 40), size, 10)
-	return string(strconv.AppendInt(append(b, '-'), at.UnixNano(), 10))
-}
+func sizeAndTime(size int64, at time.Time) string { return fmt.Sprint(size, "-", at.UnixNano()) }
 
-// local lists a folder itself: gocloud.dev's listing passes over folders that
-// it may not read, reports the size of links instead of their file's, and
-// loses names at the end of a page where a folder's name begins another's.
-func (b *Bucket) local(ctx context.Context, yield func(source.Object) bool) error {
-	w := walk{root: b.dir, follow: b.options.FollowLinks, yield: yield}
-	if err := w.folder(ctx, ""); err != nil && !errors.Is(err, errEnough) {
-		return fmt.Errorf("%s: list the folder: %w", b.name, err)
-	}
-	return nil
-}
-
-// walk goes through a folder and those in it.
-type walk struct {
-	root   string
-	follow bool // links out of the folder, too
-	yield  func(source.Object) bool
-}
-
-var errEnough = errors.New("the caller has enough")
-
-// folderPart is how many entries of a folder are held, and sorted, at a time.
+// folderPart is how many entries of a folder are held and sorted at a time.
 const folderPart = 16 << 10
 
-// folder lists one folder, of a path with / in it and at its end, or empty for
-// the root. What vanishes meanwhile is passed over; what may not be read is an
-// error, for a list in it would seem to be missing.
-func (w *walk) folder(ctx context.Context, name string) error {
-	f, err := os.Open(filepath.Join(w.root, filepath.FromSlash(name)))
+// folder lists one folder and those in it, and returns whether the caller wants
+// more. name is its path with a / at the end, or empty for the bucket's own. A
+// folder that vanishes meanwhile is passed over; one that may not be read is an
+// error, because a list in it would seem to be missing.
+//
+// gocloud.dev's own listing is not used: it passes over folders that it may not
+// read, reports the size of a link instead of its file's, and loses names at the
+// end of a page if one folder's name begins with another's.
+func (b *Bucket) folder(ctx context.Context, name string, yield func(source.Object, error) bool) (more bool) {
+	f, err := os.Open(filepath.Join(b.dir, filepath.FromSlash(name)))
+	if errors.Is(err, fs.ErrNotExist) && name != "" {
+		return true
+	}
 	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) && name != "" {
-			return nil
-		}
-		return err
+		return b.cannotList(err, yield)
 	}
 	defer f.Close()
 	for {
 		entries, err := f.ReadDir(folderPart)
 		if errors.Is(err, io.EOF) {
-			return nil
+			return true
 		}
 		if err != nil {
-			return err
+			return b.cannotList(err, yield)
 		}
 		slices.SortFunc(entries, func(x, y fs.DirEntry) int { return strings.Compare(inPath(x), inPath(y)) })
 		for _, e := range entries {
-			if err := w.entry(ctx, name+e.Name(), e); err != nil {
-				return err
+			if !b.entry(ctx, name+e.Name(), e, yield) {
+				return false
 			}
 		}
 	}
 }
 
-// inPath is a name as a path has it, for the order of a listing by path: the
-// state looks neighbours up faster than strangers.
+func (b *Bucket) cannotList(err error, yield func(source.Object, error) bool) bool {
+	yield(source.Object{}, fmt.Errorf("%s: list the folder: %w", b.name, err))
+	return false
+}
+
+// inPath returns a name as it is written in a path. A listing is ordered by path,
+// because the state looks up neighbours faster.
 func inPath(e fs.DirEntry) string {
 	if e.IsDir() {
 		return e.Name() + "/"
@@ -216,42 +200,36 @@ func inPath(e fs.DirEntry) string {
 	return e.Name()
 }
 
-func (w *walk) entry(ctx context.Context, name string, e fs.DirEntry) error {
+func (b *Bucket) entry(ctx context.Context, name string, e fs.DirEntry, yield func(source.Object, error) bool) (more bool) {
 	if ctx.Err() != nil {
-		return context.Cause(ctx)
+		return b.cannotList(context.Cause(ctx), yield)
 	}
 	if e.IsDir() {
-		if strings.HasPrefix(e.Name(), ".") || e.Name() == "lost+found" {
-			return nil
-		}
-		return w.folder(ctx, name+"/")
+		return strings.HasPrefix(e.Name(), ".") || e.Name() == "lost+found" || b.folder(ctx, name+"/", yield)
 	}
-	file := filepath.Join(w.root, filepath.FromSlash(name))
+	file := filepath.Join(b.dir, filepath.FromSlash(name))
 	info, err := os.Stat(file)
-	// A link to nothing or in a circle is no file.
+	// A link to nothing, or in a circle, is not a file.
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ELOOP) || err == nil && !info.Mode().IsRegular() {
-		return nil
+		return true
 	}
 	if err != nil {
-		return err
+		return b.cannotList(err, yield)
 	}
 	o := source.Object{Name: name, Size: info.Size(), ModTime: info.ModTime(), ETag: sizeAndTime(info.Size(), info.ModTime())}
-	if e.Type()&fs.ModeSymlink != 0 && !w.follow && !w.within(file) {
+	if e.Type()&fs.ModeSymlink != 0 && !b.options.FollowLinks && !b.holds(file) {
 		o.Unusable = "a link that leads out of the source's folder: copy the file, or set followLinks: true"
 	}
-	if !w.yield(o) {
-		return errEnough
-	}
-	return nil
+	return yield(o, nil)
 }
 
-// within reports whether a link leads to a file in the folder, as those of
+// holds reports whether a link leads to a file in the folder, as those of
 // Kubernetes' mounted ConfigMaps do.
-func (w *walk) within(link string) bool {
+func (b *Bucket) holds(link string) bool {
 	file, err := filepath.EvalSymlinks(link)
 	if err != nil {
 		return false
 	}
-	rel, err := filepath.Rel(w.root, file)
+	rel, err := filepath.Rel(b.dir, file)
 	return err == nil && filepath.IsLocal(rel)
 }

@@ -40,14 +40,14 @@ func openURL(ctx context.Context, u *url.URL) (*blob.Bucket, error) {
 	}
 	var client *storage.Client
 	if b.As(&client) {
-		// Left alone it tries for ever, and a run would never end.
+		// By default it retries for ever, and a run would never end.
 		client.SetRetry(storage.WithMaxAttempts(googleTries))
 	}
 	return b, nil
 }
 
-// google looks for credentials itself: where there are none, gocloud.dev writes
-// a warning to stdout, into our results, and later speaks of a private key.
+// google looks for credentials itself. If there are none, gocloud.dev would write a
+// warning to stdout, into our results, and later complain about a private key.
 func google(ctx context.Context, query url.Values, usual *blob.URLMux) (*blob.URLMux, error) {
 	if os.Getenv("STORAGE_EMULATOR_HOST") != "" {
 		return usual, nil
@@ -64,7 +64,8 @@ func google(ctx context.Context, query url.Values, usual *blob.URLMux) (*blob.UR
 	return usual, nil
 }
 
-// hasAccount reports whether gocloud.dev can know the storage account of Azure.
+// hasAccount reports whether Azure's storage account is set anywhere that gocloud.dev
+// looks for it.
 func hasAccount(query url.Values) bool {
 	if query.Has("storage_account") {
 		return true

@@ -6,9 +6,9 @@ import (
 	"math"
 )
 
-// ranged reads parts of an object as they are stored, for formats that have
-// their directory at the end: a request each, so nothing goes to a disk. What is
-// read in small pieces comes from one buffer.
+// ranged reads parts of an object as they are stored, with a request each, for
+// formats that have their directory at the end; so nothing has to be written to
+// disk. Small reads are served from one buffer.
 type ranged struct {
 	r    *Reader
 	buf  []byte
@@ -36,8 +36,8 @@ func (a *ranged) ReadAt(p []byte, off int64) (n int, err error) {
 	return n, err
 }
 
-// cover fills the buffer with a part that has these bytes in it: what follows
-// them, or at the object's end what is before them, comes along.
+// cover fills the buffer with a part that includes these bytes: they and what
+// follows them, or the object's end.
 func (a *ranged) cover(off int64, want int) error {
 	if off >= a.at && off+int64(want) <= a.at+int64(len(a.buf)) {
 		return nil
@@ -77,9 +77,8 @@ func (a *ranged) fetch(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-// Parquet returns the object itself if it is a Parquet file, which Read does not
-// read, since it is read from its end. Errors of whoever reads it go through
-// [Reader.Damaged].
+// Parquet returns the object itself if it is a Parquet file. These are read from
+// their end, not by Read. The caller passes errors to [Reader.Damaged].
 func (r *Reader) Parquet() (at io.ReaderAt, size int64, ok bool) {
 	if r.format != formatParquet {
 		return nil, 0, false

@@ -19,12 +19,12 @@ import (
 	"github.com/impactsync/impactsync/sync/source"
 )
 
-// ErrDamaged says that what an object is packed in is broken or ends in the
-// middle; what came before it was right.
+// ErrDamaged says that a packed object is broken or ends in the middle; what was
+// read before is right.
 var ErrDamaged = errors.New("damaged")
 
-// bufferSize is what is read from a bucket at a time. An object that is smaller
-// has a smaller buffer: there may be a million of them.
+// bufferSize is how much is read from a bucket at a time. Smaller objects have
+// smaller buffers: there may be a million of them.
 const bufferSize = 256 << 10
 
 // Reader reads the decoded bytes of one object in bounded memory. It is for
@@ -34,20 +34,17 @@ type Reader struct {
 	object  source.Object
 	blob    *blob.Reader
 	decoded io.Reader
-	readErr error // of the bucket, in contrast to the gzip stream's
-	taken   int64 // bytes that came from the bucket and nobody has asked about
+	readErr error // an error of the bucket, not of the gzip stream
+	taken   int64 // bytes that came from the bucket since Taken was called
 
 	ctx    context.Context //nolint:containedctx // ranges are read long after Open
-	format format          // of the outermost layer that is no text
-	zipped bool            // there is gzip in it
-	given  int64           // decoded bytes that the caller got
-	slow   bool            // the standard gzip reader is at it
+	format format          // of the outermost layer
 
 	closers []func() // of what the layers hold
 }
 
-// Taken returns the bytes that came from the bucket since it was last asked, as
-// the object is stored: for progress.
+// Taken returns how many bytes came from the bucket since the last call, counted as
+// the object is stored. It is for progress.
 func (r *Reader) Taken() int64 {
 	n := r.taken
 	r.taken = 0
@@ -69,17 +66,17 @@ func (b *Bucket) stored(ctx context.Context, o source.Object, offset, length int
 	}})
 }
 
-// Open opens an object for reading from its start. What it is packed in (gzip,
-// zstd, bzip2, of one or more members, or a zip of one file) its first bytes
-// tell, never its name or its metadata: Segment's files carry
-// Content-Encoding: gzip, which some clients undo and some do not. What is not
-// read is [ErrUnsupported]; for Parquet see [Reader.Parquet].
+// Open opens an object for reading from its start. Its first bytes decide whether it
+// is packed (gzip, zstd or bzip2 with one or more members, or a zip of one file),
+// never its name or its metadata: Segment's files carry Content-Encoding: gzip,
+// which some clients undo and some do not. Other formats are [ErrUnsupported]; for
+// Parquet see [Reader.Parquet].
 func (b *Bucket) Open(ctx context.Context, o source.Object) (*Reader, error) {
 	return b.open(ctx, o, -1)
 }
 
-// OpenStart opens an object to read only what its first bytes hold. size is
-// counted before decoding.
+// OpenStart opens an object to read only its first bytes. size is counted before
+// decoding.
 func (b *Bucket) OpenStart(ctx context.Context, o source.Object, size int64) (*Reader, error) {
 	return b.open(ctx, o, min(size, o.Size))
 }
@@ -104,29 +101,8 @@ func (b *Bucket) open(ctx context.Context, o source.Object, length int64) (*Read
 	return r, nil
 }
 
-// slowly reads a broken gzip stream once more with the standard library, which
-// returns everything before the break; the fast reader holds back its last block.
-func (r *Reader) slowly() error {
-	raw, err := r.b.stored(context.Background(), r.object, 0, -1)
-	if err != nil {
-		return r.b.explain(fmt.Sprintf("open %q", r.object.Name), err)
-	}
-	if err := r.blob.Close(); err != nil {
-		return errors.Join(err, raw.Close())
-	}
-	r.rest()
-	r.blob, r.slow = raw, true
-	if err := r.detect(); err != nil {
-		return err
-	}
-	if _, err := io.CopyN(io.Discard, r.decoded, r.given); err != nil {
-		return r.Damaged(err)
-	}
-	return nil
-}
-
-// noted remembers an error of the bucket, so that it is not taken for one of
-// the gzip stream, nor for the end: a lost connection is neither.
+// noted remembers an error of the bucket, so that a lost connection is not taken for
+// damage of the gzip stream or for its end.
 type noted struct{ *Reader }
 
 func (n noted) Read(p []byte) (int, error) {
@@ -155,18 +131,14 @@ func (r *Reader) Read(p []byte) (int, error) {
 		return 0, os.ErrClosed
 	}
 	n, err := r.decoded.Read(p)
-	r.given += int64(n)
 	if err == nil || errors.Is(err, io.EOF) {
 		return n, err
-	}
-	if r.zipped && !r.slow && r.readErr == nil {
-		return n, r.slowly()
 	}
 	return n, r.Damaged(err)
 }
 
-// Damaged returns an error that came while the object was read as one of the
-// bucket, if it is, else as damage of the object ([ErrDamaged]).
+// Damaged returns an error that occurred while the object was read: as one of the
+// bucket if it came from there, else as damage of the object ([ErrDamaged]).
 func (r *Reader) Damaged(err error) error {
 	switch {
 	case codeOf(r.readErr) == gcerrors.NotFound:
@@ -214,9 +186,9 @@ func (r *Reader) changed() error {
 	return fmt.Errorf("%s: %q: %w", r.b.name, r.object.Name, source.ErrChanged)
 }
 
-// differs compares with the listing. A size of 0 or less is an unknown one: a
-// server that unzips on the way cannot tell it. Some answers have times in
-// whole seconds where listings have fractions.
+// differs compares size and time with the listing. A size of 0 or less is unknown: a
+// server that unzips on the way cannot tell it. Some answers have times in whole
+// seconds although the listing had fractions.
 func (r *Reader) differs(size int64, at time.Time) bool {
 	if size > 0 && size != r.object.Size {
 		return true

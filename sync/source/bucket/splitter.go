@@ -27,39 +27,32 @@ type Item struct {
 	Flaw Flaw
 }
 
-// Splitter cuts a log into its JSON records without decoding them. A log is
-// lines, or one JSON array over any number of lines, and then lines again. A
-// line that begins with [ is an array too, as a spool of batched webhooks has
-// them, but ends with its line.
+// Splitter cuts a log into its JSON records without decoding them. A log is lines,
+// or one JSON array over any number of lines, followed by lines. A line that begins
+// with [ is an array too, as in a spool of batched webhooks, but ends with its line.
 type Splitter struct {
 	*Window
 	array    bool // inside an array
 	spanning bool // the array may go over line ends
-	started  bool
-	element  bool // an element was taken and no comma since
+	element  bool // an element was taken, and no comma since
 	ended    bool // an incomplete record was returned
 }
 
 // NewSplitter returns a splitter for records of at most maxLine bytes
 // ([DefaultMaxLine] for 0). Its positions can be resumed from.
 func NewSplitter(src io.Reader, maxLine int) *Splitter {
-	return &Splitter{Window: NewWindow(src, maxLine, true)}
+	return &Splitter{Window: NewWindow(src, maxLine), spanning: true}
 }
 
 // Next takes the next record, and returns [io.EOF] at the end. A last record that
-// is cut off has [FlawIncomplete] and is not taken: the position stays before
-// it, so that it is read when the object has grown. Every other flawed record
-// is taken in memory of at most the line limit, and reading goes on behind it.
+// is cut off has [FlawIncomplete] and is not taken: the position stays before it, so
+// that it is read once the object has grown. Every other flawed record is taken, in
+// memory of at most the line limit, and reading continues after it.
 func (s *Splitter) Next() (Item, error) {
 	if s.ended {
 		return Item{}, io.EOF
 	}
 	for {
-		if !s.started {
-			if err := s.start(); err != nil {
-				return Item{}, err
-			}
-		}
 		next := s.nextLine
 		if s.array {
 			next = s.nextElement
@@ -72,9 +65,9 @@ func (s *Splitter) Next() (Item, error) {
 	}
 }
 
-// Resume goes to a position that an earlier reading returned and reports whether
-// what stands before it is still the same; if not, the splitter is of no more
-// use. It reads the part before again, but decodes none of it.
+// Resume goes to a position of an earlier reading and reports whether the bytes
+// before it are still the same; if not, the splitter cannot be used any more. It
+// reads these bytes again, but decodes none of them.
 func (s *Splitter) Resume(from source.Position) (same bool, err error) {
 	same, err = s.Window.Resume(from, func() error {
 		_, err := s.Next()
@@ -82,20 +75,6 @@ func (s *Splitter) Resume(from source.Position) (same bool, err error) {
 	})
 	s.ended = false
 	return same, err
-}
-
-// start skips a byte order mark.
-func (s *Splitter) start() error {
-	const mark = "\ufeff"
-	first, err := s.src.Peek(len(mark))
-	if err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	if string(first) == mark {
-		s.skip(len(mark))
-	}
-	s.started, s.spanning = true, true
-	return nil
 }
 
 // nextLine returns an empty item for a blank line, and where an array begins.
@@ -130,8 +109,8 @@ func (s *Splitter) nextLine() (Item, error) {
 	return Item{Data: text, Line: s.line}, nil
 }
 
-// skipSpace takes blanks, and line ends too if it may, and returns the byte that
-// follows.
+// skipSpace takes blanks, and line ends if overLines is set, and returns the byte
+// that follows.
 func (s *Splitter) skipSpace(overLines bool) (byte, error) {
 	for {
 		next, err := s.src.Peek(1)

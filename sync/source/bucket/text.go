@@ -10,21 +10,23 @@ import (
 	"golang.org/x/text/encoding/unicode/utf32"
 )
 
-// textStart is how much of an object tells in which encoding it is written.
+// textStart is how much of an object is looked at to find its encoding.
 const textStart = 4 << 10
 
-// asUTF8 returns a text as UTF-8 with lines that end in LF, whatever Excel, SQL
-// Server or an old Mac made of it: UTF-16 and UTF-32 are decoded (by the byte
-// order mark, UTF-16 also by its zero bytes), and CR alone is a line end where the
-// start has no LF. All else passes unchanged, at no cost; invalid UTF-16 becomes
-// U+FFFD. Positions count what comes out. src has room for [textStart] bytes.
+// asUTF8 returns a text as UTF-8 without a byte order mark, with lines that end in LF,
+// whether Excel, SQL Server or an old Mac wrote it. UTF-16 and UTF-32 are recognised
+// by the byte order mark, UTF-16 also by its zero bytes; CR alone ends a line if the
+// start has no LF. Everything else passes unchanged, at no cost; invalid UTF-16
+// becomes U+FFFD. Positions count the bytes that come out. src's buffer has at least
+// [textStart] bytes.
 func asUTF8(src *bufio.Reader) io.Reader {
-	start, _ := src.Peek(textStart) // an error comes again when it is read
-	form := encodingOf(start)
+	start, _ := src.Peek(textStart) // reading returns an error again
 	var decoded io.Reader = src
-	if form != nil {
+	if form := encodingOf(start); form != nil {
 		decoded = form.NewDecoder().Reader(src)
 		start, _ = form.NewDecoder().Bytes(start) // the last rune may be cut off
+	} else if bytes.HasPrefix(start, []byte("\ufeff")) {
+		_, _ = src.Discard(len("\ufeff")) // it is in the buffer
 	}
 	if hasMacLines(start) {
 		decoded = macText{decoded}
@@ -32,8 +34,8 @@ func asUTF8(src *bufio.Reader) io.Reader {
 	return decoded
 }
 
-// encodingOf returns the encoding of a text by its start; nil is UTF-8, or
-// another one that has ASCII in it.
+// encodingOf returns the encoding of a text according to its start. nil means UTF-8,
+// or another extension of ASCII.
 func encodingOf(start []byte) encoding.Encoding {
 	has := func(prefix string) bool { return bytes.HasPrefix(start, []byte(prefix)) }
 	switch {
@@ -50,14 +52,14 @@ func encodingOf(start []byte) encoding.Encoding {
 	return nil
 }
 
-// hasMacLines reports whether lines end in CR alone. A CR at the very end may
-// be the half of CR LF.
+// hasMacLines reports whether lines end in CR alone. A CR at the very end may be
+// half of a CR LF.
 func hasMacLines(start []byte) bool {
 	at := bytes.IndexByte(start, '\r')
 	return at >= 0 && at < len(start)-1 && bytes.IndexByte(start, '\n') < 0
 }
 
-// macText makes LF of each CR.
+// macText replaces each CR by LF.
 type macText struct{ src io.Reader }
 
 // Read implements io.Reader.

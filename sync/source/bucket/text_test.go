@@ -25,6 +25,8 @@ func TestText(t *testing.T) {
 	}
 	for name, c := range map[string]struct{ in, want string }{
 		"UTF-8":                   {long, long},
+		"UTF-8 with a mark":       {"\ufeff" + long, long},
+		"a mark alone":            {"\ufeff", ""},
 		"nothing":                 {"", ""},
 		"short":                   {"u1", "u1"},
 		"another encoding":        {"K\xf6ln\n", "K\xf6ln\n"},

@@ -12,70 +12,59 @@ import (
 	"github.com/impactsync/impactsync/sync/source"
 )
 
-// DefaultMaxLine is how long a line may be where nothing else is configured,
-// in bytes. Segment takes calls of at most 32 KB
+// DefaultMaxLine is how long a line may be by default, in bytes. Segment accepts
+// calls of at most 32 KB
 // (https://segment.com/docs/connections/sources/catalog/libraries/server/http-api/#max-request-size).
 const DefaultMaxLine = 1 << 20
 
 // ErrTooLong says that a line is longer than the window's limit. The line is
-// skipped, so reading can go on behind it.
+// skipped, so reading can continue after it.
 var ErrTooLong = errors.New("line too long")
 
 var newline = []byte("\n")
 
-// Window cuts decoded bytes into lines, in memory of at most the longest line
-// allowed and one buffer, and knows the position behind them. It is for one
-// goroutine.
+// Window cuts decoded bytes into lines and knows the position after them. It needs
+// memory for the longest line allowed and one buffer. It is for one goroutine.
 //
-// What was read from the buffer counts as taken, and moves the position, only
-// when its record is returned.
+// Bytes are taken, which moves the position, only when their record is returned.
 type Window struct {
 	src   *bufio.Reader
 	limit *io.LimitedReader // below src
 	max   int
-	held  []byte // a record that is not in src's buffer as a whole
+	held  []byte // a record that does not fit into src's buffer
 
 	offset, line int64
-	sum          hash.Hash // of what was taken; nil: no hash is wanted
+	sum          hash.Hash // of what was taken
 
 	resuming bool
 	open     bool // the last line taken had no newline
 }
 
 // NewWindow returns a window over src for lines of at most maxLine bytes
-// ([DefaultMaxLine] for 0). Only a position with a hash can be resumed from;
-// the hash costs about as much as reading.
-func NewWindow(src io.Reader, maxLine int, withHash bool) *Window {
+// ([DefaultMaxLine] for 0).
+func NewWindow(src io.Reader, maxLine int) *Window {
 	if maxLine <= 0 {
 		maxLine = DefaultMaxLine
 	}
 	size := min(bufferSize, maxLine+1)
 	if r, ok := src.(*Reader); ok {
-		size = int(min(int64(size), 4096+8*r.object.Size)) // about what it is unzipped
+		size = int(min(int64(size), 4096+8*r.object.Size)) // about its size when unzipped
 	}
 	limit := &io.LimitedReader{R: src, N: math.MaxInt64}
-	w := &Window{src: bufio.NewReaderSize(limit, size), limit: limit, max: maxLine}
-	if withHash {
-		w.sum = sha256.New()
-	}
-	return w
+	return &Window{src: bufio.NewReaderSize(limit, size), limit: limit, max: maxLine, sum: sha256.New()}
 }
 
-// Position returns the position behind what was taken.
+// Position returns the position after what was taken.
 func (w *Window) Position() source.Position {
-	p := source.Position{Offset: w.offset, Line: w.line}
-	if w.sum != nil {
-		p.Hash = w.sum.Sum(nil)
-	}
-	return p
+	return source.Position{Offset: w.offset, Line: w.line, Hash: w.sum.Sum(nil)}
 }
 
 // Lines returns how many lines were taken.
 func (w *Window) Lines() int64 { return w.line }
 
 // Line takes the next line and returns it without its line end, valid until the
-// next call. At the end it returns [io.EOF]; a last line need not have a line
-// end. After [ErrTooLong] the next call returns the line behind the long one.
+// next call. At the end it returns [io.EOF]; the last line need not have a line
+// end. After [ErrTooLong] the next call returns the line after the long one.
 func (w *Window) Line() ([]byte, error) {
 	line, err := w.readLine()
 	if err != nil {
@@ -86,8 +75,7 @@ func (w *Window) Line() ([]byte, error) {
 	return bytes.TrimSuffix(bytes.TrimSuffix(line, newline), []byte("\r")), nil
 }
 
-// readLine reads a line with its newline. It takes nothing, except for a line
-// that is too long.
+// readLine reads a line with its newline, but takes only one that is too long.
 func (w *Window) readLine() (line []byte, err error) {
 	w.closeLine()
 	w.held = w.held[:0]
@@ -118,8 +106,8 @@ func (w *Window) readLine() (line []byte, err error) {
 	}
 }
 
-// closeLine takes the newline that a line at the former end of a grown object
-// has got since.
+// closeLine takes the newline that the last line has received since, if the object
+// has grown.
 func (w *Window) closeLine() {
 	if !w.open {
 		return
@@ -132,7 +120,7 @@ func (w *Window) closeLine() {
 	}
 }
 
-// endLine counts a line that was taken, by its last bytes.
+// endLine counts a line that was taken; line ends with its last bytes.
 func (w *Window) endLine(line []byte) {
 	w.line++
 	w.open = !bytes.HasSuffix(line, newline)
@@ -141,9 +129,7 @@ func (w *Window) endLine(line []byte) {
 // take counts bytes that were read.
 func (w *Window) take(read []byte) {
 	w.offset += int64(len(read))
-	if w.sum != nil {
-		w.sum.Write(read)
-	}
+	w.sum.Write(read)
 }
 
 // skip takes n bytes that are in the buffer.
@@ -153,10 +139,10 @@ func (w *Window) skip(n int) {
 	_, _ = w.src.Discard(n)
 }
 
-// Resume runs step, which takes one record and returns [io.EOF] at the end, up
-// to a position that an earlier reading returned, and reports whether the bytes
-// before it are still the same. If so, reading goes on behind it; else the
-// window is of no more use. Nothing may have been read before.
+// Resume calls step, which takes one record and returns [io.EOF] at the end, until
+// it reaches a position of an earlier reading. It reports whether the bytes before
+// that are still the same. If so, reading continues there; if not, the window
+// cannot be used any more. Nothing may have been read before.
 func (w *Window) Resume(from source.Position, step func() error) (same bool, err error) {
 	w.limit.N, w.resuming = from.Offset, true
 	for err == nil && w.offset < from.Offset {

@@ -10,10 +10,10 @@ import (
 	"strings"
 )
 
-// mostDirectory bounds what is read of a zip to find its one file.
+// mostDirectory is how much of a zip is read at most to find its one file.
 const mostDirectory = 4 << 20
 
-var errDirectory = errors.New("its directory has more than 4 MiB: is it one file that was packed?")
+var errDirectory = errors.New("its directory is longer than 4 MiB: does it hold just one file?")
 
 // openZip opens the one file in a zip.
 func (r *Reader) openZip() (io.Reader, error) {
@@ -37,11 +37,12 @@ func (r *Reader) openZip() (io.Reader, error) {
 	if err != nil {
 		return nil, r.Damaged(err)
 	}
-	r.closers = append(r.closers, func() { _ = content.Close() }) // it was read from
+	r.closers = append(r.closers, func() { _ = content.Close() }) // it is only read from
 	return content, nil
 }
 
-// onlyMember returns the one file of a zip; what macOS and folders add is none.
+// onlyMember returns the one file of a zip. What macOS adds, and folders, do not
+// count.
 func onlyMember(z *zip.Reader) (*zip.File, error) {
 	var files []*zip.File
 	for _, f := range z.File {

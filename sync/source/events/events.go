@@ -14,6 +14,7 @@ import (
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
 	"github.com/impactsync/impactsync/sync/source/bucket"
+	"github.com/impactsync/impactsync/sync/source/reading"
 )
 
 // Config says where the messages are and which of them count.
@@ -21,13 +22,13 @@ type Config struct {
 	Name string // of the source, for people
 	URL  string // see [bucket.Open]
 
-	// Trait changes count if a pattern of Include matches their key and none
-	// of Exclude does; without Include none counts. A pattern may hold * and ?,
-	// as in [path.Match].
+	// Trait changes count if a pattern of Include matches their key and none of
+	// Exclude does; without Include, none counts. A pattern may hold * and ?, as in
+	// [path.Match].
 	Include []string
 	Exclude []string
 
-	HonourIntegrations bool      // pass over messages not meant for impact.com, see [segment.Message.Allowed]
+	HonourIntegrations bool      // pass over messages that are not meant for impact.com, see [segment.Message.Allowed]
 	StartAt            time.Time // pass over messages from before; zero: none
 	Placeholders       *segment.Placeholders
 	MaxLine            int  // longest message in bytes; 0: [bucket.DefaultMaxLine]
@@ -41,16 +42,19 @@ const (
 	SkipTrait        = "trait_not_included"
 )
 
-// Source reads messages. It is safe for concurrent use.
+// Source reads messages. A last line that is cut off is rejected, and the position
+// stays before it. It is safe for concurrent use.
 type Source struct {
+	reader
 	cfg     Config
-	bucket  *bucket.Bucket
 	decoder segment.Decoder
 }
 
+type reader = reading.Reader
+
 var _ source.Source = (*Source)(nil)
 
-// New opens the bucket. Its error has everything that is wrong with the patterns.
+// New opens the bucket. Its error lists everything that is wrong with the patterns.
 func New(ctx context.Context, cfg Config) (*Source, error) {
 	if err := checkPatterns(cfg); err != nil {
 		return nil, fmt.Errorf("source %q: %w", cfg.Name, err)
@@ -60,7 +64,9 @@ func New(ctx context.Context, cfg Config) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("source %q: %w", cfg.Name, err)
 	}
-	return &Source{cfg: cfg, bucket: b, decoder: segment.Decoder{Placeholders: cfg.Placeholders}}, nil
+	s := &Source{cfg: cfg, decoder: segment.Decoder{Placeholders: cfg.Placeholders}}
+	s.reader = reader{Source: cfg.Name, Bucket: b, Parser: s.parser, Records: batchRecords, Junk: errJunk, Log: true}
+	return s, nil
 }
 
 func checkPatterns(cfg Config) error {
@@ -73,21 +79,14 @@ func checkPatterns(cfg Config) error {
 	return errors.Join(errs...)
 }
 
-// Name implements [source.Source].
-func (s *Source) Name() string { return s.cfg.Name }
-
-// Close implements [source.Source].
-func (s *Source) Close() error { return s.bucket.Close() }
-
-// Inputs lists the objects, each an input, in any order and in memory that does
-// not grow with them. It opens none. Objects in a folder of
-// Segment's layout, segment-logs/{source}/{day in milliseconds}/, are left out
-// if all of their day is before StartAt. A bucket without any object is
-// [source.ErrEmpty].
+// Inputs lists the objects, each an input, in any order and in memory that does not
+// grow with them. It opens none. Objects in a folder of Segment's layout,
+// segment-logs/{source}/{day in milliseconds}/, are left out if the whole day is
+// before StartAt. A bucket without any object is [source.ErrEmpty].
 func (s *Source) Inputs(ctx context.Context, reject func(source.Object, int64, string)) iter.Seq2[source.Input, error] {
 	return func(yield func(source.Input, error) bool) {
 		empty := true
-		for o, err := range s.bucket.Objects(ctx) {
+		for o, err := range s.Bucket.Objects(ctx) {
 			if err != nil {
 				yield(source.Input{}, fmt.Errorf("source %q: %w", s.cfg.Name, err))
 				return
@@ -102,13 +101,13 @@ func (s *Source) Inputs(ctx context.Context, reject func(source.Object, int64, s
 			}
 		}
 		if empty {
-			yield(source.Input{}, fmt.Errorf("source %q: %s: %w", s.cfg.Name, s.bucket.URL(), source.ErrEmpty))
+			yield(source.Input{}, fmt.Errorf("source %q: %s: %w", s.cfg.Name, s.Bucket.URL(), source.ErrEmpty))
 		}
 	}
 }
 
-// dayBeforeStart looks at the folder alone: the object's own time may be one of
-// a copy.
+// dayBeforeStart looks only at the folder's name: the object's own time may be that
+// of a copy.
 func (s *Source) dayBeforeStart(name string) bool {
 	if s.cfg.StartAt.IsZero() {
 		return false
@@ -126,7 +125,7 @@ func (s *Source) skip(m *segment.Message, change *segment.TraitChange) string {
 	at := m.EffectiveTime()
 	switch {
 	case m.Type == "delete":
-		return "" // whoever asks to be deleted is, whatever else the message says
+		return "" // people who ask to be deleted are, whatever else the message says
 	case change != nil && !s.Includes(change.Key):
 		return SkipTrait
 	case !at.IsZero() && at.Before(s.cfg.StartAt):

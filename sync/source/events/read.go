@@ -1,7 +1,6 @@
 package events
 
 import (
-	"context"
 	"errors"
 
 	"github.com/impactsync/impactsync/sync/segment"
@@ -10,17 +9,11 @@ import (
 	"github.com/impactsync/impactsync/sync/source/reading"
 )
 
-// batchRecords are decoded at the same time: few enough for the processor's cache.
+// batchRecords is how many messages are held decoded: few enough for the processor's
+// cache.
 const batchRecords = 200
 
-var errJunk = errors.New("not a Segment log: too many bad lines in a row, the rest was not read")
-
-// Read implements [source.Source]. See [reading.Reader.Read]. A last line that
-// is cut off is rejected and stays before the position.
-func (s *Source) Read(ctx context.Context, in source.Input, from source.Position, fn func(source.Batch) error) error {
-	r := &reading.Reader{Name: s.cfg.Name, Bucket: s.bucket, Parser: s.parser, Records: batchRecords, Junk: errJunk, Log: true}
-	return r.Read(ctx, in, from, fn)
-}
+var errJunk = errors.New("not a Segment log: too many bad lines in a row; the rest was not read")
 
 func (s *Source) parser(r *bucket.Reader, _ source.Input, _ source.Object) (reading.Parser, error) {
 	return &parser{bucket.NewSplitter(r, s.cfg.MaxLine), s}, nil
@@ -57,12 +50,12 @@ func (p *parser) decode(b *reading.Batch, line []byte, record *source.Record) {
 	m.FoundIn(b.Object.ModTime, b.Now)
 	var change *segment.TraitChange
 	if c, ok := m.Change(); ok {
-		change = b.Change(c)
+		change = &c
 	}
 	record.Skipped = p.source.skip(m, change)
 	switch {
 	case record.Skipped == SkipTrait:
-		record.Change = change // for its key, which people want to see
+		record.Change = change // its key is shown to the user
 	case record.Skipped != "":
 	case namesNobody(m) && (change != nil || !mayBeGuests(m)):
 		record.Rejected = source.NamesNobody
@@ -75,8 +68,8 @@ func namesNobody(m *segment.Message) bool {
 	return m.UserID == "" && m.AnonymousID == "" && m.Identity().IsZero()
 }
 
-// mayBeGuests reports whether a message may be sent though it names nobody: by
-// the click it belongs to, for one. Whoever maps it knows.
+// mayBeGuests reports whether a message may be sent although it names nobody, for
+// example because it belongs to a click. The mapping decides.
 func mayBeGuests(m *segment.Message) bool {
 	switch m.Type {
 	case "track", "page", "screen", "identify":

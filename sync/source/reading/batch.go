@@ -11,9 +11,9 @@ import (
 const (
 	batchBytes = 4 << 20
 
-	// At an object's start, before any good record, only so many bad ones are
-	// reported at once. The others follow with the first good one: an object of
-	// another kind must not fill the list of rejected lines.
+	// At an object's start, before any good record, only this many bad ones are
+	// reported at once. The others follow with the first good one, so that an object
+	// of another kind does not fill the list of rejected lines.
 	junkAtStart = 100
 	junkInRow   = 10_000
 )
@@ -28,45 +28,31 @@ type Batch struct {
 	fn      func(source.Batch) error
 	content *bucket.Reader
 	parser  Parser
-	taken   int64 // bytes of earlier parts that no batch has told of
+	taken   int64 // bytes of earlier parts that no batch has reported
 	stopped bool  // by fn or the context
 
 	records  []source.Record
-	members  []source.Member
-	changes  []segment.TraitChange
 	messages []*segment.Message // to be released
 	bytes    int
 
 	good     bool            // a good record was seen
 	bad      int             // bad records since the last good one
-	withheld []source.Record // bad ones at the start that were not told of yet
+	withheld []source.Record // bad ones at the start that were not reported yet
 }
 
-// Size counts the bytes of a record.
+// Size adds to the bytes of the batch.
 func (b *Batch) Size(n int) { b.bytes += n }
 
 // Keep releases a message once the batch is handed over.
 func (b *Batch) Keep(m *segment.Message) { b.messages = append(b.messages, m) }
 
-// Change keeps a change until the batch is handed over.
-func (b *Batch) Change(c segment.TraitChange) *segment.TraitChange {
-	b.changes = append(b.changes, c)
-	return &b.changes[len(b.changes)-1]
-}
-
-// Member keeps a member until the batch is handed over.
-func (b *Batch) Member(m source.Member) *source.Member {
-	b.members = append(b.members, m)
-	return &b.members[len(b.members)-1]
-}
-
-// Add adds a record. One that is only about nobody says nothing against its
-// file: sorted lists begin with those.
+// Add adds a record. A record that names nobody does not count as a bad one: sorted
+// lists begin with those.
 func (b *Batch) Add(r source.Record) {
 	r.Object = b.Object.Name
 	switch {
 	case r.Rejected == "":
-		b.tellWithheld()
+		b.reportWithheld()
 		b.good, b.bad = true, 0
 	case r.Rejected != source.NamesNobody:
 		if b.bad++; !b.good && b.bad > junkAtStart {
@@ -77,7 +63,7 @@ func (b *Batch) Add(r source.Record) {
 	b.records = append(b.records, r)
 }
 
-func (b *Batch) tellWithheld() {
+func (b *Batch) reportWithheld() {
 	b.records = append(b.records, b.withheld...)
 	b.withheld = nil
 }
@@ -87,11 +73,11 @@ func (b *Batch) end() error {
 	if b.reader.Log && len(b.withheld) > 0 {
 		return b.reader.Junk
 	}
-	b.tellWithheld()
+	b.reportWithheld()
 	return nil
 }
 
-// flush hands the records over, and the position behind them.
+// flush hands the records over with the position after them.
 func (b *Batch) flush(done bool) error {
 	if len(b.records) == 0 && !done {
 		return nil
@@ -116,6 +102,5 @@ func (b *Batch) release() {
 	clear(b.messages)
 	clear(b.records)
 	b.messages, b.records = b.messages[:0], b.records[:0]
-	b.members, b.changes = b.members[:0], b.changes[:0]
 	b.bytes = 0
 }

@@ -14,19 +14,19 @@ import (
 	"github.com/impactsync/impactsync/sync/source/bucket"
 )
 
-// Parser takes the records of one object, one by one.
+// Parser reads the records of one object, one by one.
 type Parser interface {
-	// Next takes a record and adds what it says to the batch. It returns io.EOF
-	// at the end, and a [RecordError] for a record behind which nothing can be read.
+	// Next reads a record and adds what it says to the batch. It returns io.EOF at
+	// the end, and a [RecordError] if nothing after the record can be read.
 	Next(b *Batch) error
-	// Position is the position behind the last record.
+	// Position returns the position after the last record.
 	Position() source.Position
-	// Resume goes to a position, and reports whether what stands before it is
-	// what stood there.
+	// Resume goes to a position of an earlier reading, and reports whether what is
+	// before it is still the same.
 	Resume(from source.Position) (same bool, err error)
 }
 
-// RecordError says that a record cannot be told from those around it.
+// RecordError says that a record cannot be told apart from those around it.
 type RecordError struct {
 	Line int64
 	Err  error
@@ -38,31 +38,39 @@ func (e *RecordError) Error() string { return fmt.Sprintf("line %d: %v", e.Line,
 // Unwrap returns the cause.
 func (e *RecordError) Unwrap() error { return e.Err }
 
-// Reader reads the inputs of one source. It is safe for concurrent use.
+// Reader is what all kinds of source have in common: a name, a bucket, and how its
+// objects are read. It is safe for concurrent use.
 type Reader struct {
-	Name   string // of the source
+	Source string // its name
 	Bucket *bucket.Bucket
 	// Parser starts on an object of an input. An object that cannot be used is a
 	// [source.DamagedError].
 	Parser func(r *bucket.Reader, in source.Input, o source.Object) (Parser, error)
-	// Records is the number of records from which a batch is handed over.
+	// Records is how many records a batch has before it is handed over.
 	Records int
 	// Junk is the error of an object that is given up after 10,000 bad records.
 	Junk error
-	// Log says that so many bad records in a row are junk wherever they stand, and
-	// that an object without a good one is. Else only those at the start are.
+	// Log means that 10,000 bad records in a row are junk anywhere in an object, and
+	// so is an object of more than 100 of which none is good. Otherwise only those at
+	// the start are.
 	Log bool
 }
 
-// Read reads an input as [source.Source] wants it.
+// Name implements [source.Source].
+func (r *Reader) Name() string { return r.Source }
+
+// Close implements [source.Source].
+func (r *Reader) Close() error { return r.Bucket.Close() }
+
+// Read implements [source.Source].
 //
-// The bytes before a position have to be the same, which costs reading them
-// again; else the object is read from its start, and the positions say so.
+// To resume, it reads the bytes before the position again. If they have changed, the
+// object is read from its start, and the positions say so.
 //
-// An object whose compressed stream is broken, or that holds something else,
-// ends in a [source.DamagedError]. If it is no part of a list, what was whole
-// is handed over first, in a batch that is Done: only a change of the object
-// can bring more. For an object that vanished or changed no batch is Done.
+// An object that is broken or of another kind ends in a [source.DamagedError]. If it
+// is not part of a list, what is whole is handed over first, in a batch that is
+// Done: there can be more only if the object changes. For an object that vanished
+// or changed, no batch is Done.
 func (r *Reader) Read(ctx context.Context, in source.Input, from source.Position, fn func(source.Batch) error) error {
 	b := &Batch{Input: in, Now: time.Now(), reader: r, fn: fn}
 	defer b.release()
@@ -70,7 +78,7 @@ func (r *Reader) Read(ctx context.Context, in source.Input, from source.Position
 		if err := b.readObject(ctx, o, from); b.stopped {
 			return err
 		} else if err != nil {
-			return fmt.Errorf("source %q: %w", r.Name, err)
+			return fmt.Errorf("source %q: %w", r.Source, err)
 		}
 	}
 	if in.Shape == source.ShapeList {
@@ -85,7 +93,7 @@ func (b *Batch) readObject(ctx context.Context, o source.Object, from source.Pos
 		return err
 	}
 	defer content.Close()
-	defer func() { b.taken += content.Taken() }() // what the last records of a part took
+	defer func() { b.taken += content.Taken() }() // for the last records of a part
 	b.Object, b.content, b.parser = o, content, p
 	b.good, b.bad, b.withheld = p.Position().Offset > 0, 0, nil
 
@@ -95,7 +103,7 @@ func (b *Batch) readObject(ctx context.Context, o source.Object, from source.Pos
 	}
 	damaged := b.reader.isDamage(err)
 	if err == nil || damaged {
-		// Damage in an object that is just being written is none.
+		// An object that is still being written only looks damaged.
 		if changed := content.Verify(ctx); changed != nil {
 			err, damaged = changed, false
 		}
@@ -125,8 +133,8 @@ func (r *Reader) isDamage(err error) bool {
 	return errors.As(err, &record) || errors.Is(err, bucket.ErrDamaged) || errors.Is(err, bucket.ErrUnsupported) || err != nil && errors.Is(err, r.Junk)
 }
 
-// open opens an object at a position, or at its start if what stands before the
-// position has changed.
+// open opens an object at a position, or at its start if what is before the position
+// has changed.
 func (r *Reader) open(ctx context.Context, in source.Input, o source.Object, from source.Position) (*bucket.Reader, Parser, error) {
 	content, p, err := r.start(ctx, in, o)
 	if err != nil || from.Offset == 0 {
@@ -184,7 +192,7 @@ func (b *Batch) readAll(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 		if len(b.records) < b.reader.Records && len(b.withheld) > 0 {
-			continue // the batch must not end before them
+			continue // the position must not pass them
 		}
 		if err := b.flush(false); err != nil {
 			return err

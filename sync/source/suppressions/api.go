@@ -18,21 +18,21 @@ import (
 
 // API reads the suppressed users of a workspace from Segment's Public API, GET
 // /suppressions (https://docs.segmentapis.com/tag/Deletion-and-Suppression).
-// Its zero Client and Wait are good.
+// Client and Wait may be zero.
 type API struct {
 	Base   string // https://api.segmentapis.com, or https://eu1.api.segmentapis.com
 	Token  string
 	Client *http.Client
-	Wait   time.Duration // before the first repeat of a call that failed for a while; it doubles; 0 means 1 s
+	Wait   time.Duration // before the first repeat of a failed call; it doubles each time; 0 means 1 s
 }
 
-// What is asked for, and where it ends.
+// Limits of the calls and their answers.
 const (
 	pageSize   = 200
 	pageTries  = 5
 	mostPages  = 100_000
 	pageBytes  = 16 << 20
-	longestLag = time.Minute // that an answer may make us wait
+	longestLag = time.Minute // how long an answer may make us wait
 )
 
 type subject struct {
@@ -49,9 +49,9 @@ type page struct {
 	} `json:"data"`
 }
 
-// Each calls fn with each suppressed user id, page by page. A call that is
-// turned away for a while (429, 5xx) is repeated up to four times. No error
-// holds the token.
+// Each calls fn with each suppressed user id, page by page. A call that fails for
+// the moment (429, 5xx, no connection) is repeated up to four times. Errors never
+// hold the token.
 func (a *API) Each(ctx context.Context, fn func(segment.Identity) error) error {
 	seen := map[string]bool{}
 	for cursor := ""; ; {
@@ -61,7 +61,7 @@ func (a *API) Each(ctx context.Context, fn func(segment.Identity) error) error {
 		}
 		for i := range p.Data.Suppressed {
 			s := &p.Data.Suppressed[i]
-			if s.Type != "" && s.Type != "USER_ID" { // objects are suppressed too; they are nobody
+			if s.Type != "" && s.Type != "USER_ID" { // Segment suppresses objects, too; they are not people
 				continue
 			}
 			for _, id := range s.IDs {
@@ -82,28 +82,25 @@ func (a *API) Each(ctx context.Context, fn func(segment.Identity) error) error {
 	}
 }
 
-// again is an answer that is worth another try.
+// again is an error after which another try may succeed.
 type again struct {
-	err   error
+	error
 	after time.Duration
 }
 
-func (e *again) Error() string { return e.err.Error() }
-func (e *again) Unwrap() error { return e.err }
+func (e *again) Unwrap() error { return e.error }
 
 func (a *API) page(ctx context.Context, cursor string) (page, error) {
 	wait := cmp.Or(a.Wait, time.Second)
 	for try := 1; ; try++ {
 		p, err := a.get(ctx, cursor)
 		var later *again
-		if err == nil || !errors.As(err, &later) || try == pageTries {
+		if !errors.As(err, &later) || try == pageTries {
 			return p, err
 		}
-		timer := time.NewTimer(min(max(wait, later.after), longestLag))
 		select {
-		case <-timer.C:
+		case <-time.After(min(max(wait, later.after), longestLag)):
 		case <-ctx.Done():
-			timer.Stop()
 			return p, context.Cause(ctx)
 		}
 		wait *= 2
@@ -119,13 +116,13 @@ func (a *API) get(ctx context.Context, cursor string) (p page, err error) {
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(a.Base, "/")+"/suppressions?"+query.Encode(), http.NoBody)
 	if err != nil {
-		return p, errors.New("privacy.segmentURL is no address")
+		return p, errors.New("privacy.segmentURL is not a valid address")
 	}
 	req.Header.Set("Authorization", "Bearer "+a.Token)
 	req.Header.Set("Accept", "application/vnd.segment.v1+json")
 	res, err := a.client().Do(req)
 	if err != nil {
-		return p, &again{err: bare(err)}
+		return p, &again{error: bare(err)}
 	}
 	defer res.Body.Close()
 	if err := check(res); err != nil {
@@ -134,20 +131,18 @@ func (a *API) get(ctx context.Context, cursor string) (p page, err error) {
 	body, err := io.ReadAll(io.LimitReader(res.Body, pageBytes+1))
 	switch {
 	case err != nil:
-		return p, &again{err: bare(err)}
+		return p, &again{error: bare(err)}
 	case len(body) > pageBytes:
 		return p, errors.New("an answer is longer than 16 MiB")
-	}
-	if json.Unmarshal(body, &p) != nil {
+	case json.Unmarshal(body, &p) != nil:
 		return p, errors.New("the answer is not the JSON that is documented")
-	}
-	if p.Data.Suppressed == nil {
+	case p.Data.Suppressed == nil:
 		return p, errors.New("the answer has no data.suppressed")
 	}
 	return p, nil
 }
 
-// client follows no redirects: the token is for one host.
+// client returns a client that follows no redirects: the token is for one host.
 func (a *API) client() *http.Client {
 	c := http.Client{}
 	if a.Client != nil {
@@ -157,7 +152,7 @@ func (a *API) client() *http.Client {
 	return &c
 }
 
-// bare is a transport's error without the address and its query.
+// bare returns a transport's error without the address and its query.
 func bare(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
@@ -175,7 +170,7 @@ func check(res *http.Response) error {
 		return fmt.Errorf("%w: privacy.segmentToken is not the token of a workspace owner, or the workspace is in another region (privacy.segmentURL)", err)
 	case res.StatusCode == http.StatusTooManyRequests, res.StatusCode >= http.StatusInternalServerError:
 		seconds, _ := strconv.Atoi(res.Header.Get("Retry-After"))
-		return &again{err: err, after: time.Duration(min(max(seconds, 0), 3600)) * time.Second}
+		return &again{err, time.Duration(min(max(seconds, 0), 3600)) * time.Second}
 	}
 	return err
 }

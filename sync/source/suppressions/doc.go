@@ -1,5 +1,5 @@
-// Package suppressions reads whose data must not be used any more: the user ids
-// that Segment suppresses, from files in a bucket or from Segment's Public API.
+// Package suppressions reads the ids of people whose data must not be used any more:
+// those that Segment suppresses, from files in a bucket or from Segment's Public API.
 //
-// Both fail as a whole: a list that can only be read in part says nothing.
+// A list that can be read only in part is an error and suppresses nobody.
 package suppressions

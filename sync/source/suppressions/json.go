@@ -1,12 +1,9 @@
 package suppressions
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/impactsync/impactsync/sync/segment"
@@ -22,6 +19,7 @@ var (
 // objects reads NDJSON, or an array over any number of lines.
 func objects(r io.Reader, fn func(segment.Identity) error) error {
 	split := bucket.NewSplitter(r, longestLine)
+	o := table.NewObjects(table.Columns{})
 	for {
 		item, err := split.Next()
 		if errors.Is(err, io.EOF) {
@@ -30,7 +28,7 @@ func objects(r io.Reader, fn func(segment.Identity) error) error {
 		if err == nil && item.Flaw != bucket.FlawNone {
 			err = fmt.Errorf("%w: %s", errNotJSON, item.Flaw)
 		} else if err == nil {
-			err = object(item.Data, fn)
+			err = element(o, item.Data, fn)
 		}
 		if err != nil {
 			return fmt.Errorf("line %d: %w", item.Line, err)
@@ -38,90 +36,89 @@ func objects(r io.Reader, fn func(segment.Identity) error) error {
 	}
 }
 
-// object reads one element: an id, or an object that names one. No error holds any of it.
-func object(data []byte, fn func(segment.Identity) error) error {
-	if data[0] != '{' {
-		var ids texts
-		if data[0] == '[' || json.Unmarshal(data, &ids) != nil || len(ids) == 0 {
+// element reads one element: an id, or an object that names one.
+func element(o *table.Objects, text []byte, fn func(segment.Identity) error) error {
+	v, err := o.Parse(text)
+	if err != nil {
+		return errNotJSON
+	}
+	if !v.IsObject() {
+		ids, ok := texts(v)
+		if !ok || v.IsArray() || len(ids) == 0 {
 			return errNotJSON
 		}
 		return user(ids[0], fn)
 	}
-	var fields map[string]json.RawMessage
-	if json.Unmarshal(data, &fields) != nil { // its text may quote the line
-		return errNotJSON
+	data := v.Get("data")
+	if !data.Exists() {
+		return object(o, v, fn)
 	}
-	if all, ok := fields["data"]; ok { // an answer of Segment's API, saved as it is
-		var answer struct{ Suppressed []json.RawMessage }
-		if json.Unmarshal(all, &answer) != nil || answer.Suppressed == nil {
-			return errNoneOfID
-		}
-		for _, one := range answer.Suppressed {
-			if len(one) == 0 || one[0] != '{' {
-				return errNotJSON
-			}
-			if err := object(one, fn); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	return fieldsOf(fields, fn)
-}
-
-// fieldsOf reads an object. Segment's objects are suppressed too; they are nobody.
-func fieldsOf(fields map[string]json.RawMessage, fn func(segment.Identity) error) error {
-	names := slices.Sorted(maps.Keys(fields))
-	at := table.Columns{}.Find(names)
-	for i, name := range names {
-		switch table.Fold(name) {
-		case "subjecttype":
-			if kind := string(fields[name]); kind != `"USER_ID"` && kind != `""` && kind != "null" {
-				return nil
-			}
-		case "subjectids", "subjectid":
-			at.Users = append(at.Users, i)
-		}
-	}
-	var ids [3][]string
-	for i, columns := range [...][]int{at.Users, at.Anons, at.Emails} {
-		for _, column := range columns {
-			var some texts
-			if json.Unmarshal(fields[names[column]], &some) != nil {
-				return errNotJSON
-			}
-			ids[i] = append(ids[i], slices.DeleteFunc(some, func(id string) bool { return strings.TrimSpace(id) == "" })...)
-		}
-	}
-	if len(ids[0])+len(ids[1])+len(ids[2]) == 0 {
+	all := data.Get("suppressed") // an answer of Segment's API that was saved
+	if !all.IsArray() {
 		return errNoneOfID
 	}
-	return person(ids[0], ids[1], ids[2], false, fn)
+	for i := range all.Len() {
+		if !all.Index(i).IsObject() {
+			return errNotJSON
+		}
+		if err := object(o, all.Index(i), fn); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// texts are a text, a number by its digits, an array of them, or null.
-type texts []string
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (t *texts) UnmarshalJSON(raw []byte) error {
-	switch raw[0] {
-	case '[':
-		var all []texts
-		err := json.Unmarshal(raw, &all)
-		for _, one := range all {
-			*t = append(*t, one...)
-		}
-		return err
-	case '"':
-		var one string
-		err := json.Unmarshal(raw, &one)
-		*t = texts{one}
-		return err
-	case 'n':
+// object reads an object. Segment suppresses objects, too; they are not people.
+func object(o *table.Objects, v segment.Value, fn func(segment.Identity) error) error {
+	o.Read(v)
+	kind, _ := o.Get("subjecttype")
+	if text, isText := kind.Str(); kind.Exists() && (!isText || text != "" && text != "USER_ID") {
 		return nil
 	}
-	var number json.Number
-	err := json.Unmarshal(raw, &number)
-	*t = texts{string(number)}
-	return err
+	var found ids
+	ok := true
+	add := func(kind table.Kind, v segment.Value) {
+		all, good := texts(v)
+		ok = ok && good
+		for _, id := range all {
+			found.add(kind, id)
+		}
+	}
+	for kind, i := range o.IDs.All() {
+		add(kind, o.At(i))
+	}
+	for _, name := range []string{"subjectids", "subjectid"} {
+		subjects, _ := o.Get(name)
+		add(table.UserID, subjects)
+	}
+	switch {
+	case !ok:
+		return errNotJSON
+	case found.none():
+		return errNoneOfID
+	}
+	return found.person(false, fn)
+}
+
+// texts returns a text, the digits of a number, those of an array of these, or
+// nothing for null. It is false for anything else.
+func texts(v segment.Value) (all []string, ok bool) {
+	if v.IsArray() {
+		for i := range v.Len() {
+			some, ok := texts(v.Index(i))
+			if !ok {
+				return nil, false
+			}
+			all = append(all, some...)
+		}
+		return all, true
+	}
+	text, ok := v.Str()
+	if !ok {
+		text, ok = v.Number()
+	}
+	if ok {
+		all = []string{strings.Clone(text)}
+	}
+	return all, ok || !v.Exists()
 }

@@ -13,32 +13,9 @@ import (
 	"github.com/impactsync/impactsync/sync/source/table"
 )
 
-// parquet reads Parquet.
-func parquet(r *bucket.Reader, at io.ReaderAt, size int64, fn func(segment.Identity) error) (err error) {
-	t, err := table.OpenParquet(at, size)
-	if err != nil {
-		return r.Damaged(err)
-	}
-	defer func() { err = errors.Join(err, t.Close()) }()
-	ids := table.Columns{}.Find(t.Names)
-	if ids.Len() == 0 {
-		return errNoColumn
-	}
-	if err := t.Use(slices.Concat(ids.Users, ids.Anons, ids.Emails)); err != nil {
-		return err
-	}
-	return rows(func() (table.Row, error) {
-		row, err := t.Next()
-		if err != nil && !errors.Is(err, io.EOF) {
-			err = r.Damaged(err)
-		}
-		return row, err
-	}, ids, fn)
-}
-
 // rows reads the rows of a table. If none of them names anybody, the list was not
-// understood: a list of nobody has the header alone.
-func rows(next func() (table.Row, error), ids table.IDs, fn func(segment.Identity) error) error {
+// understood: a list of nobody has only the header.
+func rows(next func() (table.Row, error), columns table.IDs, fn func(segment.Identity) error) error {
 	named, filled := false, false
 	for {
 		r, err := next()
@@ -50,7 +27,7 @@ func rows(next func() (table.Row, error), ids table.IDs, fn func(segment.Identit
 		}
 		if err == nil && r.Skipped == "" {
 			filled = filled || slices.ContainsFunc(r.Fields, func(field string) bool { return strings.TrimSpace(field) != "" })
-			err = row(r.Fields, ids, func(who segment.Identity) error {
+			err = row(r.Fields, columns, func(who segment.Identity) error {
 				named = named || !who.IsZero()
 				return fn(who)
 			})
@@ -61,19 +38,100 @@ func rows(next func() (table.Row, error), ids table.IDs, fn func(segment.Identit
 	}
 }
 
-// row calls fn with whom a row names.
-func row(fields []string, ids table.IDs, fn func(segment.Identity) error) error {
-	var texts [3][]string
-	for i, columns := range [...][]int{ids.Users, ids.Anons, ids.Emails} {
-		for _, column := range columns {
-			id := strings.TrimSpace(fields[column])
-			if !utf8.ValidString(id) {
-				return segment.ErrInvalidUTF8
-			}
-			if id != "" {
-				texts[i] = append(texts[i], id)
-			}
+// row calls fn with each person whom a row names.
+func row(fields []string, columns table.IDs, fn func(segment.Identity) error) error {
+	var found ids
+	for kind, i := range columns.All() {
+		if !utf8.ValidString(fields[i]) {
+			return segment.ErrInvalidUTF8
+		}
+		found.add(kind, strings.TrimSpace(fields[i]))
+	}
+	return found.person(len(columns[table.UserID]) > 0, fn)
+}
+
+// lines reads a list with one id or address a line as a table of one column.
+func lines(r io.Reader) func() (table.Row, error) {
+	w := bucket.NewWindow(r, longestLine)
+	return func() (table.Row, error) {
+		line, err := w.Line()
+		id := string(table.Trim(line))
+		if len(id) > 1 && id[0] == '"' && id[len(id)-1] == '"' {
+			id = id[1 : len(id)-1]
+		}
+		switch {
+		case errors.Is(err, bucket.ErrTooLong):
+			err = errors.New("longer than 4 MiB")
+		case strings.ContainsFunc(id, notInID) || !utf8.ValidString(id):
+			err = errNoID
+		}
+		return table.Row{Line: w.Lines(), Fields: []string{id}}, err
+	}
+}
+
+// notInID reports whether a character cannot be in an id that has a line to itself.
+func notInID(r rune) bool {
+	return r <= ' ' || r == 0x7f || strings.ContainsRune(",;\"<>\u00a0\ufffd", r)
+}
+
+// ids are the ids of one person, by their kind.
+type ids [table.Kinds][]string
+
+// add adds an id that is not blank.
+func (p *ids) add(kind table.Kind, id string) {
+	if strings.TrimSpace(id) != "" {
+		p[kind] = append(p[kind], id)
+	}
+}
+
+func (p *ids) none() bool { return len(slices.Concat(p[:]...)) == 0 }
+
+// person calls fn with the person of each user id, or else of the first anonymous id,
+// or else of each address. Placeholders such as NULL name nobody. If beside is set,
+// because there is a column of user ids, bad addresses do not matter.
+func (p *ids) person(beside bool, fn func(segment.Identity) error) error {
+	found := false
+	for _, id := range p[table.UserID] {
+		if err := user(id, fn); err != nil {
+			return err
+		}
+		found = found || segment.UsablePersonID(id)
+	}
+	for _, id := range p[table.AnonymousID] {
+		if who := segment.NewIdentity("", id, ""); !found && !who.IsZero() {
+			return fn(who)
 		}
 	}
-	return person(texts[0], texts[1], texts[2], len(ids.Users) > 0, fn)
+	for _, email := range p[table.Email] {
+		if found || segment.IsPlaceholder(email) {
+			continue
+		}
+		who := segment.NewIdentity("", "", email)
+		switch {
+		case who.IsZero() && beside:
+			continue
+		case who.IsZero() && segment.FormOf(email) == segment.FormHex64:
+			return errSHA256
+		case who.IsZero():
+			return errNoEmail
+		}
+		if err := fn(who); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// user calls fn with the person of a user id, or of an address in place of one.
+func user(id string, fn func(segment.Identity) error) error {
+	if segment.IsPlaceholder(id) {
+		return nil
+	}
+	if form := segment.FormOf(strings.TrimSpace(id)); form == segment.FormScientific || form == segment.FormDecimal {
+		return errCut
+	}
+	if strings.IndexByte("'\"`=", id[0]) >= 0 || len(id) > segment.MaxID || strings.ContainsFunc(id, unseen) {
+		return errSpoilt
+	}
+	return fn(segment.NewIdentity(id, "", ""))
 }

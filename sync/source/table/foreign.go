@@ -7,11 +7,12 @@ import (
 	"strings"
 )
 
-// ErrSQLTable says that a file is what a SQL client shows on a screen.
+// ErrSQLTable says that a file is what a SQL client shows on the screen.
 var ErrSQLTable = errors.New("the table that a SQL client draws on the screen, with lines and blanks: export CSV (psql --csv, mysql --batch)")
 
-// Foreign says of a file's start why it is no text of a list, or nothing. Formats
-// with a magic number of their own never come here: see [bucket.ErrUnsupported].
+// Foreign returns why a file that begins like this cannot be a list in text form, or
+// nil. Formats with a magic number are recognised earlier, see
+// [bucket.ErrUnsupported].
 func Foreign(start []byte) error {
 	switch text := Trim(start); {
 	case bytes.HasPrefix(text, []byte(`{\rtf`)):
@@ -19,17 +20,17 @@ func Foreign(start []byte) error {
 	case bytes.HasPrefix(text, []byte("<")):
 		return errors.New("XML or a web page: save it as CSV")
 	case bytes.IndexByte(start, 0) >= 0:
-		return errors.New("not text, for it holds zero bytes: save it as CSV")
+		return errors.New("not text, because it holds zero bytes: save it as CSV")
 	}
 	return nil
 }
 
-// Trim takes off a byte order mark and the space around.
+// Trim removes a byte order mark, and space at both ends.
 func Trim(start []byte) []byte {
 	return bytes.TrimSpace(bytes.TrimPrefix(start, []byte("\ufeff")))
 }
 
-// isRule reports whether a line is one of those that SQL clients draw.
+// isRule reports whether a line is a ruler that SQL clients draw.
 func isRule(line []byte) bool {
 	return bytes.Contains(line, []byte("--")) && len(bytes.Trim(line, "+-|=: \t\r")) == 0
 }

@@ -8,8 +8,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/impactsync/impactsync/sync/source/bucket"
 )
 
 // FuzzRows holds for any text: rows are what encoding/csv reads, and so is the
@@ -25,7 +23,7 @@ func FuzzRows(f *testing.F) {
 		}
 		want := csv.NewReader(strings.NewReader(text))
 		want.FieldsPerRecord, want.Comma = -1, rune(comma)
-		got := NewReader(bucket.NewWindow(strings.NewReader(text), 1<<20, false), Header{comma: comma}, 1<<20)
+		got := NewReader(strings.NewReader(text), Header{comma: comma}, 1<<20)
 		for {
 			record, wantErr := want.Read()
 			fields, err := got.record()

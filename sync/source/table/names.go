@@ -1,6 +1,10 @@
 package table
 
-import "strings"
+import (
+	"iter"
+	"slices"
+	"strings"
+)
 
 // Kind says what a column holds.
 type Kind int
@@ -11,10 +15,13 @@ const (
 	UserID
 	AnonymousID
 	Email
+	Kinds // how many there are
 )
 
+var kinds = map[string]Kind{"userid": UserID, "anonymousid": AnonymousID, "email": Email, "emailaddress": Email}
+
 // Fold returns a column's name in the form in which names are compared: "User ID",
-// userId, user-id and USER_ID are one.
+// userId, user-id and USER_ID are the same.
 func Fold(name string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -27,68 +34,62 @@ func Fold(name string) string {
 	}, name)
 }
 
-// KindOf tells a column of ids by its name; several of one kind may be numbered.
-func KindOf(name string) Kind {
-	switch strings.TrimRight(Fold(name), "0123456789") {
-	case "userid":
-		return UserID
-	case "anonymousid":
-		return AnonymousID
-	case "email", "emailaddress":
-		return Email
+// KindOf returns the kind of ids that a column holds, according to its name. Several
+// columns of one kind may be numbered.
+func KindOf(name string) Kind { return kinds[strings.TrimRight(Fold(name), "0123456789")] }
+
+// Columns names columns of ids whose names are not the usual ones, such as
+// customer_id. The usual names apply where a field is empty.
+type Columns struct{ UserID, AnonymousID, Email string }
+
+// KindOf is [KindOf] with these names. A kind that is named here has no usual names.
+func (c Columns) KindOf(name string) Kind {
+	all := [Kinds]string{UserID: c.UserID, AnonymousID: c.AnonymousID, Email: c.Email}
+	for kind, own := range all {
+		if own != "" && Fold(own) == Fold(name) {
+			return Kind(kind)
+		}
+	}
+	if kind := KindOf(name); all[kind] == "" {
+		return kind
 	}
 	return None
 }
 
-// Columns names the columns of ids that have other names than the usual ones:
-// customer_id. An empty name is a usual one.
-type Columns struct{ UserID, AnonymousID, Email string }
+// IDs has the positions of the columns of each kind of ids; there are none of [None].
+type IDs [Kinds][]int
 
-// KindOf is [KindOf] with these names. A kind that has a name has no other.
-func (c Columns) KindOf(name string) Kind {
-	for _, own := range [...]struct {
-		name string
-		kind Kind
-	}{{c.UserID, UserID}, {c.AnonymousID, AnonymousID}, {c.Email, Email}} {
-		if own.name != "" && Fold(own.name) == Fold(name) {
-			return own.kind
-		}
-	}
-	kind := KindOf(name)
-	if kind == UserID && c.UserID != "" || kind == AnonymousID && c.AnonymousID != "" || kind == Email && c.Email != "" {
-		return None
-	}
-	return kind
-}
-
-// IDs says where the columns of ids are.
-type IDs struct{ Users, Anons, Emails []int }
-
-// Find finds the columns of ids. A column "id" holds user ids where no other
-// column looks like one of ids.
+// Find finds the columns of ids. A column "id" holds user ids if no other column
+// looks like a column of ids.
 func (c Columns) Find(names []string) (ids IDs) {
 	alone, others := -1, false
 	for i, name := range names {
-		switch c.KindOf(name) {
-		case UserID:
-			ids.Users = append(ids.Users, i)
-		case AnonymousID:
-			ids.Anons = append(ids.Anons, i)
-		case Email:
-			ids.Emails = append(ids.Emails, i)
-		default:
-			if fold := Fold(name); fold == "id" && alone < 0 {
-				alone = i
-			} else if strings.HasSuffix(fold, "id") || strings.HasSuffix(fold, "ids") {
-				others = true
-			}
+		if kind := c.KindOf(name); kind != None {
+			ids[kind] = append(ids[kind], i)
+		} else if fold := Fold(name); fold == "id" && alone < 0 {
+			alone = i
+		} else if strings.HasSuffix(fold, "id") || strings.HasSuffix(fold, "ids") {
+			others = true
 		}
 	}
-	if alone >= 0 && !others && ids.Len() == 0 && c == (Columns{}) {
-		ids.Users = append(ids.Users, alone)
+	if alone >= 0 && !others && len(ids.Columns()) == 0 && c == (Columns{}) {
+		ids[UserID] = []int{alone}
 	}
 	return ids
 }
 
-// Len is how many columns there are.
-func (ids IDs) Len() int { return len(ids.Users) + len(ids.Anons) + len(ids.Emails) }
+// All returns the columns of ids, each with its kind.
+func (ids IDs) All() iter.Seq2[Kind, int] {
+	return func(yield func(Kind, int) bool) {
+		for kind, columns := range ids {
+			for _, column := range columns {
+				if !yield(Kind(kind), column) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Columns returns all the columns of ids.
+func (ids IDs) Columns() []int { return slices.Concat(ids[:]...) }

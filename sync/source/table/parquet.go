@@ -1,42 +1,65 @@
 package table
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 
 	"github.com/parquet-go/parquet-go"
+
+	"github.com/impactsync/impactsync/sync/source"
+	"github.com/impactsync/impactsync/sync/source/bucket"
 )
 
 // Parquet reads the rows of a Parquet file as texts: a page of each column at a
-// time, and only of those columns that are asked for. It is for one goroutine.
+// time, and only of the columns that are asked for. It is for one goroutine.
 type Parquet struct {
 	Names []string // of the columns; of nested ones the outermost name
 
+	damaged func(error) error
 	file    *parquet.File
 	columns []*parquet.Column
 	used    []*cursor
 	group   int   // the next one
 	left    int64 // rows of this one
 	row     Row
+
+	offset int64     // bytes of the fields that were read
+	sum    hash.Hash // of these
 }
 
 const (
-	// mostFooter bounds the schema and the directory of a file, which are held.
+	// mostFooter is how long a file's schema and directory may be, which are held in
+	// memory.
 	mostFooter = 16 << 20
-	// mostChunk bounds what a column has in one row group: a page of it, and its
-	// dictionary, are held.
+	// mostChunk is how long a column may be in one row group: a page of it and its
+	// dictionary are held in memory.
 	mostChunk = 512 << 20
-	// readAhead is what is read of a column at a time.
+	// readAhead is how much of a column is read at a time.
 	readAhead = 1 << 20
 )
 
 var errNoFooter = fmt.Errorf("no directory at its end: %w", io.ErrUnexpectedEOF)
 
-// OpenParquet reads the directory of a file. Errors of the reader come through
-// as they are; all others are damage.
-func OpenParquet(at io.ReaderAt, size int64) (p *Parquet, err error) {
+// OpenParquet reads the directory of a Parquet file. ok is false if the object has
+// another format. If the file is broken, the error is [bucket.ErrDamaged].
+func OpenParquet(r *bucket.Reader) (p *Parquet, ok bool, err error) {
+	at, size, ok := r.Parquet()
+	if !ok {
+		return nil, false, nil
+	}
+	if p, err = openParquet(at, size); err != nil {
+		return nil, true, r.Damaged(err)
+	}
+	p.damaged = r.Damaged
+	return p, true, nil
+}
+
+func openParquet(at io.ReaderAt, size int64) (p *Parquet, err error) {
 	defer recovered(&err)
 	var end [8]byte
 	if size < 12 {
@@ -60,7 +83,7 @@ func OpenParquet(at io.ReaderAt, size int64) (p *Parquet, err error) {
 	if err != nil {
 		return nil, err
 	}
-	p = &Parquet{file: f, columns: f.Root().Columns()}
+	p = &Parquet{damaged: func(err error) error { return err }, file: f, columns: f.Root().Columns(), sum: sha256.New()}
 	for _, c := range p.columns {
 		p.Names = append(p.Names, c.Name())
 	}
@@ -68,14 +91,14 @@ func OpenParquet(at io.ReaderAt, size int64) (p *Parquet, err error) {
 	return p, nil
 }
 
-// recovered makes an error of a panic: the library has some for broken files.
+// recovered turns a panic into an error: the library panics at some broken files.
 func recovered(err *error) {
 	if r := recover(); r != nil {
 		*err = fmt.Errorf("%v", r)
 	}
 }
 
-// IsBool reports whether a column holds true and false.
+// IsBool reports whether a column is boolean.
 func (p *Parquet) IsBool(column int) bool {
 	c := p.columns[column]
 	return c.Leaf() && c.Type().Kind() == parquet.Boolean
@@ -94,25 +117,58 @@ func (p *Parquet) Use(columns []int) error {
 	return nil
 }
 
-// Next reads a row. It returns [io.EOF] at the end.
-func (p *Parquet) Next() (row Row, err error) {
-	defer recovered(&err)
-	for p.left == 0 {
-		if err := p.nextGroup(); err != nil {
-			return p.row, err
-		}
+// Next reads a row. It returns [io.EOF] at the end, and [bucket.ErrDamaged] if the
+// file is broken.
+func (p *Parquet) Next() (Row, error) {
+	if err := p.next(); errors.Is(err, io.EOF) {
+		return Row{}, io.EOF
+	} else if err != nil {
+		return p.row, p.damaged(err)
 	}
-	for _, c := range p.used {
-		if p.row.Fields[c.to], err = c.next(); err != nil {
-			return p.row, fmt.Errorf("column %q: %w", p.Names[c.to], noEnd(err))
-		}
-	}
-	p.left--
-	p.row.Line++
 	return p.row, nil
 }
 
-// noEnd: a column that ends before its row group does is cut off.
+func (p *Parquet) next() (err error) {
+	defer recovered(&err)
+	for p.left == 0 {
+		if err := p.nextGroup(); err != nil {
+			return err
+		}
+	}
+	for _, c := range p.used {
+		text, err := c.next()
+		if err != nil {
+			return fmt.Errorf("column %q: %w", p.Names[c.to], noEnd(err))
+		}
+		p.row.Fields[c.to] = text
+		p.offset += int64(len(text)) + 1
+		_, _ = io.WriteString(p.sum, text+"\n") // a hash has no errors
+	}
+	p.left--
+	p.row.Line++
+	return nil
+}
+
+// Position returns the position after the last row. Its Offset counts the bytes of
+// the fields that were read.
+func (p *Parquet) Position() source.Position {
+	return source.Position{Offset: p.offset, Line: p.row.Line, Hash: p.sum.Sum(nil)}
+}
+
+// Resume reads up to a position of an earlier reading, and reports whether the rows
+// before it are still the same.
+func (p *Parquet) Resume(from source.Position) (same bool, err error) {
+	for err == nil && p.offset < from.Offset {
+		_, err = p.Next()
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	at := p.Position()
+	return err == nil && at.Offset == from.Offset && bytes.Equal(at.Hash, from.Hash), err
+}
+
+// noEnd turns the end of a column into an error: its row group has more rows.
 func noEnd(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
@@ -121,9 +177,6 @@ func noEnd(err error) error {
 }
 
 func (p *Parquet) nextGroup() error {
-	if err := p.Close(); err != nil {
-		return err
-	}
 	groups := p.file.RowGroups()
 	if p.group == len(groups) {
 		return io.EOF
@@ -140,81 +193,45 @@ func (p *Parquet) nextGroup() error {
 		if n := chunks[c.leaf].NumValues(); n != p.left {
 			return fmt.Errorf("column %q has %d values in a row group of %d rows", p.Names[c.to], n, p.left)
 		}
-		c.pages = chunks[c.leaf].Pages()
+		if err := c.open(chunks[c.leaf]); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// Close releases what is held of the file, which stays open.
-func (p *Parquet) Close() error {
-	var errs []error
-	for _, c := range p.used {
-		errs = append(errs, c.close())
-	}
-	return errors.Join(errs...)
-}
-
 // cursor goes through the values of one column of a row group.
 type cursor struct {
-	to   int // the field
+	to   int // the field that it fills
 	leaf int
-	text func(to []byte, v parquet.Value) []byte
+	text func(parquet.Value) string
 
-	pages  parquet.Pages
-	page   parquet.Page
-	values parquet.ValueReader
+	values parquet.ColumnChunkValueReader
 	buf    [128]parquet.Value
-	at, n  int
-	out    []byte
+	rest   []parquet.Value // of buf, not read yet
+}
+
+// open begins a row group and releases the one before.
+func (c *cursor) open(chunk parquet.ColumnChunk) (err error) {
+	if c.values != nil {
+		err = c.values.Close()
+	}
+	c.values, c.rest = parquet.NewColumnChunkValueReader(chunk), nil
+	return err
 }
 
 // next returns a value as text; null is empty.
 func (c *cursor) next() (string, error) {
-	for c.at == c.n {
-		if err := c.fill(); err != nil {
+	if len(c.rest) == 0 {
+		n, err := c.values.ReadValues(c.buf[:])
+		if n == 0 {
 			return "", err
 		}
+		c.rest = c.buf[:n]
 	}
-	v := c.buf[c.at]
-	c.at++
-	if v.IsNull() {
+	v := c.rest[0]
+	if c.rest = c.rest[1:]; v.IsNull() {
 		return "", nil
 	}
-	c.out = c.text(c.out[:0], v)
-	return string(c.out), nil
-}
-
-func (c *cursor) fill() (err error) {
-	if c.values == nil {
-		if c.page, err = c.pages.ReadPage(); err != nil {
-			return err
-		}
-		c.values = c.page.Values()
-	}
-	c.at = 0
-	c.n, err = c.values.ReadValues(c.buf[:])
-	if errors.Is(err, io.EOF) {
-		err = nil
-		if c.n == 0 {
-			c.release()
-		}
-	}
-	return err
-}
-
-func (c *cursor) release() {
-	if c.page != nil {
-		parquet.Release(c.page)
-	}
-	c.page, c.values, c.at, c.n = nil, nil, 0, 0
-}
-
-func (c *cursor) close() error {
-	if c.pages == nil {
-		return nil
-	}
-	c.release()
-	err := c.pages.Close()
-	c.pages = nil
-	return err
+	return c.text(v), nil
 }

@@ -17,11 +17,10 @@ import (
 // texts reads the columns of a file.
 func texts(t *testing.T, file []byte, columns ...int) (rows [][]string, err error) {
 	t.Helper()
-	p, err := OpenParquet(bytes.NewReader(file), int64(len(file)))
+	p, err := openParquet(bytes.NewReader(file), int64(len(file)))
 	if err != nil {
 		return nil, err
 	}
-	defer p.Close()
 	if err := p.Use(columns); err != nil {
 		return nil, err
 	}

@@ -1,86 +1,83 @@
 package table
 
 import (
-	"encoding/hex"
 	"math"
 	"math/big"
 	"strconv"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
 )
 
-// textOf returns how the values of a type are written: as a person would in a CSV.
-func textOf(t parquet.Type) func(to []byte, v parquet.Value) []byte {
+// textOf returns a function that writes values of a type as a CSV would have them.
+func textOf(t parquet.Type) func(parquet.Value) string {
 	logical := t.LogicalType()
-	if logical != nil {
-		switch l := logical.Value.(type) {
-		case *format.DecimalType:
-			return func(to []byte, v parquet.Value) []byte { return appendDecimal(to, v, int(l.Scale)) }
-		case *format.DateType:
-			return func(to []byte, v parquet.Value) []byte {
-				return time.Unix(int64(v.Int32())*86400, 0).UTC().AppendFormat(to, time.DateOnly)
-			}
-		case *format.TimestampType:
-			return timestampText(l.Unit.Value)
-		case *format.UUIDType:
-			return appendUUID
-		case *format.IntType:
-			if !l.IsSigned {
-				return appendUnsigned
-			}
+	if logical == nil {
+		return plainText
+	}
+	switch l := logical.Value.(type) {
+	case *format.DecimalType:
+		return func(v parquet.Value) string { return decimalText(v, int64(l.Scale)) }
+	case *format.DateType:
+		return func(v parquet.Value) string {
+			return time.Unix(int64(v.Int32())*86400, 0).UTC().Format(time.DateOnly)
+		}
+	case *format.TimestampType:
+		return timestampText(l.Unit.Value)
+	case *format.UUIDType:
+		return func(v parquet.Value) string { return uuid.UUID(v.ByteArray()).String() }
+	case *format.IntType:
+		if !l.IsSigned {
+			return unsignedText
 		}
 	}
-	return appendPlain
+	return plainText
 }
 
-func appendPlain(to []byte, v parquet.Value) []byte {
+func plainText(v parquet.Value) string {
 	switch v.Kind() {
 	case parquet.Boolean:
-		return strconv.AppendBool(to, v.Boolean())
+		return strconv.FormatBool(v.Boolean())
 	case parquet.Int32:
-		return strconv.AppendInt(to, int64(v.Int32()), 10)
+		return strconv.FormatInt(int64(v.Int32()), 10)
 	case parquet.Int64:
-		return strconv.AppendInt(to, v.Int64(), 10)
+		return strconv.FormatInt(v.Int64(), 10)
 	case parquet.Float:
-		return appendFloat(to, float64(v.Float()), 32)
+		return floatText(float64(v.Float()), 32, 24)
 	case parquet.Double:
-		return appendFloat(to, v.Double(), 64)
+		return floatText(v.Double(), 64, 53)
 	case parquet.Int96: // how Spark and Hive wrote times: nanoseconds of a Julian day
 		w := v.Int96()
 		const julianUnix = 2440588
 		nanos := int64(uint64(w[1])<<32 | uint64(w[0]))
-		return appendTime(to, time.Unix((int64(w[2])-julianUnix)*86400, nanos))
+		return timeText(time.Unix((int64(w[2])-julianUnix)*86400, nanos))
 	}
-	return append(to, v.ByteArray()...)
+	return string(v.ByteArray())
 }
 
-func appendUnsigned(to []byte, v parquet.Value) []byte {
+func unsignedText(v parquet.Value) string {
 	if v.Kind() == parquet.Int32 {
-		return strconv.AppendUint(to, uint64(v.Uint32()), 10)
+		return strconv.FormatUint(uint64(v.Uint32()), 10)
 	}
-	return strconv.AppendUint(to, v.Uint64(), 10)
+	return strconv.FormatUint(v.Uint64(), 10)
 }
 
-// appendFloat writes a number without an exponent, but for one that no longer
-// tells its neighbours apart: as an id that is none, and shows it. What is no
-// number (pandas writes NaN where there is nothing) is empty.
-func appendFloat(to []byte, f float64, bits int) []byte {
-	exact := math.Ldexp(1, 53)
-	if bits == 32 {
-		exact = math.Ldexp(1, 24)
-	}
+// floatText writes a number without an exponent, unless it is so large that it
+// cannot be told from its neighbours: then it cannot be an id, and the exponent
+// shows that. NaN, which pandas writes for a missing value, and infinity are empty.
+func floatText(f float64, bits, mantissa int) string {
 	switch {
 	case math.IsNaN(f), math.IsInf(f, 0):
-		return to
-	case math.Abs(f) > exact:
-		return strconv.AppendFloat(to, f, 'E', -1, bits)
+		return ""
+	case math.Abs(f) > math.Ldexp(1, mantissa):
+		return strconv.FormatFloat(f, 'E', -1, bits)
 	}
-	return strconv.AppendFloat(to, f, 'f', -1, bits)
+	return strconv.FormatFloat(f, 'f', -1, bits)
 }
 
-func timestampText(unit format.TimeUnitValue) func(to []byte, v parquet.Value) []byte {
+func timestampText(unit format.TimeUnitValue) func(parquet.Value) string {
 	of := time.UnixMicro
 	switch unit.(type) {
 	case *format.MilliSeconds:
@@ -88,27 +85,15 @@ func timestampText(unit format.TimeUnitValue) func(to []byte, v parquet.Value) [
 	case *format.NanoSeconds:
 		of = func(n int64) time.Time { return time.Unix(0, n) }
 	}
-	return func(to []byte, v parquet.Value) []byte { return appendTime(to, of(v.Int64())) }
+	return func(v parquet.Value) string { return timeText(of(v.Int64())) }
 }
 
-// appendTime writes a time as Segment does; one without a zone is taken for UTC.
-func appendTime(to []byte, at time.Time) []byte {
-	return at.UTC().AppendFormat(to, time.RFC3339Nano)
-}
+// timeText writes a time as Segment does, in UTC.
+func timeText(at time.Time) string { return at.UTC().Format(time.RFC3339Nano) }
 
-func appendUUID(to []byte, v parquet.Value) []byte {
-	b := v.ByteArray()
-	for i, part := range [...]struct{ from, until int }{{0, 4}, {4, 6}, {6, 8}, {8, 10}, {10, 16}} {
-		if i > 0 {
-			to = append(to, '-')
-		}
-		to = hex.AppendEncode(to, b[part.from:part.until])
-	}
-	return to
-}
-
-// appendDecimal writes a decimal with all its digits, without trailing zeros: an id in a NUMERIC(38,0) is that id, and 12.50 is 12.5.
-func appendDecimal(to []byte, v parquet.Value, scale int) []byte {
+// decimalText writes a decimal with all its digits but no trailing zeros, so that an
+// id in a NUMERIC(38,0) stays that id, and 12.50 becomes 12.5.
+func decimalText(v parquet.Value, scale int64) string {
 	n := new(big.Int)
 	switch v.Kind() {
 	case parquet.Int32:
@@ -122,21 +107,10 @@ func appendDecimal(to []byte, v parquet.Value, scale int) []byte {
 			n.Sub(n, new(big.Int).Lsh(big.NewInt(1), uint(len(b))*8))
 		}
 	}
-	if n.Sign() < 0 {
-		to = append(to, '-')
-		n.Neg(n)
+	if scale <= 0 {
+		return n.String()
 	}
-	digits := n.String()
-	for len(digits) <= scale {
-		digits = "0" + digits
-	}
-	whole, frac := digits[:len(digits)-scale], digits[len(digits)-scale:]
-	for len(frac) > 0 && frac[len(frac)-1] == '0' {
-		frac = frac[:len(frac)-1]
-	}
-	to = append(to, whole...)
-	if frac != "" {
-		to = append(append(to, '.'), frac...)
-	}
-	return to
+	r := new(big.Rat).SetFrac(n, new(big.Int).Exp(big.NewInt(10), big.NewInt(scale), nil))
+	digits, _ := r.FloatPrec() // exact, since the denominator is a power of ten
+	return r.FloatString(digits)
 }

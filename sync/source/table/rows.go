@@ -11,22 +11,22 @@ import (
 )
 
 var (
-	errRowTooLong = errors.New("a row is longer than the line limit: is a quote missing?")
-	errBackslash  = errors.New(`a quote escaped by a backslash, which the start of the file does not do: write "" for a quote within quotes (Spark: escape='"')`)
+	errRowTooLong = errors.New("a row is longer than the line limit: is a closing quote missing?")
+	errBackslash  = errors.New(`a quote escaped by a backslash, unlike at the start of the file: write "" for a quote within quotes (Spark: escape='"')`)
 )
 
-// IsSyntax reports whether an error is one of the CSV itself.
+// IsSyntax reports whether an error is a syntax error of the CSV.
 func IsSyntax(err error) bool {
 	return errors.Is(err, csv.ErrBareQuote) || errors.Is(err, csv.ErrQuote) || errors.Is(err, errRowTooLong) || errors.Is(err, errOtherHeader)
 }
 
-// record reads a record in bounded memory; its fields are valid until the next.
+// record reads a record in bounded memory. Its fields are valid until the next call.
 func (r *Reader) record() ([]string, error) {
 	r.lines.begin()
 	fields, err := r.csv.Read()
 	var syntax *csv.ParseError
 	if errors.As(err, &syntax) {
-		err = syntax.Err // the row has the line
+		err = syntax.Err // without its own line number: the row has it
 		if r.lines.escaped && !r.lines.backslash {
 			err = fmt.Errorf("%w: %w", errBackslash, err)
 		}
@@ -34,19 +34,20 @@ func (r *Reader) record() ([]string, error) {
 	return fields, err
 }
 
-// lines is what a [csv.Reader] reads from: a line at a time, so that the window
-// stands behind the record that was read, and not more of a record than its limit.
+// lines is what a [csv.Reader] reads from. It returns one line at a time, so that the
+// window's position is that after the record, and fails if a record exceeds the
+// limit.
 type lines struct {
 	window    *bucket.Window
 	most      int
-	backslash bool // within quotes a backslash escapes what follows, as Spark, MySQL and Redshift write it
+	backslash bool // within quotes a backslash escapes the next character, as in files of Spark, MySQL and Redshift
 
 	first   int64 // line of the record; 0 before it
 	size    int   // of the record so far
 	escaped bool  // the record holds \"
 	quoted  bool  // the next line begins within quotes
 	text    []byte
-	rest    []byte // of text, not read yet
+	rest    []byte // the part of text that was not read yet
 }
 
 func (l *lines) begin() { l.first, l.size, l.escaped, l.quoted = 0, 0, false, false }
@@ -82,7 +83,7 @@ func (l *lines) next() error {
 	} else {
 		l.text = append(l.text, line...)
 	}
-	l.text = append(l.text, "\r\n"...) // a CR before it would be taken for half of a line end
+	l.text = append(l.text, "\r\n"...) // csv would take a lone CR before LF for part of the line end
 	l.rest = l.text
 	return nil
 }
@@ -95,8 +96,8 @@ func readLine(w *bucket.Window) ([]byte, error) {
 	return line, err
 }
 
-// unescape writes a line with the quotes doubled that a backslash escapes, and
-// without the backslashes.
+// unescape copies a line without escaping backslashes, and doubles the quotes that
+// they escaped.
 func (l *lines) unescape(line []byte) {
 	for i := 0; i < len(line); i++ {
 		c := line[i]

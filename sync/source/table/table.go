@@ -1,6 +1,6 @@
-// Package table reads lists of ids as people and programs write them: CSV in
-// its dialects, with the names of columns in any spelling. What is not a list
-// at all it names.
+// Package table reads tables of ids as people and programs write them: CSV in its
+// dialects, Parquet, and JSON objects, with the names of columns in any spelling.
+// It also recognises files that are not tables at all.
 package table
 
 import (
@@ -13,17 +13,17 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/impactsync/impactsync/sync/source"
 	"github.com/impactsync/impactsync/sync/source/bucket"
 )
 
-// Header is what the start of a CSV tells.
+// Header is what the start of a CSV says about its rows.
 type Header struct {
 	Names []string // of the columns, trimmed
 
 	comma     byte
 	backslash bool
-	// spare is how many of the last columns have no name, so that rows may leave
-	// them out.
+	// spare is how many of the last columns have no name; rows may leave these out.
 	spare int
 }
 
@@ -31,9 +31,9 @@ type Header struct {
 // (https://segment.com/docs/connections/destinations/catalog/actions-s3/), and Hive's own.
 const delimiters = ",|\t;:\x01"
 
-// ReadHeader reads the header of a CSV, behind blank lines and Excel's "sep=;",
-// from a file's start; whole says that this is all of it. Of all delimiters the
-// one is taken by which score finds the most columns.
+// ReadHeader reads the header of a CSV from a file's start, after blank lines and
+// Excel's "sep=;"; whole means that the start is the whole file. It takes the
+// delimiter with which score finds the most columns.
 func ReadHeader(start []byte, whole bool, score func(names []string) int) (h Header, err error) {
 	lines := bytes.Split(Trim(start), []byte("\n"))
 	if len(lines) == 1 && !whole {
@@ -71,7 +71,7 @@ func ReadHeader(start []byte, whole bool, score func(names []string) int) (h Hea
 	return h, nil
 }
 
-// separatorLine reads the line by which Excel is told the delimiter.
+// separatorLine reads the line that tells Excel the delimiter.
 func separatorLine(line []byte) (comma byte, ok bool) {
 	line = bytes.Trim(line, "\" \r")
 	if len(line) == len("sep=;") && bytes.EqualFold(line[:4], []byte("sep=")) && line[4] < utf8.RuneSelf {
@@ -87,17 +87,16 @@ func skipBlank(lines [][]byte) [][]byte {
 	return lines
 }
 
-// escapes reports whether quotes are escaped by backslashes: the start can be
-// read so, and cannot be read as CSV is meant to be.
+// escapes reports whether quotes are escaped by backslashes: whether the start can
+// be read this way, but not as standard CSV.
 func (h Header) escapes(start []byte, whole bool) bool {
 	return bytes.Contains(start, []byte(`\"`)) && h.try(start, whole, false) != nil && h.try(start, whole, true) == nil
 }
 
-// try reads the start. Where there is more of the file, its last row may be cut off.
+// try reads the start. If there is more of the file, the last row may be cut off.
 func (h Header) try(start []byte, whole, backslash bool) error {
 	h.backslash = backslash
-	w := bucket.NewWindow(bytes.NewReader(start), len(start)+1, false)
-	for r := NewReader(w, h, len(start)); ; {
+	for r := NewReader(bytes.NewReader(start), h, len(start)+1); ; {
 		_, err := r.record()
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -105,7 +104,7 @@ func (h Header) try(start []byte, whole, backslash bool) error {
 		if err == nil {
 			continue
 		}
-		if _, end := w.Line(); !whole && errors.Is(end, io.EOF) {
+		if _, end := r.lines.window.Line(); !whole && errors.Is(end, io.EOF) {
 			return nil
 		}
 		return err
@@ -114,9 +113,9 @@ func (h Header) try(start []byte, whole, backslash bool) error {
 
 // Row is a row of a table, as texts.
 type Row struct {
-	Line    int64    // where it began
-	Fields  []string // as many as the header has names; valid until the next row
-	Skipped string   // why the line is no row, such as [Footer]; else empty
+	Line    int64    // where it begins
+	Fields  []string // one for each name of the header; valid until the next row
+	Skipped string   // why the line is not a row, such as [Footer]; else empty
 }
 
 // Reader reads the rows of a CSV. It is for one goroutine.
@@ -126,12 +125,12 @@ type Reader struct {
 	header Header
 	begun  bool
 	folded []string // its names
-	id     int      // the column by which a repeated header is known
+	id     int      // the column by which a repeated header is recognised
 }
 
-// NewReader returns a reader of rows of at most most bytes.
-func NewReader(w *bucket.Window, h Header, most int) *Reader {
-	l := &lines{window: w, most: most, backslash: h.backslash}
+// NewReader returns a reader of rows of at most most bytes each.
+func NewReader(src io.Reader, h Header, most int) *Reader {
+	l := &lines{window: bucket.NewWindow(src, most), most: most, backslash: h.backslash}
 	r := &Reader{csv: csv.NewReader(l), lines: l, header: h}
 	r.csv.Comma, r.csv.FieldsPerRecord, r.csv.ReuseRecord = rune(h.comma), -1, true
 	for i, name := range h.Names {
@@ -145,7 +144,7 @@ func NewReader(w *bucket.Window, h Header, most int) *Reader {
 
 // The values of [Row.Skipped].
 const (
-	RepeatedHeader = "repeated_header" // of a file that was put together from several
+	RepeatedHeader = "repeated_header" // the file was put together from several
 	Footer         = "footer"          // the count of rows that a SQL client adds
 )
 
@@ -159,14 +158,14 @@ type ColumnsError struct {
 func (e *ColumnsError) Error() string {
 	hint := ""
 	if e.backslash {
-		hint = ": a delimiter escaped by a backslash? Put the field in quotes instead"
+		hint = ": is a delimiter escaped by a backslash? Put the field in quotes instead"
 	}
 	return fmt.Sprintf("%d columns where the header has %d%s", e.Row, e.Header, hint)
 }
 
-// Next reads a row. It returns [io.EOF] at the end. Other errors come with the
-// row's line: a [ColumnsError], or one by [IsSyntax], behind which nothing can
-// be read.
+// Next reads a row. It returns [io.EOF] at the end. Other errors come with the row's
+// line: a [ColumnsError], or one that [IsSyntax] reports, after which nothing can be
+// read.
 func (r *Reader) Next() (row Row, err error) {
 	if !r.begun {
 		r.begun = true
@@ -193,7 +192,21 @@ func (r *Reader) Next() (row Row, err error) {
 	return row, err
 }
 
-// skipHeader skips what [ReadHeader] has read. Its quotes do not span lines.
+// Position returns the position after the last row.
+func (r *Reader) Position() source.Position { return r.lines.window.Position() }
+
+// Resume is [bucket.Window.Resume] with rows as records.
+func (r *Reader) Resume(from source.Position) (same bool, err error) {
+	return r.lines.window.Resume(from, func() error {
+		_, err := r.Next()
+		if columns := (*ColumnsError)(nil); errors.As(err, &columns) {
+			return nil
+		}
+		return err
+	})
+}
+
+// skipHeader skips what [ReadHeader] has read. Quotes in it do not span lines.
 func (r *Reader) skipHeader() error {
 	for first := true; ; {
 		line, err := readLine(r.lines.window)
@@ -210,8 +223,8 @@ func (r *Reader) skipHeader() error {
 	}
 }
 
-// fit drops empty fields beyond the header's columns, and adds those of columns
-// without a name: a delimiter more at the end of lines says nothing.
+// fit drops empty fields beyond the header's columns, and adds missing ones of
+// columns without a name: one delimiter more at the end of lines does not matter.
 func (r *Reader) fit(fields []string) ([]string, error) {
 	want, got := len(r.header.Names), len(fields)
 	for got > want && fields[got-1] == "" {
@@ -232,8 +245,8 @@ func (r *Reader) fit(fields []string) ([]string, error) {
 	return nil, e
 }
 
-// repeated reports whether a row is the header once more. One with its columns
-// in another order makes all behind it another table.
+// repeated reports whether a row repeats the header. If its columns are in another
+// order, the rows after it are another table, which is an error.
 func (r *Reader) repeated(fields []string) (bool, error) {
 	if !maybeName(fields[r.id], r.header.Names[r.id]) {
 		return false, nil
@@ -245,7 +258,7 @@ func (r *Reader) repeated(fields []string) (bool, error) {
 		case fold == r.folded[i]:
 			same++
 		case KindOf(fold) == None && !slices.Contains(r.folded, fold):
-			return false, nil // somebody is called so
+			return false, nil // somebody has this name
 		}
 	}
 	if same < len(fields) {
@@ -256,7 +269,8 @@ func (r *Reader) repeated(fields []string) (bool, error) {
 
 var errOtherHeader = errors.New("another header, with its columns in another order: files of different columns were put together; keep them apart (parts: true makes one list of several files)")
 
-// maybeName is a quick look at what may be the name of a column of ids: few ids pass.
+// maybeName is a quick test of whether a field may be the name of a column of ids;
+// few ids pass it.
 func maybeName(field, name string) bool {
 	n := len(field)
 	if n < 2 || name == "" || n > len(name)+16 {

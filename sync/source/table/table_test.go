@@ -7,21 +7,19 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/impactsync/impactsync/sync/source/bucket"
 )
 
 // read returns the first column of ids, what was passed over, and the error.
 func read(text string) (ids, skipped []string, err error) {
-	h, err := ReadHeader([]byte(text), true, func(names []string) int { return Columns{}.Find(names).Len() })
+	h, err := ReadHeader([]byte(text), true, func(names []string) int { return len(Columns{}.Find(names).Columns()) })
 	if err != nil {
 		return nil, nil, err
 	}
 	columns := Columns{}.Find(h.Names)
-	if len(columns.Users) == 0 {
+	if len(columns[UserID]) == 0 {
 		return nil, nil, errors.New("no column")
 	}
-	r := NewReader(bucket.NewWindow(strings.NewReader(text), 1<<20, false), h, 1<<20)
+	r := NewReader(strings.NewReader(text), h, 1<<20)
 	for {
 		row, err := r.Next()
 		switch {
@@ -32,7 +30,7 @@ func read(text string) (ids, skipped []string, err error) {
 		case row.Skipped != "":
 			skipped = append(skipped, row.Skipped)
 		default:
-			ids = append(ids, row.Fields[columns.Users[0]])
+			ids = append(ids, row.Fields[columns[UserID][0]])
 		}
 	}
 }
@@ -105,7 +103,7 @@ func TestNames(t *testing.T) {
 		require.Equal(t, None, KindOf(name), name)
 	}
 	own := Columns{UserID: "Customer-No"}
-	require.Equal(t, IDs{Users: []int{1}, Emails: []int{2}}, own.Find([]string{"user_id", "customer_no", "Email"}))
+	require.Equal(t, IDs{UserID: {1}, Email: {2}}, own.Find([]string{"user_id", "customer_no", "Email"}))
 }
 
 func TestForeign(t *testing.T) {
