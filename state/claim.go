@@ -100,7 +100,7 @@ func (c *claiming) take(profile int64) bool {
 	return true
 }
 
-const selectDue = `SELECT d.id, d.status, d.kind, d.profile_id, d.event, d.event_at, coalesce(d.payload, ''), d.attempts, d.doubt, d.has_click,
+const selectDue = `SELECT d.id, d.status, d.kind, d.profile_id, d.event, d.event_at, coalesce(d.payload, ''), d.attempts, d.doubt,
 	coalesce(p.click_id, ''), coalesce(p.click_at, 0), coalesce(p.click_sure, 0), CASE d.status WHEN 1 THEN d.event_at ELSE d.next_attempt_at END, ` + waits + `
 	FROM deliveries d LEFT JOIN profiles p ON p.id = d.profile_id `
 
@@ -119,7 +119,7 @@ var dueEvents = [...]string{
 }
 
 func (r *eventRow) dest() []any {
-	return []any{&r.id, &r.status, &r.kind, &r.profile, &r.event, &r.at, &r.payload, &r.attempts, &r.doubt, &r.hasClick, &r.clickID, &r.clickAt, &r.sure, &r.place, &r.waits}
+	return []any{&r.id, &r.status, &r.kind, &r.profile, &r.event, &r.at, &r.payload, &r.attempts, &r.doubt, &r.clickID, &r.clickAt, &r.sure, &r.place, &r.waits}
 }
 
 func (c *claiming) events(q queue, most int) (int, error) {

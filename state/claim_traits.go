@@ -80,7 +80,7 @@ func (c *claiming) traitUpdate(p dueTrait) error {
 		}
 		claim.Doubt, claim.Attempts = claim.Doubt || old.doubt, max(claim.Attempts, old.attempts)
 		claim.Values = append(claim.Values, ClaimedValue{
-			Key: old.trait.key, Value: old.toSend(), At: time.Unix(0, old.wantedAt), Exit: old.trait.class == Audience && old.toSend() == falseText, prior: old,
+			Key: old.trait.key, Value: old.toSend(), At: time.Unix(0, old.wantedAt), Exit: old.isExit(), prior: old,
 		})
 	}
 	c.claims = append(c.claims, claim)

@@ -2,6 +2,7 @@ package state
 
 import (
 	"slices"
+	"time"
 )
 
 // The table deliveries, which holds the events. Every statement that writes it
@@ -73,6 +74,10 @@ func (t *tx) claimEvent(r *eventRow, attempt int64) error {
 func (t *tx) giveBackEvent(r *eventRow, doubt bool) error {
 	return t.moveEvent(r, statusInFlight, r.status, `doubt = ?, attempt = NULL, attempts = attempts - 1`, doubt)
 }
+
+// firstLook is when the verdict on a conversion is looked up first. One was seen
+// complete after four minutes.
+const firstLook = 10 * time.Minute
 
 // closeEvent ends the claim of an event that is not sent again. A verdict on it is
 // looked up at its queued URI, if it has one.

@@ -104,7 +104,6 @@ type eventRow struct {
 	payload  string
 	attempts int
 	doubt    bool
-	hasClick bool
 	clickID  string
 	clickAt  int64
 	sure     bool

@@ -68,7 +68,7 @@ func (d *DB) guardOf(tr *trait) Guard {
 // Such a row is stored as held, so that a crash lets nothing through unjudged.
 func (d *DB) awaits(r *traitRow) bool {
 	g := d.guardOf(r.trait)
-	if r.toSend() == falseText {
+	if r.isExit() {
 		return g.Exits != nil
 	}
 	return g.Joins != nil

@@ -2,7 +2,6 @@ package state
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -153,21 +152,19 @@ func (l *List) names() string {
 
 // ListVanished reports whether nothing is left to do for a list without a file: the
 // trait is not known, or its list was treated as vanished before.
-func (d *DB) ListVanished(ctx context.Context, key string) (done bool, err error) {
-	var objects sql.NullString
-	err = d.view(ctx, func(v *view) error {
-		return v.Scan(`SELECT g.objects FROM traits t JOIN generations g ON g.id = t.generation WHERE t.key = ?`, []any{key}, &objects)
+func (d *DB) ListVanished(ctx context.Context, key string) (bool, error) {
+	objects, err := read(ctx, d, func(v *view) (objects string, err error) {
+		return objects, v.Scan(`SELECT g.objects FROM traits t JOIN generations g ON g.id = t.generation WHERE t.key = ?`, []any{key}, &objects)
 	})
-	return !objects.Valid || objects.String == "", err
+	return objects == "", err
 }
 
 // ListRead reports whether a list of these objects, in this order, was applied to a
 // trait. If a key is changed in the configuration, the same objects were applied to
 // another one.
-func (d *DB) ListRead(ctx context.Context, key string, objects []string) (read bool, err error) {
-	err = d.view(ctx, func(v *view) error {
-		return v.Scan(`SELECT EXISTS (SELECT 1 FROM traits t JOIN generations g ON g.trait_id = t.id WHERE t.key = ? AND g.objects = ? AND g.state <> 'applying')`,
+func (d *DB) ListRead(ctx context.Context, key string, objects []string) (bool, error) {
+	return read(ctx, d, func(v *view) (read bool, err error) {
+		return read, v.Scan(`SELECT EXISTS (SELECT 1 FROM traits t JOIN generations g ON g.trait_id = t.id WHERE t.key = ? AND g.objects = ? AND g.state <> 'applying')`,
 			[]any{key, strings.Join(objects, "\n")}, &read)
 	})
-	return read, err
 }

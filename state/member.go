@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"encoding/binary"
 	"errors"
+	"iter"
 )
 
 // member is one line of a list.
@@ -17,6 +18,17 @@ type member struct {
 // wanted returns the value that a list wants of its member.
 func (m *member) wanted() sql.NullString {
 	return sql.NullString{String: m.value, Valid: !m.cleared}
+}
+
+// peopleOn ranges over the people on some lines of a list.
+func peopleOn(all []member) iter.Seq[Person] {
+	return func(yield func(Person) bool) {
+		for i := range all {
+			if !yield(all[i].person) {
+				return
+			}
+		}
+	}
 }
 
 // encode appends the member, without its number, to b.

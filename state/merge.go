@@ -123,13 +123,7 @@ func (m *merge) identify() error {
 
 func (m *merge) identifyAll(lines []member) error {
 	lines = slices.DeleteFunc(slices.Clone(lines), func(mem member) bool { return !mem.person.hasRiders() })
-	if err := m.lookUp(func(yield func(Person) bool) {
-		for i := range lines {
-			if !yield(lines[i].person) {
-				return
-			}
-		}
-	}); err != nil {
+	if err := m.lookUp(peopleOn(lines)); err != nil {
 		return err
 	}
 	for i := range lines {

@@ -21,15 +21,11 @@ type Object struct {
 
 // ObjectState looks up how far an object was read.
 func (d *DB) ObjectState(ctx context.Context, source, name string) (o Object, found bool, err error) {
-	var mod int64
 	err = d.view(ctx, func(v *view) error {
-		found, err = v.Get(`SELECT source, name, etag, size, mod_time, read_bytes, read_lines, read_hash, done, coalesce(problem, '') FROM objects WHERE source = ? AND name = ?`,
-			[]any{source, name}, &o.Source, &o.Name, &o.ETag, &o.Size, &mod, &o.Offset, &o.Line, &o.Hash, &o.Done, &o.Problem)
+		found, err = v.Get(`SELECT source, name, etag, size, nullif(mod_time, 0), read_bytes, read_lines, read_hash, done, coalesce(problem, '') FROM objects WHERE source = ? AND name = ?`,
+			[]any{source, name}, &o.Source, &o.Name, &o.ETag, &o.Size, moment{&o.ModTime}, &o.Offset, &o.Line, &o.Hash, &o.Done, &o.Problem)
 		return err
 	})
-	if mod != 0 {
-		o.ModTime = time.Unix(0, mod)
-	}
 	return o, found, err
 }
 

@@ -55,33 +55,26 @@ func (v *view) hosts(now time.Time) (all []HostStatus, err error) {
 // of a pause or a window as there was.
 func (v *view) host(host string, now time.Time) (HostStatus, error) {
 	h := HostStatus{Host: host}
-	var remaining, reset, paused sql.NullInt64
-	var seen int64
+	var reset, paused, seen time.Time
 	err := v.Scan(`SELECT coalesce(quota, 0), remaining, reset_at, paused_until, coalesce(pace, 0), seen_at FROM host_quotas WHERE host = ?`,
-		[]any{host}, &h.Quota, &remaining, &reset, &paused, &h.Pace, &seen)
+		[]any{host}, &h.Quota, &h.Remaining, moment{&reset}, moment{&paused}, &h.Pace, moment{&seen})
 	if err != nil {
 		return h, err
 	}
-	ahead := max(seen-now.UnixNano(), 0)
-	if at := time.Unix(0, reset.Int64-ahead); remaining.Valid && now.Before(at) {
-		left := int(remaining.Int64)
-		h.Remaining, h.ResetAt = &left, at
+	ahead := max(seen.Sub(now), 0)
+	if h.ResetAt = reset.Add(-ahead); h.Remaining == nil || !now.Before(h.ResetAt) {
+		h.Remaining, h.ResetAt = nil, time.Time{}
 	}
-	if at := time.Unix(0, paused.Int64-ahead); now.Before(at) {
+	if at := paused.Add(-ahead); now.Before(at) {
 		h.PausedUntil = at
 	}
-	h.SentLastHour, h.FreesAt, err = v.sent(host, now)
-	return h, err
-}
-
-func (v *view) sent(host string, now time.Time) (n int64, frees time.Time, err error) {
 	var oldest sql.NullInt64
 	err = v.Scan(`SELECT coalesce(sum(count), 0), min(minute) FROM requests_sent WHERE host = ? AND minute > ?`,
-		[]any{host, now.UnixNano()/int64(time.Minute) - 60}, &n, &oldest)
+		[]any{host, now.UnixNano()/int64(time.Minute) - 60}, &h.SentLastHour, &oldest)
 	if oldest.Valid {
-		frees = time.Unix((oldest.Int64+60)*60, 0)
+		h.FreesAt = time.Unix((oldest.Int64+60)*60, 0)
 	}
-	return n, frees, err
+	return h, err
 }
 
 func (t *tx) noteRequests(host string, n int) error {

@@ -8,7 +8,6 @@ type traitRow struct {
 	profile     int64
 	exists      bool
 	status      status
-	isExit      bool
 	doubt       bool
 	wanted      sql.NullString
 	wantedAt    int64         // when it became wanted
@@ -46,6 +45,9 @@ func (r *traitRow) toSend() string {
 	}
 	return r.wanted.String
 }
+
+// isExit reports whether the row sends a false.
+func (r *traitRow) isExit() bool { return r.trait.class == Audience && r.toSend() == falseText }
 
 // saying returns the row after something other than a message said what is wanted.
 func (r traitRow) saying(wanted sql.NullString, at int64, origin sql.NullInt64) traitRow {

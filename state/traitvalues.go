@@ -13,19 +13,19 @@ import (
 // here, with the counters that it moves. A row of trait_faults says what is the
 // matter with a value that failed, or is held: it goes with the value's status.
 
-const valueColumns = `status, is_exit, doubt, wanted, wanted_at, delivered, delivered_at, sent, attempt, origin, received_at, message_id, ordered_at`
+const valueColumns = `status, doubt, wanted, wanted_at, delivered, delivered_at, sent, attempt, origin, received_at, message_id, ordered_at`
 
 const (
-	insertValue = `INSERT INTO trait_values (` + valueColumns + `, trait_id, profile_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-	updateValue = `UPDATE trait_values SET (` + valueColumns + `) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE trait_id = ? AND profile_id = ?`
+	insertValue = `INSERT INTO trait_values (` + valueColumns + `, is_exit, trait_id, profile_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	updateValue = `UPDATE trait_values SET (` + valueColumns + `, is_exit) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE trait_id = ? AND profile_id = ?`
 )
 
 func (r *traitRow) dest() []any {
-	return []any{&r.status, &r.isExit, &r.doubt, value{&r.wanted}, &r.wantedAt, value{&r.delivered}, &r.deliveredAt, value{&r.sent}, &r.attempt, &r.origin, &r.receivedAt, &r.messageID, &r.orderedAt}
+	return []any{&r.status, &r.doubt, value{&r.wanted}, &r.wantedAt, value{&r.delivered}, &r.deliveredAt, value{&r.sent}, &r.attempt, &r.origin, &r.receivedAt, &r.messageID, &r.orderedAt}
 }
 
 func (r *traitRow) args() []any {
-	return []any{r.status, r.isExit, r.doubt, stored(r.wanted), r.wantedAt, stored(r.delivered), r.deliveredAt, stored(r.sent), r.attempt, r.origin, r.receivedAt, r.messageID, r.orderedAt, r.trait.id, r.profile}
+	return []any{r.status, r.doubt, stored(r.wanted), r.wantedAt, stored(r.delivered), r.deliveredAt, stored(r.sent), r.attempt, r.origin, r.receivedAt, r.messageID, r.orderedAt, r.status != statusSettled && r.isExit(), r.trait.id, r.profile}
 }
 
 // traitRow reads a person's row of a trait, which need not exist.
@@ -66,7 +66,6 @@ func (t *tx) rowsOf(profile int64) ([]traitRow, error) {
 
 // put stores a row in place of old.
 func (t *tx) put(old, r traitRow) error {
-	r.isExit = r.trait.class == Audience && r.status != statusSettled && r.toSend() == falseText
 	if old.exists {
 		t.countValue(&old, -1)
 	}

@@ -6,13 +6,11 @@ import (
 	"time"
 )
 
-// How long a conversion's verdict takes and stays at impact.com. A submission
-// was seen complete after four minutes, and is kept for 90 days at most:
+// How long a conversion's verdict stays at impact.com:
 // https://integrations.impact.com/brand-api-reference/reference/submissions/api-submissions
 const (
-	firstLook = 10 * time.Minute
-	lastLook  = 90 * 24 * time.Hour
-	rareLook  = 24 * time.Hour // the longest wait between two looks
+	lastLook = 90 * 24 * time.Hour
+	rareLook = 24 * time.Hour // the longest wait between two looks
 )
 
 // Lookup is a delivered conversion whose verdict is not known yet.

@@ -55,13 +55,7 @@ func (w *wanting) storeJoins() error {
 // keys. It stores the others itself: somebody else has the number, or the visitor is
 // a user by now.
 func (w *wanting) ownNumbers(wait []member) (own []member, err error) {
-	err = w.lookUp(func(yield func(Person) bool) {
-		for i := range wait {
-			if !yield(wait[i].person.keyOnly()) {
-				return
-			}
-		}
-	})
+	err = w.lookUp(peopleOn(wait))
 	for i := range wait {
 		if err != nil {
 			return nil, err
