@@ -10,7 +10,7 @@
 // its status then says which kind of due it is, and the sum of the statuses is
 // kept in the counters table by the same transaction.
 //
-// [DB.Turn] claims due rows (status in flight, doubt set, before the first
+// [Sender.Turn] claims due rows (status in flight, doubt set, before the first
 // byte leaves) and settles the outcomes of earlier claims, in one transaction.
 // A process that dies between the two leaves the doubt behind, and [DB.BeginRun]
 // turns such rows into unknown ones, which are due again.
@@ -20,6 +20,24 @@
 // A page load or conversion enters the deliveries table together with its key
 // in event_keys and the new position of the object it came from. Its payload is
 // removed once it is delivered.
+//
+// # Rooms
+//
+// A file's name begins with its room. Each table is written in one file, but for
+// the few statements that say why they stand elsewhere.
+//
+//	input_     messages, objects and rejected lines come in
+//	list_      a full list is sorted, compared and applied
+//	person_    profiles: resolving, merging, splitting them
+//	trait_     trait keys, and wanted and delivered values
+//	event_     events, their keys, orders and refusals
+//	guard_     which changes are held, and approved
+//	send_      a turn: claiming, settling, rates, verdicts
+//	forget_    forgotten and suppressed people
+//	report_    status, plan, explain
+//	operator   what an operator asks for: adopt, resync, retry, drop
+//
+// Files without a room hold the whole: opening, migrating, transactions, runs.
 //
 // # Rules
 //
