@@ -23,7 +23,7 @@ func unquote(s string) string {
 
 // emptyWords are words that languages, databases and spreadsheets write for no value.
 // A boolean is not an id either.
-var emptyWords = setOf("undefined", "null", "none", "nan", "nil", "false", "true", "void",
+var emptyWords = newWords("undefined", "null", "none", "nan", "nil", "false", "true", "void",
 	"[object object]", "object object", "[object null]",
 	"(null)", "<null>", "[null]", "(none)", "<none>", "(nil)", "<nil>", "(undefined)",
 	"(not set)", "not set", "(empty)", "(blank)",
@@ -32,19 +32,30 @@ var emptyWords = setOf("undefined", "null", "none", "nan", "nil", "false", "true
 
 // nobodyWords are words that shops and exports write for people they do not know. R
 // and others write NA for no value, but an order may have that name.
-var nobodyWords = setOf("unknown", "guest", "anonymous", "test", "na", "n.a.")
+var nobodyWords = newWords("unknown", "guest", "anonymous", "test", "na", "n.a.")
 
-func setOf(words ...string) map[string]bool {
-	set := map[string]bool{}
-	for _, w := range words {
-		set[w] = true
-	}
-	return set
+// words is a set of words in lower case.
+type words struct {
+	set     map[string]bool
+	longest int // in bytes
 }
 
-func isEmptyWord(s string) bool { return emptyWords[strings.ToLower(s)] }
+func newWords(all ...string) words {
+	w := words{set: map[string]bool{}}
+	for _, word := range all {
+		w.set[word] = true
+		w.longest = max(w.longest, len(word))
+	}
+	return w
+}
 
-func isNobody(s string) bool { return nobodyWords[fold(s)] }
+// has reports whether s is one of the words, in any case. Most ids are longer than
+// all of them, which spares their conversion.
+func (w words) has(s string) bool { return len(s) <= w.longest && w.set[strings.ToLower(s)] }
+
+func isEmptyWord(s string) bool { return emptyWords.has(s) }
+
+func isNobody(s string) bool { return nobodyWords.has(strings.TrimSpace(s)) }
 
 // isZeros reports whether s is -1, or holds nothing but zeros, dashes, points
 // and spaces.
