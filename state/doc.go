@@ -23,8 +23,8 @@
 //
 // # Rooms
 //
-// A file's name begins with its room. Each table is written in one file, but for
-// the few statements that say why they stand elsewhere.
+// A file's name begins with its room. trait_values, trait_faults, deliveries, profiles
+// and objects are each written in one file; others call functions named for what happens.
 //
 //	input_     messages, objects and rejected lines come in
 //	list_      a full list is sorted, compared and applied
