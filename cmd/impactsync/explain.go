@@ -55,7 +55,7 @@ func checkPerson(c *config.Config, id string) error {
 		return nil
 	}
 	return usage("name the person by a user id, an anonymous id or an e-mail address; if this is one, list it under trustedIds in the configuration",
-		"%q is no person's id: faulty trackers and exports write such words for nobody, and nobody is known by it", id)
+		"%q is a placeholder, not a person's id: faulty trackers and exports write it where no id is known, so nobody is stored under it", id)
 }
 
 // idOf returns an id as the state knows it, which keeps only the SHA-1 of addresses.

@@ -220,7 +220,8 @@ func asides(r impactsync.Report) (lines []string) {
 		lines = append(lines, fmt.Sprintf("messages that are not sent: %s (%s)", humanize.Comma(n["not_sent"]), reasons(n)))
 	}
 	for _, s := range r.Stale {
-		lines = append(lines, fmt.Sprintf("source %q: %s", s.Source, plain(s.Why)))
+		name := fmt.Sprintf("source %q: ", s.Source)
+		lines = append(lines, name+strings.TrimPrefix(plain(s.Why), name))
 	}
 	for _, key := range r.Missing {
 		lines = append(lines, fmt.Sprintf("no file for the list of %s", key))

@@ -57,9 +57,9 @@ func check(ctx context.Context, path string, mode Mode) error {
 	case info.IsDir():
 		return fmt.Errorf("%w: %s is a folder; state.path names a file", ErrUnusable, path)
 	case info.Size() == 0 && !inTheMaking(path):
-		return fmt.Errorf("%w: %s is empty: what it held is lost; restore a backup, or delete the file to start over, which sends everybody again", ErrUnusable, path)
+		return fmt.Errorf("%w: %s is empty: what it held is lost; restore a backup, or delete the file to start over, which sends everything again", ErrUnusable, path)
 	case mode == ReadOnly && inTheMaking(path):
-		return fmt.Errorf("%w at %s: a first run was cut short while it made the file, or is making it now; the next run goes on", ErrMissing, path)
+		return fmt.Errorf("%w at %s: a first run was cut short while it made the file, or is making it now; the next run continues", ErrMissing, path)
 	case mode == ReadOnly:
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 )
 
 var (
+	errIDKind      = errors.New("an id that is neither text nor a number")
 	errExternalIDs = errors.New(`external_ids is not JSON of the form {"user_id":["..."]}`)
 	errTypographic = errors.New("typographic quotes in the JSON: write plain ones, or let Segment write the file again")
 	// errScientific ends a list: a person whose digits were cut cannot be told from one

@@ -63,7 +63,7 @@ func (o objects) read(r *row, record []byte) {
 	for kind, i := range o.IDs.All() {
 		id, ok := o.At(i).ID()
 		if !ok && o.At(i).Exists() {
-			r.unread(segment.ErrInvalidJSON)
+			r.unread(errIDKind)
 			return
 		}
 		r.add(kind, id)
