@@ -2,16 +2,26 @@ package state
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"slices"
+	"time"
 )
 
-// eventKey is what an event is remembered by.
-type eventKey [16]byte
+// nanosADay is the length of a day in nanoseconds.
+const nanosADay = int64(24 * time.Hour)
+
+// eventKey is what an event is remembered by. The same message has the same day
+// whenever it comes, so the day only keeps the keys of one time together.
+type eventKey struct {
+	day  int64
+	hash [16]byte
+}
 
 func keyOf(e *Event) (k eventKey) {
 	sum := sha256.Sum256([]byte(e.Key))
-	copy(k[:], sum[:])
+	copy(k.hash[:], sum[:])
+	k.day = e.Day
 	return k
 }
 
@@ -23,10 +33,14 @@ func (t *tx) remember(events []event) (fresh map[eventKey]bool, err error) {
 	for i := range events {
 		keys[i] = events[i].key
 	}
-	slices.SortFunc(keys, func(a, b eventKey) int { return bytes.Compare(a[:], b[:]) })
+	slices.SortFunc(keys, func(a, b eventKey) int {
+		return cmp.Or(cmp.Compare(a.day, b.day), bytes.Compare(a.hash[:], b.hash[:]))
+	})
 	fresh = make(map[eventKey]bool, len(keys))
 	for _, k := range keys {
-		added, err := t.Exec(`INSERT INTO event_keys (key, seen_at) VALUES (?, ?) ON CONFLICT DO NOTHING`, k[:], t.now)
+		// Keys from before schema 11 have day 0.
+		added, err := t.Exec(`INSERT OR FAIL INTO event_keys (day, key, seen_at)
+			SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM event_keys WHERE day = 0 AND key = ?2) ON CONFLICT DO NOTHING`, k.day, k.hash[:], t.now)
 		if err != nil {
 			return nil, err
 		}
@@ -37,11 +51,14 @@ func (t *tx) remember(events []event) (fresh map[eventKey]bool, err error) {
 	return fresh, nil
 }
 
-// pruneKeys forgets old keys. They have no index by time, so each run looks at
-// one of 32 parts, and a key may stay longer than it must.
+// pruneKeys forgets old keys. Those without a day have no index by time, so each run
+// looks at one of 32 parts of them, and they may stay longer than they must.
 func (t *tx) pruneKeys(before int64) error {
+	if _, err := t.Exec(`DELETE FROM event_keys WHERE day > 0 AND day < ?1 / ?2 AND seen_at < ?1`, before, nanosADay); err != nil {
+		return err
+	}
 	first := byte(t.d.run % 32 * 8)
-	last := append([]byte{first + 7}, bytes.Repeat([]byte{0xff}, len(eventKey{}))...) // longer than any key
-	_, err := t.Exec(`DELETE FROM event_keys WHERE key BETWEEN ? AND ? AND seen_at < ?`, []byte{first}, last, before)
+	last := append([]byte{first + 7}, bytes.Repeat([]byte{0xff}, len(eventKey{}.hash))...) // longer than any key
+	_, err := t.Exec(`DELETE FROM event_keys WHERE day = 0 AND key BETWEEN ? AND ? AND seen_at < ?`, []byte{first}, last, before)
 	return err
 }

@@ -6,7 +6,7 @@ import "encoding/binary"
 // id, is stored. It is below zero, where no profile is, and differs for each event,
 // so that no two guests share a click id or wait for each other.
 func guestID(key eventKey) int64 {
-	return ^int64(binary.BigEndian.Uint64(key[:8]) >> 1)
+	return ^int64(binary.BigEndian.Uint64(key.hash[:8]) >> 1)
 }
 
 // guestsWith returns the numbers of guests' events with this order id or message id,

@@ -63,13 +63,13 @@ func (b *bench) eventsFloor() func() (spent, error) {
 	}
 	return b.floor(func() error { return nil },
 		`CREATE TABLE r.events AS SELECT * FROM deliveries ORDER BY id; CREATE INDEX r.events_id ON events (id);`+
-			parts("keys", "SELECT * FROM event_keys", "key")+
+			parts("keys", "SELECT * FROM event_keys", "day, key")+
 			parts("people", "SELECT id, user_id, anonymous_id, email_sha1, click_id, click_at, seen_at, absorbed_into FROM profiles", "id"),
 		fmt.Sprintf(`
 		SELECT sql || ';' FROM sqlite_schema WHERE tbl_name IN ('deliveries', 'event_keys', 'profiles') AND type IN ('table', 'index') AND sql IS NOT NULL ORDER BY type DESC;
 		SELECT 'BEGIN IMMEDIATE;
 			INSERT OR FAIL INTO deliveries SELECT * FROM r.events WHERE id > ' || (part * %[1]d) || ' AND id <= ' || ((part + 1) * %[1]d) || ' ORDER BY id;
-			INSERT OR FAIL INTO event_keys SELECT key, seen_at FROM r.keys WHERE part = ' || part || ' ORDER BY rowid;
+			INSERT OR FAIL INTO event_keys SELECT day, key, seen_at FROM r.keys WHERE part = ' || part || ' ORDER BY rowid;
 			INSERT OR FAIL INTO profiles (id, user_id, anonymous_id, email_sha1, click_id, click_at, seen_at, absorbed_into) SELECT id, user_id, anonymous_id, email_sha1, click_id, click_at, seen_at, absorbed_into FROM r.people WHERE part = ' || part || ' ORDER BY rowid;
 			COMMIT;' FROM (SELECT DISTINCT part FROM r.keys) ORDER BY part;`, eventsInCommit))
 }

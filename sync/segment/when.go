@@ -67,6 +67,24 @@ func (m *Message) ReceivedAt() time.Time {
 	return time.Time{}
 }
 
+// dayReach is how far the sender's clock may be from Segment's for [Message.Day].
+const dayReach = 40 * 24 * time.Hour
+
+// Day returns the UTC day of the sender's clock, in days since 1970: that of
+// originalTimestamp, or else of timestamp. A message has the same day however often it
+// is sent. The day is 0 if it is not known, impossible or more than 40 days from
+// receivedAt.
+func (m *Message) Day() int64 {
+	at, received := m.time("originalTimestamp"), m.ReceivedAt()
+	if at.IsZero() {
+		at = m.time("timestamp")
+	}
+	if !PossibleTime(at) || !received.IsZero() && received.Sub(at).Abs() > dayReach {
+		return 0
+	}
+	return at.Unix() / (24 * 60 * 60)
+}
+
 // TimeText returns the effective time as a text: as it was sent if it is the
 // timestamp, and empty if there is none.
 func (m *Message) TimeText() string {
