@@ -17,7 +17,7 @@ func (a *app) keyCommand() *cobra.Command {
 		Long: `Print the trait key of each name, one per line: what impact.com sees for an audience
 or computed trait of that name. Without arguments, names are read from stdin, one per
 line. If Segment's own app shows another key, that one is right: set it under
-audiences in the configuration.` + exits("each name gives a key", "64  a name gives no key"),
+audiences in the configuration.` + exits("every name has a key", "64  a name has no key"),
 		Example: `  impactsync key "Order Completed Last 30days"      order_completed_last_30days`,
 		RunE: func(_ *cobra.Command, names []string) error {
 			if len(names) == 0 {

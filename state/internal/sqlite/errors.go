@@ -26,12 +26,22 @@ var (
 	ErrReadOnly = errors.New("the state is closed or was opened for reading only")
 )
 
-// Classify wraps an error of SQLite in one of those that callers test for.
+// Classify wraps an error of SQLite in one of those that callers test for, unless that
+// was done before.
 func Classify(path string, err error) error {
 	var se sqlite3.Error
-	if err == nil || !errors.As(err, &se) {
+	if !errors.As(err, &se) || errors.As(err, new(classified)) {
 		return err
 	}
+	return classified{classify(path, se, err)}
+}
+
+// classified is an error that says what SQLite's means.
+type classified struct{ error }
+
+func (c classified) Unwrap() error { return c.error }
+
+func classify(path string, se sqlite3.Error, err error) error {
 	if se.SystemErrno == syscall.EMFILE || se.SystemErrno == syscall.ENFILE {
 		return fmt.Errorf("open %s: %w: %w", path, se.SystemErrno, err)
 	}

@@ -4,10 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
 
+	"github.com/mattn/go-sqlite3"
 	"github.com/stretchr/testify/require"
 
 	"github.com/impactsync/impactsync/state/internal/sqlite"
@@ -232,4 +234,16 @@ func TestWhatIsNoFileOfOurs(t *testing.T) {
 	info, err := os.Stat(path)
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+}
+
+func TestClassify(t *testing.T) {
+	t.Parallel()
+	full := sqlite.Classify("state.db", sqlite3.Error{Code: sqlite3.ErrFull})
+	require.ErrorIs(t, full, sqlite.ErrFull)
+	for _, err := range []error{full, fmt.Errorf("migrate: %w", full), sqlite.Classify("state.db", sqlite3.Error{Code: sqlite3.ErrBusy})} {
+		require.Equal(t, err, sqlite.Classify("state.db", err), "what it means is said once")
+	}
+	other := errors.New("not SQLite's")
+	require.Equal(t, other, sqlite.Classify("state.db", other))
+	require.NoError(t, sqlite.Classify("state.db", nil))
 }
