@@ -29,8 +29,7 @@ func (b *bench) someChanges() (spent, error) {
 }
 
 func (b *bench) events() ([]line, error) {
-	shop := shopdata.Shop{Seed: 1, Base: lastDay(), People: b.messages / 10, Messages: b.messages}
-	if err := errors.Join(b.shopLogs(shop), b.config(nowhere, mapAll, logs)); err != nil {
+	if err := errors.Join(b.shopLogs(b.messages), b.config(nowhere, mapAll, logs)); err != nil {
 		return nil, err
 	}
 	peer := b.peer("zcat logs/all.gz | jq -c .userId >/dev/null", "zcat", "jq")
@@ -68,7 +67,7 @@ func (b *bench) drop() ([]line, error) {
 // shopOf makes the logs of about so many messages, and counts them and their
 // bytes before gzip.
 func (b *bench) shopOf(messages int) (size, lines float64, err error) {
-	if err := b.shopLogs(shopdata.Shop{Seed: 1, Base: lastDay(), People: max(1, messages/10), Messages: messages}); err != nil {
+	if err := b.shopLogs(messages); err != nil {
 		return 0, 0, err
 	}
 	wc, err := b.shell("find logs -name '*.gz' -print0 | xargs -0 zcat | wc -lc")
@@ -81,12 +80,17 @@ func (b *bench) shopOf(messages int) (size, lines float64, err error) {
 // messagesIn returns how many messages of the sample are so many gigabytes, about.
 func messagesIn(gb float64) int { return int(gb * 1e9 / 705) }
 
-// shopLogs makes the logs of a shop, without its lists.
-func (b *bench) shopLogs(shop shopdata.Shop) error {
-	if err := errors.Join(b.remove("logs"), shop.Write(b.path("shop"), 1)); err != nil {
-		return err
+// shopLogs makes the logs of a shop, without its lists. They are made once.
+func (b *bench) shopLogs(messages int) error {
+	made := filepath.Join(b.kept, fmt.Sprintf("shop-of-%d", messages))
+	if _, err := os.Stat(made); err != nil {
+		shop := shopdata.Shop{Seed: 1, Base: lastDay(), People: max(1, messages/10), Messages: messages}
+		if err := errors.Join(shop.Write(made+".new", 1), os.Rename(made+".new", made)); err != nil {
+			return err
+		}
 	}
-	return errors.Join(os.Rename(b.path("shop/segment-logs"), b.path("logs")), b.remove("shop"))
+	_, err := b.shell("rm -rf logs; cp -al '" + made + "/segment-logs' logs")
+	return err
 }
 
 // lastDay of the sample logs is yesterday: no message is of the future.

@@ -13,6 +13,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -28,6 +29,7 @@ import (
 type bench struct {
 	bin      string // the program
 	dir      string // scratch
+	kept     string // where logs stay that were made
 	env      []string
 	members  int
 	messages int
@@ -47,6 +49,7 @@ func main() {
 	flag.IntVar(&b.members, "members", 5_000_000, "members of a list")
 	flag.IntVar(&b.messages, "messages", 200_000, "messages of the event log")
 	flag.IntVar(&b.rounds, "rounds", 3, "rounds of each row")
+	flag.StringVar(&b.kept, "keep", "", "a folder in which logs stay that were made, for the next time")
 	flag.StringVar(&only, "only", "", "names of rows, with commas; all but lists, logs and catchup by default")
 	numbers(&b.millions, "millions", "1,5,20", "for lists: millions of members, with commas")
 	numbers(&b.sizes, "gigabytes", "0.14,1,4", "for logs: their sizes, unzipped, with commas; catchup takes the last")
@@ -123,10 +126,11 @@ func (b *bench) run() (err error) {
 	if b.bin, err = filepath.Abs(b.bin); err != nil {
 		return err
 	}
-	if b.dir, err = os.MkdirTemp("", "impactsync-bench-*"); err != nil {
+	remove, err := b.scratch()
+	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
+	defer func() { err = errors.Join(err, remove()) }()
 	fmt.Printf("%d members, %d messages, %d rounds; medians (lowest to highest)\n\n", b.members, b.messages, b.rounds)
 	var all []line
 	for _, r := range rows {
@@ -147,6 +151,21 @@ func (b *bench) run() (err error) {
 	err = writeTable(os.Stdout, all)
 	fmt.Print(b.notes)
 	return err
+}
+
+// scratch makes the folder to work in. It is beside the logs that are kept, which
+// are linked into it.
+func (b *bench) scratch() (remove func() error, err error) {
+	if b.kept != "" {
+		if b.kept, err = filepath.Abs(b.kept); err != nil {
+			return nil, err
+		}
+	}
+	if b.dir, err = os.MkdirTemp(b.kept, "impactsync-bench-*"); err != nil {
+		return nil, err
+	}
+	b.kept = cmp.Or(b.kept, b.dir)
+	return func() error { return os.RemoveAll(b.dir) }, nil
 }
 
 // check refuses what would measure nothing.
