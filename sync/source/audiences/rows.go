@@ -44,7 +44,7 @@ type row struct {
 
 	ids
 	buf      []segment.Identity // scratch of people
-	hasValue bool // there is a column for it
+	hasValue bool               // there is a column for it
 	value    string
 	time     string
 	change   segment.TraitChange
