@@ -24,7 +24,7 @@ type reader struct {
 }
 
 func (r *reader) batch(b source.Batch, at state.Object) state.Batch {
-	r.out = state.Batch{Object: at, Counts: map[string]int64{}, Unlisted: map[state.Unlisted]int64{}, Items: make([]state.Item, 0, len(b.Records))}
+	r.out = state.Batch{Object: at, Counts: map[string]int64{}, Unlisted: map[state.Unlisted]int64{}, Items: make([]state.Item, 0, len(r.out.Items))} // about as many as before
 	r.notSent = map[string]int64{}
 	for i := range b.Records {
 		r.record(&b.Records[i])
