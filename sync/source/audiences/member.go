@@ -68,7 +68,7 @@ func (r *row) record(b *reading.Batch, id segment.Identity, value string) source
 // people returns the person of each user id; without one, of each anonymous id;
 // without these, of each e-mail address.
 func (r *row) people() []segment.Identity {
-	people := r.buf
+	people := r.buf[:0]
 	users, anons, emails := r.ids[table.UserID], r.ids[table.AnonymousID], r.ids[table.Email]
 	add := func(user, anon, email string) {
 		if who := r.nobody.Identity(user, anon, email); !who.IsZero() {

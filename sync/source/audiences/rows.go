@@ -50,11 +50,11 @@ type row struct {
 	change   segment.TraitChange
 }
 
-// reset empties the row and keeps its memory.
+// reset empties the row, but for what each row of a file sets, and keeps its memory.
 func (r *row) reset() {
-	*r = row{nobody: r.nobody, json: r.json, ids: r.ids, buf: r.buf[:0]}
-	for kind, ids := range r.ids {
-		r.ids[kind] = ids[:0]
+	r.size, r.broken, r.skipped, r.rejected, r.unreadable, r.message = 0, nil, "", "", false, nil
+	for kind := range r.ids {
+		r.ids[kind] = r.ids[kind][:0]
 	}
 }
 
