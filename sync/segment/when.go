@@ -106,7 +106,7 @@ func (m *Message) readTime() {
 		return
 	}
 	m.timed = true
-	stated, received := m.stated(), m.ReceivedAt()
+	stated, received, sent := m.stated(), m.ReceivedAt(), m.time("sentAt")
 	late := maxTime // later times are impossible
 	switch {
 	case !received.IsZero():
@@ -114,7 +114,7 @@ func (m *Message) readTime() {
 	case !m.now.IsZero():
 		late = m.now.Add(clockSlack)
 	}
-	switch corrected, sent := m.corrected(stated, received, late), m.time("sentAt"); {
+	switch corrected := m.corrected(stated, received, sent, late); {
 	case !corrected.IsZero():
 		m.at, m.timing = corrected, TimeCorrected
 	case PossibleTime(stated) && !stated.After(late):
@@ -149,12 +149,9 @@ func (m *Message) stated() time.Time {
 // corrected returns the time of Segment's formula if it is needed: if the stated time
 // is impossible, or comes from a sender's clock that was ahead. It is zero if it is
 // not needed or if the result is impossible.
-func (m *Message) corrected(stated, received, late time.Time) time.Time {
-	if received.IsZero() {
-		return received
-	}
-	sent, usable := m.time("sentAt"), PossibleTime(stated) && !stated.After(late)
-	if sent.IsZero() || usable && !sent.After(late) {
+func (m *Message) corrected(stated, received, sent, late time.Time) time.Time {
+	usable := PossibleTime(stated) && !stated.After(late)
+	if received.IsZero() || sent.IsZero() || usable && !sent.After(late) {
 		return time.Time{}
 	}
 	original := m.time("originalTimestamp")
