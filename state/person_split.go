@@ -15,13 +15,19 @@ func (t *tx) judgeJoined() error {
 	if len(t.joined) == 0 {
 		return nil
 	}
-	users, err := json.Marshal(slices.Collect(maps.Keys(t.joined)))
-	if err != nil {
-		return err
-	}
-	crowds, err := collect(t, tooMany, []any{string(users), MostVisitors}, itself[int64])
-	if err != nil {
-		return err
+	users := slices.Sorted(maps.Keys(t.joined))
+	clear(t.joined)
+	var crowds []int64
+	for some := range slices.Chunk(users, sightingChunk) {
+		list, err := json.Marshal(some)
+		if err != nil {
+			return err
+		}
+		found, err := collect(t, tooMany, []any{string(list), MostVisitors}, itself[int64])
+		if err != nil {
+			return err
+		}
+		crowds = append(crowds, found...)
 	}
 	for _, id := range crowds {
 		prof, _, err := t.byID(id)
@@ -72,7 +78,7 @@ func (t *tx) split(prof profile) error {
 		id      int64
 		visitor string
 	}
-	events, err := collect(t, `SELECT id, payload ->> '$.anonymousId' FROM deliveries WHERE profile_id = ? AND status > 0 AND payload ->> '$.anonymousId' <> ''`, []any{prof.id},
+	events, err := collect(t, `SELECT id, payload ->> '$.anonymousId' FROM deliveries WHERE id IN (SELECT delivery_id FROM events_by_person WHERE profile_id = ?) AND status > 0 AND payload ->> '$.anonymousId' <> ''`, []any{prof.id},
 		func(e *event) []any { return []any{&e.id, &e.visitor} })
 	if err != nil {
 		return err

@@ -100,14 +100,14 @@ func (c *claiming) take(profile int64) bool {
 	return true
 }
 
-const selectDue = `SELECT d.id, d.status, d.kind, d.profile_id, d.event, d.event_at, coalesce(d.payload, ''), d.attempts, d.doubt,
-	coalesce(p.click_id, ''), coalesce(p.click_at, 0), coalesce(p.click_sure, 0), CASE d.status WHEN 1 THEN d.event_at ELSE d.next_attempt_at END, ` + waits + `
-	FROM deliveries d LEFT JOIN profiles p ON p.id = d.profile_id `
+var selectDue = `SELECT d.id, d.status, d.kind, ` + ownerID + `, d.event, d.event_at, coalesce(d.payload, ''), d.attempts, d.doubt,
+	coalesce(p.click_id, ''), coalesce(p.click_at, 0), coalesce(p.click_sure, 0), CASE d.status WHEN 1 THEN d.event_at ELSE d.next_attempt_at END, d.profile_id, coalesce(named.user_id, named.anonymous_id, ''), ` + waits + `
+	FROM deliveries d ` + joinOwner + ` `
 
 // A conversion waits until no earlier page load of its person is open, because
 // impact.com attributes it by them.
-const waits = `d.kind = 'conversion' AND d.created_at >= ?4 AND EXISTS (SELECT 1 FROM deliveries o
-	WHERE o.profile_id = d.profile_id AND o.status IN (1, 2, 3, 5) AND o.kind = 'page_load' AND o.event_at <= d.event_at)`
+var waits = `d.kind = 'conversion' AND d.created_at >= ?4 AND EXISTS (SELECT 1 FROM deliveries o
+	WHERE o.id IN (` + eventsOf(ownerID) + `) AND o.status IN (1, 2, 3, 5) AND o.kind = 'page_load' AND o.event_at <= d.event_at)`
 
 // The first of these uses the index deliveries_next, the others deliveries_due, each
 // from a position on: an OR of both would sort the whole queue. SQLite uses a partial index only if the query contains its condition word
@@ -119,7 +119,7 @@ var dueEvents = [...]string{
 }
 
 func (r *eventRow) dest() []any {
-	return []any{&r.id, &r.status, &r.kind, &r.profile, &r.event, &r.at, &r.payload, &r.attempts, &r.doubt, &r.clickID, &r.clickAt, &r.sure, &r.place, &r.waits}
+	return []any{&r.id, &r.status, &r.kind, &r.profile, &r.event, &r.at, &r.payload, &r.attempts, &r.doubt, &r.clickID, &r.clickAt, &r.sure, &r.place, &r.filed, &r.namesake, &r.waits}
 }
 
 func (c *claiming) events(q queue, most int) (int, error) {
@@ -159,6 +159,9 @@ func (c *claiming) eventsDue(q queue, most int) (due []eventRow, err error) {
 				break
 			}
 			continue
+		}
+		if err := c.correctOwner(&r); err != nil {
+			return nil, err
 		}
 		if c.take(r.profile) {
 			due = append(due, r)

@@ -107,8 +107,10 @@ type eventRow struct {
 	clickID  string
 	clickAt  int64
 	sure     bool
-	place    int64 // in its queue
-	waits    bool  // for the person's page loads
+	place    int64  // in its queue
+	filed    int64  // the number that it stands under
+	namesake string // whose number that is, "" if nobody's
+	waits    bool   // for the person's page loads
 }
 
 // Result is how a claim ended.
