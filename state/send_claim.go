@@ -33,7 +33,7 @@ type claiming struct {
 	*tx
 	*memory
 	want   Want
-	claims []Claim
+	claims []*Claim
 }
 
 // memory is what a sender knows from one turn to the next.
@@ -118,21 +118,28 @@ var dueEvents = [...]string{
 	selectDue + `WHERE d.kind = ?1 AND d.status = 1 AND d.status > 0 AND d.has_click = ?2 AND ?3 > 0 AND (d.event_at, d.id) > (?5, ?6) ORDER BY d.event_at DESC, d.id DESC`,
 }
 
-func (r *eventRow) dest() []any {
-	return []any{&r.id, &r.status, &r.kind, &r.profile, &r.event, &r.at, &r.payload, &r.attempts, &r.doubt, &r.clickID, &r.clickAt, &r.sure, &r.place, &r.waits}
+// dueEvent is an event that is due, with its person's last click.
+type dueEvent struct {
+	Claim
+	at      int64
+	clickID string
+	clickAt int64
+	sure    bool
+	place   int64 // in its queue
+	waits   bool  // for the person's page loads
+}
+
+func (e *dueEvent) dest() []any {
+	return []any{&e.Delivery, &e.was, &e.Kind, &e.Profile, &e.Event, &e.at, &e.Payload, &e.Attempts, &e.Doubt, &e.clickID, &e.clickAt, &e.sure, &e.place, &e.waits}
 }
 
 func (c *claiming) events(q queue, most int) (int, error) {
 	due, err := c.eventsDue(q, most)
-	if err != nil {
+	if err != nil || len(due) == 0 {
 		return 0, err
 	}
-	for i := range due {
-		if err := c.event(&due[i]); err != nil {
-			return 0, err
-		}
-	}
-	return len(due), nil
+	c.claims = append(c.claims, due...)
+	return len(due), c.claimEvents(due)
 }
 
 // mostWaiting bounds how many waiting conversions a turn looks at: each takes a
@@ -141,7 +148,7 @@ const mostWaiting = 500
 
 // eventsDue returns up to most rows of a queue that may go. It starts with the
 // oldest, or where the last turn gave up among those that wait.
-func (c *claiming) eventsDue(q queue, most int) (due []eventRow, err error) {
+func (c *claiming) eventsDue(q queue, most int) (due []*Claim, err error) {
 	from, ok := c.passed[q]
 	alone := len(c.claims) == 0 && len(c.busy) == 0 // nothing is under way that could end their waiting: look at all
 	if !ok || alone {
@@ -149,19 +156,19 @@ func (c *claiming) eventsDue(q queue, most int) (due []eventRow, err error) {
 	}
 	delete(c.passed, q)
 	scanned, waiting := 0, 0
-	for r, err := range each(c, dueEvents[q.order], []any{q.kind, q.first, c.now, c.now - int64(c.want.AttributionWait), from.at, from.id}, (*eventRow).dest) {
+	for r, err := range each(c, dueEvents[q.order], []any{q.kind, q.first, c.now, c.now - int64(c.want.AttributionWait), from.at, from.id}, (*dueEvent).dest) {
 		if err != nil {
 			return nil, err
 		}
 		if r.waits {
 			if waiting++; waiting == mostWaiting && !alone {
-				c.passed[q] = position{r.place, r.id}
+				c.passed[q] = position{r.place, r.Delivery}
 				break
 			}
 			continue
 		}
-		if c.take(r.profile) {
-			due = append(due, r)
+		if c.take(r.Profile) {
+			due = append(due, c.event(&r))
 		}
 		if scanned++; len(due) == most || scanned == mostScanned {
 			break
@@ -170,15 +177,13 @@ func (c *claiming) eventsDue(q queue, most int) (due []eventRow, err error) {
 	return due, nil
 }
 
-func (c *claiming) event(r *eventRow) error {
+// event returns the claim of an event.
+func (c *claiming) event(e *dueEvent) *Claim {
+	claim := e.Claim
 	c.d.seq++
-	claim := Claim{
-		Kind: r.kind, Attempt: c.d.seq, Profile: r.profile, Attempts: r.attempts, Doubt: r.doubt, Probe: c.want.probes(r.kind),
-		Delivery: r.id, Event: r.event, At: time.Unix(0, r.at), Payload: []byte(r.payload), prior: *r,
+	claim.Attempt, claim.Probe, claim.At = c.d.seq, c.want.probes(e.Kind), time.Unix(0, e.at)
+	if e.clickAt <= e.at { // impact.com wants the event after the click
+		claim.ClickID, claim.NewClick, claim.Sure = e.clickID, e.clickID != "" && e.clickAt == e.at, e.sure
 	}
-	if r.clickAt <= r.at {
-		claim.ClickID, claim.NewClick, claim.Sure = r.clickID, r.clickID != "" && r.clickAt == r.at, r.sure // impact.com wants the event after the click
-	}
-	c.claims = append(c.claims, claim)
-	return c.claimEvent(r, c.d.seq)
+	return &claim
 }

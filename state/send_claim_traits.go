@@ -69,7 +69,7 @@ func (c *claiming) traitUpdate(p dueTrait) error {
 		return err
 	}
 	c.d.seq++
-	claim := Claim{Kind: TraitUpdate, Attempt: c.d.seq, Profile: p.profile, Person: prof.person, Probe: c.want.probes(TraitUpdate)}
+	claim := &Claim{Kind: TraitUpdate, Attempt: c.d.seq, Profile: p.profile, Person: prof.person, Probe: c.want.probes(TraitUpdate)}
 	for _, old := range rows {
 		next := old
 		next.status, next.doubt = statusInFlight, true
@@ -80,7 +80,7 @@ func (c *claiming) traitUpdate(p dueTrait) error {
 		}
 		claim.Doubt, claim.Attempts = claim.Doubt || old.doubt, max(claim.Attempts, old.attempts)
 		claim.Values = append(claim.Values, ClaimedValue{
-			Key: old.trait.key, Value: old.toSend(), At: time.Unix(0, old.wantedAt), Exit: old.isExit(), prior: old,
+			Key: old.trait.key, Value: old.toSend(), At: time.Unix(0, old.wantedAt), Exit: old.isExit(), trait: old.trait, prior: prior{old.status, old.doubt, old.sent},
 		})
 	}
 	c.claims = append(c.claims, claim)
