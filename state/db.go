@@ -120,6 +120,8 @@ type caches struct {
 	byID     map[int64]*trait
 	used     map[bool]int // traits that count, of lists or not; nil: not counted so far
 	profiles known
+
+	unapplied *unapplied // nil: not known
 }
 
 func (d *DB) forgetCaches() { d.caches = caches{profiles: known{}} }

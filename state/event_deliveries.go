@@ -19,6 +19,7 @@ const (
 // event is one that is to be stored.
 type event struct {
 	*Event
+	id      int64
 	key     eventKey
 	profile int64
 	click   bool // the message had a click id
@@ -44,8 +45,8 @@ func (t *tx) insertEvents(events []event) (again []event, err error) {
 	return again, nil
 }
 
-const insertEvent = `INSERT INTO deliveries (kind, status, has_click, profile_id, message_id, event, event_at, created_at, payload, origin, line, event_type, order_id, amount, currency, own_refusal, unsure)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS TEXT), ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+const insertEvent = `INSERT INTO deliveries (id, kind, status, has_click, profile_id, message_id, event, event_at, created_at, payload, origin, line, event_type, order_id, amount, currency, own_refusal, unsure)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS TEXT), ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
 
 // eventArgs returns the values of a new row. The payload is bound as a blob, because
 // a text would have to be copied for the driver.
@@ -54,7 +55,7 @@ func (t *tx) eventArgs(e *event) []any {
 	if e.Currency != "" {
 		amount = e.Amount
 	}
-	return []any{e.Kind, t.d.firstStatus(e.Kind), e.click, e.profile, e.MessageID, e.Name, nanos(e.At), t.now, e.Payload, e.origin, e.line,
+	return []any{e.id, e.Kind, t.d.firstStatus(e.Kind), e.click, e.profile, e.MessageID, e.Name, nanos(e.At), t.now, e.Payload, e.origin, e.line,
 		null(e.EventType), null(e.OrderID), amount, null(e.Currency), null(e.Refusal.Reason), e.Refusal.Unsure}
 }
 
@@ -175,10 +176,11 @@ func (t *tx) freeOrder(id int64) error {
 	return err
 }
 
-// moveOpenEvents moves the events that were not sent yet from one person to another.
-func (t *tx) moveOpenEvents(from, to int64) error {
+// keepEvents lets a user keep those events of a shared device that were not sent yet
+// and were read before one, when the device becomes another user's.
+func (t *tx) keepEvents(visitor, user, event int64) error {
 	// Without OR FAIL SQLite would copy each page that it changes, to undo the statement alone.
-	_, err := t.Exec(`UPDATE OR FAIL deliveries SET profile_id = ? WHERE profile_id = ? AND status > 0`, to, from)
+	_, err := t.Exec(`UPDATE OR FAIL deliveries SET profile_id = ? WHERE id IN (SELECT delivery_id FROM events_by_person WHERE profile_id = ? AND delivery_id < ?) AND status > 0`, user, visitor, event)
 	return err
 }
 
@@ -191,7 +193,7 @@ func (t *tx) giveEventBack(id, visitor int64) error {
 
 // giveEventsBack makes a user's events that name a visitor only the visitor's again.
 func (t *tx) giveEventsBack(user, visitor int64, anonymousID string) error {
-	_, err := t.Exec(`UPDATE OR FAIL deliveries SET profile_id = ? WHERE profile_id = ? AND status > 0
+	_, err := t.Exec(`UPDATE OR FAIL deliveries SET profile_id = ? WHERE id IN (SELECT delivery_id FROM events_by_person WHERE profile_id = ?) AND status > 0
 		AND payload ->> '$.anonymousId' = ? AND coalesce(payload ->> '$.userId', '') = ''`, visitor, user, anonymousID)
 	return err
 }
@@ -237,7 +239,7 @@ func (t *tx) pruneEvents(pageLoads, all int64) error {
 
 // deleteEvents removes a person's events, delivered or not, and returns how many.
 func (t *tx) deleteEvents(profile int64) (int64, error) {
-	all, err := t.tally(eventTally+`profile_id = ? GROUP BY 1, 2`, []any{profile})
+	all, err := t.tally(eventTally+`id IN (SELECT delivery_id FROM events_by_person WHERE profile_id = ?) GROUP BY 1, 2`, []any{profile})
 	if err != nil || len(all) == 0 {
 		return 0, err
 	}
@@ -245,5 +247,5 @@ func (t *tx) deleteEvents(profile int64) (int64, error) {
 		t.countRun("forgotten", some.n*one(some.status != statusSettled))
 		t.count(some.scope, statusNames[some.status], -some.n)
 	}
-	return t.Exec(`DELETE FROM deliveries WHERE profile_id = ?`, profile)
+	return t.Exec(`DELETE FROM deliveries WHERE id IN (SELECT delivery_id FROM events_by_person WHERE profile_id = ?)`, profile)
 }

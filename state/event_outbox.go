@@ -3,13 +3,14 @@ package state
 // outbox gathers events, so that they are stored together.
 type outbox struct {
 	*tx
+	next    int64 // the id of the first of the events
 	events  []event
 	waiting map[eventKey]bool
 }
 
 // add lets an event wait, unless the same one waits already.
 func (o *outbox) add(it *Item, profile, origin int64) {
-	e := event{Event: it.Event, key: keyOf(it.Event), profile: profile, click: it.ClickID != "", origin: origin, line: it.Line}
+	e := event{Event: it.Event, id: o.next + int64(len(o.events)), key: keyOf(it.Event), profile: profile, click: it.ClickID != "", origin: origin, line: it.Line}
 	if o.waiting[e.key] {
 		o.countRun("duplicate_message", 1)
 		return
@@ -20,6 +21,7 @@ func (o *outbox) add(it *Item, profile, origin int64) {
 
 // flush stores the events that wait, unless they came before.
 func (o *outbox) flush() error {
+	o.next += int64(len(o.events))
 	fresh, err := o.remember(o.events)
 	if err != nil {
 		return err
@@ -29,9 +31,6 @@ func (o *outbox) flush() error {
 		if !fresh[e.key] {
 			o.countRun("duplicate_message", 1)
 			continue
-		}
-		if user, ok := o.absorbed[e.profile]; ok {
-			e.profile = user
 		}
 		events = append(events, e)
 	}
@@ -44,7 +43,7 @@ func (o *outbox) flush() error {
 			return err
 		}
 	}
-	o.events = nil
+	o.events = o.events[:0]
 	clear(o.waiting)
 	return nil
 }
@@ -69,11 +68,13 @@ func (o *outbox) correct(event []event) error {
 func (o *outbox) vacate(e *event) (moved bool, err error) {
 	var id int64
 	var was status
-	var hopeless bool
-	found, err := o.Get(`SELECT d.id, d.status, d.event_at < ?1 OR d.own_refusal IS NOT NULL AND NOT (d.unsure AND coalesce(p.click_at <= d.event_at, 0))
-		FROM deliveries d LEFT JOIN profiles p ON p.id = d.profile_id
-		WHERE d.event_type = ?2 AND d.order_id = ?3 AND d.doubt = 0 AND (d.status IN (1, 4, 6) OR d.status = 0 AND d.outcome IN ('dropped', 'too_old'))`,
-		[]any{o.d.tooOld(o.now), e.EventType, e.OrderID}, &id, &was, &hopeless)
+	var hopeless, unsure bool
+	found, err := o.Get(`SELECT id, status, event_at < ?1 OR own_refusal IS NOT NULL, event_at >= ?1 AND own_refusal IS NOT NULL AND unsure FROM deliveries
+		WHERE event_type = ?2 AND order_id = ?3 AND doubt = 0 AND (status IN (1, 4, 6) OR status = 0 AND outcome IN ('dropped', 'too_old'))`,
+		[]any{o.d.tooOld(o.now), e.EventType, e.OrderID}, &id, &was, &hopeless, &unsure)
+	if err == nil && found && unsure {
+		hopeless, err = o.lacksClick(id)
+	}
 	if err != nil || !found {
 		return false, err
 	}
@@ -84,4 +85,13 @@ func (o *outbox) vacate(e *event) (moved bool, err error) {
 		return false, nil
 	}
 	return true, o.supersedeEvent(id)
+}
+
+// lacksClick reports whether no click of an event's person came before it.
+func (o *outbox) lacksClick(id int64) (lacks bool, err error) {
+	if err := o.applyLogs(); err != nil {
+		return false, err
+	}
+	_, err = o.Get(`SELECT NOT coalesce(p.click_at <= d.event_at, 0) FROM deliveries d `+joinOwner+` WHERE d.id = ?`, []any{id}, &lacks)
+	return lacks, err
 }

@@ -52,7 +52,7 @@ func (t *tx) loses(id int64) (bool, error) {
 		}
 	}
 	var one int
-	return t.Get(`SELECT 1 FROM deliveries WHERE profile_id = ? AND status > 0 LIMIT 1`, []any{id}, &one)
+	return t.Get(`SELECT 1 FROM deliveries WHERE id IN (`+eventsOf("?1")+`) AND status > 0 LIMIT 1`, []any{id}, &one)
 }
 
 // markSuppressed marks a person under each of their numbers for the verdict (held =

@@ -69,7 +69,7 @@ func (v *view) heldSample(s *HeldSet) ([]string, error) {
 		WHERE v.status = 6 AND v.status > 0 LIMIT ?3`, []any{s.Key, s.Direction, heldSample}
 	switch s.Direction {
 	case Suppressions:
-		query, args = `SELECT coalesce(p.user_id, p.anonymous_id, p.email_sha1, (SELECT payload ->> '$.userId' FROM deliveries d WHERE d.profile_id = s.person AND d.status > 0 LIMIT 1), '')
+		query, args = `SELECT coalesce(p.user_id, p.anonymous_id, p.email_sha1, (SELECT payload ->> '$.userId' FROM deliveries d WHERE d.id IN (`+eventsOf("s.person")+`) AND d.status > 0 LIMIT 1), '')
 			FROM suppressions s LEFT JOIN profiles p ON p.id = s.person
 			WHERE s.held = 1 AND s.person = s.profile_id LIMIT ?`, []any{heldSample}
 	case ConversionBatch:

@@ -79,7 +79,7 @@ func (t *tx) suppressionSet() (*guarded, error) {
 		return s, err
 	}
 	_, err := t.Get(`SELECT (SELECT count(*) FROM profiles WHERE absorbed_into IS NULL)
-		+ (SELECT count(DISTINCT profile_id) FROM deliveries d WHERE NOT EXISTS (SELECT 1 FROM profiles p WHERE p.id = d.profile_id))`, nil, &m.Base)
+		+ (SELECT count(DISTINCT profile_id) FROM events_by_person e WHERE NOT EXISTS (SELECT 1 FROM profiles p WHERE p.id = e.profile_id))`, nil, &m.Base)
 	s.Measures = []guard.Measure{m}
 	return s, err
 }

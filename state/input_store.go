@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -10,16 +11,16 @@ import (
 )
 
 // Store stores batches and the new positions of their objects in one
-// transaction. An item takes about 10 microseconds, less in large groups, since what
-// is new is stored in the order of the tables' keys.
+// transaction. An item takes about 10 microseconds, however much there is: what
+// messages say of people is only noted, and applied many items at a time.
 func (d *DB) Store(ctx context.Context, batches ...Batch) error {
-	return d.update(ctx, func(t *tx) error {
-		if err := t.lookUp(peopleOf(batches)); err != nil {
+	return d.appending(ctx, func(t *tx) error {
+		s, err := newStoring(t)
+		if err != nil {
 			return err
 		}
-		s := &storing{
-			outbox:  outbox{tx: t, waiting: map[eventKey]bool{}},
-			changed: map[*trait]int64{}, unlisted: map[Unlisted]int64{},
+		if err := t.lookUp(numbersOf(peopleChanged(batches))); err != nil {
+			return err
 		}
 		for len(batches) > 0 {
 			n := ofOneObject(batches)
@@ -28,16 +29,19 @@ func (d *DB) Store(ctx context.Context, batches ...Batch) error {
 			}
 			batches = batches[n:]
 		}
-		return errors.Join(s.flush(), s.countUnlisted(s.unlisted), s.touchTraits())
+		if err := errors.Join(s.flush(), s.countUnlisted(s.unlisted), s.touchTraits()); err != nil || !s.waits.full() {
+			return err
+		}
+		return t.applyLogs()
 	})
 }
 
-// peopleOf ranges over the people of all items.
-func peopleOf(batches []Batch) iter.Seq[Person] {
+// peopleChanged ranges over the people of changes.
+func peopleChanged(batches []Batch) iter.Seq[Person] {
 	return func(yield func(Person) bool) {
 		for b := range batches {
 			for i := range batches[b].Items {
-				if !yield(batches[b].Items[i].Person) {
+				if it := &batches[b].Items[i]; it.Change != nil && !yield(it.Person) {
 					return
 				}
 			}
@@ -103,7 +107,44 @@ type storing struct {
 	changed  map[*trait]int64
 	unlisted map[Unlisted]int64
 
+	seen  sightings
+	waits *unapplied
+
 	forgetting *forgetting // of delete messages; nil before the batch's first
+}
+
+func newStoring(t *tx) (*storing, error) {
+	waits, err := t.unapplied()
+	if err != nil {
+		return nil, err
+	}
+	s := &storing{outbox: outbox{tx: t, waiting: map[eventKey]bool{}}, changed: map[*trait]int64{}, unlisted: map[Unlisted]int64{}, waits: waits}
+	s.next, err = t.nextEvent()
+	return s, err
+}
+
+// flush stores the events and sightings that were gathered.
+func (s *storing) flush() error {
+	n, err := s.seen.flush(s.tx)
+	if err != nil {
+		return err
+	}
+	s.waits.rows += n + int64(len(s.events))
+	return s.outbox.flush()
+}
+
+// applyAll applies what was gathered and all that waited before. Then people and
+// their events are known as they are.
+func (s *storing) applyAll() error {
+	if err := s.flush(); err != nil {
+		return err
+	}
+	if err := s.applyLogs(); err != nil {
+		return err
+	}
+	var err error
+	s.waits, err = s.unapplied()
+	return err
 }
 
 func (s *storing) item(it *Item) error {
@@ -113,66 +154,76 @@ func (s *storing) item(it *Item) error {
 	}
 	switch {
 	case it.Forget:
-		if err := s.flush(); err != nil {
-			return err
-		}
-		if s.forgetting == nil {
-			s.forgetting = newForgetting(s.tx)
-		}
-		if err := s.forgetting.person(it.Person); err != nil {
-			return err
-		}
-		return s.bar(s.forgetting.ids) // the next line may be of the same person
+		return s.forget(it)
 	case it.Change != nil:
 		return s.change(it)
 	}
-	prof, err := s.seen(it)
+	who, err := s.sighted(it)
 	if err != nil || it.Event == nil {
 		return err
 	}
-	s.add(it, prof, s.origin)
+	s.add(it, who, s.origin)
 	return nil
 }
 
-// seen returns the number under which an item's event is stored. Of the person it
-// stores only what later messages need: that two ids are one person, and the last
+func (s *storing) forget(it *Item) error {
+	if err := s.applyAll(); err != nil {
+		return err
+	}
+	if s.forgetting == nil {
+		s.forgetting = newForgetting(s.tx)
+	}
+	if err := s.forgetting.person(it.Person); err != nil {
+		return err
+	}
+	return s.bar(s.forgetting.ids) // the next line may be of the same person
+}
+
+// sighted returns the number under which an item's event is stored. Of the person it
+// notes only what later messages need: that two ids are one person, and the last
 // click id.
-func (s *storing) seen(it *Item) (int64, error) {
+func (s *storing) sighted(it *Item) (int64, error) {
 	if it.Person.IsZero() { // a guest, of whom nothing is stored
 		if it.Event == nil {
 			return 0, nil
 		}
 		return guestID(keyOf(it.Event)), nil
 	}
-	at := unix(it.SeenAt)
 	who, err := s.apart(it)
 	if err != nil {
 		return 0, err
 	}
-	both := who.UserID != "" && who.AnonymousID != ""
-	if !both && it.ClickID == "" {
-		prof, _, err := s.owner(who)
-		return prof.id, err
+	g := sight(who, unix(it.SeenAt))
+	if who.hasVisitor() || it.ClickID != "" {
+		g.click = click{id: it.ClickID, at: g.at, sure: sql.NullBool{Bool: it.ClickSure, Valid: true}}
+		s.note(g)
 	}
-	prof, err := s.resolve(who, at)
-	c := click{id: it.ClickID, at: at, sure: sql.NullBool{Bool: it.ClickSure, Valid: true}}
-	if both && err == nil {
-		err = s.ownClick(who.AnonymousID, c)
-	}
-	if err != nil {
-		return prof.id, err
-	}
-	return prof.id, s.click(&prof, c)
+	return cmp.Or(g.profile, g.visitor), nil
 }
 
-// ownClick stores a visitor's click id in the visitor's own row as well. If the user
-// turns out to be many people, each has their own.
-func (s *storing) ownClick(visitor string, c click) error {
-	prof, found, err := s.find(Person{AnonymousID: visitor})
-	if err != nil || !found {
-		return err
+// note notes a sighting.
+func (s *storing) note(g sighting) {
+	g.event = s.next + int64(len(s.events))
+	s.seen.add(g)
+}
+
+// whose returns the profile that a change belongs to, and stores a new one. What else
+// the message says of the person is only noted.
+func (s *storing) whose(p Person, at int64) (profile, error) {
+	p, err := s.single(p)
+	if err != nil {
+		return profile{}, err
 	}
-	return s.click(&prof, c)
+	if p.UserID == "" && p.AnonymousID != "" && (s.waits.rows > 0 || s.seen.has(p)) { // a user's by now?
+		if err := s.applyAll(); err != nil {
+			return profile{}, err
+		}
+	}
+	if p.hasRiders() && p.UserID != "" {
+		s.note(sight(p, at))
+		p = p.keyOnly()
+	}
+	return s.ownerOrNew(p, at)
 }
 
 func (s *storing) change(it *Item) error {
@@ -192,7 +243,7 @@ func (s *storing) change(it *Item) error {
 		return nil
 	}
 	at := earliest(max(s.now, s.d.latest), c.At, c.ReceivedAt)
-	prof, err := s.resolve(it.Person, at)
+	prof, err := s.whose(it.Person, at)
 	if err != nil {
 		return fmt.Errorf("store a change of %q: %w", c.Trait.Key, err)
 	}

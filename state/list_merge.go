@@ -123,7 +123,7 @@ func (m *merge) identify() error {
 
 func (m *merge) identifyAll(lines []member) error {
 	lines = slices.DeleteFunc(slices.Clone(lines), func(mem member) bool { return !mem.person.hasRiders() })
-	if err := m.lookUp(peopleOn(lines)); err != nil {
+	if err := m.lookUp(numbersOf(peopleOn(lines))); err != nil {
 		return err
 	}
 	for i := range lines {

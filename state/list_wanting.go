@@ -55,7 +55,7 @@ func (w *wanting) storeJoins() error {
 // keys. It stores the others itself: somebody else has the number, or the visitor is
 // a user by now.
 func (w *wanting) ownNumbers(wait []member) (own []member, err error) {
-	err = w.lookUp(peopleOn(wait))
+	err = w.lookUp(numbersOf(peopleOn(wait)))
 	for i := range wait {
 		if err != nil {
 			return nil, err

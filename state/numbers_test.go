@@ -64,11 +64,16 @@ func TestEventsFollowAVisitorWhoseNumberIsTaken(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	visitor := state.Person{AnonymousID: "a1"}
-	b.exec(fmt.Sprintf(`INSERT INTO profiles (id, user_id) VALUES (%d, 'squatter')`, visitor.ProfileID()))
+	b.exec(fmt.Sprintf(`INSERT INTO profiles (id, user_id, click_id, click_at) VALUES (%d, 'squatter', 'squatters', 1)`, visitor.ProfileID()))
+	page := event(state.PageLoad, "page", b.now)
+	page.Payload = []byte(`{"type":"page","anonymousId":"a1"}`)
 	b.store(
-		state.Item{Person: visitor, SeenAt: b.now, Event: event(state.PageLoad, "page", b.now)},
+		state.Item{Person: visitor, SeenAt: b.now, Event: page},
 		state.Item{Person: state.Person{UserID: "u1", AnonymousID: "a1"}, SeenAt: b.now.Add(1)},
 	)
-	require.EqualValues(t, user("u1").ProfileID(), b.number(`SELECT profile_id FROM deliveries`))
+	claims := b.claim()
+	require.Len(t, claims, 1)
+	require.Equal(t, user("u1").ProfileID(), claims[0].Profile)
+	require.Empty(t, claims[0].ClickID)
 	b.sound()
 }

@@ -23,7 +23,7 @@ func named(id string) []Person {
 // addresses. The cheap test with instr saves parsing most payloads. Without INDEXED
 // BY, SQLite would read the delivered events as well.
 const dueWith = `WITH wanted AS MATERIALIZED (SELECT value FROM json_each(?1))
-	SELECT DISTINCT profile_id, coalesce(payload ->> '$.userId', ''), coalesce(payload ->> '$.anonymousId', ''), address.value
+	SELECT DISTINCT coalesce((SELECT absorbed_into FROM profiles o WHERE o.id = profile_id), profile_id), coalesce(payload ->> '$.userId', ''), coalesce(payload ->> '$.anonymousId', ''), address.value
 	FROM deliveries INDEXED BY deliveries_due, json_each(json_array(payload ->> '$.traits.email', payload ->> '$.context.traits.email', payload ->> '$.properties.email')) address
 	WHERE kind IN ('page_load', 'conversion') AND status > 0 AND instr(payload, ?2) > 0 AND address.value IN wanted`
 
@@ -71,7 +71,7 @@ func knownBy(r reading, hashes ...string) (found []profile, err error) {
 // that was not sent yet. It reads all profiles and the payloads of all due events
 // once.
 func (d *DB) KnownBy(ctx context.Context, hashes []string) (people []Person, err error) {
-	found, err := read(ctx, d, func(v *view) ([]profile, error) { return knownBy(v, hashes...) })
+	found, err := readApplied(ctx, d, func(v *view) ([]profile, error) { return knownBy(v, hashes...) })
 	for i := range found {
 		people = append(people, found[i].person)
 	}

@@ -42,3 +42,13 @@ func (t *tx) click(prof *profile, c click) error {
 	prof.click = c
 	return t.putProfile(*prof)
 }
+
+// ownClick stores a visitor's click id in the visitor's own row as well. If the user
+// turns out to be many people, each has their own.
+func (t *tx) ownClick(visitor Person, c click) error {
+	prof, found, err := t.find(visitor)
+	if err != nil || !found {
+		return err
+	}
+	return t.click(&prof, c)
+}

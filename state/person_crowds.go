@@ -126,7 +126,7 @@ func (t *tx) releaseCrowds(rules PeopleRules) error {
 
 // Crowds returns the ids whose merging is held, the latest first.
 func (d *DB) Crowds(ctx context.Context) ([]Crowd, error) {
-	return read(ctx, d, (*view).crowds)
+	return readApplied(ctx, d, (*view).crowds)
 }
 
 func (v *view) crowds() ([]Crowd, error) {

@@ -12,5 +12,5 @@ func guestID(key eventKey) int64 {
 // guestsWith returns the numbers of guests' events with this order id or message id,
 // since a guest has no id of their own.
 func guestsWith(r reading, id string) ([]int64, error) {
-	return collect(r, `SELECT DISTINCT profile_id FROM deliveries WHERE profile_id < 0 AND (order_id = ?1 OR message_id = ?1) LIMIT 100`, []any{id}, itself[int64])
+	return collect(r, `SELECT DISTINCT profile_id FROM deliveries WHERE id IN (SELECT delivery_id FROM events_by_person WHERE profile_id < 0) AND (order_id = ?1 OR message_id = ?1) LIMIT 100`, []any{id}, itself[int64])
 }

@@ -154,6 +154,7 @@ func TestWhoseClickIsOfAnOlderSchema(t *testing.T) {
 		for _, sure := range []bool{false, true} {
 			b := setup(t)
 			b.store(state.Item{Person: user("u1"), SeenAt: b.now, ClickID: "old", ClickSure: true})
+			b.reopen()
 			b.exec(`UPDATE profiles SET click_sure = NULL`)
 			b.reopen()
 			b.store(state.Item{Person: user("u1"), SeenAt: b.now.Add(later), ClickID: "new", ClickSure: sure})

@@ -4,36 +4,56 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"math"
 	"time"
 )
 
-// resolve returns the profile that a person's changes and events belong to. It
-// stores the person, follows an absorbed anonymous id to its user, and absorbs
-// one that is seen with a user id for the first time.
+// resolve returns the profile that a person's changes belong to. It stores the
+// person, follows an absorbed anonymous id to its user, and absorbs one that is seen
+// with another user id than the last time.
 func (t *tx) resolve(p Person, seenAt int64) (profile, error) {
 	p, err := t.single(p)
 	if err != nil {
 		return profile{}, err
 	}
+	if p.UserID == "" {
+		return t.ownerOrNew(p, seenAt)
+	}
+	prof, meets, err := t.user(p, seenAt)
+	if err != nil || !meets {
+		return prof, err
+	}
+	inherited, err := t.absorb(Person{AnonymousID: p.AnonymousID}, prof.id, seenAt, math.MaxInt64)
+	return prof, errors.Join(err, t.click(&prof, inherited))
+}
+
+// ownerOrNew returns the profile of a person who is seen by one id alone.
+func (t *tx) ownerOrNew(p Person, seenAt int64) (profile, error) {
 	prof, found, err := t.owner(p)
 	if err == nil && !found {
 		prof.seenAt = seenAt
 		err = t.putProfile(prof)
 	}
-	if err != nil {
-		return prof, err
-	}
-	if p.UserID != "" && p.AnonymousID != "" && (!found || prof.person.AnonymousID != p.AnonymousID) {
-		if err := t.absorb(Person{AnonymousID: p.AnonymousID}, prof.id, seenAt); err != nil {
-			return prof, err
-		}
-		// It may have got a click id or a trait.
-		if prof, _, err = t.byID(prof.id); err != nil {
-			return prof, err
-		}
-	}
-	return prof, t.refresh(&prof, p, seenAt)
+	return prof, err
 }
+
+// user stores a user, or somebody known by an address alone. It reports whether the
+// user was last seen with another visitor, or with none.
+func (t *tx) user(p Person, seenAt int64) (prof profile, meets bool, err error) {
+	prof, found, err := t.owner(p)
+	if err != nil {
+		return prof, false, err
+	}
+	if !found {
+		prof.seenAt = seenAt
+		return prof, p.hasVisitor(), t.putProfile(prof)
+	}
+	meets = p.hasVisitor() && prof.person.AnonymousID != p.AnonymousID
+	return prof, meets, t.refresh(&prof, p, seenAt)
+}
+
+// hasVisitor reports whether a user was seen with an anonymous id.
+func (p Person) hasVisitor() bool { return p.UserID != "" && p.AnonymousID != "" }
 
 // refresh keeps the latest anonymous id and hashed e-mail of a user. Their
 // change alone makes nothing due.
@@ -56,43 +76,33 @@ func (t *tx) refresh(prof *profile, p Person, seenAt int64) error {
 	return t.putProfile(*prof)
 }
 
-// absorb makes an anonymous profile part of a user's. The newest wanted value wins, a
-// delivered value becomes doubt, open events become the user's, and nothing is ever
-// sent under the anonymous id alone again.
-func (t *tx) absorb(anon Person, user, seenAt int64) error {
+// absorb makes an anonymous profile part of a user's, and returns the click id that
+// the user inherits. The newest wanted value wins, a delivered value becomes doubt, and
+// nothing is ever sent under the anonymous id alone again. If the device was another
+// user's, the events read before one stay theirs.
+func (t *tx) absorb(anon Person, user, seenAt, event int64) (inherited click, err error) {
 	old, found, err := t.find(anon)
-	if err != nil {
-		return err
-	}
-	if found && old.absorbed == user {
-		return nil
+	if err != nil || found && old.absorbed == user {
+		return click{}, err
 	}
 	before := old.absorbed
 	if old.absorbed = user; !found {
 		old.seenAt = seenAt
 	}
 	if err := t.putProfile(old); err != nil {
-		return err
+		return click{}, err
 	}
 	if _, first := t.absorbed[old.id]; !first {
 		t.absorbed[old.id] = user
 	}
 	t.joined[user] = true
-	if before != 0 {
-		return nil // everything went to another user
+	switch {
+	case before != 0:
+		return click{}, t.keepEvents(old.id, before, event)
+	case !found:
+		return click{}, nil
 	}
-	// A visitor may have page loads without having a row of their own.
-	if err := t.moveOpenEvents(old.id, user); err != nil || !found {
-		return err
-	}
-	to, _, err := t.byID(user)
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(t.click(&to, old.click), t.movePassed(old.id, user)); err != nil {
-		return err
-	}
-	return t.absorbTraits(old.id, user)
+	return old.click, errors.Join(t.movePassed(old.id, user), t.absorbTraits(old.id, user))
 }
 
 // userOf returns the user that an anonymous id was absorbed into, or the person

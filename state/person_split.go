@@ -72,7 +72,7 @@ func (t *tx) split(prof profile) error {
 		id      int64
 		visitor string
 	}
-	events, err := collect(t, `SELECT id, payload ->> '$.anonymousId' FROM deliveries WHERE profile_id = ? AND status > 0 AND payload ->> '$.anonymousId' <> ''`, []any{prof.id},
+	events, err := collect(t, `SELECT id, payload ->> '$.anonymousId' FROM deliveries WHERE id IN (SELECT delivery_id FROM events_by_person WHERE profile_id = ?) AND status > 0 AND payload ->> '$.anonymousId' <> ''`, []any{prof.id},
 		func(e *event) []any { return []any{&e.id, &e.visitor} })
 	if err != nil {
 		return err

@@ -76,26 +76,25 @@ const statusWords = `CASE %s WHEN 0 THEN 'settled' WHEN 1 THEN 'pending' WHEN 2 
 // and messages of guests, who have no ids. ErrNotFound means that nothing is known. A
 // SHA-1 that is nobody's id reads all profiles and the payloads of all due events;
 // anything else costs a few look-ups.
-func (d *DB) Explain(ctx context.Context, id string) (e Explanation, err error) {
-	err = d.view(ctx, func(v *view) error {
+func (d *DB) Explain(ctx context.Context, id string) (Explanation, error) {
+	return readApplied(ctx, d, func(v *view) (e Explanation, err error) {
 		for _, p := range named(id) {
 			known, err := v.person(p, &e)
 			if err != nil || known && p.EmailSHA1 == "" {
-				return err
+				return e, err
 			}
 			if p.EmailSHA1 == "" {
 				continue
 			}
 			if known, err = v.address(p.EmailSHA1, known, &e); err != nil || known {
-				return err
+				return e, err
 			}
 		}
 		if known, err := v.guest(id, &e); err != nil || known {
-			return err
+			return e, err
 		}
-		return fmt.Errorf("%w: nobody with the id %q: no trait, no event, no click id", ErrNotFound, id)
+		return e, fmt.Errorf("%w: nobody with the id %q: no trait, no event, no click id", ErrNotFound, id)
 	})
-	return e, err
 }
 
 // address explains the first person who is known by a hashed address, unless the
@@ -168,7 +167,7 @@ func (v *view) eventsAndAttempts(id int64, e *Explanation) error {
 		isoText("d.delivered_at")+`, CASE WHEN d.status IN (3, 5) THEN `+isoText("d.next_attempt_at")+` ELSE '' END,
 		coalesce(d.last_error, CASE d.class WHEN 'conversions' THEN (SELECT reason FROM guard_verdicts g WHERE g.scope = -1 AND g.held = 1 ORDER BY g.id DESC LIMIT 1) END, ''), coalesce(o.name, ''), coalesce(d.line, 0),
 		coalesce(d.class, ''), coalesce(d.queued_uri, ''), coalesce(v.verdict, ''), coalesce(v.error_type, ''), coalesce(v.reasons, '')
-		FROM deliveries d LEFT JOIN objects o ON o.id = d.origin LEFT JOIN verdicts v ON v.delivery_id = d.id WHERE d.profile_id = ? ORDER BY d.event_at DESC LIMIT 1000`, []any{id}, func(p *PersonEvent) []any {
+		FROM deliveries d LEFT JOIN objects o ON o.id = d.origin LEFT JOIN verdicts v ON v.delivery_id = d.id WHERE d.id IN (`+eventsOf("?1")+`) ORDER BY d.event_at DESC LIMIT 1000`, []any{id}, func(p *PersonEvent) []any {
 		return []any{&p.Kind, &p.Event, &p.MessageID, &p.OrderID, &p.At, &p.Status, &p.Attempts, &p.DeliveredAt, &p.NextAttempt, &p.LastError, &p.Object, &p.Line,
 			&p.Class, &p.QueuedURI, &p.Verdict, &p.ErrorType, &p.Reasons}
 	})

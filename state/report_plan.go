@@ -46,7 +46,7 @@ func (p Part) args(more ...any) []any {
 // What a run would send of a part. SQLite uses the indexes of what is due only where
 // their condition, "status > 0", stands in the query.
 const (
-	openRows   = `status IN (1, 2, 3, 5) AND status > 0 AND (?1 = 'null' OR profile_id IN (SELECT value FROM json_each(?1)))`
+	openRows   = `status IN (1, 2, 3, 5) AND status > 0 AND (?1 = 'null' OR coalesce((SELECT absorbed_into FROM profiles o WHERE o.id = profile_id), profile_id) IN (SELECT value FROM json_each(?1)))`
 	openEvents = openRows + ` AND ?3 = '' AND (kind = 'page_load' OR ?2)`
 	openValues = openRows + ` AND (?3 = '' OR trait_id = (SELECT id FROM traits WHERE key = ?3))`
 )
@@ -141,8 +141,8 @@ type DueEvent struct {
 // depends on what is known of its person. The payload is valid until fn returns.
 func (d *DB) EachUnsure(ctx context.Context, of Part, fn func(DueEvent) error) error {
 	return d.view(ctx, func(v *view) error {
-		return v.Each(`SELECT d.kind, d.event, d.event_at, d.payload, d.profile_id, CASE WHEN p.click_at <= d.event_at THEN coalesce(p.click_id, '') ELSE '' END,
-			coalesce(p.click_at = d.event_at, 0), coalesce(p.click_sure, 0) FROM deliveries d LEFT JOIN profiles p ON p.id = d.profile_id
+		return v.Each(`SELECT d.kind, d.event, d.event_at, d.payload, `+ownerID+`, CASE WHEN p.click_at <= d.event_at THEN coalesce(p.click_id, '') ELSE '' END,
+			coalesce(p.click_at = d.event_at, 0), coalesce(p.click_sure, 0) FROM deliveries d `+joinOwner+`
 			WHERE `+openEvents+` AND unsure AND event_at >= ?4`, of.args(d.tooOld(d.now().UnixNano())), func(rows *sql.Rows) error {
 			var e DueEvent
 			var payload sql.RawBytes

@@ -100,14 +100,14 @@ func (c *claiming) take(profile int64) bool {
 	return true
 }
 
-const selectDue = `SELECT d.id, d.status, d.kind, d.profile_id, d.event, d.event_at, coalesce(d.payload, ''), d.attempts, d.doubt,
-	coalesce(p.click_id, ''), coalesce(p.click_at, 0), coalesce(p.click_sure, 0), CASE d.status WHEN 1 THEN d.event_at ELSE d.next_attempt_at END, ` + waits + `
-	FROM deliveries d LEFT JOIN profiles p ON p.id = d.profile_id `
+var selectDue = `SELECT d.id, d.status, d.kind, ` + ownerID + `, d.event, d.event_at, coalesce(d.payload, ''), d.attempts, d.doubt,
+	coalesce(p.click_id, ''), coalesce(p.click_at, 0), coalesce(p.click_sure, 0), CASE d.status WHEN 1 THEN d.event_at ELSE d.next_attempt_at END, d.profile_id, coalesce(named.user_id, named.anonymous_id, ''), ` + waits + `
+	FROM deliveries d ` + joinOwner + ` `
 
 // A conversion waits until no earlier page load of its person is open, because
 // impact.com attributes it by them.
-const waits = `d.kind = 'conversion' AND d.created_at >= ?4 AND EXISTS (SELECT 1 FROM deliveries o
-	WHERE o.profile_id = d.profile_id AND o.status IN (1, 2, 3, 5) AND o.kind = 'page_load' AND o.event_at <= d.event_at)`
+var waits = `d.kind = 'conversion' AND d.created_at >= ?4 AND EXISTS (SELECT 1 FROM deliveries o
+	WHERE o.id IN (` + eventsOf(ownerID) + `) AND o.status IN (1, 2, 3, 5) AND o.kind = 'page_load' AND o.event_at <= d.event_at)`
 
 // The first of these uses the index deliveries_next, the others deliveries_due, each
 // from a position on: an OR of both would sort the whole queue. SQLite uses a partial index only if the query contains its condition word
@@ -118,19 +118,19 @@ var dueEvents = [...]string{
 	selectDue + `WHERE d.kind = ?1 AND d.status = 1 AND d.status > 0 AND d.has_click = ?2 AND ?3 > 0 AND (d.event_at, d.id) > (?5, ?6) ORDER BY d.event_at DESC, d.id DESC`,
 }
 
-// dueEvent is an event that is due, with its person's last click.
+// dueEvent is an event that is due.
 type dueEvent struct {
 	Claim
-	at      int64
-	clickID string
-	clickAt int64
-	sure    bool
-	place   int64 // in its queue
-	waits   bool  // for the person's page loads
+	at       int64
+	last     click  // of its person
+	place    int64  // in its queue
+	filed    int64  // the number that it stands under
+	namesake string // whose number that is, "" if nobody's
+	waits    bool   // for the person's page loads
 }
 
 func (e *dueEvent) dest() []any {
-	return []any{&e.Delivery, &e.was, &e.Kind, &e.Profile, &e.Event, &e.at, &e.Payload, &e.Attempts, &e.Doubt, &e.clickID, &e.clickAt, &e.sure, &e.place, &e.waits}
+	return []any{&e.Delivery, &e.was, &e.Kind, &e.Profile, &e.Event, &e.at, &e.Payload, &e.Attempts, &e.Doubt, &e.last.id, &e.last.at, &e.last.sure, &e.place, &e.filed, &e.namesake, &e.waits}
 }
 
 func (c *claiming) events(q queue, most int) (int, error) {
@@ -167,6 +167,9 @@ func (c *claiming) eventsDue(q queue, most int) (due []*Claim, err error) {
 			}
 			continue
 		}
+		if err := c.correctOwner(&r); err != nil {
+			return nil, err
+		}
 		if c.take(r.Profile) {
 			due = append(due, c.event(&r))
 		}
@@ -182,8 +185,8 @@ func (c *claiming) event(e *dueEvent) *Claim {
 	claim := e.Claim
 	c.d.seq++
 	claim.Attempt, claim.Probe, claim.At = c.d.seq, c.want.probes(e.Kind), time.Unix(0, e.at)
-	if e.clickAt <= e.at { // impact.com wants the event after the click
-		claim.ClickID, claim.NewClick, claim.Sure = e.clickID, e.clickID != "" && e.clickAt == e.at, e.sure
+	if e.last.at <= e.at { // impact.com wants the event after the click
+		claim.ClickID, claim.NewClick, claim.Sure = e.last.id, e.last.id != "" && e.last.at == e.at, e.last.sure.Bool
 	}
 	return &claim
 }

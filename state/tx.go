@@ -22,9 +22,20 @@ type tx struct {
 	crowds   map[int64]bool  // profiles whose merging is held; nil until they are read
 }
 
-// update runs fn in one transaction. The context's end does not tear it: what
+// update applies what logs have left, and runs fn, in one transaction. The context's end does not tear it: what
 // was begun is committed or rolled back whole.
 func (d *DB) update(ctx context.Context, fn func(*tx) error) error {
+	return d.appending(ctx, func(t *tx) error {
+		if err := t.applyLogs(); err != nil {
+			return err
+		}
+		return fn(t)
+	})
+}
+
+// appending runs fn in one transaction, as update does, but does not apply anything
+// before.
+func (d *DB) appending(ctx context.Context, fn func(*tx) error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

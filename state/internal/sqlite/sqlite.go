@@ -104,6 +104,9 @@ func (d *DB) Path() string { return d.path }
 // Rehearsal reports whether the file was opened for a rehearsal.
 func (d *DB) Rehearsal() bool { return d.rehearsal }
 
+// Writable reports whether the file was opened for writing.
+func (d *DB) Writable() bool { return d.writer != nil }
+
 // Pool returns the connections that may write, for code with transactions of its own.
 // It is nil if the file was opened for reading.
 func (d *DB) Pool() *sql.DB { return d.pool }

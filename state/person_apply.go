@@ -1,0 +1,227 @@
+package state
+
+// applying applies what commits of logs have only appended: the index of events by
+// person, and the sightings of people. Each table is gone through once, in the order
+// of its keys.
+type applying struct {
+	*tx
+	taken map[string]int64 // people whose number is somebody else's, by key; once in a lifetime
+	first int64            // the id of the first sighting
+	meets bitset           // sightings of a user with another visitor than the last one
+}
+
+// unapplied is how many events and sightings wait, and how many events there are.
+type unapplied struct{ rows, events int64 }
+
+const selectUnapplied = `SELECT max(coalesce((SELECT max(id) FROM deliveries), 0) - events_applied, 0) + coalesce((SELECT max(id) FROM sightings), 0), events_applied FROM store`
+
+// unapplied returns what waits to be applied.
+func (t *tx) unapplied() (*unapplied, error) {
+	if t.d.unapplied == nil {
+		u := &unapplied{}
+		if _, err := t.Get(selectUnapplied, nil, &u.rows, &u.events); err != nil {
+			return nil, err
+		}
+		t.d.unapplied = u
+	}
+	return t.d.unapplied, nil
+}
+
+// Rows wait for each other up to a quarter of what is there, so that all of them
+// together change each page a few times only, however many there are. The upper bound
+// is one of memory and of the write-ahead log.
+const (
+	fewestUnapplied = 200_000
+	mostUnapplied   = 2_000_000
+)
+
+// full reports whether it is time to apply them.
+func (u *unapplied) full() bool {
+	return u.rows >= min(max(fewestUnapplied, u.events/4), mostUnapplied)
+}
+
+// applyLogs applies everything that waits. Whoever needs to know people or their events
+// as they are calls it first; every transaction but those of logs begins with it. It
+// takes 3 us a row.
+func (t *tx) applyLogs() error {
+	u, err := t.unapplied()
+	if err != nil || u.rows == 0 {
+		return err
+	}
+	s := &applying{tx: t, taken: map[string]int64{}}
+	for _, step := range []func() error{t.indexEvents, s.begin, s.holdThrongs, s.users, s.visitors, s.clicks, t.judgeJoined, t.dropSightings} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	clear(t.absorbed) // what comes now knows of them
+	t.d.unapplied = nil
+	return nil
+}
+
+func (s *applying) begin() error {
+	var last int64
+	if _, err := s.Get(`SELECT coalesce(min(id), 0), coalesce(max(id), 0) FROM sightings`, nil, &s.first, &last); err != nil {
+		return err
+	}
+	s.meets = make(bitset, (last-s.first)/64+1)
+	return nil
+}
+
+// throngs are users who have more visitors in the sightings alone than one person has.
+const throngs = `SELECT profile_id, user_id FROM sightings WHERE profile_id IS NOT NULL AND visitor_id IS NOT NULL GROUP BY 1, 2 HAVING count(DISTINCT visitor_id) > ?`
+
+// holdThrongs stops the merging into them before it begins.
+func (s *applying) holdThrongs() error {
+	found, err := collect(s, throngs, []any{MostVisitors}, func(g *sighting) []any { return []any{&g.profile, &g.person.UserID} })
+	for _, g := range found {
+		if err != nil {
+			return err
+		}
+		var prof profile
+		if prof, _, err = s.find(g.person); err == nil {
+			err = s.holdCrowd(prof, Crowd{Visitors: MostVisitors + 1})
+		}
+	}
+	return err
+}
+
+// users stores the users, and those known by an address alone.
+func (s *applying) users() error {
+	return s.each(`profile_id IS NOT NULL ORDER BY profile_id, id`, ofUser, func(g *sighting) error {
+		p, err := s.single(g.person)
+		if err != nil {
+			return err
+		}
+		prof, meets, err := s.user(p, g.at)
+		if err != nil {
+			return err
+		}
+		if prof.id != g.profile {
+			s.taken[g.person.key()] = prof.id
+		}
+		s.meets.set(g.id-s.first, meets)
+		return s.refresh(&prof, p, g.until)
+	})
+}
+
+// visitors stores the visitors, and merges them into their users.
+func (s *applying) visitors() error {
+	return s.each(`visitor_id IS NOT NULL ORDER BY visitor_id, id`, ofVisitor, func(g *sighting) error {
+		visitor := Person{AnonymousID: g.person.AnonymousID}
+		crowdUser, crowdVisitor, err := s.crowdIn(g.person)
+		switch {
+		case err != nil || crowdVisitor:
+			return err
+		case crowdUser || g.person.UserID == "":
+			return s.visit(visitor, g)
+		case s.meets.has(g.id - s.first):
+			inherited, err := s.absorb(visitor, s.numberOf(g), g.at, g.event)
+			if err == nil {
+				err = s.bequeath(s.numberOf(g), inherited)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return s.ownClick(visitor, g.click)
+	})
+}
+
+// visit stores the click of a visitor who was seen without a user id.
+func (s *applying) visit(visitor Person, g *sighting) error {
+	if g.click.id == "" {
+		return nil
+	}
+	prof, found, err := s.find(visitor)
+	switch {
+	case err != nil:
+		return err
+	case prof.absorbed != 0:
+		return s.bequeath(prof.absorbed, g.click)
+	case !found:
+		prof.seenAt = g.at
+		if err := s.putProfile(prof); err != nil {
+			return err
+		}
+	}
+	return s.click(&prof, g.click)
+}
+
+// bequeath lets a user have the click of a visitor, in the time between the user's own.
+func (s *applying) bequeath(user int64, c click) error {
+	if c.id == "" {
+		return nil
+	}
+	return s.addSighting(&sighting{profile: user, at: c.at, until: c.at, click: c})
+}
+
+// clicks stores the clicks of users and of those known by an address alone, by time.
+func (s *applying) clicks() error {
+	return s.each(`profile_id IS NOT NULL AND click_id IS NOT NULL ORDER BY profile_id, seen_at, id`, ofUser, func(g *sighting) error {
+		prof, found, err := s.byID(s.numberOf(g))
+		if err != nil || !found {
+			return err
+		}
+		return s.click(&prof, g.click)
+	})
+}
+
+// numberOf returns the number of the profile of a sighting's user.
+func (s *applying) numberOf(g *sighting) int64 {
+	if len(s.taken) > 0 && !g.person.IsZero() {
+		if id, ok := s.taken[g.person.key()]; ok {
+			return id
+		}
+	}
+	return g.profile
+}
+
+func ofUser(g *sighting) int64    { return g.profile }
+func ofVisitor(g *sighting) int64 { return g.visitor }
+
+// sightingChunk is how many people are looked up at a time.
+const sightingChunk = 5_000
+
+// each calls fn for the sightings of a selection, in its order, which needs to be
+// sorted for: then fn may add sightings. The profiles of their numbers are looked up
+// many at a time.
+func (s *applying) each(which string, number func(*sighting) int64, fn func(*sighting) error) error {
+	chunk := make([]sighting, 0, sightingChunk)
+	flush := func() error {
+		err := s.lookUp(func(yield func(int64) bool) {
+			for i := range chunk {
+				if !yield(number(&chunk[i])) {
+					return
+				}
+			}
+		})
+		for i := 0; i < len(chunk) && err == nil; i++ {
+			err = fn(&chunk[i])
+		}
+		chunk = chunk[:0]
+		return err
+	}
+	for g, err := range each(s, selectSightings+which, nil, (*sighting).dest) {
+		if err != nil {
+			return err
+		}
+		if chunk = append(chunk, g); len(chunk) == sightingChunk {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return flush()
+}
+
+// bitset is a set of small numbers.
+type bitset []uint64
+
+func (b bitset) has(i int64) bool { return b[i/64]>>(i%64)&1 == 1 }
+
+func (b bitset) set(i int64, in bool) {
+	if in {
+		b[i/64] |= 1 << (i % 64)
+	}
+}
