@@ -2,8 +2,11 @@ package state
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"sync"
+
+	"github.com/impactsync/impactsync/state/internal/sqlite"
 )
 
 // SetSchemas puts other migrations in place of the program's, until the
@@ -16,6 +19,20 @@ func SetSchemas(all fs.FS) (restore func()) {
 
 // Schemas are the program's migrations.
 func Schemas() fs.FS { return migrations }
+
+// Make makes a file with the schema that [SetSchemas] set, and opens it no further.
+func Make(ctx context.Context, o Options) error {
+	if err := makeFile(ctx, o); err != nil {
+		return err
+	}
+	file, err := sqlite.Open(ctx, o.Path, o.mode())
+	if err != nil {
+		return err
+	}
+	d := &DB{path: o.Path, file: file, now: o.Now}
+	d.forgetCaches()
+	return errors.Join(d.migrate(nil), d.bind(ctx, *o.Binding), sqlite.Made(o.Path), d.Close())
+}
 
 // Turn takes a turn of the run's sender.
 func (d *DB) Turn(ctx context.Context, outcomes []Outcome, want Want) ([]*Claim, error) {

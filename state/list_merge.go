@@ -78,12 +78,12 @@ func newMerge(ctx context.Context, t *tx, l *List) (*merge, error) {
 }
 
 func (m *merge) compareAll(reader *sql.Conn) error {
-	stmt, err := reader.PrepareContext(context.WithoutCancel(m.ctx), rowsBetween)
+	rows, err := prepareRows(m.ctx, reader)
+	defer rows.close()
 	if err != nil {
 		return err
 	}
-	defer stmt.Close()
-	for c, err := range ahead(m.chunks(stmt)) {
+	for c, err := range ahead(m.chunks(&rows)) {
 		if err == nil {
 			err = context.Cause(m.ctx)
 		}
@@ -150,7 +150,7 @@ type chunk struct {
 	rows  []row
 }
 
-func (m *merge) chunks(reader *sql.Stmt) iter.Seq2[chunk, error] {
+func (m *merge) chunks(reader *rowsReader) iter.Seq2[chunk, error] {
 	return func(yield func(chunk, error) bool) {
 		for c, err := range m.list.spill.Chunks(m.ranges) {
 			var both chunk
@@ -158,7 +158,7 @@ func (m *merge) chunks(reader *sql.Stmt) iter.Seq2[chunk, error] {
 				both.lines, err = m.members(c)
 			}
 			if err == nil {
-				both.rows, err = readRows(m.ctx, reader, m.trait, c.From, c.To, m.at)
+				both.rows, err = reader.between(m.ctx, m.trait, c.From, c.To, m.at)
 			}
 			if !yield(both, err) || err != nil {
 				return

@@ -57,7 +57,7 @@ func TestRefusalsAreFoundByIndex(t *testing.T) {
 	}
 	require.NoError(t, rows.Err())
 	require.Contains(t, plan, "SEARCH d USING INDEX deliveries_due (kind=? AND status=?)")
-	require.Contains(t, plan, "trait_values_due (status=?)")
+	require.Contains(t, plan, "SEARCH v USING INDEX trait_due_status (status=?)")
 }
 
 func TestTheNewestInputIsThatOfTheLastListing(t *testing.T) {

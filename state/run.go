@@ -74,13 +74,13 @@ func (t *tx) setClock() error {
 		return err
 	}
 	latest := t.now + int64(longestWait)
-	return errors.Join(t.clampFaults(latest), t.clampEvents(latest), t.clampRequests())
+	return errors.Join(t.clampRetries(latest), t.clampEvents(latest), t.clampRequests())
 }
 
 // recover makes unknown what a dead process left in flight. There is at most
 // what it had claimed and not settled.
 func (t *tx) recover(info RunInfo) error {
-	rows, err := t.traitRowsWhere(`v.status = 2 AND v.status > 0`)
+	rows, err := t.dueWhere(`v.status = 2`)
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func (t *tx) recover(info RunInfo) error {
 
 // releaseRefused makes due what was refused under another mapping or configuration.
 func (t *tx) releaseRefused(fingerprint string) error {
-	rows, err := t.traitRowsWhere(`v.status = 4 AND v.status > 0 AND f.fingerprint IS NOT ?`, fingerprint)
+	rows, err := t.dueWhere(`v.status = 4 AND v.fingerprint IS NOT ?`, fingerprint)
 	if err != nil {
 		return err
 	}

@@ -13,10 +13,9 @@ func (d *dueTrait) dest() []any { return []any{&d.trait, &d.profile} }
 
 // dueTraits selects what is due of trait ?2, or of any trait if that is 0.
 var dueTraits = [...]string{
-	`SELECT v.trait_id, v.profile_id FROM trait_faults f JOIN trait_values v ON v.trait_id = f.trait_id AND v.profile_id = f.profile_id
-		WHERE f.next_attempt_at <= ?3 AND v.status IN (3, 5) AND v.is_exit = ?1 AND (?2 = 0 OR v.trait_id = ?2) ORDER BY f.next_attempt_at`,
-	`SELECT trait_id, profile_id FROM trait_values WHERE status = 1 AND status > 0 AND is_exit = ?1 AND (?2 = 0 OR trait_id = ?2) AND ?3 > 0 ORDER BY wanted_at`,
-	`SELECT trait_id, profile_id FROM trait_values WHERE status = 1 AND status > 0 AND is_exit = ?1 AND (?2 = 0 OR trait_id = ?2) AND ?3 > 0 ORDER BY wanted_at DESC`,
+	`SELECT trait_id, profile_id FROM trait_due WHERE next_attempt_at <= ?3 AND is_exit = ?1 AND (?2 = 0 OR trait_id = ?2) ORDER BY next_attempt_at`,
+	`SELECT trait_id, profile_id FROM trait_due WHERE status = 1 AND is_exit = ?1 AND (?2 = 0 OR trait_id = ?2) AND ?3 > 0 ORDER BY wanted_at`,
+	`SELECT trait_id, profile_id FROM trait_due WHERE status = 1 AND is_exit = ?1 AND (?2 = 0 OR trait_id = ?2) AND ?3 > 0 ORDER BY wanted_at DESC`,
 }
 
 func (c *claiming) traitUpdates(q queue, most int) (int, error) {
@@ -72,7 +71,7 @@ func (c *claiming) traitUpdate(p dueTrait) error {
 	claim := &Claim{Kind: TraitUpdate, Attempt: c.d.seq, Profile: p.profile, Person: prof.person, Probe: c.want.probes(TraitUpdate)}
 	for _, old := range rows {
 		next := old
-		next.status, next.doubt = statusInFlight, true
+		next.status, next.doubt, next.nextAttempt = statusInFlight, true, sql.NullInt64{}
 		next.sent = sql.NullString{String: old.toSend(), Valid: true}
 		next.attempt = sql.NullInt64{Int64: c.d.seq, Valid: true}
 		if err := c.put(old, next); err != nil {
@@ -90,9 +89,10 @@ func (c *claiming) traitUpdate(p dueTrait) error {
 // dueRows returns the rows that go with the one that was found.
 func (c *claiming) dueRows(p dueTrait) ([]traitRow, error) {
 	if !c.want.Coalesce || c.want.Trait != "" {
-		return c.traitRowsWhere(`v.trait_id = (SELECT ?) AND v.profile_id = (SELECT ?)`, p.trait, p.profile)
+		return c.dueWhere(`v.trait_id = ? AND v.profile_id = ?`, p.trait, p.profile)
 	}
-	rows, err := c.rowsOf(p.profile)
+	rows, err := c.dueWhere(`v.trait_id IN (SELECT id FROM traits) AND v.profile_id = ?`, p.profile)
+	slices.SortFunc(rows, byKey)
 	return slices.DeleteFunc(rows, func(r traitRow) bool { return !c.takes(&r, p) }), err
 }
 
@@ -104,7 +104,7 @@ func (c *claiming) takes(r *traitRow, p dueTrait) bool {
 	case statusPending:
 		return true
 	case statusRetryLater, statusUnknown:
-		return r.trait.id == p.trait || r.nextAttempt > 0 && r.nextAttempt <= c.now
+		return r.trait.id == p.trait || r.nextAttempt.Valid && r.nextAttempt.Int64 <= c.now
 	}
 	return false
 }

@@ -130,12 +130,13 @@ func (t *tx) settleValue(o *Outcome, v *ClaimedValue) error {
 	switch result {
 	case Delivered:
 		t.countRun("delivered", 1)
-		next.delivered, next.deliveredAt = old.sent, sql.NullInt64{Int64: t.now / int64(time.Millisecond), Valid: true}
+		next.delivered, next.deliveredAt = old.sent, sql.NullInt64{Int64: t.now / int64(time.Second), Valid: true}
 		next.doubt, next.sent = false, sql.NullString{}
-		return errors.Join(t.put(old, next.moved()), t.deleteFault(&old))
+		return t.put(old, next.moved())
 	case Unsent:
-		next.status = v.prior.status
-		return errors.Join(t.put(old, next), t.retryAtOnce(&old))
+		next.status, next.fault = v.prior.status, v.prior.fault
+		next.nextAttempt.Int64 = t.now // if it waited for a time, that has come
+		return t.put(old, next)
 	case Unknown:
 		t.countRun("unknown", 1)
 		next.status = statusUnknown
@@ -146,11 +147,6 @@ func (t *tx) settleValue(o *Outcome, v *ClaimedValue) error {
 		next.status = statusRetryLater
 	}
 	return t.failed(old, next, o)
-}
-
-// failed stores a row whose claim did not end well.
-func (t *tx) failed(old, next traitRow, o *Outcome) error {
-	return errors.Join(t.put(old, next), t.noteFault(&next, old.sent.String, o))
 }
 
 // foundClick stores a click id that was asked for, whatever became of the event: it

@@ -13,16 +13,28 @@ type traitRow struct {
 	wantedAt    int64         // when it became wanted
 	orderedAt   sql.NullInt64 // of the newest message that said the same
 	delivered   sql.NullString
-	deliveredAt sql.NullInt64 // in milliseconds
+	deliveredAt sql.NullInt64 // in seconds
 	sent        sql.NullString
 	attempt     sql.NullInt64
 	origin      sql.NullInt64
 	receivedAt  sql.NullInt64
 	messageID   sql.NullString
-
-	attempts    int   // that failed; only [tx.traitRowsWhere] reads this and the next
-	nextAttempt int64 // 0: it waits for none
+	fault
 }
+
+// fault is what is the matter with a row that failed, or is held.
+type fault struct {
+	attempts    int // that failed
+	nextAttempt sql.NullInt64
+	lastError   sql.NullString
+	class       sql.NullString
+	value       sql.NullString
+	fingerprint sql.NullString
+	at          sql.NullInt64
+}
+
+// settled reports whether a row belongs into trait_values.
+func (r *traitRow) settled() bool { return r.status == statusSettled && !r.doubt }
 
 // due reports whether impact.com has to be told something.
 //
@@ -59,7 +71,7 @@ func (r traitRow) saying(wanted sql.NullString, at int64, origin sql.NullInt64) 
 // moved returns the row after what is wanted or the doubt changed: the trouble with
 // the old value is over, and the row is pending or settled.
 func (r traitRow) moved() traitRow {
-	r.status = statusSettled
+	r.status, r.fault = statusSettled, fault{}
 	if r.due() {
 		r.status = statusPending
 	}

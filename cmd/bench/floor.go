@@ -40,14 +40,12 @@ func (b *bench) floor(begin func() error, rows, script string) func() (spent, er
 
 // changesFloor is for a list that differs from the last one.
 func (b *bench) changesFloor() func() (spent, error) {
-	const changes = "trait_id, profile_id, status, is_exit, wanted, wanted_at, delivered, origin"
 	return b.floor(func() error { return b.copyFile("settled.db", "floor.db") }, `
-		CREATE TABLE r.changes AS SELECT `+changes+` FROM trait_values WHERE status = 1 ORDER BY profile_id;
+		CREATE TABLE r.changes AS SELECT * FROM trait_due ORDER BY profile_id;
 		CREATE TABLE r.people AS SELECT id, user_id FROM profiles WHERE id IN (SELECT profile_id FROM r.changes WHERE is_exit = 0) ORDER BY id;`, `
 		SELECT 'BEGIN IMMEDIATE;
 			INSERT OR FAIL INTO profiles (id, user_id) SELECT id, user_id FROM r.people ORDER BY rowid;
-			INSERT INTO trait_values (`+changes+`) SELECT * FROM r.changes WHERE true ORDER BY rowid ON CONFLICT DO UPDATE SET
-				status = excluded.status, is_exit = excluded.is_exit, wanted = excluded.wanted, wanted_at = excluded.wanted_at, origin = excluded.origin;
+			INSERT INTO trait_due SELECT * FROM r.changes ORDER BY rowid;
 			COMMIT;';`)
 }
 
