@@ -134,8 +134,8 @@ func (t *tx) settleValue(o *Outcome, v *ClaimedValue) error {
 		next.doubt, next.sent = false, sql.NullString{}
 		return t.put(old, next.moved())
 	case Unsent:
-		next.status, next.fault = v.prior.status, v.prior.fault
-		next.nextAttempt.Int64 = t.now // if it waited for a time, that has come
+		next.status = v.prior.status
+		next.nextAttempt = sql.NullInt64{Int64: t.now, Valid: next.status != statusPending} // if it waited for a time, that has come
 		return t.put(old, next)
 	case Unknown:
 		t.countRun("unknown", 1)
