@@ -4,7 +4,6 @@ import (
 	"database/sql"
 	"errors"
 	"strings"
-	"time"
 )
 
 // settle stores how claims ended: what was delivered at once, the rest one by one.
@@ -12,15 +11,18 @@ func (t *tx) settle(outcomes []Outcome, want Want) error {
 	if err := t.noteAnswers(outcomes); err != nil {
 		return err
 	}
-	events := map[Kind][]closing{}
+	events, updates := map[Kind][]closing{}, []*Claim(nil)
 	for i := range outcomes {
 		o := &outcomes[i]
-		if o.Result == Delivered && o.ClickID == "" && o.Claim.Kind != TraitUpdate {
+		switch {
+		case o.Result != Delivered || o.ClickID != "" || len(o.RefusedKeys) > 0:
+			if err := t.settleOne(o, want); err != nil {
+				return err
+			}
+		case o.Claim.Kind == TraitUpdate:
+			updates = append(updates, o.Claim)
+		default:
 			events[o.Claim.Kind] = append(events[o.Claim.Kind], o.closing())
-			continue
-		}
-		if err := t.settleOne(o, want); err != nil {
-			return err
 		}
 	}
 	for kind, all := range events {
@@ -28,7 +30,7 @@ func (t *tx) settle(outcomes []Outcome, want Want) error {
 			return err
 		}
 	}
-	return nil
+	return t.updatesDelivered(updates)
 }
 
 // noteAnswers counts the requests of some outcomes, and what their answers said.
@@ -130,9 +132,7 @@ func (t *tx) settleValue(o *Outcome, v *ClaimedValue) error {
 	switch result {
 	case Delivered:
 		t.countRun("delivered", 1)
-		next.delivered, next.deliveredAt = old.sent, sql.NullInt64{Int64: t.now / int64(time.Second), Valid: true}
-		next.doubt, next.sent = false, sql.NullString{}
-		return t.put(old, next.moved())
+		return t.put(old, old.answered(t.now))
 	case Unsent:
 		next.status = v.prior.status
 		next.nextAttempt = sql.NullInt64{Int64: t.now, Valid: next.status != statusPending} // if it waited for a time, that has come
@@ -147,6 +147,20 @@ func (t *tx) settleValue(o *Outcome, v *ClaimedValue) error {
 		next.status = statusRetryLater
 	}
 	return t.failed(old, next, o)
+}
+
+// updatesDelivered settles trait updates. What has changed since it was claimed is
+// looked at one by one.
+func (t *tx) updatesDelivered(claims []*Claim) error {
+	if all, err := t.deliverValues(claims); err != nil || all {
+		return err
+	}
+	for _, c := range claims {
+		if err := t.settleOne(&Outcome{Claim: c, Result: Delivered}, Want{}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // foundClick stores a click id that was asked for, whatever became of the event: it
