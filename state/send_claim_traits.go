@@ -13,9 +13,9 @@ func (d *dueTrait) dest() []any { return []any{&d.trait, &d.profile} }
 
 // dueTraits selects what is due of trait ?2, or of any trait if that is 0.
 var dueTraits = [...]string{
-	`SELECT trait_id, profile_id FROM trait_due WHERE next_attempt_at <= ?3 AND is_exit = ?1 AND (?2 = 0 OR trait_id = ?2) ORDER BY next_attempt_at`,
-	`SELECT trait_id, profile_id FROM trait_due WHERE status = 1 AND is_exit = ?1 AND (?2 = 0 OR trait_id = ?2) AND ?3 > 0 ORDER BY wanted_at`,
-	`SELECT trait_id, profile_id FROM trait_due WHERE status = 1 AND is_exit = ?1 AND (?2 = 0 OR trait_id = ?2) AND ?3 > 0 ORDER BY wanted_at DESC`,
+	`SELECT trait_id, profile_id FROM trait_due WHERE next_attempt_at <= ?3 AND is_exit = (SELECT ?1) AND (?2 = 0 OR trait_id = ?2) ORDER BY next_attempt_at`,
+	`SELECT trait_id, profile_id FROM trait_due WHERE status = 1 AND is_exit = (SELECT ?1) AND (?2 = 0 OR trait_id = ?2) AND ?3 > 0 ORDER BY wanted_at`,
+	`SELECT trait_id, profile_id FROM trait_due WHERE status = 1 AND is_exit = (SELECT ?1) AND (?2 = 0 OR trait_id = ?2) AND ?3 > 0 ORDER BY wanted_at DESC`,
 }
 
 func (c *claiming) traitUpdates(q queue, most int) (int, error) {
