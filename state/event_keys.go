@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/sha256"
+	"database/sql"
 	"slices"
 	"time"
 )
@@ -25,6 +26,9 @@ func keyOf(e *Event) (k eventKey) {
 	return k
 }
 
+// keyChunk is how many keys one statement stores.
+const keyChunk = 50
+
 // remember stores the keys of events and returns those that no earlier event has.
 // It goes in the order of the keys, so that a page of the table is changed once in
 // a commit and not once for each of its keys.
@@ -37,18 +41,34 @@ func (t *tx) remember(events []event) (fresh map[eventKey]bool, err error) {
 		return cmp.Or(cmp.Compare(a.day, b.day), bytes.Compare(a.hash[:], b.hash[:]))
 	})
 	fresh = make(map[eventKey]bool, len(keys))
-	for _, k := range keys {
-		// Keys from before schema 11 have day 0.
-		added, err := t.Exec(`INSERT OR FAIL INTO event_keys (day, key, seen_at)
-			SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM event_keys WHERE day = 0 AND key = ?2) ON CONFLICT DO NOTHING`, k.day, k.hash[:], t.now)
-		if err != nil {
+	for some := range slices.Chunk(keys, keyChunk) {
+		if err := t.addKeys(some, fresh); err != nil {
 			return nil, err
-		}
-		if added > 0 {
-			fresh[k] = true
 		}
 	}
 	return fresh, nil
+}
+
+// addKeys adds the new ones of some keys to the table, and to fresh.
+func (t *tx) addKeys(keys []eventKey, fresh map[eventKey]bool) error {
+	args := make([]any, 0, 1+2*len(keys))
+	for i := range keys {
+		args = append(args, keys[i].day, keys[i].hash[:])
+	}
+	args = append(args, t.now)
+	// Keys from before schema 11 have day 0. FAIL spares SQLite the copies that it
+	// keeps to undo one statement.
+	return t.Each(valuesOf(`WITH new (day, key) AS (VALUES `, "(?, ?)", len(keys))+`) INSERT OR FAIL INTO event_keys (day, key, seen_at)
+		SELECT day, key, ? FROM new WHERE NOT EXISTS (SELECT 1 FROM event_keys k WHERE k.day = 0 AND k.key = new.key) ON CONFLICT DO NOTHING RETURNING day, key`, args, func(rows *sql.Rows) error {
+		var k eventKey
+		var hash sql.RawBytes
+		if err := rows.Scan(&k.day, &hash); err != nil {
+			return err
+		}
+		copy(k.hash[:], hash)
+		fresh[k] = true
+		return nil
+	})
 }
 
 // pruneKeys forgets old keys. Those without a day have no index by time, so each run

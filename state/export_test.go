@@ -20,6 +20,13 @@ func SetSchemas(all fs.FS) (restore func()) {
 // Schemas are the program's migrations.
 func Schemas() fs.FS { return migrations }
 
+// MoveAtOnce sets how many rows of an older schema are moved in a commit.
+func MoveAtOnce(n int) (restore func()) {
+	old := movedAtOnce
+	movedAtOnce = n
+	return func() { movedAtOnce = old }
+}
+
 // Make makes a file with the schema that [SetSchemas] set, and opens it no further.
 func Make(ctx context.Context, o Options) error {
 	if err := makeFile(ctx, o); err != nil {

@@ -13,7 +13,8 @@ import (
 // halfMoved selects whether rows are still to be moved.
 const halfMoved = `SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'trait_values_before')`
 
-const movedAtOnce = 50_000
+// movedAtOnce is how many rows are moved in a commit; tests set it.
+var movedAtOnce = 50_000
 
 // moveRows moves all rows, and tells progress how many of how many are moved.
 func (d *DB) moveRows(progress func(rows, of int64)) error {
@@ -40,9 +41,13 @@ func (d *DB) moveRows(progress func(rows, of int64)) error {
 	return nil
 }
 
-// moveSome moves some rows. After the last ones it drops the old tables.
+// moveSome moves some rows. After the last ones it drops the old tables, unless another
+// process did.
 func moveSome(t sqlite.Tx) (n int64, more bool, err error) {
 	var trait, profile int64
+	if _, err := t.Get(halfMoved, nil, &more); err != nil || !more {
+		return 0, false, err
+	}
 	more, err = t.Get(`SELECT trait_id, profile_id FROM trait_values_before ORDER BY trait_id, profile_id LIMIT 1 OFFSET ?`, []any{movedAtOnce - 1}, &trait, &profile)
 	if err != nil {
 		return 0, false, err

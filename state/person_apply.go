@@ -31,7 +31,7 @@ func (t *tx) unapplied() (*unapplied, error) {
 // together change each page a few times only, however many there are. The upper bound
 // is one of memory and of the write-ahead log.
 const (
-	fewestUnapplied = 200_000
+	fewestUnapplied = 50_000
 	mostUnapplied   = 2_000_000
 )
 
@@ -107,7 +107,7 @@ func (s *applying) users() error {
 
 // visitors stores the visitors, and merges them into their users.
 func (s *applying) visitors() error {
-	return s.each(`visitor_id IS NOT NULL ORDER BY visitor_id, id`, ofVisitor, func(g *sighting) error {
+	return s.each(`visitor_id IS NOT NULL ORDER BY visitor_id, id`, s.ofVisitor, func(g *sighting) error {
 		visitor := Person{AnonymousID: g.person.AnonymousID}
 		crowdUser, crowdVisitor, err := s.crowdIn(g.person)
 		switch {
@@ -177,18 +177,26 @@ func (s *applying) numberOf(g *sighting) int64 {
 	return g.profile
 }
 
-func ofUser(g *sighting) int64    { return g.profile }
-func ofVisitor(g *sighting) int64 { return g.visitor }
+func ofUser(g *sighting) int64 { return g.profile }
+
+// ofVisitor returns 0 for a sighting that says nothing new of its visitor.
+func (s *applying) ofVisitor(g *sighting) int64 {
+	if g.person.UserID != "" && g.click.id == "" && !s.meets.has(g.id-s.first) {
+		return 0
+	}
+	return g.visitor
+}
 
 // sightingChunk is how many people are looked up at a time.
 const sightingChunk = 5_000
 
 // each calls fn for the sightings of a selection, in its order, which needs to be
 // sorted for: then fn may add sightings. The profiles of their numbers are looked up
-// many at a time.
+// many at a time; without a number a sighting is passed over.
 func (s *applying) each(which string, number func(*sighting) int64, fn func(*sighting) error) error {
 	chunk := make([]sighting, 0, sightingChunk)
 	flush := func() error {
+		clear(s.d.profiles) // of numbers that were passed
 		err := s.lookUp(func(yield func(int64) bool) {
 			for i := range chunk {
 				if !yield(number(&chunk[i])) {
@@ -205,6 +213,9 @@ func (s *applying) each(which string, number func(*sighting) int64, fn func(*sig
 	for g, err := range each(s, selectSightings+which, nil, (*sighting).dest) {
 		if err != nil {
 			return err
+		}
+		if number(&g) == 0 {
+			continue
 		}
 		if chunk = append(chunk, g); len(chunk) == sightingChunk {
 			if err := flush(); err != nil {

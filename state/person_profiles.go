@@ -31,8 +31,8 @@ func (p *profile) dest() []any {
 // up again. A profile without a number says that there is none.
 type known map[int64]profile
 
-// mostKnown bounds the profiles in memory: about 8 MiB.
-const mostKnown = 32_768
+// mostKnown bounds the profiles in memory: about 4 MiB.
+const mostKnown = 16_384
 
 func (k known) put(id int64, p profile) {
 	if len(k) >= mostKnown {

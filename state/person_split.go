@@ -15,13 +15,19 @@ func (t *tx) judgeJoined() error {
 	if len(t.joined) == 0 {
 		return nil
 	}
-	users, err := json.Marshal(slices.Collect(maps.Keys(t.joined)))
-	if err != nil {
-		return err
-	}
-	crowds, err := collect(t, tooMany, []any{string(users), MostVisitors}, itself[int64])
-	if err != nil {
-		return err
+	users := slices.Sorted(maps.Keys(t.joined))
+	clear(t.joined)
+	var crowds []int64
+	for some := range slices.Chunk(users, sightingChunk) {
+		list, err := json.Marshal(some)
+		if err != nil {
+			return err
+		}
+		found, err := collect(t, tooMany, []any{string(list), MostVisitors}, itself[int64])
+		if err != nil {
+			return err
+		}
+		crowds = append(crowds, found...)
 	}
 	for _, id := range crowds {
 		prof, _, err := t.byID(id)

@@ -160,7 +160,7 @@ func (d *DB) EndRun(ctx context.Context, exitCode int, note string) error {
 		return err
 	})
 	d.run = 0
-	return errors.Join(err, d.file.InPlace())
+	return errors.Join(err, d.file.Trim(), d.file.InPlace())
 }
 
 // Count adds n to a counter of the run.

@@ -109,7 +109,7 @@ SELECT 'e' || d.id AS id, d.kind, d.payload ->> '$.userId' AS user_id, d.payload
        d.event || coalesce(' ' || d.order_id, '') AS detail, d.class, d.last_error AS reason,
        strftime('%Y-%m-%dT%H:%M:%S', d.refused_at / 1000000000, 'unixepoch') || printf('.%03dZ', d.refused_at / 1000000 % 1000) AS refused_at,
        coalesce(p.email_sha1, d.payload ->> '$.traits.email', d.payload ->> '$.context.traits.email', d.payload ->> '$.properties.email') AS email_sha1
-  FROM deliveries d LEFT JOIN profiles p ON p.id = d.profile_id
+  FROM deliveries d LEFT JOIN profiles o ON o.id = d.profile_id LEFT JOIN profiles p ON p.id = coalesce(o.absorbed_into, o.id)
  WHERE d.kind IN ('page_load', 'conversion') AND d.status = 4 AND d.status > 0
 UNION ALL
 SELECT 't' || v.trait_id || '-' || v.profile_id, 'trait_update', p.user_id, p.anonymous_id,
