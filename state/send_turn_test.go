@@ -2,6 +2,7 @@ package state_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -95,6 +96,77 @@ func TestOutcomeOfAnotherAttempt(t *testing.T) {
 	b.settle(state.Delivered, second...)
 	b.sound()
 	require.Empty(t, b.claim())
+}
+
+// Trait updates of several values: one refused in part, one of a person of whom another
+// value became wanted meanwhile.
+func TestTurnOfManyValues(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, who := range []string{"u1", "u2", "u3", "u4"} {
+		for _, key := range []string{"vip", "gold", "zinc"} {
+			b.change(user(who), key, "true", b.now)
+		}
+	}
+	b.change(user("u5"), "gold", "true", b.now)
+	claims := b.claim()
+	require.Equal(t, []string{
+		"u1 gold=true vip=true zinc=true", "u2 gold=true vip=true zinc=true", "u3 gold=true vip=true zinc=true", "u4 gold=true vip=true zinc=true", "u5 gold=true",
+	}, sorted(told(claims)))
+
+	b.now = b.now.Add(time.Second)
+	b.change(user("u3"), "vip", "false", b.now)
+	outcomes := delivered(claims)
+	for i, c := range claims {
+		switch c.Person.UserID {
+		case "u2":
+			outcomes[i].RefusedKeys = []string{"vip"}
+		case "u4":
+			outcomes[i].Result, outcomes[i].Next = state.RetryLater, b.now.Add(time.Minute)
+		}
+	}
+	_, err := b.db.Turn(context.Background(), outcomes, state.Want{})
+	require.NoError(t, err)
+	b.sound()
+	counts, err := b.db.RunCounts(context.Background(), b.run)
+	require.NoError(t, err)
+	require.EqualValues(t, 8, counts["delivered"])
+	traits, _, _, err := b.db.Due(context.Background())
+	require.NoError(t, err)
+	require.Equal(t, state.Counts{Pending: 1, RetryLater: 3, Refused: 1}, traits)
+
+	b.now = b.now.Add(time.Hour)
+	require.Equal(t, []string{"u3 vip=false", "u4 gold=true vip=true zinc=true"}, sorted(b.send()))
+	b.sound()
+}
+
+// Without coalescing each value is a delivery of its own, and no person has two at once.
+func TestTurnOfSingleValues(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, who := range []string{"u1", "u2"} {
+		for _, key := range []string{"vip", "gold"} {
+			b.change(user(who), key, "true", b.now)
+		}
+	}
+	var outcomes []state.Outcome
+	var all []string
+	for range 2 {
+		claims, err := b.db.Turn(context.Background(), outcomes, state.Want{PageLoads: 100})
+		require.NoError(t, err)
+		require.Len(t, claims, 2)
+		require.NotEqual(t, claims[0].Profile, claims[1].Profile)
+		all, outcomes = append(all, told(claims)...), delivered(claims)
+	}
+	require.Equal(t, []string{"u1 gold=true", "u1 vip=true", "u2 gold=true", "u2 vip=true"}, sorted(all))
+	b.settle(state.Delivered, outcomes[0].Claim, outcomes[1].Claim)
+	b.sound()
+	require.Empty(t, b.claim())
+}
+
+func sorted(all []string) []string {
+	slices.Sort(all)
+	return all
 }
 
 // positive leaves out what was not counted.
