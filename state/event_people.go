@@ -31,7 +31,7 @@ func (t *tx) nextEvent() (id int64, err error) {
 
 // indexEvents adds the events that are new to the table.
 func (t *tx) indexEvents() error {
-	_, err := t.Exec(`INSERT INTO events_by_person (profile_id, delivery_id)
+	_, err := t.Exec(`INSERT OR FAIL INTO events_by_person (profile_id, delivery_id)
 		SELECT profile_id, id FROM deliveries WHERE id > (SELECT events_applied FROM store) ORDER BY profile_id, id ON CONFLICT DO NOTHING`)
 	if err != nil {
 		return err

@@ -214,14 +214,14 @@ func (s *storing) whose(p Person, at int64) (profile, error) {
 	if err != nil {
 		return profile{}, err
 	}
-	if p.UserID == "" && p.AnonymousID != "" && (s.waits.rows > 0 || s.seen.has(p)) { // a user's by now?
+	if p.UserID != "" {
+		s.note(sight(p, at))
+		return s.ownerOrNew(p.keyOnly(), 0)
+	}
+	if s.waits.rows > 0 || s.seen.has(p) { // perhaps a user's by now
 		if err := s.applyAll(); err != nil {
 			return profile{}, err
 		}
-	}
-	if p.hasRiders() && p.UserID != "" {
-		s.note(sight(p, at))
-		p = p.keyOnly()
 	}
 	return s.ownerOrNew(p, at)
 }

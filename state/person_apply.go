@@ -1,5 +1,10 @@
 package state
 
+import (
+	"errors"
+	"fmt"
+)
+
 // applying applies what commits of logs have only appended: the index of events by
 // person, and the sightings of people. Each table is gone through once, in the order
 // of its keys.
@@ -49,14 +54,34 @@ func (t *tx) applyLogs() error {
 		return err
 	}
 	s := &applying{tx: t, taken: map[string]int64{}}
-	for _, step := range []func() error{t.indexEvents, s.begin, s.holdThrongs, s.users, s.visitors, s.clicks, t.judgeJoined, t.dropSightings} {
-		if err := step(); err != nil {
-			return err
+	err = t.sparingly(func() error {
+		for _, step := range []func() error{t.indexEvents, s.begin, s.holdThrongs, s.users, s.visitors, s.clicks, t.judgeJoined, t.dropSightings} {
+			if err := step(); err != nil {
+				return err
+			}
 		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	clear(t.absorbed) // what comes now knows of them
 	t.d.unapplied = nil
 	return nil
+}
+
+// sparingly runs fn with a small cache. Whatever goes through tables in order needs no
+// larger one, and SQLite sorts in as much memory as the cache has.
+func (t *tx) sparingly(fn func() error) (err error) {
+	var size int64
+	if _, err := t.Get(`PRAGMA cache_size`, nil, &size); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, t.Script(fmt.Sprintf(`PRAGMA cache_size = %d`, size))) }()
+	if err := t.Script(`PRAGMA cache_size = -4096`); err != nil {
+		return err
+	}
+	return fn()
 }
 
 func (s *applying) begin() error {
