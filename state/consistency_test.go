@@ -182,3 +182,28 @@ func TestOpeningHeals(t *testing.T) {
 		})
 	}
 }
+
+// A computed trait without a value cannot be sent, but what is not known of it stays.
+func TestDoubtOfWhatIsNotDue(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	points := func(value string) {
+		b.now = b.now.Add(time.Second)
+		b.store(state.Item{Person: user("u1"), SeenAt: b.now, Change: &state.Change{
+			Trait: state.TraitInfo{Key: "points", Class: state.Computed}, Value: value, Cleared: value == "", At: b.now, MessageID: "m" + value,
+		}})
+		b.sound()
+	}
+	doubts := func() int { return b.number(`SELECT doubt FROM profile_traits WHERE trait_key = 'points'`) }
+	points("80")
+	require.Equal(t, []string{"u1 points=80"}, b.send())
+	require.EqualValues(t, 1, b.resync("points"))
+	points("")
+	require.Empty(t, b.send())
+	require.EqualValues(t, 1, doubts())
+	b.reopen()
+	points("80")
+	require.Equal(t, []string{"u1 points=80"}, b.send(), "impact.com may have been told something else")
+	require.EqualValues(t, 0, doubts())
+	require.EqualValues(t, 1, b.number(`SELECT count(*) FROM profile_traits WHERE message_id = 'm80' AND status = 'settled'`))
+}

@@ -43,21 +43,7 @@ func shown(t *testing.T, path string) string {
 	defer raw.Close()
 	var all []string
 	for _, view := range []string{"profile_traits", "pending_deliveries", "refused_deliveries", "held_changes", "audiences"} {
-		rows, err := raw.QueryContext(context.Background(), `SELECT * FROM `+view+` ORDER BY 1, 2, 3`)
-		require.NoError(t, err)
-		columns, err := rows.Columns()
-		require.NoError(t, err)
-		for rows.Next() {
-			cells := make([]sql.NullString, len(columns))
-			dest := make([]any, len(cells))
-			for i := range cells {
-				dest[i] = &cells[i]
-			}
-			require.NoError(t, rows.Scan(dest...))
-			all = append(all, fmt.Sprint(view, cells))
-		}
-		require.NoError(t, rows.Err())
-		require.NoError(t, rows.Close())
+		each(t, raw, `SELECT * FROM `+view+` ORDER BY 1, 2, 3`, func(row []any) { all = append(all, fmt.Sprint(view, row)) })
 	}
 	return strings.Join(all, "\n")
 }

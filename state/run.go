@@ -153,14 +153,15 @@ func (t *tx) prune(keepEvents time.Duration) error {
 
 // EndRun closes the run with its exit code.
 func (d *DB) EndRun(ctx context.Context, exitCode int, note string) error {
-	err := d.update(context.WithoutCancel(ctx), func(t *tx) error {
+	ctx = context.WithoutCancel(ctx)
+	err := d.update(ctx, func(t *tx) error {
 		_, err := t.Exec(`UPDATE runs SET ended_at = ?1, heartbeat_at = ?1, exit_code = ?2, note = ?3,
 			pending = (SELECT coalesce(sum(value), 0) FROM counters WHERE name IN ('pending', 'in_flight', 'retry_later', 'unknown')),
 			held = (SELECT coalesce(sum(value), 0) FROM counters WHERE name = 'held') WHERE run = ?4`, t.now, exitCode, note, d.run)
 		return err
 	})
 	d.run = 0
-	return errors.Join(err, d.file.Trim(), d.file.InPlace())
+	return errors.Join(err, d.file.Trim(ctx), d.file.InPlace())
 }
 
 // Count adds n to a counter of the run.

@@ -76,33 +76,34 @@ func (d *DB) Compact(ctx context.Context) error {
 	return nil
 }
 
-// Trim gives free pages back to the disk if they are a tenth of the file: what is due
+// Trim gives free pages back to the disk if they are a tenth of the file: what was due
 // leaves them behind. They are moved to the end of the file, some in each commit.
-func (d *DB) Trim() error {
-	const least, atOnce = 10, 64 << 20
+func (d *DB) Trim(ctx context.Context) error {
+	const least, atOnce = 10, 16 << 20
 	if d.rehearsal {
 		return nil
 	}
-	free, pages, size, err := d.freePages()
+	free, pages, size, err := d.freePages(ctx)
 	if err != nil || free*least < pages {
 		return err
 	}
 	for before := free + 1; err == nil && 0 < free && free < before; { // nothing is gained where an older version made the file
 		before = free
-		if err = d.vacuum(atOnce / size); err == nil {
-			free, _, _, err = d.freePages()
+		if err = d.vacuum(ctx, atOnce/size); err == nil {
+			free, _, _, err = d.freePages(ctx)
 		}
 	}
 	return Classify(d.path, err)
 }
 
-func (d *DB) freePages() (free, pages, size int, err error) {
-	return free, pages, size, d.writer.QueryRowContext(untorn, `SELECT freelist_count, page_count, page_size FROM pragma_freelist_count, pragma_page_count, pragma_page_size`).Scan(&free, &pages, &size)
+func (d *DB) freePages(ctx context.Context) (free, pages, size int, err error) {
+	return free, pages, size, d.writer.QueryRowContext(ctx, `SELECT freelist_count, page_count, page_size FROM pragma_freelist_count, pragma_page_count, pragma_page_size`).
+		Scan(&free, &pages, &size)
 }
 
 // vacuum gives back some free pages: one with each row that is read.
-func (d *DB) vacuum(pages int) error {
-	rows, err := d.writer.QueryContext(untorn, fmt.Sprintf(`PRAGMA incremental_vacuum(%d)`, pages))
+func (d *DB) vacuum(ctx context.Context, pages int) error {
+	rows, err := d.writer.QueryContext(ctx, fmt.Sprintf(`PRAGMA incremental_vacuum(%d)`, pages))
 	if err != nil {
 		return err
 	}
