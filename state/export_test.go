@@ -42,7 +42,7 @@ func Make(ctx context.Context, o Options) error {
 }
 
 // Turn takes a turn of the run's sender.
-func (d *DB) Turn(ctx context.Context, outcomes []Outcome, want Want) ([]Claim, error) {
+func (d *DB) Turn(ctx context.Context, outcomes []Outcome, want Want) ([]*Claim, error) {
 	s, _ := senders.LoadOrStore(runOf{d, d.run}, d.NewSender())
 	return s.(*Sender).Turn(ctx, outcomes, want) //nolint:forcetypeassert // there is nothing else
 }

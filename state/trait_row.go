@@ -1,6 +1,9 @@
 package state
 
-import "database/sql"
+import (
+	"database/sql"
+	"time"
+)
 
 // traitRow is what is wanted of a person for a trait, and what impact.com was told.
 type traitRow struct {
@@ -66,6 +69,19 @@ func (r traitRow) saying(wanted sql.NullString, at int64, origin sql.NullInt64) 
 	r.wanted, r.wantedAt, r.orderedAt, r.origin = wanted, at, sql.NullInt64{}, origin
 	r.receivedAt, r.messageID = sql.NullInt64{}, sql.NullString{}
 	return r
+}
+
+// claimed returns the row after its claim.
+func (r traitRow) claimed() traitRow {
+	r.status, r.doubt, r.sent = statusInFlight, true, sql.NullString{String: r.toSend(), Valid: true}
+	return r
+}
+
+// answered returns the row after what was sent was delivered.
+func (r traitRow) answered(at int64) traitRow {
+	r.delivered, r.deliveredAt = r.sent, sql.NullInt64{Int64: at / int64(time.Second), Valid: true}
+	r.doubt, r.sent, r.attempt = false, sql.NullString{}, sql.NullInt64{}
+	return r.moved()
 }
 
 // moved returns the row after what is wanted or the doubt changed: the trouble with

@@ -103,13 +103,20 @@ func (t *tx) traitRows(from string, args ...any) ([]traitRow, error) {
 		if err := rows.Scan(append([]any{&id, &r.profile}, r.dest()...)...); err != nil {
 			return err
 		}
-		if r.trait = t.d.byID[id]; r.trait == nil {
-			return fmt.Errorf("%w: a value is of trait %d, which does not exist", ErrUnusable, id)
-		}
+		var err error
+		r.trait, err = t.traitOf(id)
 		all = append(all, r)
-		return nil
+		return err
 	})
 	return all, err
+}
+
+// traitOf returns the trait of a value.
+func (t *tx) traitOf(id int64) (*trait, error) {
+	if tr := t.d.byID[id]; tr != nil {
+		return tr, nil
+	}
+	return nil, fmt.Errorf("%w: a value is of trait %d, which does not exist", ErrUnusable, id)
 }
 
 // put stores a row in place of old.
@@ -155,12 +162,79 @@ func (t *tx) putMoved(rows []traitRow) error {
 	return nil
 }
 
+func (t *tx) countChange(old, r *traitRow) {
+	t.countValue(old, -1)
+	t.countValue(r, 1)
+}
+
 func (t *tx) countValue(r *traitRow, by int64) {
 	id := r.trait.id
 	t.count(id, "wanted", by*one(r.isWanted()))
 	t.count(id, "delivered", by*one(r.isDelivered()))
 	t.count(id, "told", by*one(r.told()))
 	t.count(id, statusNames[r.status], by)
+}
+
+// valueKey names a row: its trait, its profile, and the attempt that sends it.
+type valueKey [3]int64
+
+func keysOf(claims []*Claim) []valueKey {
+	keys := make([]valueKey, 0, len(claims))
+	for _, c := range claims {
+		for i := range c.Values {
+			keys = append(keys, valueKey{c.Values[i].trait.id, c.Profile, c.Attempt})
+		}
+	}
+	return keys
+}
+
+const (
+	// listed reads a parameter of json_each as a table of keys.
+	listed = `WITH list AS MATERIALIZED (SELECT key, value ->> 0 AS trait_id, value ->> 1 AS profile_id, value ->> 2 AS attempt FROM json_each(?1)) `
+
+	// listedInFlight selects those of the listed rows of trait_due (v) that are still in
+	// flight, with what is wanted. Attempts have numbers of their own. With the plus
+	// SQLite uses the table's key.
+	listedInFlight = ` WHERE (v.trait_id, v.profile_id) IN (SELECT trait_id, profile_id FROM list) AND v.attempt IN (SELECT attempt FROM list)
+		AND +v.status = 2 AND v.sent IS coalesce(v.wanted, 0)`
+)
+
+// claimValues marks what claims send as in flight.
+func (t *tx) claimValues(claims []*Claim) error {
+	_, err := t.Exec(listed+`UPDATE trait_due AS v SET status = 2, doubt = 1, sent = coalesce(wanted, 0), attempt = list.attempt, next_attempt_at = NULL
+		FROM list WHERE v.trait_id = list.trait_id AND v.profile_id = list.profile_id`, asJSON(keysOf(claims)))
+	return err
+}
+
+// deliverValues settles what claims sent, as far as it is still in flight, and reports
+// whether that was all of it.
+func (t *tx) deliverValues(claims []*Claim) (all bool, err error) {
+	if len(claims) == 0 {
+		return true, nil
+	}
+	keys := keysOf(claims)
+	list := asJSON(keys)
+	if _, err := t.Exec(listed+settledOfDue+`v.sent, ?2 FROM trait_due v`+listedInFlight, list, t.now/int64(time.Second)); err != nil {
+		return false, err
+	}
+	n := 0
+	dest := func(v *dueValue) []any {
+		return []any{&v.traitID, value{&v.wanted}, value{&v.delivered}, value{&v.sent}}
+	}
+	for v, err := range each(t, listed+`DELETE FROM trait_due AS v`+listedInFlight+` RETURNING trait_id, wanted, delivered, sent`, []any{list}, dest) {
+		if err != nil {
+			return false, err
+		}
+		if v.trait, err = t.traitOf(v.traitID); err != nil {
+			return false, err
+		}
+		v.status, v.doubt = statusInFlight, true
+		next := v.answered(t.now)
+		t.countChange(&v.traitRow, &next)
+		n++
+	}
+	t.countRun("delivered", int64(n))
+	return n == len(keys), nil
 }
 
 // noFault is the SQL by which rows have no trouble any more.
