@@ -23,6 +23,16 @@
 // in event_keys and the new position of the object it came from. Its payload is
 // removed once it is delivered.
 //
+// # Append, then apply
+//
+// A commit of a log only appends: events, their keys, and sightings, which say what
+// messages said of people. The index of events by person, and what sightings say, are
+// applied many at a time and in the order of the tables (person_apply.go). A commit
+// that changed a page for each of its people would cost more the more people there are.
+// Whoever needs to know people as they are applies what waits first, and every
+// transaction but those of logs begins with that. An event keeps the number of its own
+// ids; that a visitor's events are a user's is looked up when they are claimed.
+//
 // # Rooms
 //
 // A file's name begins with its room. trait_values, trait_due, deliveries, profiles
