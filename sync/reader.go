@@ -140,7 +140,7 @@ func (r *reader) event(m *segment.Message, p *mapping.Prepared, at time.Time) *s
 		return nil
 	}
 	e := &state.Event{
-		Key: m.Key(), Day: m.Day(), MessageID: segment.Redact(m.MessageID), Kind: state.Conversion, Name: m.Type, At: at, Payload: p.Payload,
+		Key: m.Key(), Minute: m.Minute(), MessageID: segment.Redact(m.MessageID), Kind: state.Conversion, Name: m.Type, At: at, Payload: p.Payload,
 		EventType: p.EventType, OrderID: p.OrderID, Amount: p.Amount, Currency: p.Currency, Refusal: r.ownRefusal(*p),
 	}
 	if p.Kind == mapping.PageLoad {

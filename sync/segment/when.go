@@ -67,22 +67,23 @@ func (m *Message) ReceivedAt() time.Time {
 	return time.Time{}
 }
 
-// dayReach is how far the sender's clock may be from Segment's for [Message.Day].
-const dayReach = 40 * 24 * time.Hour
+// minuteReach is how far the sender's clock may be from Segment's for [Message.Minute].
+const minuteReach = 40 * 24 * time.Hour
 
-// Day returns the UTC day of the sender's clock, in days since 1970: that of
-// originalTimestamp, or else of timestamp. A message has the same day however often it
-// is sent. The day is 0 if it is not known, impossible or more than 40 days from
-// receivedAt.
-func (m *Message) Day() int64 {
+// Minute returns the minute of the sender's clock, in minutes since 1970: that of
+// originalTimestamp, or else the first one of timestamp's UTC day, since Segment
+// computes timestamp anew if a message is sent again. A message has the same minute
+// however often it is sent. It is 0 if it is not known, impossible or more than 40 days
+// from receivedAt.
+func (m *Message) Minute() int64 {
 	at, received := m.time("originalTimestamp"), m.ReceivedAt()
 	if at.IsZero() {
-		at = m.time("timestamp")
+		at = m.time("timestamp").Truncate(24 * time.Hour)
 	}
-	if !PossibleTime(at) || !received.IsZero() && received.Sub(at).Abs() > dayReach {
+	if !PossibleTime(at) || !received.IsZero() && received.Sub(at).Abs() > minuteReach {
 		return 0
 	}
-	return at.Unix() / (24 * 60 * 60)
+	return at.Unix() / 60
 }
 
 // TimeText returns the effective time as a text: as it was sent if it is the
