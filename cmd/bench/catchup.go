@@ -151,7 +151,7 @@ func (b *bench) attempt(p pod, after time.Duration) (s spent, killed bool, err e
 	err = cmd.Run()
 	s = spentBy(cmd.ProcessState, start)
 	switch code := cmd.ProcessState.ExitCode(); {
-	case err == nil, code == 3: // the sample has lines that are rejected
+	case code == 0, code == 3: // the sample has lines that are rejected
 		return s, false, nil
 	case code == -1 && ctx.Err() != nil:
 		return s, true, nil
