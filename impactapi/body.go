@@ -28,12 +28,32 @@ func parseBody(text []byte) (body, bool) {
 	return nil, false
 }
 
-// parseJSON reads an object key by key, so that an answer that breaks off still
-// counts as far as it goes. It is not ok if not even the first key can be read.
 func parseJSON(text []byte) (b body, ok bool) {
-	b = body{}
+	var whole map[string]any
+	if err := decoder(text).Decode(&whole); err != nil {
+		return parseByKey(text)
+	}
+	b = make(body, len(whole))
+	for key, value := range whole {
+		b[strings.ToLower(key)] = value
+	}
+	if len(b) < len(whole) { // one key in two cases: the last one counts
+		return parseByKey(text)
+	}
+	return b, true
+}
+
+func decoder(text []byte) *json.Decoder {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
+	return d
+}
+
+// parseByKey reads an object key by key, so that an answer that breaks off still
+// counts as far as it goes. It is not ok if not even the first key can be read.
+func parseByKey(text []byte) (b body, ok bool) {
+	b = body{}
+	d := decoder(text)
 	_, err := d.Token() // the brace
 	for err == nil && d.More() {
 		var key json.Token

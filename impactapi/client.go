@@ -94,7 +94,8 @@ func (c Config) LogValue() slog.Value {
 // use and should be shared, because it owns the connections.
 type Client struct {
 	config    Config
-	tracking  *url.URL // base
+	pageLoads *url.URL
+	installs  *url.URL
 	api       *url.URL // base
 	transport http.RoundTripper
 	// Header sets, shared by all requests: net/http does not write to them.
@@ -112,7 +113,7 @@ func New(config Config) (*Client, error) {
 	if err := errors.Join(errTracking, errAPI, checkLimits(config), checkCredentials(config)); err != nil {
 		return nil, err
 	}
-	c := &Client{config: config, tracking: tracking, api: api, transport: config.Transport}
+	c := &Client{config: config, pageLoads: tracking.JoinPath("PageLoad"), installs: tracking.JoinPath("AppInstall"), api: api, transport: config.Transport}
 	if c.transport == nil {
 		c.transport = newTransport(config.Connections)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 )
 
 // ErrNoCredentials is returned by calls of the API host if the client has no
@@ -51,7 +52,7 @@ type ConversionResult struct {
 //
 // https://integrations.impact.com/brand-api-reference/reference/page-load/page-load
 func (c *Client) SendPageLoad(ctx context.Context, p PageLoad) (*PageLoadResult, error) {
-	a, err := c.track(ctx, "PageLoad", p, opened)
+	a, err := c.track(ctx, "/PageLoad", c.pageLoads, p, opened)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +79,7 @@ type AppInstallResult struct {
 // makes it before the conversion of an install:
 // https://github.com/ImpactInc/third-party-integration (segment, version 1.8.0).
 func (c *Client) SendAppInstall(ctx context.Context, p PageLoad) (*AppInstallResult, error) {
-	a, err := c.track(ctx, "AppInstall", p, readable)
+	a, err := c.track(ctx, "/AppInstall", c.installs, p, readable)
 	if err != nil {
 		return nil, err
 	}
@@ -107,9 +108,9 @@ func (c *Client) SendConversion(ctx context.Context, v Conversion) (*ConversionR
 }
 
 // track calls one resource of the tracking host, without credentials.
-func (c *Client) track(ctx context.Context, resource string, p PageLoad, proof proof) (*answer, error) {
+func (c *Client) track(ctx context.Context, path string, to *url.URL, p PageLoad, proof proof) (*answer, error) {
 	return c.do(ctx, &call{
-		method: http.MethodPost, path: "/" + resource, url: c.tracking.JoinPath(resource), headers: c.openForm,
+		method: http.MethodPost, path: path, url: to, headers: c.openForm,
 		form: p.form, repeatable: c.config.RetryUnknown, limit: maxBody, proof: proof,
 	})
 }

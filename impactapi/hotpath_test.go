@@ -36,3 +36,13 @@ func BenchmarkValidateConversion(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkParseBody(b *testing.B) {
+	text := []byte(`{"clickId":"7f3c9b1e-2d4a-4c55-9d7e-1f2a3b4c5d6e","sessionStart":"2026-11-27T18:45:48Z","warnings":[]}`)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, ok := parseBody(text); !ok {
+			b.Fatal("unreadable")
+		}
+	}
+}

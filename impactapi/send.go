@@ -57,7 +57,7 @@ func (c *Client) attempt(ctx context.Context, k *call, form []byte) (*answer, *E
 	if err != nil {
 		return nil, &Error{Method: k.method, Path: k.path, Sent: w.sent(), Err: explain(ctx, err)}
 	}
-	text, errRead := read(ctx, res, k.limit)
+	text, errRead := c.read(ctx, res, k.limit)
 	now := answeredAt(res.Header, time.Now())
 	a := &answer{path: k.path, status: res.StatusCode, text: text, rate: parseRate(res.Header, now)}
 	if e := c.judge(a, k.proof, errRead); e != nil {
@@ -120,13 +120,14 @@ func (w *watch) sent() SentState {
 
 // read reads the body of an answer until the context ends. It does not read the body
 // of a 101, which is the bare connection and does not end with the context.
-func read(ctx context.Context, res *http.Response, limit int64) ([]byte, error) {
+func (c *Client) read(ctx context.Context, res *http.Response, limit int64) ([]byte, error) {
 	defer res.Body.Close()
 	if res.StatusCode < http.StatusOK {
 		return nil, nil
 	}
-	// net/http does this itself; another transport may not.
-	defer context.AfterFunc(ctx, func() { _ = res.Body.Close() })()
+	if _, ends := c.transport.(*http.Transport); !ends { // with the context; another transport may not
+		defer context.AfterFunc(ctx, func() { _ = res.Body.Close() })()
+	}
 	text, err := readAll(res.Body, limit)
 	if err != nil && !errors.Is(err, errTooLong) {
 		err = explain(ctx, err)

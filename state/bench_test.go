@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -87,20 +88,59 @@ func load(b *testing.B, db *state.DB, at time.Time) {
 
 // BenchmarkTurn measures claims and outcomes, durable, in groups of 500.
 func BenchmarkTurn(b *testing.B) {
-	db, now := benchState(b)
 	const group = 500
-	benchList(b, db, now.Add(time.Minute), 0, b.N+group)
-	b.ReportAllocs()
-	b.ResetTimer()
-	var outcomes []state.Outcome
-	for done := 0; done < b.N; {
-		claims, err := db.Turn(context.Background(), outcomes, state.Want{PageLoads: group, Coalesce: true})
-		require.NoError(b, err)
-		outcomes = outcomes[:0]
-		for _, c := range claims {
-			outcomes = append(outcomes, state.Outcome{Claim: c, Result: state.Delivered, Requests: 1})
+	for _, bm := range []struct {
+		name string
+		fill func(b *testing.B, db *state.DB, at time.Time, n int)
+	}{
+		{"trait updates", func(b *testing.B, db *state.DB, at time.Time, n int) {
+			b.Helper()
+			benchList(b, db, at, 0, n)
+		}},
+		{"page loads", benchEvents},
+	} {
+		b.Run(bm.name, func(b *testing.B) {
+			db, now := benchState(b)
+			bm.fill(b, db, now.Add(time.Minute), b.N+group)
+			b.ReportAllocs()
+			b.ResetTimer()
+			before, done := cpuTime(), 0
+			var outcomes []state.Outcome
+			for done < b.N {
+				claims, err := db.Turn(context.Background(), outcomes, state.Want{PageLoads: group, Coalesce: true})
+				require.NoError(b, err)
+				outcomes = outcomes[:0]
+				for _, c := range claims {
+					outcomes = append(outcomes, state.Outcome{Claim: c, Result: state.Delivered, Requests: 1})
+				}
+				done += len(claims)
+			}
+			b.ReportMetric(float64((cpuTime()-before).Nanoseconds())/float64(done), "cpu-ns/delivery")
+		})
+	}
+}
+
+// cpuTime is what the process has used.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// benchEvents stores page loads of as many people.
+func benchEvents(b *testing.B, db *state.DB, at time.Time, n int) {
+	b.Helper()
+	payload := bytes.Repeat([]byte("x"), 640)
+	for done := 0; done < n; {
+		items := make([]state.Item, 0, 8000)
+		for ; len(items) < cap(items) && done < n; done++ {
+			key := fmt.Sprintf("ajs-next-%032d", done)
+			items = append(items, state.Item{
+				Person: user(fmt.Sprintf("user-%019d", done)), SeenAt: at,
+				Event: &state.Event{Key: key, MessageID: key, Kind: state.PageLoad, Name: "page", At: at, Payload: payload},
+			})
 		}
-		done += len(claims)
+		require.NoError(b, db.Store(context.Background(), state.Batch{Object: state.Object{Source: "web", Name: "log", Line: int64(done)}, Items: items}))
 	}
 }
 

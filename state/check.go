@@ -35,25 +35,24 @@ func (d *DB) Check(ctx context.Context) (problems []string, err error) {
 var checks = []struct{ what, query string }{
 	{"integrity", `PRAGMA integrity_check(10)`},
 	{"foreign keys", `SELECT "table" || coalesce(' row ' || rowid, '') FROM pragma_foreign_key_check LIMIT 10`},
-	{"trait values without a person", `SELECT 'trait ' || v.trait_id || ' profile ' || v.profile_id FROM trait_values v
+	{"trait values without a person", `SELECT 'trait ' || v.trait_id || ' profile ' || v.profile_id FROM trait_rows v
 		LEFT JOIN profiles p ON p.id = v.profile_id WHERE p.id IS NULL LIMIT 10`},
-	{"settled trait values that are due", `SELECT t.key || ' profile ' || v.profile_id FROM trait_values v JOIN traits t ON t.id = v.trait_id
+	{"settled trait values that are due", `SELECT t.key || ' profile ' || v.profile_id FROM trait_rows v JOIN traits t ON t.id = v.trait_id
 		WHERE v.status = 0 AND (v.wanted IS NOT NULL OR t.class = 'audience') AND (v.doubt = 1
 			OR (t.class = 'audience' AND v.wanted IS 1 AND v.delivered IS NOT 1)
 			OR (t.class = 'audience' AND v.wanted IS NOT 1 AND v.delivered IS 1)
 			OR (t.class = 'computed' AND v.wanted IS NOT v.delivered)) LIMIT 10`},
-	{"trait values that contradict their status", `SELECT t.key || ' profile ' || v.profile_id || ' is ' || s.name FROM trait_values v JOIN traits t ON t.id = v.trait_id JOIN (` + statusRows + `) s ON s.status = v.status
-		LEFT JOIN trait_faults f ON f.trait_id = v.trait_id AND f.profile_id = v.profile_id
-		WHERE v.status > 0 AND (v.is_exit <> (t.class = 'audience' AND v.wanted IS NOT 1)
+	{"trait values that contradict their status", `SELECT t.key || ' profile ' || v.profile_id || ' is ' || s.name FROM trait_due v JOIN traits t ON t.id = v.trait_id JOIN (` + statusRows + `) s ON s.status = v.status
+		WHERE v.status = 0 AND (v.doubt = 0 OR v.wanted IS NOT NULL OR v.at IS NOT NULL) OR v.status > 0 AND (v.is_exit <> (t.class = 'audience' AND v.wanted IS NOT 1)
 			OR v.doubt = 0 AND (v.wanted IS v.delivered OR t.class = 'audience' AND v.wanted IS NOT 1 AND v.delivered IS NOT 1)
 			OR t.class = 'computed' AND v.wanted IS NULL
 			OR v.status = 2 AND (v.attempt IS NULL OR v.doubt = 0 OR v.sent IS NULL)
 			OR v.status = 5 AND v.doubt = 0
-			OR v.status IN (3, 5) AND (f.next_attempt_at IS NULL OR f.class IS NOT NULL)
-			OR v.status NOT IN (3, 5) AND f.next_attempt_at IS NOT NULL
-			OR v.status = 4 AND (f.profile_id IS NULL OR f.class IN (` + guardClasses + `))
-			OR v.status = 6 AND f.profile_id IS NOT NULL AND coalesce(f.class, '') NOT IN (` + guardClasses + `)) LIMIT 10`},
-	{"faults of trait values that have none", `SELECT 'trait ' || f.trait_id || ' profile ' || f.profile_id` + strayFaults + ` LIMIT 10`},
+			OR v.status = 1 AND v.at IS NOT NULL
+			OR v.status IN (3, 5) AND (v.next_attempt_at IS NULL OR v.class IS NOT NULL)
+			OR v.status NOT IN (3, 5) AND v.next_attempt_at IS NOT NULL
+			OR v.status = 4 AND (v.at IS NULL OR v.class IN (` + guardClasses + `))
+			OR v.status = 6 AND v.at IS NOT NULL AND coalesce(v.class, '') NOT IN (` + guardClasses + `)) LIMIT 10`},
 	{"events that contradict their status", `SELECT d.kind || ' ' || d.id || ' is ' || s.name FROM deliveries d JOIN (` + statusRows + `) s ON s.status = d.status
 		WHERE (d.status > 0) <> (d.payload IS NOT NULL)
 			OR d.status = 2 AND (d.attempt IS NULL OR d.doubt = 0)
@@ -62,16 +61,15 @@ var checks = []struct{ what, query string }{
 			OR d.status = 4 AND d.refused_at IS NULL
 			OR d.status = 6 AND d.class NOT IN ('conversions', 'suppressions') LIMIT 10`},
 	{"people absorbed into nobody", `SELECT 'profile ' || a.id FROM profiles a LEFT JOIN profiles u ON u.id = a.absorbed_into WHERE a.absorbed_into IS NOT NULL AND u.id IS NULL LIMIT 10`},
-	{"values of absorbed people", `SELECT 'trait ' || v.trait_id || ' profile ' || v.profile_id FROM trait_values v JOIN profiles p ON p.id = v.profile_id WHERE p.absorbed_into IS NOT NULL LIMIT 10`},
+	{"values of absorbed people", `SELECT 'trait ' || v.trait_id || ' profile ' || v.profile_id FROM trait_rows v JOIN profiles p ON p.id = v.profile_id WHERE p.absorbed_into IS NOT NULL LIMIT 10`},
 	{"counters of traits", `SELECT coalesce(t.key, 'trait ' || d.scope) || ' ' || d.name || ': counted ' || d.counted || ', is ' || d.real FROM (
 			SELECT scope, name, sum(counted) AS counted, sum(real) AS real FROM (
 				SELECT scope, name, value AS counted, 0 AS real FROM counters WHERE scope > 0
 				UNION ALL SELECT scope, name, 0, value FROM (` + countedValues(``) + `)
 			) GROUP BY 1, 2 HAVING sum(counted) <> sum(real)
 		) d LEFT JOIN traits t ON t.id = d.scope LIMIT 10`},
-	{"what the guard holds", `SELECT f.class || ' of trait ' || f.trait_id || ' profile ' || f.profile_id FROM trait_faults f
-		LEFT JOIN trait_values v ON v.trait_id = f.trait_id AND v.profile_id = f.profile_id
-		WHERE f.class IN (` + guardClasses + `) AND (v.status IS NOT 6 OR f.class = 'exits' AND v.is_exit = 0 OR f.class = 'joins' AND v.is_exit = 1) LIMIT 10`},
+	{"what the guard holds", `SELECT class || ' of trait ' || trait_id || ' profile ' || profile_id FROM trait_due
+		WHERE class IN (` + guardClasses + `) AND (status <> 6 OR class = 'exits' AND is_exit = 0 OR class = 'joins' AND is_exit = 1) LIMIT 10`},
 	{"counters of events", `SELECT CASE scope WHEN 0 THEN 'page loads ' WHEN -1 THEN 'conversions ' ELSE scope || ' ' END || name || ': counted ' || sum(counted) || ', is ' || sum(real) FROM (
 			SELECT scope, name, value AS counted, 0 AS real FROM counters WHERE scope <= 0
 			UNION ALL SELECT CASE d.kind WHEN 'conversion' THEN -1 ELSE 0 END, s.name, 0, d.n FROM (SELECT kind, status, count(*) AS n FROM deliveries WHERE status > 0 GROUP BY 1, 2) d
@@ -79,22 +77,25 @@ var checks = []struct{ what, query string }{
 		) WHERE name <> 'settled' GROUP BY scope, name HAVING sum(counted) <> sum(real) LIMIT 10`}, // what was delivered long ago is forgotten
 }
 
+// guardClasses are the classes by which the guard holds a row.
+const guardClasses = `'exits', 'joins', 'computation', 'suppressions'`
+
 // heal makes due what would wait for ever: values and events without the time of
 // their retry, and refused values without their reason, as earlier versions left
 // them after a resync. Its cost grows with what failed.
 func (d *DB) heal(ctx context.Context) error {
 	var torn bool
 	err := d.view(ctx, func(v *view) error {
-		return v.Scan(`SELECT EXISTS (SELECT 1 FROM trait_values v WHERE `+tornValues+`) OR EXISTS (SELECT 1`+strayFaults+`) OR EXISTS (SELECT 1`+tornEvents+`)`, nil, &torn)
+		return v.Scan(`SELECT EXISTS (SELECT 1 FROM trait_due v WHERE `+tornValues+`) OR EXISTS (SELECT 1`+tornEvents+`)`, nil, &torn)
 	})
 	if err != nil || !torn {
 		return err
 	}
 	return d.update(ctx, func(t *tx) error {
-		rows, err := t.traitRowsWhere(tornValues)
+		rows, err := t.dueWhere(tornValues)
 		if err != nil {
 			return err
 		}
-		return errors.Join(t.putMoved(rows), t.dropStrayFaults(), t.mendEvents(), t.holdSuppressed())
+		return errors.Join(t.putMoved(rows), t.mendEvents(), t.holdSuppressed())
 	})
 }

@@ -139,21 +139,18 @@ func TestOpeningHeals(t *testing.T) {
 		found        []string
 		sent         []string
 	}{
-		{"a resync of an earlier version", `DELETE FROM trait_faults WHERE class IS NULL`,
+		{"a resync of an earlier version", `UPDATE trait_due SET next_attempt_at = NULL, at = NULL WHERE class IS NULL`,
 			[]string{"trait values that contradict their status: vip profile # is retry_later", "trait values that contradict their status: vip profile # is unknown"},
 			[]string{"u1 vip=true", "u2 vip=true", "page"}},
-		{"times that are gone", `UPDATE trait_faults SET next_attempt_at = NULL; UPDATE deliveries SET next_attempt_at = NULL`,
+		{"times that are gone", `UPDATE trait_due SET next_attempt_at = NULL; UPDATE deliveries SET next_attempt_at = NULL`,
 			[]string{
 				"trait values that contradict their status: vip profile # is retry_later", "trait values that contradict their status: vip profile # is unknown",
 				"events that contradict their status: page_load 1 is retry_later",
 			},
 			[]string{"u1 vip=true", "u2 vip=true", "page"}},
-		{"a refusal without a reason", `DELETE FROM trait_faults WHERE class IS NOT NULL`,
+		{"a refusal without a reason", `UPDATE trait_due SET class = NULL, at = NULL WHERE class IS NOT NULL`,
 			[]string{"trait values that contradict their status: vip profile # is refused"},
 			[]string{"u1 vip=true", "u2 vip=true", "u3 vip=true", "page"}},
-		{"a fault that nothing has", `INSERT INTO trait_faults (trait_id, profile_id, at, next_attempt_at) VALUES (1, 5, 1, 1)`,
-			[]string{"faults of trait values that have none: trait 1 profile 5"},
-			[]string{"u1 vip=true", "u2 vip=true", "page"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -184,4 +181,29 @@ func TestOpeningHeals(t *testing.T) {
 			b.sound()
 		})
 	}
+}
+
+// A computed trait without a value cannot be sent, but what is not known of it stays.
+func TestDoubtOfWhatIsNotDue(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	points := func(value string) {
+		b.now = b.now.Add(time.Second)
+		b.store(state.Item{Person: user("u1"), SeenAt: b.now, Change: &state.Change{
+			Trait: state.TraitInfo{Key: "points", Class: state.Computed}, Value: value, Cleared: value == "", At: b.now, MessageID: "m" + value,
+		}})
+		b.sound()
+	}
+	doubts := func() int { return b.number(`SELECT doubt FROM profile_traits WHERE trait_key = 'points'`) }
+	points("80")
+	require.Equal(t, []string{"u1 points=80"}, b.send())
+	require.EqualValues(t, 1, b.resync("points"))
+	points("")
+	require.Empty(t, b.send())
+	require.EqualValues(t, 1, doubts())
+	b.reopen()
+	points("80")
+	require.Equal(t, []string{"u1 points=80"}, b.send(), "impact.com may have been told something else")
+	require.EqualValues(t, 0, doubts())
+	require.EqualValues(t, 1, b.number(`SELECT count(*) FROM profile_traits WHERE message_id = 'm80' AND status = 'settled'`))
 }

@@ -81,6 +81,9 @@ type Options struct {
 	// outside the file. Without one, nobody is kept out, and [DB.BeginRun] returns
 	// [ErrHashKey] for a file that keeps somebody out.
 	HashKey []byte
+	// Progress is called while an older schema's rows are moved, with how many of how
+	// many are. It may be nil.
+	Progress func(rows, of int64)
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Point is for tests that kill the process: it is called with "before a commit"

@@ -3,12 +3,14 @@
 //
 // # The life of a trait value
 //
-// A row of trait_values says what impact.com ought to know of one person
-// (wanted) and what it last answered to with 2xx (delivered). Inputs only move
-// wanted: [DB.Store] for messages, [List.Apply] for full lists. The row is due
-// when the two differ, or when something was sent and no answer came (doubt);
-// its status then says which kind of due it is, and the sum of the statuses is
-// kept in the counters table by the same transaction.
+// A trait value is what impact.com ought to know of one person (wanted) and what it
+// last answered to with 2xx (delivered). Inputs only move wanted: [DB.Store] for
+// messages, [List.Apply] for full lists. The value is due when the two differ, or when
+// something was sent and no answer came (doubt). A row of trait_due then has all of it,
+// with a status that says which kind of due it is, and the sum of the statuses is kept
+// in the counters table by the same transaction. Once it is settled, it is a row of
+// trait_values; the row that was there meanwhile does not count. So what a list changes
+// is written beside what it leaves alone.
 //
 // [Sender.Turn] claims due rows (status in flight, doubt set, before the first
 // byte leaves) and settles the outcomes of earlier claims, in one transaction.
@@ -23,7 +25,7 @@
 //
 // # Rooms
 //
-// A file's name begins with its room. trait_values, trait_faults, deliveries, profiles
+// A file's name begins with its room. trait_values, trait_due, deliveries, profiles
 // and objects are each written in one file; others call functions named for what happens.
 //
 //	input_     messages, objects and rejected lines come in

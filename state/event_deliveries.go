@@ -59,46 +59,60 @@ func (t *tx) eventArgs(e *event) []any {
 		null(e.EventType), null(e.OrderID), amount, null(e.Currency), null(e.Refusal.Reason), e.Refusal.Unsure}
 }
 
-// moveEvent gives one event another status.
-func (t *tx) moveEvent(r *eventRow, from, to status, set string, args ...any) error {
-	t.countStatus(scopeOf(r.kind), from, to, 1)
-	_, err := t.Exec(`UPDATE deliveries SET status = ?, `+set+` WHERE id = ?`, slices.Concat([]any{to}, args, []any{r.id})...)
+// claimEvents marks events as in flight. Their attempts have successive numbers.
+func (t *tx) claimEvents(claims []*Claim) error {
+	ids := make([]int64, len(claims))
+	for i, c := range claims {
+		ids[i] = c.Delivery
+		t.countStatus(scopeOf(c.Kind), c.was, statusInFlight, 1)
+	}
+	_, err := t.Exec(`UPDATE deliveries AS d SET status = 2, doubt = 1, attempt = ?2 + c.key, attempts = attempts + 1 FROM json_each(?1) c WHERE d.id = c.value`,
+		asJSON(ids), claims[0].Attempt)
 	return err
 }
 
-// claimEvent marks an event as in flight.
-func (t *tx) claimEvent(r *eventRow, attempt int64) error {
-	return t.moveEvent(r, r.status, statusInFlight, `doubt = 1, attempt = ?, attempts = attempts + 1`, attempt)
+// endEvent ends the claim of one event.
+func (t *tx) endEvent(c *Claim, to status, set string, args ...any) error {
+	t.countStatus(scopeOf(c.Kind), statusInFlight, to, 1)
+	_, err := t.Exec(`UPDATE deliveries SET status = ?, attempt = NULL, `+set+` WHERE id = ?`, slices.Concat([]any{to}, args, []any{c.Delivery})...)
+	return err
 }
 
 // giveBackEvent undoes the claim of an event.
-func (t *tx) giveBackEvent(r *eventRow, doubt bool) error {
-	return t.moveEvent(r, statusInFlight, r.status, `doubt = ?, attempt = NULL, attempts = attempts - 1`, doubt)
+func (t *tx) giveBackEvent(c *Claim, doubt bool) error {
+	return t.endEvent(c, c.was, `doubt = ?, attempts = attempts - 1`, doubt)
 }
 
 // firstLook is when the verdict on a conversion is looked up first. One was seen
 // complete after four minutes.
 const firstLook = 10 * time.Minute
 
-// closeEvent ends the claim of an event that is not sent again. A verdict on it is
-// looked up at its queued URI, if it has one.
-func (t *tx) closeEvent(r *eventRow, outcome string, doubt bool, queuedURI string) error {
-	var lookAt any
-	if queuedURI != "" {
-		lookAt = t.now + int64(firstLook)
-	}
-	return t.moveEvent(r, statusInFlight, statusSettled, `payload = NULL, attempt = NULL, next_attempt_at = NULL, last_error = NULL, doubt = ?, delivered_at = ?, outcome = ?, queued_uri = ?, look_at = ?`,
-		doubt, t.now, outcome, null(queuedURI), lookAt)
+// closing ends the claim of an event that is not sent again.
+type closing struct {
+	Delivery  int64  `json:"id"`
+	Attempt   int64  `json:"attempt"`
+	QueuedURI string `json:"uri,omitempty"` // where a verdict on it is looked up
+}
+
+// closeEvents ends the claims of events of a kind, but for those that were forgotten
+// meanwhile, and returns how many.
+func (t *tx) closeEvents(kind Kind, outcome string, doubt bool, all ...closing) (int64, error) {
+	n, err := t.Exec(`UPDATE deliveries AS d SET status = 0, payload = NULL, attempt = NULL, next_attempt_at = NULL, last_error = NULL, doubt = ?2, delivered_at = ?3, outcome = ?4,
+		queued_uri = c.value ->> 'uri', look_at = CASE WHEN c.value ->> 'uri' IS NOT NULL THEN ?5 END
+		FROM json_each(?1) c WHERE d.id = c.value ->> 'id' AND d.status = 2 AND d.attempt = c.value ->> 'attempt'`,
+		asJSON(all), doubt, t.now, outcome, t.now+int64(firstLook))
+	t.countStatus(scopeOf(kind), statusInFlight, statusSettled, n)
+	return n, err
 }
 
 // failEvent ends the claim of an event that was refused, may be sent again, or is
 // held.
-func (t *tx) failEvent(r *eventRow, to status, o *Outcome, doubt bool) error {
+func (t *tx) failEvent(o *Outcome, to status, doubt bool) error {
 	var next, refusedAt any = unix(o.Next), nil
 	if to == statusRefused {
 		next, refusedAt = nil, t.now
 	}
-	return t.moveEvent(r, statusInFlight, to, `doubt = ?, attempt = NULL, next_attempt_at = ?, last_error = ?, class = ?, refused_at = ?, fingerprint = ?`,
+	return t.endEvent(o.Claim, to, `doubt = ?, next_attempt_at = ?, last_error = ?, class = ?, refused_at = ?, fingerprint = ?`,
 		doubt, next, o.Error, null(o.Class), refusedAt, null(o.Fingerprint))
 }
 

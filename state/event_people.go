@@ -1,8 +1,8 @@
 package state
 
 import (
+	"bytes"
 	"encoding/json"
-	"strings"
 )
 
 // The table events_by_person: which events a person has. It is filled many events at a
@@ -42,17 +42,17 @@ func (t *tx) indexEvents() error {
 
 // correctOwner corrects whose an event is, if the number made from its ids is somebody
 // else's, which happens once in a lifetime.
-func (t *tx) correctOwner(r *eventRow) error {
-	if r.namesake == "" || strings.Contains(r.payload, r.namesake) {
+func (t *tx) correctOwner(e *dueEvent) error {
+	if e.namesake == "" || bytes.Contains(e.Payload, []byte(e.namesake)) {
 		return nil
 	}
 	var ids struct{ UserID, AnonymousID string }
-	_ = json.Unmarshal([]byte(r.payload), &ids) // the sender says what is wrong with it
+	_ = json.Unmarshal(e.Payload, &ids) // the sender says what is wrong with it
 	p := Person{UserID: ids.UserID, AnonymousID: ids.AnonymousID}.keyOnly()
-	if _, key := p.kindAndKey(); key == r.namesake || p.ProfileID() != r.filed { // the second: given to a user
+	if _, key := p.kindAndKey(); key == e.namesake || p.ProfileID() != e.filed { // the second: given to a user
 		return nil
 	}
 	prof, _, err := t.owner(p)
-	r.profile, r.clickID, r.clickAt, r.sure = prof.id, prof.click.id, prof.click.at, prof.click.sure.Bool
+	e.Profile, e.last = prof.id, prof.click
 	return err
 }

@@ -152,7 +152,7 @@ func TestManyConversionsWait(t *testing.T) {
 			state.Item{Person: user(who), Event: event(state.Conversion, "order "+who, b.now.Add(time.Duration(n+i)))})
 	}
 	b.store(append(items, state.Item{Person: user("free"), Event: event(state.Conversion, "order", b.now.Add(time.Hour))})...)
-	turn := func(pageLoads int, outcomes ...state.Outcome) []state.Claim {
+	turn := func(pageLoads int, outcomes ...state.Outcome) []*state.Claim {
 		claims, err := b.db.Turn(context.Background(), outcomes, state.Want{PageLoads: pageLoads, Conversions: 10, AttributionWait: time.Hour})
 		require.NoError(t, err)
 		return claims
@@ -172,7 +172,7 @@ func TestManyConversionsWait(t *testing.T) {
 	b.sound()
 }
 
-func delivered(claims []state.Claim) (all []state.Outcome) {
+func delivered(claims []*state.Claim) (all []state.Outcome) {
 	for _, c := range claims {
 		all = append(all, state.Outcome{Claim: c, Result: state.Delivered})
 	}

@@ -64,9 +64,8 @@ const eventText = `event || coalesce(' ' || order_id, '') || coalesce(printf(' %
 
 func (v *view) heldSample(s *HeldSet) ([]string, error) {
 	query, args := `SELECT coalesce(p.user_id, p.anonymous_id, p.email_sha1, '') || ' ' || t.key || '=' || coalesce(`+valueText("v.wanted")+`, 'false')
-		FROM trait_values v JOIN traits t ON t.id = +v.trait_id AND t.key = ?1 JOIN profiles p ON p.id = v.profile_id
-		JOIN trait_faults f ON f.trait_id = v.trait_id AND f.profile_id = v.profile_id AND f.class = ?2
-		WHERE v.status = 6 AND v.status > 0 LIMIT ?3`, []any{s.Key, s.Direction, heldSample}
+		FROM trait_due v JOIN traits t ON t.id = +v.trait_id AND t.key = ?1 JOIN profiles p ON p.id = v.profile_id
+		WHERE v.status = 6 AND v.class = ?2 LIMIT ?3`, []any{s.Key, s.Direction, heldSample}
 	switch s.Direction {
 	case Suppressions:
 		query, args = `SELECT coalesce(p.user_id, p.anonymous_id, p.email_sha1, (SELECT payload ->> '$.userId' FROM deliveries d WHERE d.id IN (`+eventsOf("s.person")+`) AND d.status > 0 LIMIT 1), '')

@@ -11,10 +11,9 @@ import (
 // heldBefore what was held before and is judged again: the joins of earlier lists
 // that this one repeats, and exits that are not newer than time ?3.
 const (
-	newOfList  = `SELECT profile_id AS id FROM trait_values WHERE status = 1 AND status > 0 AND is_exit = (?2 = 'exits') AND +trait_id = ?1 AND origin = -?3`
-	heldBefore = `SELECT profile_id AS id FROM trait_values AS v WHERE status = 6 AND status > 0 AND is_exit = (?2 = 'exits') AND +trait_id = ?1
-		AND CASE ?2 WHEN 'joins' THEN origin < 0 ELSE coalesce(ordered_at, wanted_at) <= ?3 END
-		AND NOT EXISTS (SELECT 1 FROM trait_faults f WHERE f.trait_id = v.trait_id AND f.profile_id = v.profile_id AND f.class = 'suppressions')`
+	newOfList  = `SELECT profile_id AS id FROM trait_due WHERE status = 1 AND is_exit = (?2 = 'exits') AND +trait_id = ?1 AND origin = -?3`
+	heldBefore = `SELECT profile_id AS id FROM trait_due WHERE status = 6 AND is_exit = (?2 = 'exits') AND +trait_id = ?1
+		AND CASE ?2 WHEN 'joins' THEN origin < 0 ELSE coalesce(message ->> '$.ordered_at', wanted_at) <= ?3 END AND class IS NOT 'suppressions'`
 )
 
 // judge judges the exits and the joins of a list.
@@ -61,7 +60,7 @@ func (w *wanting) judgeSet(set guard.Set) (reason string, err error) {
 		_, err := w.release(s.scope, heldBefore, s.scope, s.Direction, newest)
 		return "", err
 	}
-	if _, err := w.moveValues(statusHeld, `v.trait_id = ?1 AND v.profile_id IN (`+newOfList+`)`, s.scope, s.Direction, w.gen); err != nil {
+	if err := w.holdValues(s.Direction, "", `v.trait_id = ?1 AND v.profile_id IN (`+newOfList+`)`, s.scope, s.Direction, w.gen); err != nil {
 		return "", err
 	}
 	return reason, errors.Join(w.hold(s.scope, s.Direction), w.note(s, reason))

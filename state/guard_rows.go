@@ -7,11 +7,9 @@ import "errors"
 // applied between an approval and the next judgement. ?1 is the scope, ?2 the
 // direction; a query selects nothing for other scopes.
 const (
-	// A plus before trait_id keeps SQLite to the index of what is due.
-	freshValues = `SELECT v.profile_id AS id FROM trait_values v WHERE v.status = 6 AND v.status > 0 AND v.is_exit = (?2 = 'exits') AND +v.trait_id = ?1
-		AND NOT EXISTS (SELECT 1 FROM trait_faults f WHERE f.trait_id = ?1 AND f.profile_id = v.profile_id AND f.class IS NOT NULL)`
-	heldValues = `SELECT v.profile_id AS id, f.at FROM trait_values v JOIN trait_faults f ON f.trait_id = v.trait_id AND f.profile_id = v.profile_id AND f.class = ?2
-		WHERE v.status = 6 AND v.status > 0 AND +v.trait_id = ?1`
+	// A plus before trait_id keeps SQLite to the index of statuses.
+	freshValues = `SELECT profile_id AS id FROM trait_due WHERE status = 6 AND is_exit = (?2 = 'exits') AND +trait_id = ?1 AND class IS NULL`
+	heldValues  = `SELECT profile_id AS id, at FROM trait_due WHERE status = 6 AND +trait_id = ?1 AND class = ?2`
 
 	// What the policy for unknown deliveries holds was attempted before.
 	freshConversions = `SELECT id FROM deliveries WHERE kind = 'conversion' AND status = 6 AND status > 0 AND class IS NULL AND attempts = 0 AND ?1 = -1 AND ?2 = 'conversions'`
@@ -44,7 +42,7 @@ func (t *tx) hold(scope int64, d Direction) error {
 		_, err := t.Exec(`UPDATE suppressions SET held = 1 WHERE profile_id`+which, scope, d)
 		return err
 	default:
-		return t.noteHeld(d, "", `v.trait_id = ?1 AND v.profile_id`+which, scope, d)
+		return t.holdValues(d, "", `v.trait_id = ?1 AND v.profile_id`+which, scope, d)
 	}
 }
 
@@ -57,7 +55,7 @@ func (t *tx) release(scope int64, which string, args ...any) (int64, error) {
 	case scopeSuppressions:
 		return t.Exec(`UPDATE suppressions SET held = 0 WHERE profile_id`+which, args...)
 	default:
-		return t.moveValues(statusPending, `v.trait_id = ?1 AND v.profile_id`+which, args...)
+		return t.releaseValues(`v.trait_id = ?1 AND v.profile_id`+which, args...)
 	}
 }
 
@@ -112,8 +110,7 @@ const (
 	heldPeople  = `(SELECT profile_id FROM suppressions WHERE held = 1)`
 	dueOfHeld   = `status IN (1, 3, 5) AND status > 0 AND profile_id IN ` + heldPeople
 	freedEvents = `status = 6 AND status > 0 AND class = 'suppressions' AND profile_id NOT IN ` + heldPeople
-	freedValues = `v.status = 6 AND v.status > 0 AND v.profile_id NOT IN ` + heldPeople + `
-		AND EXISTS (SELECT 1 FROM trait_faults f WHERE f.trait_id = v.trait_id AND f.profile_id = v.profile_id AND f.class = 'suppressions')`
+	freedValues = `v.status = 6 AND v.class = 'suppressions' AND v.profile_id NOT IN ` + heldPeople
 )
 
 // holdSuppressed holds everything that is due of the people whose suppression
@@ -126,17 +123,14 @@ func (t *tx) holdSuppressed() error {
 		return err
 	}
 	reason = "the suppression is held: " + reason
-	if err := t.noteHeld(Suppressions, reason, dueOfHeld); err != nil {
-		return err
-	}
-	_, values := t.moveValues(statusHeld, dueOfHeld)
+	values := t.holdValues(Suppressions, reason, dueOfHeld)
 	_, events := t.holdEvents(reason, dueOfHeld)
 	return errors.Join(values, events)
 }
 
 // freeSuppressed frees what was held of people whose suppression no longer is.
 func (t *tx) freeSuppressed() error {
-	_, values := t.moveValues(statusPending, freedValues)
+	_, values := t.releaseValues(freedValues)
 	_, events := t.releaseEvents(freedEvents)
 	return errors.Join(values, events)
 }

@@ -49,13 +49,13 @@ func TestSuppressedPeopleKnownByEventsOnly(t *testing.T) {
 		}
 	}
 	hold := state.Want{Kinds: map[state.Kind]state.Policy{state.PageLoad: state.Hold, state.Conversion: state.Hold}}
-	for name, become := range map[string]func(*bench, []state.Claim){
-		"pending":     func(b *bench, c []state.Claim) { b.settle(state.Unsent, c...) },
-		"retry later": func(b *bench, c []state.Claim) { b.settle(state.RetryLater, c...) },
-		"unknown":     func(b *bench, c []state.Claim) { b.settle(state.Unknown, c...) },
-		"in flight":   func(*bench, []state.Claim) {},
-		"refused":     func(b *bench, c []state.Claim) { b.settle(state.Refused, c...) },
-		"held": func(b *bench, claims []state.Claim) {
+	for name, become := range map[string]func(*bench, []*state.Claim){
+		"pending":     func(b *bench, c []*state.Claim) { b.settle(state.Unsent, c...) },
+		"retry later": func(b *bench, c []*state.Claim) { b.settle(state.RetryLater, c...) },
+		"unknown":     func(b *bench, c []*state.Claim) { b.settle(state.Unknown, c...) },
+		"in flight":   func(*bench, []*state.Claim) {},
+		"refused":     func(b *bench, c []*state.Claim) { b.settle(state.Refused, c...) },
+		"held": func(b *bench, claims []*state.Claim) {
 			for _, c := range claims {
 				_, err := b.db.Turn(context.Background(), []state.Outcome{{Claim: c, Result: state.Unknown, Error: "test"}}, hold)
 				require.NoError(b.t, err)

@@ -283,7 +283,7 @@ func (s *storing) mayBeTold(old *traitRow, c *Change, at int64) bool {
 	if at > s.d.restored || c.Trait.Class != Audience || c.Cleared || c.Value != trueText || old.status == statusInFlight {
 		return false
 	}
-	return !old.doubt && (!old.delivered.Valid || old.deliveredAt.Int64 < s.d.restored/int64(time.Millisecond))
+	return !old.doubt && (!old.delivered.Valid || old.deliveredAt.Int64 < s.d.restored/int64(time.Second))
 }
 
 // doubted sets doubt on a row whose wanted value does not change.
@@ -325,11 +325,11 @@ func (s *storing) move(old, next traitRow, c *Change) error {
 	if due && (!known || s.d.awaits(&next)) {
 		next.status = statusHeld
 	}
-	s.countMove(old, next)
-	if err := s.put(old, next); err != nil || known || !due {
-		return err
+	if due && !known {
+		next.fault = s.unapproved(computation{c.Trait.SpaceID, c.Trait.ComputationID})
 	}
-	return s.noteUnapproved(&next, computation{c.Trait.SpaceID, c.Trait.ComputationID})
+	s.countMove(old, next)
+	return s.put(old, next)
 }
 
 func (s *storing) touchTraits() error {

@@ -30,23 +30,80 @@ func (r *row) is(p Person) bool {
 	return r.key[0] == kind && r.key[1:] == key
 }
 
-// rowsBetween selects the rows of a range of people as one text, because the way from
-// SQLite to Go costs more than the row itself. It has the number and the facts of each
-// row, the lengths of the key and of what is wanted, and these two. Most rows are of
-// users who were told what is wanted: the first case spares the others' work.
-const rowsBetween = `SELECT group_concat(v.profile_id || CASE
-	WHEN v.status = 0 AND v.wanted = 1 AND v.delivered = 1 AND coalesce(v.ordered_at, v.wanted_at) <= ?4 AND p.user_id IS NOT NULL
+// settledBetween and dueBetween select the rows of a range of people as one text,
+// because the way from SQLite to Go costs more than the row itself. It has the number
+// and the facts of each row, the lengths of the key and of what is wanted, and these
+// two. Most rows are of users who were told what a list wants: the first case spares
+// the others' work. Settled rows that have one of what is due are among the first.
+const (
+	settledBetween = `SELECT group_concat(v.profile_id || CASE
+	WHEN v.wanted_at IS NULL AND v.wanted = 1 AND v.delivered = 1 AND p.user_id IS NOT NULL
 	THEN ' 3 ' || (1 + octet_length(p.user_id)) || ' 4 u' || p.user_id || 'true'
-	ELSE ' ' || ((v.doubt = 1 AND v.sent IS NOT 0 OR v.delivered IS NOT NULL AND (?5 OR v.delivered = 1)) + 2 * (v.wanted IS NOT NULL)
-			+ 4 * (coalesce(v.ordered_at, v.wanted_at) > ?4) + 8 * (v.is_exit = 1 AND v.status IN (1, 3, 5)))
+	ELSE ' ' || ((v.delivered IS NOT NULL AND (?5 OR v.delivered = 1)) + 2 * (v.wanted IS NOT NULL)
+			+ 4 * coalesce(coalesce(v.message ->> '$.ordered_at', v.wanted_at) > ?4, 0))` + keyAndWanted + `
+	END, '') FROM trait_values v` + personBetween
+
+	dueBetween = `SELECT group_concat(v.profile_id || ' ' || ((v.doubt = 1 AND v.sent IS NOT 0 OR v.delivered IS NOT NULL AND (?5 OR v.delivered = 1)) + 2 * (v.wanted IS NOT NULL)
+			+ 4 * (coalesce(v.message ->> '$.ordered_at', v.wanted_at) > ?4) + 8 * (v.is_exit = 1 AND v.status IN (1, 3, 5)))` + keyAndWanted + `, '')
+		FROM trait_due v` + personBetween
+
+	keyAndWanted = `
 		|| ' ' || (1 + octet_length(coalesce(p.user_id, p.anonymous_id, p.email_sha1)))
 		|| ' ' || octet_length(CASE v.wanted WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE coalesce(v.wanted, '') END) || ' '
 		|| CASE WHEN p.user_id IS NOT NULL THEN 'u' WHEN p.anonymous_id IS NOT NULL THEN 'a' ELSE 'e' END || coalesce(p.user_id, p.anonymous_id, p.email_sha1)
-		|| CASE v.wanted WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE coalesce(v.wanted, '') END
-	END, '') FROM trait_values v CROSS JOIN profiles p ON p.id = v.profile_id WHERE v.trait_id = ?1 AND v.profile_id BETWEEN ?2 AND ?3`
+		|| CASE v.wanted WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE coalesce(v.wanted, '') END`
+	personBetween = ` CROSS JOIN profiles p ON p.id = v.profile_id WHERE v.trait_id = ?1 AND v.profile_id BETWEEN ?2 AND ?3`
+)
 
-// readRows reads rows in the order of their numbers, from a connection that
-// does not see what the merge writes.
+// rowsReader reads a trait's rows from a connection that does not see what a merge
+// writes.
+type rowsReader struct{ settled, due *sql.Stmt }
+
+func prepareRows(ctx context.Context, conn *sql.Conn) (r rowsReader, err error) {
+	r.settled, err = conn.PrepareContext(context.WithoutCancel(ctx), settledBetween)
+	if err == nil {
+		r.due, err = conn.PrepareContext(context.WithoutCancel(ctx), dueBetween)
+	}
+	return r, err
+}
+
+func (r *rowsReader) close() {
+	for _, stmt := range []*sql.Stmt{r.settled, r.due} {
+		if stmt != nil {
+			_ = stmt.Close()
+		}
+	}
+}
+
+// between returns the rows of a range of people, in the order of their numbers.
+func (r *rowsReader) between(ctx context.Context, of *trait, from, to, listedAt int64) ([]row, error) {
+	settled, err := readRows(ctx, r.settled, of, from, to, listedAt)
+	if err != nil {
+		return nil, err
+	}
+	due, err := readRows(ctx, r.due, of, from, to, listedAt)
+	return overlaid(settled, due), err
+}
+
+// overlaid merges what is settled and what is due, which counts.
+func overlaid(settled, due []row) []row {
+	if len(due) == 0 {
+		return settled
+	}
+	all := make([]row, 0, len(settled)+len(due))
+	for _, d := range due {
+		for len(settled) > 0 && settled[0].profile < d.profile {
+			all, settled = append(all, settled[0]), settled[1:]
+		}
+		if len(settled) > 0 && settled[0].profile == d.profile {
+			settled = settled[1:]
+		}
+		all = append(all, d)
+	}
+	return append(all, settled...)
+}
+
+// readRows reads rows in the order of their numbers.
 func readRows(ctx context.Context, reader *sql.Stmt, of *trait, from, to, listedAt int64) ([]row, error) {
 	var text sql.NullString
 	if err := reader.QueryRowContext(context.WithoutCancel(ctx), of.id, from, to, listedAt, of.class == Computed).Scan(&text); err != nil {

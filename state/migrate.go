@@ -31,7 +31,7 @@ func (d *DB) prepare(ctx context.Context, o Options) error {
 		return err
 	}
 	if have < want {
-		if err := d.file.Update(nil, migrateAll); err != nil {
+		if err := d.migrate(o.Progress); err != nil {
 			return fmt.Errorf("migrate the schema: %w", err)
 		}
 	}
@@ -91,7 +91,8 @@ func (v *view) schema() (version int64, foreign bool, err error) {
 	if ours == 0 {
 		return 0, tables > 0, nil
 	}
-	return version, false, v.Scan(`SELECT max(version_id) FROM goose_db_version WHERE is_applied`, nil, &version)
+	// While rows are still to be moved, it counts as the schema before.
+	return version, false, v.Scan(`SELECT max(version_id) - (`+halfMoved+`) FROM goose_db_version WHERE is_applied`, nil, &version)
 }
 
 // versionTable is the one that goose made, which older versions of this program used.
@@ -102,40 +103,65 @@ const versionTable = `CREATE TABLE IF NOT EXISTS goose_db_version (
 	tstamp     TIMESTAMP DEFAULT (datetime('now'))
 )`
 
-// migrateAll brings the schema to the newest version.
-func migrateAll(t sqlite.Tx) error {
-	if err := t.Script(versionTable); err != nil {
-		return err
-	}
-	var have int64 // by now: another process may have been faster
-	if _, err := t.Get(`SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied`, nil, &have); err != nil {
-		return err
-	}
-	all, err := migrationFiles()
-	if err != nil {
-		return err
-	}
-	for _, m := range all {
-		if m.version <= have {
-			continue
-		}
-		text, err := fs.ReadFile(schemas, m.name)
-		if err != nil {
+// migrate brings the schema to the newest version.
+func (d *DB) migrate(progress func(rows, of int64)) error {
+	for half := true; half; {
+		err := d.file.Update(nil, func(t sqlite.Tx) (err error) {
+			half, err = migrateSome(t)
 			return err
+		})
+		if err == nil && half {
+			err = d.moveRows(progress)
 		}
-		if err := t.Script(string(text)); err != nil {
-			return fmt.Errorf("%s: %w", m.name, err)
-		}
-		if _, err := t.Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (?, 1)`, m.version); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// migrateSome goes on until the newest version, or until rows are to be moved.
+func migrateSome(t sqlite.Tx) (half bool, err error) {
+	if err := t.Script(versionTable); err != nil {
+		return false, err
+	}
+	var have int64 // by now: another process may have been faster
+	if _, err := t.Get(`SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied`, nil, &have); err != nil {
+		return false, err
+	}
+	all, err := migrationFiles()
+	if err != nil {
+		return false, err
+	}
+	for _, m := range all {
+		if _, err := t.Get(halfMoved, nil, &half); err != nil || half {
+			return half, err
+		}
+		if m.version > have {
+			if err := m.apply(t); err != nil {
+				return false, fmt.Errorf("%s: %w", m.name, err)
+			}
+		}
+	}
+	_, err = t.Get(halfMoved, nil, &half)
+	return half, err
+}
+
 type migration struct {
 	name    string
 	version int64
+}
+
+func (m migration) apply(t sqlite.Tx) error {
+	text, err := fs.ReadFile(schemas, m.name)
+	if err != nil {
+		return err
+	}
+	if err := t.Script(string(text)); err != nil {
+		return err
+	}
+	_, err = t.Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (?, 1)`, m.version)
+	return err
 }
 
 // migrationFiles returns the migrations in order.

@@ -24,7 +24,7 @@ type model struct {
 	wanted map[string]bool // user|key -> member
 	holds  map[string]string
 	tried  map[string]bool // a true may have reached impact.com
-	open   []state.Claim
+	open   []*state.Claim
 }
 
 var (
@@ -198,7 +198,7 @@ func (m *model) take() {
 }
 
 // arrive is what impact.com does with a request that reaches it.
-func (m *model) arrive(c state.Claim) {
+func (m *model) arrive(c *state.Claim) {
 	for _, v := range c.Values {
 		m.holds[c.Person.UserID+"|"+v.Key] = v.Value
 	}

@@ -41,11 +41,11 @@ func (d *DB) Resync(ctx context.Context, key string) (n int64, err error) {
 		if err != nil {
 			return err
 		}
-		again, _, err := t.doubtValues(tr, `(delivered IS NOT NULL OR doubt = 1) AND status <> 2`)
+		again, _, err := t.doubtValues(tr, true)
 		if err != nil {
 			return err
 		}
-		waited, err := t.moveValues(statusPending, `trait_id = ?1 AND status = 3`, tr.id) // impact.com certainly did not take these, so there is no doubt
+		waited, err := t.releaseValues(`v.trait_id = ?1 AND v.status = 3`, tr.id) // impact.com certainly did not take these, so there is no doubt
 		n = again + waited
 		return err
 	})
@@ -83,7 +83,7 @@ func (d *DB) DropRefused(ctx context.Context, f Filter) (int64, error) {
 // each refused trait value.
 func (d *DB) eachRefused(ctx context.Context, f Filter, events func(*tx, string, ...any) (int64, error), value func(*tx, traitRow) error) (n int64, err error) {
 	return n, d.update(ctx, func(t *tx) error {
-		rows, err := t.traitRowsWhere(`v.status = 4 AND v.status > 0 AND (?1 = '' OR f.class = ?1) AND (?2 = '' OR v.trait_id = (SELECT id FROM traits WHERE key = ?2)) AND (?3 = 0 OR f.at < ?3)`,
+		rows, err := t.dueWhere(`v.status = 4 AND (?1 = '' OR v.class = ?1) AND (?2 = '' OR v.trait_id = (SELECT id FROM traits WHERE key = ?2)) AND (?3 = 0 OR v.at < ?3)`,
 			f.Class, f.Trait, unix(f.Before))
 		if err != nil {
 			return err

@@ -152,7 +152,7 @@ func explained(t *testing.T, b *bench) (all []string) {
 	return all
 }
 
-func sent(claims []state.Claim) (all []string) {
+func sent(claims []*state.Claim) (all []string) {
 	for _, c := range claims {
 		all = append(all, fmt.Sprint(c.Kind, c.Profile, c.Person, c.Event, c.At, c.ClickID, c.NewClick, c.Sure, c.Values == nil))
 	}

@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"iter"
 	"strings"
@@ -67,6 +68,12 @@ func read[T any](ctx context.Context, d *DB, fn func(*view) (T, error)) (of T, e
 		return err
 	})
 	return of, err
+}
+
+// asJSON returns numbers and texts as a parameter of json_each.
+func asJSON(all any) string {
+	text, _ := json.Marshal(all) // these always can be
+	return string(text)
 }
 
 // readApplied returns what fn reads of one snapshot in which everything is applied that

@@ -152,11 +152,10 @@ func (v *view) explain(prof profile, e *Explanation) (err error) {
 }
 
 func (v *view) traitsOf(id int64) ([]PersonTrait, error) {
-	return collect(v, `SELECT t.key, `+valueText("v.wanted")+`, `+valueText("v.delivered")+`, v.doubt, `+fmt.Sprintf(statusWords, "v.status")+`, `+isoText("v.wanted_at")+`, `+isoText("v.delivered_at * 1000000")+`, `+
-		isoText("f.next_attempt_at")+`, coalesce(f.last_error, (SELECT reason FROM guard_verdicts g WHERE g.scope = v.trait_id AND g.direction = f.class AND g.held = 1 ORDER BY g.id DESC LIMIT 1), ''), coalesce(f.class, ''),
+	return collect(v, `SELECT t.key, `+valueText("v.wanted")+`, `+valueText("v.delivered")+`, v.doubt, `+fmt.Sprintf(statusWords, "v.status")+`, `+isoText("v.wanted_at")+`, `+isoText("v.delivered_at * 1000000000")+`, `+
+		isoText("v.next_attempt_at")+`, coalesce(v.last_error, (SELECT reason FROM guard_verdicts g WHERE g.scope = v.trait_id AND g.direction = v.class AND g.held = 1 ORDER BY g.id DESC LIMIT 1), ''), coalesce(v.class, ''),
 		coalesce((SELECT o.source || ': ' || o.name FROM objects o WHERE o.id = v.origin), (SELECT g.source || ': list ' || replace(g.objects, char(10), ', ') FROM generations g WHERE g.id = -v.origin), '')
-		FROM traits t JOIN trait_values v ON v.trait_id = t.id AND v.profile_id = ?
-		LEFT JOIN trait_faults f ON f.trait_id = v.trait_id AND f.profile_id = v.profile_id ORDER BY t.key`, []any{id}, func(p *PersonTrait) []any {
+		FROM traits t CROSS JOIN trait_rows v ON v.trait_id = t.id AND v.profile_id = ? ORDER BY t.key`, []any{id}, func(p *PersonTrait) []any {
 		return []any{&p.Key, &p.Wanted, &p.Delivered, &p.Doubt, &p.Status, &p.ChangedAt, &p.DeliveredAt, &p.NextAttempt, &p.LastError, &p.Class, &p.Origin}
 	})
 }

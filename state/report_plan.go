@@ -64,7 +64,7 @@ func (d *DB) Plan(ctx context.Context, of Part) (p Plan, err error) {
 			of.args(), &p.PageLoads, &p.Conversions); err != nil {
 			return err
 		}
-		if err := v.Scan(`SELECT count(DISTINCT profile_id), count(*) FROM trait_values WHERE `+openValues, of.args(), &p.TraitUpdates, &p.TraitValues); err != nil {
+		if err := v.Scan(`SELECT count(DISTINCT profile_id), count(*) FROM trait_due WHERE `+openValues, of.args(), &p.TraitUpdates, &p.TraitValues); err != nil {
 			return err
 		}
 		p.Traits, err = v.planTraits(of, p.Held)
@@ -77,7 +77,7 @@ func (v *view) planTraits(of Part, held []HeldSet) ([]PlanTrait, error) {
 		coalesce(sum(d.n) FILTER (WHERE d.is_exit = 0 AND d.status IN (1, 2, 3, 5)), 0), coalesce(sum(d.n) FILTER (WHERE d.is_exit = 1 AND d.status IN (1, 2, 3, 5)), 0),
 		coalesce((SELECT value FROM counters WHERE scope = t.id AND name = 'settled'), 0),
 		coalesce(sum(d.n) FILTER (WHERE d.status = 6), 0), coalesce(sum(d.n) FILTER (WHERE d.status = 4), 0)
-		FROM traits t LEFT JOIN (SELECT trait_id, status, is_exit, count(*) AS n FROM trait_values
+		FROM traits t LEFT JOIN (SELECT trait_id, status, is_exit, count(*) AS n FROM trait_due
 			WHERE status > 0 AND (status IN (4, 6) OR `+openRows+`) GROUP BY 1, 2, 3) d ON d.trait_id = t.id
 		WHERE ?3 = '' OR t.key = ?3 GROUP BY t.id ORDER BY t.key`, of.args(),
 		func(t *PlanTrait) []any {
@@ -95,7 +95,7 @@ func (d *DB) SampleDue(ctx context.Context, of Part, most int) (all Table, err e
 		t, err := d.table(ctx, `SELECT kind, user_id, anonymous_id, detail, status FROM pending_deliveries WHERE kind = ?4 AND status <> 'held'
 			AND (?3 = '' AND (kind <> 'conversion' OR ?2) OR kind = 'trait_update' AND substr(detail, 1, length(?3) + 1) = ?3 || '=')
 			AND (?1 = 'null' OR id IN (SELECT 'e' || id FROM deliveries WHERE `+openRows+`
-				UNION ALL SELECT 't' || trait_id || '-' || profile_id FROM trait_values WHERE `+openRows+`)) LIMIT ?5`, of.args(kind, most)...)
+				UNION ALL SELECT 't' || trait_id || '-' || profile_id FROM trait_due WHERE `+openRows+`)) LIMIT ?5`, of.args(kind, most)...)
 		if err != nil {
 			return all, err
 		}
@@ -165,7 +165,7 @@ type DuePerson struct {
 // unable to name: each of their ids is missing or longer than 64 characters.
 func (d *DB) EachOddlyNamed(ctx context.Context, of Part, fn func(DuePerson) error) error {
 	return d.view(ctx, func(v *view) error {
-		return v.Each(`SELECT coalesce(p.user_id, ''), coalesce(p.anonymous_id, ''), coalesce(p.email_sha1, ''), count(*) FROM trait_values v JOIN profiles p ON p.id = v.profile_id
+		return v.Each(`SELECT coalesce(p.user_id, ''), coalesce(p.anonymous_id, ''), coalesce(p.email_sha1, ''), count(*) FROM trait_due v JOIN profiles p ON p.id = v.profile_id
 			WHERE `+openValues+` AND (p.user_id IS NULL OR length(p.user_id) > 64) AND (p.anonymous_id IS NULL OR length(p.anonymous_id) > 64)
 			GROUP BY p.id`, of.args(), func(rows *sql.Rows) error {
 			var p DuePerson

@@ -23,8 +23,11 @@ func (d *DB) MembersKnown(ctx context.Context, key string, most int) (k Known, e
 			return err
 		}
 		k.People, err = collect(v, `SELECT coalesce(p.user_id, ''), coalesce(p.anonymous_id, ''), coalesce(p.email_sha1, '')
-			FROM (SELECT profile_id, status, wanted, delivered FROM trait_values WHERE trait_id = ?1 LIMIT ?2) v JOIN profiles p ON p.id = v.profile_id
-			WHERE v.delivered IS NOT NULL AND v.delivered IS NOT 0 OR v.status <> 6 AND v.wanted IS NOT NULL AND v.wanted IS NOT 0 LIMIT ?3`, []any{id, sampleFrom, most},
+			FROM (SELECT profile_id FROM (SELECT profile_id, delivered FROM trait_values WHERE trait_id = ?1 LIMIT ?2) WHERE delivered IS NOT NULL AND delivered IS NOT 0
+				UNION ALL SELECT profile_id FROM (SELECT profile_id, status, wanted, delivered FROM trait_due d WHERE trait_id = ?1
+					AND NOT EXISTS (SELECT 1 FROM trait_values v WHERE v.trait_id = ?1 AND v.profile_id = d.profile_id) LIMIT ?2)
+				WHERE delivered IS NOT NULL AND delivered IS NOT 0 OR status <> 6 AND wanted IS NOT NULL AND wanted IS NOT 0) v
+			JOIN profiles p ON p.id = v.profile_id LIMIT ?3`, []any{id, sampleFrom, most},
 			func(p *Person) []any { return []any{&p.UserID, &p.AnonymousID, &p.EmailSHA1} })
 		for i, p := range k.People {
 			k.People[i] = p.keyOnly()

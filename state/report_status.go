@@ -174,7 +174,7 @@ func (v *view) oldest() (at time.Time, err error) {
 		SELECT min(at) FROM (
 			SELECT (SELECT min(event_at) FROM deliveries WHERE kind = k AND status = st AND status > 0 AND has_click = b) AS at
 			FROM statuses, bits, (SELECT 'page_load' AS k UNION ALL VALUES ('conversion'))
-			UNION ALL SELECT (SELECT min(wanted_at) FROM trait_values WHERE status = st AND status > 0 AND is_exit = b) FROM statuses, bits)`, nil, moment{&at})
+			UNION ALL SELECT (SELECT min(wanted_at) FROM trait_due WHERE status = st AND is_exit = b) FROM statuses, bits)`, nil, moment{&at})
 }
 
 func (v *view) audiences(held []HeldSet) ([]AudienceStatus, error) {
@@ -226,7 +226,7 @@ func (d *DB) NextAttempt(ctx context.Context, host string) (time.Time, error) {
 	query := `SELECT min(next_attempt_at) FROM deliveries WHERE status IN (3, 5) AND kind = 'conversion'`
 	if host == HostTracking {
 		query = `SELECT min(at) FROM (SELECT min(next_attempt_at) AS at FROM deliveries WHERE status IN (3, 5) AND kind = 'page_load'
-			UNION ALL SELECT min(next_attempt_at) FROM trait_faults WHERE next_attempt_at IS NOT NULL)`
+			UNION ALL SELECT min(next_attempt_at) FROM trait_due WHERE next_attempt_at IS NOT NULL)`
 	}
 	return read(ctx, d, func(v *view) (at time.Time, err error) {
 		return at, v.Scan(query, nil, moment{&at})
@@ -238,7 +238,7 @@ func (d *DB) NextAttempt(ctx context.Context, host string) (time.Time, error) {
 func (d *DB) TraitsOf(ctx context.Context, profile int64) (map[string]string, error) {
 	return read(ctx, d, func(v *view) (map[string]string, error) {
 		return pairs[string](v, `SELECT key, `+valueText("value")+` FROM (SELECT t.key, CASE v.status WHEN 6 THEN v.delivered ELSE v.wanted END AS value
-			FROM traits t JOIN trait_values v ON v.trait_id = t.id AND v.profile_id = ?) WHERE value IS NOT NULL`, profile)
+			FROM traits t CROSS JOIN trait_rows v ON v.trait_id = t.id AND v.profile_id = ?) WHERE value IS NOT NULL`, profile)
 	})
 }
 

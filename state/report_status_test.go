@@ -38,26 +38,37 @@ func TestStatus(t *testing.T) {
 	require.Zero(t, status().Oldest)
 }
 
+// queryPlan says how SQLite reads a query.
+func (b *bench) queryPlan(query string) (plan string) {
+	b.t.Helper()
+	raw, err := sql.Open("sqlite3", b.path)
+	require.NoError(b.t, err)
+	defer raw.Close()
+	each(b.t, raw, `EXPLAIN QUERY PLAN `+query, func(row []any) { plan += row[3].(string) + "\n" }) //nolint:forcetypeassert // a text
+	return plan
+}
+
 // What an operator asks at night must not read every event there is.
 func TestRefusalsAreFoundByIndex(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
-	raw, err := sql.Open("sqlite3", b.path)
-	require.NoError(t, err)
-	defer raw.Close()
-	rows, err := raw.QueryContext(context.Background(), `EXPLAIN QUERY PLAN SELECT * FROM refused_deliveries`)
-	require.NoError(t, err)
-	defer rows.Close()
-	plan := ""
-	for rows.Next() {
-		var id, parent, unused int
-		var step string
-		require.NoError(t, rows.Scan(&id, &parent, &unused, &step))
-		plan += step + "\n"
-	}
-	require.NoError(t, rows.Err())
+	plan := setup(t).queryPlan(`SELECT * FROM refused_deliveries`)
 	require.Contains(t, plan, "SEARCH d USING INDEX deliveries_due (kind=? AND status=?)")
-	require.Contains(t, plan, "trait_values_due (status=?)")
+	require.Contains(t, plan, "SEARCH v USING INDEX trait_due_status (status=?)")
+}
+
+// What is settled and what is due of a person is found by the keys of both tables.
+func TestRowsAreFoundByKey(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, query := range []string{
+		`SELECT * FROM trait_rows WHERE trait_id = 1 AND profile_id = 2`,
+		`SELECT * FROM trait_rows WHERE trait_id IN (SELECT id FROM traits) AND profile_id = 2`,
+		`SELECT t.key, v.wanted FROM traits t CROSS JOIN trait_rows v ON v.trait_id = t.id AND v.profile_id = 2`,
+	} {
+		plan := b.queryPlan(query)
+		require.Contains(t, plan, "SEARCH trait_due USING PRIMARY KEY (trait_id=? AND profile_id=?)", query)
+		require.Contains(t, plan, "SEARCH v USING PRIMARY KEY (trait_id=? AND profile_id=?)", query)
+	}
 }
 
 func TestTheNewestInputIsThatOfTheLastListing(t *testing.T) {

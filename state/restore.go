@@ -94,7 +94,7 @@ func prepareRestore(ctx context.Context, temp, backup string, b *Binding, now ti
 func (d *DB) doubtAll(ctx context.Context) (n int64, err error) {
 	err = d.update(ctx, func(t *tx) error {
 		for _, tr := range d.ordered() {
-			due, stay, err := t.doubtValues(tr, `true`)
+			due, stay, err := t.doubtValues(tr, false)
 			if err != nil {
 				return fmt.Errorf("doubt %q: %w", tr.key, err)
 			}

@@ -74,13 +74,13 @@ func (t *tx) setClock() error {
 		return err
 	}
 	latest := t.now + int64(longestWait)
-	return errors.Join(t.clampFaults(latest), t.clampEvents(latest), t.clampRequests())
+	return errors.Join(t.clampRetries(latest), t.clampEvents(latest), t.clampRequests())
 }
 
 // recover makes unknown what a dead process left in flight. There is at most
 // what it had claimed and not settled.
 func (t *tx) recover(info RunInfo) error {
-	rows, err := t.traitRowsWhere(`v.status = 2 AND v.status > 0`)
+	rows, err := t.dueWhere(`v.status = 2`)
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func (t *tx) recover(info RunInfo) error {
 
 // releaseRefused makes due what was refused under another mapping or configuration.
 func (t *tx) releaseRefused(fingerprint string) error {
-	rows, err := t.traitRowsWhere(`v.status = 4 AND v.status > 0 AND f.fingerprint IS NOT ?`, fingerprint)
+	rows, err := t.dueWhere(`v.status = 4 AND v.fingerprint IS NOT ?`, fingerprint)
 	if err != nil {
 		return err
 	}
@@ -153,14 +153,15 @@ func (t *tx) prune(keepEvents time.Duration) error {
 
 // EndRun closes the run with its exit code.
 func (d *DB) EndRun(ctx context.Context, exitCode int, note string) error {
-	err := d.update(context.WithoutCancel(ctx), func(t *tx) error {
+	ctx = context.WithoutCancel(ctx)
+	err := d.update(ctx, func(t *tx) error {
 		_, err := t.Exec(`UPDATE runs SET ended_at = ?1, heartbeat_at = ?1, exit_code = ?2, note = ?3,
 			pending = (SELECT coalesce(sum(value), 0) FROM counters WHERE name IN ('pending', 'in_flight', 'retry_later', 'unknown')),
 			held = (SELECT coalesce(sum(value), 0) FROM counters WHERE name = 'held') WHERE run = ?4`, t.now, exitCode, note, d.run)
 		return err
 	})
 	d.run = 0
-	return errors.Join(err, d.file.InPlace())
+	return errors.Join(err, d.file.Trim(ctx), d.file.InPlace())
 }
 
 // Count adds n to a counter of the run.

@@ -24,7 +24,7 @@ func (d *DB) NewSender() *Sender {
 // next, in one transaction, so that a sender pays for one commit and not two.
 // A claim stays until it is settled; what a dead process claimed is recovered
 // by [DB.BeginRun].
-func (s *Sender) Turn(ctx context.Context, outcomes []Outcome, want Want) ([]Claim, error) {
+func (s *Sender) Turn(ctx context.Context, outcomes []Outcome, want Want) ([]*Claim, error) {
 	if len(outcomes) == 0 && want.PageLoads <= 0 && want.Conversions <= 0 {
 		return nil, nil
 	}
@@ -35,10 +35,10 @@ func (s *Sender) Turn(ctx context.Context, outcomes []Outcome, want Want) ([]Cla
 	c := &claiming{memory: &next, want: want}
 	ctx = context.WithoutCancel(ctx) // outcomes must be kept even when the run is being stopped
 	err := s.db.update(ctx, func(t *tx) error {
+		if err := t.settle(outcomes, want); err != nil {
+			return err
+		}
 		for i := range outcomes {
-			if err := t.settle(&outcomes[i], want); err != nil {
-				return err
-			}
 			delete(c.busy, outcomes[i].Claim.Profile)
 		}
 		c.tx = t

@@ -33,7 +33,7 @@ type claiming struct {
 	*tx
 	*memory
 	want   Want
-	claims []Claim
+	claims []*Claim
 }
 
 // memory is what a sender knows from one turn to the next.
@@ -111,28 +111,36 @@ var waits = `d.kind = 'conversion' AND d.created_at >= ?4 AND EXISTS (SELECT 1 F
 
 // The first of these uses the index deliveries_next, the others deliveries_due, each
 // from a position on: an OR of both would sort the whole queue. SQLite uses a partial index only if the query contains its condition word
-// for word, hence the "status > 0".
+// for word, hence the "status > 0". For a parameter that a column equals it would plan
+// the query anew for each value, which takes 50 us, hence the (SELECT ?1).
 var dueEvents = [...]string{
-	selectDue + `WHERE d.status IN (3, 5) AND d.next_attempt_at <= ?3 AND d.kind = ?1 AND d.has_click = ?2 AND (d.next_attempt_at, d.id) > (?5, ?6) ORDER BY d.next_attempt_at, d.id`,
-	selectDue + `WHERE d.kind = ?1 AND d.status = 1 AND d.status > 0 AND d.has_click = ?2 AND ?3 > 0 AND (d.event_at, d.id) > (?5, ?6) ORDER BY d.event_at, d.id`,
-	selectDue + `WHERE d.kind = ?1 AND d.status = 1 AND d.status > 0 AND d.has_click = ?2 AND ?3 > 0 AND (d.event_at, d.id) > (?5, ?6) ORDER BY d.event_at DESC, d.id DESC`,
+	selectDue + `WHERE d.status IN (3, 5) AND d.next_attempt_at <= ?3 AND d.kind = (SELECT ?1) AND d.has_click = (SELECT ?2) AND (d.next_attempt_at, d.id) > (?5, ?6) ORDER BY d.next_attempt_at, d.id`,
+	selectDue + `WHERE d.kind = (SELECT ?1) AND d.status = 1 AND d.status > 0 AND d.has_click = (SELECT ?2) AND ?3 > 0 AND (d.event_at, d.id) > (?5, ?6) ORDER BY d.event_at, d.id`,
+	selectDue + `WHERE d.kind = (SELECT ?1) AND d.status = 1 AND d.status > 0 AND d.has_click = (SELECT ?2) AND ?3 > 0 AND (d.event_at, d.id) > (?5, ?6) ORDER BY d.event_at DESC, d.id DESC`,
 }
 
-func (r *eventRow) dest() []any {
-	return []any{&r.id, &r.status, &r.kind, &r.profile, &r.event, &r.at, &r.payload, &r.attempts, &r.doubt, &r.clickID, &r.clickAt, &r.sure, &r.place, &r.filed, &r.namesake, &r.waits}
+// dueEvent is an event that is due.
+type dueEvent struct {
+	Claim
+	at       int64
+	last     click  // of its person
+	place    int64  // in its queue
+	filed    int64  // the number that it stands under
+	namesake string // whose number that is, "" if nobody's
+	waits    bool   // for the person's page loads
+}
+
+func (e *dueEvent) dest() []any {
+	return []any{&e.Delivery, &e.was, &e.Kind, &e.Profile, &e.Event, &e.at, &e.Payload, &e.Attempts, &e.Doubt, &e.last.id, &e.last.at, &e.last.sure, &e.place, &e.filed, &e.namesake, &e.waits}
 }
 
 func (c *claiming) events(q queue, most int) (int, error) {
 	due, err := c.eventsDue(q, most)
-	if err != nil {
+	if err != nil || len(due) == 0 {
 		return 0, err
 	}
-	for i := range due {
-		if err := c.event(&due[i]); err != nil {
-			return 0, err
-		}
-	}
-	return len(due), nil
+	c.claims = append(c.claims, due...)
+	return len(due), c.claimEvents(due)
 }
 
 // mostWaiting bounds how many waiting conversions a turn looks at: each takes a
@@ -141,7 +149,7 @@ const mostWaiting = 500
 
 // eventsDue returns up to most rows of a queue that may go. It starts with the
 // oldest, or where the last turn gave up among those that wait.
-func (c *claiming) eventsDue(q queue, most int) (due []eventRow, err error) {
+func (c *claiming) eventsDue(q queue, most int) (due []*Claim, err error) {
 	from, ok := c.passed[q]
 	alone := len(c.claims) == 0 && len(c.busy) == 0 // nothing is under way that could end their waiting: look at all
 	if !ok || alone {
@@ -149,13 +157,13 @@ func (c *claiming) eventsDue(q queue, most int) (due []eventRow, err error) {
 	}
 	delete(c.passed, q)
 	scanned, waiting := 0, 0
-	for r, err := range each(c, dueEvents[q.order], []any{q.kind, q.first, c.now, c.now - int64(c.want.AttributionWait), from.at, from.id}, (*eventRow).dest) {
+	for r, err := range each(c, dueEvents[q.order], []any{q.kind, q.first, c.now, c.now - int64(c.want.AttributionWait), from.at, from.id}, (*dueEvent).dest) {
 		if err != nil {
 			return nil, err
 		}
 		if r.waits {
 			if waiting++; waiting == mostWaiting && !alone {
-				c.passed[q] = position{r.place, r.id}
+				c.passed[q] = position{r.place, r.Delivery}
 				break
 			}
 			continue
@@ -163,8 +171,8 @@ func (c *claiming) eventsDue(q queue, most int) (due []eventRow, err error) {
 		if err := c.correctOwner(&r); err != nil {
 			return nil, err
 		}
-		if c.take(r.profile) {
-			due = append(due, r)
+		if c.take(r.Profile) {
+			due = append(due, c.event(&r))
 		}
 		if scanned++; len(due) == most || scanned == mostScanned {
 			break
@@ -173,15 +181,13 @@ func (c *claiming) eventsDue(q queue, most int) (due []eventRow, err error) {
 	return due, nil
 }
 
-func (c *claiming) event(r *eventRow) error {
+// event returns the claim of an event.
+func (c *claiming) event(e *dueEvent) *Claim {
+	claim := e.Claim
 	c.d.seq++
-	claim := Claim{
-		Kind: r.kind, Attempt: c.d.seq, Profile: r.profile, Attempts: r.attempts, Doubt: r.doubt, Probe: c.want.probes(r.kind),
-		Delivery: r.id, Event: r.event, At: time.Unix(0, r.at), Payload: []byte(r.payload), prior: *r,
+	claim.Attempt, claim.Probe, claim.At = c.d.seq, c.want.probes(e.Kind), time.Unix(0, e.at)
+	if e.last.at <= e.at { // impact.com wants the event after the click
+		claim.ClickID, claim.NewClick, claim.Sure = e.last.id, e.last.id != "" && e.last.at == e.at, e.last.sure.Bool
 	}
-	if r.clickAt <= r.at {
-		claim.ClickID, claim.NewClick, claim.Sure = r.clickID, r.clickID != "" && r.clickAt == r.at, r.sure // impact.com wants the event after the click
-	}
-	c.claims = append(c.claims, claim)
-	return c.claimEvent(r, c.d.seq)
+	return &claim
 }

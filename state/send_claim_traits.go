@@ -1,7 +1,7 @@
 package state
 
 import (
-	"database/sql"
+	"cmp"
 	"slices"
 	"time"
 )
@@ -13,23 +13,22 @@ func (d *dueTrait) dest() []any { return []any{&d.trait, &d.profile} }
 
 // dueTraits selects what is due of trait ?2, or of any trait if that is 0.
 var dueTraits = [...]string{
-	`SELECT v.trait_id, v.profile_id FROM trait_faults f JOIN trait_values v ON v.trait_id = f.trait_id AND v.profile_id = f.profile_id
-		WHERE f.next_attempt_at <= ?3 AND v.status IN (3, 5) AND v.is_exit = ?1 AND (?2 = 0 OR v.trait_id = ?2) ORDER BY f.next_attempt_at`,
-	`SELECT trait_id, profile_id FROM trait_values WHERE status = 1 AND status > 0 AND is_exit = ?1 AND (?2 = 0 OR trait_id = ?2) AND ?3 > 0 ORDER BY wanted_at`,
-	`SELECT trait_id, profile_id FROM trait_values WHERE status = 1 AND status > 0 AND is_exit = ?1 AND (?2 = 0 OR trait_id = ?2) AND ?3 > 0 ORDER BY wanted_at DESC`,
+	`SELECT trait_id, profile_id FROM trait_due WHERE next_attempt_at <= ?3 AND is_exit = (SELECT ?1) AND (?2 = 0 OR trait_id = ?2) ORDER BY next_attempt_at`,
+	`SELECT trait_id, profile_id FROM trait_due WHERE status = 1 AND is_exit = (SELECT ?1) AND (?2 = 0 OR trait_id = ?2) AND ?3 > 0 ORDER BY wanted_at`,
+	`SELECT trait_id, profile_id FROM trait_due WHERE status = 1 AND is_exit = (SELECT ?1) AND (?2 = 0 OR trait_id = ?2) AND ?3 > 0 ORDER BY wanted_at DESC`,
 }
 
 func (c *claiming) traitUpdates(q queue, most int) (int, error) {
-	due, err := c.traitsDue(q, most)
+	found, err := c.traitsDue(q, most)
+	if err != nil || len(found) == 0 {
+		return 0, err
+	}
+	claims, err := c.updatesOf(found)
 	if err != nil {
 		return 0, err
 	}
-	for _, d := range due {
-		if err := c.traitUpdate(d); err != nil {
-			return 0, err
-		}
-	}
-	return len(due), nil
+	c.claims = append(c.claims, claims...)
+	return len(found), c.claimValues(claims)
 }
 
 // traitsDue returns one due trait each of up to most people.
@@ -57,54 +56,82 @@ func (c *claiming) traitsDue(q queue, most int) (due []dueTrait, err error) {
 	return due, nil
 }
 
-// traitUpdate claims what is due of one person: everything, or the one trait that
-// was found.
-func (c *claiming) traitUpdate(p dueTrait) error {
-	rows, err := c.dueRows(p)
-	if err != nil || len(rows) == 0 {
-		return err
-	}
-	prof, _, err := c.byID(p.profile)
-	if err != nil {
-		return err
-	}
-	c.d.seq++
-	claim := Claim{Kind: TraitUpdate, Attempt: c.d.seq, Profile: p.profile, Person: prof.person, Probe: c.want.probes(TraitUpdate)}
-	for _, old := range rows {
-		next := old
-		next.status, next.doubt = statusInFlight, true
-		next.sent = sql.NullString{String: old.toSend(), Valid: true}
-		next.attempt = sql.NullInt64{Int64: c.d.seq, Valid: true}
-		if err := c.put(old, next); err != nil {
-			return err
-		}
-		claim.Doubt, claim.Attempts = claim.Doubt || old.doubt, max(claim.Attempts, old.attempts)
-		claim.Values = append(claim.Values, ClaimedValue{
-			Key: old.trait.key, Value: old.toSend(), At: time.Unix(0, old.wantedAt), Exit: old.isExit(), prior: old,
-		})
-	}
-	c.claims = append(c.claims, claim)
-	return nil
+// dueValue is a due trait value with its person.
+type dueValue struct {
+	traitRow
+	traitID int64
+	person  Person
+	found   int // which of those that were found brought it
 }
 
-// dueRows returns the rows that go with the one that was found.
-func (c *claiming) dueRows(p dueTrait) ([]traitRow, error) {
-	if !c.want.Coalesce || c.want.Trait != "" {
-		return c.traitRowsWhere(`v.trait_id = (SELECT ?) AND v.profile_id = (SELECT ?)`, p.trait, p.profile)
+func (v *dueValue) dest() []any {
+	return []any{
+		&v.found, &v.traitID, &v.profile, &v.status, &v.doubt, value{&v.wanted}, &v.wantedAt, value{&v.delivered}, value{&v.sent}, &v.attempts, &v.nextAttempt,
+		&v.person.UserID, &v.person.AnonymousID, &v.person.EmailSHA1,
 	}
-	rows, err := c.rowsOf(p.profile)
-	return slices.DeleteFunc(rows, func(r traitRow) bool { return !c.takes(&r, p) }), err
+}
+
+const (
+	selectDueValues = listed + `SELECT list.key, v.trait_id, v.profile_id, v.status, v.doubt, v.wanted, v.wanted_at, v.delivered, v.sent, v.attempts, v.next_attempt_at,
+		coalesce(p.user_id, ''), coalesce(p.anonymous_id, ''), coalesce(p.email_sha1, '') FROM list `
+	joinPeople = ` AND v.profile_id = list.profile_id LEFT JOIN profiles p ON p.id = v.profile_id`
+
+	foundValues = selectDueValues + `CROSS JOIN trait_due v ON v.trait_id = list.trait_id` + joinPeople
+	allValues   = selectDueValues + `CROSS JOIN traits t CROSS JOIN trait_due v ON v.trait_id = t.id` + joinPeople
+)
+
+// updatesOf returns a claim for each person of whom a trait was found: of that trait,
+// or of everything that is due.
+func (c *claiming) updatesOf(found []dueTrait) (claims []*Claim, err error) {
+	query := foundValues
+	if c.want.Coalesce && c.want.Trait == "" {
+		query = allValues
+	}
+	keys := make([]valueKey, len(found))
+	for i, f := range found {
+		keys[i] = valueKey{f.trait, f.profile}
+	}
+	for v, err := range each(c, query, []any{asJSON(keys)}, (*dueValue).dest) {
+		if err != nil {
+			return nil, err
+		}
+		if !c.takes(&v, found[v.found]) {
+			continue
+		}
+		if v.trait, err = c.traitOf(v.traitID); err != nil {
+			return nil, err
+		}
+		if n := len(claims); n == 0 || claims[n-1].Profile != v.profile {
+			c.d.seq++
+			claims = append(claims, &Claim{Kind: TraitUpdate, Attempt: c.d.seq, Profile: v.profile, Person: v.person, Probe: c.want.probes(TraitUpdate)})
+		}
+		claims[len(claims)-1].add(&v.traitRow)
+		next := v.claimed()
+		c.countChange(&v.traitRow, &next)
+	}
+	for _, claim := range claims {
+		slices.SortFunc(claim.Values, func(a, b ClaimedValue) int { return cmp.Compare(a.Key, b.Key) })
+	}
+	return claims, nil
+}
+
+// add adds a value to a claim.
+func (c *Claim) add(r *traitRow) {
+	c.Doubt, c.Attempts = c.Doubt || r.doubt, max(c.Attempts, r.attempts)
+	c.Values = append(c.Values, ClaimedValue{
+		Key: r.trait.key, Value: r.toSend(), At: time.Unix(0, r.wantedAt), Exit: r.isExit(), trait: r.trait, prior: prior{r.status, r.doubt, r.sent},
+	})
 }
 
 // takes reports whether a row goes with the one that was found. What waits for a
 // retry of its own does only when its time has come, so that a failed call is
 // repeated as one call.
-func (c *claiming) takes(r *traitRow, p dueTrait) bool {
-	switch r.status {
+func (c *claiming) takes(v *dueValue, found dueTrait) bool {
+	switch v.status {
 	case statusPending:
 		return true
 	case statusRetryLater, statusUnknown:
-		return r.trait.id == p.trait || r.nextAttempt > 0 && r.nextAttempt <= c.now
+		return v.traitID == found.trait || v.nextAttempt.Valid && v.nextAttempt.Int64 <= c.now
 	}
 	return false
 }

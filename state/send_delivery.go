@@ -1,6 +1,7 @@
 package state
 
 import (
+	"database/sql"
 	"fmt"
 	"slices"
 	"time"
@@ -80,7 +81,7 @@ type Claim struct {
 	At       time.Time
 	Payload  []byte
 
-	prior eventRow
+	was status // of an event, before the claim
 }
 
 // ClaimedValue is one trait value as it is sent.
@@ -90,27 +91,15 @@ type ClaimedValue struct {
 	At    time.Time // when it became wanted
 	Exit  bool
 
-	prior traitRow
+	trait *trait
+	prior prior
 }
 
-// eventRow is an event as its claim read it.
-type eventRow struct {
-	id       int64
-	status   status
-	kind     Kind
-	profile  int64
-	event    string
-	at       int64
-	payload  string
-	attempts int
-	doubt    bool
-	clickID  string
-	clickAt  int64
-	sure     bool
-	place    int64  // in its queue
-	filed    int64  // the number that it stands under
-	namesake string // whose number that is, "" if nobody's
-	waits    bool   // for the person's page loads
+// prior is what a claim changed of a trait value.
+type prior struct {
+	status status
+	doubt  bool
+	sent   sql.NullString
 }
 
 // Result is how a claim ended.
@@ -162,7 +151,7 @@ type Warning struct {
 
 // Outcome tells how a claim ended.
 type Outcome struct {
-	Claim       Claim
+	Claim       *Claim
 	Result      Result
 	Next        time.Time // of RetryLater and Unknown: not before
 	Class       string    // of Refused

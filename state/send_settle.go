@@ -4,27 +4,66 @@ import (
 	"database/sql"
 	"errors"
 	"strings"
-	"time"
 )
 
-// settle stores how a claim ended.
-func (t *tx) settle(o *Outcome, want Want) error {
-	t.countRun("requests", int64(o.Requests+o.Asked))
-	for i := range o.Warnings {
-		if err := t.noteWarning(o.Claim.Kind, &o.Warnings[i]); err != nil {
+// settle stores how claims ended: what was delivered at once, the rest one by one.
+func (t *tx) settle(outcomes []Outcome, want Want) error {
+	if err := t.noteAnswers(outcomes); err != nil {
+		return err
+	}
+	events, updates := map[Kind][]closing{}, []*Claim(nil)
+	for i := range outcomes {
+		o := &outcomes[i]
+		switch {
+		case o.Result != Delivered || o.ClickID != "" || len(o.RefusedKeys) > 0:
+			if err := t.settleOne(o, want); err != nil {
+				return err
+			}
+		case o.Claim.Kind == TraitUpdate:
+			updates = append(updates, o.Claim)
+		default:
+			events[o.Claim.Kind] = append(events[o.Claim.Kind], o.closing())
+		}
+	}
+	for kind, all := range events {
+		if err := t.eventsDelivered(kind, all...); err != nil {
 			return err
 		}
 	}
-	for _, n := range o.Notes {
-		t.countRun(n, 1)
+	return t.updatesDelivered(updates)
+}
+
+// noteAnswers counts the requests of some outcomes, and what their answers said.
+func (t *tx) noteAnswers(outcomes []Outcome) error {
+	sent, warnings := map[string]int{}, map[Warning]int64{}
+	for i := range outcomes {
+		o := &outcomes[i]
+		sent[o.Claim.Kind.Host()] += o.Requests
+		sent[HostTracking] += o.Asked
+		for _, w := range o.Warnings {
+			w.Kind = o.Claim.Kind
+			warnings[w]++
+		}
+		for _, n := range o.Notes {
+			t.countRun(n, 1)
+		}
 	}
-	if err := t.noteRequests(o.Claim.Kind.Host(), o.Requests); err != nil {
-		return err
+	for host, n := range sent {
+		t.countRun("requests", int64(n))
+		if err := t.noteRequests(host, n); err != nil {
+			return err
+		}
 	}
-	if err := t.noteRequests(HostTracking, o.Asked); err != nil {
-		return err
+	for w, n := range warnings {
+		if err := t.noteWarning(w, n); err != nil {
+			return err
+		}
 	}
-	if gone, err := t.forgotten(&o.Claim); err != nil || gone {
+	return nil
+}
+
+func (t *tx) settleOne(o *Outcome, want Want) error {
+	if gone, err := t.forgotten(o.Claim); err != nil || gone {
 		return err
 	}
 	if o.Result == Refused || o.Result == RetryLater || o.Result == Unknown || len(o.RefusedKeys) > 0 {
@@ -46,11 +85,11 @@ func (t *tx) settle(o *Outcome, want Want) error {
 // mostWarnings bounds how many different warnings are kept.
 const mostWarnings = 1000
 
-func (t *tx) noteWarning(kind Kind, w *Warning) error {
-	t.countRun("warnings", 1)
+func (t *tx) noteWarning(w Warning, n int64) error {
+	t.countRun("warnings", n)
 	_, err := t.Exec(`INSERT INTO warnings (kind, field, level, message, count, seen_at)
-		SELECT ?1, ?2, ?3, ?4, 1, ?5 WHERE (SELECT count(*) FROM warnings) < ?6 OR EXISTS (SELECT 1 FROM warnings WHERE kind = ?1 AND field = ?2 AND level = ?3 AND message = ?4)
-		ON CONFLICT DO UPDATE SET count = count + 1, seen_at = excluded.seen_at`, kind, w.Field, w.Level, w.Message, t.now, mostWarnings)
+		SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE (SELECT count(*) FROM warnings) < ?7 OR EXISTS (SELECT 1 FROM warnings WHERE kind = ?1 AND field = ?2 AND level = ?3 AND message = ?4)
+		ON CONFLICT DO UPDATE SET count = count + excluded.count, seen_at = excluded.seen_at`, w.Kind, w.Field, w.Level, w.Message, n, t.now, mostWarnings)
 	return err
 }
 
@@ -80,7 +119,7 @@ func (t *tx) deleteAttempts(profile int64) (int64, error) {
 }
 
 func (t *tx) settleValue(o *Outcome, v *ClaimedValue) error {
-	old, err := t.traitRow(v.prior.trait, v.prior.profile)
+	old, err := t.traitRow(v.trait, o.Claim.Profile)
 	if err != nil || !old.exists || old.status != statusInFlight || old.attempt.Int64 != o.Claim.Attempt {
 		return err // forgotten meanwhile
 	}
@@ -93,12 +132,11 @@ func (t *tx) settleValue(o *Outcome, v *ClaimedValue) error {
 	switch result {
 	case Delivered:
 		t.countRun("delivered", 1)
-		next.delivered, next.deliveredAt = old.sent, sql.NullInt64{Int64: t.now / int64(time.Millisecond), Valid: true}
-		next.doubt, next.sent = false, sql.NullString{}
-		return errors.Join(t.put(old, next.moved()), t.deleteFault(&old))
+		return t.put(old, old.answered(t.now))
 	case Unsent:
 		next.status = v.prior.status
-		return errors.Join(t.put(old, next), t.retryAtOnce(&old))
+		next.nextAttempt = sql.NullInt64{Int64: t.now, Valid: next.status != statusPending} // if it waited for a time, that has come
+		return t.put(old, next)
 	case Unknown:
 		t.countRun("unknown", 1)
 		next.status = statusUnknown
@@ -111,9 +149,18 @@ func (t *tx) settleValue(o *Outcome, v *ClaimedValue) error {
 	return t.failed(old, next, o)
 }
 
-// failed stores a row whose claim did not end well.
-func (t *tx) failed(old, next traitRow, o *Outcome) error {
-	return errors.Join(t.put(old, next), t.noteFault(&next, old.sent.String, o))
+// updatesDelivered settles trait updates. What has changed since it was claimed is
+// looked at one by one.
+func (t *tx) updatesDelivered(claims []*Claim) error {
+	if all, err := t.deliverValues(claims); err != nil || all {
+		return err
+	}
+	for _, c := range claims {
+		if err := t.settleOne(&Outcome{Claim: c, Result: Delivered}, Want{}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // foundClick stores a click id that was asked for, whatever became of the event: it
@@ -122,7 +169,7 @@ func (t *tx) foundClick(o *Outcome) error {
 	if o.ClickID == "" || o.Claim.Profile < 0 { // a guest has no later
 		return nil
 	}
-	at := o.Claim.prior.at
+	at := o.Claim.At.UnixNano()
 	prof, err := t.resolve(o.Person, at)
 	if err != nil {
 		return err
@@ -131,32 +178,44 @@ func (t *tx) foundClick(o *Outcome) error {
 }
 
 func (t *tx) settleEvent(o *Outcome, want Want) error {
-	p := &o.Claim.prior
-	doubt := p.doubt || o.Doubt
+	c := o.Claim
+	doubt := c.Doubt || o.Doubt
 	switch o.Result {
 	case Delivered:
-		t.countRun("delivered", 1)
-		return t.closeEvent(p, "delivered", false, o.QueuedURI)
+		return t.eventsDelivered(c.Kind, o.closing())
 	case Refused:
 		t.countRun("refused", 1)
-		return t.failEvent(p, statusRefused, o, doubt)
+		return t.failEvent(o, statusRefused, doubt)
 	case RetryLater:
-		return t.failEvent(p, statusRetryLater, o, doubt)
+		return t.failEvent(o, statusRetryLater, doubt)
 	case Unsent:
-		return t.giveBackEvent(p, doubt)
+		return t.giveBackEvent(c, doubt)
 	case TooOld:
 		t.countRun("too_old", 1)
-		t.countRun("dropped", 1)
-		return t.closeEvent(p, "too_old", p.doubt, "")
+		return t.giveUpEvent(o, "too_old", c.Doubt)
 	case Unknown:
 		t.countRun("unknown", 1)
 	}
-	to := want.Kinds[p.kind].status()
-	if to != statusSettled {
-		return t.failEvent(p, to, o, true)
+	if to := want.Kinds[c.Kind].status(); to != statusSettled {
+		return t.failEvent(o, to, true)
 	}
-	t.countRun("dropped", 1)
-	return t.closeEvent(p, "dropped", true, "")
+	return t.giveUpEvent(o, "dropped", true)
+}
+
+func (o *Outcome) closing() closing {
+	return closing{o.Claim.Delivery, o.Claim.Attempt, o.QueuedURI}
+}
+
+func (t *tx) eventsDelivered(kind Kind, all ...closing) error {
+	n, err := t.closeEvents(kind, "delivered", false, all...)
+	t.countRun("delivered", n)
+	return err
+}
+
+func (t *tx) giveUpEvent(o *Outcome, why string, doubt bool) error {
+	n, err := t.closeEvents(o.Claim.Kind, why, doubt, closing{Delivery: o.Claim.Delivery, Attempt: o.Claim.Attempt})
+	t.countRun("dropped", n)
+	return err
 }
 
 // forgotten reports whether a claim's person was forgotten while the answer

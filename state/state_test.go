@@ -111,14 +111,14 @@ func (b *bench) approve(key string, d state.Direction, most int64) state.Approve
 
 var everything = state.Want{PageLoads: 1000, Conversions: 1000, Coalesce: true}
 
-func (b *bench) claim() []state.Claim {
+func (b *bench) claim() []*state.Claim {
 	b.t.Helper()
 	claims, err := b.db.Turn(context.Background(), nil, everything)
 	require.NoError(b.t, err)
 	return claims
 }
 
-func (b *bench) settle(result state.Result, claims ...state.Claim) {
+func (b *bench) settle(result state.Result, claims ...*state.Claim) {
 	b.t.Helper()
 	var out []state.Outcome
 	for _, c := range claims {
@@ -136,7 +136,7 @@ func (b *bench) send() []string {
 	return told(claims)
 }
 
-func told(claims []state.Claim) []string {
+func told(claims []*state.Claim) []string {
 	var out []string
 	for _, c := range claims {
 		line := c.Person.UserID + c.Event

@@ -1,6 +1,9 @@
 package state
 
-import "database/sql"
+import (
+	"database/sql"
+	"time"
+)
 
 // traitRow is what is wanted of a person for a trait, and what impact.com was told.
 type traitRow struct {
@@ -13,16 +16,28 @@ type traitRow struct {
 	wantedAt    int64         // when it became wanted
 	orderedAt   sql.NullInt64 // of the newest message that said the same
 	delivered   sql.NullString
-	deliveredAt sql.NullInt64 // in milliseconds
+	deliveredAt sql.NullInt64 // in seconds
 	sent        sql.NullString
 	attempt     sql.NullInt64
 	origin      sql.NullInt64
 	receivedAt  sql.NullInt64
 	messageID   sql.NullString
-
-	attempts    int   // that failed; only [tx.traitRowsWhere] reads this and the next
-	nextAttempt int64 // 0: it waits for none
+	fault
 }
+
+// fault is what is the matter with a row that failed, or is held.
+type fault struct {
+	attempts    int // that failed
+	nextAttempt sql.NullInt64
+	lastError   sql.NullString
+	class       sql.NullString
+	value       sql.NullString
+	fingerprint sql.NullString
+	at          sql.NullInt64
+}
+
+// settled reports whether a row belongs into trait_values.
+func (r *traitRow) settled() bool { return r.status == statusSettled && !r.doubt }
 
 // due reports whether impact.com has to be told something.
 //
@@ -56,10 +71,23 @@ func (r traitRow) saying(wanted sql.NullString, at int64, origin sql.NullInt64) 
 	return r
 }
 
+// claimed returns the row after its claim.
+func (r traitRow) claimed() traitRow {
+	r.status, r.doubt, r.sent = statusInFlight, true, sql.NullString{String: r.toSend(), Valid: true}
+	return r
+}
+
+// answered returns the row after what was sent was delivered.
+func (r traitRow) answered(at int64) traitRow {
+	r.delivered, r.deliveredAt = r.sent, sql.NullInt64{Int64: at / int64(time.Second), Valid: true}
+	r.doubt, r.sent, r.attempt = false, sql.NullString{}, sql.NullInt64{}
+	return r.moved()
+}
+
 // moved returns the row after what is wanted or the doubt changed: the trouble with
 // the old value is over, and the row is pending or settled.
 func (r traitRow) moved() traitRow {
-	r.status = statusSettled
+	r.status, r.fault = statusSettled, fault{}
 	if r.due() {
 		r.status = statusPending
 	}

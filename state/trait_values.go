@@ -3,65 +3,120 @@ package state
 import (
 	"cmp"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 )
 
-// The tables trait_values and trait_faults. Every statement that writes them stands
-// here, with the counters that it moves. A row of trait_faults says what is the
-// matter with a value that failed, or is held: it goes with the value's status.
+// The tables trait_values and trait_due. Every statement that writes them stands here,
+// with the counters that it moves. A row is in trait_due, whole, while it is due or in
+// doubt. The view trait_rows has both tables' rows.
 
-const valueColumns = `status, doubt, wanted, wanted_at, delivered, delivered_at, sent, attempt, origin, received_at, message_id, ordered_at`
+const valueColumns = `status, doubt, wanted, wanted_at, delivered, delivered_at, sent, attempt, origin, message, attempts, next_attempt_at, last_error, class, value, fingerprint, at`
 
 const (
-	insertValue = `INSERT INTO trait_values (` + valueColumns + `, is_exit, trait_id, profile_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-	updateValue = `UPDATE trait_values SET (` + valueColumns + `, is_exit) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE trait_id = ? AND profile_id = ?`
+	insertDue     = `INSERT OR REPLACE INTO trait_due (` + valueColumns + `, is_exit, trait_id, profile_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	insertSettled = `INSERT OR REPLACE INTO trait_values (wanted, wanted_at, delivered, delivered_at, origin, message, trait_id, profile_id)
+		VALUES (?1, nullif(?2, (SELECT listed_at FROM generations WHERE id = -?5)), ?3, ?4, ?5, ?6, ?7, ?8)`
+
+	// settledOfDue turns rows of trait_due (v) into rows of trait_values.
+	settledOfDue = `INSERT OR REPLACE INTO trait_values (trait_id, profile_id, wanted, wanted_at, origin, message, delivered, delivered_at)
+		SELECT v.trait_id, v.profile_id, v.wanted, nullif(v.wanted_at, (SELECT listed_at FROM generations WHERE id = -v.origin)), v.origin, v.message, `
 )
 
 func (r *traitRow) dest() []any {
-	return []any{&r.status, &r.doubt, value{&r.wanted}, &r.wantedAt, value{&r.delivered}, &r.deliveredAt, value{&r.sent}, &r.attempt, &r.origin, &r.receivedAt, &r.messageID, &r.orderedAt}
+	return []any{&r.status, &r.doubt, value{&r.wanted}, &r.wantedAt, value{&r.delivered}, &r.deliveredAt, value{&r.sent}, &r.attempt, &r.origin, said{r},
+		&r.attempts, &r.nextAttempt, &r.lastError, &r.class, &r.value, &r.fingerprint, &r.at}
 }
 
-func (r *traitRow) args() []any {
-	return []any{r.status, r.doubt, stored(r.wanted), r.wantedAt, stored(r.delivered), r.deliveredAt, stored(r.sent), r.attempt, r.origin, r.receivedAt, r.messageID, r.orderedAt, r.status != statusSettled && r.isExit(), r.trait.id, r.profile}
+func (r *traitRow) dueArgs() []any {
+	return []any{r.status, r.doubt, stored(r.wanted), r.wantedAt, stored(r.delivered), r.deliveredAt, stored(r.sent), r.attempt, r.origin, r.message(),
+		r.attempts, r.nextAttempt, r.lastError, r.class, r.value, r.fingerprint, r.at, r.status != statusSettled && r.isExit(), r.trait.id, r.profile}
+}
+
+func (r *traitRow) settledArgs() []any {
+	return []any{stored(r.wanted), r.wantedAt, stored(r.delivered), r.deliveredAt, r.origin, r.message(), r.trait.id, r.profile}
+}
+
+// said scans what a row knows of a message.
+type said struct{ *traitRow }
+
+type message struct {
+	ID         string `json:"id,omitempty"`
+	ReceivedAt int64  `json:"received_at,omitempty"`
+	OrderedAt  int64  `json:"ordered_at,omitempty"`
+}
+
+// Scan implements [sql.Scanner].
+func (s said) Scan(from any) error {
+	text, ok := from.(string)
+	if !ok {
+		return nil
+	}
+	var m message
+	err := json.Unmarshal([]byte(text), &m)
+	s.messageID = sql.NullString{String: m.ID, Valid: m.ID != ""}
+	s.receivedAt = sql.NullInt64{Int64: m.ReceivedAt, Valid: m.ReceivedAt != 0}
+	s.orderedAt = sql.NullInt64{Int64: m.OrderedAt, Valid: m.OrderedAt != 0}
+	return err
+}
+
+// message returns what a table holds of the message that said what is wanted.
+func (r *traitRow) message() any {
+	m := message{r.messageID.String, r.receivedAt.Int64, r.orderedAt.Int64}
+	if m == (message{}) {
+		return nil
+	}
+	text, _ := json.Marshal(m) // texts and numbers always can be
+	return string(text)
 }
 
 // traitRow reads a person's row of a trait, which need not exist.
 func (t *tx) traitRow(tr *trait, profile int64) (traitRow, error) {
 	r := traitRow{trait: tr, profile: profile}
 	var err error
-	r.exists, err = t.Get(`SELECT `+valueColumns+` FROM trait_values WHERE trait_id = ? AND profile_id = ?`, []any{tr.id, profile}, r.dest()...)
+	r.exists, err = t.Get(`SELECT `+valueColumns+` FROM trait_rows WHERE trait_id = ? AND profile_id = ?`, []any{tr.id, profile}, r.dest()...)
 	return r, err
 }
 
-// traitRowsWhere reads rows of trait_values (v) with their faults (f). On hot paths its parameters stand as (SELECT ?): where one is compared
-// with a column of a table that has a partial index, SQLite prepares the statement
-// anew for each value.
-func (t *tx) traitRowsWhere(condition string, args ...any) ([]traitRow, error) {
-	var all []traitRow
-	err := t.Each(`SELECT v.trait_id, v.profile_id, coalesce(f.attempts, 0), coalesce(f.next_attempt_at, 0), `+valueColumns+`
-		FROM trait_values v LEFT JOIN trait_faults f ON f.trait_id = v.trait_id AND f.profile_id = v.profile_id WHERE `+condition, args, func(rows *sql.Rows) error {
-		var id int64
-		r := traitRow{exists: true}
-		if err := rows.Scan(append([]any{&id, &r.profile, &r.attempts, &r.nextAttempt}, r.dest()...)...); err != nil {
-			return err
-		}
-		if r.trait = t.d.byID[id]; r.trait == nil {
-			return fmt.Errorf("%w: a value is of trait %d, which does not exist", ErrUnusable, id)
-		}
-		all = append(all, r)
-		return nil
-	})
-	return all, err
+// dueWhere reads rows of trait_due (v).
+func (t *tx) dueWhere(condition string, args ...any) ([]traitRow, error) {
+	return t.traitRows(`trait_due v WHERE `+condition, args...)
 }
 
 // rowsOf reads every row of a person, by trait key.
 func (t *tx) rowsOf(profile int64) ([]traitRow, error) {
-	rows, err := t.traitRowsWhere(`v.trait_id IN (SELECT id FROM traits) AND v.profile_id = (SELECT ?)`, profile)
-	slices.SortFunc(rows, func(a, b traitRow) int { return cmp.Compare(a.trait.key, b.trait.key) })
+	rows, err := t.traitRows(`trait_rows WHERE trait_id IN (SELECT id FROM traits) AND profile_id = ?`, profile)
+	slices.SortFunc(rows, byKey)
 	return rows, err
+}
+
+func byKey(a, b traitRow) int { return cmp.Compare(a.trait.key, b.trait.key) }
+
+func (t *tx) traitRows(from string, args ...any) ([]traitRow, error) {
+	var all []traitRow
+	err := t.Each(`SELECT trait_id, profile_id, `+valueColumns+` FROM `+from, args, func(rows *sql.Rows) error {
+		var id int64
+		r := traitRow{exists: true}
+		if err := rows.Scan(append([]any{&id, &r.profile}, r.dest()...)...); err != nil {
+			return err
+		}
+		var err error
+		r.trait, err = t.traitOf(id)
+		all = append(all, r)
+		return err
+	})
+	return all, err
+}
+
+// traitOf returns the trait of a value.
+func (t *tx) traitOf(id int64) (*trait, error) {
+	if tr := t.d.byID[id]; tr != nil {
+		return tr, nil
+	}
+	return nil, fmt.Errorf("%w: a value is of trait %d, which does not exist", ErrUnusable, id)
 }
 
 // put stores a row in place of old.
@@ -70,22 +125,27 @@ func (t *tx) put(old, r traitRow) error {
 		t.countValue(&old, -1)
 	}
 	t.countValue(&r, 1)
-	if old.exists && old.hasFault() && (r.status != old.status || old.status == statusHeld && old.wanted != r.wanted) {
-		if err := t.clearFault(&r); err != nil {
-			return err
-		}
+	if r.status == statusHeld && old.status == statusHeld && r.wanted == old.wanted {
+		r.fault = old.fault // it is still held for the same reason
 	}
-	query := updateValue
-	if !old.exists {
-		query = insertValue
+	if !r.settled() {
+		_, err := t.Exec(insertDue, r.dueArgs()...)
+		return err
 	}
-	_, err := t.Exec(query, r.args()...)
+	if _, err := t.Exec(insertSettled, r.settledArgs()...); err != nil || !old.exists || old.settled() {
+		return err
+	}
+	return t.deleteDue(&r)
+}
+
+func (t *tx) deleteDue(r *traitRow) error {
+	_, err := t.Exec(`DELETE FROM trait_due WHERE trait_id = ? AND profile_id = ?`, r.trait.id, r.profile)
 	return err
 }
 
 func (t *tx) deleteTraitRow(r traitRow) error {
 	t.countValue(&r, -1)
-	if err := t.deleteFault(&r); err != nil {
+	if err := t.deleteDue(&r); err != nil {
 		return err
 	}
 	_, err := t.Exec(`DELETE FROM trait_values WHERE trait_id = ? AND profile_id = ?`, r.trait.id, r.profile)
@@ -102,6 +162,11 @@ func (t *tx) putMoved(rows []traitRow) error {
 	return nil
 }
 
+func (t *tx) countChange(old, r *traitRow) {
+	t.countValue(old, -1)
+	t.countValue(r, 1)
+}
+
 func (t *tx) countValue(r *traitRow, by int64) {
 	id := r.trait.id
 	t.count(id, "wanted", by*one(r.isWanted()))
@@ -110,24 +175,96 @@ func (t *tx) countValue(r *traitRow, by int64) {
 	t.count(id, statusNames[r.status], by)
 }
 
-// moveValues gives rows of trait_values (v), whatever their traits, another
-// status and returns how many. Which is a condition of numbered parameters.
-func (t *tx) moveValues(to status, which string, args ...any) (n int64, err error) {
-	all, err := t.tally(`SELECT trait_id, status, count(*) FROM trait_values v WHERE `+which+` GROUP BY 1, 2`, args)
+// valueKey names a row: its trait, its profile, and the attempt that sends it.
+type valueKey [3]int64
+
+func keysOf(claims []*Claim) []valueKey {
+	keys := make([]valueKey, 0, len(claims))
+	for _, c := range claims {
+		for i := range c.Values {
+			keys = append(keys, valueKey{c.Values[i].trait.id, c.Profile, c.Attempt})
+		}
+	}
+	return keys
+}
+
+const (
+	// listed reads a parameter of json_each as a table of keys.
+	listed = `WITH list AS MATERIALIZED (SELECT key, value ->> 0 AS trait_id, value ->> 1 AS profile_id, value ->> 2 AS attempt FROM json_each(?1)) `
+
+	// listedInFlight selects those of the listed rows of trait_due (v) that are still in
+	// flight, with what is wanted. Attempts have numbers of their own. With the plus
+	// SQLite uses the table's key.
+	listedInFlight = ` WHERE (v.trait_id, v.profile_id) IN (SELECT trait_id, profile_id FROM list) AND v.attempt IN (SELECT attempt FROM list)
+		AND +v.status = 2 AND v.sent IS coalesce(v.wanted, 0)`
+)
+
+// claimValues marks what claims send as in flight.
+func (t *tx) claimValues(claims []*Claim) error {
+	_, err := t.Exec(listed+`UPDATE trait_due AS v SET status = 2, doubt = 1, sent = coalesce(wanted, 0), attempt = list.attempt, next_attempt_at = NULL
+		FROM list WHERE v.trait_id = list.trait_id AND v.profile_id = list.profile_id`, asJSON(keysOf(claims)))
+	return err
+}
+
+// deliverValues settles what claims sent, as far as it is still in flight, and reports
+// whether that was all of it.
+func (t *tx) deliverValues(claims []*Claim) (all bool, err error) {
+	if len(claims) == 0 {
+		return true, nil
+	}
+	keys := keysOf(claims)
+	list := asJSON(keys)
+	if _, err := t.Exec(listed+settledOfDue+`v.sent, ?2 FROM trait_due v`+listedInFlight, list, t.now/int64(time.Second)); err != nil {
+		return false, err
+	}
+	n := 0
+	dest := func(v *dueValue) []any {
+		return []any{&v.traitID, value{&v.wanted}, value{&v.delivered}, value{&v.sent}}
+	}
+	for v, err := range each(t, listed+`DELETE FROM trait_due AS v`+listedInFlight+` RETURNING trait_id, wanted, delivered, sent`, []any{list}, dest) {
+		if err != nil {
+			return false, err
+		}
+		if v.trait, err = t.traitOf(v.traitID); err != nil {
+			return false, err
+		}
+		v.status, v.doubt = statusInFlight, true
+		next := v.answered(t.now)
+		t.countChange(&v.traitRow, &next)
+		n++
+	}
+	t.countRun("delivered", int64(n))
+	return n == len(keys), nil
+}
+
+// noFault is the SQL by which rows have no trouble any more.
+const noFault = `attempts = 0, next_attempt_at = NULL, last_error = NULL, class = NULL, value = NULL, fingerprint = NULL, at = NULL`
+
+// releaseValues makes rows of trait_due (v) pending, whatever their traits, and returns
+// how many. Which is a condition of numbered parameters.
+func (t *tx) releaseValues(which string, args ...any) (int64, error) {
+	return t.moveValues(statusPending, which, args, noFault)
+}
+
+// holdValues makes rows of trait_due (v) held, with the guard's reason. They count as
+// held later than any approval was given, even if the clock was set back.
+func (t *tx) holdValues(d Direction, reason, which string, args ...any) error {
+	n := len(args)
+	set := fmt.Sprintf(`class = ?%d, last_error = ?%d, next_attempt_at = NULL, at = max(?%d, (SELECT coalesce(max(created_at), 0) + 1 FROM approvals))`, n+1, n+2, n+3)
+	_, err := t.moveValues(statusHeld, which, args, set, d, null(reason), t.now)
+	return err
+}
+
+// moveValues gives rows of trait_due (v) another status and what else is to be set.
+func (t *tx) moveValues(to status, which string, args []any, set string, more ...any) (n int64, err error) {
+	which = ` WHERE ` + which
+	all, err := t.tally(`SELECT trait_id, status, count(*) FROM trait_due v`+which+` GROUP BY 1, 2`, args)
 	if err != nil || len(all) == 0 {
 		return 0, err
 	}
 	n = t.countMoves(all, to)
-	if _, err := t.Exec(`WITH which AS (SELECT trait_id, profile_id FROM trait_values v WHERE `+which+`)
-		UPDATE trait_values SET status = ? WHERE (trait_id, profile_id) IN which`, append(args, to)...); err != nil || to != statusPending {
-		return n, err
-	}
-	for _, some := range all {
-		if err := t.dropFaults(some.scope); err != nil {
-			return 0, err
-		}
-	}
-	return n, nil
+	_, err = t.Exec(fmt.Sprintf(`UPDATE trait_due AS v SET status = %d, %s`, to, set)+which, append(args, more...)...)
+	return n, err
 }
 
 // addMembers stores what a list wants of people who have no row of its trait yet.
@@ -138,7 +275,7 @@ func (t *tx) addMembers(tr *trait, at, origin int64, people []member) error {
 		args = append(args, people[i].id, stored(people[i].wanted()))
 	}
 	// FAIL spares SQLite the copies that it keeps to undo one statement: a failure undoes all of the merge.
-	_, err := t.Exec(valuesOf(`INSERT OR FAIL INTO trait_values (trait_id, wanted_at, origin, status, profile_id, wanted) VALUES `, "(?1, ?2, ?3, 1, ?, ?)", len(people)), args...)
+	_, err := t.Exec(valuesOf(`INSERT OR FAIL INTO trait_due (trait_id, wanted_at, origin, status, profile_id, wanted) VALUES `, "(?1, ?2, ?3, 1, ?, ?)", len(people)), args...)
 	n := int64(len(people))
 	t.countRun("found", n)
 	t.count(tr.id, "wanted", n)
@@ -154,9 +291,9 @@ func (t *tx) endMemberships(tr *trait, at, origin int64, due status, people []in
 	for _, id := range people {
 		args = append(args, id)
 	}
-	// FAIL: see addMembers.
-	n, err = t.Exec(valuesOf(`UPDATE OR FAIL trait_values SET status = ?4, is_exit = 1, wanted = 0, wanted_at = ?2, origin = ?3, received_at = NULL, message_id = NULL, ordered_at = NULL
-		WHERE trait_id = ?1 AND status = 0 AND wanted = 1 AND delivered = 1 AND doubt = 0 AND profile_id IN (`, "?", len(people))+")", args...)
+	// Whoever has a row of what is due is left to others, hence IGNORE.
+	n, err = t.Exec(valuesOf(`INSERT OR IGNORE INTO trait_due (trait_id, profile_id, status, is_exit, wanted, wanted_at, origin, delivered, delivered_at)
+		SELECT trait_id, profile_id, ?4, 1, 0, ?2, ?3, 1, delivered_at FROM trait_values WHERE trait_id = ?1 AND wanted = 1 AND delivered = 1 AND profile_id IN (`, "?", len(people))+")", args...)
 	t.countRun("found", n)
 	t.count(tr.id, "wanted", -n)
 	t.countStatus(tr.id, statusSettled, due, n)
@@ -165,29 +302,41 @@ func (t *tx) endMemberships(tr *trait, at, origin int64, due status, people []in
 
 // adoptValues takes what is wanted of a trait as delivered.
 func (t *tx) adoptValues(tr *trait) (n int64, err error) {
-	n, err = t.Exec(`UPDATE trait_values SET delivered = coalesce(wanted, 0), delivered_at = ?1, doubt = 0, sent = NULL, attempt = NULL, status = 0, is_exit = 0
-		WHERE trait_id = ?2 AND (wanted IS NOT NULL OR ?3 = 'audience' AND status > 0) AND (wanted IS NOT delivered OR doubt = 1 OR status > 0)
-		AND NOT (?3 = 'audience' AND wanted = 0 AND delivered IS NULL AND doubt = 0)`, t.now/int64(time.Millisecond), tr.id, tr.class)
+	_, err = t.Exec(settledOfDue+`coalesce(v.wanted, 0), ?2 FROM trait_due v WHERE v.trait_id = ?1 AND v.status > 0`, tr.id, t.now/int64(time.Second))
+	if err != nil {
+		return 0, err
+	}
+	n, err = t.Exec(`DELETE FROM trait_due WHERE trait_id = ? AND status > 0`, tr.id)
 	return n, errors.Join(err, t.recount(tr))
 }
 
-// doubtValues sets doubt on rows of a trait, and makes those due that are not
-// refused or held. It returns how many became due, and how many stayed as they were.
-func (t *tx) doubtValues(tr *trait, which string) (due, stay int64, err error) {
-	// A computed trait without a value has nothing that could be sent.
-	const doubt, where = `UPDATE trait_values SET doubt = 1, sent = coalesce(sent, delivered), attempt = NULL, is_exit = (?2 = 'audience' AND wanted IS NOT 1)`,
-		` WHERE trait_id = ?1 AND (?2 = 'audience' OR wanted IS NOT NULL) AND `
-	if stay, err = t.Exec(doubt+where+which+` AND status IN (4, 6)`, tr.id, tr.class); err != nil {
+// doubtValues sets doubt on rows of a trait, or only on those that impact.com was ever
+// told, and makes those due that are not refused, held or in flight. It returns how
+// many became due, and how many stayed as they were.
+func (t *tx) doubtValues(tr *trait, told bool) (due, stay int64, err error) {
+	const (
+		doubt = `UPDATE trait_due SET doubt = 1, sent = coalesce(sent, delivered), attempt = NULL, is_exit = (?2 = 'audience' AND wanted IS NOT 1)`
+		// A computed trait without a value has nothing that could be sent.
+		where = ` WHERE trait_id = ?1 AND (?2 = 'audience' OR wanted IS NOT NULL) AND `
+		known = `(delivered IS NOT NULL OR doubt = 1 OR NOT ?3) AND (status <> 2 OR NOT ?3) AND `
+	)
+	args := []any{tr.id, tr.class, told}
+	if stay, err = t.Exec(doubt+where+known+`status IN (4, 6)`, args...); err != nil {
 		return 0, 0, err
 	}
-	due, err = t.Exec(doubt+`, status = 1`+where+which+` AND status NOT IN (4, 6)`, tr.id, tr.class)
-	return due, stay, errors.Join(err, t.recount(tr))
+	if due, err = t.Exec(doubt+`, status = 1, `+noFault+where+known+`status NOT IN (4, 6)`, args...); err != nil {
+		return 0, 0, err
+	}
+	settled, err := t.Exec(`INSERT OR IGNORE INTO trait_due (trait_id, profile_id, status, is_exit, doubt, sent, wanted, wanted_at, delivered, delivered_at, origin, message)
+		SELECT trait_id, profile_id, 1, ?2 = 'audience' AND wanted IS NOT 1, 1, delivered, wanted, coalesce(wanted_at, (SELECT listed_at FROM generations WHERE id = -origin)), delivered, delivered_at, origin, message
+		FROM trait_values`+where+`(delivered IS NOT NULL OR NOT ?3)`, args...)
+	return due + settled, stay, errors.Join(err, t.recount(tr))
 }
 
-// countedValues counts rows of trait_values (v) as the counters do.
+// countedValues counts rows as the counters do.
 func countedValues(where string) string {
 	return `WITH counted AS MATERIALIZED (SELECT v.trait_id, v.status, count(*) AS n, count(*) FILTER (WHERE ` + isTrue("v.wanted") + `) AS wanted, count(*) FILTER (WHERE ` + isTrue("v.delivered") + `) AS delivered,
-			count(*) FILTER (WHERE v.doubt = 1 AND v.sent IS NOT 0 OR ` + isTrue("v.delivered") + `) AS told FROM trait_values v LEFT JOIN traits t ON t.id = v.trait_id ` + where + ` GROUP BY 1, 2)
+			count(*) FILTER (WHERE v.doubt = 1 AND v.sent IS NOT 0 OR ` + isTrue("v.delivered") + `) AS told FROM trait_rows v LEFT JOIN traits t ON t.id = v.trait_id ` + where + ` GROUP BY 1, 2)
 		SELECT c.trait_id AS scope, s.name, c.n AS value FROM counted c JOIN (` + statusRows + `) s ON s.status = c.status
 		UNION ALL SELECT trait_id, 'wanted', sum(wanted) FROM counted GROUP BY 1
 		UNION ALL SELECT trait_id, 'delivered', sum(delivered) FROM counted GROUP BY 1
@@ -202,9 +351,6 @@ func isTrue(column string) string {
 
 // recount counts a trait's rows afresh after a change in bulk.
 func (t *tx) recount(tr *trait) error {
-	if err := t.dropFaults(tr.id); err != nil {
-		return err
-	}
 	for c := range t.moved {
 		if c.scope == tr.id {
 			delete(t.moved, c)
@@ -217,92 +363,35 @@ func (t *tx) recount(tr *trait) error {
 	return err
 }
 
-// guardClasses are the classes of faults by which the guard holds a row.
-const guardClasses = `'exits', 'joins', 'computation', 'suppressions'`
+// tornValues are values that would wait for ever: without the time of their retry, or
+// refused without a reason.
+const tornValues = `(v.status IN (3, 5) AND v.next_attempt_at IS NULL OR v.status = 4 AND v.at IS NULL)`
 
-const (
-	strayFaults = ` FROM trait_faults f LEFT JOIN trait_values v ON v.trait_id = f.trait_id AND v.profile_id = f.profile_id WHERE coalesce(v.status, 0) IN (0, 1)`
-	tornValues  = `v.status IN (3, 4, 5) AND v.status > 0 AND NOT EXISTS (SELECT 1 FROM trait_faults f
-		WHERE f.trait_id = v.trait_id AND f.profile_id = v.profile_id AND (v.status = 4 OR f.next_attempt_at IS NOT NULL))`
-)
-
-// hasFault reports whether there may be a row of trait_faults.
-func (r *traitRow) hasFault() bool {
-	return r.status == statusRefused || r.status == statusRetryLater || r.status == statusUnknown || r.status == statusHeld
-}
-
-// noteFault stores why the sending of a value failed.
-func (t *tx) noteFault(r *traitRow, value string, o *Outcome) error {
-	var again any
-	if r.status != statusRefused {
-		again = unix(o.Next)
+// failed stores a row whose claim did not end well.
+func (t *tx) failed(old, next traitRow, o *Outcome) error {
+	next.fault = fault{
+		attempts: old.attempts + 1, at: sql.NullInt64{Int64: t.now, Valid: true}, value: old.sent,
+		lastError: sql.NullString{String: o.Error, Valid: true}, class: nullText(o.Class), fingerprint: nullText(o.Fingerprint),
+		nextAttempt: sql.NullInt64{Int64: unix(o.Next), Valid: next.status != statusRefused},
 	}
-	_, err := t.Exec(`INSERT INTO trait_faults (trait_id, profile_id, attempts, next_attempt_at, last_error, class, value, fingerprint, at) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (trait_id, profile_id) DO UPDATE SET attempts = attempts + 1, next_attempt_at = excluded.next_attempt_at, last_error = excluded.last_error,
-			class = excluded.class, value = excluded.value, fingerprint = excluded.fingerprint, at = excluded.at`,
-		r.trait.id, r.profile, again, o.Error, null(o.Class), value, null(o.Fingerprint), t.now)
-	return err
+	return t.put(old, next)
 }
 
-// noteUnapproved stores that a row is held because its computation is not approved.
-func (t *tx) noteUnapproved(r *traitRow, c computation) error {
-	_, err := t.Exec(`INSERT OR REPLACE INTO trait_faults (trait_id, profile_id, class, value, last_error, at) VALUES (?, ?, 'computation', ?, ?, ?)`,
-		r.trait.id, r.profile, c.name(), c.against(), t.now)
-	return err
-}
+// nullText makes an empty text NULL.
+func nullText(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
 
-// noteHeld stores that the guard holds rows of trait_values (v), and why. They count
-// as held later than any approval was given, even if the clock was set back.
-func (t *tx) noteHeld(d Direction, reason, which string, args ...any) error {
-	_, err := t.Exec(`WITH which AS (SELECT trait_id, profile_id FROM trait_values v WHERE `+which+`) INSERT INTO trait_faults (trait_id, profile_id, class, last_error, at)
-		SELECT trait_id, profile_id, ?, ?, max(?, (SELECT coalesce(max(created_at), 0) + 1 FROM approvals)) FROM which WHERE true
-		ON CONFLICT DO UPDATE SET class = excluded.class, last_error = excluded.last_error, next_attempt_at = NULL, at = excluded.at`,
-		append(args, d, null(reason), t.now)...)
-	return err
-}
-
-// retryAtOnce lets a row that was not tried after all be tried again.
-func (t *tx) retryAtOnce(r *traitRow) error {
-	_, err := t.Exec(`UPDATE trait_faults SET next_attempt_at = ? WHERE trait_id = ? AND profile_id = ? AND next_attempt_at IS NULL AND class IS NULL`,
-		t.now, r.trait.id, r.profile)
-	return err
-}
-
-// clearFault deletes the fault of a row that has a new status. If the row is merely
-// tried again, the count of attempts stays.
-func (t *tx) clearFault(r *traitRow) error {
-	if r.status != statusInFlight {
-		return t.deleteFault(r)
-	}
-	_, err := t.Exec(`UPDATE trait_faults SET next_attempt_at = NULL WHERE trait_id = ? AND profile_id = ?`, r.trait.id, r.profile)
-	return err
-}
-
-func (t *tx) deleteFault(r *traitRow) error {
-	_, err := t.Exec(`DELETE FROM trait_faults WHERE trait_id = ? AND profile_id = ?`, r.trait.id, r.profile)
-	return err
-}
-
-// dropFaults deletes the faults of a trait's rows that are settled or pending by now.
-// Whatever changes many statuses at once calls it at the end.
-func (t *tx) dropFaults(traitID int64) error {
-	_, err := t.Exec(`DELETE FROM trait_faults AS f WHERE f.trait_id = ?
-		AND coalesce((SELECT v.status FROM trait_values v WHERE v.trait_id = f.trait_id AND v.profile_id = f.profile_id), 0) IN (0, 1)`, traitID)
-	return err
-}
-
-func (t *tx) dropStrayFaults() error {
-	_, err := t.Exec(`DELETE FROM trait_faults WHERE (trait_id, profile_id) IN (SELECT f.trait_id, f.profile_id` + strayFaults + `)`)
-	return err
+// unapproved returns why a row is held whose computation is not approved.
+func (t *tx) unapproved(c computation) fault {
+	return fault{class: nullText(string(NewComputation)), value: nullText(c.name()), lastError: nullText(c.against()), at: sql.NullInt64{Int64: t.now, Valid: true}}
 }
 
 // dropUnapproved lets the rows that a computation holds wait for a verdict.
 func (t *tx) dropUnapproved(traitID int64, computation string) (int64, error) {
-	return t.Exec(`DELETE FROM trait_faults WHERE trait_id = ? AND class = 'computation' AND value = ?`, traitID, computation)
+	return t.Exec(`UPDATE trait_due SET `+noFault+` WHERE trait_id = ? AND class = 'computation' AND value = ?`, traitID, computation)
 }
 
-// clampFaults lets what would wait beyond a time go at once.
-func (t *tx) clampFaults(latest int64) error {
-	_, err := t.Exec(`UPDATE trait_faults SET next_attempt_at = ? WHERE next_attempt_at > ?`, t.now, latest)
+// clampRetries lets what would wait beyond a time go at once.
+func (t *tx) clampRetries(latest int64) error {
+	_, err := t.Exec(`UPDATE trait_due SET next_attempt_at = ? WHERE next_attempt_at > ?`, t.now, latest)
 	return err
 }

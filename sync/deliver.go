@@ -26,7 +26,7 @@ const (
 type dispatch struct {
 	*pass
 	sender   *state.Sender
-	jobs     chan state.Claim
+	jobs     chan *state.Claim
 	outcomes chan state.Outcome
 	ahead    int             // of the answers, see lead
 	open     int             // claimed and not settled
@@ -45,7 +45,7 @@ func (p *pass) deliver(ctx context.Context) (err error) {
 		return err
 	}
 	d := &dispatch{
-		pass: p, sender: p.State.NewSender(), jobs: make(chan state.Claim, p.Workers+groupSize), outcomes: make(chan state.Outcome, p.Workers+groupSize),
+		pass: p, sender: p.State.NewSender(), jobs: make(chan *state.Claim, p.Workers+groupSize), outcomes: make(chan state.Outcome, p.Workers+groupSize),
 		lastSend: p.now(), ahead: p.Workers,
 	}
 	due, err := p.due(ctx)
@@ -138,7 +138,7 @@ func (d *dispatch) lead(settled int) int {
 }
 
 // keepLimits counts what was claimed, after what was settled is committed.
-func (d *dispatch) keepLimits(ctx context.Context, claims []state.Claim) error {
+func (d *dispatch) keepLimits(ctx context.Context, claims []*state.Claim) error {
 	api := 0
 	for i := range claims {
 		if claims[i].Kind.Host() == state.HostAPI {
@@ -202,7 +202,7 @@ func (d *dispatch) room() state.Want {
 
 // collect waits for outcomes until a group is full, old enough, or all there is.
 func (d *dispatch) collect() []state.Outcome {
-	var group []state.Outcome
+	group := make([]state.Outcome, 0, min(d.open-len(d.odd), groupSize))
 	timer := time.NewTimer(tick)
 	defer timer.Stop()
 	for len(group) < groupSize && len(group) < d.open-len(d.odd) {

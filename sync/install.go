@@ -31,7 +31,7 @@ const (
 // there is nothing to ask: it is no install, the click is known, or the install
 // cannot be a page load. A click that the person had before the install is not the
 // install's own.
-func (e *Engine) question(ctx context.Context, m *segment.Message, c state.Claim, conversion mapping.Request) (mapping.Request, bool) {
+func (e *Engine) question(ctx context.Context, m *segment.Message, c *state.Claim, conversion mapping.Request) (mapping.Request, bool) {
 	if !e.AppInstall || conversion.Kind != mapping.Install {
 		return mapping.Request{}, false
 	}
@@ -53,9 +53,9 @@ func (d *dispatch) withClick(run, ctx context.Context, m *segment.Message, o *st
 	if click == "" {
 		return req
 	}
-	c := o.Claim
+	c := *o.Claim
 	c.ClickID = click
-	again, err := d.request(ctx, m, c)
+	again, err := d.request(ctx, m, &c)
 	if err != nil {
 		return req
 	}

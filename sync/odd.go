@@ -15,7 +15,7 @@ func (d *dispatch) note(o *state.Outcome) {
 	}
 	h := d.limits.of(o.Claim.Kind.Host())
 	h.Settle(o.Requests)
-	h.Note(deliveryKey(&o.Claim), resultOf(o), o.Error, o.Claim.Probe)
+	h.Note(deliveryKey(o.Claim), resultOf(o), o.Error, o.Claim.Probe)
 }
 
 // resultOf returns what an outcome says about its host.

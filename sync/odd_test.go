@@ -171,7 +171,7 @@ func TestManyPoisonedDeliveries(t *testing.T) {
 // retriesNow lets the time of every retry come.
 func (w *world) retriesNow() {
 	w.t.Helper()
-	w.sql(`UPDATE trait_faults SET next_attempt_at = 1 WHERE next_attempt_at IS NOT NULL`)
+	w.sql(`UPDATE trait_due SET next_attempt_at = 1 WHERE next_attempt_at IS NOT NULL`)
 	w.sql(`UPDATE deliveries SET next_attempt_at = 1 WHERE next_attempt_at IS NOT NULL`)
 }
 

@@ -131,7 +131,7 @@ func (p *pass) refusals(ctx context.Context, of state.Part, r *PlanReport) error
 	}
 	something := []state.ClaimedValue{{Key: "trait", At: p.now()}} // the person matters here, not the value
 	return p.State.EachOddlyNamed(ctx, of, func(who state.DuePerson) error {
-		why, _, err := p.try(ctx, nil, state.Claim{Kind: state.TraitUpdate, Person: who.Person, Values: something})
+		why, _, err := p.try(ctx, nil, &state.Claim{Kind: state.TraitUpdate, Person: who.Person, Values: something})
 		if err != nil || why == "" {
 			return err
 		}

@@ -32,7 +32,7 @@ func (d *dispatch) work(ctx, sending context.Context) {
 }
 
 // send makes the request of a claim, sends it and returns its outcome.
-func (d *dispatch) send(run, ctx context.Context, dec *segment.Decoder, c state.Claim) state.Outcome {
+func (d *dispatch) send(run, ctx context.Context, dec *segment.Decoder, c *state.Claim) state.Outcome {
 	o := state.Outcome{Claim: c, Fingerprint: d.Mapper.Fingerprint()}
 	m, err := d.message(dec, c)
 	if err != nil {
@@ -89,7 +89,7 @@ func unmade(o state.Outcome, err error) state.Outcome {
 }
 
 // message decodes what was kept of a claim's event. A trait update has none.
-func (e *Engine) message(dec *segment.Decoder, c state.Claim) (*segment.Message, error) {
+func (e *Engine) message(dec *segment.Decoder, c *state.Claim) (*segment.Message, error) {
 	if c.Kind == state.TraitUpdate {
 		return nil, nil
 	}
@@ -110,7 +110,7 @@ func unreadable(err error) *mapping.Refusal {
 
 // request maps a claim, and its message if it has one. It does so now, not when
 // the message was read, so that a corrected mapping applies to what was refused.
-func (e *Engine) request(ctx context.Context, m *segment.Message, c state.Claim) (mapping.Request, error) {
+func (e *Engine) request(ctx context.Context, m *segment.Message, c *state.Claim) (mapping.Request, error) {
 	if m != nil {
 		return e.Mapper.Event(m, mapping.Person{ClickID: c.ClickID, ClickSure: c.Sure, Now: e.now(), Traits: e.traitsOf(ctx, c.Profile)})
 	}
@@ -126,7 +126,7 @@ func (e *Engine) request(ctx context.Context, m *segment.Message, c state.Claim)
 
 // try maps a claim as if it were to be sent. It returns why our own rules refuse
 // it, or "", and whether the tracking host would be asked for its click.
-func (e *Engine) try(ctx context.Context, dec *segment.Decoder, c state.Claim) (refusal string, asks bool, err error) {
+func (e *Engine) try(ctx context.Context, dec *segment.Decoder, c *state.Claim) (refusal string, asks bool, err error) {
 	m, err := e.message(dec, c)
 	if m != nil {
 		defer m.Release()
@@ -148,8 +148,8 @@ func (e *Engine) try(ctx context.Context, dec *segment.Decoder, c state.Claim) (
 }
 
 // claimOf returns an event as if it were claimed.
-func claimOf(ev state.DueEvent) state.Claim {
-	return state.Claim{Kind: ev.Kind, Event: ev.Event, At: ev.At, Payload: ev.Payload, ClickID: ev.ClickID, NewClick: ev.NewClick, Sure: ev.Sure, Profile: ev.Profile}
+func claimOf(ev state.DueEvent) *state.Claim {
+	return &state.Claim{Kind: ev.Kind, Event: ev.Event, At: ev.At, Payload: ev.Payload, ClickID: ev.ClickID, NewClick: ev.NewClick, Sure: ev.Sure, Profile: ev.Profile}
 }
 
 // traitsOf returns a function that reads a person's traits when a mapping first
@@ -272,7 +272,7 @@ func refusalClass(api *impactapi.Error) string {
 
 // refusedKeys returns the traits of a claim that an answer's fields are about; none
 // if it is about the whole call.
-func refusedKeys(c state.Claim, fields []impactapi.FieldError) []string {
+func refusedKeys(c *state.Claim, fields []impactapi.FieldError) []string {
 	var keys []string
 	for _, v := range c.Values {
 		for _, f := range fields {

@@ -175,7 +175,7 @@ func (s *story) inspect() (claimed int) {
 	require.NoError(s.t, err)
 	require.Empty(s.t, problems, "step %d", s.step)
 	require.NoError(s.t, db.Close())
-	return s.number(path, `SELECT (SELECT count(*) FROM deliveries WHERE status = 2) + (SELECT count(DISTINCT attempt) FROM trait_values WHERE status = 2)`)
+	return s.number(path, `SELECT (SELECT count(*) FROM deliveries WHERE status = 2) + (SELECT count(DISTINCT attempt) FROM trait_due WHERE status = 2)`)
 }
 
 func (s *story) number(path, query string) (n int) {
@@ -193,7 +193,7 @@ func (s *story) end() {
 	s.t.Helper()
 	require.Zero(s.t, s.inspect())
 	path := filepath.Join(s.dir, "db", "state.db")
-	require.Zero(s.t, s.number(path, `SELECT count(*) FROM trait_values WHERE status > 0`)+s.number(path, `SELECT count(*) FROM deliveries WHERE status > 0`))
+	require.Zero(s.t, s.number(path, `SELECT count(*) FROM trait_due WHERE status > 0`)+s.number(path, `SELECT count(*) FROM deliveries WHERE status > 0`))
 	require.Zero(s.t, s.number(path, `SELECT sum(CASE name WHEN 'found' THEN value ELSE -value END) FROM run_counters WHERE name IN ('found', 'delivered', 'superseded', 'absorbed', 'forgotten')`),
 		"found = delivered + superseded + absorbed + forgotten")
 	s.t.Logf("%d steps, %d kills, 0 lost, %d repeated", s.step, s.kills, s.repeats)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/impactsync/impactsync/cmd/internal/config"
+	"github.com/impactsync/impactsync/cmd/internal/progress"
 	"github.com/impactsync/impactsync/state"
 )
 
@@ -75,11 +76,34 @@ func (a *app) opened(ctx context.Context, c *config.Config, o state.Options, fn 
 		}
 	}
 	o.Path = c.State.Path
-	db, err := state.Open(ctx, o)
+	db, err := a.open(ctx, o)
 	if err != nil {
 		return err
 	}
 	return errors.Join(fn(db), db.Close())
+}
+
+// open opens a state. If an older one takes long to be brought to this program's
+// schema, it shows how far that is.
+func (a *app) open(ctx context.Context, o state.Options) (*state.DB, error) {
+	var bars *progress.Bars
+	var shown int64
+	o.Progress = func(rows, of int64) {
+		if bars == nil && rows < of {
+			a.log.Info("the state is brought to this program's schema", "file", o.Path, "values", of)
+			bars = progress.New(a.stderr, a.terminal, a.pulse.Beat)
+			bars.Progress().Start("move", "values", of, "values")
+		}
+		if bars != nil {
+			bars.Progress().Add(rows - shown)
+			shown = rows
+		}
+	}
+	db, err := state.Open(ctx, o)
+	if bars != nil {
+		bars.Close()
+	}
+	return db, err
 }
 
 // holding runs fn while it holds the lock on the state.

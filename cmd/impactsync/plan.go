@@ -66,7 +66,7 @@ func (a *app) plan(ctx context.Context, n narrow) error {
 // fn does lasts.
 func (a *app) rehearse(ctx context.Context, c *config.Config, fn func(*state.DB) error) error {
 	rehearsal := func(path string) error {
-		db, err := state.Open(ctx, state.Options{Path: path, Rehearsal: true, Binding: binding(c), HashKey: []byte(c.Privacy.HashKey)})
+		db, err := a.open(ctx, state.Options{Path: path, Rehearsal: true, Binding: binding(c), HashKey: []byte(c.Privacy.HashKey)})
 		if err != nil {
 			return err
 		}

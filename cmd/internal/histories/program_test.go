@@ -141,7 +141,7 @@ func (p *program) hurry() {
 	db, err := sql.Open("sqlite3", "file:"+path+"?_busy_timeout=5000&mode=rw")
 	require.NoError(p.t, err)
 	defer func() { require.NoError(p.t, db.Close()) }()
-	for _, table := range []string{"trait_faults", "deliveries"} {
+	for _, table := range []string{"trait_due", "deliveries"} {
 		// A process that died early may have left a file without tables.
 		_, err := db.Exec(`UPDATE ` + table + ` SET next_attempt_at = 1 WHERE next_attempt_at IS NOT NULL`)
 		if err != nil && !strings.Contains(err.Error(), "no such table") {

@@ -60,9 +60,10 @@ func (d *DB) copyTo(ctx context.Context, to string) (err error) {
 
 // Compact rewrites the file without its free pages and empties the write-ahead
 // log, so that nothing that was removed is left in either. It needs as much
-// free disk as the file has.
+// free disk as the file has. From then on, [DB.Trim] works for a file that an older
+// version made.
 func (d *DB) Compact(ctx context.Context) error {
-	if _, err := d.writer.ExecContext(ctx, `VACUUM`); err != nil {
+	if _, err := d.writer.ExecContext(ctx, `PRAGMA auto_vacuum = INCREMENTAL; VACUUM`); err != nil {
 		return Classify(d.path, fmt.Errorf("compact: %w", err))
 	}
 	busy, err := d.EmptyLog(ctx)
@@ -73,6 +74,40 @@ func (d *DB) Compact(ctx context.Context) error {
 		return fmt.Errorf("compact: another process reads %s and keeps its log: end that process (a sqlite3 shell, a backup), then compact again", d.path)
 	}
 	return nil
+}
+
+// Trim gives free pages back to the disk if they are a tenth of the file: what was due
+// leaves them behind. They are moved to the end of the file, some in each commit.
+func (d *DB) Trim(ctx context.Context) error {
+	const least, atOnce = 10, 16 << 20
+	if d.rehearsal {
+		return nil
+	}
+	free, pages, size, err := d.freePages(ctx)
+	if err != nil || free*least < pages {
+		return err
+	}
+	for before := free + 1; err == nil && 0 < free && free < before; { // nothing is gained where an older version made the file
+		before = free
+		if err = d.vacuum(ctx, atOnce/size); err == nil {
+			free, _, _, err = d.freePages(ctx)
+		}
+	}
+	return Classify(d.path, err)
+}
+
+func (d *DB) freePages(ctx context.Context) (free, pages, size int, err error) {
+	return free, pages, size, d.writer.QueryRowContext(ctx, `SELECT freelist_count, page_count, page_size FROM pragma_freelist_count, pragma_page_count, pragma_page_size`).
+		Scan(&free, &pages, &size)
+}
+
+// vacuum gives back some free pages: one with each row that is read.
+func (d *DB) vacuum(ctx context.Context, pages int) error {
+	rows, err := d.writer.QueryContext(ctx, fmt.Sprintf(`PRAGMA incremental_vacuum(%d)`, pages))
+	if err != nil {
+		return err
+	}
+	return EachRow(rows, func(*sql.Rows) error { return nil })
 }
 
 // EmptyLog moves the write-ahead log into the file, unless somebody reads it.

@@ -42,7 +42,7 @@ func Create(ctx context.Context, path string) error {
 			return err
 		}
 	}
-	return setPageSize(ctx, path)
+	return setLayout(ctx, path)
 }
 
 // check returns an error for what cannot be a file of ours. It gives a file that is to
@@ -74,20 +74,20 @@ func check(ctx context.Context, path string, mode Mode) error {
 		}
 	}
 	if info.Size() == 0 {
-		return setPageSize(ctx, path)
+		return setLayout(ctx, path)
 	}
 	return nil
 }
 
-// setPageSize gives an empty file pages of four times SQLite's default: a large list
-// changes nearly every page, and each page costs system calls. It cannot be changed
-// once the file is in WAL mode.
-func setPageSize(ctx context.Context, path string) error {
+// setLayout gives an empty file pages of four times SQLite's default: a large list
+// changes nearly every page, and each page costs system calls. Free pages can be given
+// back, see [DB.Trim]. Neither can be changed once the file is in WAL mode.
+func setLayout(ctx context.Context, path string) error {
 	db, err := sql.Open("sqlite3", uri(path, url.Values{"mode": {"rw"}}))
 	if err != nil {
 		return err
 	}
-	_, err = db.ExecContext(ctx, "PRAGMA page_size = 16384; PRAGMA journal_mode = WAL")
+	_, err = db.ExecContext(ctx, "PRAGMA page_size = 16384; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL")
 	return Classify(path, errors.Join(err, db.Close()))
 }
 

@@ -170,6 +170,50 @@ func TestBackup(t *testing.T) {
 }
 
 // A log that lost what the file has already is refused, one that lost its end is not.
+func TestTrim(t *testing.T) {
+	t.Parallel()
+	pages := func(db *sqlite.DB) (all, free int) {
+		require.NoError(t, db.View(ctx, func(v *sqlite.View) error {
+			return v.Scan("SELECT page_count, freelist_count FROM pragma_page_count, pragma_freelist_count", nil, &all, &free)
+		}))
+		return all, free
+	}
+	fill := `WITH RECURSIVE c (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM c WHERE n < 300) INSERT INTO %s SELECT n, zeroblob(10000) FROM c;`
+	path := file(t)
+	db := open(t, path, sqlite.ReadWrite)
+	script := func(text string) {
+		require.NoError(t, db.Update(nil, func(tx sqlite.Tx) error { return tx.Script(text) }))
+	}
+	script("CREATE TABLE due (n INTEGER PRIMARY KEY, b BLOB); CREATE TABLE kept (n INTEGER PRIMARY KEY, b BLOB);" + fmt.Sprintf(fill, "due") + fmt.Sprintf(fill, "kept"))
+	full, _ := pages(db)
+	script("DELETE FROM due WHERE n < 20")
+	require.NoError(t, db.Trim(ctx))
+	all, free := pages(db)
+	require.Equal(t, []int{full, 19}, []int{all, free}, "a few free pages are used again")
+	script("DELETE FROM due")
+	require.NoError(t, db.Trim(ctx))
+	all, free = pages(db)
+	require.Zero(t, free)
+	require.Less(t, all, full*6/10)
+
+	// What an older version made has its pages given back from a compaction on.
+	old := filepath.Join(t.TempDir(), "state.db")
+	raw, err := sql.Open("sqlite3", old)
+	require.NoError(t, err)
+	_, err = raw.Exec("PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; CREATE TABLE due (n INTEGER PRIMARY KEY, b BLOB);" + fmt.Sprintf(fill, "due") + "DELETE FROM due")
+	require.NoError(t, err)
+	require.NoError(t, raw.Close())
+	db = open(t, old, sqlite.ReadWrite)
+	require.NoError(t, db.Trim(ctx))
+	_, free = pages(db)
+	require.NotZero(t, free)
+	require.NoError(t, db.Compact(ctx))
+	script(fmt.Sprintf(fill, "due") + "DELETE FROM due")
+	require.NoError(t, db.Trim(ctx))
+	_, free = pages(db)
+	require.Zero(t, free)
+}
+
 func TestCheckLog(t *testing.T) {
 	t.Parallel()
 	const commits = "SELECT commits FROM store"
