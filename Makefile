@@ -63,3 +63,4 @@ bench: build bench-peers ## time the program against its peers, side by side (BE
 bench-peers:
 	@bash .ci/packages jq wrk sqlite3 sort comm zcat || echo "make bench goes on without them"
 	@cd cmd/bench/duckdb && go build -o $(CURDIR)/bin/tools/duckdb-except . || echo "make bench goes on without DuckDB: it cannot be built"
+	@cd cmd/bench/benthos && go build -o $(CURDIR)/bin/tools/benthos . || echo "make bench goes on without Benthos: it cannot be built"

@@ -9,20 +9,21 @@ import (
 	"time"
 )
 
-// nanosADay is the length of a day in nanoseconds.
-const nanosADay = int64(24 * time.Hour)
+// nanosAMinute is the length of a minute in nanoseconds.
+const nanosAMinute = int64(time.Minute)
 
-// eventKey is what an event is remembered by. The same message has the same day
-// whenever it comes, so the day only keeps the keys of one time together.
+// eventKey is what an event is remembered by. The same message has the same
+// minute whenever it comes, so the minute only keeps the keys of one time together: those
+// of a commit stand on a few pages, however many there are.
 type eventKey struct {
-	day  int64
-	hash [16]byte
+	minute int64
+	hash   [16]byte
 }
 
 func keyOf(e *Event) (k eventKey) {
 	sum := sha256.Sum256([]byte(e.Key))
 	copy(k.hash[:], sum[:])
-	k.day = e.Day
+	k.minute = e.Minute
 	return k
 }
 
@@ -38,7 +39,7 @@ func (t *tx) remember(events []event) (fresh map[eventKey]bool, err error) {
 		keys[i] = events[i].key
 	}
 	slices.SortFunc(keys, func(a, b eventKey) int {
-		return cmp.Or(cmp.Compare(a.day, b.day), bytes.Compare(a.hash[:], b.hash[:]))
+		return cmp.Or(cmp.Compare(a.minute, b.minute), bytes.Compare(a.hash[:], b.hash[:]))
 	})
 	fresh = make(map[eventKey]bool, len(keys))
 	for some := range slices.Chunk(keys, keyChunk) {
@@ -53,16 +54,16 @@ func (t *tx) remember(events []event) (fresh map[eventKey]bool, err error) {
 func (t *tx) addKeys(keys []eventKey, fresh map[eventKey]bool) error {
 	args := make([]any, 0, 1+2*len(keys))
 	for i := range keys {
-		args = append(args, keys[i].day, keys[i].hash[:])
+		args = append(args, keys[i].minute, keys[i].hash[:])
 	}
 	args = append(args, t.now)
-	// Keys from before schema 11 have day 0. FAIL spares SQLite the copies that it
+	// Keys from before schema 12 have minute 0. FAIL spares SQLite the copies that it
 	// keeps to undo one statement.
-	return t.Each(valuesOf(`WITH new (day, key) AS (VALUES `, "(?, ?)", len(keys))+`) INSERT OR FAIL INTO event_keys (day, key, seen_at)
-		SELECT day, key, ? FROM new WHERE NOT EXISTS (SELECT 1 FROM event_keys k WHERE k.day = 0 AND k.key = new.key) ON CONFLICT DO NOTHING RETURNING day, key`, args, func(rows *sql.Rows) error {
+	return t.Each(valuesOf(`WITH new (minute, key) AS (VALUES `, "(?, ?)", len(keys))+`) INSERT OR FAIL INTO event_keys (minute, key, seen_at)
+		SELECT minute, key, ? FROM new WHERE NOT EXISTS (SELECT 1 FROM event_keys k WHERE k.minute = 0 AND k.key = new.key) ON CONFLICT DO NOTHING RETURNING minute, key`, args, func(rows *sql.Rows) error {
 		var k eventKey
 		var hash sql.RawBytes
-		if err := rows.Scan(&k.day, &hash); err != nil {
+		if err := rows.Scan(&k.minute, &hash); err != nil {
 			return err
 		}
 		copy(k.hash[:], hash)
@@ -71,14 +72,14 @@ func (t *tx) addKeys(keys []eventKey, fresh map[eventKey]bool) error {
 	})
 }
 
-// pruneKeys forgets old keys. Those without a day have no index by time, so each run
+// pruneKeys forgets old keys. Those without a minute have no index by time, so each run
 // looks at one of 32 parts of them, and they may stay longer than they must.
 func (t *tx) pruneKeys(before int64) error {
-	if _, err := t.Exec(`DELETE FROM event_keys WHERE day > 0 AND day < ?1 / ?2 AND seen_at < ?1`, before, nanosADay); err != nil {
+	if _, err := t.Exec(`DELETE FROM event_keys WHERE minute > 0 AND minute < ?1 / ?2 AND seen_at < ?1`, before, nanosAMinute); err != nil {
 		return err
 	}
 	first := byte(t.d.run % 32 * 8)
 	last := append([]byte{first + 7}, bytes.Repeat([]byte{0xff}, len(eventKey{}.hash))...) // longer than any key
-	_, err := t.Exec(`DELETE FROM event_keys WHERE day = 0 AND key BETWEEN ? AND ? AND seen_at < ?`, []byte{first}, last, before)
+	_, err := t.Exec(`DELETE FROM event_keys WHERE minute = 0 AND key BETWEEN ? AND ? AND seen_at < ?`, []byte{first}, last, before)
 	return err
 }

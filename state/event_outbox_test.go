@@ -63,24 +63,24 @@ func TestEventKeys(t *testing.T) {
 		b.sound()
 	})
 
-	t.Run("with days: old ones are gone, and the same message is not taken again, also if its key has no day", func(t *testing.T) {
+	t.Run("with minutes: old ones are gone, and the same message is not taken again, also if its key has no minute", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
-		add := func(name string, day int64) {
+		add := func(name string, minute int64) {
 			e := event(state.PageLoad, name, b.now)
-			e.Day = day
+			e.Minute = minute
 			b.store(state.Item{Person: user("u1"), Event: e})
 		}
-		today := b.now.Unix() / (24 * 60 * 60)
+		now := b.now.Unix() / 60
 		add("of before", 0)
-		add("of before", today)
-		add("today", today)
-		add("today", today)
-		add("yesterday", today-1)
+		add("of before", now)
+		add("now", now)
+		add("now", now)
+		add("a day ago", now-24*60)
 		require.Equal(t, 3, keysOf(t, b))
 		b.now = b.now.Add(1030 * time.Hour)
-		add("of an old day, seen now", today-1)
-		for range 32 { // those without a day are looked through in parts
+		add("an old one, seen now", now-24*60)
+		for range 32 { // those without a minute are looked through in parts
 			b.reopen()
 		}
 		require.Equal(t, 1, keysOf(t, b))

@@ -15,7 +15,7 @@ type Change struct {
 // Event is a message that becomes one delivery.
 type Event struct {
 	Key       string // messageId, or a hash of the message
-	Day       int64  // since 1970, the same whenever the message comes; 0 if not known
+	Minute    int64  // since 1970, the same whenever the message comes; 0 if not known
 	MessageID string
 	Kind      Kind // PageLoad or Conversion
 	Name      string

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"strings"
 	"time"
+
+	"github.com/sourcegraph/conc"
 
 	"github.com/impactsync/impactsync/state/internal/spill"
 )
@@ -49,12 +52,21 @@ type List struct {
 	dir   string
 	spill *spill.Spill
 
+	block  []member // being filled, while the worker spills the one before
+	spare  []member
+	worker conc.WaitGroup
+	failed error // of the worker; to be read while it waits
+
 	barred     *barred // as it was when the list began
 	unreadable int64
 	suspicion  string
 	riders     bool // some line has more than the person's key
 	buf        []byte
 }
+
+// listBlock is how many members are handed to the worker at a time: handing over fewer
+// costs more than it gains.
+const listBlock = 8192
 
 // NewList starts a list: its generation is "applying" until [List.Apply]. The
 // error is [ErrIgnoredList] for a list that need not be read. The spill file goes to
@@ -78,24 +90,66 @@ func (d *DB) NewList(ctx context.Context, info ListInfo) (*List, error) {
 	return l, nil
 }
 
-// Add takes one member. It is cheap until the buffers are full (4 MiB in all),
-// then it writes to a file.
+// Add takes one member. Members are numbered in blocks by a goroutine, which writes
+// them to a file once its buffers are full (4 MiB in all). An error is perhaps
+// returned by a later call.
 func (l *List) Add(ctx context.Context, p Person, value string, cleared bool) error {
-	if p.UserID == "" && p.AnonymousID != "" {
-		user, err := l.d.userOf(ctx, p)
-		if err != nil {
-			return err
-		}
-		p = user
-	}
-	if out, _ := l.barred.filter(&p); out {
+	l.block = append(l.block, member{person: p, value: value, cleared: cleared})
+	if len(l.block) < listBlock {
 		return nil
 	}
-	sum, buf := p.hash(l.buf)
-	m := member{id: profileID(sum), person: p, value: value, cleared: cleared}
-	l.riders = l.riders || p.hasRiders()
-	l.buf = m.encode(buf[:0])
-	return l.spill.Add(m.id, l.buf)
+	return l.hand(ctx)
+}
+
+// hand hands the block over, once the one before it is spilled.
+func (l *List) hand(ctx context.Context) error {
+	l.worker.Wait()
+	if l.failed != nil {
+		return l.failed
+	}
+	block := l.block
+	l.block, l.spare = l.spare[:0], block
+	l.worker.Go(func() { l.failed = l.spillAll(ctx, block) })
+	return nil
+}
+
+// Flush waits until all members added are spilled.
+func (l *List) Flush(ctx context.Context) error {
+	if err := l.hand(ctx); err != nil {
+		return err
+	}
+	l.worker.Wait()
+	return l.failed
+}
+
+func (l *List) spillAll(ctx context.Context, block []member) error {
+	if err := l.d.follow(ctx, visitorsOn(block)); err != nil {
+		return err
+	}
+	for i := range block {
+		m := &block[i]
+		if out, _ := l.barred.filter(&m.person); out {
+			continue
+		}
+		sum, buf := m.person.hash(l.buf)
+		m.id, l.buf = profileID(sum), m.encode(buf[:0])
+		l.riders = l.riders || m.person.hasRiders()
+		if err := l.spill.Add(m.id, l.buf); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// visitorsOn ranges over the people on some lines of a list who have no user id.
+func visitorsOn(all []member) iter.Seq[*Person] {
+	return func(yield func(*Person) bool) {
+		for i := range all {
+			if p := &all[i].person; p.UserID == "" && p.AnonymousID != "" && !yield(p) {
+				return
+			}
+		}
+	}
 }
 
 // Unreadable records how many lines of the list did not say whom they are about. If
@@ -107,11 +161,14 @@ func (l *List) Unreadable(n int64) { l.unreadable = n }
 // held.
 func (l *List) Suspect(why string) { l.suspicion = why }
 
-// Len returns the number of lines added.
+// Len returns the number of lines added before [List.Flush].
 func (l *List) Len() int64 { return l.spill.Len() }
 
 // Close removes the spill file.
-func (l *List) Close() error { return l.spill.Close() }
+func (l *List) Close() error {
+	l.worker.Wait()
+	return l.spill.Close()
+}
 
 // begin registers the generation as applying, or says why the list is ignored.
 func (l *List) begin(t *tx) (ignored, err error) {

@@ -18,6 +18,9 @@ import (
 // with the guard's verdict, in one commit. Memory does not grow with the list;
 // the write-ahead log grows with the changes.
 func (l *List) Apply(ctx context.Context) (v Verdict, err error) {
+	if err := l.Flush(ctx); err != nil {
+		return v, err
+	}
 	reader, release, err := l.d.file.Reader(ctx) // does not see what the merge writes
 	if err != nil {
 		return v, err
@@ -83,7 +86,7 @@ func (m *merge) compareAll(reader *sql.Conn) error {
 	if err != nil {
 		return err
 	}
-	for c, err := range ahead(m.chunks(&rows)) {
+	for c, err := range ahead(m.withRows(&rows, ahead(m.chunks()))) {
 		if err == nil {
 			err = context.Cause(m.ctx)
 		}
@@ -146,21 +149,32 @@ func (p Person) lacks(other Person) bool {
 
 // chunk is a range of the list and of the trait's rows.
 type chunk struct {
-	lines []member
-	rows  []row
+	from, to int64
+	lines    []member
+	rows     []row
 }
 
-func (m *merge) chunks(reader *rowsReader) iter.Seq2[chunk, error] {
+func (m *merge) chunks() iter.Seq2[chunk, error] {
 	return func(yield func(chunk, error) bool) {
 		for c, err := range m.list.spill.Chunks(m.ranges) {
-			var both chunk
+			of := chunk{from: c.From, to: c.To}
 			if err == nil {
-				both.lines, err = m.members(c)
+				of.lines, err = m.members(c)
 			}
+			if !yield(of, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func (m *merge) withRows(reader *rowsReader, chunks iter.Seq2[chunk, error]) iter.Seq2[chunk, error] {
+	return func(yield func(chunk, error) bool) {
+		for c, err := range chunks {
 			if err == nil {
-				both.rows, err = reader.between(m.ctx, m.trait, c.From, c.To, m.at)
+				c.rows, err = reader.between(m.ctx, m.trait, c.from, c.to, m.at)
 			}
-			if !yield(both, err) || err != nil {
+			if !yield(c, err) || err != nil {
 				return
 			}
 		}

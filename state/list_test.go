@@ -3,6 +3,7 @@ package state_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -216,4 +217,70 @@ func TestVisitorsBecomeUsersByAList(t *testing.T) {
 		require.Empty(t, b.sendAll())
 		b.sound()
 	}
+}
+
+// Lines are numbered in blocks, and visitors looked up in groups.
+func TestListsOfManyBlocks(t *testing.T) {
+	t.Parallel()
+	const n = 10_000
+
+	t.Run("the last line of a person prevails", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.list("vip", state.Guard{}, crowd(0, n)...)
+		require.Len(t, b.sendAll(), n)
+		b.now = b.now.Add(time.Minute)
+		l, err := b.db.NewList(context.Background(), state.ListInfo{Trait: audience("vip"), Source: "exports", ListedAt: b.now})
+		require.NoError(t, err)
+		defer l.Close()
+		for _, value := range []string{"false", "true"} {
+			for _, name := range crowd(0, n) {
+				require.NoError(t, l.Add(context.Background(), user(name), value, false))
+			}
+		}
+		require.NoError(t, l.Add(context.Background(), user("u00007"), "false", false))
+		require.NoError(t, l.Flush(context.Background()))
+		require.EqualValues(t, 2*n+1, l.Len())
+		v, err := l.Apply(context.Background())
+		require.NoError(t, err)
+		require.EqualValues(t, n, v.Members)
+		require.Equal(t, []string{"u00007 vip=false"}, b.sendAll())
+		b.sound()
+	})
+
+	t.Run("visitors who were users before", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		var visitors []state.Person
+		for _, name := range crowd(0, 2500) {
+			if visitors = append(visitors, state.Person{AnonymousID: "a" + name}); len(visitors)%2 == 0 {
+				b.store(state.Item{Person: state.Person{UserID: name, AnonymousID: "a" + name}, SeenAt: b.now})
+			}
+		}
+		require.EqualValues(t, 2500, b.listOf("vip", state.Guard{}, visitors...).Joins)
+		users := 0
+		for _, line := range b.sendAll() {
+			users += strings.Count(line[:1], "u")
+		}
+		require.Equal(t, 1250, users)
+		b.sound()
+	})
+
+	t.Run("what fails beside the reading ends the list", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		l, err := b.db.NewList(context.Background(), state.ListInfo{Trait: audience("vip"), Source: "exports", ListedAt: b.now})
+		require.NoError(t, err)
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		for err = nil; err == nil; {
+			err = l.Add(ctx, state.Person{AnonymousID: "a1"}, "true", false)
+		}
+		require.ErrorIs(t, err, context.Canceled)
+		_, err = l.Apply(context.Background())
+		require.ErrorIs(t, err, context.Canceled, "the lines are not complete")
+		require.NoError(t, l.Close())
+		require.Empty(t, b.sendAll())
+		b.sound()
+	})
 }

@@ -59,7 +59,7 @@ func (p Person) hash(buf []byte) ([sha256.Size]byte, []byte) {
 
 // ProfileID is the number under which the state keeps a person, barring a
 // clash: the first 63 bits of the SHA-256 of the key. It is the same in every
-// state file, which is what shards need.
+// state file.
 func (p Person) ProfileID() int64 {
 	sum, _ := p.hash(nil)
 	return profileID(sum)

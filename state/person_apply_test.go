@@ -166,20 +166,14 @@ func world(t *testing.T, b *bench) (all []string) {
 	require.NoError(t, err)
 	defer raw.Close()
 	for _, query := range []string{
-		`SELECT json_array(id, user_id, anonymous_id, email_sha1, click_id, click_at, click_sure, seen_at, absorbed_into) FROM profiles ORDER BY id`,
-		`SELECT json_array(kind, status, profile_id, message_id, event, event_type, order_id, event_at, outcome) FROM deliveries ORDER BY message_id, event_at, event`,
-		`SELECT json_array(trait_key, user_id, anonymous_id, wanted, delivered, status) FROM profile_traits ORDER BY 1`,
-		`SELECT json_array(scope, name, value) FROM counters WHERE value <> 0 ORDER BY scope, name`,
+		`SELECT json_array(id, user_id, anonymous_id, email_sha1, click_id, click_at, click_sure, seen_at, absorbed_into) AS row FROM profiles ORDER BY id`,
+		`SELECT json_array(kind, status, profile_id, message_id, event, event_type, order_id, event_at, outcome) AS row FROM deliveries ORDER BY message_id, event_at, event`,
+		`SELECT json_array(trait_key, user_id, anonymous_id, wanted, delivered, status) AS row FROM profile_traits ORDER BY 1`,
+		`SELECT json_array(scope, name, value) AS row FROM counters WHERE value <> 0 ORDER BY scope, name`,
 	} {
-		rows, err := raw.QueryContext(context.Background(), query)
-		require.NoError(t, err)
-		for rows.Next() {
-			var row string
-			require.NoError(t, rows.Scan(&row))
-			all = append(all, row)
-		}
-		require.NoError(t, rows.Err())
-		require.NoError(t, rows.Close())
+		var text string
+		require.NoError(t, raw.QueryRowContext(context.Background(), `SELECT coalesce(group_concat(row, char(10)), '') FROM (`+query+`)`).Scan(&text))
+		all = append(all, strings.Split(text, "\n")...)
 	}
 	return all
 }

@@ -59,7 +59,7 @@ func (v *view) byID(id int64) (prof profile, found bool, err error) {
 }
 
 // nextID is where a profile goes whose number is taken by somebody else: the
-// next one of the same shard (only the low 31 bits move).
+// next one, where only the low 31 bits move.
 func nextID(id int64) int64 { return id&^0x7fffffff | (id+1)&0x7fffffff }
 
 type finder func(id int64) (prof profile, found bool, err error)

@@ -3,8 +3,11 @@ package state
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
+	"iter"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -105,16 +108,50 @@ func (t *tx) absorb(anon Person, user, seenAt, event int64) (inherited click, er
 	return old.click, errors.Join(t.movePassed(old.id, user), t.absorbTraits(old.id, user))
 }
 
-// userOf returns the user that an anonymous id was absorbed into, or the person
-// as it came.
-func (d *DB) userOf(ctx context.Context, p Person) (Person, error) {
-	return read(ctx, d, func(v *view) (Person, error) {
-		user, found, err := finder(v.byID).owner(p)
-		if !found || user.person.UserID == "" {
-			return p, err
+// follow makes visitors who were absorbed the users who have them. It looks visitors
+// up a thousand at a time, in the order of the table.
+func (d *DB) follow(ctx context.Context, visitors iter.Seq[*Person]) error {
+	for some := range slices.Chunk(slices.Collect(visitors), 1000) {
+		if err := d.view(ctx, func(v *view) error { return v.follow(some) }); err != nil {
+			return err
 		}
-		return user.person, err
+	}
+	return nil
+}
+
+func (v *view) follow(visitors []*Person) error {
+	numbers, known := make([]int64, len(visitors)), known{}
+	for i, p := range visitors {
+		numbers[i] = p.ProfileID()
+		known[numbers[i]] = profile{}
+	}
+	slices.Sort(numbers)
+	ids, err := json.Marshal(numbers)
+	if err != nil {
+		return err
+	}
+	for prof, err := range each(v, selectProfiles+`id IN (SELECT value FROM json_each(?))`, []any{string(ids)}, (*profile).dest) {
+		if err != nil {
+			return err
+		}
+		known[prof.id] = prof
+	}
+	byID := finder(func(id int64) (profile, bool, error) {
+		if prof, ok := known[id]; ok {
+			return prof, prof.id != 0, nil
+		}
+		return v.byID(id)
 	})
+	for _, p := range visitors {
+		user, found, err := byID.owner(*p)
+		if err != nil {
+			return err
+		}
+		if found && user.person.UserID != "" {
+			*p = user.person
+		}
+	}
+	return nil
 }
 
 func (t *tx) absorbTraits(anon, user int64) error {

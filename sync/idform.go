@@ -80,7 +80,7 @@ type formCheck struct {
 	listed  forms
 	filled  map[int]bool // lengths of known numbers that are filled up with zeros
 	uncut   bool         // a long number is listed that was not cut
-	spelled map[key]spelling
+	spelled [len(keyKinds)]map[string]spelling
 }
 
 type sampled struct {
@@ -96,7 +96,10 @@ type spelling struct {
 }
 
 func newFormCheck(k state.Known) *formCheck {
-	c := &formCheck{total: k.All, sample: make([]sampled, len(k.People)), filled: map[int]bool{}, spelled: map[key]spelling{}}
+	c := &formCheck{total: k.All, sample: make([]sampled, len(k.People)), filled: map[int]bool{}}
+	for kind := range c.spelled {
+		c.spelled[kind] = map[string]spelling{}
+	}
 	keys := make([]key, len(k.People))
 	for who, p := range k.People {
 		keys[who] = keyOf(segment.Identity(p))
@@ -111,14 +114,13 @@ func newFormCheck(k state.Known) *formCheck {
 			continue
 		}
 		for _, s := range respell(id.id) {
-			as := key{id.kind, s[0]}
-			if _, taken := c.spelled[as]; !taken {
-				c.spelled[as] = spelling{who, s[1]}
+			if _, taken := c.spelled[id.kind][s[0]]; !taken {
+				c.spelled[id.kind][s[0]] = spelling{who, s[1]}
 			}
 		}
 	}
 	for who, id := range keys { // an id as it is counts more
-		c.spelled[id] = spelling{who: who}
+		c.spelled[id.kind][id.id] = spelling{who: who}
 	}
 	return c
 }
@@ -165,7 +167,7 @@ func (c *formCheck) add(id segment.Identity) {
 	if len(c.sample) == 0 {
 		return
 	}
-	s, ok := c.spelled[k]
+	s, ok := c.spelled[k.kind][k.id]
 	if !ok && k.kind < 2 {
 		s, ok = c.bare(k)
 	}
@@ -185,7 +187,7 @@ func (c *formCheck) bare(k key) (s spelling, ok bool) {
 	if strings.IndexByte(around, first) < 0 && strings.IndexByte(around, last) < 0 {
 		return s, false
 	}
-	s, ok = c.spelled[key{k.kind, strings.Trim(k.id, around)}]
+	s, ok = c.spelled[k.kind][strings.Trim(k.id, around)]
 	s.changed = "blanks, quotes or brackets stand around ids"
 	return s, ok
 }

@@ -39,6 +39,9 @@ func (p *pass) readList(ctx context.Context, f Feed, in source.Input) error {
 	}
 	p.Progress.start("read", in.Key, size(in), "bytes")
 	err = f.Read(ctx, in, source.Position{}, func(b source.Batch) error { return r.members(ctx, list, b) })
+	if err == nil {
+		err = stored(list.Flush(ctx))
+	}
 	if err != nil {
 		return p.badList(ctx, f, in, err)
 	}

@@ -18,16 +18,22 @@ type reader struct {
 	out   state.Batch
 	forms *formCheck // of a list
 
+	notSent    map[string]int64 // messages of the batch, by the reason
 	rejected   int64
 	unreadable int64
 }
 
 func (r *reader) batch(b source.Batch, at state.Object) state.Batch {
-	r.out = state.Batch{Object: at, Counts: map[string]int64{}, Unlisted: map[state.Unlisted]int64{}, Items: make([]state.Item, 0, len(b.Records))}
+	r.out = state.Batch{Object: at, Counts: map[string]int64{}, Unlisted: map[state.Unlisted]int64{}, Items: make([]state.Item, 0, len(r.out.Items))} // about as many as before
+	r.notSent = map[string]int64{}
 	for i := range b.Records {
 		r.record(&b.Records[i])
 	}
 	r.out.Counts["read"] += int64(len(b.Records))
+	for reason, n := range r.notSent {
+		r.out.Counts["not_sent"] += n
+		r.out.Counts["not_sent_"+reason] = n
+	}
 	return r.out
 }
 
@@ -127,15 +133,14 @@ func (r *reader) past(at time.Time) time.Time {
 // event returns the outbox entry of a message, nil if it is not to be sent.
 func (r *reader) event(m *segment.Message, p *mapping.Prepared, at time.Time) *state.Event {
 	if p.Kind == mapping.None {
-		r.out.Counts["not_sent"]++
-		r.out.Counts["not_sent_"+p.Reason]++
+		r.notSent[p.Reason]++
 		if p.Reason == "unlisted_event" {
 			r.out.Unlisted[state.Unlisted{Kind: "event", Name: segment.Redact(m.Event)}]++
 		}
 		return nil
 	}
 	e := &state.Event{
-		Key: m.Key(), Day: m.Day(), MessageID: segment.Redact(m.MessageID), Kind: state.Conversion, Name: m.Type, At: at, Payload: p.Payload,
+		Key: m.Key(), Minute: m.Minute(), MessageID: segment.Redact(m.MessageID), Kind: state.Conversion, Name: m.Type, At: at, Payload: p.Payload,
 		EventType: p.EventType, OrderID: p.OrderID, Amount: p.Amount, Currency: p.Currency, Refusal: r.ownRefusal(*p),
 	}
 	if p.Kind == mapping.PageLoad {

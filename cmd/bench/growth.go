@@ -6,39 +6,19 @@ import (
 	"os"
 
 	"github.com/dustin/go-humanize"
-
-	"github.com/impactsync/impactsync/cmd/bench/shopdata"
 )
 
-// With the default of 5,000,000 members: 1 M, 5 M and 20 M, and 0.1, 1 and 4 GB.
-var (
-	growingMembers = []float64{0.2, 1, 4}    // of -members
-	growingLogs    = []float64{20, 200, 800} // bytes a member of -members
-	messageBytes   = 705.0                   // of a sample message as logged, about
-	listHead       = "| members | first load | 5 % others | `sort`, `comm` | the same again | nothing to do | state a member |\n|---|---|---|---|---|---|---|\n"
-	logHead        = "| logs, unzipped | messages | into the outbox | MB a second | state a message |\n|---|---|---|---|---|\n"
+const (
+	listHead = "| members | first load | 5 % others | `sort`, `comm` | the same again | nothing to do | state a member |\n|---|---|---|---|---|---|---|\n"
+	logHead  = "| logs, unzipped | messages | into the outbox | MB a second | CPU a message | written an event | state a message |\n|---|---|---|---|---|---|---|\n"
 )
 
-// growth is the same work at three sizes.
-func (b *bench) growth() ([]line, error) {
-	lines, err := b.listGrowth()
-	if err != nil {
-		return nil, err
-	}
-	b.notes.WriteString("\n" + logHead)
-	for _, x := range growingLogs {
-		if err := b.logGrowth(x * float64(b.members)); err != nil {
-			return nil, err
-		}
-	}
-	return lines, nil
-}
-
+// listGrowth is the same work with lists of several sizes.
 func (b *bench) listGrowth() ([]line, error) {
 	b.notes.WriteString("\n" + listHead)
 	var all []*grown
-	for _, x := range growingMembers {
-		g, err := b.grow(int(x * float64(b.members)))
+	for _, x := range b.millions {
+		g, err := b.grow(int(x * 1e6))
 		if err != nil {
 			return nil, err
 		}
@@ -49,7 +29,7 @@ func (b *bench) listGrowth() ([]line, error) {
 	smallest, largest := all[0], all[len(all)-1]
 	lines, err := b.compare(func() error { return nil }, largest.idle, line{
 		work: "a run with nothing to do, " + largest.label(), peer: "the same, " + smallest.label(),
-		unit: seconds, run: smallest.idle, must: []limit{ratioAtMost(1.2), peakAtMost(50)},
+		unit: seconds, run: smallest.idle, must: []limit{ratioAtMost(1.2), oursAtMost(0.12, seconds), peakAtMost(40)},
 	})
 	for _, g := range all {
 		lines = append(lines, g.peak(smallest, g == largest))
@@ -65,7 +45,7 @@ func (g *grown) peak(smallest *grown, largest bool) line {
 	for _, s := range g.diff.ours {
 		l.ours = append(l.ours, spent{memory: s.memory})
 	}
-	if largest {
+	if largest && g != smallest {
 		l.peer, l.must = "the same, "+smallest.label(), append(l.must, ratioAtMost(1.5))
 		l.theirs = smallest.peak(smallest, false).ours
 	}
@@ -125,36 +105,58 @@ func (g *grown) String() string {
 		times(g.diff.ratio()), g.same.figure(g.same.ours), g.nothing.figure(g.nothing.ours), g.stateBytes/float64(g.members))
 }
 
-// logGrowth reads a log of so many bytes, before gzip.
-func (b *bench) logGrowth(size float64) error {
+// logGrowth reads logs of several sizes. A message of the largest must cost what
+// one of the smallest does.
+func (b *bench) logGrowth() ([]line, error) {
+	b.notes.WriteString("\n" + logHead)
+	var all [][]spent
+	for _, gb := range b.sizes {
+		rounds, err := b.readLog(gb)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, rounds)
+	}
+	smallest, largest, gb := all[0], all[len(all)-1], b.sizes[len(b.sizes)-1]
+	// The musts for 4 GB, for as much as there is.
+	return []line{
+		{work: fmt.Sprintf("a message of logs of %g GB", gb), peer: fmt.Sprintf("one of %g GB", b.sizes[0]), unit: eachTook, ours: largest, theirs: smallest, must: []limit{ratioAtMost(1.25)}},
+		{work: fmt.Sprintf("an event of logs of %g GB", gb), peer: "-", unit: eachWrote, ours: largest, must: []limit{oursAtMost(3000, eachWrote)}},
+		{work: fmt.Sprintf("logs of %g GB", gb), peer: "-", unit: seconds, ours: largest, must: []limit{oursAtMost(27.5*gb, seconds), peakAtMost(128)}},
+	}, nil
+}
+
+// readLog reads logs of so many gigabytes, before gzip.
+func (b *bench) readLog(gb float64) ([]spent, error) {
 	s, err := b.sized(0)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	messages := int(size / messageBytes)
-	shop := shopdata.Shop{Seed: 1, Base: lastDay(), People: max(1, messages/10), Messages: messages}
-	if err := errors.Join(s.shopLogs(shop), s.config(nowhere, logs)); err != nil {
-		return err
-	}
-	wc, err := s.shell("find logs -name '*.gz' -print0 | xargs -0 zcat | wc -lc")
+	size, messages, err := s.shopOf(messagesIn(gb))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var lines, plain float64
-	if _, err := fmt.Sscan(wc.out, &lines, &plain); err != nil {
-		return err
+	if err := s.config(nowhere, mapAll, logs); err != nil {
+		return nil, err
 	}
-	read, err := s.compare(s.fresh, s.someChanges, line{unit: seconds})
+	lines, err := s.compare(s.fresh, func() (spent, error) {
+		one, err := s.someChanges()
+		one.messages = messages
+		return one, err
+	}, line{unit: seconds})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	state, err := s.stateSize()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	wall, _, _ := spread(read[0].ours, seconds)
-	text := fmt.Sprintf("| %.2f GB | %s | %s | %.1f | %.0f bytes |\n", plain/1e9, humanize.Comma(int64(lines)), read[0].figure(read[0].ours), plain/1e6/wall, state/lines)
+	ours := lines[0].ours
+	wall, _, _ := spread(ours, seconds)
+	each, _, _ := spread(ours, eachTook)
+	written, _, _ := spread(ours, eachWrote)
+	text := fmt.Sprintf("| %.2f GB | %s | %s | %.1f | %.1f us | %.0f bytes | %.0f bytes |\n", size/1e9, humanize.Comma(int64(messages)), lines[0].figure(ours), size/1e6/wall, each, written, state/messages)
 	b.notes.WriteString(text)
 	fmt.Print("  " + text)
-	return os.RemoveAll(s.dir)
+	return ours, os.RemoveAll(s.dir)
 }

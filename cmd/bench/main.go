@@ -3,13 +3,17 @@
 // one Markdown table of medians, ranges and ratios. Machines differ and are
 // shared; only ratios count.
 //
-//	make bench BENCH="[-members 5000000] [-rounds 3] [-only diff,first]"
+//	make bench BENCH="[-members 5000000] [-messages 200000] [-rounds 3] [-only diff,first]"
+//	make bench BENCH="-only lists -millions 1,5,20 -rounds 1"
+//	make bench BENCH="-only logs -gigabytes 0.14,1,4,10 -rounds 1"
+//	make bench BENCH="-only catchup -gigabytes 4 -kill 20s [-cgroup DIR]"
 //
 // It builds and installs nothing: make bench does. Peers that are not installed
 // are named and left out.
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -17,16 +21,24 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 type bench struct {
 	bin      string // the program
 	dir      string // scratch
+	kept     string // where logs stay that were made
+	env      []string
 	members  int
 	messages int
 	rounds   int
 	only     []string
+	millions []float64 // of members: lists
+	sizes    []float64 // of logs, in GB: logs, and catchup the last of them
+	kill     time.Duration
+	cgroup   string
 	notes    *strings.Builder // tables of a row's own, for the end
 }
 
@@ -34,10 +46,15 @@ func main() {
 	b := &bench{notes: &strings.Builder{}}
 	only := ""
 	flag.StringVar(&b.bin, "bin", "../../bin/impactsync", "the program to measure")
-	flag.IntVar(&b.members, "members", 5_000_000, "members of a list; growth takes a fifth, as many, and four times as many")
+	flag.IntVar(&b.members, "members", 5_000_000, "members of a list")
 	flag.IntVar(&b.messages, "messages", 200_000, "messages of the event log")
 	flag.IntVar(&b.rounds, "rounds", 3, "rounds of each row")
-	flag.StringVar(&only, "only", "", "names of rows, with commas; all but growth by default")
+	flag.StringVar(&b.kept, "keep", "", "a folder in which logs stay that were made, for the next time")
+	flag.StringVar(&only, "only", "", "names of rows, with commas; all but lists, logs and catchup by default")
+	numbers(&b.millions, "millions", "1,5,20", "for lists: millions of members, with commas")
+	numbers(&b.sizes, "gigabytes", "0.14,1,4", "for logs: their sizes, unzipped, with commas; catchup takes the last")
+	flag.DurationVar(&b.kill, "kill", 20*time.Second, "for catchup: kill -9 that often, on the average")
+	flag.StringVar(&b.cgroup, "cgroup", "", "for catchup: a cgroup's folder whose memory limit is set; systemd-run makes one by default, where it can")
 	flag.Parse()
 	if only != "" {
 		b.only = strings.Split(only, ",")
@@ -49,6 +66,25 @@ func main() {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+}
+
+// numbers is a flag for some of them.
+func numbers(all *[]float64, name, standard, usage string) {
+	parse := func(text string) error {
+		*all = nil
+		for one := range strings.SplitSeq(text, ",") {
+			x, err := strconv.ParseFloat(one, 64)
+			if err != nil || x <= 0 {
+				return fmt.Errorf("%q is no size", one)
+			}
+			*all = append(*all, x)
+		}
+		return nil
+	}
+	if err := parse(standard); err != nil {
+		panic(err)
+	}
+	flag.Func(name, usage+" (default "+standard+")", parse)
 }
 
 // row is a measurement. It makes what it needs, and gives a line of the table
@@ -64,12 +100,16 @@ var rows = []row{
 	{name: "diff", run: (*bench).diff},
 	{name: "unchanged", run: (*bench).unchanged},
 	{name: "nothing", run: (*bench).nothing},
+	{name: "plan", run: (*bench).plan},
 	{name: "size", run: (*bench).size},
 	{name: "events", run: (*bench).events},
+	{name: "drop", run: (*bench).drop},
 	{name: "mapping", run: (*bench).mapping},
 	{name: "delivery30", run: (*bench).delivery30},
 	{name: "delivery0", run: (*bench).delivery0},
-	{name: "growth", run: (*bench).growth, asked: true},
+	{name: "lists", run: (*bench).listGrowth, asked: true},
+	{name: "logs", run: (*bench).logGrowth, asked: true},
+	{name: "catchup", run: (*bench).catchup, asked: true},
 }
 
 func (b *bench) wants(r row) bool {
@@ -86,10 +126,11 @@ func (b *bench) run() (err error) {
 	if b.bin, err = filepath.Abs(b.bin); err != nil {
 		return err
 	}
-	if b.dir, err = os.MkdirTemp("", "impactsync-bench-*"); err != nil {
+	remove, err := b.scratch()
+	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
+	defer func() { err = errors.Join(err, remove()) }()
 	fmt.Printf("%d members, %d messages, %d rounds; medians (lowest to highest)\n\n", b.members, b.messages, b.rounds)
 	var all []line
 	for _, r := range rows {
@@ -110,6 +151,21 @@ func (b *bench) run() (err error) {
 	err = writeTable(os.Stdout, all)
 	fmt.Print(b.notes)
 	return err
+}
+
+// scratch makes the folder to work in. It is beside the logs that are kept, which
+// are linked into it.
+func (b *bench) scratch() (remove func() error, err error) {
+	if b.kept != "" {
+		if b.kept, err = filepath.Abs(b.kept); err != nil {
+			return nil, err
+		}
+	}
+	if b.dir, err = os.MkdirTemp(b.kept, "impactsync-bench-*"); err != nil {
+		return nil, err
+	}
+	b.kept = cmp.Or(b.kept, b.dir)
+	return func() error { return os.RemoveAll(b.dir) }, nil
 }
 
 // check refuses what would measure nothing.

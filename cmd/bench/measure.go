@@ -14,8 +14,11 @@ import (
 type spent struct {
 	wall, cpu time.Duration
 	memory    int64   // peak, bytes
+	written   int64   // bytes, see spentBy
 	done      float64 // how many requests or messages, where a rate counts
 	size      float64 // bytes, where a file is weighed
+	messages  float64 // read
+	found     float64 // changes and events to send
 	out       string  // what it printed
 }
 
@@ -31,6 +34,10 @@ var (
 	seconds   = unit{"#,###.##", "s", func(s spent) float64 { return s.wall.Seconds() }}
 	perSecond = unit{"#,###.", "a second", func(s spent) float64 { return s.done / s.wall.Seconds() }}
 	bytes     = unit{"#,###.#", "bytes", func(s spent) float64 { return s.size }}
+	eachWrote = unit{"#,###.", "bytes written", func(s spent) float64 { return float64(s.written) / s.found }}
+	eachTook  = unit{"#,###.#", "us of CPU", func(s spent) float64 { return s.cpu.Seconds() / s.messages * 1e6 }}
+	perCore   = unit{"#,###.", "MB a second of CPU", func(s spent) float64 { return s.size / 1e6 / s.cpu.Seconds() }}
+	wrote     = unit{"#,###.#", "MB written", func(s spent) float64 { return float64(s.written) / 1e6 }}
 	megabytes = unit{"#,###.", "MB", func(s spent) float64 { return float64(s.memory) / 1e6 }}
 	cpu       = unit{"#,###.##", "s CPU", func(s spent) float64 {
 		if s.done > 0 {
@@ -70,6 +77,20 @@ func ratioAtLeast(x float64) limit {
 
 func cpuAtMost(x float64) limit {
 	return limit{format: "%gx CPU", bound: x, of: line.cpuRatio}
+}
+
+// oursAtMost and oursAtLeast are for a figure of our own.
+func oursAtMost(x float64, u unit) limit {
+	return limit{format: "%g " + u.name, bound: x, of: func(l line) float64 {
+		mid, _, _ := spread(l.ours, u)
+		return mid
+	}}
+}
+
+func oursAtLeast(x float64, u unit) limit {
+	l := oursAtMost(x, u)
+	l.least = true
+	return l
 }
 
 func peakAtMost(mb float64) limit {

@@ -69,3 +69,9 @@ SELECT 't' || v.trait_id || '-' || v.profile_id, 'trait_update', p.user_id, p.an
   JOIN traits t ON t.id = v.trait_id
   JOIN trait_faults f ON f.trait_id = v.trait_id AND f.profile_id = v.profile_id
  WHERE v.status = 4 AND v.status > 0;
+
+-- The keys of events, by minute instead of by day: those of a commit then stand on a
+-- few pages, however many there are of a day. The few of before have no minute.
+INSERT OR IGNORE INTO event_keys (day, key, seen_at) SELECT 0, key, seen_at FROM event_keys WHERE day > 0;
+DELETE FROM event_keys WHERE day > 0;
+ALTER TABLE event_keys RENAME COLUMN day TO minute;

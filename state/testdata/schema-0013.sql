@@ -19,8 +19,10 @@ INSERT INTO counters (scope, name, value) VALUES (1, 'settled', 1), (1, 'pending
 INSERT INTO guard_passed (profile_id, trait_id, is_exit, at) VALUES (2952098044459460902, 1, 1, 1795000000000000000);
 INSERT INTO guard_verdicts (scope, direction, run, at, fresh, base, held, reason) VALUES (-2, 'suppressions', 1, 1795000000000000000, 40, 100, 1, 'words');
 INSERT INTO approvals (scope, direction, amount, created_at, expires_at) VALUES (-2, 'suppressions', 40, 1795000000000000000, 1795086400000000000);
-INSERT INTO event_keys (day, key, seen_at) VALUES (20775, x'000102030405060708090a0b0c0d0e0f', 1795000000000000000);
-INSERT INTO event_keys (day, key, seen_at) VALUES (0, x'101112131415161718191a1b1c1d1e1f', 1795000000000000000);
+INSERT INTO event_keys (minute, key, seen_at) VALUES (29916666, x'000102030405060708090a0b0c0d0e0f', 1795000000000000000);
+INSERT INTO event_keys (minute, key, seen_at) VALUES (0, x'101112131415161718191a1b1c1d1e1f', 1795000000000000000);
 INSERT INTO routes (type, name, becomes) VALUES ('track', 'Order Completed', 'conversion'), ('page', '', 'page_load');
 UPDATE store SET placeholders = '1', refusals_of = 'f';
 INSERT INTO crowds (profile_id, id, kind, visitors, messages, of_messages, found_at) VALUES (42, 'web_user', 'user_id', 1001, 0, 0, 1795000000000000000);
+UPDATE store SET events_applied = 2;
+INSERT INTO events_by_person (profile_id, delivery_id) SELECT profile_id, id FROM deliveries;

@@ -77,34 +77,42 @@ func (f *foundClick) offer(id string, sure bool, rank int) {
 	f.id, f.sure, f.rank = id, sure, rank
 }
 
-// findClick looks for the message's click id in the custom mapping, in a referrer of
-// impact.com, and for each name in each place.
+// findClick looks for the message's click id in the custom mapping, and then in its
+// places.
 func (b *build) findClick() (found foundClick) {
 	if b.mapper.clickSource != nil {
 		if found.offer(clickText(b.resolve(b.mapper.clickSource)), true, -2); found.id != "" {
 			return found
 		}
 	}
-	if kind, _ := b.msg.Lookup(pathReferrerType).Str(); strings.EqualFold(strings.TrimSpace(kind), "impactRadius") {
-		if found.offer(clickText(textOf(b.msg.Lookup(pathReferrerID))), true, -1); found.id != "" {
+	own := b.mapper.clickIn(b.msg)
+	own.long = own.long || found.long
+	return own
+}
+
+// clickIn looks for a message's click id in a referrer of impact.com, and for each name
+// in each place.
+func (m *Mapper) clickIn(msg *segment.Message) (found foundClick) {
+	if kind, _ := msg.Lookup(pathReferrerType).Str(); strings.EqualFold(strings.TrimSpace(kind), "impactRadius") {
+		if found.offer(clickText(textOf(msg.Lookup(pathReferrerID))), true, -1); found.id != "" {
 			return found
 		}
 	}
 	for i := range clickPlaces {
 		p := &clickPlaces[i]
-		text, _ := b.msg.Lookup(p.path).Text()
+		text, _ := msg.Lookup(p.path).Text()
 		if !p.query && !strings.ContainsAny(text, "?#") {
 			continue // most have none, and this check is cheap
 		}
-		b.mapper.searchClick(bounded(text), p.query, p.referrer && b.otherSite(text), &found)
+		m.searchClick(bounded(text), p.query, p.referrer && otherSite(msg, text), &found)
 	}
 	return found
 }
 
 // otherSite reports whether a referrer is on another site than the page.
-func (b *build) otherSite(referrer string) bool {
+func otherSite(msg *segment.Message, referrer string) bool {
 	for _, path := range [...]segment.Path{pathPageURL, pathPropertiesURL} {
-		if page, _ := b.msg.Lookup(path).Text(); page != "" {
+		if page, _ := msg.Lookup(path).Text(); page != "" {
 			return !strings.EqualFold(siteOf(page), siteOf(referrer))
 		}
 	}

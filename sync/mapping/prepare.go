@@ -42,8 +42,13 @@ type Prepared struct {
 // Prepare routes a message and, if it is to be sent, tries its request: one pass
 // finds everything that the state has to know of it. It takes some microseconds.
 func (m *Mapper) Prepare(msg *segment.Message) Prepared {
+	route := m.Route(msg)
+	if route.Kind == None && m.clickSource == nil { // many need no more
+		click := m.clickIn(msg)
+		return Prepared{Route: route, ClickID: strings.Clone(click.id), ClickSure: click.sure}
+	}
 	b := m.newBuild(msg, Person{})
-	p := Prepared{Route: m.Route(msg), ClickID: strings.Clone(b.click.id), ClickSure: b.click.sure}
+	p := Prepared{Route: route, ClickID: strings.Clone(b.click.id), ClickSure: b.click.sure}
 	if p.Kind == None {
 		return p
 	}

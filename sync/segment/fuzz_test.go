@@ -123,11 +123,23 @@ func FuzzPath(f *testing.F) {
 	})
 }
 
-// FuzzIdentity: no id holds an address, and an identity stays as it is.
+// FuzzIdentity: no id holds an address, an identity stays as it is, and the quick
+// test agrees with the slow ones.
 func FuzzIdentity(f *testing.F) {
 	f.Add("user:jane@example.com", "a%40example.com", "Jane@Example.com ")
 	f.Add("u1", "eml_", "x")
+	f.Add("3f2504e0-4f89-11d3-9a0c-0305e82c3301", "cus_5e41ab087439611e86c3", "1-1")
+	for word := range nobodyWords.set {
+		f.Add(word, word+"0", strings.ToUpper(word))
+	}
+	for word := range emptyWords.set {
+		f.Add(word, word+"0", strings.ToUpper(word))
+	}
 	f.Fuzz(func(t *testing.T, user, anonymous, email string) {
+		for _, s := range []string{user, anonymous, email} {
+			usual := UsableID(s) && !isNobody(s) && !strings.Contains(s, unread) && !HoldsEmail(s)
+			require.True(t, usual || !isOrdinary(s), "%q", s)
+		}
 		id := NewIdentity(user, anonymous, email)
 		require.False(t, HoldsEmail(id.UserID) || HoldsEmail(id.AnonymousID) || HoldsEmail(id.EmailSHA1), "%q", id)
 		require.Equal(t, id, NewIdentity(id.UserID, id.AnonymousID, id.EmailSHA1))

@@ -1,6 +1,9 @@
 package segment
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // MaxID is the length of the longest usable id, in bytes. Segment documents no limit
 // (https://segment.com/docs/connections/spec/identify/); this one only keeps out
@@ -17,6 +20,31 @@ func UsableID(s string) bool {
 func isPlain(s string) bool {
 	return len(s) <= MaxID && !HoldsControl(s)
 }
+
+// isOrdinary is a quick test that most ids pass. It is true only for an id that can
+// identify a person and holds no address: one of letters, digits, - and _ that begins
+// with a digit other than 0, or with a letter and is longer than all words for nobody.
+func isOrdinary(s string) bool {
+	if s == "" || len(s) > MaxID || !isAlphanumeric(s[0]) || s[0] == '0' || s[0] > '9' && len(s) <= max(emptyWords.longest, nobodyWords.longest) {
+		return false
+	}
+	for i := range len(s) {
+		if !ordinary[s[i]] {
+			return false
+		}
+	}
+	return true
+}
+
+// ordinary are letters, digits, - and _.
+var ordinary = func() (set [256]bool) {
+	for c := range byte(utf8.RuneSelf) {
+		set[c] = isAlphanumeric(c) || c == '-' || c == '_'
+	}
+	return set
+}()
+
+func isAlphanumeric(c byte) bool { return c-'0' < 10 || c|0x20-'a' < 26 }
 
 // UsablePersonID is [UsableID] for user ids and anonymous ids. It also rejects words
 // that shops send for people they do not know (guest, anonymous, unknown, test), and
@@ -35,7 +63,7 @@ func NewIdentity(userID, anonymousID, email string) Identity {
 // address.
 func takeEmail(id *string) string {
 	text := *id
-	if !HoldsEmail(text) {
+	if text == "" || isOrdinary(text) || !HoldsEmail(text) {
 		return ""
 	}
 	*id = ""
@@ -54,8 +82,13 @@ func isDerivedID(s string) bool {
 	return ok && len(rest) == 40 && isHex(rest)
 }
 
-const hexDigits = digits + "abcdefABCDEF"
+func isHexDigit(c byte) bool { return c-'0' < 10 || c|0x20-'a' < 6 }
 
 func isHex(s string) bool {
-	return s != "" && strings.Trim(s, hexDigits) == ""
+	for i := range len(s) {
+		if !isHexDigit(s[i]) {
+			return false
+		}
+	}
+	return s != ""
 }

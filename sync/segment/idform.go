@@ -37,8 +37,11 @@ func (f IDForm) Mangled() bool {
 
 // FormOf returns the form of an id. It does not allocate.
 func FormOf(id string) IDForm {
-	rest := strings.TrimLeft(id, digits)
-	whole := id[:len(id)-len(rest)]
+	end := 0
+	for end < len(id) && id[end]-'0' < 10 {
+		end++
+	}
+	whole, rest := id[:end], id[end:]
 	switch {
 	case id == "":
 		return FormOther

@@ -45,7 +45,7 @@ func (p *Placeholders) Usable(id string) bool {
 	case p != nil && len(p.words) > 0 && p.words[fold(id)]:
 		return false
 	}
-	return UsableID(id) && !isNobody(id) && !strings.Contains(id, unread)
+	return isOrdinary(id) || UsableID(id) && !isNobody(id) && !strings.Contains(id, unread)
 }
 
 // Trusted reports whether the configuration says that an id belongs to one person.
@@ -70,10 +70,10 @@ func (p *Placeholders) Fingerprint() string {
 // counts, then email, then that of the anonymous id.
 func (p *Placeholders) Identity(userID, anonymousID, email string) Identity {
 	var id Identity
-	if p.Usable(userID) {
+	if userID != "" && p.Usable(userID) {
 		id.UserID = userID
 	}
-	if p.Usable(anonymousID) && !isDerivedID(anonymousID) {
+	if anonymousID != "" && p.Usable(anonymousID) && !isDerivedID(anonymousID) {
 		id.AnonymousID = anonymousID
 	}
 	anonymousHash := takeEmail(&id.AnonymousID)

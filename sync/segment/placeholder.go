@@ -91,5 +91,14 @@ func isName(s string) bool {
 
 // isGUID reports whether s is 32 hex digits with or without dashes.
 func isGUID(s string) bool {
-	return len(s)-strings.Count(s, "-") == 32 && strings.Trim(s, hexDigits+"-") == ""
+	count := 0
+	for i := range len(s) {
+		switch {
+		case isHexDigit(s[i]):
+			count++
+		case s[i] != '-':
+			return false
+		}
+	}
+	return count == 32
 }

@@ -67,22 +67,23 @@ func (m *Message) ReceivedAt() time.Time {
 	return time.Time{}
 }
 
-// dayReach is how far the sender's clock may be from Segment's for [Message.Day].
-const dayReach = 40 * 24 * time.Hour
+// minuteReach is how far the sender's clock may be from Segment's for [Message.Minute].
+const minuteReach = 40 * 24 * time.Hour
 
-// Day returns the UTC day of the sender's clock, in days since 1970: that of
-// originalTimestamp, or else of timestamp. A message has the same day however often it
-// is sent. The day is 0 if it is not known, impossible or more than 40 days from
-// receivedAt.
-func (m *Message) Day() int64 {
+// Minute returns the minute of the sender's clock, in minutes since 1970: that of
+// originalTimestamp, or else the first one of timestamp's UTC day, since Segment
+// computes timestamp anew if a message is sent again. A message has the same minute
+// however often it is sent. It is 0 if it is not known, impossible or more than 40 days
+// from receivedAt.
+func (m *Message) Minute() int64 {
 	at, received := m.time("originalTimestamp"), m.ReceivedAt()
 	if at.IsZero() {
-		at = m.time("timestamp")
+		at = m.time("timestamp").Truncate(24 * time.Hour)
 	}
-	if !PossibleTime(at) || !received.IsZero() && received.Sub(at).Abs() > dayReach {
+	if !PossibleTime(at) || !received.IsZero() && received.Sub(at).Abs() > minuteReach {
 		return 0
 	}
-	return at.Unix() / (24 * 60 * 60)
+	return at.Unix() / 60
 }
 
 // TimeText returns the effective time as a text: as it was sent if it is the
@@ -106,7 +107,7 @@ func (m *Message) readTime() {
 		return
 	}
 	m.timed = true
-	stated, received := m.stated(), m.ReceivedAt()
+	stated, received, sent := m.stated(), m.ReceivedAt(), m.time("sentAt")
 	late := maxTime // later times are impossible
 	switch {
 	case !received.IsZero():
@@ -114,7 +115,7 @@ func (m *Message) readTime() {
 	case !m.now.IsZero():
 		late = m.now.Add(clockSlack)
 	}
-	switch corrected, sent := m.corrected(stated, received, late), m.time("sentAt"); {
+	switch corrected := m.corrected(stated, received, sent, late); {
 	case !corrected.IsZero():
 		m.at, m.timing = corrected, TimeCorrected
 	case PossibleTime(stated) && !stated.After(late):
@@ -149,12 +150,9 @@ func (m *Message) stated() time.Time {
 // corrected returns the time of Segment's formula if it is needed: if the stated time
 // is impossible, or comes from a sender's clock that was ahead. It is zero if it is
 // not needed or if the result is impossible.
-func (m *Message) corrected(stated, received, late time.Time) time.Time {
-	if received.IsZero() {
-		return received
-	}
-	sent, usable := m.time("sentAt"), PossibleTime(stated) && !stated.After(late)
-	if sent.IsZero() || usable && !sent.After(late) {
+func (m *Message) corrected(stated, received, sent, late time.Time) time.Time {
+	usable := PossibleTime(stated) && !stated.After(late)
+	if received.IsZero() || sent.IsZero() || usable && !sent.After(late) {
 		return time.Time{}
 	}
 	original := m.time("originalTimestamp")

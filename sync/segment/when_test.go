@@ -58,13 +58,13 @@ func TestTheTimeThatCounts(t *testing.T) {
 	}
 }
 
-func TestDay(t *testing.T) {
-	const day = 20777 // 2026-11-20
+func TestMinute(t *testing.T) {
+	const day = 20777 * 24 * 60 // 2026-11-20
 	for text, want := range map[string]int64{
-		`"originalTimestamp":"2026-11-20T23:59:59.999Z","timestamp":"2026-11-21T00:00:01Z","receivedAt":"2026-11-21T00:00:02Z"`: day,
-		`"originalTimestamp":"2026-11-20T23:59:59.999Z","timestamp":"2026-11-22T00:00:01Z","receivedAt":"2026-11-22T00:00:02Z"`: day, // sent again
-		`"timestamp":"2026-11-20T12:00:00+14:00"`:                                        day - 1,
-		`"originalTimestamp":"2026-11-20T12:00:00Z"`:                                     day,
+		`"originalTimestamp":"2026-11-20T23:59:59.999Z","timestamp":"2026-11-21T00:00:01Z","receivedAt":"2026-11-21T00:00:02Z"`: day + 24*60 - 1,
+		`"originalTimestamp":"2026-11-20T23:59:59.999Z","timestamp":"2026-11-22T00:00:01Z","receivedAt":"2026-11-22T00:00:02Z"`: day + 24*60 - 1, // sent again
+		`"timestamp":"2026-11-20T12:00:00+14:00"`:                                        day - 24*60,
+		`"originalTimestamp":"2026-11-20T12:00:59Z"`:                                     day + 12*60,
 		`"originalTimestamp":"2015-11-20T12:00:00Z","receivedAt":"2026-11-20T12:00:00Z"`: 0,
 		`"originalTimestamp":"2031-11-20T12:00:00Z","receivedAt":"2026-11-20T12:00:00Z"`: 0,
 		`"originalTimestamp":"1970-01-01T00:00:00Z"`:                                     0,
@@ -72,7 +72,7 @@ func TestDay(t *testing.T) {
 	} {
 		m, err := new(Decoder).Decode([]byte(`{"type":"page","userId":"u",` + text + `}`))
 		require.NoError(t, err)
-		require.Equal(t, want, m.Day(), text)
+		require.Equal(t, want, m.Minute(), text)
 	}
 }
 

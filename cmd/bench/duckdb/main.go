@@ -1,12 +1,12 @@
 // Duckdb-except is a peer of cmd/bench: what differs between two lists, by
 // DuckDB.
 //
-//	duckdb-except OLD.csv NEW.csv RESULT.db
+//	duckdb-except OLD.csv NEW.csv RESULT.db [MEMORY_LIMIT]
 //
 // It reads the column user_id of both, writes who is in one and not in the
 // other to the tables leavers and joiners of a new database, and ends when that
-// is on disk (CHECKPOINT). 2 threads, everything else as DuckDB has it. It
-// prints how many differ.
+// is on disk (CHECKPOINT). 2 threads, everything else as DuckDB has it, unless
+// its own memory limit is given, such as 128MB. It prints how many differ.
 package main
 
 import (
@@ -14,17 +14,22 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 
 	_ "github.com/duckdb/duckdb-go/v2"
 )
 
 func main() {
-	if len(os.Args) != 4 {
-		fmt.Fprintln(os.Stderr, "usage: duckdb-except OLD.csv NEW.csv RESULT.db")
+	if len(os.Args) != 4 && len(os.Args) != 5 {
+		fmt.Fprintln(os.Stderr, "usage: duckdb-except OLD.csv NEW.csv RESULT.db [MEMORY_LIMIT]")
 		os.Exit(64)
 	}
-	n, err := differ(context.Background(), os.Args[1], os.Args[2], os.Args[3])
+	options := "?threads=2"
+	if len(os.Args) == 5 {
+		options += "&memory_limit=" + url.QueryEscape(os.Args[4])
+	}
+	n, err := differ(context.Background(), os.Args[1], os.Args[2], os.Args[3]+options)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "duckdb-except:", err)
 		os.Exit(1)
@@ -43,7 +48,7 @@ var steps = []string{
 }
 
 func differ(ctx context.Context, older, newer, result string) (n int64, err error) {
-	db, err := sql.Open("duckdb", result+"?threads=2")
+	db, err := sql.Open("duckdb", result)
 	if err != nil {
 		return 0, err
 	}

@@ -24,7 +24,7 @@ type ids [table.Kinds][]string
 
 func (p *ids) add(kind table.Kind, id string) {
 	if id != "" && kind != table.None {
-		p[kind] = append(p[kind], strings.Clone(id)) // the row may be long
+		p[kind] = append(p[kind], id)
 	}
 }
 
@@ -49,7 +49,7 @@ func (p *ids) addExternal(v segment.Value) bool {
 // addText adds a text, and is false for what is neither a text nor null.
 func (p *ids) addText(kind table.Kind, v segment.Value) bool {
 	id, ok := v.Str()
-	p.add(kind, id)
+	p.add(kind, strings.Clone(id))
 	return ok || !v.Exists()
 }
 

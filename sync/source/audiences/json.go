@@ -66,7 +66,7 @@ func (o objects) read(r *row, record []byte) {
 			r.unread(errIDKind)
 			return
 		}
-		r.add(kind, id)
+		r.add(kind, strings.Clone(id))
 	}
 	if external, _ := o.Get("externalids"); external.Exists() && !r.hasUser() && !r.addExternal(external) {
 		r.unread(jsonError(record, errExternalIDs))

@@ -51,7 +51,7 @@ func addMembers(b *reading.Batch, r *row) {
 func (r *row) record(b *reading.Batch, id segment.Identity, value string) source.Record {
 	cleared := r.value == "" && b.Input.Class == segment.ClassComputed
 	if b.Input.Shape == source.ShapeList {
-		return source.Record{Line: r.line, Member: &source.Member{Identity: id, Value: value, Cleared: cleared}}
+		return source.Record{Line: r.line, Member: b.Member(source.Member{Identity: id, Value: value, Cleared: cleared})}
 	}
 	c := r.change
 	c.At, c.Timing = segment.RowTime(r.time, b.Input.ListedAt, b.Now) // a row without a time happened when its file was written
@@ -67,7 +67,8 @@ func (r *row) record(b *reading.Batch, id segment.Identity, value string) source
 
 // people returns the person of each user id; without one, of each anonymous id;
 // without these, of each e-mail address.
-func (r *row) people() (people []segment.Identity) {
+func (r *row) people() []segment.Identity {
+	people := r.buf[:0]
 	users, anons, emails := r.ids[table.UserID], r.ids[table.AnonymousID], r.ids[table.Email]
 	add := func(user, anon, email string) {
 		if who := r.nobody.Identity(user, anon, email); !who.IsZero() {
@@ -96,6 +97,7 @@ func (r *row) people() (people []segment.Identity) {
 			add("", "", email)
 		}
 	}
+	r.buf = people
 	return people
 }
 

@@ -43,10 +43,19 @@ type row struct {
 	message    *segment.Message
 
 	ids
-	hasValue bool // there is a column for it
+	buf      []segment.Identity // scratch of people
+	hasValue bool               // there is a column for it
 	value    string
 	time     string
 	change   segment.TraitChange
+}
+
+// reset empties the row, but for what each row of a file sets, and keeps its memory.
+func (r *row) reset() {
+	r.size, r.broken, r.skipped, r.rejected, r.unreadable, r.message = 0, nil, "", "", false, nil
+	for kind := range r.ids {
+		r.ids[kind] = r.ids[kind][:0]
+	}
 }
 
 func (r *row) unread(err error) { r.rejected, r.unreadable = err.Error(), true }
@@ -89,11 +98,12 @@ func (r *row) fields(l *layout, fields []string) {
 			return
 		}
 	}
+	keep := r.keeper(fields)
 	text := func(column int) string {
 		if column < 0 {
 			return ""
 		}
-		return strings.Clone(fields[column]) // the row may be long
+		return keep(fields[column])
 	}
 	r.value, r.hasValue, r.time = text(l.value), l.value >= 0, text(l.time)
 	c := &r.change
@@ -110,7 +120,7 @@ func (r *row) fields(l *layout, fields []string) {
 		}
 	}
 	for kind, i := range l.ids.All() {
-		r.add(kind, fields[i])
+		r.add(kind, keep(fields[i]))
 	}
 	if l.external >= 0 && strings.TrimSpace(fields[l.external]) != "" && !r.hasUser() {
 		external := []byte(fields[l.external])
@@ -118,6 +128,18 @@ func (r *row) fields(l *layout, fields []string) {
 			r.unread(jsonError(external, errExternalIDs))
 		}
 	}
+}
+
+// keeper returns how to keep a field: by a copy if most of a long row is not needed.
+func (r *row) keeper(fields []string) func(string) string {
+	size := 0
+	for _, f := range fields {
+		size += len(f)
+	}
+	if size > 256+4*r.size {
+		return strings.Clone
+	}
+	return func(field string) string { return field }
 }
 
 // hasUser reports whether the columns have a user id. Then external_ids, which in a
@@ -136,7 +158,7 @@ func (s *Source) parser(r *bucket.Reader, _ source.Input, o source.Object) (read
 	if err != nil {
 		return nil, err
 	}
-	return &parser{open(), row{nobody: s.cfg.Placeholders, json: new(segment.Parser)}}, nil
+	return &parser{rows: open(), row: row{nobody: s.cfg.Placeholders, json: new(segment.Parser)}}, nil
 }
 
 // parser turns rows into records. It is a [reading.Parser].
@@ -148,7 +170,7 @@ type parser struct {
 // Next implements [reading.Parser].
 func (p *parser) Next(b *reading.Batch) error {
 	r := &p.row
-	*r = row{nobody: r.nobody, json: r.json}
+	r.reset()
 	if err := p.next(r); err != nil {
 		return err
 	}

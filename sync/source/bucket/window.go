@@ -34,7 +34,8 @@ type Window struct {
 	held  []byte // a record that does not fit into src's buffer
 
 	offset, line int64
-	sum          hash.Hash // of what was taken
+	sum          hash.Hash     // of what was taken
+	unhashed     *bufio.Writer // before sum, which is slow for short lines
 
 	resuming bool
 	open     bool // the last line taken had no newline
@@ -51,11 +52,13 @@ func NewWindow(src io.Reader, maxLine int) *Window {
 		size = int(min(int64(size), 4096+8*r.object.Size)) // about its size when unzipped
 	}
 	limit := &io.LimitedReader{R: src, N: math.MaxInt64}
-	return &Window{src: bufio.NewReaderSize(limit, size), limit: limit, max: maxLine, sum: sha256.New()}
+	sum := sha256.New()
+	return &Window{src: bufio.NewReaderSize(limit, size), limit: limit, max: maxLine, sum: sum, unhashed: bufio.NewWriter(sum)}
 }
 
 // Position returns the position after what was taken.
 func (w *Window) Position() source.Position {
+	_ = w.unhashed.Flush() // a hash takes everything
 	return source.Position{Offset: w.offset, Line: w.line, Hash: w.sum.Sum(nil)}
 }
 
@@ -129,7 +132,7 @@ func (w *Window) endLine(line []byte) {
 // take counts bytes that were read.
 func (w *Window) take(read []byte) {
 	w.offset += int64(len(read))
-	w.sum.Write(read)
+	_, _ = w.unhashed.Write(read)
 }
 
 // skip takes n bytes that are in the buffer.

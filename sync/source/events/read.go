@@ -48,10 +48,7 @@ func (p *parser) decode(b *reading.Batch, line []byte, record *source.Record) {
 	}
 	b.Keep(m)
 	m.FoundIn(b.Object.ModTime, b.Now)
-	var change *segment.TraitChange
-	if c, ok := m.Change(); ok {
-		change = &c
-	}
+	change := changeIn(m)
 	record.Skipped = p.source.skip(m, change)
 	switch {
 	case record.Skipped == SkipTrait:
@@ -62,6 +59,17 @@ func (p *parser) decode(b *reading.Batch, line []byte, record *source.Record) {
 	default:
 		record.Message, record.Change = m, change
 	}
+}
+
+// changeIn returns the trait change of a message, or nil; most have none, and cost no
+// memory.
+func changeIn(m *segment.Message) *segment.TraitChange {
+	c, ok := m.Change()
+	if !ok {
+		return nil
+	}
+	change := c
+	return &change
 }
 
 func namesNobody(m *segment.Message) bool {

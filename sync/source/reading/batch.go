@@ -33,6 +33,7 @@ type Batch struct {
 
 	records  []source.Record
 	messages []*segment.Message // to be released
+	members  []source.Member
 	bytes    int
 
 	good     bool            // a good record was seen
@@ -45,6 +46,15 @@ func (b *Batch) Size(n int) { b.bytes += n }
 
 // Keep releases a message once the batch is handed over.
 func (b *Batch) Keep(m *segment.Message) { b.messages = append(b.messages, m) }
+
+// Member returns a copy of the member that is valid as long as a record.
+func (b *Batch) Member(m source.Member) *source.Member {
+	if len(b.members) == cap(b.members) {
+		b.members = make([]source.Member, 0, b.reader.Records) // the full one belongs to the records
+	}
+	b.members = append(b.members, m)
+	return &b.members[len(b.members)-1]
+}
 
 // Add adds a record. A record that names nobody does not count as a bad one: sorted
 // lists begin with those.
@@ -101,6 +111,7 @@ func (b *Batch) release() {
 	}
 	clear(b.messages)
 	clear(b.records)
-	b.messages, b.records = b.messages[:0], b.records[:0]
+	clear(b.members)
+	b.messages, b.records, b.members = b.messages[:0], b.records[:0], b.members[:0]
 	b.bytes = 0
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/impactsync/impactsync/sync/source/bucket"
 )
@@ -23,6 +24,13 @@ func IsSyntax(err error) bool {
 // record reads a record in bounded memory. Its fields are valid until the next call.
 func (r *Reader) record() ([]string, error) {
 	r.lines.begin()
+	line, err := r.lines.ahead()
+	if err != nil {
+		return nil, err
+	}
+	if bytes.IndexByte(line, '"') < 0 {
+		return r.split(string(line)), nil
+	}
 	fields, err := r.csv.Read()
 	var syntax *csv.ParseError
 	if errors.As(err, &syntax) {
@@ -34,6 +42,20 @@ func (r *Reader) record() ([]string, error) {
 	return fields, err
 }
 
+// split returns the fields of a record without quotes, as most are. It is what a
+// [csv.Reader] does, in a quarter of the time.
+func (r *Reader) split(record string) []string {
+	r.fields = r.fields[:0]
+	for {
+		i := strings.IndexByte(record, r.header.comma)
+		if i < 0 {
+			r.fields = append(r.fields, record)
+			return r.fields
+		}
+		r.fields, record = append(r.fields, record[:i]), record[i+1:]
+	}
+}
+
 // lines is what a [csv.Reader] reads from. It returns one line at a time, so that the
 // window's position is that after the record, and fails if a record exceeds the
 // limit.
@@ -42,10 +64,11 @@ type lines struct {
 	most      int
 	backslash bool // within quotes a backslash escapes the next character, as in files of Spark, MySQL and Redshift
 
-	first   int64 // line of the record; 0 before it
-	size    int   // of the record so far
-	escaped bool  // the record holds \"
-	quoted  bool  // the next line begins within quotes
+	first   int64  // line of the record; 0 before it
+	peeked  []byte // that line, until it is read
+	size    int    // of the record so far
+	escaped bool   // the record holds \"
+	quoted  bool   // the next line begins within quotes
 	text    []byte
 	rest    []byte // the part of text that was not read yet
 }
@@ -64,16 +87,26 @@ func (l *lines) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func (l *lines) next() error {
+// ahead returns the first line of a record, after blank ones. It is still to be read.
+func (l *lines) ahead() (line []byte, err error) {
+	for len(line) == 0 && err == nil {
+		line, err = readLine(l.window)
+	}
+	if !errors.Is(err, io.EOF) {
+		l.first, l.peeked = l.window.Lines(), line
+	}
+	return line, err
+}
+
+func (l *lines) next() (err error) {
 	if l.size > l.most {
 		return errRowTooLong
 	}
-	line, err := readLine(l.window)
-	if l.first == 0 && !errors.Is(err, io.EOF) && (err != nil || len(line) > 0) {
-		l.first = l.window.Lines()
-	}
-	if err != nil {
-		return err
+	line := l.peeked
+	if l.peeked = nil; line == nil {
+		if line, err = readLine(l.window); err != nil {
+			return err
+		}
 	}
 	l.size += len(line)
 	l.escaped = l.escaped || bytes.Contains(line, []byte(`\"`))

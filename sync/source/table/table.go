@@ -123,6 +123,7 @@ type Reader struct {
 	csv    *csv.Reader
 	lines  *lines // that csv reads from
 	header Header
+	fields []string // of the last record
 	begun  bool
 	folded []string // its names
 	id     int      // the column by which a repeated header is recognised
