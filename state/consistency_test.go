@@ -200,10 +200,10 @@ func TestDoubtOfWhatIsNotDue(t *testing.T) {
 	require.EqualValues(t, 1, b.resync("points"))
 	points("")
 	require.Empty(t, b.send())
-	require.EqualValues(t, 1, doubts())
+	require.Equal(t, 1, doubts())
 	b.reopen()
 	points("80")
 	require.Equal(t, []string{"u1 points=80"}, b.send(), "impact.com may have been told something else")
-	require.EqualValues(t, 0, doubts())
-	require.EqualValues(t, 1, b.number(`SELECT count(*) FROM profile_traits WHERE message_id = 'm80' AND status = 'settled'`))
+	require.Equal(t, 0, doubts())
+	require.Equal(t, 1, b.number(`SELECT count(*) FROM profile_traits WHERE message_id = 'm80' AND status = 'settled'`))
 }

@@ -119,6 +119,7 @@ func (l *List) Flush(ctx context.Context) error {
 		return err
 	}
 	l.worker.Wait()
+	l.block, l.spare = nil, nil // merging needs the memory
 	return l.failed
 }
 
