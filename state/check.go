@@ -60,6 +60,10 @@ var checks = []struct{ what, query string }{
 			OR d.status IN (3, 5) AND d.next_attempt_at IS NULL
 			OR d.status = 4 AND d.refused_at IS NULL
 			OR d.status = 6 AND d.class NOT IN ('conversions', 'suppressions') LIMIT 10`},
+	{"events that no person has", `SELECT 'event ' || d.id FROM deliveries d WHERE d.id <= (SELECT events_applied FROM store)
+		AND NOT EXISTS (SELECT 1 FROM events_by_person e WHERE e.profile_id = d.profile_id AND e.delivery_id = d.id) LIMIT 10`},
+	{"people's events that are not there", `SELECT 'event ' || e.delivery_id FROM events_by_person e
+		WHERE NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.id = e.delivery_id AND d.profile_id = e.profile_id) LIMIT 10`},
 	{"people absorbed into nobody", `SELECT 'profile ' || a.id FROM profiles a LEFT JOIN profiles u ON u.id = a.absorbed_into WHERE a.absorbed_into IS NOT NULL AND u.id IS NULL LIMIT 10`},
 	{"values of absorbed people", `SELECT 'trait ' || v.trait_id || ' profile ' || v.profile_id FROM trait_rows v JOIN profiles p ON p.id = v.profile_id WHERE p.absorbed_into IS NOT NULL LIMIT 10`},
 	{"counters of traits", `SELECT coalesce(t.key, 'trait ' || d.scope) || ' ' || d.name || ': counted ' || d.counted || ', is ' || d.real FROM (

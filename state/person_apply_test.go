@@ -177,3 +177,15 @@ func world(t *testing.T, b *bench) (all []string) {
 	}
 	return all
 }
+
+func TestCheckFindsEventsWithoutTheirPerson(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.view("u1")
+	b.claim()
+	b.sound()
+	b.exec(`UPDATE events_by_person SET profile_id = 7`)
+	problems, err := b.db.Check(context.Background())
+	require.NoError(t, err)
+	require.Equal(t, []string{"events that no person has: event 1", "people's events that are not there: event 1"}, problems)
+}
