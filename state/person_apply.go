@@ -1,10 +1,5 @@
 package state
 
-import (
-	"errors"
-	"fmt"
-)
-
 // applying applies what commits of logs have only appended: the index of events by
 // person, and the sightings of people. Each table is gone through once, in the order
 // of its keys.
@@ -54,38 +49,13 @@ func (t *tx) applyLogs() error {
 		return err
 	}
 	s := &applying{tx: t, taken: map[string]int64{}}
-	err = t.sparingly(func() error {
-		for _, step := range []func() error{t.indexEvents, s.begin, s.holdThrongs, s.users, s.visitors, s.clicks, t.judgeJoined, t.dropSightings} {
-			if err := step(); err != nil {
-				return err
-			}
+	for _, step := range []func() error{t.indexEvents, s.begin, s.holdThrongs, s.users, s.visitors, s.clicks, s.judge, t.dropSightings} {
+		if err := step(); err != nil {
+			return err
 		}
-		return nil
-	})
-	if err != nil {
-		return err
 	}
-	clear(t.absorbed) // what comes now knows of them
 	t.d.unapplied = nil
 	return nil
-}
-
-// sparingly runs fn with a small cache. Whatever goes through tables in order needs no
-// larger one, and SQLite sorts in as much memory as the cache has. A rehearsal keeps
-// its cache: what does not fit there is written to the disk.
-func (t *tx) sparingly(fn func() error) (err error) {
-	if t.d.file.Rehearsal() {
-		return fn()
-	}
-	var size int64
-	if _, err := t.Get(`PRAGMA cache_size`, nil, &size); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, t.Script(fmt.Sprintf(`PRAGMA cache_size = %d`, size))) }()
-	if err := t.Script(`PRAGMA cache_size = -4096`); err != nil {
-		return err
-	}
-	return fn()
 }
 
 func (s *applying) begin() error {
@@ -137,6 +107,11 @@ func (s *applying) users() error {
 // visitors stores the visitors, and merges them into their users.
 func (s *applying) visitors() error {
 	return s.each(`visitor_id IS NOT NULL ORDER BY visitor_id, id`, s.ofVisitor, func(g *sighting) error {
+		if len(s.joined) >= sightingChunk {
+			if err := s.judge(); err != nil {
+				return err
+			}
+		}
 		visitor := Person{AnonymousID: g.person.AnonymousID}
 		crowdUser, crowdVisitor, err := s.crowdIn(g.person)
 		switch {
@@ -155,6 +130,13 @@ func (s *applying) visitors() error {
 		}
 		return s.ownClick(visitor, g.click)
 	})
+}
+
+// judge looks at the users whom visitors were merged into. What comes later knows of
+// these merges, so they need not be remembered.
+func (s *applying) judge() error {
+	clear(s.absorbed)
+	return s.judgeJoined()
 }
 
 // visit stores the click of a visitor who was seen without a user id.

@@ -207,7 +207,7 @@ type storing struct {
 // commitBytes (messages can be large), or after commitTime, if a bucket is slow. At
 // most three are in memory: one being read, one waiting, one being stored.
 const (
-	commitRows  = 3000
+	commitRows  = 4000
 	commitBytes = 24 << 20
 	commitTime  = 2 * time.Second
 )
