@@ -74,6 +74,7 @@ func (o *outbox) vacate(e *event) (moved bool, err error) {
 		[]any{o.d.tooOld(o.now), e.EventType, e.OrderID}, &id, &was, &hopeless, &unsure)
 	if err == nil && found && unsure {
 		hopeless, err = o.lacksClick(id)
+		e.id, o.next = o.next, o.next+1 // its own is among those that were applied
 	}
 	if err != nil || !found {
 		return false, err

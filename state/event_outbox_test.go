@@ -195,3 +195,22 @@ func TestOrderTakenOver(t *testing.T) {
 		})
 	}
 }
+
+// An order that takes another one's place is its person's, also if the click of the
+// first one's person had to be looked up while others were stored.
+func TestOrderTakenOverIsItsPersons(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	order := func(name string) state.Item {
+		e := sale("o1", b.now)
+		e.Key, e.MessageID, e.Name, e.Refusal = name, name, name, state.OwnRefusal{Reason: "no identifier", Unsure: true}
+		return state.Item{Person: user("u1"), Event: e}
+	}
+	b.store(order("first"))
+	b.store(order("second"), state.Item{Person: user("u2"), Event: event(state.PageLoad, "page", b.now)})
+	b.sound()
+	e, err := b.db.Explain(context.Background(), "u1")
+	require.NoError(t, err)
+	require.Len(t, e.Events, 2)
+	b.sound()
+}
