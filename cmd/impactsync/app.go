@@ -56,13 +56,13 @@ exactly what changed.`,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 		PersistentPreRun:  func(*cobra.Command, []string) { a.started = true },
 	}
-	root.PersistentFlags().StringVar(&a.config, "config", "impactsync.yaml", "configuration file")
+	root.PersistentFlags().StringVar(&a.config, "config", defaultConfig, "configuration file")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print results and errors as JSON")
 	root.PersistentFlags().BoolVar(&a.network, "allow-network-filesystem", false, "accept a state file on NFS, SMB, FUSE or the like, at your own risk")
 	root.AddCommand(
 		a.runCommand(), a.planCommand(), a.statusCommand(), a.explainCommand(),
 		a.refusedCommand(), a.rejectedCommand(), a.approveCommand(), a.adoptCommand(), a.resyncCommand(),
-		a.forgetCommand(), a.doctorCommand(), a.daemonCommand(), a.sandboxCommand(), a.keyCommand(),
+		a.forgetCommand(), a.reportCommand(), a.doctorCommand(), a.daemonCommand(), a.sandboxCommand(), a.keyCommand(),
 		a.configCommand(), a.stateCommand(), a.versionCommand(),
 	)
 	// Not cobra's own --version: it takes a template, and the linker cannot remove unused
@@ -79,6 +79,9 @@ exactly what changed.`,
 	}
 	return root
 }
+
+// defaultConfig is the configuration file without --config.
+const defaultConfig = "impactsync.yaml"
 
 const helpHint = "impactsync --help lists commands and flags"
 

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"github.com/impactsync/impactsync/cmd/internal/config"
+	"github.com/impactsync/impactsync/cmd/internal/page"
+	"github.com/impactsync/impactsync/state"
+	impactsync "github.com/impactsync/impactsync/sync"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) reportCommand() *cobra.Command {
+	var file string
+	var ids bool
+	c := &cobra.Command{
+		Use:   "report",
+		Short: "Write the state as a page to look at",
+		Long: `Write a page with what is wrong and the command that helps, the runs of the last 30
+days, each audience, the flow of the last run, both hosts, orders and sources. It is
+one HTML file that needs nothing from anywhere. Nobody's id is on it unless --with-ids
+is given.
+
+It only reads, without lock or credentials, and can be used during a run.` +
+			exits("written", "1   the file cannot be written, or there is no state yet", exitReadLine, exitUsageLine),
+		Example: `  impactsync report --html status.html
+  impactsync report --html 's3://my-bucket/impactsync/status.html?region=eu-west-1'`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if file == "" {
+				return usage("impactsync report --html status.html", "report needs --html FILE")
+			}
+			cfg, err := a.look()
+			if err != nil {
+				return err
+			}
+			made, err := a.writePage(c.Context(), cfg, file, ids)
+			return a.result(made, err, func(w io.Writer) {
+				fmt.Fprintf(w, "written to %s (%s, %s)\n", plain(made.File), count(int64(made.Bytes), "byte"), took(made.Seconds))
+			})
+		},
+	}
+	c.Flags().StringVar(&file, "html", "", "write the page to this `file`, or to s3://, gs:// or azblob://")
+	c.Flags().BoolVar(&ids, "with-ids", false, "show ids of people, too")
+	return c
+}
+
+// madePage is what the command report prints.
+type madePage struct {
+	File    string  `json:"file"`
+	Bytes   int     `json:"bytes"`
+	Seconds float64 `json:"seconds"`
+}
+
+// writePage writes the page of the state to a file or an object store.
+func (a *app) writePage(ctx context.Context, c *config.Config, to string, ids bool) (madePage, error) {
+	began := time.Now()
+	var html bytes.Buffer
+	err := a.opened(ctx, c, state.Options{ReadOnly: true}, func(db *state.DB) error {
+		p, err := page.Read(ctx, db, a.pageOptions(c, ids))
+		if err == nil {
+			err = p.Write(ctx, &html)
+		}
+		return err
+	})
+	if err == nil {
+		err = page.Save(ctx, to, html.Bytes())
+	}
+	return madePage{to, html.Len(), time.Since(began).Seconds()}, err
+}
+
+func (a *app) pageOptions(c *config.Config, ids bool) page.Options {
+	name, _ := build()
+	b := binding(c)
+	o := page.Options{
+		Now: time.Now(), Account: b.AccountSID, Program: b.CampaignID, Sandbox: !b.Official && b.Hosts != "",
+		State: filepath.Base(c.State.Path), Version: name, WithIDs: ids,
+		Rates: impactsync.Rates{PageLoadsPerSecond: c.Delivery.PageLoadsPerSecond, ConversionsPerHour: c.Delivery.ConversionsPerHour},
+	}
+	if a.config != defaultConfig {
+		o.Config = a.config
+	}
+	return o
+}
