@@ -2,16 +2,21 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/impactsync/impactsync/cmd/internal/config"
 	"github.com/impactsync/impactsync/cmd/internal/page"
 	"github.com/impactsync/impactsync/state"
 	impactsync "github.com/impactsync/impactsync/sync"
+	"github.com/impactsync/impactsync/sync/source/bucket"
 	"github.com/spf13/cobra"
 )
 
@@ -61,7 +66,7 @@ type madePage struct {
 func (a *app) writePage(ctx context.Context, c *config.Config, to string, ids bool) (madePage, error) {
 	began := time.Now()
 	var html bytes.Buffer
-	err := a.opened(ctx, c, state.Options{ReadOnly: true}, func(db *state.DB) error {
+	err := a.opened(ctx, c, state.Options{ReadOnly: true, Binding: binding(c)}, func(db *state.DB) error {
 		p, err := page.Read(ctx, db, a.pageOptions(c, ids))
 		if err == nil {
 			err = p.Write(ctx, &html)
@@ -69,9 +74,61 @@ func (a *app) writePage(ctx context.Context, c *config.Config, to string, ids bo
 		return err
 	})
 	if err == nil {
-		err = page.Save(ctx, to, html.Bytes())
+		err = savePage(ctx, to, html.Bytes())
 	}
-	return madePage{to, html.Len(), time.Since(began).Seconds()}, err
+	name, _, _ := strings.Cut(to, "?") // of a bucket's parameters one may be a key
+	return madePage{name, html.Len(), time.Since(began).Seconds()}, err
+}
+
+func savePage(ctx context.Context, to string, html []byte) error {
+	var err error
+	if strings.Contains(to, "://") {
+		err = bucket.Put(ctx, to, html, "text/html; charset=utf-8")
+	} else {
+		err = replaceFile(to, html)
+	}
+	if err != nil {
+		return fmt.Errorf("write the page: %w", err)
+	}
+	return nil
+}
+
+// replaceFile writes a file of mode 0600. Whoever reads it meanwhile has the old one or
+// the new one, whole.
+func replaceFile(name string, data []byte) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	if _, err = f.Write(data); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	if err = errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), name)
+}
+
+// mostPage is how long the page may take after a run.
+const mostPage = time.Minute
+
+// afterRun writes the page that the configuration or --report asks for. What goes wrong
+// is logged: no run fails for it.
+func (a *app) afterRun(ctx context.Context, c *config.Config, report string) {
+	to := cmp.Or(report, c.Report.Path)
+	if to == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mostPage)
+	defer cancel()
+	if _, err := a.writePage(ctx, c, to, c.Report.WithIDs); err != nil && !errors.Is(err, state.ErrMissing) {
+		a.log.Warn("the page was not written; the run is not affected", "error", err)
+	}
 }
 
 func (a *app) pageOptions(c *config.Config, ids bool) page.Options {

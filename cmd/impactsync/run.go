@@ -53,6 +53,7 @@ A second signal kills; even then nothing is lost.` + exitsOfRun(),
 	n.flags(c)
 	c.Flags().DurationVar(&n.deadline, "deadline", 0, "stop in good order after this long, such as 30m")
 	c.Flags().BoolVar(&dry, "dry-run", false, "show what would be sent and change nothing, as impactsync plan does")
+	c.Flags().StringVar(&n.report, "report", "", "write the page that impactsync report makes to this `file` afterwards")
 	c.Flags().IntSliceVar(&zero, "exit-zero-on", nil, "exit 0 instead of these codes; only 3, 4 and 5 are allowed")
 	return c
 }
@@ -67,7 +68,9 @@ func (a *app) run(ctx context.Context, n narrow) (impactsync.Report, error) {
 	if err != nil {
 		return impactsync.Report{}, err
 	}
-	return a.pass(ctx, c, o)
+	report, err := a.pass(ctx, c, o)
+	a.afterRun(ctx, c, n.report)
+	return report, err
 }
 
 // point is nil except in tests, which kill the process at the points that it names.
@@ -93,6 +96,7 @@ type narrow struct {
 	audience string
 	limit    int
 	deadline time.Duration
+	report   string // where the page goes
 }
 
 func (n *narrow) flags(c *cobra.Command) {
