@@ -2,25 +2,17 @@ package page
 
 import (
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
+	"github.com/impactsync/impactsync/cmd/internal/words"
 )
 
 // number returns 1234567 as 1,234,567.
 func number(n int64) string { return humanize.Comma(n) }
 
 // counted returns a number with its noun: "1 order", "1,200 orders".
-func counted(n int64, one string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	if stem, y := strings.CutSuffix(one, "y"); y {
-		return number(n) + " " + stem + "ies"
-	}
-	return number(n) + " " + one + "s"
-}
+func counted(n int64, one string) string { return words.Count(n, one) }
 
 // short returns a time as people say it, in UTC: "24 Nov 18:25".
 func short(at time.Time) string {
@@ -71,3 +63,6 @@ func (p *Page) ago(at time.Time) string {
 
 // plot returns a coordinate with as few digits as a screen needs.
 func plot(v float64) string { return strconv.FormatFloat(v, 'f', -1, 32) }
+
+// amountText returns money with two places.
+func amountText(v float64) string { return humanize.FormatFloat("#,###.##", v) }

@@ -37,7 +37,15 @@ type Page struct {
 	More      int // things to do that are not in Todo
 	Due       Due
 	Audiences []Audience
+	Approvals []Approval
+	Flow      Flow
+	Hosts     []Host
+	Orders    Orders
 	Refused   []Refusal
+	Sources   []Source
+	Rejected  []Rejection
+	Unlisted  []Unlisted
+	Warnings  []Warning
 	status    state.Status
 }
 
@@ -56,7 +64,9 @@ func Read(ctx context.Context, db *state.DB, o Options) (*Page, error) {
 		return nil, err
 	}
 	err = db.Snapshot(ctx, func(s *state.Snapshot) error {
-		for _, step := range []func(*state.Snapshot) error{p.readRuns, p.readAudiences, p.readRefused} {
+		for _, step := range []func(*state.Snapshot) error{
+			p.readRuns, p.readAudiences, p.readFlow, p.readHosts, p.readOrders, p.readRefused, p.readSources,
+		} {
 			if err := step(s); err != nil {
 				return err
 			}
@@ -81,8 +91,6 @@ func (p *Page) sum() {
 		p.Due.Unknown += c.Unknown
 	}
 	p.Due.Oldest = s.Oldest
-	takes := p.Rates.Take(s.Hosts, s.Traits.Open()+s.PageLoads.Open(), s.Conversions.Open(), p.Now)
-	p.Due.Takes = time.Duration(max(takes.TrackingHost, takes.APIHost) * float64(time.Second))
 }
 
 // Write writes the page as a file.

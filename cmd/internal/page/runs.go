@@ -20,6 +20,10 @@ type Run struct {
 	Rejected         int64
 	Held, Pending    int64
 	Note             string
+	Requests         int64
+	Unknown          int64
+	Version          string
+	SeenAt, NextAt   time.Time // the last sign of life, and when the daemon runs next
 }
 
 // Runs is the history of the last 30 days.
@@ -63,6 +67,7 @@ func (p *Page) readRuns(s *state.Snapshot) (err error) {
 		return []any{
 			&r.Run, &r.Kind, moment{&r.StartedAt}, moment{&r.Ended}, exitCode{r}, &r.Found, &r.Delivered,
 			&r.Refused, &r.Rejected, &r.Held, &r.Pending, &r.Note,
+			&r.Requests, &r.Unknown, &r.Version, moment{&r.SeenAt}, moment{&r.NextAt},
 		}
 	})
 	if err == nil {

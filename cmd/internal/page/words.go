@@ -24,7 +24,10 @@ func (p *Page) where() string {
 
 // blocks returns the anchors and the names of the page's parts.
 func (p *Page) blocks() [][2]string {
-	return [][2]string{{"do", "Do this"}, {"runs", "Runs"}, {"audiences", "Audiences"}}
+	return [][2]string{
+		{"do", "Do this"}, {"runs", "Runs"}, {"audiences", "Audiences"}, {"flow", "Last run"}, {"hosts", "Hosts"},
+		{"orders", "Orders"}, {"refused", "Refused"}, {"sources", "Sources"}, {"names", "Unmapped"}, {"search", "Search"},
+	}
 }
 
 // class returns the class of the style for a level.
@@ -86,13 +89,13 @@ type tile struct{ name, value, query string }
 func (p *Page) tiles() []tile {
 	d := &p.Due
 	all := []tile{
-		{"still due", number(d.Open), countersSQL.Name}, {"held", number(d.Held), countersSQL.Name},
-		{"refused", number(d.Refused), countersSQL.Name}, {"without an answer", number(d.Unknown), countersSQL.Name},
+		{"still due", number(d.Open), dueSQL.Name}, {"held", number(d.Held), dueSQL.Name},
+		{"refused", number(d.Refused), dueSQL.Name}, {"without an answer", number(d.Unknown), dueSQL.Name},
 	}
 	if d.Oldest.IsZero() {
-		return append(all, tile{"oldest undelivered", "none", countersSQL.Name})
+		return append(all, tile{"oldest undelivered", "none", dueSQL.Name})
 	}
-	return append(all, tile{"oldest undelivered", span(p.Now.Sub(d.Oldest)), countersSQL.Name})
+	return append(all, tile{"oldest undelivered", span(p.Now.Sub(d.Oldest)), dueSQL.Name})
 }
 
 // about says what kind of trait it is, and where it comes from.
