@@ -114,6 +114,7 @@ type DB struct {
 	guards      Guards
 	maxEventAge time.Duration // older events are not sent; 0: all are
 	feeds       func(source, key string) bool
+	next        func(after time.Time) time.Time // by the schedule; nil: there is none
 }
 
 // caches hold what was read of the file. If a transaction is rolled back, or another
