@@ -55,6 +55,8 @@ var outcomes = []outcome{
 	{impactsync.VerdictFault, "fault", "f-refused"},
 	{"refused", "refused", "f-refused"},
 	{"dropped", "given up", "f-refused"},
+	{"too_old", "too old", "f-refused"},
+	{"seen before", "seen before, not sent again", "f-other"},
 }
 
 func (p *Page) readOrders(s *state.Snapshot) (err error) {

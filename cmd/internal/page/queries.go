@@ -18,9 +18,12 @@ FROM counters -- a table; pending_deliveries and refused_deliveries have the row
 WHERE name IN ('pending', 'in_flight', 'retry_later', 'unknown', 'held', 'refused')
 GROUP BY name;`}
 
-	oldestSQL = query{"oldest", `SELECT min(created_at) -- when it became due; impactsync looks into the indexes instead
-FROM pending_deliveries
-WHERE status <> 'held';`}
+	// As the command status has it: the view pending_deliveries would read all that is due.
+	oldestSQL = query{"oldest", `WITH statuses (st) AS (VALUES (1), (2), (3), (5)), bits (b) AS (VALUES (0), (1)), kinds (k) AS (VALUES ('page_load'), ('conversion'))
+SELECT strftime('%Y-%m-%dT%H:%M:%SZ', min(at) / 1000000000, 'unixepoch') AS oldest_undelivered -- of tables: each index of what is due, once
+FROM (SELECT (SELECT min(event_at) FROM deliveries WHERE kind = k AND status = st AND status > 0 AND has_click = b) AS at FROM statuses, bits, kinds
+      UNION ALL
+      SELECT (SELECT min(wanted_at) FROM trait_due WHERE status = st AND is_exit = b) FROM statuses, bits);`}
 
 	heldSQL = query{"held", `SELECT trait_key, direction, kind, held, reason, held_at, command
 FROM held_changes;`}
@@ -57,15 +60,16 @@ FROM host_rates
 ORDER BY host DESC;`}
 
 	minutesSQL = query{"minutes", `SELECT host, strftime('%Y-%m-%dT%H:%M:00Z', unixepoch(minute) / 600 * 600, 'unixepoch') AS ten_minutes,
-       max(requests + lookups) AS most_in_a_minute, sum(requests + lookups) AS requests
+       max(requests) AS most_in_a_minute, sum(requests) AS requests
 FROM requests_by_minute
 WHERE minute >= strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-24 hours')
 GROUP BY host, ten_minutes
 ORDER BY host, ten_minutes;`}
 
 	ordersSQL = query{"orders", `SELECT date(event_at) AS day,
-       CASE WHEN status = 'refused' THEN 'refused' WHEN status = 'dropped' THEN 'dropped'
-            WHEN status <> 'delivered' THEN 'not sent yet' ELSE coalesce(verdict, 'not looked up') END AS outcome,
+       CASE WHEN status = 'delivered' THEN coalesce(verdict, 'not looked up')
+            WHEN status IN ('dropped', 'too_old', 'refused') THEN status
+            WHEN status = 'duplicate' THEN 'seen before' ELSE 'not sent yet' END AS outcome,
        currency, count(*) AS orders, sum(amount) AS money
 FROM orders
 WHERE event_at >= strftime('%Y-%m-%dT00:00:00Z', 'now', '-29 days')

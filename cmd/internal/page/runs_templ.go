@@ -269,7 +269,7 @@ func runs(p *Page) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = queries(p, runsSQL, countersSQL).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = queries(p, runsSQL, dueSQL, oldestSQL, heldSQL).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

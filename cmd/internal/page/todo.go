@@ -170,12 +170,9 @@ func (p *Page) refusals() (all []Todo) {
 }
 
 func (p *Page) stale() (all []Todo) {
-	for _, s := range p.status.Sources {
-		if s.Missing != "" {
-			all = append(all, Todo{
-				Level: Warn, Title: s.Name + ": lists without a file", Why: strings.ReplaceAll(s.Missing, "\n", ", "),
-				Command: p.command("doctor"), Block: "sources",
-			})
+	for i := range p.Sources {
+		if s := &p.Sources[i]; s.class() != "ok" {
+			all = append(all, Todo{Level: Warn, Title: "Source " + s.Name + ": " + s.words(), Why: s.why(), Command: p.command("doctor"), Block: "sources"})
 		}
 	}
 	return all

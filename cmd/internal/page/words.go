@@ -89,13 +89,13 @@ type tile struct{ name, value, query string }
 func (p *Page) tiles() []tile {
 	d := &p.Due
 	all := []tile{
-		{"still due", number(d.Open), dueSQL.Name}, {"held", number(d.Held), dueSQL.Name},
+		{"still due", number(d.Open), dueSQL.Name}, {"held", number(d.Held), heldSQL.Name},
 		{"refused", number(d.Refused), dueSQL.Name}, {"without an answer", number(d.Unknown), dueSQL.Name},
 	}
 	if d.Oldest.IsZero() {
-		return append(all, tile{"oldest undelivered", "none", dueSQL.Name})
+		return append(all, tile{"oldest undelivered", "none", oldestSQL.Name})
 	}
-	return append(all, tile{"oldest undelivered", span(p.Now.Sub(d.Oldest)), dueSQL.Name})
+	return append(all, tile{"oldest undelivered", span(p.Now.Sub(d.Oldest)), oldestSQL.Name})
 }
 
 // about says what kind of trait it is, and where it comes from.
@@ -120,6 +120,9 @@ func (a *Audience) share() string {
 
 // tags say what is the matter with an audience.
 func (a *Audience) tags() (all [][2]string) {
+	if !a.GoneAt.IsZero() {
+		all = append(all, [2]string{"bad", "file gone since " + short(a.GoneAt)})
+	}
 	for _, t := range []struct {
 		n           int64
 		class, word string
