@@ -64,7 +64,7 @@ exactly what changed.`,
 	root.AddCommand(
 		a.runCommand(), a.planCommand(), a.statusCommand(), a.explainCommand(),
 		a.refusedCommand(), a.rejectedCommand(), a.approveCommand(), a.adoptCommand(), a.resyncCommand(),
-		a.forgetCommand(), a.reportCommand(), a.doctorCommand(), a.daemonCommand(), a.sandboxCommand(), a.keyCommand(),
+		a.forgetCommand(), a.reportCommand(), a.uiCommand(), a.doctorCommand(), a.daemonCommand(), a.sandboxCommand(), a.keyCommand(),
 		a.configCommand(), a.stateCommand(), a.versionCommand(),
 	)
 	// Not cobra's own --version: it takes a template, and the linker cannot remove unused

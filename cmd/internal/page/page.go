@@ -26,7 +26,6 @@ type Options struct {
 	Version string // of this program
 	Rates   impactsync.Rates
 	WithIDs bool // show ids of people
-	Held    int  // people of each held set to show; 0 shows none
 }
 
 // Page is what a page shows.
@@ -46,6 +45,8 @@ type Page struct {
 	Rejected  []Rejection
 	Unlisted  []Unlisted
 	Warnings  []Warning
+	Live      bool  // served, with a search
+	Found     Found // by it
 	status    state.Status
 }
 
