@@ -55,8 +55,11 @@ func (p *Page) ago(at time.Time) string {
 	if at.IsZero() {
 		return "never"
 	}
-	if d := p.Now.Sub(at); d >= 0 {
+	const moment = 2 * time.Second
+	if d := p.Now.Sub(at); d >= moment {
 		return span(d) + " ago"
+	} else if d >= 0 {
+		return "just now"
 	}
 	return "in " + span(at.Sub(p.Now))
 }

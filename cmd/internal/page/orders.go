@@ -14,7 +14,8 @@ import (
 // Orders are the conversions of the last 30 days.
 type Orders struct {
 	Cells  []cell
-	Money  []money
+	Money  []money // of the currencies that there is money in
+	Orders int64
 	Faults []Fault
 }
 
@@ -97,6 +98,10 @@ func (o *Orders) addUp() {
 		m.all += c.sum
 		m.by[c.outcome] += c.sum
 	}
+	for _, m := range o.Money {
+		o.Orders += m.orders
+	}
+	o.Money = slices.DeleteFunc(o.Money, func(m money) bool { return m.all == 0 })
 	slices.SortFunc(o.Money, func(a, b money) int { return cmp.Compare(b.all, a.all) })
 }
 

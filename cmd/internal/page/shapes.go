@@ -155,14 +155,6 @@ func (m *money) of(outcome string) string {
 	return "-"
 }
 
-// count returns how many orders there are in all.
-func (o *Orders) count() (n int64) {
-	for _, m := range o.Money {
-		n += m.orders
-	}
-	return n
-}
-
 func (o *outcome) meaning() string { return words.Verdicts[o.name] }
 
 // spaced returns a name of the state's as words.

@@ -26,7 +26,7 @@ func sources(p *Page) templ.Component {
 		}
 		ctx = templ.InitializeContext(ctx)
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<section id=\"sources\" aria-labelledby=\"sources-head\"><header><h2 id=\"sources-head\">Sources</h2><span class=\"soft\">the newest input of each, against its greatest age (maxAge)</span></header><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-labelledby=\"sources-head\"><table><thead><tr><th scope=\"col\">Source</th><th scope=\"col\">State</th><th scope=\"col\">Newest input</th><th scope=\"col\">Of maxAge</th><th scope=\"col\" class=\"n\">Read</th><th scope=\"col\" class=\"n\">Objects</th></tr></thead> <tbody>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<section id=\"sources\" aria-labelledby=\"sources-head\"><header><h2 id=\"sources-head\">Sources</h2><span class=\"soft\">the newest input of each, against its greatest age (maxAge)</span></header><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Table of sources\"><table><thead><tr><th scope=\"col\">Source</th><th scope=\"col\">State</th><th scope=\"col\">Newest input</th><th scope=\"col\">Of maxAge</th><th scope=\"col\" class=\"n\">Read</th><th scope=\"col\" class=\"n\">Objects</th></tr></thead> <tbody>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -126,8 +126,10 @@ func (p *Page) heldSet(h state.HeldSet) Todo {
 	case h.Approved >= h.Held:
 		t.Level, t.Command = Info, p.command("run")
 		t.Or = fmt.Sprintf("%s are approved: the next run within 24 hours releases them", number(h.Approved))
+	case h.Approved > 0:
+		t.Or = fmt.Sprintf("%s of them are approved: the next run within 24 hours releases those", number(h.Approved))
 	default:
-		t.Or = "mend the input: the next run then sends what it says"
+		t.Or = "or mend the input: the next run then sends what it says"
 	}
 	return t
 }
@@ -154,19 +156,39 @@ func (p *Page) faults() (all []Todo) {
 	return all
 }
 
+// refusals tells of what is refused, once for each kind and class.
 func (p *Page) refusals() (all []Todo) {
+	type set struct{ kind, class string }
+	sums, reasons := map[set]int64{}, map[set][]string{}
+	var sets []set
 	for _, r := range p.Refused {
-		t := Todo{
-			Level: Warn, Title: fmt.Sprintf("%s refused: %s", counted(r.Count, strings.ReplaceAll(r.Kind, "_", " ")), r.Reason),
-			Command: p.command("refused list --class " + quoted(r.Class)), Block: "refused",
-			Or: "they go again once the value, the mapping or the configuration changes",
+		of := set{r.Kind, r.Class}
+		if sums[of] == 0 {
+			sets = append(sets, of)
 		}
-		if r.Kind == string(state.Conversion) {
-			t.Level = Bad
-		}
-		all = append(all, t)
+		sums[of] += r.Count
+		reasons[of] = append(reasons[of], r.Reason)
+	}
+	for _, of := range sets {
+		all = append(all, p.refusal(of.kind, of.class, sums[of], reasons[of]))
 	}
 	return all
+}
+
+func (p *Page) refusal(kind, class string, n int64, reasons []string) Todo {
+	t := Todo{
+		Level: Warn, Title: counted(n, spaced(kind)) + " refused", Why: reasons[0],
+		Command: p.command("refused list --class " + quoted(class)), Block: "refused",
+		Or: "they go again once the value, the mapping or the configuration changes",
+	}
+	if kind == string(state.Conversion) {
+		t.Level = Bad // it is money
+		t.Title = counted(n, "order") + " refused"
+	}
+	if more := len(reasons) - 1; more > 0 {
+		t.Why += fmt.Sprintf(" (and %s)", counted(int64(more), "other reason"))
+	}
+	return t
 }
 
 func (p *Page) stale() (all []Todo) {

@@ -80,6 +80,9 @@ func (p *Page) lastRun() string {
 	if last.Note != "" {
 		text += " " + last.Note + "."
 	}
+	if last.NextAt.After(p.Now) {
+		text += " The daemon's next one is " + p.ago(last.NextAt) + "."
+	}
 	return text
 }
 
@@ -98,11 +101,19 @@ func (p *Page) tiles() []tile {
 	return append(all, tile{"oldest undelivered", span(p.Now.Sub(d.Oldest)), oldestSQL.Name})
 }
 
+// label returns the audience's name, if that says more than its key.
+func (a *Audience) label() string {
+	if a.Name == a.Key {
+		return ""
+	}
+	return a.Name
+}
+
 // about says what kind of trait it is, and where it comes from.
 func (a *Audience) about() string {
 	text := a.Class
-	if a.Name != "" && a.Name != a.Key {
-		text = a.Name + " · " + text
+	if a.label() != "" {
+		text = " · " + text
 	}
 	if a.Source != "" {
 		text += " · " + a.Source
