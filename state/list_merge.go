@@ -81,12 +81,12 @@ func newMerge(ctx context.Context, t *tx, l *List) (*merge, error) {
 }
 
 func (m *merge) compareAll(reader *sql.Conn) error {
-	rows, err := prepareRows(m.ctx, reader)
+	rows, err := newRowsReader(m.ctx, reader, m.trait, m.at)
 	defer rows.close()
 	if err != nil {
 		return err
 	}
-	for c, err := range ahead(m.withRows(&rows, ahead(m.chunks()))) {
+	for c, err := range ahead(withRows(rows, ahead(m.chunks()))) {
 		if err == nil {
 			err = context.Cause(m.ctx)
 		}
@@ -168,11 +168,11 @@ func (m *merge) chunks() iter.Seq2[chunk, error] {
 	}
 }
 
-func (m *merge) withRows(reader *rowsReader, chunks iter.Seq2[chunk, error]) iter.Seq2[chunk, error] {
+func withRows(reader *rowsReader, chunks iter.Seq2[chunk, error]) iter.Seq2[chunk, error] {
 	return func(yield func(chunk, error) bool) {
 		for c, err := range chunks {
 			if err == nil {
-				c.rows, err = reader.between(m.ctx, m.trait, c.from, c.to, m.at)
+				c.rows, err = reader.between(c.from, c.to)
 			}
 			if !yield(c, err) || err != nil {
 				return
