@@ -72,10 +72,11 @@ type rowsReader struct {
 }
 
 func newRowsReader(ctx context.Context, conn *sql.Conn, of *trait, listedAt int64) (*rowsReader, error) {
-	r := &rowsReader{ctx: context.WithoutCancel(ctx), conn: conn, of: of, listedAt: listedAt}
+	ctx = context.WithoutCancel(ctx)
+	r := &rowsReader{ctx: ctx, conn: conn, of: of, listedAt: listedAt}
 	var err error
-	if r.settled, err = conn.PrepareContext(r.ctx, settledBetween); err == nil {
-		r.due, err = conn.PrepareContext(r.ctx, dueBetween)
+	if r.settled, err = conn.PrepareContext(ctx, settledBetween); err == nil {
+		r.due, err = conn.PrepareContext(ctx, dueBetween)
 	}
 	return r, err
 }
