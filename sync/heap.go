@@ -8,7 +8,7 @@ import (
 // deliveryHeap is what the heap may grow to while deliveries are sent. A request
 // leaves 10 KB behind and little stays: at Go's own pace there is a collection every
 // few hundred requests, which is a tenth of their CPU time.
-const deliveryHeap = 32 << 20
+const deliveryHeap = 16 << 20
 
 // growHeap lets the heap grow to deliveryHeap between collections, within the memory
 // limit, and returns what ends that. If somebody else has set the pace, it stays.
