@@ -56,6 +56,7 @@ var owners = map[string][]string{
 	"github.com/parquet-go/parquet-go":    {"sync/source/table"},
 	"github.com/mattn/go-sqlite3":         {"state/internal/sqlite"},
 	"github.com/gofrs/flock":              {"state/internal/sqlite"},
+	"github.com/moby/sys/mountinfo":       {"state/internal/sqlite"},
 	"github.com/robfig/cron":              {"sync/daemon"},
 	"github.com/spf13/cobra":              {"cmd/impactsync"},
 	"github.com/goccy/go-yaml":            {"cmd/internal/config"},
