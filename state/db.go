@@ -28,6 +28,8 @@ var (
 	// ErrMissing says that there is no state file, and the caller did not ask for a
 	// new one.
 	ErrMissing = sqlite.ErrMissing
+	// ErrNoFolder says that not even the folder is there that the file belongs into.
+	ErrNoFolder = sqlite.ErrNoFolder
 	// ErrFull says that the disk is full or the file could not grow. The
 	// transaction was rolled back.
 	ErrFull = sqlite.ErrFull

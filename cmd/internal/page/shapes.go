@@ -20,9 +20,9 @@ func (a *Audience) curve(now time.Time) curve {
 	low, high := a.bounds()
 	y := func(n int64) float64 {
 		if high == low {
-			return 20
+			return 14
 		}
-		return float64(int(370-float64(n-low)*340/float64(high-low))) / 10
+		return float64(int(260-float64(n-low)*240/float64(high-low))) / 10
 	}
 	first := now.UTC().Truncate(24*time.Hour).AddDate(0, 0, 1-days)
 	var wanted, told strings.Builder
@@ -52,7 +52,7 @@ func (a *Audience) bounds() (low, high int64) {
 	return low, high
 }
 
-// moves draws joins upwards from the middle, and leaves downwards.
+// moves draws joins and leaves below the line, up and down.
 func (a *Audience) moves(first time.Time) (joins, leaves string) {
 	var most int64
 	for _, d := range a.Days {
@@ -64,11 +64,11 @@ func (a *Audience) moves(first time.Time) (joins, leaves string) {
 	var up, down strings.Builder
 	for _, d := range a.Days {
 		x := max(float64(d.At.Sub(first)/(24*time.Hour))*10, 0)
-		if h := float64(d.Joins*150/most) / 10; h > 0 {
-			box(&up, x+1, 20-h, 7, h)
+		if h := float64(d.Joins*80/most) / 10; h > 0 {
+			box(&up, x+1, 38-h, 7, h)
 		}
-		if h := float64(d.Leaves*150/most) / 10; h > 0 {
-			box(&down, x+1, 20, 7, h)
+		if h := float64(d.Leaves*80/most) / 10; h > 0 {
+			box(&down, x+1, 38.4, 7, h)
 		}
 	}
 	return up.String(), down.String()
