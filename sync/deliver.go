@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -212,6 +213,7 @@ func (d *dispatch) collect() []state.Outcome {
 				timer.Reset(groupWait)
 			}
 			d.note(&o)
+			d.tell(&o)
 			if o.Odd {
 				d.odd = append(d.odd, o)
 			} else {
@@ -226,6 +228,13 @@ func (d *dispatch) collect() []state.Outcome {
 		}
 	}
 	return group
+}
+
+// tell logs how a delivery ended, without saying whose it is.
+func (d *dispatch) tell(o *state.Outcome) {
+	if d.Log.Enabled(context.Background(), slog.LevelDebug) {
+		d.Log.Debug("request answered", "host", o.Claim.Kind.Host(), "kind", o.Claim.Kind, "result", o.Result.String(), "requests", o.Requests, "error", o.Error)
+	}
 }
 
 // grace is how long requests under way may go on after a stop.

@@ -90,7 +90,7 @@ func (a *app) rehearse(ctx context.Context, c *config.Config, fn func(*state.DB)
 func writePlan(w io.Writer, r impactsync.PlanReport) {
 	if len(r.Traits) > 0 {
 		table(w, func(w io.Writer) {
-			row(w, "TRAIT", "JOINS OR VALUES", "EXITS", "UNCHANGED", "HELD", "REFUSED", "")
+			head(w, "TRAIT", "JOINS OR VALUES", "EXITS", "UNCHANGED", "HELD", "REFUSED", "")
 			for _, t := range r.Traits {
 				row(w, t.Key, t.Joins, t.Exits, t.Unchanged, t.Held, t.Refused, t.Guard)
 			}
@@ -98,7 +98,7 @@ func writePlan(w io.Writer, r impactsync.PlanReport) {
 		fmt.Fprintln(w)
 	}
 	table(w, func(w io.Writer) {
-		row(w, "HOST", "CALLS", "TAKES AT LEAST", "")
+		head(w, "HOST", "CALLS", "TAKES AT LEAST", "")
 		row(w, "tracking", r.TrackingCalls, took(r.Seconds.TrackingHost), trackingCalls(r))
 		row(w, "api", r.APICalls, took(r.Seconds.APIHost), count(r.Conversions, "conversion"))
 	})
