@@ -92,6 +92,7 @@ func (a *app) open(ctx context.Context, o state.Options) (*state.DB, error) {
 		if bars == nil && rows < of {
 			a.log.Info("the state is brought to this program's schema", "file", o.Path, "values", of)
 			bars = progress.New(a.stderr, a.bars(), a.pulse.Beat)
+			bars.Log(a.log)
 			bars.Progress().Start("move", "values", of, "values")
 		}
 		if bars != nil {
