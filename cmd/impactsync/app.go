@@ -60,7 +60,7 @@ exactly what changed.`,
 			return a.speak(c)
 		},
 	}
-	root.PersistentFlags().StringVar(&a.config, "config", "impactsync.yaml", "configuration file")
+	root.PersistentFlags().StringVar(&a.config, "config", defaultConfig, "configuration file")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print results and errors as JSON")
 	root.PersistentFlags().BoolVar(&a.network, "allow-network-filesystem", false, "accept a state file on NFS, SMB, FUSE or the like, at your own risk")
 	a.speechFlags(root)
@@ -84,6 +84,8 @@ exactly what changed.`,
 	}
 	return root
 }
+
+const defaultConfig = "impactsync.yaml"
 
 const helpHint = "impactsync --help lists commands and flags"
 
