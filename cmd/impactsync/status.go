@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+	"github.com/impactsync/impactsync/cmd/internal/config"
 	"github.com/impactsync/impactsync/cmd/internal/terminal"
 	"github.com/impactsync/impactsync/state"
 	impactsync "github.com/impactsync/impactsync/sync"
@@ -17,6 +18,7 @@ import (
 
 func (a *app) statusCommand() *cobra.Command {
 	var runs int
+	var w watching
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Show the last runs, what is due, and how stale the sources are",
@@ -27,10 +29,15 @@ conversions, and event names and trait keys that the configuration does not ment
 most frequent first.
 
 It only reads, without lock or credentials, and can be used during a run.` + exits("shown", "1   there is no state yet", exitReadLine, exitUsageLine),
+		Example: `  impactsync status
+  impactsync status --watch              again every 2 s, until Ctrl-C
+  impactsync status --json | jq .oldest`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return a.status(c.Context(), runs) },
+		RunE: func(c *cobra.Command, _ []string) error { return a.status(c.Context(), runs, w) },
 	}
 	c.Flags().IntVar(&runs, "runs", 5, "how many of the last runs to show")
+	c.Flags().BoolVarP(&w.on, "watch", "w", false, "show it again and again, until interrupted")
+	c.Flags().DurationVar(&w.every, "every", 2*time.Second, "how often, with --watch")
 	return c
 }
 
@@ -40,12 +47,16 @@ type statusReport struct {
 	Seconds impactsync.Seconds `json:"seconds"` // at the known rates
 }
 
-func (a *app) status(ctx context.Context, runs int) error {
+func (a *app) status(ctx context.Context, runs int, every watching) error {
 	c, err := a.look()
 	if err != nil {
 		return err
 	}
-	return a.opened(ctx, c, state.Options{ReadOnly: true}, func(db *state.DB) error {
+	return a.again(ctx, every, func(ctx context.Context) error { return a.statusOnce(ctx, c, runs) })
+}
+
+func (a *app) statusOnce(ctx context.Context, c *config.Config, runs int) error {
+	return a.opened(ctx, c, state.Options{ReadOnly: true}, func(db *state.DB) (err error) {
 		var s statusReport
 		s.Status, err = db.Status(ctx, runs)
 		now := time.Now()

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/creack/pty"
 	"github.com/stretchr/testify/require"
@@ -83,4 +84,29 @@ func TestEightyColumnsAreEnough(t *testing.T) {
 	require.NotContains(t, p.onTerminal(80, []string{"NO_COLOR=1"}, "status"), "\x1b[")
 	require.NotContains(t, p.onTerminal(80, []string{"TERM=dumb"}, "status"), "\x1b[")
 	require.Regexp(t, `(?m)^.*1.*\d+s ago`, p.onTerminal(80, []string{"NO_COLOR=1"}, "status"), "times are relative")
+}
+
+func TestStatusCanBeWatched(t *testing.T) {
+	t.Parallel()
+	p := shopOnce(t)
+	c := p.command("status", "--watch", "--every", "100ms")
+	c.Env = append(os.Environ(), "TERM=xterm", "NO_COLOR=1")
+	tty, err := pty.StartWithSize(c, &pty.Winsize{Rows: 10, Cols: 80})
+	require.NoError(t, err)
+	defer tty.Close()
+	shown := make(chan string)
+	go func() {
+		all, _ := io.ReadAll(tty) // EIO at the end
+		shown <- string(all)
+	}()
+	time.Sleep(2 * time.Second)
+	require.NoError(t, c.Process.Signal(os.Interrupt))
+	require.NoError(t, c.Wait(), "Ctrl-C is how it ends")
+	frames := strings.Split(<-shown, "\x1b[H")
+	require.Greater(t, len(frames), 2)
+	require.True(t, strings.HasSuffix(frames[len(frames)-1], "\x1b[?25h\x1b[?1049l"), "the terminal is as it was")
+	for _, frame := range frames[1:] {
+		require.Equal(t, 9, strings.Count(frame, "\n"), "it fits: %q", frame)
+		require.Contains(t, frame, "more lines")
+	}
 }

@@ -5,6 +5,7 @@ package terminal
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"regexp"
@@ -27,24 +28,23 @@ const (
 type Screen struct {
 	Terminal bool
 	Width    int // in cells; 0 means that lines may have any length
+	Height   int // in lines; 0 where there is no terminal
 	Colour   bool
 }
-
-// usual is the width of a terminal that does not tell.
-const usual = 80
 
 // Of returns what a stream is, as --color, NO_COLOR (https://no-color.org), TERM and
 // COLUMNS say. COLUMNS bounds the width of a pipe, too.
 func Of(f *os.File, colour string, lookup func(string) (string, bool)) Screen {
 	s := Screen{Terminal: term.IsTerminal(int(f.Fd()))}
+	if s.Terminal {
+		s.Width, s.Height = 80, 24 // of one that does not tell
+		if width, height, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+			s.Width, s.Height = width, height
+		}
+	}
 	columns, _ := lookup("COLUMNS")
 	if n, err := strconv.Atoi(columns); err == nil && n > 0 {
 		s.Width = n
-	} else if s.Terminal {
-		s.Width = usual
-		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
-			s.Width = width
-		}
 	}
 	switch colour {
 	case Always:
@@ -86,6 +86,18 @@ func (c colourful) Write(text []byte) (int, error) {
 		return 0, err
 	}
 	return len(text), nil
+}
+
+// Frame returns text that takes the place of what the terminal shows. What is too high
+// is left out, and counted in the last line.
+func (s Screen) Frame(text []byte) []byte {
+	lines := strings.Split(strings.TrimRight(string(text), "\n"), "\n")
+	if most := max(s.Height, 2); len(lines) > most {
+		more := fmt.Sprintf("... %d more lines", len(lines)-most+1)
+		lines = append(lines[:most-1:most-1], s.Paint(Dim, more))
+	}
+	const home, clearLine, clearRest = "\x1b[H", "\x1b[K", "\x1b[J"
+	return []byte(home + strings.Join(lines, clearLine+"\r\n") + clearLine + clearRest)
 }
 
 // Tint is a colour by its meaning.

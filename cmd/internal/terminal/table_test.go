@@ -127,3 +127,9 @@ func TestLinesOfAPageAreBrokenBetweenWords(t *testing.T) {
 end`, string(p.Bytes()))
 	require.NotRegexp(t, regexp.MustCompile(` \n`), string(p.Bytes()))
 }
+
+func TestFrame(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "\x1b[Ha\x1b[K\r\nb\x1b[K\x1b[J", string(terminal.Screen{Height: 2}.Frame([]byte("a\nb\n"))))
+	require.Equal(t, "\x1b[Ha\x1b[K\r\n... 2 more lines\x1b[K\x1b[J", string(terminal.Screen{Height: 2}.Frame([]byte("a\nb\nc\n"))))
+}
