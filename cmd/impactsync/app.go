@@ -24,7 +24,10 @@ type app struct {
 	json    bool         // --json
 	network bool         // --allow-network-filesystem
 	pulse   daemon.Pulse // of the daemon's runs
-	started bool         // the command line was parsed, and a command runs
+	phases  telemetry.Phases
+
+	metricsFile string // --metrics-file
+	started     bool   // the command line was parsed, and a command runs
 }
 
 // run runs the program, and returns its exit code.
@@ -59,6 +62,7 @@ exactly what changed.`,
 	root.PersistentFlags().StringVar(&a.config, "config", "impactsync.yaml", "configuration file")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print results and errors as JSON")
 	root.PersistentFlags().BoolVar(&a.network, "allow-network-filesystem", false, "accept a state file on NFS, SMB, FUSE or the like, at your own risk")
+	root.PersistentFlags().StringVar(&a.metricsFile, "metrics-file", "", "write Prometheus metrics to this `file` after each run")
 	root.AddCommand(
 		a.runCommand(), a.planCommand(), a.statusCommand(), a.explainCommand(),
 		a.refusedCommand(), a.rejectedCommand(), a.approveCommand(), a.adoptCommand(), a.resyncCommand(),

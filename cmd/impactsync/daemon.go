@@ -50,7 +50,10 @@ func (a *app) daemon(ctx context.Context, listen string, n narrow) error {
 	if err != nil {
 		return usage("an IANA name such as Europe/Berlin", "timeZone: %w", err)
 	}
-	metrics := telemetry.NewMetrics(build())
+	metrics := newMetrics(cfg)
+	if e := a.ended(ctx, impactsync.Report{}, nil); e != nil {
+		e.fill(metrics)
+	}
 	d, err := daemon.New(daemon.Config{
 		Schedule: cfg.Schedule, Location: zone, Log: a.log,
 		Run: func(ctx context.Context) error { return a.scheduled(ctx, n, metrics) },
@@ -78,6 +81,7 @@ func (a *app) scheduled(ctx context.Context, n narrow, metrics *telemetry.Metric
 	err = outcome(report, err)
 	code := impactsync.ExitCode(err)
 	metrics.Ran(report, code, time.Now())
+	a.tell(ctx, metrics, report, err)
 	counts := report.Counts
 	a.log.Info("run ended", "run", report.Run, "exit_code", code, "found", counts["found"], "delivered", counts["delivered"],
 		"refused", counts["refused"], "rejected", counts["rejected"], "held", report.Held(), "due", report.Open(), "seconds", report.Seconds, "hint", hintFor(err))

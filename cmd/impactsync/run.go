@@ -47,7 +47,9 @@ A second signal kills; even then nothing is lost.` + exitsOfRun(),
 			if report.Run != 0 {
 				err = errors.Join(err, a.result(report, nil, func(w io.Writer) { writeReport(w, report) }))
 			}
-			return forgiven(outcome(report, err), zero)
+			err = outcome(report, err)
+			a.tell(ctx, nil, report, err)
+			return forgiven(err, zero)
 		},
 	}
 	n.flags(c)

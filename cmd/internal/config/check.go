@@ -26,6 +26,7 @@ func (l *loader) check() {
 	l.checkSources()
 	l.checkPrivacy()
 	l.checkPeople()
+	l.checkTelling()
 	c := l.config
 	_, share := parseShare(c.Conversions.Verify)
 	_, schedule := cron.ParseStandard(c.Schedule)

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/impactsync/impactsync/cmd/internal/config"
+	"github.com/impactsync/impactsync/cmd/internal/telemetry"
+	"github.com/impactsync/impactsync/impactapi"
+	"github.com/impactsync/impactsync/state"
+	impactsync "github.com/impactsync/impactsync/sync"
+)
+
+// ending is how a run ended, and what the state says after it.
+type ending struct {
+	config *config.Config
+	report impactsync.Report // empty if the run could not begin
+	err    error             // its outcome
+	at     time.Time
+	known  bool           // whether the state could be read
+	status state.Status   // if so
+	counts state.Measures // if so
+}
+
+// ended looks at the state after a run, or returns nil if not even the configuration
+// says where that is.
+func (a *app) ended(ctx context.Context, report impactsync.Report, err error) *ending {
+	c, failed := config.Look(a.config, os.LookupEnv)
+	if failed != nil {
+		return nil
+	}
+	e := &ending{config: c, report: report, err: err, at: time.Now()}
+	failed = a.opened(ctx, c, state.Options{ReadOnly: true}, e.read(ctx))
+	if e.known = failed == nil; failed != nil && !errors.Is(failed, state.ErrMissing) {
+		a.log.Warn("metrics and notices go without what the state says", "error", failed)
+	}
+	return e
+}
+
+func (e *ending) read(ctx context.Context) func(*state.DB) error {
+	return func(db *state.DB) (err error) {
+		if e.status, err = db.Status(ctx, 1); err != nil {
+			return err
+		}
+		e.counts, err = db.Measures(ctx)
+		return err
+	}
+}
+
+// destination names where the configuration sends to, for people and for labels:
+// impact.com's program, and the host if that is not impact.com's own.
+func destination(c *config.Config) string {
+	d := c.Destination
+	if u, err := url.Parse(d.TrackingURL); err == nil && !impactapi.Official(d.TrackingURL) {
+		return d.CampaignID + "@" + u.Hostname()
+	}
+	return d.CampaignID
+}
+
+// mostTelling is how long metrics and notices may take after a run, in all.
+const mostTelling = 30 * time.Second
+
+// tell tells how a run ended, with a daemon's metrics, or with nil those of this one
+// run. It outlives what cancelled the run. What goes wrong is logged: no run fails for it.
+func (a *app) tell(ctx context.Context, m *telemetry.Metrics, report impactsync.Report, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mostTelling)
+	defer cancel()
+	e := a.ended(ctx, report, err)
+	if e == nil {
+		return
+	}
+	if m == nil {
+		m = newMetrics(e.config)
+		m.Ended(e.report, impactsync.ExitCode(e.err), e.at)
+		m.Totals(e.counts)
+	}
+	m.Phases(a.phases.Took(), report.Seconds)
+	e.fill(m)
+	a.publish(ctx, m, e)
+}
+
+func newMetrics(c *config.Config) *telemetry.Metrics {
+	name, rev := build()
+	return telemetry.NewMetrics(name, rev, destination(c))
+}
+
+// fill records what the state says.
+func (e *ending) fill(m *telemetry.Metrics) {
+	if e.known {
+		m.State(e.status, e.counts)
+		path := e.config.State.Path
+		m.Size(sizeOf(path), sizeOf(path+"-wal"))
+	}
+}
+
+// publish writes metrics to the file and the gateway that there are.
+func (a *app) publish(ctx context.Context, m *telemetry.Metrics, e *ending) {
+	if file := cmp.Or(a.metricsFile, e.config.Metrics.File); file != "" {
+		if err := m.WriteFile(file); err != nil {
+			a.log.Warn("the metrics were not written", "error", err)
+		}
+	}
+	p := e.config.Metrics.Push
+	if p.URL == "" {
+		return
+	}
+	gateway := telemetry.Gateway{URL: p.URL, Job: p.Job, Username: p.Username, Password: string(p.Password), Destination: destination(e.config)}
+	if err := m.Push(ctx, gateway, e.known); err != nil {
+		a.log.Warn("the metrics were not pushed", "error", err)
+	}
+}
