@@ -25,6 +25,7 @@ type app struct {
 	network bool         // --allow-network-filesystem
 	pulse   daemon.Pulse // of the daemon's runs
 	phases  telemetry.Phases
+	pings   pings
 
 	metricsFile string // --metrics-file
 	started     bool   // the command line was parsed, and a command runs
@@ -67,7 +68,7 @@ exactly what changed.`,
 		a.runCommand(), a.planCommand(), a.statusCommand(), a.explainCommand(),
 		a.refusedCommand(), a.rejectedCommand(), a.approveCommand(), a.adoptCommand(), a.resyncCommand(),
 		a.forgetCommand(), a.doctorCommand(), a.daemonCommand(), a.sandboxCommand(), a.keyCommand(),
-		a.configCommand(), a.stateCommand(), a.versionCommand(),
+		a.configCommand(), a.notifyCommand(), a.stateCommand(), a.versionCommand(),
 	)
 	// Not cobra's own --version: it takes a template, and the linker cannot remove unused
 	// methods from a program with templates in it, which would be half as large again.

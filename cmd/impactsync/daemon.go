@@ -51,8 +51,8 @@ func (a *app) daemon(ctx context.Context, listen string, n narrow) error {
 		return usage("an IANA name such as Europe/Berlin", "timeZone: %w", err)
 	}
 	metrics := newMetrics(cfg)
-	if e := a.ended(ctx, impactsync.Report{}, nil); e != nil {
-		e.fill(metrics)
+	if now := (ending{}); now.look(ctx, a) {
+		now.fill(metrics)
 	}
 	d, err := daemon.New(daemon.Config{
 		Schedule: cfg.Schedule, Location: zone, Log: a.log,
@@ -81,7 +81,11 @@ func (a *app) scheduled(ctx context.Context, n narrow, metrics *telemetry.Metric
 	err = outcome(report, err)
 	code := impactsync.ExitCode(err)
 	metrics.Ran(report, code, time.Now())
-	a.tell(ctx, metrics, report, err)
+	e := &ending{report: report, err: err, exit: code}
+	if code == impactsync.ExitUnfinished {
+		e.exit = impactsync.ExitOK // the next run goes on
+	}
+	a.tell(ctx, metrics, e)
 	counts := report.Counts
 	a.log.Info("run ended", "run", report.Run, "exit_code", code, "found", counts["found"], "delivered", counts["delivered"],
 		"refused", counts["refused"], "rejected", counts["rejected"], "held", report.Held(), "due", report.Open(), "seconds", report.Seconds, "hint", hintFor(err))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/url"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/impactsync/impactsync/cmd/internal/config"
@@ -17,28 +18,32 @@ import (
 
 // ending is how a run ended, and what the state says after it.
 type ending struct {
-	config *config.Config
-	report impactsync.Report // empty if the run could not begin
-	err    error             // its outcome
-	at     time.Time
-	known  bool           // whether the state could be read
-	status state.Status   // if so
-	counts state.Measures // if so
+	report   impactsync.Report // empty if the run could not begin
+	err      error             // its outcome
+	exit     int               // of the program; --exit-zero-on may have changed it
+	narrowed bool              // the run was of some people, traits or sources
+
+	config  *config.Config
+	at      time.Time
+	known   bool // whether the state could be read; then:
+	status  state.Status
+	counts  state.Measures
+	notices []state.Notice // what webhooks were told so far
 }
 
-// ended looks at the state after a run, or returns nil if not even the configuration
+// look looks at the state after a run. It returns false if not even the configuration
 // says where that is.
-func (a *app) ended(ctx context.Context, report impactsync.Report, err error) *ending {
-	c, failed := config.Look(a.config, os.LookupEnv)
-	if failed != nil {
-		return nil
+func (e *ending) look(ctx context.Context, a *app) bool {
+	var err error
+	if e.config, err = config.Look(a.config, os.LookupEnv); err != nil {
+		return false
 	}
-	e := &ending{config: c, report: report, err: err, at: time.Now()}
-	failed = a.opened(ctx, c, state.Options{ReadOnly: true}, e.read(ctx))
-	if e.known = failed == nil; failed != nil && !errors.Is(failed, state.ErrMissing) {
-		a.log.Warn("metrics and notices go without what the state says", "error", failed)
+	e.at = time.Now()
+	err = a.opened(ctx, e.config, state.Options{ReadOnly: true}, e.read(ctx))
+	if e.known = err == nil; err != nil && !errors.Is(err, state.ErrMissing) {
+		a.log.Warn("metrics and notices go without what the state says", "error", err)
 	}
-	return e
+	return true
 }
 
 func (e *ending) read(ctx context.Context) func(*state.DB) error {
@@ -46,7 +51,10 @@ func (e *ending) read(ctx context.Context) func(*state.DB) error {
 		if e.status, err = db.Status(ctx, 1); err != nil {
 			return err
 		}
-		e.counts, err = db.Measures(ctx)
+		if e.counts, err = db.Measures(ctx); err != nil {
+			return err
+		}
+		e.notices, err = db.Notices(ctx)
 		return err
 	}
 }
@@ -66,11 +74,10 @@ const mostTelling = 30 * time.Second
 
 // tell tells how a run ended, with a daemon's metrics, or with nil those of this one
 // run. It outlives what cancelled the run. What goes wrong is logged: no run fails for it.
-func (a *app) tell(ctx context.Context, m *telemetry.Metrics, report impactsync.Report, err error) {
+func (a *app) tell(ctx context.Context, m *telemetry.Metrics, e *ending) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mostTelling)
 	defer cancel()
-	e := a.ended(ctx, report, err)
-	if e == nil {
+	if !e.look(ctx, a) {
 		return
 	}
 	if m == nil {
@@ -78,9 +85,13 @@ func (a *app) tell(ctx context.Context, m *telemetry.Metrics, report impactsync.
 		m.Ended(e.report, impactsync.ExitCode(e.err), e.at)
 		m.Totals(e.counts)
 	}
-	m.Phases(a.phases.Took(), report.Seconds)
+	m.Phases(a.phases.Took(), e.report.Seconds)
 	e.fill(m)
-	a.publish(ctx, m, e)
+	var telling sync.WaitGroup // one that is slow takes no time from the others
+	telling.Go(func() { a.publish(ctx, m, e) })
+	telling.Go(func() { a.pingEnd(ctx, e) })
+	telling.Go(func() { a.notify(ctx, e) })
+	telling.Wait()
 }
 
 func newMetrics(c *config.Config) *telemetry.Metrics {

@@ -48,8 +48,9 @@ A second signal kills; even then nothing is lost.` + exitsOfRun(),
 				err = errors.Join(err, a.result(report, nil, func(w io.Writer) { writeReport(w, report) }))
 			}
 			err = outcome(report, err)
-			a.tell(ctx, nil, report, err)
-			return forgiven(err, zero)
+			final := forgiven(err, zero)
+			a.tell(ctx, nil, &ending{report: report, err: err, exit: impactsync.ExitCode(final), narrowed: n.narrows()})
+			return final
 		},
 	}
 	n.flags(c)
@@ -83,6 +84,9 @@ func (a *app) pass(ctx context.Context, c *config.Config, o impactsync.Options) 
 			return a.holding(c, func() error { return a.opened(ctx, c, options, fn) })
 		},
 		func(e *impactsync.Engine) (err error) {
+			if o.Adopt == "" {
+				a.pingStart(ctx, c)
+			}
 			report, err = e.Run(ctx, o)
 			return err
 		})
@@ -103,6 +107,9 @@ func (n *narrow) flags(c *cobra.Command) {
 	f.StringVar(&n.audience, "audience", "", "send only this trait `key`'s changes")
 	f.IntVar(&n.limit, "limit", 0, "send for at most this many people: a canary")
 }
+
+// narrows reports whether a run does not do everything that there is to do.
+func (n *narrow) narrows() bool { return len(n.sources) > 0 || n.audience != "" || n.limit > 0 }
 
 // options returns the flags as options of a run, checked against the configuration.
 func (n *narrow) options(c *config.Config) (impactsync.Options, error) {
