@@ -32,7 +32,8 @@ type RefusedCount struct {
 	Count int64
 }
 
-// RefusedMoney is the money of refused conversions in one currency.
+// RefusedMoney is the money of refused conversions in one currency. Those whose worth
+// cannot be read are not among them.
 type RefusedMoney struct {
 	Currency    string `json:"currency"` // "" for the account's own
 	Conversions int64  `json:"conversions"`
@@ -102,7 +103,7 @@ func (v *view) refusedByClass() ([]RefusedCount, error) {
 }
 
 func (v *view) refusedMoney() ([]RefusedMoney, error) {
-	return collect(v, `SELECT coalesce(currency, ''), count(*), sum(amount) FROM deliveries
+	return collect(v, `SELECT CASE length(currency) WHEN 3 THEN currency ELSE '' END, count(*), sum(amount) FROM deliveries
 		WHERE kind = 'conversion' AND status = 4 AND status > 0 AND amount > 0 GROUP BY 1 ORDER BY 1`, nil,
 		func(m *RefusedMoney) []any { return []any{&m.Currency, &m.Conversions, &m.Hundredths} })
 }
