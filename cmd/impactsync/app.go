@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/impactsync/impactsync/cmd/internal/telemetry"
 	"github.com/impactsync/impactsync/cmd/internal/terminal"
 	"github.com/impactsync/impactsync/sync/daemon"
 	"github.com/spf13/cobra"
