@@ -52,6 +52,11 @@ func (p *pass) deliver(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if due > 0 {
+		if err := p.checkCredentials(ctx); err != nil {
+			return err
+		}
+	}
 	p.Progress.start("send", "to impact.com", due, "requests")
 	defer p.Progress.done()
 	// The workers outlive the context a little: requests under way may end.
