@@ -101,7 +101,7 @@ func TestChartRendersTheBase(t *testing.T) {
 func TestChartValues(t *testing.T) {
 	t.Parallel()
 	text, err := template(`
-image: {digest: "sha256:`+strings.Repeat("0a", 32)+`"}
+image: {digest: "sha256:` + strings.Repeat("0a", 32) + `"}
 schedule: "0 3 * * *"
 suspend: false
 exitZeroOn: [3, 4]
