@@ -22,6 +22,7 @@ func (a *app) runCommand() *cobra.Command {
 	var n narrow
 	var dry bool
 	var zero []int
+	var summaryFile string
 	c := &cobra.Command{
 		Use:   "run",
 		Short: "One pass: read the sources and send impact.com what changed",
@@ -44,7 +45,9 @@ A second signal kills; even then nothing is lost.` + exitsOfRun(),
 			}
 			ctx, stop := withSignals(c.Context())
 			defer stop()
+			a.writeSummary(summaryFile, unfinished)
 			report, err := a.run(ctx, n)
+			a.writeSummary(summaryFile, summarize(report, outcome(report, err)).line())
 			if report.Run != 0 {
 				err = errors.Join(err, a.result(report, nil, func(w io.Writer) { writeReport(w, report) }))
 			}
@@ -58,6 +61,7 @@ A second signal kills; even then nothing is lost.` + exitsOfRun(),
 	c.Flags().DurationVar(&n.deadline, "deadline", 0, "stop in good order after this long, such as 30m")
 	c.Flags().BoolVar(&dry, "dry-run", false, "show what would be sent and change nothing, as impactsync plan does")
 	c.Flags().StringVar(&n.report, "report", "", "write the page that impactsync report makes to this `file` afterwards")
+	c.Flags().StringVar(&summaryFile, "summary-file", "", "write one line of JSON to this `file`: how the run ended, counts, and what is still due (Kubernetes: /dev/termination-log)")
 	c.Flags().IntSliceVar(&zero, "exit-zero-on", nil, "exit 0 instead of these codes; only 3, 4 and 5 are allowed")
 	return c
 }
