@@ -139,10 +139,6 @@ func (d *DB) forgetCaches() { d.caches = caches{profiles: known{}} }
 // Path returns the file's path.
 func (d *DB) Path() string { return d.path }
 
-// Backup copies the state to a new file, while a run may go on writing. The copy
-// has mode 0600 and is complete in itself. An existing file is not overwritten.
-func (d *DB) Backup(ctx context.Context, to string) error { return d.file.Backup(ctx, to) }
-
 // Compact rewrites the file without its free pages and empties the write-ahead
 // log. It needs as much free disk as the file has. The caller holds the lock.
 func (d *DB) Compact(ctx context.Context) error {

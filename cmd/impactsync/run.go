@@ -22,6 +22,7 @@ func (a *app) runCommand() *cobra.Command {
 	var n narrow
 	var dry bool
 	var zero []int
+	var summaryFile string
 	c := &cobra.Command{
 		Use:   "run",
 		Short: "One pass: read the sources and send impact.com what changed",
@@ -40,21 +41,27 @@ A second signal kills; even then nothing is lost.` + exitsOfRun(),
 				return err
 			}
 			if dry {
-				return a.plan(c.Context(), n)
+				return a.plan(c.Context(), n, shown{sample: 5})
 			}
 			ctx, stop := withSignals(c.Context())
 			defer stop()
+			a.writeSummary(summaryFile, unfinished)
 			report, err := a.run(ctx, n)
+			a.writeSummary(summaryFile, summarize(report, outcome(report, err)).line())
 			if report.Run != 0 {
 				err = errors.Join(err, a.result(report, nil, func(w io.Writer) { writeReport(w, report) }))
 			}
-			return forgiven(outcome(report, err), zero)
+			err = outcome(report, err)
+			final := forgiven(err, zero)
+			a.tell(ctx, nil, &ending{report: report, err: err, exit: impactsync.ExitCode(final), narrowed: n.narrows()})
+			return final
 		},
 	}
 	n.flags(c)
 	c.Flags().DurationVar(&n.deadline, "deadline", 0, "stop in good order after this long, such as 30m")
 	c.Flags().BoolVar(&dry, "dry-run", false, "show what would be sent and change nothing, as impactsync plan does")
 	c.Flags().StringVar(&n.report, "report", "", "write the page that impactsync report makes to this `file` afterwards")
+	c.Flags().StringVar(&summaryFile, "summary-file", "", "write one line of JSON to this `file`: how the run ended, counts, and what is still due (Kubernetes: /dev/termination-log)")
 	c.Flags().IntSliceVar(&zero, "exit-zero-on", nil, "exit 0 instead of these codes; only 3, 4 and 5 are allowed")
 	return c
 }
@@ -85,6 +92,9 @@ func (a *app) pass(ctx context.Context, c *config.Config, o impactsync.Options) 
 			return a.holding(c, func() error { return a.opened(ctx, c, options, fn) })
 		},
 		func(e *impactsync.Engine) (err error) {
+			if o.Adopt == "" {
+				a.pingStart(ctx, c)
+			}
 			report, err = e.Run(ctx, o)
 			return err
 		})
@@ -106,6 +116,9 @@ func (n *narrow) flags(c *cobra.Command) {
 	f.StringVar(&n.audience, "audience", "", "send only this trait `key`'s changes")
 	f.IntVar(&n.limit, "limit", 0, "send for at most this many people: a canary")
 }
+
+// narrows reports whether a run does not do everything that there is to do.
+func (n *narrow) narrows() bool { return len(n.sources) > 0 || n.audience != "" || n.limit > 0 }
 
 // options returns the flags as options of a run, checked against the configuration.
 func (n *narrow) options(c *config.Config) (impactsync.Options, error) {

@@ -28,6 +28,7 @@ func (l *loader) check() {
 	l.checkSources()
 	l.checkPrivacy()
 	l.checkPeople()
+	l.checkTelling()
 	l.checkReport()
 	c := l.config
 	_, share := parseShare(c.Conversions.Verify)
