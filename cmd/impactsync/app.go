@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/impactsync/impactsync/cmd/internal/telemetry"
 	"github.com/impactsync/impactsync/sync/daemon"
@@ -20,15 +21,16 @@ type app struct {
 	terminal       bool // whether stderr is one
 	log            *slog.Logger
 
-	config  string       // --config
-	json    bool         // --json
-	network bool         // --allow-network-filesystem
-	pulse   daemon.Pulse // of the daemon's runs
-	phases  telemetry.Phases
-	pings   pings
+	config  string                          // --config
+	json    bool                            // --json
+	network bool                            // --allow-network-filesystem
+	pulse   daemon.Pulse                    // of the daemon's runs
+	next    func(after time.Time) time.Time // by the daemon's schedule; nil for other commands
+	phases  telemetry.Phases                // of the last run
+	pings   pings                           // of the run under way
+	started bool                            // the command line was parsed, and a command runs
 
 	metricsFile string // --metrics-file
-	started     bool   // the command line was parsed, and a command runs
 }
 
 // run runs the program, and returns its exit code.

@@ -160,6 +160,7 @@ func (a *app) withEngine(ctx context.Context, c *config.Config, trait string, op
 	err = open(func(db *state.DB) error {
 		bars := progress.New(a.stderr, a.terminal, a.pulse.Beat)
 		w.State, w.Log, w.Progress = db, telemetry.Logger(bars, a.terminal), a.phases.Watch(bars.Progress()) // logs and bars share the terminal
+		w.Next = a.next
 		e, err := impactsync.New(w.Config)
 		if err == nil {
 			err = do(e)
