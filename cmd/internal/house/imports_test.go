@@ -63,6 +63,7 @@ var owners = map[string][]string{
 	"github.com/goccy/go-yaml":            {"cmd/internal/config"},
 	"github.com/vbauerster/mpb":           {"cmd/internal/progress"},
 	"github.com/prometheus/client_golang": {"cmd/internal/telemetry"},
+	"go.opentelemetry.io/otel":            {"cmd/internal/telemetry"},
 }
 
 // tops are the only folders that contain Go code. k8s is a separate module.
