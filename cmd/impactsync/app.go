@@ -9,17 +9,19 @@ import (
 	"time"
 
 	"github.com/impactsync/impactsync/cmd/internal/telemetry"
+	"github.com/impactsync/impactsync/cmd/internal/terminal"
 	"github.com/impactsync/impactsync/sync/daemon"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 )
 
 // app is what all commands share: the streams, and the flags that every command has.
 type app struct {
-	stdin          io.Reader
-	stdout, stderr io.Writer
-	terminal       bool // whether stderr is one
-	log            *slog.Logger
+	stdin             io.Reader
+	stdout, stderr    io.Writer
+	outFile           io.Writer       // where stdout ends
+	screen, errScreen terminal.Screen // what stdout and stderr are
+	speech            speech
+	log               *slog.Logger
 
 	config  string                          // --config
 	json    bool                            // --json
@@ -35,9 +37,10 @@ type app struct {
 
 // run runs the program, and returns its exit code.
 func run(args []string) int {
-	a := &app{stdin: os.Stdin, stdout: telemetry.Plain(os.Stdout), stderr: os.Stderr, terminal: term.IsTerminal(int(os.Stderr.Fd()))}
-	a.log = telemetry.Logger(a.stderr, a.terminal)
+	a := &app{stdin: os.Stdin, outFile: os.Stdout, stderr: os.Stderr}
 	root := a.command()
+	a.screens()
+	a.log = a.logger(a.stderr)
 	root.SetArgs(args)
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
@@ -57,14 +60,17 @@ func (a *app) command() *cobra.Command {
 		Long: `impactsync reads audiences, computed traits and messages that Segment wrote to a
 bucket, keeps what impact.com was sent in one SQLite file, and sends impact.com
 exactly what changed.`,
-		SilenceErrors:     true,
-		SilenceUsage:      true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
-		PersistentPreRun:  func(*cobra.Command, []string) { a.started = true },
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
+			a.started = true
+			return a.speak(c)
+		},
 	}
-	root.PersistentFlags().StringVar(&a.config, "config", "impactsync.yaml", "configuration file")
+	root.PersistentFlags().StringVar(&a.config, "config", defaultConfig, "configuration file")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print results and errors as JSON")
 	root.PersistentFlags().BoolVar(&a.network, "allow-network-filesystem", false, "accept a state file on NFS, SMB, FUSE or the like, at your own risk")
+	a.speechFlags(root)
 	root.PersistentFlags().StringVar(&a.metricsFile, "metrics-file", "", "write Prometheus metrics to this `file` after each run")
 	root.AddCommand(
 		a.runCommand(), a.planCommand(), a.statusCommand(), a.explainCommand(),
@@ -74,10 +80,10 @@ exactly what changed.`,
 	)
 	// Not cobra's own --version: it takes a template, and the linker cannot remove unused
 	// methods from a program with templates in it, which would be half as large again.
-	version := root.Flags().BoolP("version", "v", false, "version for impactsync")
+	version := root.Flags().Bool("version", false, "version for impactsync")
 	other := group(root).RunE
 	root.RunE = func(c *cobra.Command, args []string) error {
-		if !*version {
+		if !*version && (!a.speech.verbose || len(args) > 0) { // -v alone has always been the version
 			return other(c, args)
 		}
 		name, _ := build()
@@ -86,6 +92,8 @@ exactly what changed.`,
 	}
 	return root
 }
+
+const defaultConfig = "impactsync.yaml"
 
 const helpHint = "impactsync --help lists commands and flags"
 

@@ -40,7 +40,7 @@ A second signal kills; even then nothing is lost.` + exitsOfRun(),
 				return err
 			}
 			if dry {
-				return a.plan(c.Context(), n)
+				return a.plan(c.Context(), n, shown{sample: 5})
 			}
 			ctx, stop := withSignals(c.Context())
 			defer stop()

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+	"github.com/impactsync/impactsync/cmd/internal/config"
+	"github.com/impactsync/impactsync/cmd/internal/terminal"
 	"github.com/impactsync/impactsync/state"
 	impactsync "github.com/impactsync/impactsync/sync"
 	"github.com/spf13/cobra"
@@ -16,6 +18,7 @@ import (
 
 func (a *app) statusCommand() *cobra.Command {
 	var runs int
+	var w watching
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Show the last runs, what is due, and how stale the sources are",
@@ -26,10 +29,15 @@ conversions, and event names and trait keys that the configuration does not ment
 most frequent first.
 
 It only reads, without lock or credentials, and can be used during a run.` + exits("shown", "1   there is no state yet", exitReadLine, exitUsageLine),
+		Example: `  impactsync status
+  impactsync status --watch              again every 2 s, until Ctrl-C
+  impactsync status --json | jq .oldest`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return a.status(c.Context(), runs) },
+		RunE: func(c *cobra.Command, _ []string) error { return a.status(c.Context(), runs, w) },
 	}
 	c.Flags().IntVar(&runs, "runs", 5, "how many of the last runs to show")
+	c.Flags().BoolVarP(&w.on, "watch", "w", false, "show it again and again, until interrupted")
+	c.Flags().DurationVar(&w.every, "every", 2*time.Second, "how often, with --watch")
 	return c
 }
 
@@ -39,12 +47,16 @@ type statusReport struct {
 	Seconds impactsync.Seconds `json:"seconds"` // at the known rates
 }
 
-func (a *app) status(ctx context.Context, runs int) error {
+func (a *app) status(ctx context.Context, runs int, every watching) error {
 	c, err := a.look()
 	if err != nil {
 		return err
 	}
-	return a.opened(ctx, c, state.Options{ReadOnly: true}, func(db *state.DB) error {
+	return a.again(ctx, every, func(ctx context.Context) error { return a.statusOnce(ctx, c, runs) })
+}
+
+func (a *app) statusOnce(ctx context.Context, c *config.Config, runs int) error {
+	return a.opened(ctx, c, state.Options{ReadOnly: true}, func(db *state.DB) (err error) {
 		var s statusReport
 		s.Status, err = db.Status(ctx, runs)
 		now := time.Now()
@@ -56,14 +68,14 @@ func (a *app) status(ctx context.Context, runs int) error {
 
 func writeStatus(w io.Writer, s statusReport, now time.Time) {
 	table(w, func(w io.Writer) {
-		row(w, "RUN", "KIND", "STARTED", "ENDED", "EXIT", "FOUND", "DELIVERED", "REFUSED", "REJECTED", "HELD", "PENDING", "NOTE")
+		head(w, "RUN", minor("KIND"), "STARTED", "TOOK", "EXIT", "FOUND", "DELIVERED", "REFUSED", "REJECTED", "HELD", "PENDING", "NOTE")
 		for _, r := range s.Runs {
-			row(w, r.Run, r.Kind, r.StartedAt, cmp.Or(r.EndedAt, "still running"), exitText(r), r.Found, r.Delivered, r.Refused, r.Rejected, r.Held, r.Pending, r.Note)
+			row(w, r.Run, r.Kind, moment(r.StartedAt), tookText(r), exitText(r), r.Found, r.Delivered, r.Refused, r.Rejected, r.Held, r.Pending, r.Note)
 		}
 	})
 	fmt.Fprintln(w)
 	table(w, func(w io.Writer) {
-		row(w, "DUE", "PENDING", "IN FLIGHT", "RETRY LATER", "UNKNOWN", "HELD", "REFUSED")
+		head(w, "DUE", "PENDING", "IN FLIGHT", "RETRY LATER", "UNKNOWN", "HELD", "REFUSED")
 		for i, c := range []state.Counts{s.Traits, s.PageLoads, s.Conversions} {
 			row(w, []string{"trait values", "page loads", "conversions"}[i], c.Pending, c.InFlight, c.RetryLater, c.Unknown, c.Held, c.Refused)
 		}
@@ -80,11 +92,32 @@ func writeStatus(w io.Writer, s statusReport, now time.Time) {
 	writeUnlisted(w, s.Unlisted)
 }
 
-func exitText(r state.RunStatus) string {
+func exitText(r state.RunStatus) any {
 	if r.ExitCode == nil {
 		return "-"
 	}
-	return fmt.Sprint(*r.ExitCode)
+	return tinted{fmt.Sprint(*r.ExitCode), exitTint(int(*r.ExitCode))}
+}
+
+// exitTint returns the colour of an exit code.
+func exitTint(code int) terminal.Tint {
+	switch code {
+	case impactsync.ExitOK:
+		return terminal.Good
+	case impactsync.ExitRefused, impactsync.ExitUnfinished, impactsync.ExitHeld, impactsync.ExitInterrupted, impactsync.ExitLocked:
+		return terminal.Warn
+	}
+	return terminal.Bad
+}
+
+// tookText says how long a run took.
+func tookText(r state.RunStatus) any {
+	began, err := time.Parse(time.RFC3339Nano, r.StartedAt)
+	ended, err2 := time.Parse(time.RFC3339Nano, r.EndedAt)
+	if err != nil || err2 != nil {
+		return tinted{cmp.Or(r.EndedAt, "still running"), terminal.Now}
+	}
+	return took(ended.Sub(began).Seconds())
 }
 
 func writeHosts(w io.Writer, s statusReport, now time.Time) {
@@ -116,7 +149,7 @@ const crowdHint = "add it to placeholderIds in the configuration if it is nobody
 func writeCrowds(w io.Writer, all []state.Crowd) {
 	const title = "\nIds with more visitors or messages than one person has. Nothing more is merged into them, and they share no click id:"
 	list(w, title, []any{"ID", "KIND", "WHY", "SINCE"}, all, func(c state.Crowd) []any {
-		return []any{c.ID, strings.ReplaceAll(c.Kind, "_", " "), crowdText(c), c.FoundAt.Format(time.RFC3339)}
+		return []any{c.ID, strings.ReplaceAll(c.Kind, "_", " "), crowdText(c), moment(c.FoundAt.Format(time.RFC3339))}
 	})
 	if len(all) > 0 {
 		fmt.Fprintln(w, "For each: "+crowdHint+".")
@@ -145,8 +178,8 @@ func verdictText(verdict string) string {
 }
 
 func writeAudiences(w io.Writer, all []state.AudienceStatus) {
-	list(w, "", []any{"TRAIT", "KIND", "SOURCE", "WANTED", "DELIVERED", "PENDING", "HELD", "REFUSED", "LAST LIST", ""}, all, func(t state.AudienceStatus) []any {
-		return []any{t.Key, t.Class, t.Source, t.Wanted, t.Delivered, t.Pending, t.Held, t.Refused, orDash(t.LastList), t.Guard}
+	list(w, "", []any{"TRAIT", minor("KIND"), minor("SOURCE"), "WANTED", "DELIVERED", "PENDING", "HELD", "REFUSED", "LAST LIST", ""}, all, func(t state.AudienceStatus) []any {
+		return []any{t.Key, t.Class, t.Source, t.Wanted, t.Delivered, t.Pending, t.Held, t.Refused, moment(orDash(t.LastList)), t.Guard}
 	})
 }
 

@@ -44,6 +44,7 @@ var rooms = map[string][]string{
 	"cmd/internal/notify":      {},
 	"cmd/internal/progress":    {"sync"},
 	"cmd/internal/telemetry":   {"state", "sync"},
+	"cmd/internal/terminal":    {"cmd/internal/telemetry"},
 	"cmd/internal/house":       {},
 	"cmd/internal/histories":   {},
 	"cmd/impactsync":           {"..."},
@@ -62,6 +63,7 @@ var owners = map[string][]string{
 	"github.com/spf13/cobra":              {"cmd/impactsync"},
 	"github.com/goccy/go-yaml":            {"cmd/internal/config"},
 	"github.com/vbauerster/mpb":           {"cmd/internal/progress"},
+	"github.com/jedib0t/go-pretty":        {"cmd/internal/terminal"},
 	"github.com/prometheus/client_golang": {"cmd/internal/telemetry"},
 	"go.opentelemetry.io/otel":            {"cmd/internal/telemetry"},
 }

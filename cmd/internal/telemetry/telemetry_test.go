@@ -2,6 +2,7 @@ package telemetry_test
 
 import (
 	"bytes"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -16,10 +17,10 @@ import (
 func TestLogsAreTextForPeopleAndJSONForCollectors(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	telemetry.Logger(&b, true).Info("hello", "trait", "vip")
+	telemetry.Logger(&b, true, slog.LevelInfo).Info("hello", "trait", "vip")
 	require.Regexp(t, `^time=\d\d:\d\d:\d\d level=INFO msg=hello trait=vip\n$`, b.String())
 	b.Reset()
-	telemetry.Logger(&b, false).Info("hello", "trait", "vip")
+	telemetry.Logger(&b, false, slog.LevelInfo).Info("hello", "trait", "vip")
 	require.Regexp(t, `^\{"time":"20.*","level":"INFO","msg":"hello","trait":"vip"\}\n$`, b.String())
 }
 
