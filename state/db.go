@@ -70,6 +70,9 @@ type Options struct {
 	Create bool
 	// ReadOnly opens a snapshot reader: nothing is migrated or written.
 	ReadOnly bool
+	// AsIs lets a reader leave to the next run what logs left to be applied. Otherwise
+	// [DB.Explain] applies it in a rehearsal, for which a run beside it waits.
+	AsIs bool
 	// Older lets a reader open an older schema as well. Only [DB.Backup] works then.
 	Older bool
 	// Rehearsal allows everything that can be done with a state, in one transaction
@@ -98,6 +101,7 @@ type Options struct {
 type DB struct {
 	path  string
 	file  *sqlite.DB
+	asIs  bool
 	now   func() time.Time
 	point func(string) // of tests; nil otherwise
 
