@@ -55,6 +55,7 @@ func (p *pass) deliver(ctx context.Context) (err error) {
 	}
 	p.Progress.start("send", "to impact.com", due, "requests")
 	defer p.Progress.done()
+	defer growHeap()()
 	// The workers outlive the context a little: requests under way may end.
 	sending, giveUp := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer giveUp(nil)
