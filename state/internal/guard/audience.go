@@ -48,9 +48,13 @@ func (l List) objection() string {
 	case l.Suspicion != "":
 		return l.Suspicion
 	case l.Unreadable > 0:
-		return fmt.Sprintf("%d lines of the list do not say whom they are about, so that nobody can be said to have left", l.Unreadable)
+		what := "%d lines of the list do not say whom they are about"
+		if l.Unreadable == 1 {
+			what = "%d line of the list does not say whom it is about"
+		}
+		return fmt.Sprintf(what+", so that nobody can be said to have left", l.Unreadable)
 	case l.Members == 0:
-		return fmt.Sprintf("the list is empty and would end all %d memberships", l.Exits)
+		return fmt.Sprintf("the list is empty and would end all %d %s", l.Exits, word(l.Exits, "membership"))
 	default:
 		return ""
 	}
