@@ -58,7 +58,7 @@ func writeStatus(w io.Writer, s statusReport, now time.Time) {
 	table(w, func(w io.Writer) {
 		row(w, "RUN", "KIND", "STARTED", "ENDED", "EXIT", "FOUND", "DELIVERED", "REFUSED", "REJECTED", "HELD", "PENDING", "NOTE")
 		for _, r := range s.Runs {
-			row(w, r.Run, r.Kind, r.StartedAt, cmp.Or(r.EndedAt, "still running"), exitText(r), r.Found, r.Delivered, r.Refused, r.Rejected, r.Held, r.Pending, r.Note)
+			row(w, r.Run, r.Kind, r.StartedAt, endOf(r), exitText(r), r.Found, r.Delivered, r.Refused, r.Rejected, r.Held, r.Pending, r.Note)
 		}
 	})
 	fmt.Fprintln(w)
@@ -78,6 +78,17 @@ func writeStatus(w io.Writer, s statusReport, now time.Time) {
 	writeVerdicts(w, s.Verdicts)
 	writeSources(w, s.Sources, now)
 	writeUnlisted(w, s.Unlisted)
+}
+
+// endOf returns when a run ended, or why it has no end.
+func endOf(r state.RunStatus) string {
+	switch {
+	case r.EndedAt != "":
+		return r.EndedAt
+	case r.Killed:
+		return "killed, last seen " + r.LastSeen
+	}
+	return "still running"
 }
 
 func exitText(r state.RunStatus) string {
