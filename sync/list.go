@@ -196,6 +196,9 @@ func (p *pass) logVerdict(in source.Input, v state.Verdict) {
 		what = "list read; what it changes is held, as far as the guard says so"
 	}
 	p.Log.Info(what, "trait", in.Key, "members", v.Members, "joins", v.Joins, "exits", v.Exits, "unchanged", v.Unchanged)
+	if v.Renamed != "" {
+		p.Log.Warn("this list is new, and another with much the same people has no file any more: if it was renamed, set key for it under audiences, or everybody is sent again under the new key", "trait", in.Key, "like", v.Renamed)
+	}
 	if v.Held {
 		p.Log.Warn("the guard holds changes of a list back; look at it, then: impactsync status says how to approve them", "trait", in.Key, "why", v.Reason)
 	}

@@ -13,7 +13,9 @@ import (
 func TestUnlistedNamesOfARewrittenObject(t *testing.T) {
 	t.Parallel()
 	w := setup(t, sandbox.Config{})
-	line := func(id string) string { return `{"type":"track","event":"Quiz","messageId":"` + id + `","userId":"u1"}` }
+	line := func(id string) string {
+		return `{"type":"track","event":"Quiz","messageId":"` + id + `","userId":"u1"}`
+	}
 	counted := func() int64 {
 		db := w.open()
 		defer db.Close()

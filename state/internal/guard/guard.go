@@ -26,6 +26,7 @@ type Set struct {
 	Direction Direction
 	Whole     bool   // a list names everybody again: no other changes count, and what is held is judged anew
 	Exempt    bool   // a first sync: there is nothing to compare with
+	Remark    string // goes with the reason to hold it
 	Objection string // a reason to hold the set, whatever its size
 	Measures  []Measure
 }
@@ -52,6 +53,9 @@ func (s *Set) Against() string {
 		if m := &s.Measures[i]; m.Limit.Exceeded(m.total(), m.Base) {
 			reason = Join(reason, s.tooMany(m))
 		}
+	}
+	if reason != "" {
+		reason = Join(reason, s.Remark)
 	}
 	return reason
 }
