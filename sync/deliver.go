@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -33,6 +34,7 @@ type dispatch struct {
 	odd       []state.Outcome // of those that are open: odd answers whose meaning is not known yet
 	full      bool            // the last turn claimed as much as it was asked for
 	asked     state.Want
+	calls     map[string]*calls // by host
 	lastSend  time.Time
 	lastClaim time.Time // nothing is claimed after it; zero without a deadline
 	asking    asking
@@ -49,11 +51,17 @@ func (p *pass) deliver(ctx context.Context) (err error) {
 		pass: p, sender: p.State.NewSender(), jobs: make(chan *state.Claim, p.Workers+groupSize), outcomes: make(chan state.Outcome, p.Workers+groupSize),
 		lastSend: p.now(), ahead: p.Workers,
 	}
-	due, err := p.due(ctx)
-	if err != nil {
+	if d.calls, err = p.countCalls(ctx); err != nil {
 		return err
 	}
+	due := d.calls[state.HostTracking].of + d.calls[state.HostAPI].of
+	if due > 0 {
+		if err := p.checkCredentials(ctx); err != nil {
+			return err
+		}
+	}
 	p.Progress.start("send", "to impact.com", due, "requests")
+	d.hostProgress()
 	defer p.Progress.done()
 	defer growHeap()()
 	// The workers outlive the context a little: requests under way may end.
@@ -82,14 +90,6 @@ func (p *pass) deliver(ctx context.Context) (err error) {
 	close(d.jobs)
 	workers.Wait()
 	return errors.Join(err, p.limits.sync(ctx, 0))
-}
-
-func (p *pass) due(ctx context.Context) (int64, error) {
-	plan, err := p.State.Plan(ctx, state.Part{})
-	if err != nil {
-		return 0, fmt.Errorf("count what is due: %w", err)
-	}
-	return p.updates(plan) + plan.PageLoads + plan.Conversions, nil
 }
 
 func (d *dispatch) loop(ctx context.Context, giveUp context.CancelCauseFunc) error {
@@ -153,18 +153,6 @@ func (d *dispatch) keepLimits(ctx context.Context, claims []*state.Claim) error 
 	return d.limits.sync(ctx, time.Second)
 }
 
-func (d *dispatch) progressOf(settled []state.Outcome) {
-	n := int64(0)
-	for i := range settled {
-		if settled[i].Result != state.Unsent {
-			n++
-		}
-	}
-	if len(settled) > 0 { // a turn without outcomes is no sign of life: requests may hang
-		d.Progress.add(n)
-	}
-}
-
 // stopped returns why nothing new is to be claimed, or "".
 func (d *dispatch) stopped(ctx context.Context) string {
 	switch {
@@ -215,6 +203,7 @@ func (d *dispatch) collect() []state.Outcome {
 				timer.Reset(groupWait)
 			}
 			d.note(&o)
+			d.tell(&o)
 			if o.Odd {
 				d.odd = append(d.odd, o)
 			} else {
@@ -229,6 +218,13 @@ func (d *dispatch) collect() []state.Outcome {
 		}
 	}
 	return group
+}
+
+// tell logs how a delivery ended, without saying whose it is.
+func (d *dispatch) tell(o *state.Outcome) {
+	if d.Log.Enabled(context.Background(), slog.LevelDebug) {
+		d.Log.Debug("request answered", "host", o.Claim.Kind.Host(), "kind", o.Claim.Kind, "result", o.Result.String(), "requests", o.Requests, "error", o.Error)
+	}
 }
 
 // grace is how long requests under way may go on after a stop.
@@ -263,6 +259,7 @@ func (d *dispatch) idle(ctx context.Context) (more bool, err error) {
 	}
 	sleep(ctx, min(max(next.Sub(d.now()), 10*time.Millisecond), time.Second))
 	d.Progress.add(0)
+	d.hostProgress()
 	return true, nil
 }
 

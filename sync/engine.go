@@ -37,6 +37,7 @@ type Config struct {
 	// are known before the inputs are listed.
 	Guards state.Guards
 
+	CheckCredentials   bool          // ask the API host once, before the first deliveries of a state
 	AppInstall         bool          // ask the tracking host which click an app install came from
 	MaxEventAge        time.Duration // older events are counted, not sent
 	RequiredCategories []string      // of consent
@@ -66,6 +67,8 @@ type Options struct {
 	People   int       // send for at most this many people
 	Deadline time.Time // stop in good order then
 	Adopt    string    // take what is wanted of this trait as delivered, and send nothing
+	Sample   int       // how many deliveries of each kind a plan shows; 0 means 5, a negative number none
+	Diff     bool      // a plan shows values before and after, so many of each trait and event
 }
 
 // Engine runs passes, one at a time.

@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -11,21 +12,31 @@ import (
 // PlanReport says what a run would send.
 type PlanReport struct {
 	state.Plan
-	Seconds       Seconds          `json:"seconds"` // at the known rates
-	TrackingCalls int64            `json:"tracking_calls"`
-	InstallCalls  int64            `json:"install_calls"` // of them: questions which click an app install came from
-	APICalls      int64            `json:"api_calls"`
-	Refusals      map[string]int64 `json:"refusals"`                      // what our own rules would refuse, by reason: not among the calls
-	Waiting       int64            `json:"conversions_waiting,omitempty"` // for a run that reads all sources of messages: not among the calls
-	NewlySent     []state.NewRoute `json:"newly_sent,omitempty"`          // what this configuration sends and the last run did not
-	Counts        map[string]int64 `json:"counts"`
-	Sample        state.Table      `json:"sample"`
-	Missing       []string         `json:"missing_lists,omitempty"`
-	Stale         []StaleSource    `json:"stale_sources,omitempty"`
+	Seconds       Seconds            `json:"seconds"` // at the known rates
+	TrackingCalls int64              `json:"tracking_calls"`
+	InstallCalls  int64              `json:"install_calls"` // of them: questions which click an app install came from
+	APICalls      int64              `json:"api_calls"`
+	Refusals      map[string]int64   `json:"refusals"`                      // what our own rules would refuse, by reason: not among the calls
+	Waiting       int64              `json:"conversions_waiting,omitempty"` // for a run that reads all sources of messages: not among the calls
+	NewlySent     []state.NewRoute   `json:"newly_sent,omitempty"`          // what this configuration sends and the last run did not
+	Counts        map[string]int64   `json:"counts"`
+	Sample        state.Table        `json:"sample"`
+	Diff          []state.Difference `json:"diff,omitempty"` // with [Options].Diff
+	Missing       []string           `json:"missing_lists,omitempty"`
+	Stale         []StaleSource      `json:"stale_sources,omitempty"`
 }
 
-// sampleSize is how many deliveries of each kind a plan shows.
+// sampleSize is how many deliveries of each kind a plan shows by default.
 const sampleSize = 5
+
+// sample reads some of what would be sent.
+func (p *pass) sample(ctx context.Context, of state.Part, r *PlanReport) (err error) {
+	n := cmp.Or(p.options.Sample, sampleSize)
+	if r.Sample, err = p.State.SampleDue(ctx, of, max(n, 0)); err == nil && p.options.Diff {
+		r.Diff, err = p.State.Diff(ctx, of, max(n, 0))
+	}
+	return err
+}
 
 func (p *pass) plan(ctx context.Context) (r PlanReport, err error) {
 	of, err := p.part(ctx)
@@ -42,7 +53,7 @@ func (p *pass) plan(ctx context.Context) (r PlanReport, err error) {
 	if r.Plan, err = p.State.Plan(ctx, of); err != nil {
 		return r, fmt.Errorf("count what is due: %w", err)
 	}
-	if r.Sample, err = p.State.SampleDue(ctx, of, sampleSize); err != nil {
+	if err := p.sample(ctx, of, &r); err != nil {
 		return r, fmt.Errorf("sample what is due: %w", err)
 	}
 	if r.Counts, err = p.State.RunCounts(ctx, p.report.Run); err != nil {

@@ -1,5 +1,7 @@
 package sync
 
+import "time"
+
 // Progress watches a pass. All functions may be nil, and all are called from
 // one goroutine.
 type Progress struct {
@@ -11,6 +13,10 @@ type Progress struct {
 	Add func(n int64)
 	// Done ends the phase.
 	Done func()
+	// Host reports how far a host is while "send" lasts: how many of its calls are
+	// done, how many there are, as a plan counts them, and how long the others take at
+	// least, by what bounds the host now.
+	Host func(name string, done, of int64, takes time.Duration)
 }
 
 func (p Progress) start(phase, what string, total int64, unit string) {

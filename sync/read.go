@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/impactsync/impactsync/state"
+	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
 	"github.com/sourcegraph/conc"
 )
@@ -274,6 +275,7 @@ func (p *pass) objectEnd(ctx context.Context, f Feed, obj source.Object, at sour
 	var damaged *source.DamagedError
 	switch {
 	case err == nil:
+		p.Log.Debug("object read", "source", f.Name(), "object", segment.Redact(obj.Name), "lines", at.Line, "bytes", obj.Size)
 		return nil
 	case errors.Is(err, source.ErrGone), errors.Is(err, source.ErrChanged):
 		// What was read counts; the next run continues, or starts again.

@@ -9,31 +9,38 @@ import (
 	"time"
 
 	"github.com/impactsync/impactsync/cmd/internal/telemetry"
+	"github.com/impactsync/impactsync/cmd/internal/terminal"
 	"github.com/impactsync/impactsync/sync/daemon"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 )
 
 // app is what all commands share: the streams, and the flags that every command has.
 type app struct {
-	stdin          io.Reader
-	stdout, stderr io.Writer
-	terminal       bool // whether stderr is one
-	log            *slog.Logger
+	stdin             io.Reader
+	stdout, stderr    io.Writer
+	outFile           io.Writer       // where stdout ends
+	screen, errScreen terminal.Screen // what stdout and stderr are
+	speech            speech
+	log               *slog.Logger
 
 	config  string                          // --config
 	json    bool                            // --json
 	network bool                            // --allow-network-filesystem
 	pulse   daemon.Pulse                    // of the daemon's runs
 	next    func(after time.Time) time.Time // by the daemon's schedule; nil for other commands
+	phases  telemetry.Phases                // of the last run
+	pings   pings                           // of the run under way
 	started bool                            // the command line was parsed, and a command runs
+
+	metricsFile string // --metrics-file
 }
 
 // run runs the program, and returns its exit code.
 func run(args []string) int {
-	a := &app{stdin: os.Stdin, stdout: telemetry.Plain(os.Stdout), stderr: os.Stderr, terminal: term.IsTerminal(int(os.Stderr.Fd()))}
-	a.log = telemetry.Logger(a.stderr, a.terminal)
+	a := &app{stdin: os.Stdin, outFile: os.Stdout, stderr: os.Stderr}
 	root := a.command()
+	a.screens()
+	a.log = a.logger(a.stderr)
 	root.SetArgs(args)
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
@@ -53,26 +60,30 @@ func (a *app) command() *cobra.Command {
 		Long: `impactsync reads audiences, computed traits and messages that Segment wrote to a
 bucket, keeps what impact.com was sent in one SQLite file, and sends impact.com
 exactly what changed.`,
-		SilenceErrors:     true,
-		SilenceUsage:      true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
-		PersistentPreRun:  func(*cobra.Command, []string) { a.started = true },
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
+			a.started = true
+			return a.speak(c)
+		},
 	}
-	root.PersistentFlags().StringVar(&a.config, "config", "impactsync.yaml", "configuration file")
+	root.PersistentFlags().StringVar(&a.config, "config", defaultConfig, "configuration file")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print results and errors as JSON")
 	root.PersistentFlags().BoolVar(&a.network, "allow-network-filesystem", false, "accept a state file on NFS, SMB, FUSE or the like, at your own risk")
+	a.speechFlags(root)
+	root.PersistentFlags().StringVar(&a.metricsFile, "metrics-file", "", "write Prometheus metrics to this `file` after each run")
 	root.AddCommand(
 		a.runCommand(), a.planCommand(), a.statusCommand(), a.explainCommand(),
 		a.refusedCommand(), a.rejectedCommand(), a.approveCommand(), a.adoptCommand(), a.resyncCommand(),
-		a.forgetCommand(), a.doctorCommand(), a.daemonCommand(), a.sandboxCommand(), a.keyCommand(),
-		a.configCommand(), a.stateCommand(), a.versionCommand(),
+		a.forgetCommand(), a.reportCommand(), a.uiCommand(), a.doctorCommand(), a.daemonCommand(), a.sandboxCommand(), a.keyCommand(),
+		a.configCommand(), a.notifyCommand(), a.stateCommand(), a.versionCommand(),
 	)
 	// Not cobra's own --version: it takes a template, and the linker cannot remove unused
 	// methods from a program with templates in it, which would be half as large again.
-	version := root.Flags().BoolP("version", "v", false, "version for impactsync")
+	version := root.Flags().Bool("version", false, "version for impactsync")
 	other := group(root).RunE
 	root.RunE = func(c *cobra.Command, args []string) error {
-		if !*version {
+		if !*version && (!a.speech.verbose || len(args) > 0) { // -v alone has always been the version
 			return other(c, args)
 		}
 		name, _ := build()
@@ -81,6 +92,9 @@ exactly what changed.`,
 	}
 	return root
 }
+
+// defaultConfig is the configuration file without --config.
+const defaultConfig = "impactsync.yaml"
 
 const helpHint = "impactsync --help lists commands and flags"
 

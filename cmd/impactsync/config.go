@@ -15,8 +15,8 @@ import (
 func (a *app) configCommand() *cobra.Command {
 	c := group(&cobra.Command{
 		Use:   "config",
-		Short: "Check a configuration, print its schema, or import one from Segment",
-		Long:  "Check a configuration file, print its JSON schema, or make one from Segment's settings." + exits("done", exitUsageLine),
+		Short: "Write a first configuration, check one, print its schema, or import one from Segment",
+		Long:  "Write a first configuration file, check one, print its JSON schema, or make one from Segment's settings." + exits("done", exitUsageLine),
 	})
 	c.AddCommand(
 		&cobra.Command{
@@ -38,7 +38,7 @@ defaults. It uses no network; impactsync doctor does.` + exits("it can be used; 
 			Args: cobra.NoArgs,
 			RunE: func(*cobra.Command, []string) error { return a.checkConfig() },
 		},
-		a.configImport(),
+		a.configInit(), a.configImport(),
 	)
 	return c
 }

@@ -50,7 +50,10 @@ func (a *app) daemon(ctx context.Context, listen string, n narrow) error {
 	if err != nil {
 		return usage("an IANA name such as Europe/Berlin", "timeZone: %w", err)
 	}
-	metrics := telemetry.NewMetrics(build())
+	metrics := newMetrics(cfg)
+	if now := (ending{}); now.look(ctx, a) {
+		now.fill(metrics)
+	}
 	d, err := daemon.New(daemon.Config{
 		Schedule: cfg.Schedule, Location: zone, Log: a.log, Level: levelOf,
 		Run: func(ctx context.Context) error { return a.scheduled(ctx, n, metrics) },
@@ -66,7 +69,7 @@ func (a *app) daemon(ctx context.Context, listen string, n narrow) error {
 	if err != nil {
 		return fmt.Errorf("start the daemon: %w", err)
 	}
-	wait := a.serve(ctx, l, handler(metrics, &a.pulse))
+	wait := a.serve(ctx, l, handler(metrics, &a.pulse), 10*time.Second)
 	d.Run(ctx)
 	return wait()
 }
@@ -91,6 +94,11 @@ func (a *app) scheduled(ctx context.Context, n narrow, metrics *telemetry.Metric
 	err = outcome(report, err)
 	code := impactsync.ExitCode(err)
 	metrics.Ran(report, code, time.Now())
+	e := &ending{report: report, err: err, exit: code}
+	if code == impactsync.ExitUnfinished {
+		e.exit = impactsync.ExitOK // the next run goes on
+	}
+	a.tell(ctx, metrics, e)
 	counts := report.Counts
 	a.log.Info("run ended", "run", report.Run, "exit_code", code, "found", counts["found"], "delivered", counts["delivered"],
 		"refused", counts["refused"], "rejected", counts["rejected"], "held", report.Held(), "due", report.Open(), "seconds", report.Seconds, "hint", hintFor(err))
@@ -114,12 +122,12 @@ func handler(metrics *telemetry.Metrics, pulse *daemon.Pulse) http.Handler {
 // use up the open files that a run needs.
 const mostConnections = 32
 
-// serve serves requests until stop is called.
-func (a *app) serve(ctx context.Context, l net.Listener, h http.Handler) (stop func() error) {
+// serve serves requests until stop is called. An answer may take as long as most.
+func (a *app) serve(ctx context.Context, l net.Listener, h http.Handler, most time.Duration) (stop func() error) {
 	l = netutil.LimitListener(l, mostConnections)
 	server := &http.Server{
 		Handler: h, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
-		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: 10 * time.Second,
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second, WriteTimeout: most, IdleTimeout: 10 * time.Second,
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(l) }()

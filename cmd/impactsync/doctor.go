@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/impactsync/impactsync/cmd/internal/config"
+	"github.com/impactsync/impactsync/cmd/internal/terminal"
 	impactsync "github.com/impactsync/impactsync/sync"
 	"github.com/impactsync/impactsync/sync/mapping"
 	"github.com/impactsync/impactsync/sync/source"
@@ -98,10 +99,12 @@ func (a *app) doctor(ctx context.Context) error {
 	return &failure{code, fmt.Errorf("%s failed", count(int64(bad), "check")), "the lines with FAIL say what to do"}
 }
 
+var resultTints = map[string]terminal.Tint{"ok": terminal.Good, "warn": terminal.Warn, "FAIL": terminal.Bad}
+
 func (d *doctor) write(w io.Writer) {
 	table(w, func(w io.Writer) {
 		for _, f := range d.findings {
-			row(w, f.Result, f.Check, f.Detail)
+			row(w, tinted{f.Result, resultTints[f.Result]}, f.Check, f.Detail)
 			if f.Do != "" {
 				row(w, "", "", "-> "+f.Do)
 			}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/impactsync/impactsync/cmd/internal/config"
 	"github.com/impactsync/impactsync/cmd/internal/telemetry"
+	"github.com/impactsync/impactsync/cmd/internal/terminal"
 	"github.com/impactsync/impactsync/state"
 	impactsync "github.com/impactsync/impactsync/sync"
 	"github.com/impactsync/impactsync/sync/source"
@@ -47,11 +48,12 @@ func (a *app) fail(err error) int {
 		}{err.Error(), hint, code})
 		return code
 	}
+	tint := exitTint(code)
 	for line := range strings.Lines(err.Error()) {
-		fmt.Fprintln(a.stderr, "impactsync:", plain(strings.TrimRight(line, "\n")))
+		fmt.Fprintln(a.stderr, a.errScreen.Paint(tint, "impactsync:"), plain(strings.TrimRight(line, "\n")))
 	}
 	if hint != "" {
-		fmt.Fprintln(a.stderr, "impactsync: hint:", hint)
+		fmt.Fprintln(a.stderr, a.errScreen.Paint(terminal.Now, "impactsync: hint:"), hint)
 	}
 	return code
 }

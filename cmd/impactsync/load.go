@@ -91,7 +91,8 @@ func (a *app) open(ctx context.Context, o state.Options) (*state.DB, error) {
 	o.Progress = func(rows, of int64) {
 		if bars == nil && rows < of {
 			a.log.Info("the state is brought to this program's schema", "file", o.Path, "values", of)
-			bars = progress.New(a.stderr, a.terminal, a.pulse.Beat)
+			bars = progress.New(a.stderr, a.bars(), a.pulse.Beat)
+			bars.Log(a.log)
 			bars.Progress().Start("move", "values", of, "values")
 		}
 		if bars != nil {

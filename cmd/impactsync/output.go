@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/impactsync/impactsync/cmd/internal/telemetry"
+	"github.com/impactsync/impactsync/cmd/internal/terminal"
+	"github.com/impactsync/impactsync/cmd/internal/words"
 	"github.com/impactsync/impactsync/state"
 	impactsync "github.com/impactsync/impactsync/sync"
 )
@@ -21,42 +22,115 @@ func (a *app) result(v any, err error, text func(w io.Writer)) error {
 	if err != nil {
 		return err
 	}
-	var out bytes.Buffer
+	var out []byte
 	if a.json {
-		e := json.NewEncoder(&out)
-		e.SetIndent("", "  ")
-		e.SetEscapeHTML(false)
-		if err := e.Encode(v); err != nil {
+		if out, err = indented(v); err != nil {
 			return err
 		}
 	} else {
-		text(&out)
+		page := &terminal.Page{Screen: a.screen, Now: time.Now()}
+		text(page)
+		out = page.Bytes()
 	}
-	if _, err := a.stdout.Write(out.Bytes()); err != nil {
+	if _, err := a.stdout.Write(out); err != nil {
 		return &failure{impactsync.ExitFailed, fmt.Errorf("write the result: %w", err), "only the output is missing: the command did its work"}
 	}
 	return nil
 }
 
-// table aligns the rows that fill writes.
-func table(w io.Writer, fill func(w io.Writer)) {
-	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	fill(t)
-	_ = t.Flush() // into a buffer
+func indented(v any) ([]byte, error) {
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return out.Bytes(), err
 }
+
+// grid collects the rows of a table for a page.
+type grid struct {
+	*terminal.Page
+	terminal.Table
+}
+
+// table writes the rows that fill writes as a table.
+func table(w io.Writer, fill func(w io.Writer)) {
+	page, ok := w.(*terminal.Page)
+	if !ok {
+		page = &terminal.Page{}
+	}
+	g := &grid{Page: page}
+	fill(g)
+	page.Table(g.Table)
+	if !ok {
+		_, _ = w.Write(page.Bytes())
+	}
+}
+
+// head writes the names of a table's columns, before its rows.
+func head(w io.Writer, columns ...any) {
+	g := w.(*grid)
+	for _, c := range columns {
+		name := plain(fmt.Sprint(c))
+		if _, is := c.(minor); is {
+			g.Minor = append(g.Minor, name)
+		}
+		g.Head = append(g.Head, name)
+	}
+}
+
+// minor is the name of a column that a narrow terminal can do without.
+type minor string
 
 // row writes cells as a line of a table.
 func row(w io.Writer, cells ...any) {
-	text := make([]string, len(cells))
+	g := w.(*grid)
+	line := make([]terminal.Cell, len(cells))
 	for i, c := range cells {
-		switch c := c.(type) {
-		case int64:
-			text[i] = humanize.Comma(c)
-		default:
-			text[i] = plain(fmt.Sprint(c))
+		column := ""
+		if i < len(g.Head) {
+			column = g.Head[i]
 		}
+		line[i] = g.cell(column, c)
 	}
-	fmt.Fprintln(w, strings.TrimRight(strings.Join(text, "\t"), "\t"))
+	for len(line) > 0 && line[len(line)-1].Text == "" {
+		line = line[:len(line)-1]
+	}
+	g.Rows = append(g.Rows, line)
+}
+
+// tinted is a cell in a colour of its own.
+type tinted struct {
+	text any
+	tint terminal.Tint
+}
+
+// moment is a time as the state writes it. On a terminal it is relative to now.
+type moment string
+
+// alarming are the columns of numbers that want a look unless they are 0.
+var alarming = map[string]terminal.Tint{
+	"HELD": terminal.Warn, "REJECTED": terminal.Warn, "UNKNOWN": terminal.Warn, "RETRY LATER": terminal.Warn, "REFUSED": terminal.Bad,
+}
+
+func (g *grid) cell(column string, v any) terminal.Cell {
+	switch v := v.(type) {
+	case tinted:
+		c := g.cell(column, v.text)
+		c.Tint = v.tint
+		return c
+	case int64:
+		if v == 0 {
+			return terminal.Cell{Text: "0"}
+		}
+		return terminal.Cell{Text: humanize.Comma(v), Tint: alarming[column]}
+	case moment:
+		if at, err := time.Parse(time.RFC3339Nano, string(v)); err == nil && g.Terminal {
+			return terminal.Cell{Text: terminal.Ago(at, g.Now)}
+		}
+		return terminal.Cell{Text: plain(string(v))}
+	}
+	return terminal.Cell{Text: plain(fmt.Sprint(v))}
 }
 
 // list writes a title and a table with a row for each element, or nothing if there
@@ -67,9 +141,7 @@ func list[T any](w io.Writer, title string, columns []any, all []T, cells func(T
 	}
 	fmt.Fprintln(w, title)
 	table(w, func(w io.Writer) {
-		if columns != nil {
-			row(w, columns...)
-		}
+		head(w, columns...)
 		for _, one := range all {
 			row(w, cells(one)...)
 		}
@@ -79,10 +151,13 @@ func list[T any](w io.Writer, title string, columns []any, all []T, cells func(T
 // writeTable writes a table of the state.
 func writeTable(w io.Writer, t state.Table) {
 	table(w, func(w io.Writer) {
-		for _, texts := range append([][]string{t.Columns}, t.Rows...) {
+		for _, name := range t.Columns {
+			head(w, name)
+		}
+		for _, texts := range t.Rows {
 			cells := make([]any, len(texts))
 			for i, text := range texts {
-				cells[i] = text
+				cells[i] = moment(text)
 			}
 			row(w, cells...)
 		}
@@ -120,12 +195,4 @@ func took(seconds float64) string {
 }
 
 // count returns a number with its noun: "1 page load", "1,200 page loads".
-func count(n int64, one string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	if stem, y := strings.CutSuffix(one, "y"); y {
-		return humanize.Comma(n) + " " + stem + "ies"
-	}
-	return humanize.Comma(n) + " " + one + "s"
-}
+func count(n int64, one string) string { return words.Count(n, one) }

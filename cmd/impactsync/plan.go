@@ -10,8 +10,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/impactsync/impactsync/cmd/internal/config"
+	"github.com/impactsync/impactsync/cmd/internal/terminal"
 	"github.com/impactsync/impactsync/state"
 	impactsync "github.com/impactsync/impactsync/sync"
 	"github.com/spf13/cobra"
@@ -19,6 +21,7 @@ import (
 
 func (a *app) planCommand() *cobra.Command {
 	var n narrow
+	show := shown{sample: 5}
 	c := &cobra.Command{
 		Use:   "plan",
 		Short: "Show what run would send, and change nothing",
@@ -26,19 +29,32 @@ func (a *app) planCommand() *cobra.Command {
 leaves, per host how many calls and how long they take, a sample, and the event
 names and trait keys that the configuration does not mention. The flags limit it as
 they limit a run; with --limit it picks the people that a run would pick if nothing
-new arrives in between.
+new arrives in between. With --diff it shows, of each trait and event, what impact.com
+has and what it would be sent.
 
 Nothing is sent and nothing is changed: the work is done in one transaction on the
 state that is rolled back at the end. No run may begin meanwhile.` +
 			exits("shown", exitFailLine, exitLockLine, exitStateLine, exitUsageLine, "130 interrupted by SIGINT"),
+		Example: `  impactsync plan
+  impactsync plan --audience vip --limit 10      the ten people that a run would pick
+  impactsync plan --diff --sample 20             20 of each trait and event, before and after
+  impactsync plan --json | jq .tracking_calls`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return a.plan(c.Context(), n) },
+		RunE: func(c *cobra.Command, _ []string) error { return a.plan(c.Context(), n, show) },
 	}
 	n.flags(c)
+	c.Flags().IntVar(&show.sample, "sample", show.sample, "how many deliveries of each kind to show; with --diff, of each trait and event")
+	c.Flags().BoolVar(&show.diff, "diff", false, "show what would change: values before and after")
 	return c
 }
 
-func (a *app) plan(ctx context.Context, n narrow) error {
+// shown is what a plan shows beside its numbers.
+type shown struct {
+	sample int
+	diff   bool
+}
+
+func (a *app) plan(ctx context.Context, n narrow, show shown) error {
 	c, err := a.load()
 	if err != nil {
 		return err
@@ -46,6 +62,12 @@ func (a *app) plan(ctx context.Context, n narrow) error {
 	o, err := n.options(c)
 	if err != nil {
 		return err
+	}
+	if show.sample < 0 {
+		return usage("", "--sample must not be negative")
+	}
+	if o.Sample, o.Diff = show.sample, show.diff; o.Sample == 0 {
+		o.Sample = -1 // 0 means the default
 	}
 	ctx, stop := withSignals(ctx)
 	defer stop()
@@ -90,7 +112,7 @@ func (a *app) rehearse(ctx context.Context, c *config.Config, fn func(*state.DB)
 func writePlan(w io.Writer, r impactsync.PlanReport) {
 	if len(r.Traits) > 0 {
 		table(w, func(w io.Writer) {
-			row(w, "TRAIT", "JOINS OR VALUES", "EXITS", "UNCHANGED", "HELD", "REFUSED", "")
+			head(w, "TRAIT", "JOINS OR VALUES", "EXITS", "UNCHANGED", "HELD", "REFUSED", "")
 			for _, t := range r.Traits {
 				row(w, t.Key, t.Joins, t.Exits, t.Unchanged, t.Held, t.Refused, t.Guard)
 			}
@@ -98,7 +120,7 @@ func writePlan(w io.Writer, r impactsync.PlanReport) {
 		fmt.Fprintln(w)
 	}
 	table(w, func(w io.Writer) {
-		row(w, "HOST", "CALLS", "TAKES AT LEAST", "")
+		head(w, "HOST", "CALLS", "TAKES AT LEAST", "")
 		row(w, "tracking", r.TrackingCalls, took(r.Seconds.TrackingHost), trackingCalls(r))
 		row(w, "api", r.APICalls, took(r.Seconds.APIHost), count(r.Conversions, "conversion"))
 	})
@@ -114,7 +136,8 @@ func writePlan(w io.Writer, r impactsync.PlanReport) {
 			fmt.Fprintln(w, "  "+plain(impactsync.DescribeRoutes(r.NewlySent[i:i+1])))
 		}
 	}
-	if len(r.Sample.Rows) > 0 {
+	writeDiff(w, r)
+	if len(r.Sample.Rows) > 0 && len(r.Diff) == 0 {
 		fmt.Fprintln(w, "\nA sample of what would be sent:")
 		writeTable(w, r.Sample)
 	}
@@ -127,6 +150,40 @@ func writePlan(w io.Writer, r impactsync.PlanReport) {
 		fmt.Fprintf(w, "%s of the input cannot be used; a run keeps them under impactsync rejected list\n", count(n, "line"))
 	}
 	fmt.Fprintln(w, "\nNothing was sent, and nothing was changed.")
+}
+
+// writeDiff writes what would change, of each trait and event.
+func writeDiff(w io.Writer, r impactsync.PlanReport) {
+	for len(r.Diff) > 0 {
+		first := r.Diff[0]
+		n := slices.IndexFunc(r.Diff, func(c state.Difference) bool { return c.Kind != first.Kind || c.Name != first.Name })
+		if n < 0 {
+			n = len(r.Diff)
+		}
+		title := "\n" + plain(first.Name) + ":"
+		if first.Kind != state.TraitUpdate {
+			title = fmt.Sprintf("\n%s (%s):", plain(first.Name), strings.ReplaceAll(string(first.Kind), "_", " "))
+		}
+		list(w, title, []any{"", "USER ID", "ANONYMOUS ID", "BEFORE", "", "AFTER", ""}, r.Diff[:n], changeCells)
+		r.Diff = r.Diff[n:]
+	}
+}
+
+func changeCells(c state.Difference) []any {
+	sign, tint, after, doubt := "~", terminal.Warn, c.After, ""
+	switch {
+	case c.Before == nil:
+		sign, tint = "+", terminal.Good
+	case c.After == "false":
+		sign, tint = "-", terminal.Bad
+	}
+	if c.Kind != state.TraitUpdate {
+		after = strings.TrimSpace("sent " + c.After)
+	}
+	if c.Doubt {
+		doubt = "in doubt: an answer never came"
+	}
+	return []any{tinted{sign, tint}, orDash(c.UserID), orDash(c.AnonymousID), valueText(c.Before), "->", tinted{after, tint}, doubt}
 }
 
 func trackingCalls(r impactsync.PlanReport) string {

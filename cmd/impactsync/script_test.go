@@ -36,7 +36,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"sandbox": startSandbox, "exits": wantExit, "calls": countCalls, "hold": hold, "age": age, "shop": shop, "answers": answers, "long": long, "crowd": crowd, "rows": rows,
+			"sandbox": startSandbox, "exits": wantExit, "calls": countCalls, "hold": hold, "age": age, "shop": shop, "answers": answers, "long": long, "crowd": crowd, "rows": rows, "point": pointAtSandbox, "hooks": hooks, "hooked": hooked,
 		},
 	})
 }
@@ -183,6 +183,13 @@ func age(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	at := time.Now().Add(-d)
 	ts.Check(os.Chtimes(ts.MkAbs(args[0]), at, at))
+}
+
+// pointAtSandbox: point FILE makes a configuration for the default sandbox one for
+// that of the script.
+func pointAtSandbox(ts *testscript.TestScript, _ bool, args []string) {
+	config := ts.ReadFile(args[0])
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.ReplaceAll(config, "http://127.0.0.1:8090", ts.Getenv("URL"))), 0o600))
 }
 
 // shop: shop N lays a step of the bundled sample out, as the demo does.

@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+	"github.com/impactsync/impactsync/cmd/internal/config"
+	"github.com/impactsync/impactsync/cmd/internal/terminal"
+	"github.com/impactsync/impactsync/cmd/internal/words"
 	"github.com/impactsync/impactsync/state"
 	impactsync "github.com/impactsync/impactsync/sync"
 	"github.com/spf13/cobra"
@@ -16,6 +19,7 @@ import (
 
 func (a *app) statusCommand() *cobra.Command {
 	var runs int
+	var w watching
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Show the last runs, what is due, and how stale the sources are",
@@ -26,10 +30,15 @@ conversions, and event names and trait keys that the configuration does not ment
 most frequent first.
 
 It only reads, without lock or credentials, and can be used during a run.` + exits("shown", "1   there is no state yet", exitReadLine, exitUsageLine),
+		Example: `  impactsync status
+  impactsync status --watch              again every 2 s, until Ctrl-C
+  impactsync status --json | jq .oldest`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return a.status(c.Context(), runs) },
+		RunE: func(c *cobra.Command, _ []string) error { return a.status(c.Context(), runs, w) },
 	}
 	c.Flags().IntVar(&runs, "runs", 5, "how many of the last runs to show")
+	c.Flags().BoolVarP(&w.on, "watch", "w", false, "show it again and again, until interrupted")
+	c.Flags().DurationVar(&w.every, "every", 2*time.Second, "how often, with --watch")
 	return c
 }
 
@@ -39,12 +48,16 @@ type statusReport struct {
 	Seconds impactsync.Seconds `json:"seconds"` // at the known rates
 }
 
-func (a *app) status(ctx context.Context, runs int) error {
+func (a *app) status(ctx context.Context, runs int, every watching) error {
 	c, err := a.look()
 	if err != nil {
 		return err
 	}
-	return a.opened(ctx, c, state.Options{ReadOnly: true}, func(db *state.DB) error {
+	return a.again(ctx, every, func(ctx context.Context) error { return a.statusOnce(ctx, c, runs) })
+}
+
+func (a *app) statusOnce(ctx context.Context, c *config.Config, runs int) error {
+	return a.opened(ctx, c, state.Options{ReadOnly: true}, func(db *state.DB) (err error) {
 		var s statusReport
 		s.Status, err = db.Status(ctx, runs)
 		now := time.Now()
@@ -56,14 +69,14 @@ func (a *app) status(ctx context.Context, runs int) error {
 
 func writeStatus(w io.Writer, s statusReport, now time.Time) {
 	table(w, func(w io.Writer) {
-		row(w, "RUN", "KIND", "STARTED", "ENDED", "EXIT", "FOUND", "DELIVERED", "REFUSED", "REJECTED", "HELD", "PENDING", "NOTE")
+		head(w, "RUN", minor("KIND"), "STARTED", "TOOK", "EXIT", "FOUND", "DELIVERED", "REFUSED", "REJECTED", "HELD", "PENDING", "NOTE")
 		for _, r := range s.Runs {
-			row(w, r.Run, r.Kind, r.StartedAt, endOf(r), exitText(r), r.Found, r.Delivered, r.Refused, r.Rejected, r.Held, r.Pending, r.Note)
+			row(w, r.Run, r.Kind, moment(r.StartedAt), tookText(r), exitText(r), r.Found, r.Delivered, r.Refused, r.Rejected, r.Held, r.Pending, r.Note)
 		}
 	})
 	fmt.Fprintln(w)
 	table(w, func(w io.Writer) {
-		row(w, "DUE", "PENDING", "IN FLIGHT", "RETRY LATER", "UNKNOWN", "HELD", "REFUSED")
+		head(w, "DUE", "PENDING", "IN FLIGHT", "RETRY LATER", "UNKNOWN", "HELD", "REFUSED")
 		for i, c := range []state.Counts{s.Traits, s.PageLoads, s.Conversions} {
 			row(w, []string{"trait values", "page loads", "conversions"}[i], c.Pending, c.InFlight, c.RetryLater, c.Unknown, c.Held, c.Refused)
 		}
@@ -80,22 +93,35 @@ func writeStatus(w io.Writer, s statusReport, now time.Time) {
 	writeUnlisted(w, s.Unlisted)
 }
 
-// endOf returns when a run ended, or why it has no end.
-func endOf(r state.RunStatus) string {
-	switch {
-	case r.EndedAt != "":
-		return r.EndedAt
-	case r.Killed:
-		return "killed, last seen " + r.LastSeen
-	}
-	return "still running"
-}
-
-func exitText(r state.RunStatus) string {
+func exitText(r state.RunStatus) any {
 	if r.ExitCode == nil {
 		return "-"
 	}
-	return fmt.Sprint(*r.ExitCode)
+	return tinted{fmt.Sprint(*r.ExitCode), exitTint(int(*r.ExitCode))}
+}
+
+// exitTint returns the colour of an exit code.
+func exitTint(code int) terminal.Tint {
+	switch code {
+	case impactsync.ExitOK:
+		return terminal.Good
+	case impactsync.ExitRefused, impactsync.ExitUnfinished, impactsync.ExitHeld, impactsync.ExitInterrupted, impactsync.ExitLocked:
+		return terminal.Warn
+	}
+	return terminal.Bad
+}
+
+// tookText says how long a run took.
+func tookText(r state.RunStatus) any {
+	began, err := time.Parse(time.RFC3339Nano, r.StartedAt)
+	ended, err2 := time.Parse(time.RFC3339Nano, r.EndedAt)
+	switch {
+	case r.Killed:
+		return tinted{"killed", terminal.Bad}
+	case err != nil || err2 != nil:
+		return tinted{cmp.Or(r.EndedAt, "still running"), terminal.Now}
+	}
+	return took(ended.Sub(began).Seconds())
 }
 
 func writeHosts(w io.Writer, s statusReport, now time.Time) {
@@ -127,7 +153,7 @@ const crowdHint = "add it to placeholderIds in the configuration if it is nobody
 func writeCrowds(w io.Writer, all []state.Crowd) {
 	const title = "\nIds with more visitors or messages than one person has. Nothing more is merged into them, and they share no click id:"
 	list(w, title, []any{"ID", "KIND", "WHY", "SINCE"}, all, func(c state.Crowd) []any {
-		return []any{c.ID, strings.ReplaceAll(c.Kind, "_", " "), crowdText(c), c.FoundAt.Format(time.RFC3339)}
+		return []any{c.ID, strings.ReplaceAll(c.Kind, "_", " "), crowdText(c), moment(c.FoundAt.Format(time.RFC3339))}
 	})
 	if len(all) > 0 {
 		fmt.Fprintln(w, "For each: "+crowdHint+".")
@@ -137,27 +163,13 @@ func writeCrowds(w io.Writer, all []state.Crowd) {
 func writeVerdicts(w io.Writer, all []state.VerdictStatus) {
 	const title = "\nWhat impact.com made of conversions, so far as they were looked up (conversions.verify):"
 	list(w, title, []any{"VERDICT", "CONVERSIONS", "ERROR TYPE", "REASONS", ""}, all, func(v state.VerdictStatus) []any {
-		return []any{v.Verdict, v.Count, orDash(v.ErrorType), orDash(v.Reasons), verdictText(v.Verdict)}
+		return []any{v.Verdict, v.Count, orDash(v.ErrorType), orDash(v.Reasons), words.Verdicts[v.Verdict]}
 	})
 }
 
-// verdictText says what a verdict means. impact.com does not document which codes
-// are no fault.
-func verdictText(verdict string) string {
-	return map[string]string{
-		impactsync.VerdictWaiting:   "impact.com has not decided yet",
-		impactsync.VerdictCounted:   "complete, without an error",
-		impactsync.VerdictNoPartner: "no partner drove the sale, as we read the codes; no fault",
-		impactsync.VerdictNoCredit:  "the program's rules give no credit, as we read the codes; no fault",
-		impactsync.VerdictDuplicate: "this OrderId was sent before, by us or by somebody else",
-		impactsync.VerdictFault:     "look into it: what was sent, or the account's set-up, is wrong",
-		impactsync.VerdictNotFound:  "impact.com does not know the submission (it keeps them for 90 days)",
-	}[verdict]
-}
-
 func writeAudiences(w io.Writer, all []state.AudienceStatus) {
-	list(w, "", []any{"TRAIT", "KIND", "SOURCE", "WANTED", "DELIVERED", "PENDING", "HELD", "REFUSED", "LAST LIST", ""}, all, func(t state.AudienceStatus) []any {
-		return []any{t.Key, t.Class, t.Source, t.Wanted, t.Delivered, t.Pending, t.Held, t.Refused, orDash(t.LastList), t.Guard}
+	list(w, "", []any{"TRAIT", minor("KIND"), minor("SOURCE"), "WANTED", "DELIVERED", "PENDING", "HELD", "REFUSED", "LAST LIST", ""}, all, func(t state.AudienceStatus) []any {
+		return []any{t.Key, t.Class, t.Source, t.Wanted, t.Delivered, t.Pending, t.Held, t.Refused, moment(orDash(t.LastList)), t.Guard}
 	})
 }
 

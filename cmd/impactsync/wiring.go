@@ -9,7 +9,6 @@ import (
 
 	"github.com/impactsync/impactsync/cmd/internal/config"
 	"github.com/impactsync/impactsync/cmd/internal/progress"
-	"github.com/impactsync/impactsync/cmd/internal/telemetry"
 	"github.com/impactsync/impactsync/impactapi"
 	"github.com/impactsync/impactsync/state"
 	impactsync "github.com/impactsync/impactsync/sync"
@@ -141,7 +140,7 @@ func engineConfig(c *config.Config) impactsync.Config {
 	d := c.Delivery
 	return impactsync.Config{
 		Version: name, Guards: guards(c), Point: point,
-		AppInstall: c.Destination.AppInstall, MaxEventAge: c.MaxEventAge, RequiredCategories: c.Consent.RequiredCategories,
+		CheckCredentials: true, AppInstall: c.Destination.AppInstall, MaxEventAge: c.MaxEventAge, RequiredCategories: c.Consent.RequiredCategories,
 		SuppressedFalse: c.Privacy.Suppressed == config.SuppressedSendFalse,
 		Workers:         d.Workers, Coalesce: d.Coalesce, AttributionWait: d.AttributionWait,
 		Rates: impactsync.Rates{PageLoadsPerSecond: d.PageLoadsPerSecond, ConversionsPerHour: d.ConversionsPerHour}, Verify: c.Conversions.VerifyShare(),
@@ -158,8 +157,9 @@ func (a *app) withEngine(ctx context.Context, c *config.Config, trait string, op
 		return err
 	}
 	err = open(func(db *state.DB) error {
-		bars := progress.New(a.stderr, a.terminal, a.pulse.Beat)
-		w.State, w.Log, w.Progress = db, telemetry.Logger(bars, a.terminal), bars.Progress() // logs and bars share the terminal
+		bars := progress.New(a.stderr, a.bars(), a.pulse.Beat)
+		w.State, w.Log, w.Progress = db, a.logger(bars), a.phases.Watch(bars.Progress()) // logs and bars share the terminal
+		bars.Log(w.Log)
 		w.Next = a.next
 		e, err := impactsync.New(w.Config)
 		if err == nil {

@@ -34,6 +34,13 @@ func Takes(n int64, c Config, told state.HostStatus, now time.Time) time.Duratio
 	return max(wait, time.Duration(over/hourly*float64(time.Hour))) // as minutes leave the last hour
 }
 
+// Takes returns how long n more requests take at least, by what bounds the host now.
+func (h *Host) Takes(n int64) time.Duration {
+	now := h.lock()
+	defer h.mu.Unlock()
+	return Takes(n, h.Config, h.told, now)
+}
+
 // lower returns the lower of two bounds; 0 means no bound.
 func lower(a, b float64) float64 {
 	if a == 0 || b > 0 && b < a {

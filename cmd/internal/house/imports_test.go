@@ -41,8 +41,12 @@ var rooms = map[string][]string{
 	"sync/limit":               {"state", "impactapi"},
 	"sync":                     {"state", "state/rules", "impactapi", "sync/segment", "sync/mapping", "sync/source", "sync/limit"},
 	"cmd/internal/config":      {"impactapi", "sync/daemon", "sync/segment", "sync/mapping"},
+	"cmd/internal/notify":      {},
 	"cmd/internal/progress":    {"sync"},
 	"cmd/internal/telemetry":   {"state", "sync"},
+	"cmd/internal/terminal":    {"cmd/internal/telemetry"},
+	"cmd/internal/page":        {"cmd/internal/words", "state", "sync"},
+	"cmd/internal/words":       {"state", "sync"},
 	"cmd/internal/house":       {},
 	"cmd/internal/histories":   {},
 	"cmd/impactsync":           {"..."},
@@ -61,7 +65,10 @@ var owners = map[string][]string{
 	"github.com/spf13/cobra":              {"cmd/impactsync"},
 	"github.com/goccy/go-yaml":            {"cmd/internal/config"},
 	"github.com/vbauerster/mpb":           {"cmd/internal/progress"},
+	"github.com/jedib0t/go-pretty":        {"cmd/internal/terminal"},
+	"github.com/a-h/templ":                {"cmd/internal/page"},
 	"github.com/prometheus/client_golang": {"cmd/internal/telemetry"},
+	"go.opentelemetry.io/otel":            {"cmd/internal/telemetry"},
 }
 
 // tops are the only folders that contain Go code. k8s is a separate module.

@@ -1,28 +1,39 @@
-// Package progress shows on a terminal how far a run is.
+// Package progress shows how far a run is: by bars on a terminal, otherwise by a line
+// in the log now and then.
 package progress
 
 import (
 	"fmt"
 	"io"
+	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
 	impactsync "github.com/impactsync/impactsync/sync"
+	"github.com/mattn/go-runewidth"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 )
 
-// Bars are the bars of a run, one at a time. What is written to Bars appears above
-// them. Without a terminal there are no bars, and writes go straight through.
+// Bars are the bars of a run: one for what is read, or one for each host that is sent
+// to. What is written to Bars appears above them. Without a terminal there are no bars,
+// and writes go straight through.
 type Bars struct {
 	out   io.Writer
 	alive func()        // called with every report
 	all   *mpb.Progress // nil without a terminal
-	bar   *mpb.Bar
-	last  time.Time
+
+	mu   sync.Mutex
+	open []*bar // of the phase under way
 
 	closing chan struct{}
 	drawer  sync.WaitGroup
+}
+
+type bar struct {
+	*meter
+	drawn *mpb.Bar // nil without a terminal
 }
 
 // New returns bars on a terminal, usually stderr. Every report of progress calls
@@ -31,10 +42,52 @@ func New(out io.Writer, terminal bool, alive func()) *Bars {
 	b := &Bars{out: out, alive: alive, closing: make(chan struct{})}
 	if terminal {
 		redraw, over := make(chan any), make(chan any)
-		b.all = mpb.New(mpb.WithOutput(out), mpb.WithWidth(40), mpb.WithManualRefresh(redraw), mpb.WithShutdownNotifier(over))
+		b.all = mpb.New(mpb.WithOutput(out), mpb.WithWidth(80), mpb.WithManualRefresh(redraw), mpb.WithShutdownNotifier(over))
 		b.drawer.Go(func() { b.draw(redraw, over) })
 	}
 	return b
+}
+
+// Interval is how often a line of progress is logged where there is no terminal: often
+// enough that a pod does not look hung.
+const Interval = 30 * time.Second
+
+// Log logs how far the run is, every [Interval] until the bars are closed, if there is
+// no terminal.
+func (b *Bars) Log(log *slog.Logger) {
+	if b.all != nil {
+		return
+	}
+	b.drawer.Go(func() {
+		clock := time.NewTicker(Interval)
+		defer clock.Stop()
+		for {
+			select {
+			case <-clock.C:
+				b.tell(log)
+			case <-b.closing:
+				return
+			}
+		}
+	})
+}
+
+// tell logs a line for everything that goes on.
+func (b *Bars) tell(log *slog.Logger) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, one := range b.open {
+		r := one.read()
+		attrs := []any{"phase", one.phase, "what", one.what, "done", r.done}
+		if r.total > 0 {
+			attrs = append(attrs, "of", r.total)
+		}
+		attrs = append(attrs, "unit", one.unit, "rate", one.pace(r))
+		if r.left > 0 {
+			attrs = append(attrs, "eta", eta(r.left))
+		}
+		log.Info("progress", attrs...)
+	}
 }
 
 // draw redraws the bars by a clock of our own: mpb's stops without a last redraw,
@@ -62,7 +115,7 @@ func (b *Bars) draw(redraw chan<- any, over <-chan any) {
 
 // Progress returns what an engine reports to.
 func (b *Bars) Progress() impactsync.Progress {
-	return impactsync.Progress{Start: b.start, Add: b.add, Done: b.done}
+	return impactsync.Progress{Start: b.start, Add: b.add, Done: b.done, Host: b.host}
 }
 
 // Write prints above the bars.
@@ -86,36 +139,93 @@ func (b *Bars) Close() {
 }
 
 func (b *Bars) start(phase, what string, total int64, unit string) {
-	b.alive()
-	if b.all == nil {
-		return
-	}
 	b.done()
-	b.last = time.Now()
-	counters, rate := decor.CountersNoUnit("%d / %d"), decor.EwmaSpeed(0, "%.0f "+unit+"/s", 30)
-	if unit == "bytes" {
-		counters, rate = decor.CountersKibiByte("% .1f / % .1f"), decor.EwmaSpeed(decor.SizeB1024(0), "% .1f", 30)
+	if unit != "requests" { // else its hosts follow
+		b.begin(phase, what, total, unit)
 	}
-	b.bar = b.all.AddBar(total, mpb.BarRemoveOnComplete(),
-		mpb.PrependDecorators(decor.Name(fmt.Sprintf("%-4s %s ", phase, what)), counters),
-		mpb.AppendDecorators(decor.Percentage(decor.WC{W: 5}), decor.Name("  "), rate, decor.Name("  "), decor.EwmaETA(decor.ET_STYLE_GO, 30), decor.Name(" left")))
+}
+
+func (b *Bars) begin(phase, what string, total int64, unit string) *bar {
+	one := &bar{meter: newMeter(phase, what, total, unit)}
+	if b.all != nil {
+		one.drawn = b.all.AddBar(total, mpb.BarRemoveOnComplete(),
+			mpb.PrependDecorators(decor.Any(one.before)), mpb.AppendDecorators(decor.Any(one.after)))
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.open = append(b.open, one)
+	return one
+}
+
+// before is what stands before a bar: with what follows it, it fits 80 columns.
+func (o *bar) before(decor.Statistics) string {
+	return fmt.Sprintf("%-4s %s %s ", o.phase, runewidth.Truncate(o.what, 20, "…"), o.amounts(o.read()))
+}
+
+func (o *bar) after(decor.Statistics) string {
+	r := o.read()
+	text := "  " + o.pace(r)
+	if r.total > 0 {
+		text = fmt.Sprintf(" %3d %%", 100*r.done/r.total) + text
+	}
+	if r.left > 0 {
+		text += "  " + eta(r.left) + " left"
+	}
+	return text
 }
 
 func (b *Bars) add(n int64) {
 	b.alive()
-	if b.bar == nil || n == 0 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.open) != 1 || b.open[0].unit == "requests" || n == 0 { // hosts tell by themselves
 		return
 	}
-	now := time.Now()
-	b.bar.EwmaIncrInt64(n, now.Sub(b.last))
-	b.last = now
+	b.open[0].add(n)
+	b.open[0].show()
+}
+
+func (b *Bars) host(name string, done, of int64, takes time.Duration) {
+	b.alive()
+	one := b.of(name)
+	if one == nil {
+		one = b.begin("send", name, of, "requests")
+	}
+	one.set(done, of, takes)
+	one.show()
+}
+
+// of returns the bar of a host, or nil.
+func (b *Bars) of(name string) *bar {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if i := slices.IndexFunc(b.open, func(o *bar) bool { return o.what == name && o.unit == "requests" }); i >= 0 {
+		return b.open[i]
+	}
+	return nil
+}
+
+// show moves the bar to where the meter is.
+func (o *bar) show() {
+	if o.drawn == nil {
+		return
+	}
+	r := o.read()
+	if r.total > 0 {
+		o.drawn.SetTotal(max(r.total, r.done+1), false) // a full bar would go; it goes with its phase
+	}
+	o.drawn.SetCurrent(r.done)
 }
 
 func (b *Bars) done() {
 	b.alive()
-	if b.bar == nil {
-		return
+	b.mu.Lock()
+	open := b.open
+	b.open = nil
+	b.mu.Unlock()
+	for _, one := range open {
+		if one.drawn != nil {
+			one.drawn.Abort(true)
+		}
 	}
-	b.bar.Abort(true)
-	b.bar = nil
 }

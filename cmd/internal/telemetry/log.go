@@ -6,14 +6,14 @@ import (
 	"log/slog"
 )
 
-// Logger returns a logger that writes text to a terminal and JSON to anything else,
-// for collectors. What it writes is [Plain].
-func Logger(w io.Writer, terminal bool) *slog.Logger {
+// Logger returns a logger of this level and above that writes text, for people, or
+// JSON, for collectors. What it writes is [Plain].
+func Logger(w io.Writer, text bool, level slog.Level) *slog.Logger {
 	w = Plain(w)
-	if terminal {
-		return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{ReplaceAttr: clock}))
+	if text {
+		return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{ReplaceAttr: clock, Level: level}))
 	}
-	return slog.New(slog.NewJSONHandler(w, nil))
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
 }
 
 // clock leaves the date out.

@@ -48,7 +48,7 @@ func TestPlain(t *testing.T) {
 		t.Parallel()
 		for _, terminal := range []bool{true, false} {
 			var b bytes.Buffer
-			telemetry.Logger(&b, terminal).Warn("odd", slog.String("object", "a\u202eb\x1b[2K"))
+			telemetry.Logger(&b, terminal, slog.LevelInfo).Warn("odd", slog.String("object", "a\u202eb\x1b[2K"))
 			require.NotContains(t, b.String(), "\u202e")
 			require.NotContains(t, b.String(), "\x1b")
 		}

@@ -2,6 +2,7 @@ package telemetry_test
 
 import (
 	"bytes"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -16,16 +17,16 @@ import (
 func TestLogsAreTextForPeopleAndJSONForCollectors(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	telemetry.Logger(&b, true).Info("hello", "trait", "vip")
+	telemetry.Logger(&b, true, slog.LevelInfo).Info("hello", "trait", "vip")
 	require.Regexp(t, `^time=\d\d:\d\d:\d\d level=INFO msg=hello trait=vip\n$`, b.String())
 	b.Reset()
-	telemetry.Logger(&b, false).Info("hello", "trait", "vip")
+	telemetry.Logger(&b, false, slog.LevelInfo).Info("hello", "trait", "vip")
 	require.Regexp(t, `^\{"time":"20.*","level":"INFO","msg":"hello","trait":"vip"\}\n$`, b.String())
 }
 
 func TestMetricsTellOfRuns(t *testing.T) {
 	t.Parallel()
-	m := telemetry.NewMetrics("v1", "abc")
+	m := telemetry.NewMetrics("v1", "abc", "1")
 	m.Ran(impactsync.Report{}, impactsync.ExitLocked, time.Unix(1000, 0)) // one that could not begin
 	report := impactsync.Report{Run: 1, Seconds: 2.5, Counts: map[string]int64{"delivered": 7, "refused": 1}, Traits: state.Counts{Refused: 1, Held: 3}}
 	m.Ran(report, impactsync.ExitHeld, time.Unix(2000, 0))

@@ -1,0 +1,41 @@
+package terminal
+
+import (
+	"bytes"
+	"strings"
+	"time"
+)
+
+// Page collects a result for a screen. Lines that are written to it are broken
+// between words where they do not fit.
+type Page struct {
+	Screen
+	Now  time.Time // what relative times are relative to
+	out  bytes.Buffer
+	line []byte // not ended yet
+}
+
+// Write takes text. It never fails.
+func (p *Page) Write(text []byte) (int, error) {
+	p.line = append(p.line, text...)
+	for {
+		line, rest, ended := bytes.Cut(p.line, []byte("\n"))
+		if !ended {
+			return len(text), nil
+		}
+		p.out.WriteString(p.wrapped(string(line)) + "\n")
+		p.line = rest
+	}
+}
+
+// wrapped indents what does not fit by two more than the line.
+func (p *Page) wrapped(line string) string {
+	start := len(line) - len(strings.TrimLeft(line, " "))
+	return wrap(line, p.Width, strings.Repeat(" ", start+2))
+}
+
+// Table writes a table.
+func (p *Page) Table(t Table) { p.out.WriteString(p.Render(t)) }
+
+// Bytes returns the page.
+func (p *Page) Bytes() []byte { return append(p.out.Bytes(), p.line...) }
