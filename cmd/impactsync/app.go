@@ -75,7 +75,7 @@ exactly what changed.`,
 	root.AddCommand(
 		a.runCommand(), a.planCommand(), a.statusCommand(), a.explainCommand(),
 		a.refusedCommand(), a.rejectedCommand(), a.approveCommand(), a.adoptCommand(), a.resyncCommand(),
-		a.forgetCommand(), a.doctorCommand(), a.daemonCommand(), a.sandboxCommand(), a.keyCommand(),
+		a.forgetCommand(), a.reportCommand(), a.uiCommand(), a.doctorCommand(), a.daemonCommand(), a.sandboxCommand(), a.keyCommand(),
 		a.configCommand(), a.notifyCommand(), a.stateCommand(), a.versionCommand(),
 	)
 	// Not cobra's own --version: it takes a template, and the linker cannot remove unused
@@ -93,6 +93,7 @@ exactly what changed.`,
 	return root
 }
 
+// defaultConfig is the configuration file without --config.
 const defaultConfig = "impactsync.yaml"
 
 const helpHint = "impactsync --help lists commands and flags"
