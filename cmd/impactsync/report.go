@@ -83,7 +83,7 @@ func (a *app) writePage(ctx context.Context, c *config.Config, to string, ids bo
 func savePage(ctx context.Context, to string, html []byte) error {
 	var err error
 	if strings.Contains(to, "://") {
-		err = bucket.Put(ctx, to, html, "text/html; charset=utf-8")
+		err = bucket.Replace(ctx, to, html, "text/html; charset=utf-8")
 	} else {
 		err = replaceFile(to, html)
 	}

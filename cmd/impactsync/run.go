@@ -12,6 +12,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/impactsync/impactsync/cmd/internal/config"
+	"github.com/impactsync/impactsync/cmd/internal/telemetry"
 	"github.com/impactsync/impactsync/cmd/internal/words"
 	"github.com/impactsync/impactsync/state"
 	impactsync "github.com/impactsync/impactsync/sync"
@@ -60,23 +61,26 @@ A second signal kills; even then nothing is lost.` + exitsOfRun(),
 	n.flags(c)
 	c.Flags().DurationVar(&n.deadline, "deadline", 0, "stop in good order after this long, such as 30m")
 	c.Flags().BoolVar(&dry, "dry-run", false, "show what would be sent and change nothing, as impactsync plan does")
-	c.Flags().StringVar(&summaryFile, "summary-file", "", "write one line of JSON to this `file`: how the run ended, counts, and what is still due (Kubernetes: /dev/termination-log)")
 	c.Flags().StringVar(&n.report, "report", "", "write the page that impactsync report makes to this `file` afterwards")
+	c.Flags().StringVar(&summaryFile, "summary-file", "", "write one line of JSON to this `file`: how the run ended, counts, and what is still due (Kubernetes: /dev/termination-log)")
 	c.Flags().IntSliceVar(&zero, "exit-zero-on", nil, "exit 0 instead of these codes; only 3, 4 and 5 are allowed")
 	return c
 }
 
 // run reads the configuration and makes one pass.
-func (a *app) run(ctx context.Context, n narrow) (impactsync.Report, error) {
+func (a *app) run(ctx context.Context, n narrow) (report impactsync.Report, err error) {
+	name, _ := build()
+	a.phases.Trace = telemetry.StartTrace(ctx, name, a.log)
+	defer func() { a.phases.Trace.End(report, impactsync.ExitCode(outcome(report, err))) }()
 	c, err := a.load()
 	if err != nil {
-		return impactsync.Report{}, err
+		return report, err
 	}
 	o, err := n.options(c)
 	if err != nil {
-		return impactsync.Report{}, err
+		return report, err
 	}
-	report, err := a.pass(ctx, c, o)
+	report, err = a.pass(ctx, c, o)
 	a.afterRun(ctx, c, n.report)
 	return report, err
 }

@@ -1,6 +1,7 @@
 package bucket
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,11 +14,11 @@ import (
 	"gocloud.dev/gcerrors"
 )
 
-// writing are the permissions to write objects, as rights are those of a reader.
-var writing = map[string]string{
+// writeRights are the permissions to write objects, by scheme.
+var writeRights = map[string]string{
 	"file":   "write for its user",
 	"s3":     "s3:PutObject",
-	"gs":     "the role Storage Object User",
+	"gs":     "the role Storage Object User", // Storage Object Creator may not replace one
 	"azblob": "the role Storage Blob Data Contributor, or an account key or SAS that may write",
 }
 
@@ -33,9 +34,9 @@ func Split(rawURL string) (folder, name string, err error) {
 	return u.String(), name, nil
 }
 
-// Put writes an object: readers have the old one or the new one, whole. The URL is that
-// of a bucket, with the object's name at the end of its path.
-func Put(ctx context.Context, rawURL string, data []byte, contentType string) (err error) {
+// Replace writes the object at a URL. Whoever reads it has the old one or the new one,
+// whole.
+func Replace(ctx context.Context, rawURL string, data []byte, contentType string) (err error) {
 	folder, name, err := Split(rawURL)
 	if err != nil {
 		return err
@@ -48,29 +49,29 @@ func Put(ctx context.Context, rawURL string, data []byte, contentType string) (e
 	if name == "" {
 		return fmt.Errorf("%s: it names no object: put its name at the end", b.name)
 	}
-	return b.unwritten(name, b.blob.WriteAll(ctx, name, data, &blob.WriterOptions{ContentType: contentType}))
+	return b.upload(ctx, name, bytes.NewReader(data), &blob.WriterOptions{ContentType: contentType})
 }
 
-// Create writes a new object. An existing one is not overwritten. If it fails, there
+// Put writes a new object. An existing one is not overwritten. If it fails, there
 // is no new object.
-func (b *Bucket) Create(ctx context.Context, name string, from io.Reader) error {
-	o := &blob.WriterOptions{ContentType: "application/octet-stream", DisableContentTypeDetection: true, IfNotExist: true}
-	return b.unwritten(name, b.blob.Upload(ctx, name, from, o))
+func (b *Bucket) Put(ctx context.Context, name string, from io.Reader) error {
+	return b.upload(ctx, name, from, &blob.WriterOptions{ContentType: "application/octet-stream", DisableContentTypeDetection: true, IfNotExist: true})
 }
 
-// unwritten says what to do about an error of writing.
-func (b *Bucket) unwritten(name string, err error) error {
+func (b *Bucket) upload(ctx context.Context, name string, from io.Reader, o *blob.WriterOptions) error {
+	err := b.blob.Upload(ctx, name, from, o)
 	if err == nil {
 		return nil
 	}
+	step := fmt.Sprintf("write %q", name)
 	switch codeOf(err) {
 	case gcerrors.FailedPrecondition, gcerrors.AlreadyExists:
-		return fmt.Errorf("%s: write %q: it exists, and is not overwritten", b.name, name)
+		return fmt.Errorf("%s: %s: it exists, and is not overwritten", b.name, step)
 	case gcerrors.PermissionDenied:
 		scheme, _, _ := strings.Cut(b.name, ":")
-		return fmt.Errorf("%s: write %q: not allowed: the job's credentials need %s: %w", b.name, name, writing[scheme], readable(err))
+		return fmt.Errorf("%s: %s: not allowed: the credentials must be able to write objects (%s): %w", b.name, step, writeRights[scheme], readable(err))
 	}
-	return b.explain(fmt.Sprintf("write %q", name), err)
+	return b.explain(step, err)
 }
 
 // Get copies an object as it is stored.
