@@ -28,7 +28,14 @@ func parseBody(text []byte) (body, bool) {
 	return nil, false
 }
 
-func parseJSON(text []byte) (b body, ok bool) {
+func parseJSON(text []byte) (body, bool) {
+	if b, ok := parsePlain(text); ok {
+		return b, true
+	}
+	return parseAny(text)
+}
+
+func parseAny(text []byte) (b body, ok bool) {
 	var whole map[string]any
 	if err := decoder(text).Decode(&whole); err != nil {
 		return parseByKey(text)

@@ -32,7 +32,7 @@ var types = [...]struct {
 	fits       func(string) bool
 }{
 	Text:      {"text", "valid UTF-8", utf8.ValidString},
-	Integer:   {"integer", "a whole number of at most 16 digits", matches(`^\d{1,16}$`)},
+	Integer:   {"integer", "a whole number of at most 16 digits", isInteger},
 	Decimal:   {"decimal", "a plain decimal with at most two places and no exponent", matches(`^-?\d{1,16}(\.\d{1,2})?$`)},
 	Money:     {"money", "a plain decimal that is not negative, with at most two places and no exponent", matches(`^\d{1,16}(\.\d{1,2})?$`)},
 	Date:      {"date", "an RFC 3339 time with its offset, such as 2026-01-31T13:45:00+01:00", isTime},
@@ -52,6 +52,15 @@ func (t Type) Fits(value string) bool { return types[t].fits(value) }
 
 func matches(pattern string) func(string) bool { return regexp.MustCompile(pattern).MatchString }
 
+func isInteger(value string) bool {
+	for i := range len(value) {
+		if !isDigit(value[i]) {
+			return false
+		}
+	}
+	return value != "" && len(value) <= 16
+}
+
 func isTime(value string) bool {
 	_, err := time.Parse(time.RFC3339, value)
 	return err == nil
@@ -68,6 +77,6 @@ var isScheme = matches(`^[a-zA-Z][a-zA-Z\d+.-]*$`)
 // or control characters. App deep links have schemes of their own.
 func isAbsoluteURL(s string) bool {
 	scheme, rest, _ := strings.Cut(s, ":")
-	return isScheme(scheme) && rest != "" && rest != "//" && utf8.ValidString(rest) &&
+	return (scheme == "https" || isScheme(scheme)) && rest != "" && rest != "//" && utf8.ValidString(rest) &&
 		!strings.ContainsFunc(rest, func(r rune) bool { return r <= ' ' || r == 0x7f })
 }

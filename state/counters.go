@@ -64,6 +64,9 @@ func (t *tx) flushCounters() error {
 	if t.d.run == 0 {
 		return nil
 	}
+	if err := t.flushMoves(); err != nil {
+		return err
+	}
 	for name, by := range t.ran {
 		if _, err := t.Exec(`INSERT INTO run_counters (run, name, value) VALUES (?, ?, ?)
 			ON CONFLICT (run, name) DO UPDATE SET value = value + excluded.value`, t.d.run, name, by); err != nil {

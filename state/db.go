@@ -28,6 +28,8 @@ var (
 	// ErrMissing says that there is no state file, and the caller did not ask for a
 	// new one.
 	ErrMissing = sqlite.ErrMissing
+	// ErrNoFolder says that not even the folder is there that the file belongs into.
+	ErrNoFolder = sqlite.ErrNoFolder
 	// ErrFull says that the disk is full or the file could not grow. The
 	// transaction was rolled back.
 	ErrFull = sqlite.ErrFull
@@ -114,6 +116,7 @@ type DB struct {
 	guards      Guards
 	maxEventAge time.Duration // older events are not sent; 0: all are
 	feeds       func(source, key string) bool
+	next        func(after time.Time) time.Time // by the schedule; nil: there is none
 }
 
 // caches hold what was read of the file. If a transaction is rolled back, or another

@@ -29,23 +29,32 @@ func FuzzMember(f *testing.F) {
 	})
 }
 
-// FuzzRows: a text that SQLite could return is read back row by row, whatever
-// bytes an id has; any other ends, without a panic.
+// FuzzRows: texts that SQLite could return are read back row by row, whatever bytes
+// an id has; any others end, without a panic.
 func FuzzRows(f *testing.F) {
-	f.Add("u1", "true", "7 3 3 4 uu1true8 3 3 4 uu2true")
-	f.Add("\x00 \x00", "", "7 3 99 4 uu1true")
-	f.Add("", "7 3", "7 3 -1 4 uu1true")
-	f.Fuzz(func(t *testing.T, key, wanted, junk string) {
+	f.Add("u1", "true", "7 8:3 4 true ", "7 3 uu1 8 3 uu2 ")
+	f.Add("\x00 \x00", "", "7:3 99 true ", "7 99 uu1 ")
+	f.Add("", "7 3", "7:3 -1 true ", "7 -1 uu1 ")
+	f.Fuzz(func(t *testing.T, key, wanted, junk, keys string) {
 		key = "u" + key
-		one := fmt.Sprintf("%d 3 %d %d %s%s", 7, len(key), len(wanted), key, wanted)
-		two := fmt.Sprintf("%d 0 %d %d %s%s", 8, len(key), len(wanted), key, wanted)
-		rows, ok := decodeRows(one + two)
+		one, two := fmt.Sprintf("7:9 %d %s ", len(wanted), wanted), fmt.Sprintf("8:0 %d %s ", len(wanted), wanted)
+		rows, ok := decodeRows(one + two + "9 ")
 		require.True(t, ok)
-		require.Equal(t, []row{{7, 3, key, wanted}, {8, 0, key, wanted}}, rows)
-		_, ok = decodeRows(two + one)
-		require.False(t, ok, "not in order")
-		_, ok = decodeRows(one[:len(one)-1])
-		require.False(t, ok)
-		decodeRows(junk)
+		require.Equal(t, []row{{7, 9, "", wanted}, {8, 0, "", wanted}, {9, rowTold | rowWanted, "", "true"}}, rows)
+		first, second := fmt.Sprintf("7 %d %s ", len(key), key), fmt.Sprintf("9 %d %s ", len(key), key)
+		rows, ok = withKeys(rows, "5 1 u "+first+second+"10 1 u ")
+		require.True(t, ok)
+		require.Equal(t, []row{{7, 9, key, wanted}, {9, rowTold | rowWanted, key, "true"}}, rows)
+		for _, text := range []string{two + one, "7 7 ", one[:len(one)-1]} {
+			_, ok = decodeRows(text)
+			require.False(t, ok, text)
+		}
+		for _, text := range []string{second + first, first[:len(first)-1]} {
+			_, ok = withKeys(rows, text)
+			require.False(t, ok, text)
+		}
+		if rows, ok = decodeRows(junk); ok {
+			withKeys(rows, keys)
+		}
 	})
 }

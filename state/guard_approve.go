@@ -19,6 +19,14 @@ type Approval struct {
 	Direction   Direction
 	Most        int64  // rows, or people of Suppressions; not for NewComputation
 	Computation string // the id of a computation, or of its space
+	By          Approver
+}
+
+// Approver says who approves something.
+type Approver struct {
+	OSUser string // of the operating system
+	Host   string
+	As     string // the name that they give
 }
 
 // Approved is the result of an approval.
@@ -53,8 +61,11 @@ func (d *DB) Approve(ctx context.Context, a Approval) (res Approved, err error) 
 			return fmt.Errorf("%w: no %s", ErrNothingHeld, of)
 		}
 		res.Granted = max(min(a.Most, res.Held-open), 0)
-		_, err := t.Exec(`INSERT INTO approvals (scope, direction, amount, created_at, expires_at) SELECT ?1, ?2, ?3, ?4, ?5 WHERE ?3 > 0`,
-			scope, a.Direction, res.Granted, max(t.now, newest), t.now+int64(approvalLife)) // the clock may have been set back
+		if res.Granted == 0 {
+			return nil
+		}
+		_, err := t.Exec(`INSERT INTO approvals_given (scope, direction, amount, created_at, expires_at, os_user, host, given_as) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+			scope, a.Direction, res.Granted, max(t.now, newest), t.now+int64(approvalLife), null(a.By.OSUser), null(a.By.Host), null(a.By.As)) // the clock may have been set back
 		return err
 	})
 }
@@ -75,7 +86,11 @@ func (t *tx) approveComputation(traitID int64, a Approval) (res Approved, err er
 		return res, err
 	}
 	t.d.traits = nil
-	res.Held, err = t.dropUnapproved(traitID, a.Computation)
+	if res.Held, err = t.dropUnapproved(traitID, a.Computation); err != nil {
+		return res, err
+	}
 	res.Granted = res.Held
+	_, err = t.Exec(`INSERT INTO approvals_given (scope, direction, computation, amount, used, created_at, os_user, host, given_as) VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, ?8)`,
+		traitID, a.Direction, a.Computation, res.Granted, t.now, null(a.By.OSUser), null(a.By.Host), null(a.By.As))
 	return res, err
 }

@@ -76,8 +76,8 @@ func scopeOfSet(d Direction) int64 {
 func heldAndApproved(scope int64) string {
 	_, held := rowsOf(scope)
 	return `WITH held AS (` + held + `), counted AS (SELECT count(*) AS n, coalesce(max(at), 0) AS newest FROM held)
-		SELECT n, newest, min(n, (SELECT coalesce(sum(min(a.amount - a.used, (SELECT count(*) FROM held WHERE at <= a.created_at))), 0)
-			FROM approvals a WHERE a.scope = ?1 AND a.direction = ?2 AND a.expires_at > ?3)) FROM counted`
+		SELECT n, newest, min(n, (SELECT coalesce(sum(min(a.amount, (SELECT count(*) FROM held WHERE at <= a.created_at))), 0)
+			FROM approvals_given a WHERE a.used IS NULL AND a.scope = ?1 AND a.direction = ?2 AND a.expires_at > ?3)) FROM counted`
 }
 
 // releaseApproved releases what was approved: suppressions, or everything else. It
@@ -85,11 +85,11 @@ func heldAndApproved(scope int64) string {
 // before the judgement.
 func (t *tx) releaseApproved(suppressions bool) error {
 	type approval struct {
-		scope, left, given int64
-		direction          Direction
+		id, scope, left, given int64
+		direction              Direction
 	}
-	all, err := collect(t, `SELECT scope, direction, amount - used, created_at FROM approvals WHERE expires_at > ? AND (direction = 'suppressions') = ? ORDER BY id`, []any{t.now, suppressions},
-		func(a *approval) []any { return []any{&a.scope, &a.direction, &a.left, &a.given} })
+	all, err := collect(t, `SELECT id, scope, direction, amount, created_at FROM approvals_given WHERE used IS NULL AND expires_at > ? AND (direction = 'suppressions') = ? ORDER BY id`, []any{t.now, suppressions},
+		func(a *approval) []any { return []any{&a.id, &a.scope, &a.direction, &a.left, &a.given} })
 	if err != nil {
 		return err
 	}
@@ -100,8 +100,11 @@ func (t *tx) releaseApproved(suppressions bool) error {
 			return err
 		}
 		t.countRun("approved", n)
+		if _, err := t.Exec(`UPDATE approvals_given SET used = ?, run = ? WHERE id = ?`, n, t.d.run, a.id); err != nil {
+			return err
+		}
 	}
-	_, err = t.Exec(`DELETE FROM approvals WHERE (direction = 'suppressions') = ?`, suppressions)
+	_, err = t.Exec(`UPDATE approvals_given SET used = 0 WHERE used IS NULL AND (direction = 'suppressions') = ?`, suppressions) // they have expired
 	return err
 }
 

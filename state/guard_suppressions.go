@@ -27,7 +27,7 @@ type Suppressed struct {
 func (d *DB) JudgeSuppressions(ctx context.Context, sendFalse bool) (s Suppressed, err error) {
 	var any bool
 	err = d.view(ctx, func(v *view) error {
-		return v.Scan(`SELECT EXISTS (SELECT 1 FROM suppressions) OR EXISTS (SELECT 1 FROM approvals WHERE direction = 'suppressions')`, nil, &any)
+		return v.Scan(`SELECT EXISTS (SELECT 1 FROM suppressions) OR EXISTS (SELECT 1 FROM approvals_given WHERE used IS NULL AND direction = 'suppressions')`, nil, &any)
 	})
 	if err != nil || !any {
 		return s, err

@@ -75,7 +75,7 @@ func TestSuppressedPeopleKnownByEventsOnly(t *testing.T) {
 			both(b, "u9")
 			require.Equal(t, state.Suppressed{}, b.suppress(1))
 			require.Zero(t, b.number(`SELECT count(*) FROM deliveries WHERE message_id LIKE '%u0'`))
-			require.Zero(t, b.number(`SELECT (SELECT count(*) FROM suppressions) + (SELECT count(*) FROM attempts)`))
+			require.Zero(t, b.number(`SELECT (SELECT count(*) FROM suppressions) + (SELECT count(*) FROM failed_attempts)`))
 			b.sound()
 			b.now = b.now.Add(time.Hour)
 			b.reopen()

@@ -65,9 +65,9 @@ func (d *DB) NewListing(keep time.Duration) *Listing {
 
 const (
 	listedTable = `CREATE TEMP TABLE listed (source TEXT, mod_time INTEGER, name TEXT, key TEXT, etag TEXT, size INTEGER,
-		read_bytes INTEGER, read_lines INTEGER, read_hash BLOB)`
+		read_bytes INTEGER, read_lines INTEGER, read_hash BLOB, counted_lines INTEGER)`
 	// What was read to its end, or cannot be read, is passed over until it changes.
-	findObject = `SELECT id, read_bytes, read_lines, read_hash, etag = ?3 AND size = ?4 AND mod_time = ?5 AND (done OR problem IS NOT NULL)
+	findObject = `SELECT id, read_bytes, read_lines, read_hash, counted_lines, etag = ?3 AND size = ?4 AND mod_time = ?5 AND (done OR problem IS NOT NULL)
 		FROM main.objects WHERE source = ?1 AND name = ?2`
 	// forgetObjects leaves the newest row, whose id must not be used again, and those
 	// that an event came from.
@@ -91,7 +91,7 @@ func (l *Listing) open(ctx context.Context) (err error) {
 	if l.find, err = l.conn.PrepareContext(ctx, findObject); err != nil {
 		return err
 	}
-	l.add, err = l.conn.PrepareContext(ctx, `INSERT INTO temp.listed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+	l.add, err = l.conn.PrepareContext(ctx, `INSERT INTO temp.listed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 	return err
 }
 
@@ -105,8 +105,8 @@ func (l *Listing) Add(ctx context.Context, o Listed) error {
 	}
 	var id int64
 	var read bool
-	o.Offset, o.Line, o.Hash = 0, 0, nil
-	err := l.find.QueryRowContext(ctx, o.Source, o.Name, o.ETag, o.Size, unix(o.ModTime)).Scan(&id, &o.Offset, &o.Line, &o.Hash, &read)
+	o.Offset, o.Line, o.Hash, o.Counted = 0, 0, nil, 0
+	err := l.find.QueryRowContext(ctx, o.Source, o.Name, o.ETag, o.Size, unix(o.ModTime)).Scan(&id, &o.Offset, &o.Line, &o.Hash, &o.Counted, &read)
 	switch {
 	case err == nil:
 		l.seen.set(id)
@@ -116,7 +116,7 @@ func (l *Listing) Add(ctx context.Context, o Listed) error {
 	if read {
 		return nil
 	}
-	if _, err := l.add.ExecContext(ctx, o.Source, unix(o.ModTime), o.Name, o.Key, o.ETag, o.Size, o.Offset, o.Line, o.Hash); err != nil {
+	if _, err := l.add.ExecContext(ctx, o.Source, unix(o.ModTime), o.Name, o.Key, o.ETag, o.Size, o.Offset, o.Line, o.Hash, o.Counted); err != nil {
 		return sqlite.Classify(l.db.path, fmt.Errorf("list objects (TMPDIR says where): %w", err))
 	}
 	n := l.left[o.Source]
@@ -143,7 +143,7 @@ func (l *Listing) each(ctx context.Context, source string, fn func(Listed) bool)
 	if l.left[source].Objects == 0 {
 		return nil
 	}
-	rows, err := l.conn.QueryContext(ctx, `SELECT mod_time, name, key, etag, size, read_bytes, read_lines, read_hash
+	rows, err := l.conn.QueryContext(ctx, `SELECT mod_time, name, key, etag, size, read_bytes, read_lines, read_hash, counted_lines
 		FROM temp.listed WHERE source = ? ORDER BY mod_time, name`, source)
 	if err != nil {
 		return err
@@ -152,7 +152,7 @@ func (l *Listing) each(ctx context.Context, source string, fn func(Listed) bool)
 	for rows.Next() {
 		var at int64
 		o := Listed{Object: Object{Source: source}}
-		if err := rows.Scan(&at, &o.Name, &o.Key, &o.ETag, &o.Size, &o.Offset, &o.Line, &o.Hash); err != nil {
+		if err := rows.Scan(&at, &o.Name, &o.Key, &o.ETag, &o.Size, &o.Offset, &o.Line, &o.Hash, &o.Counted); err != nil {
 			return err
 		}
 		if at != 0 {

@@ -81,12 +81,12 @@ func newMerge(ctx context.Context, t *tx, l *List) (*merge, error) {
 }
 
 func (m *merge) compareAll(reader *sql.Conn) error {
-	rows, err := prepareRows(m.ctx, reader)
+	rows, err := newRowsReader(m.ctx, reader, m.trait, m.at)
 	defer rows.close()
 	if err != nil {
 		return err
 	}
-	for c, err := range ahead(m.withRows(&rows, ahead(m.chunks()))) {
+	for c, err := range ahead(withRows(rows, ahead(m.chunks()))) {
 		if err == nil {
 			err = context.Cause(m.ctx)
 		}
@@ -113,7 +113,7 @@ func (m *merge) identify() error {
 		if err != nil {
 			return err
 		}
-		lines, err := m.members(c)
+		lines, err := m.members(c.Records)
 		if err != nil {
 			return err
 		}
@@ -150,7 +150,7 @@ func (p Person) lacks(other Person) bool {
 // chunk is a range of the list and of the trait's rows.
 type chunk struct {
 	from, to int64
-	lines    []member
+	lines    []spill.Record // the one that prevails of each person
 	rows     []row
 }
 
@@ -159,7 +159,7 @@ func (m *merge) chunks() iter.Seq2[chunk, error] {
 		for c, err := range m.list.spill.Chunks(m.ranges) {
 			of := chunk{from: c.From, to: c.To}
 			if err == nil {
-				of.lines, err = m.members(c)
+				of.lines, err = m.prevailing(c.Records)
 			}
 			if !yield(of, err) || err != nil {
 				return
@@ -168,11 +168,11 @@ func (m *merge) chunks() iter.Seq2[chunk, error] {
 	}
 }
 
-func (m *merge) withRows(reader *rowsReader, chunks iter.Seq2[chunk, error]) iter.Seq2[chunk, error] {
+func withRows(reader *rowsReader, chunks iter.Seq2[chunk, error]) iter.Seq2[chunk, error] {
 	return func(yield func(chunk, error) bool) {
 		for c, err := range chunks {
 			if err == nil {
-				c.rows, err = reader.between(m.ctx, m.trait, c.from, c.to, m.at)
+				c.rows, err = reader.between(c.from, c.to)
 			}
 			if !yield(c, err) || err != nil {
 				return
@@ -210,44 +210,82 @@ func ahead[T any](all iter.Seq2[T, error]) iter.Seq2[T, error] {
 	}
 }
 
-// members returns the lines of a chunk: the last one for each person, and none for
-// people who were forgotten meanwhile.
-func (m *merge) members(c spill.Chunk) ([]member, error) {
-	all := make([]member, 0, len(c.Records))
-	for _, r := range c.Records {
-		mem, err := decodeMember(r.Number, r.Text)
+// members returns the members on the lines that prevail.
+func (m *merge) members(lines []spill.Record) ([]member, error) {
+	lines, err := m.prevailing(lines)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]member, len(lines))
+	for i, line := range lines {
+		if all[i], err = decodeMember(line.Number, line.Text); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// prevailing leaves the last line for each person, and none for people who were
+// forgotten meanwhile.
+func (m *merge) prevailing(lines []spill.Record) ([]spill.Record, error) {
+	if m.barred == nil && !repeats(lines) {
+		return lines, nil
+	}
+	left, people := lines[:0], make([]member, 0, len(lines))
+	for _, line := range lines {
+		mem, err := decodeMember(line.Number, line.Text)
 		if err != nil {
 			return nil, err
 		}
 		if out, _ := m.barred.filter(&mem.person); out {
 			continue
 		}
-		again := len(all) - 1
-		for again >= 0 && all[again].id == mem.id && !all[again].person.sameKey(mem.person) {
+		again := len(people) - 1
+		for again >= 0 && people[again].id == mem.id && !people[again].person.sameKey(mem.person) {
 			again--
 		}
-		if again >= 0 && all[again].id == mem.id {
-			all[again] = mem
+		if again >= 0 && people[again].id == mem.id {
+			left[again], people[again] = line, mem
 		} else {
-			all = append(all, mem)
+			left, people = append(left, line), append(people, mem)
 		}
 	}
-	return all, nil
+	return left, nil
+}
+
+// repeats reports whether two lines have the same number.
+func repeats(lines []spill.Record) bool {
+	for i := range len(lines) - 1 {
+		if lines[i].Number == lines[i+1].Number {
+			return true
+		}
+	}
+	return false
 }
 
 // compare finds who is new, who has left, and whose value changed.
-func (m *merge) compare(lines []member, rows []row) (err error) {
+func (m *merge) compare(lines []spill.Record, rows []row) error {
 	m.verdict.Members += int64(len(lines))
+	var mem member
 	for len(lines) > 0 || len(rows) > 0 {
-		switch {
-		case len(rows) == 0 || len(lines) > 0 && lines[0].id < rows[0].profile:
-			err, lines = m.join(&lines[0]), lines[1:]
-		case len(lines) == 0 || lines[0].id > rows[0].profile:
-			err, rows = m.absent(&rows[0]), rows[1:]
-		case rows[0].is(lines[0].person):
-			err, lines, rows = m.same(&rows[0], &lines[0]), lines[1:], rows[1:]
+		if len(lines) == 0 || len(rows) > 0 && lines[0].Number > rows[0].profile {
+			if err := m.absent(&rows[0]); err != nil {
+				return err
+			}
+			rows = rows[1:]
+			continue
+		}
+		var err error
+		if mem, err = decodeMember(lines[0].Number, lines[0].Text); err != nil {
+			return err
+		}
+		switch lines = lines[1:]; {
+		case len(rows) == 0 || mem.id < rows[0].profile:
+			err = m.join(&mem)
+		case rows[0].is(mem.person):
+			err, rows = m.same(&rows[0], &mem), rows[1:]
 		default: // the number is another's
-			err, lines = m.alone(&lines[0]), lines[1:]
+			err = m.alone(&mem)
 		}
 		if err != nil {
 			return err

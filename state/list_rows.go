@@ -30,45 +30,59 @@ func (r *row) is(p Person) bool {
 	return r.key[0] == kind && r.key[1:] == key
 }
 
-// settledBetween and dueBetween select the rows of a range of people as one text,
-// because the way from SQLite to Go costs more than the row itself. It has the number
-// and the facts of each row, the lengths of the key and of what is wanted, and these
-// two. Most rows are of users who were told what a list wants: the first case spares
-// the others' work. Settled rows that have one of what is due are among the first.
+// The rows of a range of people, and the people's keys, are each selected as one text,
+// because the way from SQLite to Go costs more than a row itself. A settled row that
+// was told what a list wants is its number alone. Each other row has its facts, the
+// length of what is wanted, and that. A person has the number, and the length of the
+// key, and that. Both are gone through in order: to look each person of a large trait
+// up would take three times as long.
 const (
-	settledBetween = `SELECT group_concat(v.profile_id || CASE
-	WHEN v.wanted_at IS NULL AND v.wanted = 1 AND v.delivered = 1 AND p.user_id IS NOT NULL
-	THEN ' 3 ' || (1 + octet_length(p.user_id)) || ' 4 u' || p.user_id || 'true'
-	ELSE ' ' || ((v.delivered IS NOT NULL AND (?5 OR v.delivered = 1)) + 2 * (v.wanted IS NOT NULL)
-			+ 4 * coalesce(coalesce(v.message ->> '$.ordered_at', v.wanted_at) > ?4, 0))` + keyAndWanted + `
-	END, '') FROM trait_values v` + personBetween
+	settledBetween = `SELECT group_concat(CASE WHEN v.wanted_at IS NULL AND v.wanted = 1 AND v.delivered = 1 THEN v.profile_id
+		ELSE v.profile_id || ':' || ((v.delivered IS NOT NULL AND (?5 OR v.delivered = 1)) + 2 * (v.wanted IS NOT NULL)
+			+ 4 * coalesce(coalesce(v.message ->> '$.ordered_at', v.wanted_at) > ?4, 0))` + andWanted + ` END, ' ') || ' '
+		FROM trait_values v WHERE v.trait_id = ?1 AND v.profile_id BETWEEN ?2 AND ?3`
 
-	dueBetween = `SELECT group_concat(v.profile_id || ' ' || ((v.doubt = 1 AND v.sent IS NOT 0 OR v.delivered IS NOT NULL AND (?5 OR v.delivered = 1)) + 2 * (v.wanted IS NOT NULL)
-			+ 4 * (coalesce(v.message ->> '$.ordered_at', v.wanted_at) > ?4) + 8 * (v.is_exit = 1 AND v.status IN (1, 3, 5)))` + keyAndWanted + `, '')
-		FROM trait_due v` + personBetween
+	dueBetween = `SELECT group_concat(v.profile_id || ':' || ((v.doubt = 1 AND v.sent IS NOT 0 OR v.delivered IS NOT NULL AND (?5 OR v.delivered = 1)) + 2 * (v.wanted IS NOT NULL)
+			+ 4 * (coalesce(v.message ->> '$.ordered_at', v.wanted_at) > ?4) + 8 * (v.is_exit = 1 AND v.status IN (1, 3, 5)))` + andWanted + `, ' ') || ' '
+		FROM trait_due v WHERE v.trait_id = ?1 AND v.profile_id BETWEEN ?2 AND ?3`
 
-	keyAndWanted = `
-		|| ' ' || (1 + octet_length(coalesce(p.user_id, p.anonymous_id, p.email_sha1)))
-		|| ' ' || octet_length(CASE v.wanted WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE coalesce(v.wanted, '') END) || ' '
-		|| CASE WHEN p.user_id IS NOT NULL THEN 'u' WHEN p.anonymous_id IS NOT NULL THEN 'a' ELSE 'e' END || coalesce(p.user_id, p.anonymous_id, p.email_sha1)
-		|| CASE v.wanted WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE coalesce(v.wanted, '') END`
-	personBetween = ` CROSS JOIN profiles p ON p.id = v.profile_id WHERE v.trait_id = ?1 AND v.profile_id BETWEEN ?2 AND ?3`
+	andWanted = ` || ' ' || coalesce(octet_length(CASE v.wanted WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE v.wanted END), 0)
+		|| ' ' || CASE v.wanted WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE coalesce(v.wanted, '') END`
+
+	keysBetween = `SELECT group_concat(id || CASE WHEN user_id IS NOT NULL THEN ' ' || (1 + octet_length(user_id)) || ' u' || user_id
+		WHEN anonymous_id IS NOT NULL THEN ' ' || (1 + octet_length(anonymous_id)) || ' a' || anonymous_id
+		ELSE ' ' || (1 + octet_length(email_sha1)) || ' e' || email_sha1 END, ' ') || ' ' FROM profiles WHERE `
+	allBetween     = `id BETWEEN ?2 AND ?3`
+	membersBetween = `id IN (SELECT profile_id FROM trait_values WHERE trait_id = ?1 AND profile_id BETWEEN ?2 AND ?3
+		UNION ALL SELECT profile_id FROM trait_due WHERE trait_id = ?1 AND profile_id BETWEEN ?2 AND ?3)`
+
+	// countBetween counts people, but no more than so many.
+	countBetween = `SELECT count(*) FROM (SELECT 1 FROM profiles WHERE id BETWEEN ? AND ? LIMIT ?)`
 )
 
 // rowsReader reads a trait's rows from a connection that does not see what a merge
 // writes.
-type rowsReader struct{ settled, due *sql.Stmt }
+type rowsReader struct {
+	ctx      context.Context //nolint:containedctx // of the merge
+	conn     *sql.Conn
+	of       *trait
+	listedAt int64
 
-func prepareRows(ctx context.Context, conn *sql.Conn) (r rowsReader, err error) {
-	r.settled, err = conn.PrepareContext(context.WithoutCancel(ctx), settledBetween)
-	if err == nil {
-		r.due, err = conn.PrepareContext(context.WithoutCancel(ctx), dueBetween)
+	settled, due, keys *sql.Stmt // keys is nil before the first rows
+}
+
+func newRowsReader(ctx context.Context, conn *sql.Conn, of *trait, listedAt int64) (*rowsReader, error) {
+	ctx = context.WithoutCancel(ctx)
+	r := &rowsReader{ctx: ctx, conn: conn, of: of, listedAt: listedAt}
+	var err error
+	if r.settled, err = conn.PrepareContext(ctx, settledBetween); err == nil {
+		r.due, err = conn.PrepareContext(ctx, dueBetween)
 	}
 	return r, err
 }
 
 func (r *rowsReader) close() {
-	for _, stmt := range []*sql.Stmt{r.settled, r.due} {
+	for _, stmt := range []*sql.Stmt{r.settled, r.due, r.keys} {
 		if stmt != nil {
 			_ = stmt.Close()
 		}
@@ -76,13 +90,69 @@ func (r *rowsReader) close() {
 }
 
 // between returns the rows of a range of people, in the order of their numbers.
-func (r *rowsReader) between(ctx context.Context, of *trait, from, to, listedAt int64) ([]row, error) {
-	settled, err := readRows(ctx, r.settled, of, from, to, listedAt)
+func (r *rowsReader) between(from, to int64) ([]row, error) {
+	settled, err := r.rows(r.settled, from, to)
 	if err != nil {
 		return nil, err
 	}
-	due, err := readRows(ctx, r.due, of, from, to, listedAt)
-	return overlaid(settled, due), err
+	due, err := r.rows(r.due, from, to)
+	rows := overlaid(settled, due)
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	if r.keys == nil {
+		if err := r.prepareKeys(len(rows), from, to); err != nil {
+			return nil, err
+		}
+	}
+	keys, err := r.text(r.keys, from, to)
+	if err != nil {
+		return nil, err
+	}
+	rows, ok := withKeys(rows, keys)
+	return rows, r.readable(ok)
+}
+
+// prepareKeys goes by a range of so many rows: if most people are not of the trait,
+// those who are get looked up.
+func (r *rowsReader) prepareKeys(rows int, from, to int64) error {
+	most, people, which := 4*rows, 0, allBetween
+	err := r.conn.QueryRowContext(r.ctx, countBetween, from, to, most).Scan(&people)
+	if err == nil {
+		if people == most {
+			which = membersBetween
+		}
+		r.keys, err = r.conn.PrepareContext(r.ctx, keysBetween+which)
+	}
+	return err
+}
+
+func (r *rowsReader) rows(stmt *sql.Stmt, from, to int64) ([]row, error) {
+	text, err := r.text(stmt, from, to)
+	if err != nil {
+		return nil, err
+	}
+	rows, ok := decodeRows(text)
+	return rows, r.readable(ok)
+}
+
+func (r *rowsReader) text(stmt *sql.Stmt, from, to int64) (string, error) {
+	args := []any{r.of.id, from, to, r.listedAt, r.of.class == Computed}
+	if stmt == r.keys {
+		args = args[:3]
+	}
+	var text sql.NullString
+	if err := stmt.QueryRowContext(r.ctx, args...).Scan(&text); err != nil {
+		return "", fmt.Errorf("read the members of %q: %w", r.of.key, err)
+	}
+	return text.String, nil
+}
+
+func (r *rowsReader) readable(ok bool) error {
+	if ok {
+		return nil
+	}
+	return fmt.Errorf("%w: the members of %q cannot be read", ErrUnusable, r.of.key)
 }
 
 // overlaid merges what is settled and what is due, which counts.
@@ -103,42 +173,75 @@ func overlaid(settled, due []row) []row {
 	return append(all, settled...)
 }
 
-// readRows reads rows in the order of their numbers.
-func readRows(ctx context.Context, reader *sql.Stmt, of *trait, from, to, listedAt int64) ([]row, error) {
-	var text sql.NullString
-	if err := reader.QueryRowContext(context.WithoutCancel(ctx), of.id, from, to, listedAt, of.class == Computed).Scan(&text); err != nil {
-		return nil, fmt.Errorf("read the members of %q: %w", of.key, err)
+// withKeys gives each row the key of its person, and leaves out rows of nobody. It is not
+// ok for a text that is not one of ordered people.
+func withKeys(rows []row, keys string) (all []row, ok bool) {
+	all = rows[:0]
+	text, last := encoded(keys), int64(-1)
+	for text != "" {
+		var id int64
+		var key string
+		if !text.number(&id, ' ') || !text.counted(&key) || id <= last || key == "" {
+			return nil, false
+		}
+		last = id
+		for len(rows) > 0 && rows[0].profile < id {
+			rows = rows[1:]
+		}
+		if len(rows) > 0 && rows[0].profile == id {
+			all, rows = append(all, rows[0]), rows[1:]
+			all[len(all)-1].key = key
+		}
 	}
-	rows, ok := decodeRows(text.String)
-	if !ok {
-		return nil, fmt.Errorf("%w: the members of %q cannot be read", ErrUnusable, of.key)
-	}
-	return rows, nil
+	return all, true
 }
+
+// decodeRows is not ok for a text that is not one of ordered rows.
+func decodeRows(of string) (rows []row, ok bool) {
+	const usual = 20 // of a row that is its number alone
+	text := encoded(of)
+	rows = make([]row, 0, len(text)/usual+1)
+	for text != "" {
+		r := row{facts: rowTold | rowWanted, wanted: trueText}
+		if !text.number(&r.profile, ' ') {
+			var facts int64
+			if !text.number(&r.profile, ':') || !text.number(&facts, ' ') || !text.counted(&r.wanted) {
+				return nil, false
+			}
+			r.facts = int(facts)
+		}
+		if len(rows) > 0 && r.profile <= rows[len(rows)-1].profile {
+			return nil, false
+		}
+		rows = append(rows, r)
+	}
+	return rows, true
+}
+
+// encoded is what is left of a text that SQLite has put together.
+type encoded string
 
 const mostDigits = 19 // of a number of 63 bits
 
-// decodeRows is not ok for a text that is not one of ordered rows.
-func decodeRows(text string) (rows []row, ok bool) {
-	rows = make([]row, 0, len(text)/40)
-	for text != "" {
-		var numbers [4]int64
-		for i := range numbers {
-			at := 0
-			for ; at < len(text) && at < mostDigits && '0' <= text[at] && text[at] <= '9'; at++ {
-				numbers[i] = numbers[i]*10 + int64(text[at]-'0')
-			}
-			if at == 0 || at == len(text) || text[at] != ' ' || numbers[i] < 0 {
-				return nil, false
-			}
-			text = text[at+1:]
-		}
-		key, wanted := numbers[2], numbers[3]
-		if key < 1 || key > int64(len(text)) || wanted > int64(len(text))-key || len(rows) > 0 && numbers[0] <= rows[len(rows)-1].profile {
-			return nil, false
-		}
-		rows = append(rows, row{numbers[0], int(numbers[1]), text[:key], text[key : key+wanted]})
-		text = text[key+wanted:]
+// number cuts a number off, and what has to stand behind it.
+func (e *encoded) number(n *int64, behind byte) bool {
+	at := 0
+	for *n = 0; at < len(*e) && at < mostDigits && '0' <= (*e)[at] && (*e)[at] <= '9'; at++ {
+		*n = *n*10 + int64((*e)[at]-'0')
 	}
-	return rows, true
+	if at == 0 || at == len(*e) || (*e)[at] != behind || *n < 0 {
+		return false
+	}
+	*e = (*e)[at+1:]
+	return true
+}
+
+// counted cuts off a text, with its length in front of it and a space behind it.
+func (e *encoded) counted(text *string) bool {
+	var size int64
+	if !e.number(&size, ' ') || size >= int64(len(*e)) || (*e)[size] != ' ' {
+		return false
+	}
+	*text, *e = string((*e)[:size]), (*e)[size+1:]
+	return true
 }

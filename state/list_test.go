@@ -83,6 +83,19 @@ func TestLargeLists(t *testing.T) {
 		b.sound()
 	})
 
+	t.Run("a few of the same people in a second audience", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.list("vip", state.Guard{}, crowd(0, n)...)
+		b.list("gold", state.Guard{}, crowd(0, 40)...)
+		require.Len(t, b.sendAll(), n)
+		require.Equal(t, state.Verdict{Members: 40, Unchanged: 40, Told: 40}, b.list("gold", state.Guard{}, crowd(0, 40)...))
+		b.list("gold", state.Guard{}, crowd(0, 20)...) // what is due is looked up, too
+		require.Equal(t, state.Verdict{Members: 21, Joins: 1, Exits: 19, Unchanged: 20, Told: 40}, b.list("gold", state.Guard{}, crowd(0, 21)...))
+		require.Len(t, b.sendAll(), 19)
+		b.sound()
+	})
+
 	t.Run("a list of users and anonymous ids that turn out to be users", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)

@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"crypto/rand"
 	"embed"
 	"errors"
 	"fmt"
@@ -10,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/google/uuid"
 	"github.com/impactsync/impactsync/state/internal/sqlite"
 )
 
@@ -179,7 +179,7 @@ func migrationFiles() (all []migration, err error) {
 func (d *DB) bind(ctx context.Context, b Binding) error {
 	return d.appending(ctx, func(t *tx) error {
 		_, err := t.Exec(`INSERT INTO store (id, store_id, created_at, account_sid, campaign_id, official, hosts, shard_index, shard_count)
-			VALUES (1, ?, ?, ?, ?, ?, ?, 0, 1) ON CONFLICT DO NOTHING`, uuid.NewString(), t.now, b.AccountSID, b.CampaignID, b.Official, b.Hosts)
+			VALUES (1, ?, ?, ?, ?, ?, ?, 0, 1) ON CONFLICT DO NOTHING`, rand.Text(), t.now, b.AccountSID, b.CampaignID, b.Official, b.Hosts)
 		return err
 	})
 }

@@ -42,7 +42,7 @@ func shown(t *testing.T, path string) string {
 	require.NoError(t, err)
 	defer raw.Close()
 	var all []string
-	for _, view := range []string{"profile_traits", "pending_deliveries", "refused_deliveries", "held_changes", "audiences"} {
+	for _, view := range []string{"profile_traits", "pending_deliveries", "refused_deliveries", "held_changes", "(SELECT key, source, members_wanted, members_delivered, pending, held, refused FROM audiences)"} {
 		each(t, raw, `SELECT * FROM `+view+` ORDER BY 1, 2, 3`, func(row []any) { all = append(all, fmt.Sprint(view, row)) })
 	}
 	return strings.Join(all, "\n")

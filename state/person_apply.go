@@ -164,7 +164,7 @@ func (s *applying) bequeath(user int64, c click) error {
 	if c.id == "" {
 		return nil
 	}
-	return s.addSighting(&sighting{profile: user, at: c.at, until: c.at, click: c})
+	return s.addSightings(sighting{profile: user, at: c.at, until: c.at, click: c})
 }
 
 // clicks stores the clicks of users and of those known by an address alone, by time.

@@ -193,7 +193,13 @@ func (t *tx) absorbTrait(from traitRow, user int64) error {
 		next.status = statusHeld // who a row belongs to is no verdict
 	}
 	t.countMove(to, next)
-	return t.put(to, next)
+	if err := t.put(to, next); err != nil {
+		return err
+	}
+	if from.isWanted() && next.isWanted() && !to.isWanted() {
+		t.countRenamed(from.trait.id)
+	}
+	return nil
 }
 
 func cmpNull(a, b sql.NullString) sql.NullString {

@@ -1,6 +1,6 @@
 package state
 
-import "database/sql"
+import "slices"
 
 // The table sightings: what messages said of people, until it is settled. Reading a
 // log only appends to it, since each person has a page of their own in a large table
@@ -80,8 +80,8 @@ func (g *sightings) has(visitor Person) bool {
 
 // flush appends the sightings to the table and returns how many these were.
 func (g *sightings) flush(t *tx) (int64, error) {
-	for i := range g.all {
-		if err := t.addSighting(&g.all[i]); err != nil {
+	for some := range slices.Chunk(g.all, sightingRows) {
+		if err := t.addSightings(some...); err != nil {
 			return 0, err
 		}
 	}
@@ -91,14 +91,28 @@ func (g *sightings) flush(t *tx) (int64, error) {
 	return n, nil
 }
 
-func (t *tx) addSighting(s *sighting) error {
-	_, err := t.Exec(`INSERT INTO sightings (profile_id, visitor_id, user_id, anonymous_id, email_sha1, seen_at, seen_until, event_id, click_id, click_sure) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		number(s.profile), number(s.visitor), null(s.person.UserID), null(s.person.AnonymousID), null(s.person.EmailSHA1), s.at, s.until, s.event, null(s.click.id), s.click.sure)
+// sightingRows is how many sightings one statement stores.
+const sightingRows = 16
+
+const insertSightings = `INSERT INTO sightings (profile_id, visitor_id, user_id, anonymous_id, email_sha1, seen_at, seen_until, event_id, click_id, click_sure) VALUES `
+
+func (t *tx) addSightings(all ...sighting) error {
+	args := make([]any, 0, 10*len(all))
+	for i := range all {
+		s := &all[i]
+		args = append(args, number(s.profile), number(s.visitor), null(s.person.UserID), null(s.person.AnonymousID), null(s.person.EmailSHA1), s.at, s.until, s.event, null(s.click.id), s.click.sure)
+	}
+	_, err := t.Exec(valuesOf(insertSightings, "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", len(all)), args...)
 	return err
 }
 
 // number makes 0 NULL.
-func number(id int64) sql.NullInt64 { return sql.NullInt64{Int64: id, Valid: id != 0} }
+func number(id int64) any {
+	if id == 0 {
+		return nil
+	}
+	return id
+}
 
 const selectSightings = `SELECT id, coalesce(profile_id, 0), coalesce(visitor_id, 0), coalesce(user_id, ''), coalesce(anonymous_id, ''), coalesce(email_sha1, ''),
 	seen_at, seen_until, event_id, coalesce(click_id, ''), seen_at, click_sure FROM sightings WHERE `

@@ -202,12 +202,14 @@ func shopState(t *testing.T) string {
 		`"type":"track","event":"Order Completed","messageId":"m8","userId":"u4","properties":{"order_id":"o-1009","currency":"USD","products":[{"sku":"m-1","price":"free"}]}`,
 		`"type":"track","event":`)
 	s.pass(time.Time{}, time.Time{})
+	require.NoError(t, os.Remove(filepath.Join(s.dir, "audiences", "Loyalty Points.csv")))
 
 	s.list(now.Add(-time.Minute), "VIP.csv", "user_id", "u1", "u2", "u4", "u5")
 	s.log("c.ndjson", now.Add(-time.Minute),
 		`"type":"track","event":"Order Completed","messageId":"m9","userId":"u5","properties":{"order_id":"o-1003","revenue":10,"currency":"USD"}`)
 	s.reset.Store(true)
 	s.pass(time.Time{}, time.Now().Add(2*time.Second))
+	s.approve("gold", 1)
 	return filepath.Join(s.dir, "state.db")
 }
 
@@ -267,6 +269,16 @@ func (s shop) pass(clock, deadline time.Time) {
 	problems, err := db.Check(s.t.Context())
 	require.NoError(s.t, err)
 	require.Empty(s.t, problems)
+	require.NoError(s.t, db.Close())
+}
+
+// approve lets some of the held exits of a trait through.
+func (s shop) approve(key string, most int64) {
+	s.t.Helper()
+	db, err := state.Open(s.t.Context(), state.Options{Path: filepath.Join(s.dir, "state.db")})
+	require.NoError(s.t, err)
+	_, err = db.Approve(s.t.Context(), state.Approval{Key: key, Direction: state.Exits, Most: most, By: state.Approver{OSUser: "ops", Host: "web-1", As: "Ann"}})
+	require.NoError(s.t, err)
 	require.NoError(s.t, db.Close())
 }
 

@@ -173,7 +173,7 @@ func (v *view) eventsAndAttempts(id int64, e *Explanation) error {
 	if err != nil {
 		return err
 	}
-	attempts, err := collect(v, `SELECT `+isoText("at")+`, run, detail, outcome, error FROM attempts WHERE profile_id = ? ORDER BY id DESC LIMIT 1000`, []any{id}, func(a *PersonAttempt) []any {
+	attempts, err := collect(v, `SELECT `+isoText("at")+`, run, detail, outcome, error FROM failed_attempts WHERE profile_id = ? ORDER BY id DESC LIMIT 1000`, []any{id}, func(a *PersonAttempt) []any {
 		return []any{&a.At, &a.Run, &a.Detail, &a.Outcome, &a.Error}
 	})
 	e.Events, e.Attempts = append(e.Events, events...), append(e.Attempts, attempts...)

@@ -189,7 +189,7 @@ func (v *view) audiences(held []HeldSet) ([]AudienceStatus, error) {
 }
 
 func (v *view) sources() ([]SourceStatus, error) {
-	return collect(v, `SELECT name, newest_at, read_at, missing FROM sources ORDER BY name`, nil,
+	return collect(v, `SELECT name, newest_at, read_at, missing FROM source_reads ORDER BY name`, nil,
 		func(s *SourceStatus) []any { return []any{&s.Name, moment{&s.Newest}, moment{&s.ReadAt}, &s.Missing} })
 }
 

@@ -75,7 +75,7 @@ func TestTheNewestInputIsThatOfTheLastListing(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	newest := func(at time.Time) time.Time {
-		require.NoError(t, b.db.NoteSource(context.Background(), "web", at, ""))
+		require.NoError(t, b.db.NoteSource(context.Background(), state.SourceNote{Name: "web", Newest: at}))
 		s, err := b.db.Status(context.Background(), 1)
 		require.NoError(t, err)
 		return s.Sources[0].Newest

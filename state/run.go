@@ -20,6 +20,8 @@ type RunInfo struct {
 	People      PeopleRules
 	Feeds       func(source, key string) bool // whether a source feeds a trait, by the configuration; nil: all do
 	MaxEventAge time.Duration                 // older events are not sent; 0: all are
+	// Next returns when the schedule starts the next run after a time; nil: there is none.
+	Next func(after time.Time) time.Time
 }
 
 // BeginRun opens a run and returns its number. It ends a run that died and makes
@@ -27,11 +29,12 @@ type RunInfo struct {
 // kept, makes refusals of another configuration due again, and deletes what is too
 // old to matter.
 func (d *DB) BeginRun(ctx context.Context, info RunInfo) (run int64, err error) {
+	d.next = info.Next
 	err = d.update(ctx, func(t *tx) error {
 		if err := t.checkHashKey(); err != nil {
 			return err
 		}
-		if _, err := t.Exec(`UPDATE runs SET ended_at = heartbeat_at, note = 'the process exited before finishing' WHERE ended_at IS NULL`); err != nil {
+		if err := t.endDead(); err != nil {
 			return err
 		}
 		if _, err := t.Get(`SELECT coalesce(max(started_at), 0) FROM runs WHERE kind = ?`, []any{restoreKind}, &d.restored); err != nil {
@@ -41,8 +44,8 @@ func (d *DB) BeginRun(ctx context.Context, info RunInfo) (run int64, err error) 
 			return err
 		}
 		host, _ := os.Hostname()
-		run, err = t.Insert(`INSERT INTO runs (kind, started_at, heartbeat_at, pid, host, version) VALUES (?, ?, ?, ?, ?, ?)`,
-			info.Kind, t.now, t.now, os.Getpid(), host, info.Version)
+		run, err = t.Insert(`INSERT INTO runs (kind, started_at, heartbeat_at, pid, host, version, next_run_at) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+			info.Kind, t.now, t.now, os.Getpid(), host, info.Version, nanos(d.nextRun()))
 		if err != nil {
 			return err
 		}
@@ -61,6 +64,14 @@ func (d *DB) BeginRun(ctx context.Context, info RunInfo) (run int64, err error) 
 	}
 	d.guards, d.maxEventAge, d.feeds, d.used = info.Guards, info.MaxEventAge, info.Feeds, nil
 	return run, nil
+}
+
+// nextRun returns when the schedule starts the next run, or the zero time.
+func (d *DB) nextRun() time.Time {
+	if d.next == nil {
+		return time.Time{}
+	}
+	return d.next(d.now())
 }
 
 // longestWait is longer than any retry waits, unless the clock was ahead.
@@ -138,26 +149,29 @@ func (t *tx) prune(keepEvents time.Duration) error {
 		query string
 		at    int64
 	}{
-		{`DELETE FROM attempts WHERE at < ?`, history},
+		{`DELETE FROM failed_attempts WHERE at < ?`, history},
 		{`DELETE FROM rejected WHERE seen_at < ?`, history},
 		{`DELETE FROM requests_sent WHERE minute < ?`, t.now/int64(time.Minute) - 24*60},
-		{`DELETE FROM approvals WHERE expires_at < ?`, t.now},
+		{`UPDATE approvals_given SET used = 0 WHERE used IS NULL AND expires_at < ?`, t.now},
 		{`DELETE FROM guard_verdicts WHERE at < ? AND id NOT IN (SELECT max(id) FROM guard_verdicts GROUP BY scope, direction)`, history},
 	} {
 		if _, err := t.Exec(q.query, q.at); err != nil {
 			return err
 		}
 	}
-	return errors.Join(t.pruneEvents(history, keys), t.pruneKeys(keys))
+	return errors.Join(t.pruneEvents(history, keys), t.pruneKeys(keys), t.pruneTraits())
 }
 
 // EndRun closes the run with its exit code.
 func (d *DB) EndRun(ctx context.Context, exitCode int, note string) error {
 	ctx = context.WithoutCancel(ctx)
 	err := d.update(ctx, func(t *tx) error {
-		_, err := t.Exec(`UPDATE runs SET ended_at = ?1, heartbeat_at = ?1, exit_code = ?2, note = ?3,
+		if err := t.closeTraits(d.run); err != nil {
+			return err
+		}
+		_, err := t.Exec(`UPDATE runs SET ended_at = ?1, heartbeat_at = ?1, exit_code = ?2, note = ?3, next_run_at = ?5,
 			pending = (SELECT coalesce(sum(value), 0) FROM counters WHERE name IN ('pending', 'in_flight', 'retry_later', 'unknown')),
-			held = (SELECT coalesce(sum(value), 0) FROM counters WHERE name = 'held') WHERE run = ?4`, t.now, exitCode, note, d.run)
+			held = (SELECT coalesce(sum(value), 0) FROM counters WHERE name = 'held') WHERE run = ?4`, t.now, exitCode, note, d.run, nanos(d.nextRun()))
 		return err
 	})
 	d.run = 0

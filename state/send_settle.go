@@ -109,13 +109,13 @@ func (t *tx) noteAttempt(o *Outcome) error {
 		}
 		detail = strings.Join(parts, " ")
 	}
-	_, err := t.Exec(`INSERT INTO attempts (attempt, run, profile_id, delivery_id, detail, at, outcome, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+	_, err := t.Exec(`INSERT INTO failed_attempts (attempt, run, profile_id, delivery_id, detail, at, outcome, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 		o.Claim.Attempt, t.d.run, o.Claim.Profile, sql.NullInt64{Int64: o.Claim.Delivery, Valid: o.Claim.Delivery != 0}, detail, t.now, o.Result.String(), o.Error)
 	return err
 }
 
 func (t *tx) deleteAttempts(profile int64) (int64, error) {
-	return t.Exec(`DELETE FROM attempts WHERE profile_id = ?`, profile)
+	return t.Exec(`DELETE FROM failed_attempts WHERE profile_id = ?`, profile)
 }
 
 func (t *tx) settleValue(o *Outcome, v *ClaimedValue) error {

@@ -125,6 +125,7 @@ func (t *tx) put(old, r traitRow) error {
 		t.countValue(&old, -1)
 	}
 	t.countValue(&r, 1)
+	t.countMoved(r.trait.id, one(r.isWanted())-one(old.exists && old.isWanted()))
 	if r.status == statusHeld && old.status == statusHeld && r.wanted == old.wanted {
 		r.fault = old.fault // it is still held for the same reason
 	}
@@ -145,6 +146,7 @@ func (t *tx) deleteDue(r *traitRow) error {
 
 func (t *tx) deleteTraitRow(r traitRow) error {
 	t.countValue(&r, -1)
+	t.countMoved(r.trait.id, -one(r.isWanted()))
 	if err := t.deleteDue(&r); err != nil {
 		return err
 	}
@@ -250,7 +252,7 @@ func (t *tx) releaseValues(which string, args ...any) (int64, error) {
 // held later than any approval was given, even if the clock was set back.
 func (t *tx) holdValues(d Direction, reason, which string, args ...any) error {
 	n := len(args)
-	set := fmt.Sprintf(`class = ?%d, last_error = ?%d, next_attempt_at = NULL, at = max(?%d, (SELECT coalesce(max(created_at), 0) + 1 FROM approvals))`, n+1, n+2, n+3)
+	set := fmt.Sprintf(`class = ?%d, last_error = ?%d, next_attempt_at = NULL, at = max(?%d, (SELECT coalesce(max(created_at), 0) + 1 FROM approvals_given WHERE used IS NULL))`, n+1, n+2, n+3)
 	_, err := t.moveValues(statusHeld, which, args, set, d, null(reason), t.now)
 	return err
 }
@@ -279,6 +281,7 @@ func (t *tx) addMembers(tr *trait, at, origin int64, people []member) error {
 	n := int64(len(people))
 	t.countRun("found", n)
 	t.count(tr.id, "wanted", n)
+	t.countMoved(tr.id, n)
 	t.count(tr.id, statusNames[statusPending], n)
 	return err
 }
@@ -296,6 +299,7 @@ func (t *tx) endMemberships(tr *trait, at, origin int64, due status, people []in
 		SELECT trait_id, profile_id, ?4, 1, 0, ?2, ?3, 1, delivered_at FROM trait_values WHERE trait_id = ?1 AND wanted = 1 AND delivered = 1 AND profile_id IN (`, "?", len(people))+")", args...)
 	t.countRun("found", n)
 	t.count(tr.id, "wanted", -n)
+	t.countMoved(tr.id, -n)
 	t.countStatus(tr.id, statusSettled, due, n)
 	return n, err
 }

@@ -17,6 +17,8 @@ type tx struct {
 	moved map[counter]int64
 	ran   map[string]int64 // counters of the run
 
+	members map[int64]moves // by trait; nil: none
+
 	absorbed map[int64]int64 // visitors who were absorbed in this transaction, and the first users who have them
 	joined   map[int64]bool  // users that visitors were absorbed into
 	crowds   map[int64]bool  // profiles whose merging is held; nil until they are read

@@ -56,6 +56,7 @@ func (p *pass) deliver(ctx context.Context) (err error) {
 	p.Progress.start("send", "to impact.com", d.calls[state.HostTracking].of+d.calls[state.HostAPI].of, "requests")
 	d.hostProgress()
 	defer p.Progress.done()
+	defer growHeap()()
 	// The workers outlive the context a little: requests under way may end.
 	sending, giveUp := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer giveUp(nil)

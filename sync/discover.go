@@ -29,11 +29,13 @@ type inputs struct {
 // contradictions stop the run while nothing has happened.
 func (p *pass) discover(ctx context.Context) ([]inputs, error) {
 	var found []inputs
+	lists := map[string][]string{} // their keys, by source
 	for _, f := range p.Feeds {
 		if len(p.options.Sources) > 0 && !slices.Contains(p.options.Sources, f.Name()) {
 			p.eventsGap = p.eventsGap || !f.Lists
 			continue
 		}
+		p.looked = append(p.looked, f.Name())
 		in, err := p.list(ctx, f)
 		var mine *storeError
 		if errors.As(err, &mine) {
@@ -53,10 +55,35 @@ func (p *pass) discover(ctx context.Context) ([]inputs, error) {
 			continue
 		}
 		found = append(found, in)
+		lists[f.Name()] = keysOf(in.lists)
+	}
+	if err := p.lostLists(ctx, lists); err != nil {
+		return nil, err
 	}
 	p.rules = p.Guards.Traits.With(listedRules(found))
 	p.State.SetRules(p.rules)
 	return found, checkLists(found)
+}
+
+// lostLists warns of traits whose list has no file any more.
+func (p *pass) lostLists(ctx context.Context, found map[string][]string) error {
+	gone, err := p.State.NoteLists(ctx, found)
+	if err != nil {
+		return fmt.Errorf("note which lists are gone: %w", err)
+	}
+	for _, key := range gone {
+		p.Log.Warn("no file of this trait's list is there any more; its members stay as they are", "trait", key)
+	}
+	return nil
+}
+
+// keysOf returns the trait keys of inputs.
+func keysOf(all []source.Input) []string {
+	keys := make([]string, len(all))
+	for i := range all {
+		keys[i] = all[i].Key
+	}
+	return keys
 }
 
 // listedRules returns the rules that the configuration sets by the names of files.
@@ -75,6 +102,7 @@ func listedRules(found []inputs) map[string]rules.Rule {
 // cannotRead notes a source that could not be read; the others continue.
 func (p *pass) cannotRead(f Feed, err error) {
 	p.unread = append(p.unread, err)
+	p.failed[f.Name()] = segment.Redact(err.Error())
 	p.eventsGap = p.eventsGap || !f.Lists
 	p.Log.Error("a source cannot be read; the others continue", "source", f.Name(), "error", err)
 }
@@ -153,15 +181,12 @@ func (p *pass) unusable(ctx context.Context, name string, obj source.Object, rea
 
 func (p *pass) noteAge(ctx context.Context, in inputs, newest time.Time) error {
 	f := in.feed
-	var gone []string
-	for _, one := range in.gone {
-		gone = append(gone, one.Key)
-	}
+	gone := keysOf(in.gone)
 	if f.MaxAge > 0 && p.now().Sub(newest) > f.MaxAge {
 		p.stale(f.Name(), fmt.Sprintf("its newest input is older than maxAge, %s", f.MaxAge))
 		p.Log.Warn("the source's newest input is too old", "source", f.Name(), "newest", newest, "maxAge", f.MaxAge.String())
 	}
-	return p.State.NoteSource(ctx, f.Name(), newest, strings.Join(gone, "\n"))
+	return p.State.NoteSource(ctx, state.SourceNote{Name: f.Name(), Newest: newest, MaxAge: f.MaxAge, Missing: gone})
 }
 
 // checkLists refuses two full lists of one trait, and keys that impact.com would

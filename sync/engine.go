@@ -48,8 +48,10 @@ type Config struct {
 	Coalesce        bool
 	AttributionWait time.Duration
 	Rates
-	Verify     float64 // share of ConversionsPerHour for looking up verdicts on conversions, 1 for all that is left; 0 means none
-	Unknown    map[state.Kind]state.Policy
+	Verify  float64 // share of ConversionsPerHour for looking up verdicts on conversions, 1 for all that is left; 0 means none
+	Unknown map[state.Kind]state.Policy
+	// Next returns when the schedule starts the next run after a time; nil: there is none.
+	Next       func(after time.Time) time.Time
 	FirstRetry time.Duration // wait before a failed delivery is tried again; it triples each time, to an hour; 0 means 5 s
 
 	// Point is for tests that kill the process: it is called with "before a
@@ -96,10 +98,12 @@ type pass struct {
 	*Engine
 	options     Options
 	report      Report
-	fresh       []state.NewRoute // what the configuration sends and the last run did not
-	unread      []error          // sources that could not be read to their end
-	eventsGap   bool             // a source of events is not read, or not to its end: no conversion is sent
-	unfinished  string           // why work is left that could be sent later
+	fresh       []state.NewRoute  // what the configuration sends and the last run did not
+	looked      []string          // sources that were to be listed
+	failed      map[string]string // why sources could not be read to their end
+	unread      []error           // sources that could not be read to their end
+	eventsGap   bool              // a source of events is not read, or not to its end: no conversion is sent
+	unfinished  string            // why work is left that could be sent later
 	interrupted bool
 	limits      limits
 	listing     *state.Listing // of the logs that are to be read
@@ -191,7 +195,7 @@ func (p *pass) adopt(ctx context.Context) error {
 
 // begin begins a run in the history.
 func (e *Engine) begin(ctx context.Context, kind string, o Options) (*pass, error) {
-	p := &pass{Engine: e, options: o}
+	p := &pass{Engine: e, options: o, failed: map[string]string{}}
 	routes := e.routes()
 	var err error
 	if p.fresh, err = e.State.NewRoutes(ctx, routes); err != nil { // before they are the last run's
@@ -201,7 +205,7 @@ func (e *Engine) begin(ctx context.Context, kind string, o Options) (*pass, erro
 	p.report.Run, err = e.State.BeginRun(ctx, state.RunInfo{
 		Kind: kind, Version: e.Version, Fingerprint: e.Mapper.Fingerprint(), Unknown: e.Unknown, KeepEvents: e.keepEvents(), Guards: e.Guards, Routes: routes,
 		People: state.PeopleRules{Fingerprint: nobody.Fingerprint(), Usable: nobody.Usable, Trusted: nobody.Trusted},
-		Feeds:  e.feeds, MaxEventAge: e.MaxEventAge,
+		Feeds:  e.feeds, MaxEventAge: e.MaxEventAge, Next: e.Next,
 	})
 	p.report.Started = e.now()
 	return p, err

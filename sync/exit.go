@@ -43,7 +43,7 @@ var ExitStatuses = []ExitStatus{
 	},
 	{ExitCredentials, "impact.com refused the credentials", []error{ErrCredentials}},
 	{ExitLocked, "another run holds the state", []error{state.ErrLocked}},
-	{ExitUsage, "usage or configuration", []error{ErrConfig, state.ErrAuthority, state.ErrHashKey}},
+	{ExitUsage, "usage or configuration", []error{ErrConfig, state.ErrAuthority, state.ErrHashKey, state.ErrNoFolder}},
 	{ExitFailed, "failed; nothing is lost, run again", []error{ErrBreaker, ErrHostDown}},
 	{ExitUnfinished, "stopped in good order with work still due (deadline, rate limit, SIGTERM, --limit, --source)", []error{ErrTerminated}},
 	{ExitHeld, "finished, but changes are held back (guard, or delivery.unknown: hold)", nil},

@@ -37,6 +37,7 @@ var endings = []struct {
 	{"configuration", impactsync.ErrConfig, 64},
 	{"two inputs for one trait", state.ErrAuthority, 64},
 	{"another hash key", state.ErrHashKey, 64},
+	{"no folder for the state", state.ErrNoFolder, 64},
 	{"an error with code 64", coded(64), 64},
 	{"breaker", impactsync.ErrBreaker, 1},
 	{"host down", impactsync.ErrHostDown, 1},

@@ -155,7 +155,7 @@ func (p *pass) readChangesFile(ctx context.Context, f Feed, in source.Input) err
 		return nil
 	}
 	s := p.startStoring(ctx)
-	err = p.readObject(ctx, f, in, source.Position{Offset: known.Offset, Line: known.Line, Hash: known.Hash}, s)
+	err = p.readObject(ctx, f, in, known, s)
 	if failed := s.end(); failed != nil {
 		err = failed
 	}
@@ -174,13 +174,14 @@ func size(inputs ...source.Input) (total int64) {
 func (p *pass) readLog(ctx context.Context, f Feed, o state.Listed, s *storing) error {
 	obj := source.Object{Name: o.Name, Key: o.Key, Size: o.Size, ETag: o.ETag, ModTime: o.ModTime}
 	in := source.Input{Source: f.Name(), Shape: source.ShapeLog, Objects: []source.Object{obj}}
-	return p.readObject(ctx, f, in, source.Position{Offset: o.Offset, Line: o.Line, Hash: o.Hash}, s)
+	return p.readObject(ctx, f, in, o.Object, s)
 }
 
-// readObject reads a log or a changes file from a position.
-func (p *pass) readObject(ctx context.Context, f Feed, in source.Input, from source.Position, s *storing) error {
-	at, obj := from, in.Objects[0]
-	r := &reader{pass: p, feed: f, input: in}
+// readObject reads a log or a changes file from where it is known to be read.
+func (p *pass) readObject(ctx context.Context, f Feed, in source.Input, known state.Object, s *storing) error {
+	from, obj := source.Position{Offset: known.Offset, Line: known.Line, Hash: known.Hash}, in.Objects[0]
+	at := from
+	r := &reader{pass: p, feed: f, input: in, counted: known.Counted}
 	err := f.Read(ctx, in, from, func(b source.Batch) error {
 		read := b.Position.Offset - at.Offset
 		at = b.Position

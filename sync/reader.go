@@ -19,6 +19,7 @@ type reader struct {
 	forms *formCheck // of a list
 
 	notSent    map[string]int64 // messages of the batch, by the reason
+	counted    int64            // lines of the object whose names were counted before
 	rejected   int64
 	unreadable int64
 }
@@ -44,7 +45,7 @@ func (r *reader) record(rec *source.Record) {
 	case rec.Skipped != "":
 		r.out.Counts[rec.Skipped]++
 		if rec.Change != nil && rec.Skipped == "trait_not_included" {
-			r.out.Unlisted[state.Unlisted{Kind: "trait", Name: rec.Change.Key}]++
+			r.unlisted(rec, "trait", rec.Change.Key)
 		}
 	case rec.Message != nil && rec.Message.Type != "delete" && !rec.Message.ConsentGiven(r.RequiredCategories):
 		r.out.Counts["no_consent"]++
@@ -107,7 +108,7 @@ func (r *reader) message(rec *source.Record) {
 		r.reject(rec, source.NamesNobody)
 		return
 	}
-	it := state.Item{Line: rec.Line, Person: state.Person(who), SeenAt: at, ClickID: p.ClickID, ClickSure: p.ClickSure, Event: r.event(m, &p, at)}
+	it := state.Item{Line: rec.Line, Person: state.Person(who), SeenAt: at, ClickID: p.ClickID, ClickSure: p.ClickSure, Event: r.event(rec, &p, at)}
 	if it.Event == nil && it.ClickID == "" && (who.UserID == "" || who.AnonymousID == "") {
 		return // nothing to send and nothing to remember
 	}
@@ -130,12 +131,21 @@ func (r *reader) past(at time.Time) time.Time {
 	return at
 }
 
+// unlisted counts a name that the configuration does not mention, once for each line,
+// however often its object is rewritten.
+func (r *reader) unlisted(rec *source.Record, kind, name string) {
+	if rec.Line > r.counted {
+		r.out.Unlisted[state.Unlisted{Kind: kind, Name: name}]++
+	}
+}
+
 // event returns the outbox entry of a message, nil if it is not to be sent.
-func (r *reader) event(m *segment.Message, p *mapping.Prepared, at time.Time) *state.Event {
+func (r *reader) event(rec *source.Record, p *mapping.Prepared, at time.Time) *state.Event {
+	m := rec.Message
 	if p.Kind == mapping.None {
 		r.notSent[p.Reason]++
 		if p.Reason == "unlisted_event" {
-			r.out.Unlisted[state.Unlisted{Kind: "event", Name: segment.Redact(m.Event)}]++
+			r.unlisted(rec, "event", segment.Redact(m.Event))
 		}
 		return nil
 	}

@@ -88,11 +88,29 @@ func (p *pass) finish(ctx context.Context, err error) (Report, error) {
 	if n := r.Counts["dropped"]; n > 0 {
 		r.Note = strings.TrimPrefix(fmt.Sprintf("%s; %d given up", r.Note, n), "; ")
 	}
+	if noted := p.noteTrouble(ctx); noted != nil {
+		err = errors.Join(err, fmt.Errorf("note how the sources are: %w", noted))
+		r.ExitCode = ExitCode(err)
+	}
 	if end := p.State.EndRun(ctx, r.ExitCode, r.Note); end != nil {
 		err = errors.Join(err, fmt.Errorf("end the run: %w", end))
 		r.ExitCode = ExitCode(err)
 	}
 	return *r, err
+}
+
+// noteTrouble records what was the matter with the sources.
+func (p *pass) noteTrouble(ctx context.Context) error {
+	all := make([]state.SourceTrouble, len(p.looked))
+	for i, name := range p.looked {
+		all[i] = state.SourceTrouble{Name: name, Error: p.failed[name]}
+		for _, s := range p.report.Stale {
+			if s.Source == name {
+				all[i].Stale = append(all[i].Stale, s.Why)
+			}
+		}
+	}
+	return p.State.NoteTrouble(ctx, all)
 }
 
 // exit chooses the exit code, in the order of [ExitStatuses], and says why.

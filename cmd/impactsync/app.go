@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/impactsync/impactsync/cmd/internal/terminal"
 	"github.com/impactsync/impactsync/sync/daemon"
@@ -21,11 +22,12 @@ type app struct {
 	speech            speech
 	log               *slog.Logger
 
-	config  string       // --config
-	json    bool         // --json
-	network bool         // --allow-network-filesystem
-	pulse   daemon.Pulse // of the daemon's runs
-	started bool         // the command line was parsed, and a command runs
+	config  string                          // --config
+	json    bool                            // --json
+	network bool                            // --allow-network-filesystem
+	pulse   daemon.Pulse                    // of the daemon's runs
+	next    func(after time.Time) time.Time // by the daemon's schedule; nil for other commands
+	started bool                            // the command line was parsed, and a command runs
 }
 
 // run runs the program, and returns its exit code.

@@ -5,6 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/user"
+	"strconv"
+	"strings"
+	"unicode"
 
 	"github.com/impactsync/impactsync/state"
 	impactsync "github.com/impactsync/impactsync/sync"
@@ -37,9 +42,9 @@ func oneOf(d state.Direction) string {
 
 func (a *app) approveCommand() *cobra.Command {
 	numbers := make([]int64, len(approvable))
-	var computation string
+	var computation, as string
 	c := &cobra.Command{
-		Use:   "approve [KEY] --exits N | --joins N | --computation ID | --conversions N | --suppressions N",
+		Use:   "approve [KEY] --exits N | --joins N | --computation ID | --conversions N | --suppressions N [--as NAME]",
 		Short: "Let through some of what the guard holds",
 		Long: `Let through some of what the guard holds; impactsync status shows what that is, and
 why. Look at the input first: a broken list looks like a mass exit.
@@ -55,11 +60,15 @@ why. Look at the input first: a broken list looks like a mass exit.
 
 An approval covers what is held now, and the next run within 24 hours, which sends it.
 Whatever that run no longer finds held, for example because the list was fixed, is no
-longer approved. Until then status shows the approval.` +
+longer approved. Until then status shows the approval. Who gave it is kept, in the view
+approvals: the user of the operating system, the host, and the name given by --as.` +
 			exits("approved", "1   failed; or nothing like it is held", exitStateLine, "64  usage or configuration, or a key that the state does not know"),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			what, err := approval(numbers, computation, args)
+			if err == nil {
+				what.By, err = approver(as)
+			}
 			if err != nil {
 				return err
 			}
@@ -69,6 +78,7 @@ longer approved. Until then status shows the approval.` +
 	for i, d := range approvable {
 		c.Flags().Int64Var(&numbers[i], string(d.direction), 0, d.usage)
 	}
+	c.Flags().StringVar(&as, "as", "", "the name of who approves, for the view approvals")
 	c.Flags().StringVar(&computation, "computation", "", "the computation's id, or the space's if it has none")
 	return c
 }
@@ -98,6 +108,27 @@ func approval(numbers []int64, computation string, args []string) (what state.Ap
 		what.Key = args[0]
 	}
 	return what, nil
+}
+
+// mostName is how long a name may be.
+const mostName = 100
+
+// approver returns who approves.
+func approver(as string) (state.Approver, error) {
+	if len(as) > mostName || strings.Contains(as, "@") || strings.ContainsFunc(as, unicode.IsControl) {
+		return state.Approver{}, usage("", "--as: a name of at most %d letters on one line, and no e-mail address, since the state keeps none", mostName)
+	}
+	host, _ := os.Hostname()
+	return state.Approver{OSUser: osUser(), Host: host, As: as}, nil
+}
+
+// osUser returns the name of the operating system's user, or the number of one who
+// has no name, as in most containers.
+func osUser() string {
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return u.Username
+	}
+	return "uid " + strconv.Itoa(os.Getuid())
 }
 
 func (a *app) approve(ctx context.Context, db *state.DB, what state.Approval) error {

@@ -58,6 +58,7 @@ func (a *app) daemon(ctx context.Context, listen string, n narrow) error {
 	if err != nil {
 		return usage("", "%w", err)
 	}
+	a.next = d.Next
 	ctx, stop := withSignals(ctx)
 	defer stop()
 	var lc net.ListenConfig

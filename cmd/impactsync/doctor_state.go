@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,6 +23,8 @@ func (d *doctor) checkState(ctx context.Context) {
 	}
 	db, err := state.Open(ctx, state.Options{Path: path, ReadOnly: true, Binding: binding(d.config)})
 	switch {
+	case errors.Is(err, state.ErrNoFolder):
+		return // the disk's check says it
 	case errors.Is(err, state.ErrMissing):
 		d.ok("state", "%s: not there yet; the first run creates it", path)
 		return
@@ -79,7 +82,12 @@ func (d *doctor) checkQuota(ctx context.Context, db *state.DB) {
 func (d *doctor) checkDisk(path string) {
 	folder := filepath.Dir(path)
 	var fs unix.Statfs_t
-	if err := unix.Statfs(folder, &fs); err != nil {
+	err := unix.Statfs(folder, &fs)
+	if errors.Is(err, unix.ENOENT) {
+		d.failed("disk", noFolderHint, fmt.Errorf("%w: state.path: %s", state.ErrNoFolder, folder))
+		return
+	}
+	if err != nil {
 		d.failed("disk", "create the folder, or mount the volume", &failure{code: impactsync.ExitState, err: &os.PathError{Op: "look at", Path: folder, Err: err}})
 		return
 	}

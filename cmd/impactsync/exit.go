@@ -75,6 +75,7 @@ var hints = []struct {
 	{impactsync.ErrCredentials, "impactsync doctor checks the credentials; nothing was marked refused, and everything stays pending"},
 	{state.ErrHashKey, "put the hash key back (privacy.hashKey or hashKeyFile): without it forgotten people would come back"},
 	{state.ErrLocked, "wait for that run to end; one run at a time holds the state (impactsync status shows it)"},
+	{state.ErrNoFolder, noFolderHint},
 	{state.ErrMissing, "nothing was run with this state.path yet; impactsync plan shows what a first run would send"},
 	// Only temporary files report ENOSPC: for the state's volume SQLite has an error of its own.
 	{syscall.ENOSPC, "free some space in the temporary folder, or set TMPDIR to a larger one, then run again; nothing is lost"},
@@ -87,6 +88,8 @@ var hints = []struct {
 	{impactsync.ErrTerminated, "nothing is lost; run again to continue from here"},
 	{source.ErrEmpty, "look at the source's url; impactsync doctor lists what it finds"},
 }
+
+const noFolderHint = "make the folder (mkdir -p -m 700) or mount its volume, or correct state.path; a folder that is not there may be a volume that is not mounted, and a new state would send everybody again"
 
 // hintFor returns what to do about an error, or "".
 func hintFor(err error) string {

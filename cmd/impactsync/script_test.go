@@ -2,6 +2,8 @@ package main
 
 import (
 	"bufio"
+	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"net/http"
@@ -34,7 +36,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"sandbox": startSandbox, "exits": wantExit, "calls": countCalls, "hold": hold, "age": age, "shop": shop, "answers": answers, "long": long, "crowd": crowd, "point": pointAtSandbox,
+			"sandbox": startSandbox, "exits": wantExit, "calls": countCalls, "hold": hold, "age": age, "shop": shop, "answers": answers, "long": long, "crowd": crowd, "rows": rows, "point": pointAtSandbox,
 		},
 	})
 }
@@ -45,6 +47,18 @@ func absolute(path string) string {
 		panic(err)
 	}
 	return abs
+}
+
+// rows: rows N QUERY wants so many rows of the state, as sqlite3 shows them.
+func rows(ts *testscript.TestScript, _ bool, args []string) {
+	db, err := sql.Open("sqlite3", "file:"+ts.MkAbs("state.db")+"?mode=ro")
+	ts.Check(err)
+	defer db.Close()
+	var n int
+	ts.Check(db.QueryRowContext(context.Background(), "SELECT count(*) FROM ("+args[1]+")").Scan(&n))
+	if fmt.Sprint(n) != args[0] {
+		ts.Fatalf("%d rows, not %s: %s", n, args[0], args[1])
+	}
 }
 
 // startSandbox: sandbox [flags] starts one for the rest of the script. URL is

@@ -43,7 +43,7 @@ func New(c Config) (*Daemon, error) {
 	if c.Location == nil {
 		c.Location = time.UTC
 	}
-	schedule, err := cron.ParseStandard(c.Schedule)
+	schedule, err := ParseSchedule(c.Schedule)
 	if err != nil {
 		return nil, fmt.Errorf("schedule %q: %w", c.Schedule, err)
 	}

@@ -126,6 +126,35 @@ func TestRefusesABadSchedule(t *testing.T) {
 	require.ErrorContains(t, err, "required")
 }
 
+func TestParseSchedule(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"0 */2 * * *": "", "@hourly": "", "@every 1s": "", "0 0 29 2 *": "", "CRON_TZ=Europe/Berlin 0 6 * * *": "", "TZ=UTC @every 2h": "",
+		"CRON_TZ=UTC": "it has a time zone and no times", "TZ=0": "it has a time zone and no times", "TZ=": "it has a time zone and no times",
+		"@every 0s": "@every needs 1s or more", "@every -1h": "@every needs 1s or more", "TZ=UTC @every 1ms": "@every needs 1s or more",
+		"0 0 30 2 *": "such a date does not come within five years", "0 0 31 4,6,9,11 *": "such a date does not come within five years",
+		"": "empty spec string", "TZ=Nowhere 0 6 * * *": "provided bad location", "* * * *": "expected exactly 5 fields",
+	} {
+		_, err := daemon.ParseSchedule(text)
+		if want == "" {
+			require.NoError(t, err, text)
+			continue
+		}
+		require.ErrorContains(t, err, want, text)
+	}
+}
+
+func FuzzParseSchedule(f *testing.F) {
+	for _, text := range []string{"0 */2 * * *", "@every 2h", "CRON_TZ=UTC", "TZ= @daily"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if s, err := daemon.ParseSchedule(text); err == nil {
+			require.False(t, s.Next(time.Now()).IsZero())
+		}
+	})
+}
+
 func wait(ctx context.Context, d time.Duration) {
 	select {
 	case <-time.After(d):

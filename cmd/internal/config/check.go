@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -11,8 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/impactsync/impactsync/sync/daemon"
 	"github.com/impactsync/impactsync/sync/mapping"
-	"github.com/robfig/cron/v3"
 )
 
 var (
@@ -28,18 +29,26 @@ func (l *loader) check() {
 	l.checkPeople()
 	c := l.config
 	_, share := parseShare(c.Conversions.Verify)
-	_, schedule := cron.ParseStandard(c.Schedule)
 	_, zone := time.LoadLocation(c.TimeZone)
 	l.must(c.MaxEventAge > 0, "maxEventAge", "must be more than 0s", "leave it out for 720h")
 	l.must(c.Delivery.RequestTimeout > 0, "delivery.requestTimeout", "must be more than 0s", "leave it out for 10s")
 	l.must(c.Delivery.AttributionWait >= 0, "delivery.attributionWait", "must not be negative", "0s means not to wait")
 	l.must(share, "conversions.verify", l.quote("conversions.verify", c.Conversions.Verify)+" is not a share", "off, all, or a share of 0% to 100%, such as 1%")
 	l.must(c.DefaultCurrency == "" || currency.MatchString(c.DefaultCurrency), "defaultCurrency", "must be three capital letters", "an ISO 4217 code such as USD")
-	l.must(schedule == nil, "schedule", l.quote("schedule", c.Schedule)+" is not a cron schedule", `five fields such as "0 */2 * * *", or @every 2h`)
+	l.checkSchedule(c.Schedule)
 	l.must(zone == nil, "timeZone", "no such time zone", "an IANA name such as Europe/Berlin")
 	if g := c.Guard; g.FirstSync == "hold" && g.MaxJoins == nil && g.Conversions == nil {
 		l.warn("guard.firstSync", "holds nothing by itself", "set guard.maxJoins or guard.conversions, too")
 	}
+}
+
+func (l *loader) checkSchedule(text string) {
+	_, err := daemon.ParseSchedule(text)
+	what := l.quote("schedule", text) + " is not a cron schedule"
+	if why := daemon.ScheduleError(""); errors.As(err, &why) { // cron's own errors quote the text, which may be a secret's
+		what = l.quote("schedule", text) + " cannot be followed: " + why.Error()
+	}
+	l.must(err == nil, "schedule", what, `five fields such as "0 */2 * * *", or @every 2h`)
 }
 
 func (l *loader) checkDestination() {

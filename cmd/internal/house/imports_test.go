@@ -40,7 +40,7 @@ var rooms = map[string][]string{
 	"sync/daemon":              {},
 	"sync/limit":               {"state", "impactapi"},
 	"sync":                     {"state", "state/rules", "impactapi", "sync/segment", "sync/mapping", "sync/source", "sync/limit"},
-	"cmd/internal/config":      {"impactapi", "sync/segment", "sync/mapping"},
+	"cmd/internal/config":      {"impactapi", "sync/daemon", "sync/segment", "sync/mapping"},
 	"cmd/internal/progress":    {"sync"},
 	"cmd/internal/telemetry":   {"state", "sync"},
 	"cmd/internal/terminal":    {"cmd/internal/telemetry"},
@@ -57,7 +57,8 @@ var owners = map[string][]string{
 	"github.com/parquet-go/parquet-go":    {"sync/source/table"},
 	"github.com/mattn/go-sqlite3":         {"state/internal/sqlite"},
 	"github.com/gofrs/flock":              {"state/internal/sqlite"},
-	"github.com/robfig/cron":              {"sync/daemon", "cmd/internal/config"}, // config checks the schedule's text
+	"github.com/moby/sys/mountinfo":       {"state/internal/sqlite"},
+	"github.com/robfig/cron":              {"sync/daemon"},
 	"github.com/spf13/cobra":              {"cmd/impactsync"},
 	"github.com/goccy/go-yaml":            {"cmd/internal/config"},
 	"github.com/vbauerster/mpb":           {"cmd/internal/progress"},

@@ -19,6 +19,8 @@ var (
 	ErrMoved = fmt.Errorf("%w: it was moved, removed or replaced while it was in use, and what was written since is in the old file only", ErrUnusable)
 	// ErrMissing says that there is no file.
 	ErrMissing = errors.New("there is no state file")
+	// ErrNoFolder says that not even the folder is there that the file belongs into.
+	ErrNoFolder = errors.New("the folder of the state file does not exist")
 	// ErrFull says that the disk is full or the file could not grow. The
 	// transaction was rolled back.
 	ErrFull = errors.New("no room to write the state")

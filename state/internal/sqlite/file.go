@@ -8,14 +8,17 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"path/filepath"
 )
 
 // making is the end of the name of a file beside one that is being made. Until [Made]
 // removes it, an empty file is a new one; afterwards it is one that lost its contents.
 const making = ".making"
 
-func inTheMaking(path string) bool {
-	_, err := os.Stat(path + making)
+func inTheMaking(path string) bool { return exists(path + making) }
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
 	return err == nil
 }
 
@@ -50,6 +53,8 @@ func Create(ctx context.Context, path string) error {
 func check(ctx context.Context, path string, mode Mode) error {
 	info, err := os.Stat(path)
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && !exists(filepath.Dir(path)):
+		return fmt.Errorf("%w: state.path: %s", ErrNoFolder, filepath.Dir(path))
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%w at %s", ErrMissing, path)
 	case err != nil:

@@ -28,7 +28,7 @@ func Acquire(statePath string, now time.Time) (*Lock, error) {
 	l := &Lock{file: flock.New(path, flock.SetPermissions(0o600), flock.SetFlag(os.O_CREATE|os.O_RDWR))}
 	got, err := l.file.TryLock()
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: there is no folder %s", ErrMissing, filepath.Dir(statePath))
+		return nil, fmt.Errorf("%w: state.path: %s", ErrNoFolder, filepath.Dir(statePath))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: lock %s: %w", ErrUnusable, path, err)

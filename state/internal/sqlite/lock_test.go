@@ -53,6 +53,6 @@ func TestLock(t *testing.T) {
 	t.Run("no folder", func(t *testing.T) {
 		t.Parallel()
 		_, err := sqlite.Acquire(filepath.Join(t.TempDir(), "no", "state.db"), since)
-		require.ErrorIs(t, err, sqlite.ErrMissing)
+		require.ErrorIs(t, err, sqlite.ErrNoFolder)
 	})
 }

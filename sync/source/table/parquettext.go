@@ -1,12 +1,12 @@
 package table
 
 import (
+	"fmt"
 	"math"
 	"math/big"
 	"strconv"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
 )
@@ -27,7 +27,7 @@ func textOf(t parquet.Type) func(parquet.Value) string {
 	case *format.TimestampType:
 		return timestampText(l.Unit.Value)
 	case *format.UUIDType:
-		return func(v parquet.Value) string { return uuid.UUID(v.ByteArray()).String() }
+		return uuidText
 	case *format.IntType:
 		if !l.IsSigned {
 			return unsignedText
@@ -55,6 +55,11 @@ func plainText(v parquet.Value) string {
 		return timeText(time.Unix((int64(w[2])-julianUnix)*86400, nanos))
 	}
 	return string(v.ByteArray())
+}
+
+func uuidText(v parquet.Value) string {
+	b := v.ByteArray() // of 16 bytes, as its type says
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
 func unsignedText(v parquet.Value) string {
