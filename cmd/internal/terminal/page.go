@@ -28,10 +28,15 @@ func (p *Page) Write(text []byte) (int, error) {
 	}
 }
 
-// wrapped indents what does not fit by two more than the line.
+// wrapped indents what does not fit by two more than the line, or as far as the text
+// after a word that stands in a column of its own.
 func (p *Page) wrapped(line string) string {
-	start := len(line) - len(strings.TrimLeft(line, " "))
-	return wrap(line, p.Width, strings.Repeat(" ", start+2))
+	text := strings.TrimLeft(line, " ")
+	indent := len(line) - len(text) + 2
+	if word, rest, found := strings.Cut(text, "  "); found && !strings.Contains(word, " ") {
+		indent = len(line) - len(strings.TrimLeft(rest, " "))
+	}
+	return wrap(line, p.Width, strings.Repeat(" ", indent))
 }
 
 // Table writes a table.

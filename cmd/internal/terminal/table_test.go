@@ -118,11 +118,14 @@ func TestLinesOfAPageAreBrokenBetweenWords(t *testing.T) {
 	fmt.Fprint(p, "one two three ")
 	fmt.Fprintln(p, "four five six")
 	fmt.Fprintln(p, "  a-word-that-is-longer-than-the-line and more of them")
+	fmt.Fprintln(p, "  12  the state is damaged")
 	fmt.Fprint(p, "\nend")
 	require.Equal(t, `one two three four
   five six
   a-word-that-is-longer-than-the-line
     and more of them
+  12  the state is
+      damaged
 
 end`, string(p.Bytes()))
 	require.NotRegexp(t, regexp.MustCompile(` \n`), string(p.Bytes()))
