@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"regexp"
 	"slices"
 	"time"
 
@@ -25,6 +26,7 @@ type app struct {
 
 	config  string                          // --config
 	json    bool                            // --json
+	named   *regexp.Regexp                  // the commands that read the configuration
 	network bool                            // --allow-network-filesystem
 	pulse   daemon.Pulse                    // of the daemon's runs
 	next    func(after time.Time) time.Time // by the daemon's schedule; nil for other commands
@@ -77,6 +79,7 @@ exactly what changed.`,
 	root.CompletionOptions.DisableDefaultCmd = true // there is one of our own, with examples and exit codes
 	exemplify(root)
 	a.completions(root)
+	a.named = namedCommands(root)
 	// Not cobra's own --version: it takes a template, and the linker cannot remove unused
 	// methods from a program with templates in it, which would be half as large again.
 	version := root.Flags().Bool("version", false, "version for impactsync")

@@ -10,9 +10,10 @@ import (
 // between words where they do not fit.
 type Page struct {
 	Screen
-	Now  time.Time // what relative times are relative to
-	out  bytes.Buffer
-	line []byte // not ended yet
+	Now     time.Time           // what relative times are relative to
+	Rewrite func(string) string // applied to every line; nil changes nothing
+	out     bytes.Buffer
+	line    []byte // not ended yet
 }
 
 // Write takes text. It never fails.
@@ -23,7 +24,11 @@ func (p *Page) Write(text []byte) (int, error) {
 		if !ended {
 			return len(text), nil
 		}
-		p.out.WriteString(p.wrapped(string(line)) + "\n")
+		whole := string(line)
+		if p.Rewrite != nil {
+			whole = p.Rewrite(whole)
+		}
+		p.out.WriteString(p.wrapped(whole) + "\n")
 		p.line = rest
 	}
 }
