@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/impactsync/impactsync/cmd/internal/telemetry"
 	"github.com/impactsync/impactsync/cmd/internal/terminal"
 	"github.com/impactsync/impactsync/sync/daemon"
 	"github.com/spf13/cobra"
@@ -30,7 +31,11 @@ type app struct {
 	network bool                            // --allow-network-filesystem
 	pulse   daemon.Pulse                    // of the daemon's runs
 	next    func(after time.Time) time.Time // by the daemon's schedule; nil for other commands
-	started bool                            // the command line was parsed, and a command runs
+	phases  telemetry.Phases
+	pings   pings
+
+	metricsFile string // --metrics-file
+	started     bool   // the command line was parsed, and a command runs
 }
 
 // run runs the program, and returns its exit code.
@@ -69,11 +74,12 @@ exactly what changed.`,
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print results and errors as JSON")
 	root.PersistentFlags().BoolVar(&a.network, "allow-network-filesystem", false, "accept a state file on NFS, SMB, FUSE or the like, at your own risk")
 	a.speechFlags(root)
+	root.PersistentFlags().StringVar(&a.metricsFile, "metrics-file", "", "write Prometheus metrics to this `file` after each run")
 	root.AddCommand(
 		a.runCommand(), a.planCommand(), a.statusCommand(), a.explainCommand(),
 		a.refusedCommand(), a.rejectedCommand(), a.approveCommand(), a.adoptCommand(), a.resyncCommand(),
 		a.forgetCommand(), a.doctorCommand(), a.daemonCommand(), a.sandboxCommand(), a.keyCommand(),
-		a.configCommand(), a.stateCommand(), a.completionCommand(), a.versionCommand(),
+		a.configCommand(), a.notifyCommand(), a.stateCommand(), a.completionCommand(), a.versionCommand(),
 	)
 	root.SetHelpFunc(a.helpText)
 	root.CompletionOptions.DisableDefaultCmd = true // there is one of our own, with examples and exit codes

@@ -50,7 +50,10 @@ func (a *app) daemon(ctx context.Context, listen string, n narrow) error {
 	if err != nil {
 		return usage("an IANA name such as Europe/Berlin", "timeZone: %w", err)
 	}
-	metrics := telemetry.NewMetrics(build())
+	metrics := newMetrics(cfg)
+	if now := (ending{}); now.look(ctx, a) {
+		now.fill(metrics)
+	}
 	d, err := daemon.New(daemon.Config{
 		Schedule: cfg.Schedule, Location: zone, Log: a.log,
 		Run: func(ctx context.Context) error { return a.scheduled(ctx, n, metrics) },
@@ -79,6 +82,11 @@ func (a *app) scheduled(ctx context.Context, n narrow, metrics *telemetry.Metric
 	err = outcome(report, err)
 	code := impactsync.ExitCode(err)
 	metrics.Ran(report, code, time.Now())
+	e := &ending{report: report, err: err, exit: code}
+	if code == impactsync.ExitUnfinished {
+		e.exit = impactsync.ExitOK // the next run goes on
+	}
+	a.tell(ctx, metrics, e)
 	counts := report.Counts
 	a.log.Info("run ended", "run", report.Run, "exit_code", code, "found", counts["found"], "delivered", counts["delivered"],
 		"refused", counts["refused"], "rejected", counts["rejected"], "held", report.Held(), "due", report.Open(), "seconds", report.Seconds, "hint", a.here(hintFor(err)))

@@ -63,7 +63,7 @@ func TestHealthz(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		pulse := &daemon.Pulse{}
-		h := handler(telemetry.NewMetrics("v0", "r0"), pulse)
+		h := handler(telemetry.NewMetrics("v0", "r0", "1"), pulse)
 		ask := func() *httptest.ResponseRecorder {
 			w := httptest.NewRecorder()
 			h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/healthz", http.NoBody))
@@ -89,7 +89,7 @@ func TestDaemonConnections(t *testing.T) {
 	a := &app{log: slog.New(slog.DiscardHandler)}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	stop := a.serve(t.Context(), l, handler(telemetry.NewMetrics("v0", "r0"), &daemon.Pulse{}))
+	stop := a.serve(t.Context(), l, handler(telemetry.NewMetrics("v0", "r0", "1"), &daemon.Pulse{}))
 	answered := 0
 	began := time.Now()
 	for range mostConnections + 10 {

@@ -91,6 +91,7 @@ var examples = map[string]string{
 	"doctor":        "  impactsync doctor --config prod.yaml",
 	"explain": `  impactsync explain u-1042
   impactsync explain u-1042 --json | jq .traits`,
+	"notify": "  impactsync notify test",
 	"refused": `  impactsync refused list --class identifier
   impactsync refused retry --audience vip`,
 	"refused drop":  "  impactsync refused drop --class identifier --older-than 720h",

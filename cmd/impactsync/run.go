@@ -47,7 +47,10 @@ A second signal kills; even then nothing is lost.` + exitsOfRun(),
 			if report.Run != 0 {
 				err = errors.Join(err, a.result(report, nil, func(w io.Writer) { writeReport(w, report) }))
 			}
-			return forgiven(outcome(report, err), zero)
+			err = outcome(report, err)
+			final := forgiven(err, zero)
+			a.tell(ctx, nil, &ending{report: report, err: err, exit: impactsync.ExitCode(final), narrowed: n.narrows()})
+			return final
 		},
 	}
 	n.flags(c)
@@ -81,6 +84,9 @@ func (a *app) pass(ctx context.Context, c *config.Config, o impactsync.Options) 
 			return a.holding(c, func() error { return a.opened(ctx, c, options, fn) })
 		},
 		func(e *impactsync.Engine) (err error) {
+			if o.Adopt == "" {
+				a.pingStart(ctx, c)
+			}
 			report, err = e.Run(ctx, o)
 			return err
 		})
@@ -101,6 +107,9 @@ func (n *narrow) flags(c *cobra.Command) {
 	f.StringVar(&n.audience, "audience", "", "send only this trait `key`'s changes")
 	f.IntVar(&n.limit, "limit", 0, "send for at most this many people: a canary")
 }
+
+// narrows reports whether a run does not do everything that there is to do.
+func (n *narrow) narrows() bool { return len(n.sources) > 0 || n.audience != "" || n.limit > 0 }
 
 // options returns the flags as options of a run, checked against the configuration.
 func (n *narrow) options(c *config.Config) (impactsync.Options, error) {

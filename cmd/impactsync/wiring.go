@@ -158,7 +158,7 @@ func (a *app) withEngine(ctx context.Context, c *config.Config, trait string, op
 	}
 	err = open(func(db *state.DB) error {
 		bars := progress.New(a.stderr, a.bars(), a.pulse.Beat)
-		w.State, w.Log, w.Progress = db, a.logger(bars), bars.Progress() // logs and bars share the terminal
+		w.State, w.Log, w.Progress = db, a.logger(bars), a.phases.Watch(bars.Progress()) // logs and bars share the terminal
 		bars.Log(w.Log)
 		w.Next = a.next
 		e, err := impactsync.New(w.Config)

@@ -27,6 +27,7 @@ func (l *loader) check() {
 	l.checkSources()
 	l.checkPrivacy()
 	l.checkPeople()
+	l.checkTelling()
 	c := l.config
 	_, share := parseShare(c.Conversions.Verify)
 	_, zone := time.LoadLocation(c.TimeZone)

@@ -41,6 +41,10 @@ type Config struct {
 	Consent Consent `yaml:"consent"`
 	// Whose data to keep out of the state, and whose not to use any more.
 	Privacy Privacy `yaml:"privacy"`
+	// Where the metrics of a run go, beside the daemon's /metrics.
+	Metrics Metrics `yaml:"metrics"`
+	// Whom to tell how runs end.
+	Notify Notify `yaml:"notify"`
 	// ISO 4217 code used for money without a currency; "" sends none, and impact.com uses the account's. Default USD.
 	DefaultCurrency string `yaml:"defaultCurrency" default:"USD" empty:"true"`
 	// When the daemon runs: five cron fields or @every. Default "0 */2 * * *".

@@ -189,7 +189,8 @@ func (l *loader) quote(key, value string) string {
 // paths makes relative paths absolute.
 func (l *loader) paths() {
 	c := l.config
-	for _, path := range []*string{&c.State.Path, &c.Destination.APIKeyFile, &c.Privacy.HashKeyFile, &c.Privacy.SegmentTokenFile} {
+	paths := []*string{&c.State.Path, &c.Destination.APIKeyFile, &c.Privacy.HashKeyFile, &c.Privacy.SegmentTokenFile}
+	for _, path := range append(paths, c.tellingPaths()...) {
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(l.folder, *path)
 		}

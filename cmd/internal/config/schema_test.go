@@ -110,9 +110,16 @@ func generate(t *testing.T) []byte {
 // comments returns the comment of each field by Type.Field.
 func comments(t *testing.T) map[string]string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "config.go", nil, parser.ParseComments)
-	require.NoError(t, err)
 	out := map[string]string{}
+	for _, name := range []string{"config.go", "telling.go"} {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		require.NoError(t, err)
+		fieldComments(file, out)
+	}
+	return out
+}
+
+func fieldComments(file *ast.File, out map[string]string) {
 	for _, decl := range file.Decls {
 		group, ok := decl.(*ast.GenDecl)
 		if !ok || group.Tok != token.TYPE {
@@ -126,7 +133,6 @@ func comments(t *testing.T) map[string]string {
 			out[spec.Name.Name+"."+f.Names[0].Name] = strings.Join(strings.Fields(f.Doc.Text()), " ")
 		}
 	}
-	return out
 }
 
 func structSchema(t reflect.Type, docs map[string]string) object {

@@ -37,11 +37,12 @@ type secretOf struct {
 
 func (l *loader) secrets() {
 	d, p := &l.config.Destination, &l.config.Privacy
-	for _, s := range []secretOf{
+	all := []secretOf{
 		{&d.APIKey, &d.APIKeyFile, "destination.apiKey", "the Auth Token"},
 		{&p.HashKey, &p.HashKeyFile, "privacy.hashKey", "the hash key"},
 		{&p.SegmentToken, &p.SegmentTokenFile, "privacy.segmentToken", "the token of Segment's Public API"},
-	} {
+	}
+	for _, s := range append(all, l.config.tellingSecrets()...) {
 		l.secret(s)
 	}
 }
@@ -54,7 +55,7 @@ func (l *loader) secret(s secretOf) {
 		return
 	}
 	key := s.key + "File"
-	_, name, _ := strings.Cut(s.key, ".")
+	name := s.key[strings.LastIndexByte(s.key, '.')+1:]
 	if l.isSet(s.key) {
 		l.problem(key, fmt.Sprintf("%s and %sFile are both set", name, name), "keep one of them")
 		return

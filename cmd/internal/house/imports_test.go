@@ -41,6 +41,7 @@ var rooms = map[string][]string{
 	"sync/limit":               {"state", "impactapi"},
 	"sync":                     {"state", "state/rules", "impactapi", "sync/segment", "sync/mapping", "sync/source", "sync/limit"},
 	"cmd/internal/config":      {"impactapi", "sync/daemon", "sync/segment", "sync/mapping"},
+	"cmd/internal/notify":      {},
 	"cmd/internal/progress":    {"sync"},
 	"cmd/internal/telemetry":   {"state", "sync"},
 	"cmd/internal/terminal":    {"cmd/internal/telemetry"},

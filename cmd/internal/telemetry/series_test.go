@@ -30,7 +30,7 @@ func series(m *telemetry.Metrics) map[string]string {
 
 func TestDueIsWhatTheLastRunLeft(t *testing.T) {
 	t.Parallel()
-	m := telemetry.NewMetrics("", "")
+	m := telemetry.NewMetrics("", "", "")
 	c := state.Counts{Pending: 1, InFlight: 2, RetryLater: 3, Refused: 4, Unknown: 5, Held: 6}
 	m.Ran(impactsync.Report{Run: 1, Traits: c, PageLoads: c, Conversions: c, HeldSuppressions: 7}, impactsync.ExitHeld, time.Unix(1, 0))
 	got := series(m)
@@ -56,7 +56,7 @@ func TestDueIsWhatTheLastRunLeft(t *testing.T) {
 
 func TestOnlyCountersOfAFixedSetHaveSeries(t *testing.T) {
 	t.Parallel()
-	m := telemetry.NewMetrics("", "")
+	m := telemetry.NewMetrics("", "", "")
 	m.Ran(impactsync.Report{Run: 1, Counts: map[string]int64{"found": 3, "not_sent_of_any_name": 9}}, 0, time.Unix(1, 0))
 	got := series(m)
 	require.Equal(t, "3", got[`impactsync_changes_total{what="found"}`])

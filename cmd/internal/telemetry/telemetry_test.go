@@ -26,7 +26,7 @@ func TestLogsAreTextForPeopleAndJSONForCollectors(t *testing.T) {
 
 func TestMetricsTellOfRuns(t *testing.T) {
 	t.Parallel()
-	m := telemetry.NewMetrics("v1", "abc")
+	m := telemetry.NewMetrics("v1", "abc", "1")
 	m.Ran(impactsync.Report{}, impactsync.ExitLocked, time.Unix(1000, 0)) // one that could not begin
 	report := impactsync.Report{Run: 1, Seconds: 2.5, Counts: map[string]int64{"delivered": 7, "refused": 1}, Traits: state.Counts{Refused: 1, Held: 3}}
 	m.Ran(report, impactsync.ExitHeld, time.Unix(2000, 0))
