@@ -24,10 +24,30 @@ func (a *app) helpScreen() terminal.Screen {
 // helpText writes the help of a command.
 func (a *app) helpText(c *cobra.Command, _ []string) {
 	page := &terminal.Page{Screen: a.helpScreen()}
-	fmt.Fprintln(page, c.Long)
+	fmt.Fprintln(page, reflowed(c.Long))
 	w := c.OutOrStdout()
 	_, _ = w.Write(page.Bytes())
 	a.writeUsage(w, c)
+}
+
+// reflowed joins the lines of each paragraph, so that they are broken for the screen.
+// What is indented stays as it is.
+func reflowed(text string) string {
+	var b strings.Builder
+	joins := false // whether the next line continues the last one
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\n")
+		prose := line != "" && line[0] != ' ' && line != "EXIT STATUS"
+		switch {
+		case joins && prose:
+			b.WriteByte(' ')
+		case b.Len() > 0:
+			b.WriteByte('\n')
+		}
+		b.WriteString(line)
+		joins = prose
+	}
+	return b.String()
 }
 
 // writeUsage writes how a command is used. It is not cobra's own, whose lines are as

@@ -67,6 +67,14 @@ NAME: gold
 `, terminal.Screen{Width: 19}.Render(cells([]string{"NAME", "WHY"}, []string{"vip", "older-than-its maxAge"}, []string{"gold", ""})), "a row is a block of lines")
 }
 
+func TestBlocksAndLines(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "- ID: cus_0add7c3c944bf3e5d11e\nWHY: left\n", terminal.Screen{Width: 30}.Render(cells([]string{"", "ID", "WHY"}, []string{"-", "cus_0add7c3c944bf3e5d11e", "left"})))
+	rows := cells([]string{}, []string{"  page_load", "1795132800000-16.1.000.gz:48", "delivered"})
+	rows.Head = nil
+	require.Equal(t, "  page_load\n    1795132800000-16.1.000.gz:48\n    delivered\n", terminal.Screen{Width: 34}.Render(rows))
+}
+
 func TestNoWidthBreaksAWord(t *testing.T) {
 	t.Parallel()
 	whole := map[string]bool{}
