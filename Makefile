@@ -10,13 +10,16 @@ export CGO_ENABLED = 1
 export GOFLAGS += -buildvcs=false -tags=disable_grpc_modules,grpcnotrace
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo sample test race lint fuzz sbom k8s ci release-check deps clean bench bench-peers
+.PHONY: help build generate demo sample test race lint fuzz sbom k8s ci site release-check deps clean bench bench-peers
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## bin/impactsync
 	go build -ldflags '$(LDFLAGS)' -o bin/impactsync ./cmd/impactsync
+
+generate: ## the page's templates as Go
+	bash .ci/run generate
 
 demo: build ## two syncs of the sample shop against the sandbox, in ./demo
 	bash examples/shop/demo.sh demo
@@ -46,6 +49,9 @@ k8s: ## the tests of the Kubernetes manifests
 
 ci: ## everything that has to pass
 	bash .ci/run
+
+site: ## the documents as a site in dist/site, its links checked
+	bash .ci/site
 
 release-check: ## the archives, packages and SBOMs of a release in dist/release; publishes nothing
 	bash .ci/release-check

@@ -58,3 +58,15 @@ func TestImageIsWhatThePodReliesOn(t *testing.T) {
 		})
 	}
 }
+
+// TestReleasedImageIsTheSame: goreleaser makes it of its own binaries.
+func TestReleasedImageIsTheSame(t *testing.T) {
+	t.Parallel()
+	ends := func(file string) []string {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		return regexp.MustCompile(`(?m)^(USER|WORKDIR|ENTRYPOINT|FROM scratch).*`).FindAllString(finalStage.ReplaceAllString(string(text), "FROM "), -1)
+	}
+	require.Len(t, ends("../Dockerfile"), 4)
+	require.Equal(t, ends("../Dockerfile"), ends("../Dockerfile.release"))
+}

@@ -34,7 +34,7 @@ func TestBrokenManifestsAreRefused(t *testing.T) {
 		"a field given twice":                 {"  schedule:", "  schedule: '@daily'\n  schedule:", "already set"},
 		"a number where a word belongs":       {"restartPolicy: Never", "restartPolicy: 7", "restartPolicy"},
 		"an API version that is gone":         {"apiVersion: batch/v1\n", "apiVersion: batch/v1beta9\n", "no kind"},
-		"a kind we do not ship":               {"automountServiceAccountToken: false\nkind: ServiceAccount\n", "kind: Namespace\n", "nobody expects"},
+		"a kind we do not ship":               {"automountServiceAccountToken: false\nkind: ServiceAccount\n", "kind: Pod\n", "nobody expects"},
 		"an invalid schedule":                 {"0 */2 * * *", "0 */2 * *", "schedule"},
 		"an unknown zone":                     {"Etc/UTC", "Mars/Olympus", "Mars/Olympus"},
 		"no zone":                             {"  timeZone: Etc/UTC\n", "", "timeZone is missing"},

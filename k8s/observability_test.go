@@ -55,7 +55,7 @@ func TestDashboard(t *testing.T) {
 	text, err := os.ReadFile("observability/dashboard.json")
 	require.NoError(t, err)
 	var d dashboard.Dashboard
-	plugins.RegisterDefaultPlugins() // the types of panels and queries
+	plugins.RegisterDefaultPlugins()                    // the types of panels and queries
 	if err := d.UnmarshalJSONStrict(text); err != nil { // it is not nil without a fault, either
 		require.Empty(t, err.Error())
 	}

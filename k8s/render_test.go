@@ -39,6 +39,9 @@ type manifests struct {
 	claims   []*corev1.PersistentVolumeClaim
 	accounts []*corev1.ServiceAccount
 	networks []*networkingv1.NetworkPolicy
+	// Only the sandbox overlay has these.
+	namespaces []*corev1.Namespace
+	secrets    []*corev1.Secret
 }
 
 // decode reads manifests strictly: an unknown or duplicate field is an error, and so is an unexpected kind.
@@ -78,6 +81,10 @@ func (m *manifests) add(object runtime.Object) error {
 		m.accounts = append(m.accounts, o)
 	case *networkingv1.NetworkPolicy:
 		m.networks = append(m.networks, o)
+	case *corev1.Namespace:
+		m.namespaces = append(m.namespaces, o)
+	case *corev1.Secret:
+		m.secrets = append(m.secrets, o)
 	default:
 		return fmt.Errorf("nobody expects a %T here", object)
 	}

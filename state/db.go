@@ -70,6 +70,9 @@ type Options struct {
 	Create bool
 	// ReadOnly opens a snapshot reader: nothing is migrated or written.
 	ReadOnly bool
+	// AsIs lets a reader leave to the next run what logs left to be applied. Otherwise
+	// [DB.Explain] applies it in a rehearsal, for which a run beside it waits.
+	AsIs bool
 	// Older lets a reader open an older schema as well. Only [DB.Backup] works then.
 	Older bool
 	// Rehearsal allows everything that can be done with a state, in one transaction
@@ -98,6 +101,7 @@ type Options struct {
 type DB struct {
 	path  string
 	file  *sqlite.DB
+	asIs  bool
 	now   func() time.Time
 	point func(string) // of tests; nil otherwise
 
@@ -134,10 +138,6 @@ func (d *DB) forgetCaches() { d.caches = caches{profiles: known{}} }
 
 // Path returns the file's path.
 func (d *DB) Path() string { return d.path }
-
-// Backup copies the state to a new file, while a run may go on writing. The copy
-// has mode 0600 and is complete in itself. An existing file is not overwritten.
-func (d *DB) Backup(ctx context.Context, to string) error { return d.file.Backup(ctx, to) }
 
 // Compact rewrites the file without its free pages and empties the write-ahead
 // log. It needs as much free disk as the file has. The caller holds the lock.

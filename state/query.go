@@ -86,7 +86,7 @@ func readApplied[T any](ctx context.Context, d *DB, fn func(*view) (T, error)) (
 	}
 	apply := func(*tx) error { return nil }
 	switch {
-	case rows == 0:
+	case rows == 0 || d.asIs:
 	case d.file.Writable():
 		err = d.update(ctx, apply)
 	default:

@@ -14,15 +14,17 @@ import (
 type Restored struct {
 	Old    string // where the state that was there is kept; "" if there was none
 	Doubts int64  // values that the next run sends again
+	Summed bool   // the backup was compared with its checksum
 }
 
 // restoring is the end of the name of a file that a restore has not put in place yet.
 const restoring = ".restoring"
 
-// Restore checks a backup and puts it in the place of the state file, with doubt on
-// all values, since nobody knows what was sent after the backup. The old file is kept
-// beside it. Restore does all of this or nothing. The caller holds the lock. If b is
-// not nil, it returns [ErrBound] if the state or the backup has another destination.
+// Restore checks a backup, with the checksum that may be beside it, and puts it in
+// the place of the state file, with doubt on all values, since nobody knows what was
+// sent after the backup. The old file is kept beside it. Restore does all of this or
+// nothing. The caller holds the lock. If b is not nil, it returns [ErrBound] if the
+// state or the backup has another destination.
 func Restore(ctx context.Context, path, backup string, b *Binding, now time.Time) (r Restored, err error) {
 	path = sqlite.Resolve(path)
 	temp := path + restoring
@@ -36,6 +38,9 @@ func Restore(ctx context.Context, path, backup string, b *Binding, now time.Time
 		return r, err
 	}
 	if err := boundElsewhere(ctx, path, b); err != nil {
+		return r, err
+	}
+	if r.Summed, err = whole(backup); err != nil {
 		return r, err
 	}
 	if r.Doubts, err = prepareRestore(ctx, temp, backup, b, now); err != nil {
@@ -66,7 +71,7 @@ func prepareRestore(ctx context.Context, temp, backup string, b *Binding, now ti
 	if err != nil {
 		return 0, err
 	}
-	if err := errors.Join(old.Backup(ctx, temp), old.Close()); err != nil {
+	if err := errors.Join(old.file.Backup(ctx, temp), old.Close()); err != nil {
 		return 0, err
 	}
 	d, err := Open(ctx, Options{Path: temp, Now: func() time.Time { return now }}) // migrates an older one

@@ -120,3 +120,59 @@ func TestRestoreRecipe(t *testing.T) {
 	require.NoError(t, rows.Err())
 	require.ElementsMatch(t, []string{"u1 gold", "u3 gold", "a4 vip"}, found)
 }
+
+// TestRestoreRefusesAnotherFileThanWasBackedUp: nothing is touched then.
+func TestRestoreRefusesAnotherFileThanWasBackedUp(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		spoil  func(text []byte) []byte
+		summed bool
+		want   string
+	}{
+		"cut short":                     {func(text []byte) []byte { return text[:len(text)/2] }, true, "the copy was cut short"},
+		"cut short, without a checksum": {func(text []byte) []byte { return text[:len(text)/2] }, false, "the copy was cut short"},
+		"cut short to its first bytes":  {func(text []byte) []byte { return text[:50] }, true, "its SHA-256 is"},
+		"a byte is another":             {func(text []byte) []byte { text[len(text)-1] ^= 1; return text }, true, "its SHA-256 is"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			b.list("vip", state.Guard{}, "u1", "u2")
+			backup := b.backup()
+			require.NoError(t, b.db.Close())
+			b.db = nil
+			text, err := os.ReadFile(backup)
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(backup, c.spoil(text), 0o600))
+			if !c.summed {
+				require.NoError(t, os.Remove(backup+state.SumSuffix))
+			}
+			before, err := os.ReadFile(b.path)
+			require.NoError(t, err)
+			_, err = state.Restore(t.Context(), b.path, backup, &binding, b.now)
+			require.ErrorIs(t, err, state.ErrUnusable)
+			require.ErrorContains(t, err, c.want)
+			after, err := os.ReadFile(b.path)
+			require.NoError(t, err)
+			require.Equal(t, before, after)
+			b.reopen()
+		})
+	}
+}
+
+func TestRestoreTellsWhetherThereWasAChecksum(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, summed := range []bool{true, false} {
+		backup := b.backup()
+		if !summed {
+			require.NoError(t, os.Remove(backup+state.SumSuffix))
+		}
+		require.NoError(t, b.db.Close())
+		r, err := state.Restore(t.Context(), b.path, backup, &binding, b.now)
+		require.NoError(t, err)
+		require.Equal(t, summed, r.Summed)
+		b.reopen()
+		b.now = b.now.Add(time.Second)
+	}
+}

@@ -40,6 +40,22 @@ func (d *DB) NoteHost(ctx context.Context, h HostStatus) error {
 	})
 }
 
+// Heard reports whether something was ever stored of what a host said.
+func (d *DB) Heard(ctx context.Context, host string) (bool, error) {
+	return read(ctx, d, func(v *view) (known bool, err error) {
+		err = v.Scan(`SELECT EXISTS (SELECT 1 FROM host_quotas WHERE host = ?)`, []any{host}, &known)
+		return known, err
+	})
+}
+
+// NoteRequests counts requests to a host that belong to no delivery.
+func (d *DB) NoteRequests(ctx context.Context, host string, n int) error {
+	return d.update(context.WithoutCancel(ctx), func(t *tx) error {
+		t.countRun("requests", int64(n))
+		return t.noteRequests(host, n)
+	})
+}
+
 func (v *view) hosts(now time.Time) (all []HostStatus, err error) {
 	for _, host := range []string{HostTracking, HostAPI} {
 		h, err := v.host(host, now)

@@ -53,7 +53,13 @@ func (p *pass) deliver(ctx context.Context) (err error) {
 	if d.calls, err = p.countCalls(ctx); err != nil {
 		return err
 	}
-	p.Progress.start("send", "to impact.com", d.calls[state.HostTracking].of+d.calls[state.HostAPI].of, "requests")
+	due := d.calls[state.HostTracking].of + d.calls[state.HostAPI].of
+	if due > 0 {
+		if err := p.checkCredentials(ctx); err != nil {
+			return err
+		}
+	}
+	p.Progress.start("send", "to impact.com", due, "requests")
 	d.hostProgress()
 	defer p.Progress.done()
 	defer growHeap()()

@@ -37,6 +37,7 @@ type Config struct {
 	// are known before the inputs are listed.
 	Guards state.Guards
 
+	CheckCredentials   bool          // ask the API host once, before the first deliveries of a state
 	AppInstall         bool          // ask the tracking host which click an app install came from
 	MaxEventAge        time.Duration // older events are counted, not sent
 	RequiredCategories []string      // of consent

@@ -78,7 +78,7 @@ exactly what changed.`,
 	root.AddCommand(
 		a.runCommand(), a.planCommand(), a.statusCommand(), a.explainCommand(),
 		a.refusedCommand(), a.rejectedCommand(), a.approveCommand(), a.adoptCommand(), a.resyncCommand(),
-		a.forgetCommand(), a.doctorCommand(), a.daemonCommand(), a.sandboxCommand(), a.keyCommand(),
+		a.forgetCommand(), a.reportCommand(), a.uiCommand(), a.doctorCommand(), a.daemonCommand(), a.sandboxCommand(), a.keyCommand(),
 		a.configCommand(), a.notifyCommand(), a.stateCommand(), a.completionCommand(), a.versionCommand(),
 	)
 	root.SetHelpFunc(a.helpText)
@@ -101,6 +101,7 @@ exactly what changed.`,
 	return root
 }
 
+// defaultConfig is the configuration file without --config.
 const defaultConfig = "impactsync.yaml"
 
 const helpHint = "impactsync --help lists commands and flags"

@@ -22,7 +22,7 @@ func (a *app) completions(c *cobra.Command) {
 	}
 	byFlag["config"] = cobra.FixedCompletions([]string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt)
 	for name, complete := range byFlag {
-		if c.LocalFlags().Lookup(name) != nil && (name != "config" || !c.HasParent()) {
+		if c.Flags().Lookup(name) != nil || c.PersistentFlags().Lookup(name) != nil {
 			must(c.RegisterFlagCompletionFunc(name, complete))
 		}
 	}

@@ -69,7 +69,7 @@ func (a *app) daemon(ctx context.Context, listen string, n narrow) error {
 	if err != nil {
 		return fmt.Errorf("start the daemon: %w", err)
 	}
-	wait := a.serve(ctx, l, handler(metrics, &a.pulse))
+	wait := a.serve(ctx, l, handler(metrics, &a.pulse), 10*time.Second)
 	d.Run(ctx)
 	return wait()
 }
@@ -110,12 +110,12 @@ func handler(metrics *telemetry.Metrics, pulse *daemon.Pulse) http.Handler {
 // use up the open files that a run needs.
 const mostConnections = 32
 
-// serve serves requests until stop is called.
-func (a *app) serve(ctx context.Context, l net.Listener, h http.Handler) (stop func() error) {
+// serve serves requests until stop is called. An answer may take as long as most.
+func (a *app) serve(ctx context.Context, l net.Listener, h http.Handler, most time.Duration) (stop func() error) {
 	l = netutil.LimitListener(l, mostConnections)
 	server := &http.Server{
 		Handler: h, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
-		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: 10 * time.Second,
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second, WriteTimeout: most, IdleTimeout: 10 * time.Second,
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(l) }()

@@ -89,7 +89,7 @@ func TestDaemonConnections(t *testing.T) {
 	a := &app{log: slog.New(slog.DiscardHandler)}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	stop := a.serve(t.Context(), l, handler(telemetry.NewMetrics("v0", "r0", "1"), &daemon.Pulse{}))
+	stop := a.serve(t.Context(), l, handler(telemetry.NewMetrics("v0", "r0", "1"), &daemon.Pulse{}), time.Second)
 	answered := 0
 	began := time.Now()
 	for range mostConnections + 10 {

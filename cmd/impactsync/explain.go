@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/impactsync/impactsync/cmd/internal/config"
+	"github.com/impactsync/impactsync/cmd/internal/words"
 	"github.com/impactsync/impactsync/state"
 	impactsync "github.com/impactsync/impactsync/sync"
 	"github.com/impactsync/impactsync/sync/segment"
@@ -81,7 +82,7 @@ func writeExplanation(w io.Writer, e state.Explanation) {
 		}
 	})
 	for _, t := range e.Traits {
-		fmt.Fprintf(w, "\n%s: wanted %s, delivered %s; %s\n", t.Key, valueText(t.Wanted), valueText(t.Delivered), why(t))
+		fmt.Fprintf(w, "\n%s: wanted %s, delivered %s; %s\n", t.Key, valueText(t.Wanted), valueText(t.Delivered), plain(words.Why(t)))
 		table(w, func(w io.Writer) {
 			row(w, "  changed", t.ChangedAt, t.Origin)
 			if t.DeliveredAt != "" {
@@ -90,24 +91,11 @@ func writeExplanation(w io.Writer, e state.Explanation) {
 		})
 	}
 	list(w, "\nEvents, newest first:", nil, e.Events, func(v state.PersonEvent) []any {
-		return []any{"  " + v.At, v.Kind, v.Event, v.Status, orDash(v.OrderID), fmt.Sprintf("%s:%d", v.Object, v.Line), whyEvent(v)}
+		return []any{"  " + v.At, v.Kind, v.Event, v.Status, orDash(v.OrderID), fmt.Sprintf("%s:%d", v.Object, v.Line), words.WhyEvent(v)}
 	})
 	list(w, "\nAttempts that did not end well, newest first:", nil, e.Attempts, func(t state.PersonAttempt) []any {
 		return []any{"  " + t.At, fmt.Sprintf("run %d", t.Run), t.Detail, t.Outcome, t.Error}
 	})
-}
-
-// whyEvent says what went wrong with an event, or what impact.com made of it.
-func whyEvent(v state.PersonEvent) string {
-	switch {
-	case v.Verdict != "":
-		return strings.TrimSpace(fmt.Sprintf("verdict %s: %s %s", v.Verdict, v.ErrorType, v.Reasons))
-	case v.QueuedURI != "":
-		return "queued at impact.com, its verdict was not looked up: " + v.QueuedURI
-	case v.Status == "refused":
-		return fmt.Sprintf("refused (%s): %s", v.Class, v.LastError)
-	}
-	return v.LastError
 }
 
 func valueText(v *string) string {
@@ -115,25 +103,4 @@ func valueText(v *string) string {
 		return "nothing"
 	}
 	return plain(*v)
-}
-
-// why says whether a trait value will be sent.
-func why(t state.PersonTrait) string {
-	doubt := ""
-	if t.Doubt {
-		doubt = "; in doubt: an answer never came, or there was a restore, a resync or a second id"
-	}
-	switch t.Status {
-	case "settled":
-		return "nothing to send" + doubt
-	case "pending":
-		return "the next run sends it" + doubt
-	case "in flight":
-		return "a run sends it now"
-	case "refused":
-		return fmt.Sprintf("refused (%s): %s; sent again when the value, the mapping or the configuration changes", t.Class, plain(t.LastError))
-	case "held":
-		return strings.TrimSuffix("held back by the guard: "+plain(t.LastError), ": ")
-	}
-	return fmt.Sprintf("%s, tried again after %s: %s%s", t.Status, orDash(t.NextAttempt), plain(t.LastError), doubt)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/impactsync/impactsync/cmd/internal/telemetry"
 	"github.com/impactsync/impactsync/cmd/internal/terminal"
+	"github.com/impactsync/impactsync/cmd/internal/words"
 	"github.com/impactsync/impactsync/state"
 	impactsync "github.com/impactsync/impactsync/sync"
 )
@@ -194,12 +195,4 @@ func took(seconds float64) string {
 }
 
 // count returns a number with its noun: "1 page load", "1,200 page loads".
-func count(n int64, one string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	if stem, y := strings.CutSuffix(one, "y"); y {
-		return humanize.Comma(n) + " " + stem + "ies"
-	}
-	return humanize.Comma(n) + " " + one + "s"
-}
+func count(n int64, one string) string { return words.Count(n, one) }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/impactsync/impactsync/cmd/internal/config"
+	"github.com/impactsync/impactsync/cmd/internal/words"
 	"github.com/impactsync/impactsync/state"
 	impactsync "github.com/impactsync/impactsync/sync"
 	"github.com/spf13/cobra"
@@ -21,6 +22,7 @@ func (a *app) runCommand() *cobra.Command {
 	var n narrow
 	var dry bool
 	var zero []int
+	var summaryFile string
 	c := &cobra.Command{
 		Use:   "run",
 		Short: "One pass: read the sources and send impact.com what changed",
@@ -43,7 +45,9 @@ A second signal kills; even then nothing is lost.` + exitsOfRun(),
 			}
 			ctx, stop := withSignals(c.Context())
 			defer stop()
+			a.writeSummary(summaryFile, unfinished)
 			report, err := a.run(ctx, n)
+			a.writeSummary(summaryFile, summarize(report, outcome(report, err)).line())
 			if report.Run != 0 {
 				err = errors.Join(err, a.result(report, nil, func(w io.Writer) { writeReport(w, report) }))
 			}
@@ -56,6 +60,8 @@ A second signal kills; even then nothing is lost.` + exitsOfRun(),
 	n.flags(c)
 	c.Flags().DurationVar(&n.deadline, "deadline", 0, "stop in good order after this long, such as 30m")
 	c.Flags().BoolVar(&dry, "dry-run", false, "show what would be sent and change nothing, as impactsync plan does")
+	c.Flags().StringVar(&n.report, "report", "", "write the page that impactsync report makes to this `file` afterwards")
+	c.Flags().StringVar(&summaryFile, "summary-file", "", "write one line of JSON to this `file`: how the run ended, counts, and what is still due (Kubernetes: /dev/termination-log)")
 	c.Flags().IntSliceVar(&zero, "exit-zero-on", nil, "exit 0 instead of these codes; only 3, 4 and 5 are allowed")
 	return c
 }
@@ -70,7 +76,9 @@ func (a *app) run(ctx context.Context, n narrow) (impactsync.Report, error) {
 	if err != nil {
 		return impactsync.Report{}, err
 	}
-	return a.pass(ctx, c, o)
+	report, err := a.pass(ctx, c, o)
+	a.afterRun(ctx, c, n.report)
+	return report, err
 }
 
 // point is nil except in tests, which kill the process at the points that it names.
@@ -99,6 +107,7 @@ type narrow struct {
 	audience string
 	limit    int
 	deadline time.Duration
+	report   string // where the page goes
 }
 
 func (n *narrow) flags(c *cobra.Command) {
@@ -203,47 +212,47 @@ func writeReport(w io.Writer, r impactsync.Report) {
 // asides returns a line for each counter that matters and is not zero.
 func asides(r impactsync.Report) (lines []string) {
 	n := r.Counts
-	add := func(name, words string) {
+	add := func(name string) {
 		if n[name] > 0 {
-			lines = append(lines, words+": "+humanize.Comma(n[name]))
+			lines = append(lines, words.Counters[name]+": "+humanize.Comma(n[name]))
 		}
 	}
-	add("unknown", "sent without an answer")
+	add("unknown")
 	if again := r.Traits.Unknown + r.PageLoads.Unknown + r.Conversions.Unknown; again > 0 {
 		lines = append(lines, "due again as unknown, because no clear answer came: "+humanize.Comma(again))
 	}
-	add("recovered", "left in flight by a run that was killed")
+	add("recovered")
 	if waits := r.Traits.Refused + r.PageLoads.Refused + r.Conversions.Refused; waits > 0 {
 		lines = append(lines, "refused in all: "+humanize.Comma(waits))
 	}
 	if r.HeldSuppressions > 0 {
 		lines = append(lines, "suppressions held, nothing is sent about these people meanwhile: "+humanize.Comma(r.HeldSuppressions))
 	}
-	add("looked_up", "conversions whose verdict was looked up")
-	add("verdict_fault", "of them faults (impactsync status shows the reasons)")
-	add("install_not_asked", "app installs whose click could not be asked for")
-	add("too_old", "messages older than maxEventAge")
-	add("time_corrected", "messages from a clock that was wrong, dated by receivedAt - (sentAt - originalTimestamp)")
-	add("time_received_at", "messages without a possible time, dated by receivedAt")
-	add("time_sent_at", "messages without a possible time and receivedAt, dated by sentAt")
-	add("time_file", "messages and rows without a possible time, dated by when their file was written")
-	add("duplicate_message", "messages seen before")
-	add("duplicate_order", "orders seen before")
-	add("late", "trait changes older than what is known")
-	add("stale_list", "lists not newer than the last")
-	add("nobody_removed", "ids of nobody that had been merged as people, separated")
-	add("crowds", "ids with more visitors or messages than one person has, merged no further (impactsync status names them)")
-	add("kept_out", "lines of forgotten people, left out")
-	add("people_forgotten", "people removed who asked for it (delete messages)")
-	add("no_consent", "messages without consent")
-	add("integrations", "messages not meant for impact.com (integrations)")
-	add("before_start", "messages before startAt")
-	add("trait_not_included", "changes of traits that no pattern of traits.include takes")
-	add("unusable_value", "trait changes without a usable value")
-	add("cleared", "values cleared, nothing to send")
-	add("released", "events without an answer that were held, released as delivery.unknown says now")
-	add("dropped", "given up, as delivery.unknown says or because they became too old")
-	add("unsteady_object", "objects that changed while they were read, read again by the next run")
+	add("looked_up")
+	add("verdict_fault")
+	add("install_not_asked")
+	add("too_old")
+	add("time_corrected")
+	add("time_received_at")
+	add("time_sent_at")
+	add("time_file")
+	add("duplicate_message")
+	add("duplicate_order")
+	add("late")
+	add("stale_list")
+	add("nobody_removed")
+	add("crowds")
+	add("kept_out")
+	add("people_forgotten")
+	add("no_consent")
+	add("integrations")
+	add("before_start")
+	add("trait_not_included")
+	add("unusable_value")
+	add("cleared")
+	add("released")
+	add("dropped")
+	add("unsteady_object")
 	if n["not_sent"] > 0 {
 		lines = append(lines, fmt.Sprintf("messages that are not sent: %s (%s)", humanize.Comma(n["not_sent"]), reasons(n)))
 	}

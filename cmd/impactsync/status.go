@@ -11,6 +11,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/impactsync/impactsync/cmd/internal/config"
 	"github.com/impactsync/impactsync/cmd/internal/terminal"
+	"github.com/impactsync/impactsync/cmd/internal/words"
 	"github.com/impactsync/impactsync/state"
 	impactsync "github.com/impactsync/impactsync/sync"
 	"github.com/spf13/cobra"
@@ -159,22 +160,8 @@ func writeCrowds(w io.Writer, all []state.Crowd) {
 func writeVerdicts(w io.Writer, all []state.VerdictStatus) {
 	const title = "\nWhat impact.com made of conversions, so far as they were looked up (conversions.verify):"
 	list(w, title, []any{"VERDICT", "CONVERSIONS", "ERROR TYPE", "REASONS", ""}, all, func(v state.VerdictStatus) []any {
-		return []any{v.Verdict, v.Count, orDash(v.ErrorType), orDash(v.Reasons), verdictText(v.Verdict)}
+		return []any{v.Verdict, v.Count, orDash(v.ErrorType), orDash(v.Reasons), words.Verdicts[v.Verdict]}
 	})
-}
-
-// verdictText says what a verdict means. impact.com does not document which codes
-// are no fault.
-func verdictText(verdict string) string {
-	return map[string]string{
-		impactsync.VerdictWaiting:   "impact.com has not decided yet",
-		impactsync.VerdictCounted:   "complete, without an error",
-		impactsync.VerdictNoPartner: "no partner drove the sale, as we read the codes; no fault",
-		impactsync.VerdictNoCredit:  "the program's rules give no credit, as we read the codes; no fault",
-		impactsync.VerdictDuplicate: "this OrderId was sent before, by us or by somebody else",
-		impactsync.VerdictFault:     "look into it: what was sent, or the account's set-up, is wrong",
-		impactsync.VerdictNotFound:  "impact.com does not know the submission (it keeps them for 90 days)",
-	}[verdict]
 }
 
 func writeAudiences(w io.Writer, all []state.AudienceStatus) {

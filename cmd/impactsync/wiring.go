@@ -140,7 +140,7 @@ func engineConfig(c *config.Config) impactsync.Config {
 	d := c.Delivery
 	return impactsync.Config{
 		Version: name, Guards: guards(c), Point: point,
-		AppInstall: c.Destination.AppInstall, MaxEventAge: c.MaxEventAge, RequiredCategories: c.Consent.RequiredCategories,
+		CheckCredentials: true, AppInstall: c.Destination.AppInstall, MaxEventAge: c.MaxEventAge, RequiredCategories: c.Consent.RequiredCategories,
 		SuppressedFalse: c.Privacy.Suppressed == config.SuppressedSendFalse,
 		Workers:         d.Workers, Coalesce: d.Coalesce, AttributionWait: d.AttributionWait,
 		Rates: impactsync.Rates{PageLoadsPerSecond: d.PageLoadsPerSecond, ConversionsPerHour: d.ConversionsPerHour}, Verify: c.Conversions.VerifyShare(),

@@ -3,7 +3,9 @@ package source_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"os"
@@ -11,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"cloud.google.com/go/storage"
@@ -19,6 +22,7 @@ import (
 	"gocloud.dev/blob"
 
 	"github.com/impactsync/impactsync/sync/source"
+	"github.com/impactsync/impactsync/sync/source/bucket"
 	"github.com/impactsync/impactsync/sync/source/events"
 )
 
@@ -95,6 +99,7 @@ func TestSourcesOverServers(t *testing.T) {
 			}
 			conform(t, where)
 			t.Run("a listing of several pages is whole", func(t *testing.T) { listPages(t, where(t)) })
+			t.Run("whole objects are put and got, and never overwritten", func(t *testing.T) { putAndGet(t, where(t)) })
 			t.Run("a bucket that is not there is named, without its parameters", func(t *testing.T) {
 				_, err := inputs(t, s.scheme+"://nothing/x/?"+query)
 				require.ErrorContains(t, err, fmt.Sprintf(`source "web": %s://nothing/x/: list: not found`, s.scheme))
@@ -190,6 +195,28 @@ func inputs(t *testing.T, rawURL string) (found []source.Input, err error) {
 		found = append(found, in)
 	}
 	return found, nil
+}
+
+// putAndGet moves an object of several parts.
+func putAndGet(t *testing.T, p place) {
+	folder, name, err := bucket.Split(strings.Replace(p.url, "?", "/state.db?", 1))
+	require.NoError(t, err)
+	require.Equal(t, "state.db", name)
+	b, err := bucket.Open(t.Context(), folder, bucket.Options{})
+	require.NoError(t, err)
+	defer b.Close()
+	want := bytes.Repeat([]byte("0123456789abcdef"), 13<<16) // 13 MiB
+	require.NoError(t, b.Put(t.Context(), name, bytes.NewReader(want)))
+	require.ErrorContains(t, b.Put(t.Context(), name, strings.NewReader("other")), "it exists, and is not overwritten")
+	var got bytes.Buffer
+	require.NoError(t, b.Get(t.Context(), name, &got))
+	require.True(t, bytes.Equal(want, got.Bytes()))
+
+	broken := io.MultiReader(bytes.NewReader(want), iotest.ErrReader(errors.New("the disk is gone")))
+	require.ErrorContains(t, b.Put(t.Context(), "half.db", broken), "the disk is gone")
+	if !strings.HasPrefix(p.url, "gs:") { // this stand-in for Google keeps what came
+		require.ErrorContains(t, b.Get(t.Context(), "half.db", io.Discard), "not found")
+	}
 }
 
 // listPages lists more objects than any server gives in one answer.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -28,6 +29,7 @@ func (l *loader) check() {
 	l.checkPrivacy()
 	l.checkPeople()
 	l.checkTelling()
+	l.checkReport()
 	c := l.config
 	_, share := parseShare(c.Conversions.Verify)
 	_, zone := time.LoadLocation(c.TimeZone)
@@ -236,6 +238,19 @@ func (l *loader) checkBucket(key, text string) {
 		l.must(u.Host != "", key, "names no bucket", "such as "+u.Scheme+"://bucket/folder/")
 	default:
 		l.problem(key, "its scheme is not one of file://, s3://, gs:// or azblob://", "")
+	}
+}
+
+// checkReport makes the report's path absolute, if it is one, or checks its address.
+func (l *loader) checkReport() {
+	path := &l.config.Report.Path
+	if scheme, rest, address := strings.Cut(*path, "://"); address {
+		l.must(slices.Contains([]string{"s3", "gs", "azblob"}, scheme), "report.path", "its scheme is not one of s3://, gs:// or azblob://", "a file is named by its path alone")
+		object, _, _ := strings.Cut(rest, "?")
+		bucket, name, _ := strings.Cut(object, "/")
+		l.must(bucket != "" && name != "" && !strings.HasSuffix(name, "/"), "report.path", "names no object", "such as "+scheme+"://bucket/impactsync/status.html")
+	} else if *path != "" && !filepath.IsAbs(*path) {
+		*path = filepath.Join(l.folder, *path)
 	}
 }
 

@@ -45,6 +45,8 @@ type Config struct {
 	Metrics Metrics `yaml:"metrics"`
 	// Whom to tell how runs end.
 	Notify Notify `yaml:"notify"`
+	// A page to look at, written after each run.
+	Report Report `yaml:"report"`
 	// ISO 4217 code used for money without a currency; "" sends none, and impact.com uses the account's. Default USD.
 	DefaultCurrency string `yaml:"defaultCurrency" default:"USD" empty:"true"`
 	// When the daemon runs: five cron fields or @every. Default "0 */2 * * *".
@@ -212,6 +214,14 @@ type Columns struct {
 type State struct {
 	// The SQLite file, on a local disk; relative to this file. Default /var/lib/impactsync/state.db.
 	Path string `yaml:"path" emptied:"refuse" default:"/var/lib/impactsync/state.db"`
+}
+
+// Report says where the page of the state goes after each run.
+type Report struct {
+	// The HTML file: a path, relative to this file, or s3://, gs:// or azblob:// with a name at the end. --report wins. Default none.
+	Path string `yaml:"path"`
+	// Show ids of people on it. Default false.
+	WithIDs bool `yaml:"withIds"`
 }
 
 // Delivery says how requests are sent.

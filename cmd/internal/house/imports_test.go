@@ -45,6 +45,8 @@ var rooms = map[string][]string{
 	"cmd/internal/progress":    {"sync"},
 	"cmd/internal/telemetry":   {"state", "sync"},
 	"cmd/internal/terminal":    {"cmd/internal/telemetry"},
+	"cmd/internal/page":        {"cmd/internal/words", "state", "sync"},
+	"cmd/internal/words":       {"state", "sync"},
 	"cmd/internal/house":       {},
 	"cmd/internal/histories":   {},
 	"cmd/impactsync":           {"..."},
@@ -64,6 +66,7 @@ var owners = map[string][]string{
 	"github.com/goccy/go-yaml":            {"cmd/internal/config"},
 	"github.com/vbauerster/mpb":           {"cmd/internal/progress"},
 	"github.com/jedib0t/go-pretty":        {"cmd/internal/terminal"},
+	"github.com/a-h/templ":                {"cmd/internal/page"},
 	"github.com/prometheus/client_golang": {"cmd/internal/telemetry"},
 }
 

@@ -5,5 +5,5 @@
 // it, and returns [source.ErrGone] or [source.ErrChanged] if it is no longer what
 // was listed. A [Window] over it returns lines, a [Splitter] JSON records, and both
 // know the position. [Reader.Verify] says at the end whether the object stayed the
-// same meanwhile.
+// same meanwhile. [Bucket.Put] and [Bucket.Get] move whole objects, such as backups.
 package bucket
