@@ -31,11 +31,11 @@ type app struct {
 	network bool                            // --allow-network-filesystem
 	pulse   daemon.Pulse                    // of the daemon's runs
 	next    func(after time.Time) time.Time // by the daemon's schedule; nil for other commands
-	phases  telemetry.Phases
-	pings   pings
+	phases  telemetry.Phases                // of the last run
+	pings   pings                           // of the run under way
+	started bool                            // the command line was parsed, and a command runs
 
 	metricsFile string // --metrics-file
-	started     bool   // the command line was parsed, and a command runs
 }
 
 // run runs the program, and returns its exit code.

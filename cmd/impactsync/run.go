@@ -12,6 +12,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/impactsync/impactsync/cmd/internal/config"
+	"github.com/impactsync/impactsync/cmd/internal/telemetry"
 	"github.com/impactsync/impactsync/cmd/internal/words"
 	"github.com/impactsync/impactsync/state"
 	impactsync "github.com/impactsync/impactsync/sync"
@@ -67,16 +68,19 @@ A second signal kills; even then nothing is lost.` + exitsOfRun(),
 }
 
 // run reads the configuration and makes one pass.
-func (a *app) run(ctx context.Context, n narrow) (impactsync.Report, error) {
+func (a *app) run(ctx context.Context, n narrow) (report impactsync.Report, err error) {
+	name, _ := build()
+	a.phases.Trace = telemetry.StartTrace(ctx, name, a.log)
+	defer func() { a.phases.Trace.End(report, impactsync.ExitCode(outcome(report, err))) }()
 	c, err := a.load()
 	if err != nil {
-		return impactsync.Report{}, err
+		return report, err
 	}
 	o, err := n.options(c)
 	if err != nil {
-		return impactsync.Report{}, err
+		return report, err
 	}
-	report, err := a.pass(ctx, c, o)
+	report, err = a.pass(ctx, c, o)
 	a.afterRun(ctx, c, n.report)
 	return report, err
 }

@@ -68,6 +68,7 @@ var owners = map[string][]string{
 	"github.com/jedib0t/go-pretty":        {"cmd/internal/terminal"},
 	"github.com/a-h/templ":                {"cmd/internal/page"},
 	"github.com/prometheus/client_golang": {"cmd/internal/telemetry"},
+	"go.opentelemetry.io/otel":            {"cmd/internal/telemetry"},
 }
 
 // tops are the only folders that contain Go code. k8s is a separate module.

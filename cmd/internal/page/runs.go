@@ -149,7 +149,7 @@ func (r *Runs) fill(runs []Run, now time.Time, width time.Duration) {
 	for end.Before(now) {
 		end = end.Add(width)
 	}
-	n := int(r.Window / width)
+	n := int(r.Window/width) + 1
 	start := end.Add(-time.Duration(n) * width)
 	r.Slots = make([]Slot, n)
 	for i := range r.Slots {
