@@ -128,7 +128,7 @@ func (d *dispatch) loop(ctx context.Context, giveUp context.CancelCauseFunc) err
 			}
 			continue
 		}
-		settled = d.collect()
+		settled = d.collect(ctx)
 		d.ahead = d.lead(len(settled))
 	}
 }
@@ -192,7 +192,7 @@ func (d *dispatch) room() state.Want {
 }
 
 // collect waits for outcomes until a group is full, old enough, or all there is.
-func (d *dispatch) collect() []state.Outcome {
+func (d *dispatch) collect(ctx context.Context) []state.Outcome {
 	group := make([]state.Outcome, 0, min(d.open-len(d.odd), groupSize))
 	timer := time.NewTimer(tick)
 	defer timer.Stop()
@@ -203,7 +203,7 @@ func (d *dispatch) collect() []state.Outcome {
 				timer.Reset(groupWait)
 			}
 			d.note(&o)
-			d.tell(&o)
+			d.tell(ctx, &o)
 			if o.Odd {
 				d.odd = append(d.odd, o)
 			} else {
@@ -221,9 +221,9 @@ func (d *dispatch) collect() []state.Outcome {
 }
 
 // tell logs how a delivery ended, without saying whose it is.
-func (d *dispatch) tell(o *state.Outcome) {
-	if d.Log.Enabled(context.Background(), slog.LevelDebug) {
-		d.Log.Debug("request answered", "host", o.Claim.Kind.Host(), "kind", o.Claim.Kind, "result", o.Result.String(), "requests", o.Requests, "error", o.Error)
+func (d *dispatch) tell(ctx context.Context, o *state.Outcome) {
+	if d.Log.Enabled(ctx, slog.LevelDebug) {
+		d.Log.DebugContext(ctx, "request answered", "host", o.Claim.Kind.Host(), "kind", o.Claim.Kind, "result", o.Result.String(), "requests", o.Requests, "error", o.Error)
 	}
 }
 

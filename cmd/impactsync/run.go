@@ -71,7 +71,7 @@ A second signal kills; even then nothing is lost.` + exitsOfRun(),
 func (a *app) run(ctx context.Context, n narrow) (report impactsync.Report, err error) {
 	name, _ := build()
 	a.phases.Trace = telemetry.StartTrace(ctx, name, a.log)
-	defer func() { a.phases.Trace.End(report, impactsync.ExitCode(outcome(report, err))) }()
+	defer func() { a.phases.Trace.End(report, impactsync.ExitCode(outcome(report, err))) }() //nolint:contextcheck // it is sent even if the run was cancelled
 	c, err := a.load()
 	if err != nil {
 		return report, err

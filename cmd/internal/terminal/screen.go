@@ -5,7 +5,6 @@ package terminal
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"os"
 	"regexp"
@@ -13,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/impactsync/impactsync/cmd/internal/telemetry"
 	"golang.org/x/term"
 )
@@ -93,7 +93,7 @@ func (c colourful) Write(text []byte) (int, error) {
 func (s Screen) Frame(text []byte) []byte {
 	lines := strings.Split(strings.TrimRight(string(text), "\n"), "\n")
 	if most := max(s.Height, 2); len(lines) > most {
-		more := fmt.Sprintf("... %d more lines", len(lines)-most+1)
+		more := "... " + english.Plural(len(lines)-most+1, "more line", "")
 		lines = append(lines[:most-1:most-1], s.Paint(Dim, more))
 	}
 	const home, clearLine, clearRest = "\x1b[H", "\x1b[K", "\x1b[J"
