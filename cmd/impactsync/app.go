@@ -6,6 +6,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"regexp"
+	"slices"
 	"time"
 
 	"github.com/impactsync/impactsync/cmd/internal/telemetry"
@@ -25,6 +27,7 @@ type app struct {
 
 	config  string                          // --config
 	json    bool                            // --json
+	named   *regexp.Regexp                  // the commands that read the configuration
 	network bool                            // --allow-network-filesystem
 	pulse   daemon.Pulse                    // of the daemon's runs
 	next    func(after time.Time) time.Time // by the daemon's schedule; nil for other commands
@@ -76,8 +79,13 @@ exactly what changed.`,
 		a.runCommand(), a.planCommand(), a.statusCommand(), a.explainCommand(),
 		a.refusedCommand(), a.rejectedCommand(), a.approveCommand(), a.adoptCommand(), a.resyncCommand(),
 		a.forgetCommand(), a.reportCommand(), a.uiCommand(), a.doctorCommand(), a.daemonCommand(), a.sandboxCommand(), a.keyCommand(),
-		a.configCommand(), a.notifyCommand(), a.stateCommand(), a.versionCommand(),
+		a.configCommand(), a.notifyCommand(), a.stateCommand(), a.completionCommand(), a.versionCommand(),
 	)
+	root.SetHelpFunc(a.helpText)
+	root.CompletionOptions.DisableDefaultCmd = true // there is one of our own, with examples and exit codes
+	exemplify(root)
+	a.completions(root)
+	a.named = namedCommands(root)
 	// Not cobra's own --version: it takes a template, and the linker cannot remove unused
 	// methods from a program with templates in it, which would be half as large again.
 	version := root.Flags().Bool("version", false, "version for impactsync")
@@ -105,13 +113,22 @@ func group(c *cobra.Command) *cobra.Command {
 	c.Args = cobra.ArbitraryArgs
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if len(args) == 0 {
-			return usage(helpHint, "%s needs a command", c.CommandPath())
+			if json, _ := c.Flags().GetBool("json"); !json {
+				c.SetOut(c.ErrOrStderr())
+				_ = c.Help()
+			}
+			return usage("", "%s needs a command", c.CommandPath())
 		}
 		text := fmt.Sprintf("there is no command %q of %s", args[0], c.CommandPath())
 		if near := c.SuggestionsFor(args[0]); len(near) > 0 {
-			text += fmt.Sprintf("; did you mean %q?", near[0])
+			most := slices.MinFunc(near, func(x, y string) int { return distance(x, args[0]) - distance(y, args[0]) })
+			text += fmt.Sprintf("; did you mean %q?", most)
 		}
 		return usage(helpHint, "%s", text)
 	}
 	return c
 }
+
+// distance returns by how many letters two words differ in length: of several words
+// that are near, the one whose letters were swapped is meant.
+func distance(x, y string) int { return max(len(x)-len(y), len(y)-len(x)) }

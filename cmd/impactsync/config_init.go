@@ -143,25 +143,21 @@ func write(path string, s config.Starter) error {
 // nextSteps says what to do with the file.
 func (a *app) nextSteps(w io.Writer, s config.Starter) {
 	fmt.Fprintf(w, "%s: written\n\nNext:\n", a.config)
-	with := ""
-	if a.config != defaultConfig {
-		with = " --config " + a.config
-	}
 	table(w, func(w io.Writer) {
 		if s.Sandbox {
 			for _, dir := range s.Folders() {
 				row(w, "  cp VIP.csv "+filepath.Join(filepath.Dir(a.config), dir)+"/", "a list of yours: a header user_id, and an id a line")
 			}
 			row(w, "  impactsync sandbox --log calls.ndjson &", "a stand-in for impact.com")
-			row(w, "  impactsync plan"+with, "what a run would send")
-			row(w, "  impactsync run"+with, "calls.ndjson has what it sent")
+			row(w, a.here("  impactsync plan"), "what a run would send")
+			row(w, a.here("  impactsync run"), "calls.ndjson has what it sent")
 			return
 		}
 		for _, name := range s.Needs() {
 			row(w, "  export "+name+"=...")
 		}
-		row(w, "  impactsync config check"+with, "what is wrong with the file")
-		row(w, "  impactsync doctor"+with, "whether everything can be reached")
-		row(w, "  impactsync plan"+with, "what a run would send")
+		row(w, a.here("  impactsync config check"), "what is wrong with the file")
+		row(w, a.here("  impactsync doctor"), "whether everything can be reached")
+		row(w, a.here("  impactsync plan"), "what a run would send")
 	})
 }

@@ -101,7 +101,7 @@ func (a *app) scheduled(ctx context.Context, n narrow, metrics *telemetry.Metric
 	a.tell(ctx, metrics, e)
 	counts := report.Counts
 	a.log.Info("run ended", "run", report.Run, "exit_code", code, "found", counts["found"], "delivered", counts["delivered"],
-		"refused", counts["refused"], "rejected", counts["rejected"], "held", report.Held(), "due", report.Open(), "seconds", report.Seconds, "hint", hintFor(err))
+		"refused", counts["refused"], "rejected", counts["rejected"], "held", report.Held(), "due", report.Open(), "seconds", report.Seconds, "hint", a.here(hintFor(err)))
 	return err
 }
 

@@ -59,12 +59,12 @@ func (d *doctor) ok(check, format string, args ...any) {
 }
 
 func (d *doctor) warn(check, do, format string, args ...any) {
-	d.findings = append(d.findings, finding{Check: check, Result: "warn", Detail: fmt.Sprintf(format, args...), Do: do})
+	d.findings = append(d.findings, finding{Check: check, Result: "warn", Detail: fmt.Sprintf(format, args...), Do: d.here(do)})
 }
 
 // failed reports an error with what to do about it, by default the error's own hint.
 func (d *doctor) failed(check, do string, err error) {
-	d.findings = append(d.findings, finding{check, "FAIL", err.Error(), cmp.Or(do, hintFor(err)), impactsync.ExitCode(err)})
+	d.findings = append(d.findings, finding{check, "FAIL", err.Error(), d.here(cmp.Or(do, hintFor(err))), impactsync.ExitCode(err)})
 }
 
 func (a *app) doctor(ctx context.Context) error {

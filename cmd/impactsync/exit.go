@@ -39,7 +39,7 @@ func (a *app) fail(err error) int {
 	if err == nil {
 		return impactsync.ExitOK
 	}
-	code, hint := impactsync.ExitCode(err), hintFor(err)
+	code, hint := impactsync.ExitCode(err), a.here(hintFor(err))
 	if a.json {
 		_ = json.NewEncoder(telemetry.Plain(a.stderr)).Encode(struct {
 			Error    string `json:"error"`

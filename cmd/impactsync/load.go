@@ -36,7 +36,7 @@ func (a *app) look() (*config.Config, error) {
 func badConfig(err error) error {
 	hint := ""
 	if errors.Is(err, fs.ErrNotExist) {
-		hint = "write one (examples/minimal.yaml is the least that works), or name another with --config"
+		hint = "impactsync config init writes one; or name another with --config"
 	}
 	return usage(hint, "%w", err)
 }

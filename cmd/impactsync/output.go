@@ -28,7 +28,7 @@ func (a *app) result(v any, err error, text func(w io.Writer)) error {
 			return err
 		}
 	} else {
-		page := &terminal.Page{Screen: a.screen, Now: time.Now()}
+		page := &terminal.Page{Screen: a.screen, Now: time.Now(), Rewrite: a.here}
 		text(page)
 		out = page.Bytes()
 	}

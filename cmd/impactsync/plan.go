@@ -164,13 +164,13 @@ func writeDiff(w io.Writer, r impactsync.PlanReport) {
 		if first.Kind != state.TraitUpdate {
 			title = fmt.Sprintf("\n%s (%s):", plain(first.Name), strings.ReplaceAll(string(first.Kind), "_", " "))
 		}
-		list(w, title, []any{"", "USER ID", "ANONYMOUS ID", "BEFORE", "", "AFTER", ""}, r.Diff[:n], changeCells)
+		list(w, title, []any{"", "USER ID", "ANONYMOUS ID", "CHANGE"}, r.Diff[:n], changeCells)
 		r.Diff = r.Diff[n:]
 	}
 }
 
 func changeCells(c state.Difference) []any {
-	sign, tint, after, doubt := "~", terminal.Warn, c.After, ""
+	sign, tint, after := "~", terminal.Warn, c.After
 	switch {
 	case c.Before == nil:
 		sign, tint = "+", terminal.Good
@@ -180,10 +180,11 @@ func changeCells(c state.Difference) []any {
 	if c.Kind != state.TraitUpdate {
 		after = strings.TrimSpace("sent " + c.After)
 	}
+	change := valueText(c.Before) + " -> " + after
 	if c.Doubt {
-		doubt = "in doubt: an answer never came"
+		change += ", in doubt"
 	}
-	return []any{tinted{sign, tint}, orDash(c.UserID), orDash(c.AnonymousID), valueText(c.Before), "->", tinted{after, tint}, doubt}
+	return []any{tinted{sign, tint}, orDash(c.UserID), orDash(c.AnonymousID), tinted{change, tint}}
 }
 
 func trackingCalls(r impactsync.PlanReport) string {

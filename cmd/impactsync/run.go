@@ -173,11 +173,30 @@ func outcome(r impactsync.Report, err error) error {
 		return &failure{impactsync.FirstExit(r.ExitCode, impactsync.ExitCode(err)), err, hintFor(err)}
 	}
 	return &failure{r.ExitCode, errors.New(r.Note), map[int]string{
-		impactsync.ExitRefused:     "impactsync refused list, rejected list and status show what, where and why",
+		impactsync.ExitRefused:     whatShows(r),
 		impactsync.ExitUnfinished:  "nothing is lost; the next run continues from here",
 		impactsync.ExitHeld:        "impactsync status shows which, why, and what releases them: fix the input, impactsync approve, or delivery.unknown",
 		impactsync.ExitInterrupted: "nothing is lost; the next run continues from here",
 	}[r.ExitCode]}
+}
+
+// whatShows names the commands that show what was refused or rejected in this run, or
+// is stale.
+func whatShows(r impactsync.Report) string {
+	var all []string
+	for _, c := range []struct {
+		n    int64
+		text string
+	}{
+		{r.Counts["refused"], "impactsync refused list shows what was refused, and why"},
+		{r.Counts["rejected"], "impactsync rejected list shows what was rejected, where and why"},
+		{int64(len(r.Stale)), "impactsync status shows how old the newest input of each source is"},
+	} {
+		if c.n > 0 {
+			all = append(all, c.text)
+		}
+	}
+	return strings.Join(all, "; ")
 }
 
 func writeReport(w io.Writer, r impactsync.Report) {

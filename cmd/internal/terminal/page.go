@@ -10,9 +10,10 @@ import (
 // between words where they do not fit.
 type Page struct {
 	Screen
-	Now  time.Time // what relative times are relative to
-	out  bytes.Buffer
-	line []byte // not ended yet
+	Now     time.Time           // what relative times are relative to
+	Rewrite func(string) string // applied to every line; nil changes nothing
+	out     bytes.Buffer
+	line    []byte // not ended yet
 }
 
 // Write takes text. It never fails.
@@ -23,15 +24,24 @@ func (p *Page) Write(text []byte) (int, error) {
 		if !ended {
 			return len(text), nil
 		}
-		p.out.WriteString(p.wrapped(string(line)) + "\n")
+		whole := string(line)
+		if p.Rewrite != nil {
+			whole = p.Rewrite(whole)
+		}
+		p.out.WriteString(p.wrapped(whole) + "\n")
 		p.line = rest
 	}
 }
 
-// wrapped indents what does not fit by two more than the line.
+// wrapped indents what does not fit by two more than the line, or as far as the text
+// after a word that stands in a column of its own.
 func (p *Page) wrapped(line string) string {
-	start := len(line) - len(strings.TrimLeft(line, " "))
-	return wrap(line, p.Width, strings.Repeat(" ", start+2))
+	text := strings.TrimLeft(line, " ")
+	indent := len(line) - len(text) + 2
+	if word, rest, found := strings.Cut(text, "  "); found && !strings.Contains(word, " ") {
+		indent = len(line) - len(strings.TrimLeft(rest, " "))
+	}
+	return wrap(line, p.Width, strings.Repeat(" ", indent))
 }
 
 // Table writes a table.

@@ -239,26 +239,53 @@ func height(cells []string) int {
 	return n
 }
 
-// blocks renders each row as a block of lines, for a screen too narrow for a table.
+// blocks renders each row as a block of lines, for a screen too narrow for a table; or
+// as a line, if the cells have no names.
 func (s Screen) blocks(t Table, notes []Cell) string {
 	var b strings.Builder
 	for i, r := range t.Rows {
+		if len(t.Head) == 0 {
+			b.WriteString(end(wrap(s.joined(r), s.Width, "    ")))
+			continue
+		}
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		for j, c := range r {
-			if c.Text == "" {
-				continue
-			}
-			line := s.Paint(c.Tint, c.Text)
-			if j < len(t.Head) && t.Head[j] != "" {
-				line = s.Paint(Head, t.Head[j]+":") + " " + line
-			}
-			b.WriteString(end(wrap(line, s.Width, "  ")))
-		}
+		b.WriteString(s.block(t.Head, r))
 		if notes != nil && notes[i].Text != "" {
 			b.WriteString(end(s.paintLines(notes[i].Tint, wrap(notes[i].Text, s.Width, "  "))))
 		}
+	}
+	return b.String()
+}
+
+// joined returns the cells of a row as one line.
+func (s Screen) joined(row []Cell) string {
+	texts := make([]string, len(row))
+	for i, c := range row {
+		texts[i] = s.Paint(c.Tint, c.Text)
+	}
+	return strings.Join(texts, strings.Repeat(" ", gap))
+}
+
+// block renders a row as a line for each cell. A cell without a name, such as a sign,
+// stands before the next one.
+func (s Screen) block(head []string, row []Cell) string {
+	var b strings.Builder
+	sign := ""
+	for j, c := range row {
+		switch {
+		case c.Text == "":
+			continue
+		case j >= len(head) || head[j] == "":
+			sign += s.Paint(c.Tint, c.Text) + " "
+			continue
+		}
+		b.WriteString(end(wrap(sign+s.Paint(Head, head[j]+":")+" "+s.Paint(c.Tint, c.Text), s.Width, "  ")))
+		sign = ""
+	}
+	if sign != "" {
+		b.WriteString(end(wrap(sign, s.Width, "  ")))
 	}
 	return b.String()
 }

@@ -67,6 +67,14 @@ NAME: gold
 `, terminal.Screen{Width: 19}.Render(cells([]string{"NAME", "WHY"}, []string{"vip", "older-than-its maxAge"}, []string{"gold", ""})), "a row is a block of lines")
 }
 
+func TestBlocksAndLines(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "- ID: cus_0add7c3c944bf3e5d11e\nWHY: left\n", terminal.Screen{Width: 30}.Render(cells([]string{"", "ID", "WHY"}, []string{"-", "cus_0add7c3c944bf3e5d11e", "left"})))
+	rows := cells([]string{}, []string{"  page_load", "1795132800000-16.1.000.gz:48", "delivered"})
+	rows.Head = nil
+	require.Equal(t, "  page_load\n    1795132800000-16.1.000.gz:48\n    delivered\n", terminal.Screen{Width: 34}.Render(rows))
+}
+
 func TestNoWidthBreaksAWord(t *testing.T) {
 	t.Parallel()
 	whole := map[string]bool{}
@@ -118,11 +126,14 @@ func TestLinesOfAPageAreBrokenBetweenWords(t *testing.T) {
 	fmt.Fprint(p, "one two three ")
 	fmt.Fprintln(p, "four five six")
 	fmt.Fprintln(p, "  a-word-that-is-longer-than-the-line and more of them")
+	fmt.Fprintln(p, "  12  the state is damaged")
 	fmt.Fprint(p, "\nend")
 	require.Equal(t, `one two three four
   five six
   a-word-that-is-longer-than-the-line
     and more of them
+  12  the state is
+      damaged
 
 end`, string(p.Bytes()))
 	require.NotRegexp(t, regexp.MustCompile(` \n`), string(p.Bytes()))

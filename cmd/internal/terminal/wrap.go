@@ -16,24 +16,22 @@ func wrap(line string, most int, indent string) string {
 		return line
 	}
 	var b strings.Builder
-	start := line[:len(line)-len(strings.TrimLeft(line, " "))]
-	b.WriteString(start)
-	at, fresh := len(start), true
-	for _, word := range strings.Fields(line) {
-		w := width(word)
-		switch {
-		case fresh:
-		case at+1+w > most:
-			b.WriteString("\n" + indent)
-			at = len(indent)
-		default:
-			b.WriteByte(' ')
-			at++
+	at, fresh := 0, true
+	for rest := line; rest != ""; {
+		word := strings.TrimLeft(rest, " ")
+		blanks := len(rest) - len(word)
+		word, _, _ = strings.Cut(word, " ")
+		rest = rest[blanks+len(word):]
+		if w := width(word); !fresh && at+blanks+w > most {
+			b.WriteString("\n" + indent + word)
+			at = len(indent) + w
+		} else {
+			b.WriteString(strings.Repeat(" ", blanks) + word)
+			at += blanks + w
 		}
-		b.WriteString(word)
-		at, fresh = at+w, false
+		fresh = false
 	}
-	return b.String()
+	return strings.TrimRight(b.String(), " ")
 }
 
 // wrapCell is wrap for a cell of a table.
