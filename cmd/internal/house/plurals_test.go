@@ -22,7 +22,7 @@ var (
 
 // several are texts whose number is never one.
 var several = []string{
-	"%d destinations of Impact Partnership Cloud", "a zip of %d files", "a Delta table of %d versions", "there are %d of lists", "answered %d different", "%d lines of the list do not say",
+	"%d destinations of Impact Partnership Cloud", "a zip of %d files", "a Delta table of %d versions", "there are %d of lists", "answered %d different", "... %d more lines", "%d lines of the list do not say",
 }
 
 // TestPlurals looks for counted nouns that do not go with their number: english.Plural
