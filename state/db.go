@@ -51,6 +51,10 @@ type Lock = sqlite.Lock
 // holds it since when. It does not wait.
 func Acquire(path string, now time.Time) (*Lock, error) { return sqlite.Acquire(path, now) }
 
+// Held reports whether a process holds the lock beside a state file, as far as that can
+// be seen.
+func Held(path string) bool { return sqlite.Held(path) }
+
 // CheckFileSystem returns [ErrNetwork] for a state file on a network file system.
 func CheckFileSystem(path string) error { return sqlite.CheckFileSystem(path) }
 

@@ -78,7 +78,7 @@ func (t *tx) loadBarred() error {
 			return err
 		}
 		if len(h) != 16 {
-			return fmt.Errorf("%w: a hash of the forgotten has %d bytes, want 16", ErrUnusable, len(h))
+			return fmt.Errorf("%w: a hash of the forgotten is of length %d, want 16", ErrUnusable, len(h))
 		}
 		b.ids[[16]byte(h)] = true
 		return nil

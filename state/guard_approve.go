@@ -33,6 +33,7 @@ type Approver struct {
 type Approved struct {
 	Held    int64 // rows of the set
 	Granted int64 // how many of them may go
+	Before  int64 // how many more of them may, by earlier approvals
 }
 
 // Approve lets the next run within a day release up to Most rows that are held now
@@ -53,14 +54,14 @@ func (d *DB) Approve(ctx context.Context, a Approval) (res Approved, err error) 
 			res, err = t.approveComputation(scope, a)
 			return err
 		}
-		var open, newest int64 // what earlier approvals let through, and when the last row became held
-		if _, err := t.Get(heldAndApproved(scope), []any{scope, a.Direction, t.now}, &res.Held, &newest, &open); err != nil {
+		var newest int64 // when the last row became held
+		if _, err := t.Get(heldAndApproved(scope), []any{scope, a.Direction, t.now}, &res.Held, &newest, &res.Before); err != nil {
 			return err
 		}
 		if res.Held == 0 {
 			return fmt.Errorf("%w: no %s", ErrNothingHeld, of)
 		}
-		res.Granted = max(min(a.Most, res.Held-open), 0)
+		res.Granted = max(min(a.Most, res.Held-res.Before), 0)
 		if res.Granted == 0 {
 			return nil
 		}

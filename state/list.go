@@ -32,6 +32,7 @@ type Verdict struct {
 	Unchanged int64
 	Held      bool
 	Reason    string // the guard's words
+	Renamed   string // the key of another list, without a file by now, that has much the same people; "" without one
 
 	exits, joins string // the same, of each direction
 }

@@ -365,6 +365,11 @@ func (m *merge) judgeList() error {
 	if missing > 0 {
 		f.Suspicion = m.list.suspicion
 	}
+	var err error
+	if m.verdict.Renamed, err = m.renamedFrom(m.trait); err != nil {
+		return err
+	}
+	f.Renamed = m.verdict.Renamed
 	return m.judge(f)
 }
 

@@ -27,7 +27,7 @@ func (t *tx) unapplied() (*unapplied, error) {
 	return t.d.unapplied, nil
 }
 
-// Rows wait for each other up to half of what is there, so that all of them
+// Rows wait for each other up to a quarter of what is there, so that all of them
 // together change each page a few times only, however many there are. The upper bound
 // is one of memory and of the write-ahead log.
 const (
@@ -37,7 +37,7 @@ const (
 
 // full reports whether it is time to apply them.
 func (u *unapplied) full() bool {
-	return u.rows >= min(max(fewestUnapplied, u.events/2), mostUnapplied)
+	return u.rows >= min(max(fewestUnapplied, u.events/4), mostUnapplied)
 }
 
 // applyLogs applies everything that waits. Whoever needs to know people or their events

@@ -5,6 +5,8 @@ import (
 	"context"
 	"database/sql"
 	"time"
+
+	"github.com/impactsync/impactsync/state/internal/sqlite"
 )
 
 // Counts is the partition of what is due: every due row is in exactly one.
@@ -58,6 +60,8 @@ type RunStatus struct {
 	Held      int64  `json:"held"`
 	Pending   int64  `json:"pending"`
 	Note      string `json:"note,omitempty"`
+	LastSeen  string `json:"last_seen_at"`     // its last sign of life
+	Killed    bool   `json:"killed,omitempty"` // it did not end, and nobody holds the lock any more
 }
 
 // SourceStatus says how old the newest input of a source is.
@@ -108,7 +112,7 @@ func (d *DB) Status(ctx context.Context, runs int) (s Status, err error) {
 	err = d.view(ctx, func(v *view) error {
 		for _, step := range []func() (err error){
 			func() error { return v.Scan(`SELECT store_id FROM store`, nil, &s.StoreID) },
-			func() (err error) { s.Runs, err = v.runs(runs); return },
+			func() (err error) { s.Runs, err = v.runs(runs); d.killed(s.Runs); return },
 			func() (err error) { s.Traits, s.PageLoads, s.Conversions, err = v.due(); return },
 			func() (err error) { s.Oldest, err = v.oldest(); return },
 			func() (err error) { s.Held, err = v.held(now); return },
@@ -160,9 +164,9 @@ func (v *view) due() (traits, pageLoads, conversions Counts, err error) {
 }
 
 func (v *view) runs(most int) ([]RunStatus, error) {
-	return collect(v, `SELECT run, kind, started_at, coalesce(ended_at, ''), exit_code, found, delivered, refused, rejected, held, pending, note
+	return collect(v, `SELECT run, kind, started_at, coalesce(ended_at, ''), exit_code, found, delivered, refused, rejected, held, pending, note, last_seen_at
 		FROM recent_runs ORDER BY run DESC LIMIT ?`, []any{most}, func(r *RunStatus) []any {
-		return []any{&r.Run, &r.Kind, &r.StartedAt, &r.EndedAt, &r.ExitCode, &r.Found, &r.Delivered, &r.Refused, &r.Rejected, &r.Held, &r.Pending, &r.Note}
+		return []any{&r.Run, &r.Kind, &r.StartedAt, &r.EndedAt, &r.ExitCode, &r.Found, &r.Delivered, &r.Refused, &r.Rejected, &r.Held, &r.Pending, &r.Note, &r.LastSeen}
 	})
 }
 
@@ -175,6 +179,15 @@ func (v *view) oldest() (at time.Time, err error) {
 			SELECT (SELECT min(event_at) FROM deliveries WHERE kind = k AND status = st AND status > 0 AND has_click = b) AS at
 			FROM statuses, bits, (SELECT 'page_load' AS k UNION ALL VALUES ('conversion'))
 			UNION ALL SELECT (SELECT min(wanted_at) FROM trait_due WHERE status = st AND is_exit = b) FROM statuses, bits)`, nil, moment{&at})
+}
+
+// killed marks a run that did not end and cannot be under way.
+func (d *DB) killed(runs []RunStatus) {
+	for i := range runs {
+		if r := &runs[i]; r.EndedAt == "" && d.run != r.Run {
+			r.Killed = !sqlite.Held(d.path)
+		}
+	}
 }
 
 func (v *view) audiences(held []HeldSet) ([]AudienceStatus, error) {

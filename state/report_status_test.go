@@ -85,3 +85,32 @@ func TestTheNewestInputIsThatOfTheLastListing(t *testing.T) {
 	}
 	require.Zero(t, newest(time.Time{}), "nothing is left")
 }
+
+// TestAKilledRunIsNotStillRunning: whoever has no end and no lock is dead.
+func TestAKilledRunIsNotStillRunning(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ctx := context.Background()
+	reader, err := state.Open(ctx, state.Options{Path: b.path, ReadOnly: true, Binding: &binding})
+	require.NoError(t, err)
+	defer reader.Close()
+	newest := func() state.RunStatus {
+		s, err := reader.Status(ctx, 1)
+		require.NoError(t, err)
+		return s.Runs[0]
+	}
+	lock, err := state.Acquire(b.path, b.now)
+	require.NoError(t, err)
+	require.True(t, state.Held(b.path))
+	require.False(t, newest().Killed, "it is under way")
+	require.NoError(t, lock.Release())
+	require.False(t, state.Held(b.path))
+	require.True(t, newest().Killed)
+	require.Equal(t, "2026-11-20T12:00:00.000Z", newest().LastSeen)
+	b.reopen() // the next run
+	b.end()
+	s, err := reader.Status(ctx, 2)
+	require.NoError(t, err)
+	require.False(t, s.Runs[0].Killed || s.Runs[1].Killed)
+	require.Contains(t, s.Runs[1].Note, "the process exited before finishing")
+}

@@ -84,6 +84,6 @@ func (t *tx) endDead() error {
 	if err != nil {
 		return err
 	}
-	_, err = t.Exec(`UPDATE runs SET ended_at = heartbeat_at, note = 'the process exited before finishing' WHERE ended_at IS NULL`)
+	_, err = t.Exec(`UPDATE runs SET ended_at = heartbeat_at, note = 'the process exited before finishing; when is not known, it was last seen then' WHERE ended_at IS NULL`)
 	return err
 }

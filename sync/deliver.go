@@ -26,17 +26,18 @@ const (
 // settles.
 type dispatch struct {
 	*pass
-	sender   *state.Sender
-	jobs     chan *state.Claim
-	outcomes chan state.Outcome
-	ahead    int             // of the answers, see lead
-	open     int             // claimed and not settled
-	odd      []state.Outcome // of those that are open: odd answers whose meaning is not known yet
-	full     bool            // the last turn claimed as much as it was asked for
-	asked    state.Want
-	calls    map[string]*calls // by host
-	lastSend time.Time
-	asking   asking
+	sender    *state.Sender
+	jobs      chan *state.Claim
+	outcomes  chan state.Outcome
+	ahead     int             // of the answers, see lead
+	open      int             // claimed and not settled
+	odd       []state.Outcome // of those that are open: odd answers whose meaning is not known yet
+	full      bool            // the last turn claimed as much as it was asked for
+	asked     state.Want
+	calls     map[string]*calls // by host
+	lastSend  time.Time
+	lastClaim time.Time // nothing is claimed after it; zero without a deadline
+	asking    asking
 
 	fatal atomic.Pointer[error] // stops the run; set by workers too
 }
@@ -67,8 +68,9 @@ func (p *pass) deliver(ctx context.Context) (err error) {
 	sending, giveUp := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer giveUp(nil)
 	if end := p.options.Deadline; !end.IsZero() {
+		d.lastClaim = end.Add(-toEnd(end.Sub(p.now())))
 		var cancel context.CancelFunc
-		sending, cancel = context.WithDeadline(sending, end.Add(grace))
+		sending, cancel = context.WithDeadline(sending, end)
 		defer cancel()
 	}
 	// Once: a hanging server must not hold the process beyond the grace.
@@ -158,7 +160,7 @@ func (d *dispatch) stopped(ctx context.Context) string {
 		return "an error that concerns every request"
 	case ctx.Err() != nil:
 		return context.Cause(ctx).Error()
-	case !d.options.Deadline.IsZero() && !d.now().Before(d.options.Deadline):
+	case !d.lastClaim.IsZero() && !d.now().Before(d.lastClaim):
 		return "the deadline"
 	}
 	return ""
@@ -228,6 +230,10 @@ func (d *dispatch) tell(o *state.Outcome) {
 // grace is how long requests under way may go on after a stop.
 const grace = 10 * time.Second
 
+// toEnd returns how long before its deadline a phase of this length claims nothing new,
+// so that requests under way can end by it: a tenth of it, and at most the grace.
+func toEnd(phase time.Duration) time.Duration { return max(min(phase/10, grace), 0) }
+
 // idle decides what to do when nothing can be claimed and nothing is open: wait
 // for a retry or for the limits, or end the phase.
 func (d *dispatch) idle(ctx context.Context) (more bool, err error) {
@@ -243,7 +249,7 @@ func (d *dispatch) idle(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	end := d.options.Deadline
+	end := d.lastClaim
 	if end.IsZero() {
 		end = d.lastSend.Add(waitLimit)
 	}

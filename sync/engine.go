@@ -106,6 +106,7 @@ type pass struct {
 	eventsGap   bool              // a source of events is not read, or not to its end: no conversion is sent
 	unfinished  string            // why work is left that could be sent later
 	interrupted bool
+	rehearsal   bool // nothing lasts
 	limits      limits
 	listing     *state.Listing // of the logs that are to be read
 	rules       rules.Table    // of traits
@@ -196,7 +197,7 @@ func (p *pass) adopt(ctx context.Context) error {
 
 // begin begins a run in the history.
 func (e *Engine) begin(ctx context.Context, kind string, o Options) (*pass, error) {
-	p := &pass{Engine: e, options: o, failed: map[string]string{}}
+	p := &pass{Engine: e, options: o, failed: map[string]string{}, rehearsal: kind == "plan"}
 	routes := e.routes()
 	var err error
 	if p.fresh, err = e.State.NewRoutes(ctx, routes); err != nil { // before they are the last run's

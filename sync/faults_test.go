@@ -321,7 +321,7 @@ func TestBadInput(t *testing.T) {
 		r, err = w.run(impactsync.Options{})
 		require.NoError(t, err)
 		require.Len(t, r.Stale, 2)
-		require.Contains(t, r.Note, ", 1 stale sources: exports: the list of vip still cannot be used: ", "one source for two reasons")
+		require.Contains(t, r.Note, ", 1 stale source: exports: the list of vip still cannot be used: ", "one source for two reasons")
 		require.Contains(t, r.Note, " (and 1 more)")
 	})
 
@@ -338,7 +338,7 @@ func TestBadInput(t *testing.T) {
 		r, err := w.run(impactsync.Options{})
 		require.NoError(t, err)
 		require.Equal(t, impactsync.ExitRefused, r.ExitCode)
-		require.Contains(t, r.Note, "0 refused, 0 rejected, 1 stale sources: exports: ")
+		require.Contains(t, r.Note, "0 refused, 0 rejected, 1 stale source: exports: ")
 		require.NotContains(t, r.Note, "@")
 		require.Less(t, len(r.Note), 300)
 		db := w.open()

@@ -244,13 +244,27 @@ func TestQuestionsKeepThePace(t *testing.T) {
 // TestADeadlineEndsQuestions: what was not sent then goes out in the next run.
 func TestADeadlineEndsQuestions(t *testing.T) {
 	t.Parallel()
-	w, _ := apps(t, func(impactapi.Params) sandbox.Fault { return sandbox.Fault{Delay: 1500 * time.Millisecond} })
-	w.log("a.ndjson", installed("1", "a1", ""))
-	r, err := w.run(impactsync.Options{Deadline: time.Now().Add(time.Second)})
+	end := time.Now().Add(4 * time.Second) // in its last tenth nothing new is begun
+	first := true
+	w, _ := apps(t, func(impactapi.Params) sandbox.Fault {
+		if first {
+			first = false
+			return sandbox.Fault{Delay: 1900 * time.Millisecond}
+		}
+		return sandbox.Fault{Delay: max(time.Until(end)-200*time.Millisecond, 0)}
+	})
+	change := w.change
+	w.change = func(c *impactsync.Config) {
+		change(c)
+		c.Workers = 1
+	}
+	w.log("a.ndjson", installed("1", "a1", ""), installed("2", "a2", ""))
+	r, err := w.run(impactsync.Options{Deadline: end})
 	require.NoError(t, err)
 	require.Equal(t, impactsync.ExitUnfinished, r.ExitCode, "%+v", r)
-	require.Empty(t, w.clicks())
+	require.Len(t, w.clicks(), 1)
 	w.sentOK()
-	require.Equal(t, 1, w.asked(), "the answer was kept")
+	require.Equal(t, 2, w.asked(), "the answer was kept")
 	require.NotEmpty(t, w.clicks()["i-1 101"])
+	require.NotEmpty(t, w.clicks()["i-2 101"])
 }

@@ -188,7 +188,17 @@ func (p *pass) applyVanished(ctx context.Context, f Feed, in source.Input) error
 }
 
 func (p *pass) logVerdict(in source.Input, v state.Verdict) {
-	p.Log.Info("list applied", "trait", in.Key, "members", v.Members, "joins", v.Joins, "exits", v.Exits, "unchanged", v.Unchanged)
+	what := "list applied"
+	switch {
+	case p.rehearsal:
+		what = "list compared, nothing changed"
+	case v.Held:
+		what = "list read; what it changes is held, as far as the guard says so"
+	}
+	p.Log.Info(what, "trait", in.Key, "members", v.Members, "joins", v.Joins, "exits", v.Exits, "unchanged", v.Unchanged)
+	if v.Renamed != "" {
+		p.Log.Warn("this list is new, and another with much the same people has no file any more: if it was renamed, set key for it under audiences, or everybody is sent again under the new key", "trait", in.Key, "like", v.Renamed)
+	}
 	if v.Held {
 		p.Log.Warn("the guard holds changes of a list back; look at it, then: impactsync status says how to approve them", "trait", in.Key, "why", v.Reason)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/impactsync/impactsync/state"
 )
 
@@ -52,7 +53,7 @@ func (r *Report) staleSources() int {
 // staleNote says how many sources are stale, and the first of the reasons: the note
 // is all that status shows of a run.
 func (r *Report) staleNote() string {
-	note := fmt.Sprintf("%d stale sources", r.staleSources())
+	note := english.Plural(r.staleSources(), "stale source", "")
 	if len(r.Stale) == 0 {
 		return note
 	}
@@ -122,11 +123,11 @@ func (p *pass) exit(err error) (code int, note string) {
 	case err != nil:
 		return ExitCode(err), err.Error()
 	case p.options.Adopt != "":
-		return ExitOK, fmt.Sprintf("adopted %d values of %s", r.Adopted, p.options.Adopt)
+		return ExitOK, fmt.Sprintf("adopted %s of %s", english.Plural(int(r.Adopted), "value", ""), p.options.Adopt)
 	case r.Open() > 0:
 		return ExitUnfinished, fmt.Sprintf("%d still due: %s", r.Open(), p.whyDue())
 	case r.HeldSuppressions > 0:
-		return ExitHeld, fmt.Sprintf("the suppression of %d people held back, and %d changes", r.HeldSuppressions, r.Held())
+		return ExitHeld, fmt.Sprintf("the suppression of %s held back, and %s", english.Plural(int(r.HeldSuppressions), "person", "people"), english.Plural(int(r.Held()), "change", ""))
 	case r.Held() > 0:
 		return ExitHeld, fmt.Sprintf("%d held back", r.Held())
 	case r.Counts["refused"] > 0 || r.Counts["rejected"] > 0 || len(r.Stale) > 0:

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/dustin/go-humanize"
 	"github.com/impactsync/impactsync/state"
 	impactsync "github.com/impactsync/impactsync/sync"
 	"github.com/spf13/cobra"
@@ -150,10 +151,14 @@ func (a *app) approve(ctx context.Context, db *state.DB, what state.Approval) er
 			fmt.Fprintf(w, "computation %s approved; %s held for it now. The next run judges them like any others.\n", what.Computation, count(v.Held, "change"))
 			return
 		}
-		does := "sends them"
+		going := got.Granted + got.Before
+		does, which := "sends", "all of them"
 		if what.Direction == state.Suppressions {
-			does = "takes these people out"
+			does = "takes out"
 		}
-		fmt.Fprintf(w, "%s approved for 24 hours; %d held now. The next run %s.\n", count(v.Approved, oneOf(what.Direction)), v.Held, does)
+		if going < v.Held {
+			which = humanize.Comma(going) + " of them; the rest stays held"
+		}
+		fmt.Fprintf(w, "approved for 24 hours: %s of %s. The next run %s %s.\n", humanize.Comma(v.Approved), count(v.Held, "held "+oneOf(what.Direction)), does, which)
 	})
 }

@@ -55,7 +55,7 @@ func (a *app) daemon(ctx context.Context, listen string, n narrow) error {
 		now.fill(metrics)
 	}
 	d, err := daemon.New(daemon.Config{
-		Schedule: cfg.Schedule, Location: zone, Log: a.log,
+		Schedule: cfg.Schedule, Location: zone, Log: a.log, Level: levelOf,
 		Run: func(ctx context.Context) error { return a.scheduled(ctx, n, metrics) },
 	})
 	if err != nil {
@@ -72,6 +72,18 @@ func (a *app) daemon(ctx context.Context, listen string, n narrow) error {
 	wait := a.serve(ctx, l, handler(metrics, &a.pulse), 10*time.Second)
 	d.Run(ctx)
 	return wait()
+}
+
+// levelOf returns how bad it is that a run did not end with 0: the codes up to 5, but 1,
+// are of runs that did what they could.
+func levelOf(err error) slog.Level {
+	switch impactsync.ExitCode(err) {
+	case impactsync.ExitUnfinished, impactsync.ExitInterrupted: // the next run goes on
+		return slog.LevelInfo
+	case impactsync.ExitRefused, impactsync.ExitHeld: // somebody has to look
+		return slog.LevelWarn
+	}
+	return slog.LevelError
 }
 
 // scheduled is a run of the daemon.

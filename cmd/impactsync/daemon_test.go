@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/impactsync/impactsync/cmd/internal/telemetry"
+	impactsync "github.com/impactsync/impactsync/sync"
 	"github.com/impactsync/impactsync/sync/daemon"
 	"github.com/stretchr/testify/require"
 )
@@ -118,4 +120,15 @@ func TestDaemonConnections(t *testing.T) {
 	_, err = late.Read(make([]byte, 100))
 	require.NoError(t, err, "the silent ones were cut off after %s", time.Since(began))
 	require.NoError(t, stop())
+}
+
+// TestLevelOf: what the next run cures is no error in the daemon's log.
+func TestLevelOf(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[int]slog.Level{
+		impactsync.ExitUnfinished: slog.LevelInfo, impactsync.ExitInterrupted: slog.LevelInfo, impactsync.ExitRefused: slog.LevelWarn, impactsync.ExitHeld: slog.LevelWarn,
+		impactsync.ExitFailed: slog.LevelError, impactsync.ExitCredentials: slog.LevelError, impactsync.ExitState: slog.LevelError, impactsync.ExitUsage: slog.LevelError, impactsync.ExitLocked: slog.LevelError,
+	} {
+		require.Equal(t, want, levelOf(&failure{code: code, err: errors.New("x")}), "%d", code)
+	}
 }

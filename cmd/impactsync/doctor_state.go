@@ -70,7 +70,7 @@ func (d *doctor) checkQuota(ctx context.Context, db *state.DB) {
 	}
 	switch used, most := api.SentLastHour, int64(d.config.Delivery.ConversionsPerHour); {
 	case most == 0:
-		d.ok("quota", "%d requests to the API host in the last hour; no limit of our own", used)
+		d.ok("quota", "%s to the API host in the last hour; no limit of our own", count(used, "request"))
 	case used >= most:
 		d.warn("quota", "runs wait or exit with 4 until the hour is over", "%d of our own %d requests an hour used", used, most)
 	default:

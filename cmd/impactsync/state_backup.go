@@ -111,7 +111,7 @@ func upload(ctx context.Context, b *bucket.Bucket, dir, name string) error {
 		return err
 	}
 	defer f.Close()
-	return b.Put(ctx, name, f)
+	return b.Create(ctx, name, f)
 }
 
 func download(ctx context.Context, b *bucket.Bucket, dir, name string) error {

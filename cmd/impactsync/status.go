@@ -115,7 +115,10 @@ func exitTint(code int) terminal.Tint {
 func tookText(r state.RunStatus) any {
 	began, err := time.Parse(time.RFC3339Nano, r.StartedAt)
 	ended, err2 := time.Parse(time.RFC3339Nano, r.EndedAt)
-	if err != nil || err2 != nil {
+	switch {
+	case r.Killed:
+		return tinted{"killed", terminal.Bad}
+	case err != nil || err2 != nil:
 		return tinted{cmp.Or(r.EndedAt, "still running"), terminal.Now}
 	}
 	return took(ended.Sub(began).Seconds())

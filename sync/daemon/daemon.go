@@ -23,9 +23,11 @@ type Config struct {
 	// (https://pkg.go.dev/github.com/robfig/cron/v3#hdr-Time_zones).
 	Location *time.Location
 	// Run is called once per tick. Its context ends with that of [Daemon.Run], with
-	// the same cause. Its error is logged.
+	// the same cause. Its error is logged, at the level that Level says.
 	Run func(context.Context) error
-	Log *slog.Logger
+	// Level returns how bad an error of Run is; nil: each is an error.
+	Level func(error) slog.Level
+	Log   *slog.Logger
 }
 
 // Daemon is a function with its schedule.
@@ -46,6 +48,9 @@ func New(c Config) (*Daemon, error) {
 	schedule, err := ParseSchedule(c.Schedule)
 	if err != nil {
 		return nil, fmt.Errorf("schedule %q: %w", c.Schedule, err)
+	}
+	if c.Level == nil {
+		c.Level = func(error) slog.Level { return slog.LevelError }
 	}
 	return &Daemon{Config: c, schedule: schedule, now: time.Now}, nil
 }
@@ -110,7 +115,7 @@ func (d *Daemon) tick(ctx context.Context) {
 		return
 	}
 	if err := d.Config.Run(ctx); err != nil {
-		d.Log.Error("the run did not end well", "error", err)
+		d.Log.Log(ctx, d.Level(err), "the run ended before everything was in order", "error", err)
 	}
 	d.Log.Info("waiting for the schedule", "next", d.Next(d.now()))
 }

@@ -206,14 +206,14 @@ func putAndGet(t *testing.T, p place) {
 	require.NoError(t, err)
 	defer b.Close()
 	want := bytes.Repeat([]byte("0123456789abcdef"), 13<<16) // 13 MiB
-	require.NoError(t, b.Put(t.Context(), name, bytes.NewReader(want)))
-	require.ErrorContains(t, b.Put(t.Context(), name, strings.NewReader("other")), "it exists, and is not overwritten")
+	require.NoError(t, b.Create(t.Context(), name, bytes.NewReader(want)))
+	require.ErrorContains(t, b.Create(t.Context(), name, strings.NewReader("other")), "it exists, and is not overwritten")
 	var got bytes.Buffer
 	require.NoError(t, b.Get(t.Context(), name, &got))
 	require.True(t, bytes.Equal(want, got.Bytes()))
 
 	broken := io.MultiReader(bytes.NewReader(want), iotest.ErrReader(errors.New("the disk is gone")))
-	require.ErrorContains(t, b.Put(t.Context(), "half.db", broken), "the disk is gone")
+	require.ErrorContains(t, b.Create(t.Context(), "half.db", broken), "the disk is gone")
 	if !strings.HasPrefix(p.url, "gs:") { // this stand-in for Google keeps what came
 		require.ErrorContains(t, b.Get(t.Context(), "half.db", io.Discard), "not found")
 	}

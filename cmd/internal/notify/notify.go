@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/dustin/go-humanize/english"
 )
 
 // Version is that of the JSON body. Fields are only added to a version.
@@ -111,7 +113,7 @@ func (n *Notice) facts() (all []fact) {
 	}
 	add("Sources", strings.Join(n.Sources, ", "))
 	for _, m := range n.Money {
-		add("Refused money", fmt.Sprintf("%s in %d conversions", m, m.Conversions))
+		add("Refused money", fmt.Sprintf("%s in %s", m, english.Plural(int(m.Conversions), "conversion", "")))
 	}
 	for _, h := range n.Held {
 		add("Held", strings.TrimSpace(strconv.FormatInt(h.Count, 10)+" "+h.Direction+" "+h.Trait))

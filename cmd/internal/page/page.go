@@ -95,4 +95,6 @@ func (p *Page) sum() {
 }
 
 // Write writes the page as a file.
-func (p *Page) Write(ctx context.Context, w io.Writer) error { return document(p).Render(ctx, w) }
+func (p *Page) Write(ctx context.Context, w io.Writer) error {
+	return document(p).Render(ctx, w) //nolint:contextcheck // templ's components take it when they are rendered
+}

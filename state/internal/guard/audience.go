@@ -25,6 +25,7 @@ type List struct {
 	Joins      int64  // people it adds, with those that earlier lists added and that are still held
 	Unreadable int64  // lines that do not say whom they are about
 	Suspicion  string // why its ids may not be those by which its people are known
+	Renamed    string // the key that it probably had before: then it is no first sync
 }
 
 // Sets returns the exits and the joins of a list. Whatever the limits are, exits
@@ -34,6 +35,9 @@ func (l List) Sets(limits rules.Guard) (exits, joins Set) {
 	exits = Of(Exits, limits, Measure{Fresh: l.Exits, Base: l.Told})
 	joins = Of(Joins, limits, Measure{Fresh: l.Joins, Base: l.Told})
 	exits.Whole, joins.Whole = true, true
+	if l.Renamed != "" {
+		joins.Exempt, joins.Remark = false, fmt.Sprintf("most of them are members of %q, whose list has no file any more: was it renamed?", l.Renamed)
+	}
 	if l.Exits > 0 {
 		exits.Objection = l.objection()
 	}
@@ -48,9 +52,13 @@ func (l List) objection() string {
 	case l.Suspicion != "":
 		return l.Suspicion
 	case l.Unreadable > 0:
-		return fmt.Sprintf("%d lines of the list do not say whom they are about, so that nobody can be said to have left", l.Unreadable)
+		what := "%d lines of the list do not say whom they are about"
+		if l.Unreadable == 1 {
+			what = "%d line of the list does not say whom it is about"
+		}
+		return fmt.Sprintf(what+", so that nobody can be said to have left", l.Unreadable)
 	case l.Members == 0:
-		return fmt.Sprintf("the list is empty and would end all %d memberships", l.Exits)
+		return fmt.Sprintf("the list is empty and would end all %d %s", l.Exits, word(l.Exits, "membership"))
 	default:
 		return ""
 	}

@@ -5,6 +5,7 @@ package guard
 import (
 	"fmt"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/impactsync/impactsync/state/rules"
 )
 
@@ -25,6 +26,7 @@ type Set struct {
 	Direction Direction
 	Whole     bool   // a list names everybody again: no other changes count, and what is held is judged anew
 	Exempt    bool   // a first sync: there is nothing to compare with
+	Remark    string // goes with the reason to hold it
 	Objection string // a reason to hold the set, whatever its size
 	Measures  []Measure
 }
@@ -52,6 +54,9 @@ func (s *Set) Against() string {
 			reason = Join(reason, s.tooMany(m))
 		}
 	}
+	if reason != "" {
+		reason = Join(reason, s.Remark)
+	}
 	return reason
 }
 
@@ -77,18 +82,27 @@ func (s *Set) tooMany(m *Measure) string {
 	case m.Unit != "":
 		text = fmt.Sprintf("conversions of %s %s%s, %s a day on average", m.amount(n), m.Unit, within, m.amount(base))
 	case s.Direction == Exits:
-		text = fmt.Sprintf("%d of %d people told true would leave%s", n, base, within)
+		text = fmt.Sprintf("%d of %d %s told true would leave%s", n, base, word(base, "person"), within)
 	case s.Direction == Joins:
-		text = fmt.Sprintf("%d people would join %d told true%s", n, base, within)
+		text = fmt.Sprintf("%d %s would join %d told true%s", n, word(n, "person"), base, within)
 	case s.Direction == Suppressions:
-		text = fmt.Sprintf("%d of %d people known would be suppressed", n, base)
+		text = fmt.Sprintf("%d of %d %s known would be suppressed", n, base, word(base, "person"))
 	default:
-		text = fmt.Sprintf("%d conversions%s, %d a day on average", n, within, base)
+		text = fmt.Sprintf("%d %s%s, %d a day on average", n, word(n, "conversion"), within, base)
 	}
 	if base > 0 {
 		text += fmt.Sprintf(" (%d %%)", n*100/base)
 	}
 	return text + fmt.Sprintf(": more than %g %% and at least %s", m.Limit.Percent, m.amount(m.Limit.AtLeast))
+}
+
+// word returns a noun for so many of it.
+func word(n int64, one string) string {
+	more := ""
+	if one == "person" {
+		more = "people"
+	}
+	return english.PluralWord(int(n), one, more)
 }
 
 func (m *Measure) amount(n int64) string {

@@ -34,13 +34,30 @@ func Acquire(statePath string, now time.Time) (*Lock, error) {
 		return nil, fmt.Errorf("%w: lock %s: %w", ErrUnusable, path, err)
 	}
 	if !got {
-		return nil, fmt.Errorf("%w: %s, held by %s", ErrLocked, statePath, holder(path))
+		by := holder(path)
+		if got, _ = l.file.TryLock(); !got { // it may only have been looked at, see [Held]
+			return nil, fmt.Errorf("%w: %s, held by %s", ErrLocked, statePath, by)
+		}
 	}
 	host, _ := os.Hostname()
 	owner := fmt.Sprintf("process %d on %s since %s\n", os.Getpid(), host, now.UTC().Format(time.RFC3339))
 	// The text is for people; the lock is what counts.
 	_ = os.WriteFile(path, []byte(owner), 0o600)
 	return l, nil
+}
+
+// Held reports whether a process holds the lock, as far as that can be seen.
+func Held(statePath string) bool {
+	path := Resolve(statePath) + ".lock"
+	if !exists(path) {
+		return false
+	}
+	l := flock.New(path, flock.SetFlag(os.O_RDONLY))
+	got, err := l.TryRLock()
+	if got {
+		_ = l.Unlock()
+	}
+	return err != nil || !got
 }
 
 // holder reads who holds the lock. It waits a moment first: a process that has just

@@ -271,7 +271,7 @@ func TestObjectsThatAreNoList(t *testing.T) {
 		"dup.csv: columns 1 and 3 of the header have the same name, and both would be read: remove one",
 		`empty.csv: empty file: a list with nobody in it has a header line`,
 		`spaces.csv: empty file: a list with nobody in it has a header line`,
-		"utf16.csv: no column with an id: none of the 1 columns is user_id, anonymous_id, email or external_ids; is the header line missing, or does the id have another name (set columns under audiences)?",
+		"utf16.csv: no column with an id: none of its columns (1) is user_id, anonymous_id, email or external_ids; is the header line missing, or does the id have another name (set columns under audiences)?",
 		"book.csv: damaged zip: it ends in the middle: was the upload cut off?",
 		"page.csv: XML or a web page: save it as CSV",
 		"psql.csv: " + table.ErrSQLTable.Error(),

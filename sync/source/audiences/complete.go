@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/impactsync/impactsync/sync/source"
 )
 
@@ -129,12 +130,12 @@ func (m *manifest) check(folder string, list []*found) error {
 		case f == nil:
 			missing = append(missing, base)
 		case file.size > 0 && file.size != f.Size:
-			return fmt.Errorf("%q has %d bytes, but its manifest %q says %d: is it still being written?", f.Name, f.Size, m.Name, file.size)
+			return fmt.Errorf("%q has %s, but its manifest %q says %d: is it still being written?", f.Name, english.Plural(int(f.Size), "byte", ""), m.Name, file.size)
 		}
 		delete(here, base)
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf("%d of the %d files in the manifest %q are missing: %s", len(missing), len(m.files), m.Name, some(missing))
+		return fmt.Errorf("%d of %s in the manifest %q %s missing: %s", len(missing), english.Plural(len(m.files), "file", ""), m.Name, english.PluralWord(len(missing), "is", "are"), some(missing))
 	}
 	for _, f := range here {
 		return fmt.Errorf("%q is not in the manifest %q: left over from an earlier export? Remove one of them", f.Name, m.Name)

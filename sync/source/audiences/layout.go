@@ -157,7 +157,7 @@ func (l layout) decide(a Audience) (layout, error) {
 		return l, err
 	}
 	if l.external < 0 && len(l.ids.Columns()) == 0 {
-		return l, fmt.Errorf("no column with an id: none of the %d columns is user_id, anonymous_id, email or external_ids; is the header line missing, or does the id have another name (set columns under audiences)?", len(l.header.Names))
+		return l, fmt.Errorf("no column with an id: none of its columns (%d) is user_id, anonymous_id, email or external_ids; is the header line missing, or does the id have another name (set columns under audiences)?", len(l.header.Names))
 	}
 	if !delta && a.List == "" {
 		// If such rows were taken for a full list, everybody else would leave.

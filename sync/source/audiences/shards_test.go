@@ -94,12 +94,12 @@ func TestPartsThatAreNotAll(t *testing.T) {
 		want  string // why not; nothing if it is whole
 	}{
 		"all of a manifest":           {map[string]string{"vip/p_0000_part_00": list, "vip/p_0001_part_00": list, "vip/p_manifest": both}, ""},
-		"one is missing":              {map[string]string{"vip/p_0000_part_00": list, "vip/p_manifest": both}, `1 of the 2 files in the manifest "vip/p_manifest" are missing: p_0001_part_00`},
+		"one is missing":              {map[string]string{"vip/p_0000_part_00": list, "vip/p_manifest": both}, `1 of 2 files in the manifest "vip/p_manifest" is missing: p_0001_part_00`},
 		"one too many":                {map[string]string{"vip/p_0000_part_00": list, "vip/p_0001_part_00": list, "vip/p_0002_part_00": list, "vip/p_manifest": both}, `"vip/p_0002_part_00" is not in the manifest`},
 		"another size":                {map[string]string{"vip/p_0000_part_00": list + "u2\n", "vip/p_0001_part_00": list, "vip/p_manifest": both}, "is it still being written?"},
 		"a manifest that is cut off":  {map[string]string{"vip/p_0000_part_00": list, "vip/p_manifest": both[:40]}, "cannot be read"},
 		"an empty part of a manifest": {map[string]string{"vip/p_0000_part_00": list, "vip/p_0001_part_00": "", "vip/p_manifest": both}, ""},
-		"addresses, one a line":       {map[string]string{"vip/a": list, "vip/5a2b1c00-aaaa-bbbb-cccc-ddddeeeeffff-manifest.csv": "s3://b/vip/a\ns3://b/vip/b\n"}, "are missing: b"},
+		"addresses, one a line":       {map[string]string{"vip/a": list, "vip/5a2b1c00-aaaa-bbbb-cccc-ddddeeeeffff-manifest.csv": "s3://b/vip/a\ns3://b/vip/b\n"}, "is missing: b"},
 		"all of five":                 {map[string]string{"vip/v-00000-of-00002.csv": list, "vip/v-00001-of-00002.csv": list}, ""},
 		"counted from one":            {map[string]string{"vip/v-01-of-02.csv": list, "vip/v-02-of-02.csv": list}, ""},
 		"the last of a total":         {map[string]string{"vip/v-00000-of-00003.csv": list, "vip/v-00001-of-00003.csv": list}, "part number 2 is missing"},

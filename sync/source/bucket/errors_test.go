@@ -61,7 +61,7 @@ func TestForbidden(t *testing.T) {
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "tester-secret")
 	for rawURL, right := range map[string]string{
 		"gs://bucket/x/": "Storage Object Viewer",
-		"azblob://bucket/x/?protocol=http&domain=" + address:                                                 "Storage Blob Data Reader",
+		"azblob://bucket/x/?protocol=http&localemu=true&domain=" + address:                                   "Storage Blob Data Reader",
 		"s3://bucket/x/?region=us-east-1&use_path_style=true&endpoint=" + url.QueryEscape("http://"+address): "s3:GetObject",
 	} {
 		b := open(t, rawURL)

@@ -52,9 +52,9 @@ func Replace(ctx context.Context, rawURL string, data []byte, contentType string
 	return b.upload(ctx, name, bytes.NewReader(data), &blob.WriterOptions{ContentType: contentType})
 }
 
-// Put writes a new object. An existing one is not overwritten. If it fails, there
+// Create writes a new object. An existing one is not overwritten. If it fails, there
 // is no new object.
-func (b *Bucket) Put(ctx context.Context, name string, from io.Reader) error {
+func (b *Bucket) Create(ctx context.Context, name string, from io.Reader) error {
 	return b.upload(ctx, name, from, &blob.WriterOptions{ContentType: "application/octet-stream", DisableContentTypeDetection: true, IfNotExist: true})
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/impactsync/impactsync/sync/source"
 	"github.com/impactsync/impactsync/sync/source/bucket"
 )
@@ -191,7 +192,7 @@ func (p *Parquet) nextGroup() error {
 			return fmt.Errorf("column %q has %d MiB in one row group, more than 512: write smaller row groups", p.Names[c.to], size>>20)
 		}
 		if n := chunks[c.leaf].NumValues(); n != p.left {
-			return fmt.Errorf("column %q has %d values in a row group of %d rows", p.Names[c.to], n, p.left)
+			return fmt.Errorf("column %q has %s in a row group of %s", p.Names[c.to], english.Plural(int(n), "value", ""), english.Plural(int(p.left), "row", ""))
 		}
 		if err := c.open(chunks[c.leaf]); err != nil {
 			return err

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/impactsync/impactsync/sync/source"
 	"github.com/impactsync/impactsync/sync/source/bucket"
 )
@@ -161,7 +162,7 @@ func (e *ColumnsError) Error() string {
 	if e.backslash {
 		hint = ": is a delimiter escaped by a backslash? Put the field in quotes instead"
 	}
-	return fmt.Sprintf("%d columns where the header has %d%s", e.Row, e.Header, hint)
+	return fmt.Sprintf("%s where the header has %d%s", english.Plural(e.Row, "column", ""), e.Header, hint)
 }
 
 // Next reads a row. It returns [io.EOF] at the end. Other errors come with the row's
