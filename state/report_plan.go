@@ -89,13 +89,15 @@ func (v *view) planTraits(of Part, held []HeldSet) ([]PlanTrait, error) {
 	return all, err
 }
 
-// SampleDue returns some of what would be sent, of each kind.
+// SampleDue returns some of what would be sent, of each kind, and nothing that our own
+// rules refuse.
 func (d *DB) SampleDue(ctx context.Context, of Part, most int) (all Table, err error) {
 	for _, kind := range []Kind{TraitUpdate, PageLoad, Conversion} {
 		t, err := d.table(ctx, `SELECT kind, user_id, anonymous_id, detail, status FROM pending_deliveries WHERE kind = ?4 AND status <> 'held'
 			AND (?3 = '' AND (kind <> 'conversion' OR ?2) OR kind = 'trait_update' AND substr(detail, 1, length(?3) + 1) = ?3 || '=')
+			AND id NOT IN (SELECT 'e' || id FROM deliveries WHERE status > 0 AND (own_refusal IS NOT NULL OR event_at < ?6))
 			AND (?1 = 'null' OR id IN (SELECT 'e' || id FROM deliveries WHERE `+openRows+`
-				UNION ALL SELECT 't' || trait_id || '-' || profile_id FROM trait_due WHERE `+openRows+`)) LIMIT ?5`, of.args(kind, most)...)
+				UNION ALL SELECT 't' || trait_id || '-' || profile_id FROM trait_due WHERE `+openRows+`)) LIMIT ?5`, of.args(kind, most, d.tooOld(d.now().UnixNano()))...)
 		if err != nil {
 			return all, err
 		}
