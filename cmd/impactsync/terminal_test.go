@@ -66,7 +66,7 @@ func TestEightyColumnsAreEnough(t *testing.T) {
 	for _, args := range [][]string{{"status"}, {"plan"}, {"doctor"}, {"rejected", "list"}, {"refused", "list"}} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
 			wide := p.onTerminal(1000, nil, args...)
-			words := map[string]bool{}
+			words := map[string]bool{"now": true, "second": true, "seconds": true, "minute": true, "minutes": true} // time goes on
 			for _, word := range strings.Fields(sequences.ReplaceAllString(wide, "")) {
 				words[word] = true
 			}
