@@ -93,4 +93,5 @@ Left in $demo: state.db and calls.ndjson. Have a look:
   sqlite3 -box $demo/state.db 'SELECT key, members_wanted, members_delivered, pending, refused FROM audiences'
   sqlite3 -box $demo/state.db 'SELECT run, found, delivered, refused, rejected FROM recent_runs'
   tail -n 1 $calls
+  $bin ui --config $config     # the same as a page
 END
