@@ -33,8 +33,8 @@ func TestReport(t *testing.T) {
 		require.Equal(t, []string{"bad", "bad", "warn", "warn", "info"}, eval[[]string](t, b, `[...document.querySelectorAll("#do li")].map(l => l.className)`))
 	})
 	t.Run("nothing in the input becomes part of the page", func(t *testing.T) {
-		require.Equal(t, 1.0, eval[float64](t, b, `document.scripts.length`))
-		require.Equal(t, 0.0, eval[float64](t, b, `document.querySelectorAll("img, iframe, object, [onerror], [style]").length`))
+		require.Equal(t, 1, eval[int](t, b, `document.scripts.length`))
+		require.Equal(t, 0, eval[int](t, b, `document.querySelectorAll("img, iframe, object, [onerror], [style]").length`))
 		require.Contains(t, eval[string](t, b, `document.body.innerText`), "<script>alert('event')</script>")
 	})
 	for _, scheme := range []string{"light", "dark"} {
@@ -60,9 +60,9 @@ func TestReport(t *testing.T) {
 	})
 	t.Run("the audiences can be filtered", func(t *testing.T) {
 		b.do(t, chromedp.SendKeys("#filter", "held", chromedp.NodeVisible))
-		require.Equal(t, 1.0, eval[float64](t, b, `[...document.querySelectorAll("#audience-rows tr")].filter(r => !r.hidden).length`))
+		require.Equal(t, 1, eval[int](t, b, `[...document.querySelectorAll("#audience-rows tr")].filter(r => !r.hidden).length`))
 		b.do(t, chromedp.SendKeys("#filter", strings.Repeat(kb.Backspace, 4)))
-		require.Equal(t, 0.0, eval[float64](t, b, `[...document.querySelectorAll("#audience-rows tr")].filter(r => r.hidden).length`))
+		require.Equal(t, 0, eval[int](t, b, `[...document.querySelectorAll("#audience-rows tr")].filter(r => r.hidden).length`))
 	})
 	t.Run("a number leads to its SQL", func(t *testing.T) {
 		b.do(t, chromedp.Click(`.tiles a[href="#sql-due"]`, chromedp.NodeVisible), chromedp.WaitVisible("#sql-due"))

@@ -39,7 +39,7 @@ func TestLargeReport(t *testing.T) {
 	b.look(t, "light", 1200)
 	file := filepath.Join(s.dir, "year.html")
 	b.do(t, chromedp.Navigate("file://"+file), chromedp.WaitReady("#said"))
-	require.Equal(t, 100.0, eval[float64](t, b, `document.querySelectorAll("#audience-rows tr").length`))
+	require.Equal(t, 100, eval[int](t, b, `document.querySelectorAll("#audience-rows tr").length`))
 	b.shoot(t, "year")
 	b.quiet(t, "file://"+file)
 	_, err := os.Stat(file)
