@@ -64,7 +64,7 @@ func writeNew(path, text string) (err error) {
 	return f.Sync()
 }
 
-// whole returns [ErrUnusable] if a backup is not what was backed up, as after a copy
+// whole returns [ErrBackup] if a backup is not what was backed up, as after a copy
 // that was cut short. It reports whether there was a checksum to compare it with;
 // without one, only its length is judged.
 func whole(backup string) (summed bool, err error) {
@@ -83,12 +83,12 @@ func whole(backup string) (summed bool, err error) {
 		return false, err
 	}
 	if first, _, _ := strings.Cut(string(want), " "); strings.TrimSpace(first) != got {
-		return false, fmt.Errorf("%w: its SHA-256 is %s, not the one in %s: copy both files again", ErrUnusable, got, backup+SumSuffix)
+		return false, fmt.Errorf("%w: its SHA-256 is %s, not the one in %s: copy both files again", ErrBackup, got, backup+SumSuffix)
 	}
 	return true, nil
 }
 
-// long returns [ErrUnusable] if a file is shorter than its own header says. One
+// long returns [ErrBackup] if a file is shorter than its own header says. One
 // that has a log beside it may be.
 //
 // https://www.sqlite.org/fileformat.html#the_database_header
@@ -116,5 +116,5 @@ func long(path string) error {
 	if log, err := os.Stat(path + "-wal"); err == nil && log.Size() > 0 || !valid || info.Size() >= want {
 		return nil
 	}
-	return fmt.Errorf("%w: it has %d of %d bytes: the copy was cut short; copy it again", ErrUnusable, info.Size(), want)
+	return fmt.Errorf("%w: it has %d of %d bytes: the copy was cut short; copy it again", ErrBackup, info.Size(), want)
 }

@@ -38,11 +38,19 @@ var (
 	// ErrOlder says that an older version wrote the file, which was opened for
 	// reading only. Opening it for writing migrates it.
 	ErrOlder = fmt.Errorf("%w: its schema is older than this program's", ErrUnusable)
+	// ErrBackup says that a backup is damaged or was copied in part. The state itself is
+	// as it was. It is an ErrUnusable, too.
+	ErrBackup error = backupError{}
 	// ErrBound says that the file was made for another destination.
 	ErrBound = errors.New("the state file belongs to another destination")
 	// ErrNotFound says that the state does not know a trait key, person or id.
 	ErrNotFound = errors.New("not found")
 )
+
+type backupError struct{}
+
+func (backupError) Error() string { return "the backup cannot be used" }
+func (backupError) Unwrap() error { return ErrUnusable }
 
 // Lock is the right to change a state, until its process ends.
 type Lock = sqlite.Lock

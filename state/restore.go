@@ -80,7 +80,7 @@ func prepareRestore(ctx context.Context, temp, backup string, b *Binding, now ti
 	}
 	problems, err := d.Check(ctx)
 	if err == nil && len(problems) > 0 {
-		err = fmt.Errorf("%w: the backup is damaged: %v", ErrUnusable, problems)
+		err = fmt.Errorf("%w: it is damaged: %v", ErrBackup, problems)
 	}
 	if err == nil {
 		doubts, err = d.doubtAll(ctx)

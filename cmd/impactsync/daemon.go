@@ -51,7 +51,7 @@ func (a *app) daemon(ctx context.Context, listen string, n narrow) error {
 		return usage("an IANA name such as Europe/Berlin", "timeZone: %w", err)
 	}
 	metrics := newMetrics(cfg)
-	if now := (ending{}); now.look(ctx, a) {
+	if now := (ending{heard: true}); now.look(ctx, a) {
 		now.fill(metrics)
 	}
 	d, err := daemon.New(daemon.Config{

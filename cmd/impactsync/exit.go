@@ -71,6 +71,7 @@ var hints = []struct {
 	{state.ErrNetwork, "put the state on a local disk or a block volume; --allow-network-filesystem overrides, where one host alone uses it and its locks and shared memory hold"},
 	{state.ErrMoved, "put the old file back before the next run: without it impact.com is sent everybody again"},
 	{state.ErrNotWritable, "look at the owner and the mode of the state file and its folder, and at the user that the job runs as; nothing is lost"},
+	{state.ErrBackup, "the state is as it was: copy the backup again, or restore another one"},
 	{state.ErrUnusable, "look with impactsync doctor and impactsync state check; impactsync state restore FILE restores a backup"},
 	{impactsync.ErrCredentials, "impactsync doctor checks the credentials; nothing was marked refused, and everything stays pending"},
 	{state.ErrHashKey, "put the hash key back (privacy.hashKey or hashKeyFile): without it forgotten people would come back"},

@@ -25,10 +25,11 @@ type ending struct {
 
 	config  *config.Config
 	at      time.Time
-	known   bool // whether the state could be read; then:
-	status  state.Status
-	counts  state.Measures
+	heard   bool           // metrics, a webhook or a ping want to know of it
+	known   bool           // whether the state could be read; then:
 	notices []state.Notice // what webhooks were told so far
+	status  state.Status   // this and the next, if it is heard
+	counts  state.Measures
 }
 
 // look looks at the state after a run. It returns false if not even the configuration
@@ -39,8 +40,9 @@ func (e *ending) look(ctx context.Context, a *app) bool {
 		return false
 	}
 	e.at = time.Now()
+	e.heard = e.heard || a.metricsFile != "" || e.config.Metrics.File != "" || e.config.Metrics.Push.URL != "" || e.config.Notify.Ping != "" || len(e.config.Notify.Webhooks) > 0
 	err = a.opened(ctx, e.config, state.Options{ReadOnly: true}, e.read(ctx))
-	if e.known = err == nil; err != nil && !errors.Is(err, state.ErrMissing) {
+	if e.known = err == nil; err != nil && e.heard && !errors.Is(err, state.ErrMissing) {
 		a.log.Warn("metrics and notices go without what the state says", "error", err)
 	}
 	return true
@@ -48,13 +50,13 @@ func (e *ending) look(ctx context.Context, a *app) bool {
 
 func (e *ending) read(ctx context.Context) func(*state.DB) error {
 	return func(db *state.DB) (err error) {
+		if e.notices, err = db.Notices(ctx); err != nil || !e.heard {
+			return err
+		}
 		if e.status, err = db.Status(ctx, 1); err != nil {
 			return err
 		}
-		if e.counts, err = db.Measures(ctx); err != nil {
-			return err
-		}
-		e.notices, err = db.Notices(ctx)
+		e.counts, err = db.Measures(ctx)
 		return err
 	}
 }
@@ -77,7 +79,12 @@ const mostTelling = 30 * time.Second
 func (a *app) tell(ctx context.Context, m *telemetry.Metrics, e *ending) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mostTelling)
 	defer cancel()
+	e.heard = m != nil
 	if !e.look(ctx, a) {
+		return
+	}
+	if !e.heard {
+		a.notify(ctx, e) // which forgets what webhooks were told that are gone
 		return
 	}
 	if m == nil {
@@ -112,7 +119,7 @@ func (e *ending) fill(m *telemetry.Metrics) {
 func (a *app) publish(ctx context.Context, m *telemetry.Metrics, e *ending) {
 	if file := cmp.Or(a.metricsFile, e.config.Metrics.File); file != "" {
 		if err := m.WriteFile(file); err != nil {
-			a.log.Warn("the metrics were not written", "error", err)
+			a.log.Warn("the metrics were not written", "error", ofFile(file, err))
 		}
 	}
 	p := e.config.Metrics.Push

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -88,9 +89,19 @@ func savePage(ctx context.Context, to string, html []byte) error {
 		err = replaceFile(to, html)
 	}
 	if err != nil {
-		return fmt.Errorf("write the page: %w", err)
+		return fmt.Errorf("write the page: %w", ofFile(to, err))
 	}
 	return nil
+}
+
+// ofFile returns an error of writing a file under its own name, not under that of the
+// temporary file that was to take its place.
+func ofFile(name string, err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		return fmt.Errorf("%s: %w", name, at.Err)
+	}
+	return err
 }
 
 // replaceFile writes a file of mode 0600. Whoever reads it meanwhile has the old one or
