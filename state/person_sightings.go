@@ -94,7 +94,8 @@ func (g *sightings) flush(t *tx) (int64, error) {
 // sightingRows is how many sightings one statement stores.
 const sightingRows = 16
 
-const insertSightings = `INSERT INTO sightings (profile_id, visitor_id, user_id, anonymous_id, email_sha1, seen_at, seen_until, event_id, click_id, click_sure) VALUES `
+// FAIL spares SQLite the copies of pages that it keeps to undo one statement.
+const insertSightings = `INSERT OR FAIL INTO sightings (profile_id, visitor_id, user_id, anonymous_id, email_sha1, seen_at, seen_until, event_id, click_id, click_sure) VALUES `
 
 func (t *tx) addSightings(all ...sighting) error {
 	args := make([]any, 0, 10*len(all))
