@@ -45,6 +45,7 @@
 //	event_     events, their keys, orders and refusals
 //	guard_     which changes are held, and approved
 //	send_      a turn: claiming, settling, rates, verdicts
+//	file_      conversions that go in files
 //	forget_    forgotten and suppressed people
 //	report_    status, plan, explain
 //	operator   what an operator asks for: adopt, resync, retry, drop

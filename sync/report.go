@@ -75,16 +75,17 @@ func (p *pass) finish(ctx context.Context, err error) (Report, error) {
 	ctx = context.WithoutCancel(ctx)
 	r := &p.report
 	r.Seconds = p.now().Sub(r.Started).Seconds()
-	var due, counts error
+	var due, counts, roads error
 	r.Traits, r.PageLoads, r.Conversions, due = p.State.Due(ctx)
 	r.Counts, counts = p.State.RunCounts(ctx, r.Run)
+	p.roads, roads = p.State.Roads(ctx)
 	if errors.Is(err, ErrCredentials) && r.Open() > 0 { // which stops both hosts
 		err = fmt.Errorf("%w; %d still due at both hosts, for the next run", err, r.Open())
 	}
 	if n := r.Counts["people_forgotten"]; n > 0 && !p.State.KeepsOut() {
 		p.Log.Warn("delete messages removed people, and nothing keeps them out: later messages and lists bring them back; set privacy.hashKey", "people", n)
 	}
-	err = errors.Join(err, due, counts)
+	err = errors.Join(err, due, counts, roads)
 	r.ExitCode, r.Note = p.exit(err)
 	if n := r.Counts["dropped"]; n > 0 {
 		r.Note = strings.TrimPrefix(fmt.Sprintf("%s; %d given up", r.Note, n), "; ")
@@ -143,8 +144,15 @@ func (p *pass) whyDue() string {
 	switch {
 	case p.unfinished != "":
 		why = append(why, p.unfinished)
+	case p.report.Open() == p.roads.InFiles+p.roads.Unknown:
 	case p.narrowed() || !p.eventsGap || p.report.Open() > waiting:
 		why = append(why, "narrowed to some people, traits or sources")
+	}
+	if n := p.roads.InFiles; n > 0 {
+		why = append(why, fmt.Sprintf("conversions (%d) are in files that impact.com has not completed", n))
+	}
+	if n := p.roads.Unknown; n > 0 {
+		why = append(why, fmt.Sprintf("conversions (%d) are in files that impact.com never completed: impactsync file list --status unknown", n))
 	}
 	if p.eventsGap && waiting > 0 {
 		why = append(why, fmt.Sprintf("conversions (%d) wait for a run that reads all sources of messages", waiting))
