@@ -3,7 +3,6 @@ package impactapi
 import (
 	"context"
 	"errors"
-	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -39,51 +38,74 @@ type FileError struct {
 	Reasons   []string // such as CONV_DUPLICATE
 }
 
-// Page is where a list goes on.
-type Page struct {
-	Last     bool
-	Rate     Rate
-	Attempts int // HTTP requests that it took
+type fileSubmissionRow struct {
+	BatchID        text `json:"BatchId"`
+	FileName       text
+	Type           text
+	Status         text
+	SubmissionDate text
+	CompletionDate text
+	TotalRecords   text
+	TotalErrors    text
+	ErrorsURI      text `json:"ErrorsUri"`
 }
 
-// FileSubmissions returns a page, from 1, of the files that impact.com got between two
-// times. It has no filter by name.
-func (c *Client) FileSubmissions(ctx context.Context, from, to time.Time, page int) ([]FileSubmission, Page, error) {
-	query := url.Values{"SubmissionDateStart": {from.UTC().Format(time.RFC3339)}, "SubmissionDateEnd": {to.UTC().Format(time.RFC3339)}}
-	// An older sample of impact.com's has APISubmission as the key.
-	rows, p, err := c.listPage(ctx, "FTPFileSubmissions", query, page, "ftpfilesubmissions", "ftpfilesubmission", "apisubmissions", "apisubmission")
-	all := make([]FileSubmission, len(rows))
-	for i, b := range rows {
-		all[i] = FileSubmission{
-			BatchID: b.text("batchid"), FileName: b.text("filename"), Type: b.text("type"), Status: b.text("status"),
-			SubmittedAt: b.time("submissiondate"), CompletedAt: b.time("completiondate"),
-			Records: b.number("totalrecords"), Errors: b.number("totalerrors"), ErrorsURI: b.text("errorsuri"),
-		}
+func (r *fileSubmissionRow) submission() FileSubmission {
+	return FileSubmission{
+		BatchID: string(r.BatchID), FileName: string(r.FileName), Type: string(r.Type), Status: string(r.Status),
+		SubmittedAt: r.SubmissionDate.time(), CompletedAt: r.CompletionDate.time(),
+		Records: r.TotalRecords.number(), Errors: r.TotalErrors.number(), ErrorsURI: string(r.ErrorsURI),
 	}
-	return all, p, err
 }
 
-// FileErrors returns a page, from 1, of what was wrong in a file, by the submission's
-// ErrorsURI and BatchID. A URI that does not belong to the client's account is not
-// followed.
-func (c *Client) FileErrors(ctx context.Context, s *FileSubmission, page int) ([]FileError, Page, error) {
+// number returns a whole number, or -1 if there is none.
+func (t text) number() int64 {
+	n, err := strconv.ParseInt(string(t), 10, 64)
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// FileSubmissions gets one page, from 1, of the files that impact.com got between two
+// times, and calls each with them while they come. There is no filter by name.
+func (c *Client) FileSubmissions(ctx context.Context, from, to time.Time, page int, each func(FileSubmission) error) (*Page, error) {
+	query := url.Values{"SubmissionDateStart": {from.UTC().Format(time.RFC3339)}, "SubmissionDateEnd": {to.UTC().Format(time.RFC3339)}, "Page": {strconv.Itoa(page)}}
+	l := listing{"FTPFileSubmissions", []string{"ftpfilesubmissions", "apisubmission"}, query, page, 0} // the latter is in an older sample of impact.com's
+	return rowsOf(ctx, c, l, func(r *fileSubmissionRow) error { return each(r.submission()) })
+}
+
+type fileErrorRow struct {
+	Line            text
+	OrderID         text `json:"OrderId"`
+	Sku             text
+	ActionTrackerID text `json:"ActionTrackerId"`
+	EventCode       text
+	Status          text
+	Reason          text
+}
+
+func (r *fileErrorRow) error() FileError {
+	e := FileError{
+		Line: string(r.Line), OrderID: string(r.OrderID), Sku: string(r.Sku), EventType: string(r.ActionTrackerID), ErrorType: string(r.Status),
+		Reasons: strings.Fields(strings.ReplaceAll(string(r.Reason), ",", " ")),
+	}
+	if e.EventType == "" || e.EventType == "0" {
+		e.EventType = string(r.EventCode)
+	}
+	return e
+}
+
+// FileErrors gets one page, from 1, of what was wrong in a file, by the submission's
+// ErrorsURI or BatchID, and calls each with it while it comes. A URI that does not
+// belong to the client's account is not followed.
+func (c *Client) FileErrors(ctx context.Context, s *FileSubmission, page int, each func(FileError) error) (*Page, error) {
 	resource, err := c.errorsOf(s)
 	if err != nil {
-		return nil, Page{}, err
+		return nil, err
 	}
-	rows, p, err := c.listPage(ctx, resource, url.Values{}, page, "errordetails", "errordetail", "errors")
-	all := make([]FileError, len(rows))
-	for i, b := range rows {
-		event := b.text("actiontrackerid")
-		if event == "" || event == "0" {
-			event = b.text("eventcode")
-		}
-		all[i] = FileError{
-			Line: b.text("line"), OrderID: b.text("orderid"), Sku: b.text("sku"), EventType: event,
-			ErrorType: b.text("status"), Reasons: strings.Fields(strings.ReplaceAll(b.text("reason"), ",", " ")),
-		}
-	}
-	return all, p, err
+	l := listing{resource, []string{"errordetails", "errordetail", "errors"}, url.Values{"Page": {strconv.Itoa(page)}}, page, 0}
+	return rowsOf(ctx, c, l, func(r *fileErrorRow) error { return each(r.error()) })
 }
 
 // errorsOf returns the resource of a file's errors. impact.com's documents spell the
@@ -108,65 +130,4 @@ func (c *Client) errorsOf(s *FileSubmission) (string, error) {
 		return "", errors.New("look up a file's errors: their URI is not one of this account's")
 	}
 	return resource, nil
-}
-
-// pageSize keeps an answer well below what is read of one.
-const pageSize = 5000
-
-// listPage gets a page of a list of the account's, whose key is the first that is there.
-func (c *Client) listPage(ctx context.Context, resource string, query url.Values, page int, keys ...string) ([]body, Page, error) {
-	query.Set("Page", strconv.Itoa(page))
-	query.Set("PageSize", strconv.Itoa(pageSize))
-	k := &call{
-		method: http.MethodGet, path: "/Advertisers/{AccountSID}/" + resource, url: c.api.JoinPath("Advertisers", c.config.AccountSID, resource),
-		headers: c.signed, repeatable: true, limit: maxList,
-	}
-	if c.config.AuthToken == "" {
-		return nil, Page{}, ErrNoCredentials
-	}
-	k.url.RawQuery = query.Encode()
-	a, err := c.do(ctx, k)
-	if err != nil {
-		return nil, Page{}, err
-	}
-	for _, key := range keys {
-		if _, cut := a.body[key].(brokenOff); cut || !a.body.has(key) {
-			continue
-		}
-		return a.body.objects(key), Page{Last: a.body.lastPage(page), Rate: a.rate, Attempts: a.attempts}, nil
-	}
-	return nil, Page{}, &Error{
-		Method: k.method, Path: k.path, Status: a.status, Message: "the answer cannot be read: it has no " + keys[0], Rate: a.rate, Sent: SentAnswered, Attempts: a.attempts,
-	}
-}
-
-// lastPage reports whether no page follows.
-func (b body) lastPage(page int) bool {
-	if b.has("@numpages") {
-		return int64(page) >= b.number("@numpages")
-	}
-	return b.text("@nextpageuri") == ""
-}
-
-// objects returns the objects of an array, or the only one.
-func (b body) objects(key string) []body {
-	if one, single := b[key].(map[string]any); single {
-		return body{key: []any{one}}.list(key)
-	}
-	return b.list(key)
-}
-
-// number returns a number, which may be a text; -1 if there is none.
-func (b body) number(key string) int64 {
-	n, err := strconv.ParseInt(strings.TrimSpace(b.text(key)), 10, 64)
-	if err != nil {
-		return -1
-	}
-	return n
-}
-
-// time returns a time, or the zero time.
-func (b body) time(key string) time.Time {
-	at, _ := time.Parse(time.RFC3339, b.text(key))
-	return at
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"time"
+
+	"github.com/impactsync/impactsync/sync/money"
 )
 
 // Measures are what monitoring wants to know beside [Status]: numbers, and never whose.
@@ -35,9 +37,9 @@ type RefusedCount struct {
 // RefusedMoney is the money of refused conversions in one currency. Those whose worth
 // cannot be read are not among them.
 type RefusedMoney struct {
-	Currency    string `json:"currency"` // "" for the account's own
-	Conversions int64  `json:"conversions"`
-	Hundredths  int64  `json:"hundredths"`
+	Currency    string       `json:"currency"` // "" for the account's own
+	Conversions int64        `json:"conversions"`
+	Amount      money.Amount `json:"amount"`
 }
 
 // HeldCount counts what is held back, without saying whose it is.
@@ -105,7 +107,7 @@ func (v *view) refusedByClass() ([]RefusedCount, error) {
 func (v *view) refusedMoney() ([]RefusedMoney, error) {
 	return collect(v, `SELECT CASE length(currency) WHEN 3 THEN currency ELSE '' END, count(*), sum(amount) FROM deliveries
 		WHERE kind = 'conversion' AND status = 4 AND status > 0 AND amount > 0 GROUP BY 1 ORDER BY 1`, nil,
-		func(m *RefusedMoney) []any { return []any{&m.Currency, &m.Conversions, &m.Hundredths} })
+		func(m *RefusedMoney) []any { return []any{&m.Currency, &m.Conversions, &m.Amount} })
 }
 
 func (v *view) heldCounts() ([]HeldCount, error) {

@@ -21,6 +21,7 @@ const (
 	longestWindow   = 45 * 24 * time.Hour
 	clocksDiffer    = time.Hour
 	mostPages       = 10_000
+	errorsAtOnce    = 5000 // stored in one commit
 )
 
 // errNoRoom says that the API host takes no more requests for now.
@@ -74,16 +75,15 @@ func (p *pass) listFiles(ctx context.Context, files []state.File) (shown []shown
 		if to.After(end) {
 			to = end
 		}
-		err := p.pages(ctx, func(page int) (impactapi.Page, error) {
-			rows, at, err := p.Client.FileSubmissions(ctx, from, to, page)
-			for _, r := range rows {
-				name := path.Base(strings.ReplaceAll(r.FileName, `\`, "/"))
+		err := p.pages(ctx, func(page int) (*impactapi.Page, error) {
+			return p.Client.FileSubmissions(ctx, from, to, page, func(s impactapi.FileSubmission) error {
+				name := path.Base(strings.ReplaceAll(s.FileName, `\`, "/"))
 				if f, ours := wanted[name]; ours {
 					delete(wanted, name)
-					shown = append(shown, shownFile{f, r})
+					shown = append(shown, shownFile{f, s})
 				}
-			}
-			return at, err
+				return nil
+			})
 		})
 		if err != nil {
 			return nil, err
@@ -97,21 +97,23 @@ func (p *pass) listFiles(ctx context.Context, files []state.File) (shown []shown
 }
 
 // pages gets the pages of a list within the limits of the API host.
-func (p *pass) pages(ctx context.Context, get func(page int) (impactapi.Page, error)) error {
+func (p *pass) pages(ctx context.Context, get func(page int) (*impactapi.Page, error)) error {
 	for page := 1; page <= mostPages; page++ {
 		if !p.limits.api.Turn(ctx, patience) {
 			return errNoRoom
 		}
 		at, err := get(page)
+		attempts := 0
 		var api *impactapi.Error
 		if errors.As(err, &api) {
-			at.Attempts = api.Attempts
+			attempts = api.Attempts
 			p.limits.api.Failed(api)
 		} else if err == nil {
+			attempts = at.Attempts
 			p.limits.api.Answered(at.Rate)
 		}
-		p.limits.api.Settle(at.Attempts)
-		if err := errors.Join(err, p.State.NoteRequests(ctx, state.HostAPI, at.Attempts)); err != nil {
+		p.limits.api.Settle(attempts)
+		if err := errors.Join(err, p.State.NoteRequests(ctx, state.HostAPI, attempts)); err != nil {
 			return err
 		}
 		if at.Last {
@@ -160,13 +162,21 @@ func (p *pass) readErrors(ctx context.Context, f *shownFile) (problem string, er
 		return "", nil
 	}
 	found := 0
-	err = p.pages(ctx, func(page int) (impactapi.Page, error) {
-		rows, at, err := p.Client.FileErrors(ctx, &f.FileSubmission, page)
-		if err != nil {
-			return at, err
+	err = p.pages(ctx, func(page int) (*impactapi.Page, error) {
+		var some []state.FileError
+		keep := func() error {
+			found += len(some)
+			err := p.State.AddFileErrors(ctx, f.ID, some)
+			some = some[:0]
+			return err
 		}
-		found += len(rows)
-		return at, p.State.AddFileErrors(ctx, f.ID, fileErrors(rows))
+		at, err := p.Client.FileErrors(ctx, &f.FileSubmission, page, func(e impactapi.FileError) error {
+			if some = append(some, fileError(e)); len(some) == errorsAtOnce {
+				return keep()
+			}
+			return nil
+		})
+		return at, errors.Join(err, keep())
 	})
 	if err == nil && found == 0 && f.Errors > 0 {
 		problem = fmt.Sprintf("impact.com counts %d errors in it and lists none", f.Errors)
@@ -174,21 +184,17 @@ func (p *pass) readErrors(ctx context.Context, f *shownFile) (problem string, er
 	return problem, err
 }
 
-// fileErrors reads impact.com's list of errors as its verdicts on single conversions
-// are read.
-func fileErrors(rows []impactapi.FileError) []state.FileError {
-	all := make([]state.FileError, len(rows))
-	for i, r := range rows {
-		verdict := reading(&impactapi.Submission{Status: "Complete", ErrorType: r.ErrorType, Reasons: r.Reasons})
-		if verdict == VerdictCounted { // it is in the list of errors
-			verdict = VerdictFault
-		}
-		all[i] = state.FileError{
-			OrderID: r.OrderID, EventType: r.EventType, Sku: r.Sku, ErrorType: r.ErrorType, Reasons: strings.Join(r.Reasons, " "),
-			Verdict: verdict, Severity: severity[verdict],
-		}
+// fileError reads an entry of impact.com's list of errors as its verdicts on single
+// conversions are read.
+func fileError(e impactapi.FileError) state.FileError {
+	verdict := reading(&impactapi.Submission{Status: "Complete", ErrorType: e.ErrorType, Reasons: e.Reasons})
+	if verdict == VerdictCounted { // it is in the list of errors
+		verdict = VerdictFault
 	}
-	return all
+	return state.FileError{
+		OrderID: e.OrderID, EventType: e.EventType, Sku: e.Sku, ErrorType: e.ErrorType, Reasons: strings.Join(e.Reasons, " "),
+		Verdict: verdict, Severity: severity[verdict],
+	}
 }
 
 func forbidden(err error) bool {

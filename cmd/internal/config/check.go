@@ -30,18 +30,40 @@ func (l *loader) check() {
 	l.checkPeople()
 	l.checkTelling()
 	l.checkReport()
+	l.checkConversions()
 	c := l.config
-	_, share := parseShare(c.Conversions.Verify)
 	_, zone := time.LoadLocation(c.TimeZone)
 	l.must(c.MaxEventAge > 0, "maxEventAge", "must be more than 0s", "leave it out for 720h")
 	l.must(c.Delivery.RequestTimeout > 0, "delivery.requestTimeout", "must be more than 0s", "leave it out for 10s")
 	l.must(c.Delivery.AttributionWait >= 0, "delivery.attributionWait", "must not be negative", "0s means not to wait")
-	l.must(share, "conversions.verify", l.quote("conversions.verify", c.Conversions.Verify)+" is not a share", "off, all, or a share of 0% to 100%, such as 1%")
 	l.must(c.DefaultCurrency == "" || currency.MatchString(c.DefaultCurrency), "defaultCurrency", "must be three capital letters", "an ISO 4217 code such as USD")
 	l.checkSchedule(c.Schedule)
 	l.must(zone == nil, "timeZone", "no such time zone", "an IANA name such as Europe/Berlin")
 	if g := c.Guard; g.FirstSync == "hold" && g.MaxJoins == nil && g.Conversions == nil {
 		l.warn("guard.firstSync", "holds nothing by itself", "set guard.maxJoins or guard.conversions, too")
+	}
+}
+
+func (l *loader) checkConversions() {
+	c := &l.config.Conversions
+	_, share := parseShare(c.Verify)
+	l.must(share, "conversions.verify", l.quote("conversions.verify", c.Verify)+" is not a share", "off, all, or a share of 0% to 100%, such as 1%")
+	l.must(c.Patience >= 0, "conversions.patience", "must not be negative", "leave it out for 6h")
+	l.must(c.File.UnknownAfter > 0, "conversions.file.unknownAfter", "must be more than 0s", "leave it out for 24h")
+	const key = "conversions.file.url"
+	if c.File.URL == "" {
+		folder := url.URL{Scheme: "file", Path: filepath.ToSlash(filepath.Join(filepath.Dir(l.config.State.Path), "conversions")) + "/"}
+		c.File.URL = folder.String()
+	}
+	u, err := url.Parse(c.File.URL) // not quoted: it may hold a password
+	switch {
+	case err != nil || u.Scheme != "file" && u.Scheme != "sftp":
+		l.problem(key, "is not an address of a folder", "file:///absolute/folder/, file://./folder/ for one beside this file, or sftp://user@host/folder/")
+	case u.Scheme == "sftp":
+		l.must(c.File.PrivateKey != "" || c.File.PrivateKeyFile != "", "conversions.file.privateKeyFile", "is missing", "the path of the SSH key with which to log in (RSA for impact.com)")
+		l.must(len(c.File.HostKeys) > 0, "conversions.file.hostKeys", "is missing", "the server's key, such as ssh-rsa AAAA... or SHA256:...; ssh-keyscan HOST shows it")
+	default:
+		l.must(c.File.PrivateKey == "" && c.File.PrivateKeyFile == "" && len(c.File.HostKeys) == 0, key, "is a folder of this machine, which needs no keys", "sftp://user@host/folder/, or remove privateKeyFile and hostKeys")
 	}
 }
 
