@@ -20,7 +20,7 @@ import (
 )
 
 // ordersAtOnce is how many orders of a file are in memory.
-const ordersAtOnce = 4000
+const ordersAtOnce = 8000
 
 // fileBuffer lets the SFTP client have many requests under way.
 const fileBuffer = 1 << 20
@@ -65,23 +65,11 @@ func (p *pass) writeFiles(ctx context.Context, folder *transport.Folder, claimed
 
 // write writes both files to their ends.
 func (a *attempt) write(ctx context.Context) error {
-	for last := int64(0); ; {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		claims, err := a.State.FileTurn(ctx, a.claimed, a.left, last, ordersAtOnce)
-		if err != nil {
-			return fmt.Errorf("read the orders of a file: %w", err)
-		}
-		a.left = a.left[:0]
-		if len(claims) == 0 {
-			break
-		}
-		last = claims[len(claims)-1].Delivery
-		if err := a.lines(ctx, claims); err != nil {
-			return err
-		}
-		a.Progress.add(int64(len(claims)))
+	if err := a.allLines(ctx); err != nil {
+		return err
+	}
+	if _, err := a.State.FileTurn(ctx, a.claimed, a.left, 0, 0); err != nil {
+		return fmt.Errorf("record which orders a file does not get: %w", err)
 	}
 	if err := errors.Join(a.items.end(a.folder), a.orders.end(a.folder)); err != nil {
 		return err
@@ -96,6 +84,47 @@ func (a *attempt) write(ctx context.Context) error {
 		return fmt.Errorf("record that files are whole: %w", err)
 	}
 	return nil
+}
+
+// allLines writes the lines of all orders. While some are written, the next ones are
+// read.
+func (a *attempt) allLines(ctx context.Context) error {
+	reading := a.read(ctx, 0)
+	for {
+		some := <-reading
+		if some.err != nil || len(some.claims) == 0 {
+			return some.err
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		reading = a.read(ctx, some.claims[len(some.claims)-1].Delivery)
+		if err := a.lines(ctx, some.claims); err != nil {
+			<-reading // nothing is left out any more once the attempt is abandoned
+			return err
+		}
+		a.Progress.add(int64(len(some.claims)))
+	}
+}
+
+type fileTurn struct {
+	claims []*state.Claim
+	err    error
+}
+
+// read reads the orders after an id, and records what the files do not get of those
+// before.
+func (a *attempt) read(ctx context.Context, after int64) <-chan fileTurn {
+	left, done := a.left, make(chan fileTurn, 1)
+	a.left = nil
+	go func() {
+		claims, err := a.State.FileTurn(ctx, a.claimed, left, after, ordersAtOnce)
+		if err != nil {
+			err = fmt.Errorf("read the orders of a file: %w", err)
+		}
+		done <- fileTurn{claims, err}
+	}()
+	return done
 }
 
 // lines writes the lines of some orders, in their order.

@@ -6,7 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
+	"math"
+	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
@@ -183,34 +184,38 @@ func (w *Writer) price(l *line, reduced bool) error {
 
 // times multiplies a price by a quantity, exactly.
 func times(price, quantity string) (string, error) {
-	whole, fraction, _ := strings.Cut(price, ".")
-	units, fine := new(big.Int).SetString(whole+fraction, 10)
+	units, places, fine := cutPoint(price)
 	n, err := strconv.ParseInt(quantity, 10, 64)
-	if !fine || err != nil {
+	if high, low := bits.Mul64(uint64(units), uint64(n)); !fine || err != nil || n < 0 || high != 0 || low > math.MaxInt64 {
 		return "", &UnfitError{fmt.Sprintf("%s times %s is no amount", price, quantity)}
 	}
-	return withPoint(units.Mul(units, big.NewInt(n)), len(fraction)), nil
+	return withPoint(units*n, places), nil
 }
 
 // plus adds two amounts of the same number of places; false if they have others.
 func plus(a, b string) (string, bool) {
-	wholeA, fractionA, _ := strings.Cut(a, ".")
-	wholeB, fractionB, _ := strings.Cut(b, ".")
-	x, fineX := new(big.Int).SetString(wholeA+fractionA, 10)
-	y, fineY := new(big.Int).SetString(wholeB+fractionB, 10)
-	if !fineX || !fineY || len(fractionA) != len(fractionB) {
+	x, placesX, fineX := cutPoint(a)
+	y, placesY, fineY := cutPoint(b)
+	if !fineX || !fineY || placesX != placesY || x > math.MaxInt64-y {
 		return "", false
 	}
-	return withPoint(x.Add(x, y), len(fractionA)), true
+	return withPoint(x+y, placesX), true
 }
 
-func withPoint(n *big.Int, places int) string {
-	text := n.String()
+// cutPoint returns an amount in units of its last place, which is not negative.
+func cutPoint(amount string) (units int64, places int, fine bool) {
+	whole, fraction, _ := strings.Cut(amount, ".")
+	units, err := strconv.ParseInt(whole+fraction, 10, 64)
+	return units, len(fraction), err == nil && units >= 0
+}
+
+func withPoint(units int64, places int) string {
+	text := strconv.FormatInt(units, 10)
 	if places == 0 {
 		return text
 	}
-	for len(text) <= places {
-		text = "0" + text
+	if short := places + 1 - len(text); short > 0 {
+		text = strings.Repeat("0", short) + text
 	}
 	return text[:len(text)-places] + "." + text[len(text)-places:]
 }

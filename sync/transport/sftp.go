@@ -130,6 +130,7 @@ type remote struct {
 	folder string
 	ssh    *ssh.Client
 	sftp   *sftp.Client
+	done   chan struct{} // closed by Close
 }
 
 // connect logs in. The context ends the connection, too.
@@ -157,9 +158,27 @@ func (s *server) connect(ctx context.Context) (*remote, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open SFTP at %s: %w", s.address, err), ignoreClosed(client.Close()))
 	}
-	r := &remote{folder: s.folder, ssh: client, sftp: files}
+	r := &remote{folder: s.folder, ssh: client, sftp: files, done: make(chan struct{})}
+	go r.keepAlive()
 	context.AfterFunc(ctx, func() { _ = raw.Close() })
 	return r, nil
+}
+
+// keepAlive asks the server for a sign of life, without which the connection is given
+// up: the state may need minutes for a large claim.
+func (r *remote) keepAlive() {
+	tick := time.NewTicker(idleTimeout / 4)
+	defer tick.Stop()
+	for {
+		select {
+		case <-r.done:
+			return
+		case <-tick.C:
+			if _, _, err := r.ssh.SendRequest("keepalive@openssh.com", true, nil); err != nil {
+				return
+			}
+		}
+	}
 }
 
 func ignoreClosed(err error) error {
@@ -216,6 +235,7 @@ func (r *remote) Remove(name string) error {
 }
 
 func (r *remote) Close() error {
+	close(r.done)
 	err := r.sftp.Close()
 	return errors.Join(ignoreClosed(err), ignoreClosed(r.ssh.Close()))
 }
