@@ -301,7 +301,7 @@ func parseShare(text string) (share float64, ok bool) {
 type Guard struct {
 	// Exits are held when both limits are exceeded.
 	MaxExits MaxExits `yaml:"maxExits"`
-	// Joins are held when both limits are exceeded. Default: no limit.
+	// Joins are held when both limits are exceeded. Default: no limit, but 100 percent and 100 for a list that seems to be another one renamed.
 	MaxJoins *MaxJoins `yaml:"maxJoins"`
 	// A first sync: pass lets it through, hold judges it by maxJoins and conversions like any other. Default pass.
 	FirstSync string `yaml:"firstSync" oneof:"pass hold" default:"pass"`
