@@ -59,6 +59,7 @@ type File struct {
 	Bytes  int64
 
 	SentAt, LookedAt time.Time
+	Completed        bool // by impact.com; its orders may not be settled yet
 	Tidied           bool // of a withdrawn file: nothing of it is left in its place
 }
 
@@ -248,9 +249,9 @@ func (t *tx) recoverFiles() error {
 // OpenFiles returns the files of some statuses, the oldest first.
 func (d *DB) OpenFiles(ctx context.Context, statuses ...string) ([]File, error) {
 	return read(ctx, d, func(v *view) ([]File, error) {
-		return collect(v, `SELECT id, name, level, status, place, orders, bytes, sent_at, looked_at, tidied FROM files WHERE status IN (SELECT value FROM json_each(?)) ORDER BY id`,
+		return collect(v, `SELECT id, name, level, status, place, orders, bytes, sent_at, looked_at, completed_at IS NOT NULL, tidied FROM files WHERE status IN (SELECT value FROM json_each(?)) ORDER BY id`,
 			[]any{asJSON(statuses)}, func(f *File) []any {
-				return []any{&f.ID, &f.Name, &f.Level, &f.Status, &f.Place, &f.Orders, &f.Bytes, moment{&f.SentAt}, moment{&f.LookedAt}, &f.Tidied}
+				return []any{&f.ID, &f.Name, &f.Level, &f.Status, &f.Place, &f.Orders, &f.Bytes, moment{&f.SentAt}, moment{&f.LookedAt}, &f.Completed, &f.Tidied}
 			})
 	})
 }

@@ -34,7 +34,7 @@ func (p *pass) lookAtFiles(ctx context.Context) error {
 		return fmt.Errorf("read which files are open: %w", err)
 	}
 	files = slices.DeleteFunc(files, func(f state.File) bool { return p.now().Sub(f.SentAt) > submissionsKept })
-	if !slices.ContainsFunc(files, func(f state.File) bool { return p.now().Sub(f.LookedAt) >= p.Files.LookEvery }) {
+	if !slices.ContainsFunc(files, func(f state.File) bool { return f.Completed || p.now().Sub(f.LookedAt) >= p.Files.LookEvery }) {
 		return nil
 	}
 	shown, err := p.listFiles(ctx, files)
