@@ -13,6 +13,9 @@ func (t *tx) claimForFile(file int64, c FileClaim) (claimed int64, err error) {
 		oldest = t.now - int64(c.MaxAge)
 	}
 	which, err := t.readyForFile()
+	if err == nil && !c.Last { // else the API takes these anyway
+		err = t.leaveOldToAPI(oldest)
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -30,6 +33,18 @@ func (t *tx) claimForFile(file int64, c FileClaim) (claimed int64, err error) {
 	}
 	t.countStatus(scopeConversions, statusPending, statusInFlight, claimed)
 	return claimed, nil
+}
+
+// leaveOldToAPI leaves orders to the API that are too old for a file.
+func (t *tx) leaveOldToAPI(oldest int64) error {
+	for _, click := range []bool{true, false} {
+		n, err := t.Exec(`UPDATE deliveries SET file = 0 WHERE kind = 'conversion' AND status = 1 AND status > 0 AND has_click = ? AND event_at < ? AND file IS NULL`, click, oldest)
+		if err != nil {
+			return err
+		}
+		t.countRun("unfit_for_file", n)
+	}
+	return nil
 }
 
 // readyForFile selects claimable conversions that need not wait for page loads. Where
