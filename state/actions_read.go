@@ -202,3 +202,11 @@ func (d *DB) LastReading(ctx context.Context) (at time.Time, err error) {
 	})
 	return at, err
 }
+
+// WindowsEnd returns where the windows of a kind end that a reading has, or the zero time.
+func (d *DB) WindowsEnd(ctx context.Context, r Reading, kind string) (at time.Time, err error) {
+	err = d.view(ctx, func(v *view) error {
+		return v.Scan(`SELECT max(to_at) FROM reconcile_windows WHERE read_id = ? AND kind = ?`, []any{r.ID, kind}, moment{&at})
+	})
+	return at, err
+}
