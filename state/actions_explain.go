@@ -91,7 +91,7 @@ func (v *view) sentMoments(o *OrderExplanation) error {
 		line, attempts                                                                       int64
 	}
 	all, err := collect(v, `SELECT d.event, d.message_id, coalesce(j.source || ': ' || j.name, ''), coalesce(d.currency, ''), `+fmt.Sprintf(statusWords, "d.status")+`, `+isoText("d.event_at")+`, `+isoText("d.created_at")+`,
-			`+isoText("d.delivered_at")+`, coalesce(d.queued_uri, ''), coalesce(d.outcome, ''), coalesce(d.last_error, ''), d.amount * `+deliveryMoney+`, coalesce(d.line, 0), d.attempts
+			`+isoText("d.delivered_at")+`, coalesce(d.queued_uri, ''), coalesce(d.outcome, ''), coalesce(d.last_error, ''), d.amount, coalesce(d.line, 0), d.attempts
 		FROM deliveries d LEFT JOIN objects j ON j.id = d.origin WHERE d.order_id = ? AND d.event_type = ?`, []any{o.OrderID, o.EventType}, func(r *row) []any {
 		return []any{&r.event, &r.message, &r.object, &r.currency, &r.status, &r.at, &r.created, &r.delivered, &r.uri, &r.outcome, &r.last, &r.amount, &r.line, &r.attempts}
 	})

@@ -121,7 +121,7 @@ func (t *tx) countVerdicts(before, after map[string]int64) error {
 // young.
 const judgeOrders = `
 WITH sold AS MATERIALIZED (
-	SELECT d.order_id, d.event_type, d.status, d.outcome, d.amount * ` + deliveryMoney + ` AS amount, d.currency, d.event_at, d.last_error, v.verdict AS submission, v.reasons,
+	SELECT d.order_id, d.event_type, d.status, d.outcome, d.amount, d.currency, d.event_at, d.last_error, v.verdict AS submission, v.reasons,
 		CASE WHEN d.status = 0 AND d.outcome <> 'dropped' THEN d.delivered_at END AS sent_at
 	FROM deliveries d LEFT JOIN verdicts v ON v.delivery_id = d.id
 	WHERE d.order_id > ?1 AND d.order_id <= ?2 AND d.event_type IS NOT NULL
@@ -183,8 +183,6 @@ ON CONFLICT (order_id, event_type) DO UPDATE SET verdict = excluded.verdict, rea
 	judged_at = excluded.judged_at, changed_at = excluded.changed_at`
 
 const (
-	// deliveryMoney makes an amount of deliveries ten-thousandths.
-	deliveryMoney = `100`
 	// slack is the difference of amounts that rounding explains: a hundredth.
 	slack = `100`
 	// differs says in what a live action differs from what was sent. Amounts of two

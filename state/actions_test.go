@@ -18,7 +18,7 @@ func (b *bench) sold(eventType string, ids ...string) {
 	b.t.Helper()
 	for _, id := range ids {
 		b.store(state.Item{Event: &state.Event{
-			Key: eventType + id, MessageID: id, Kind: state.Conversion, Name: "Order Completed", EventType: eventType, OrderID: id, Amount: 100_00, Currency: "EUR", At: b.now, Payload: []byte("{}"),
+			Key: eventType + id, MessageID: id, Kind: state.Conversion, Name: "Order Completed", EventType: eventType, OrderID: id, Amount: 100_0000, Currency: "EUR", At: b.now, Payload: []byte("{}"),
 		}, Person: user(eventType + id)})
 	}
 	b.settle(state.Delivered, b.claim()...)

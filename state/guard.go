@@ -30,7 +30,7 @@ type Limit = rules.Limit
 // those delivered in the last 14 days.
 type ConversionGuard struct {
 	Count     *Limit // nil means no limit
-	Money     *Limit // in hundredths, each currency by itself; nil means no limit
+	Money     *Limit // in ten-thousandths, each currency by itself; nil means no limit
 	FirstSync bool   // judge them even before one was delivered
 }
 

@@ -1,6 +1,10 @@
 package state
 
-import "time"
+import (
+	"time"
+
+	"github.com/impactsync/impactsync/sync/money"
+)
 
 // Change says that a person's value of a trait changed.
 type Change struct {
@@ -21,8 +25,8 @@ type Event struct {
 	Name      string
 	EventType string // with OrderID: the conversion's own key; both are empty if not known
 	OrderID   string
-	Amount    int64  // of a conversion's money, in hundredths; for the guard
-	Currency  string // "" without money
+	Amount    money.Amount // of a conversion
+	Currency  string       // "" without money
 	At        time.Time
 	Payload   []byte // JSON
 	Refusal   OwnRefusal

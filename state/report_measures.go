@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"time"
+
+	"github.com/impactsync/impactsync/sync/money"
 )
 
 // Measures are what monitoring wants to know beside [Status]: numbers, and never whose.
@@ -14,6 +16,7 @@ type Measures struct {
 	Oldest      []OldestDue
 	Refused     []RefusedCount
 	Money       []RefusedMoney
+	Unreadable  int64 // refused conversions whose amount cannot be read; they are not in Money
 	Held        []HeldCount
 }
 
@@ -35,9 +38,9 @@ type RefusedCount struct {
 // RefusedMoney is the money of refused conversions in one currency. Those whose worth
 // cannot be read are not among them.
 type RefusedMoney struct {
-	Currency    string `json:"currency"` // "" for the account's own
-	Conversions int64  `json:"conversions"`
-	Hundredths  int64  `json:"hundredths"`
+	Currency    string       `json:"currency"` // "" for the account's own
+	Conversions int64        `json:"conversions"`
+	Amount      money.Amount `json:"amount"`
 }
 
 // HeldCount counts what is held back, without saying whose it is.
@@ -61,6 +64,7 @@ func (d *DB) Measures(ctx context.Context) (m Measures, err error) {
 			func() (err error) { m.Oldest, err = v.oldestOfEach(); return },
 			func() (err error) { m.Refused, err = v.refusedByClass(); return },
 			func() (err error) { m.Money, err = v.refusedMoney(); return },
+			func() error { return v.unreadableMoney(&m) },
 			func() (err error) { m.Held, err = v.heldCounts(); return },
 		} {
 			if err := step(); err != nil {
@@ -105,7 +109,12 @@ func (v *view) refusedByClass() ([]RefusedCount, error) {
 func (v *view) refusedMoney() ([]RefusedMoney, error) {
 	return collect(v, `SELECT CASE length(currency) WHEN 3 THEN currency ELSE '' END, count(*), sum(amount) FROM deliveries
 		WHERE kind = 'conversion' AND status = 4 AND status > 0 AND amount > 0 GROUP BY 1 ORDER BY 1`, nil,
-		func(m *RefusedMoney) []any { return []any{&m.Currency, &m.Conversions, &m.Hundredths} })
+		func(m *RefusedMoney) []any { return []any{&m.Currency, &m.Conversions, &m.Amount} })
+}
+
+// unreadableMoney counts conversions of which a value was refused and no amount is known.
+func (v *view) unreadableMoney(m *Measures) error {
+	return v.Scan(`SELECT count(*) FROM deliveries WHERE kind = 'conversion' AND status = 4 AND status > 0 AND class = 'parameter' AND amount IS NULL`, nil, &m.Unreadable)
 }
 
 func (v *view) heldCounts() ([]HeldCount, error) {

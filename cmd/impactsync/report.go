@@ -98,8 +98,12 @@ func savePage(ctx context.Context, to string, html []byte) error {
 // temporary file that was to take its place.
 func ofFile(name string, err error) error {
 	var at *fs.PathError
-	if errors.As(err, &at) {
+	var to *os.LinkError
+	switch {
+	case errors.As(err, &at):
 		return fmt.Errorf("%s: %w", name, at.Err)
+	case errors.As(err, &to):
+		return fmt.Errorf("%s: %w", name, to.Err)
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/impactsync/impactsync/cmd/internal/config"
 	"github.com/impactsync/impactsync/state"
 	"github.com/impactsync/impactsync/state/rules"
+	"github.com/impactsync/impactsync/sync/money"
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
@@ -23,7 +24,7 @@ func guards(c *config.Config) state.Guards {
 	if sales := g.Conversions; sales != nil {
 		limits.Conversions.Count = limit(sales.Percent, sales.AtLeast)
 		if sales.Money > 0 {
-			limits.Conversions.Money = &state.Limit{Percent: sales.Percent, AtLeast: int64(math.Round(sales.Money * 100))}
+			limits.Conversions.Money = &state.Limit{Percent: sales.Percent, AtLeast: int64(math.Round(sales.Money * float64(money.Unit)))}
 		}
 	}
 	return limits

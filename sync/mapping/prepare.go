@@ -3,6 +3,7 @@ package mapping
 import (
 	"strings"
 
+	"github.com/impactsync/impactsync/sync/money"
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
@@ -22,10 +23,9 @@ type Prepared struct {
 	// mapping takes from the state do not count.
 	EventType, OrderID string
 
-	// Amount is what a conversion is worth as it would be sent, in hundredths of
-	// the currency: the items, else the order's sum. Currency is empty if there is
-	// no usable sum.
-	Amount   int64
+	// Amount is what a conversion is worth as it would be sent: the items, else the
+	// order's sum. Currency is empty if there is no usable sum.
+	Amount   money.Amount
 	Currency string
 
 	// Refusal is why our rules would refuse the request of the message alone; nil
@@ -84,7 +84,7 @@ func (b *build) orderKey() (eventType, orderID string) {
 }
 
 // amountOfMoney returns what a conversion is worth.
-func (b *build) amountOfMoney() (hundredths int64, currency string) {
+func (b *build) amountOfMoney() (amount money.Amount, currency string) {
 	if b.refused&moneyPart != 0 || b.items == 0 && !b.totalled {
 		return 0, ""
 	}
@@ -97,8 +97,8 @@ func (b *build) amountOfMoney() (hundredths int64, currency string) {
 	}
 	for _, p := range b.params {
 		if rules[p.Name]&orderTotal != 0 { // there is one of them
-			hundredths, _ = parseCents(p.Value)
+			amount, _ = money.Parse(p.Value)
 		}
 	}
-	return hundredths, strings.Clone(currency)
+	return amount, strings.Clone(currency)
 }

@@ -66,15 +66,21 @@ func (a Amount) Share(part, whole int64) Amount {
 // Round returns the amount in the currency's own places, rounded half away from
 // zero.
 func (a Amount) Round(currency string) Amount {
-	step := Amount(1)
-	for range places - Digits(currency) {
-		step *= 10
-	}
+	step := Smallest(currency)
 	half := step / 2
 	if a < 0 {
 		half = -half
 	}
 	return (a + half) / step * step
+}
+
+// Smallest returns the smallest amount of a currency: 0.01 in EUR, 1 in JPY.
+func Smallest(currency string) Amount {
+	step := Amount(1)
+	for range places - Digits(currency) {
+		step *= 10
+	}
+	return step
 }
 
 // Format returns the amount with the currency's own places, rounded: 1199.50 in
@@ -91,6 +97,9 @@ func (a Amount) String() string {
 	}
 	return text
 }
+
+// MarshalText implements [encoding.TextMarshaler], for JSON.
+func (a Amount) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
 
 // text returns the amount with some of its places; the others are dropped.
 func (a Amount) text(digits int) string {

@@ -89,7 +89,7 @@ func (r *rig) sell(from, to int) {
 		require.NoError(r.t, err)
 		require.NoError(r.t, r.db.Store(r.t.Context(), state.Batch{Object: state.Object{Source: "web", Name: "log"}, Items: []state.Item{{
 			Person: state.Person{UserID: "u-" + order}, Event: &state.Event{
-				Key: order, MessageID: order, Kind: state.Conversion, Name: "Order Completed", EventType: "310", OrderID: order, Amount: 10_00, Currency: "EUR", At: r.now, Payload: []byte("{}"),
+				Key: order, MessageID: order, Kind: state.Conversion, Name: "Order Completed", EventType: "310", OrderID: order, Amount: 10_0000, Currency: "EUR", At: r.now, Payload: []byte("{}"),
 			},
 		}}}))
 	}

@@ -303,7 +303,7 @@ func (r Reconcile) ShareOfQuota() float64 {
 type Guard struct {
 	// Exits are held when both limits are exceeded.
 	MaxExits MaxExits `yaml:"maxExits"`
-	// Joins are held when both limits are exceeded. Default: no limit.
+	// Joins are held when both limits are exceeded. Default: no limit, but 100 percent and 100 for a list that seems to be another one renamed.
 	MaxJoins *MaxJoins `yaml:"maxJoins"`
 	// A first sync: pass lets it through, hold judges it by maxJoins and conversions like any other. Default pass.
 	FirstSync string `yaml:"firstSync" oneof:"pass hold" default:"pass"`

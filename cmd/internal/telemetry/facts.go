@@ -6,6 +6,7 @@ import (
 
 	"github.com/impactsync/impactsync/state"
 	impactsync "github.com/impactsync/impactsync/sync"
+	"github.com/impactsync/impactsync/sync/money"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -108,7 +109,7 @@ func (m *Metrics) exceptions(n state.Measures) {
 	}
 	m.money.Reset()
 	for _, one := range n.Money {
-		m.money.WithLabelValues(one.Currency).Set(float64(one.Hundredths) / 100)
+		m.money.WithLabelValues(one.Currency).Set(float64(one.Amount) / float64(money.Unit))
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/dustin/go-humanize/english"
 	"github.com/impactsync/impactsync/state/rules"
+	"github.com/impactsync/impactsync/sync/money"
 )
 
 // Direction says which way a set of changes goes, and with that how it is judged.
@@ -33,7 +34,7 @@ type Set struct {
 
 // Measure is one way to count a set: its rows, or the money of one currency.
 type Measure struct {
-	Unit   string       // "": rows; else a currency, in hundredths
+	Unit   string       // "": rows; else a currency, whose amounts are [money.Amount]s
 	Limit  *rules.Limit // nil: none
 	Fresh  int64        // waits for a verdict
 	Held   int64        // is held by an earlier verdict
@@ -109,5 +110,5 @@ func (m *Measure) amount(n int64) string {
 	if m.Unit == "" {
 		return fmt.Sprint(n)
 	}
-	return fmt.Sprintf("%d.%02d", n/100, n%100)
+	return money.Amount(n).Format(m.Unit)
 }
