@@ -31,6 +31,8 @@ type Config struct {
 	Delivery Delivery `yaml:"delivery"`
 	// What to do about conversions that impact.com has accepted.
 	Conversions Conversions `yaml:"conversions"`
+	// What impact.com made of the orders, read from its actions. Nothing is sent.
+	Reconcile Reconcile `yaml:"reconcile"`
 	// Events older than this are counted as too old and never sent. Default 720h.
 	MaxEventAge time.Duration `yaml:"maxEventAge" default:"720h"`
 	// User ids, anonymous ids and e-mail addresses that stand for nobody, in addition to undefined, null, guest and the like; case does not matter. Default none.
@@ -272,6 +274,28 @@ func parseShare(text string) (share float64, ok bool) {
 	number, found := strings.CutSuffix(text, "%")
 	percent, err := strconv.ParseFloat(number, 64)
 	return percent / 100, found && err == nil && percent >= 0 && percent <= 100
+}
+
+// Reconcile says how impact.com's actions are read and compared with the orders.
+type Reconcile struct {
+	// Reconcile at the end of a run if the last time is longer ago, such as 24h. Default 0s: only by impactsync reconcile.
+	Every time.Duration `yaml:"every"`
+	// How far back impact.com's actions are read. Default 45d.
+	Window time.Duration `yaml:"window" default:"1080h"`
+	// An order has no action sooner than this after it was sent: until then it is waiting. Default 48h.
+	After time.Duration `yaml:"after" default:"48h"`
+	// Share of conversionsPerHour that the requests may take. Default 20%.
+	Share string `yaml:"share" default:"20%"`
+	// impact.com's ActionTrackerId of event types that are sent by name, such as Order Completed: "310". Default: found by number, code, name or common orders.
+	EventTypes map[string]string `yaml:"eventTypes"`
+	// Dispositions of actions that were given to another partner, beside those with REATTRIB in them; impact.com documents none. Default none.
+	ReattributionCodes []string `yaml:"reattributionCodes"`
+}
+
+// ShareOfQuota returns Share as a number.
+func (r Reconcile) ShareOfQuota() float64 {
+	share, _ := parseShare(r.Share) // checked when it was loaded
+	return share
 }
 
 // Guard limits how many people may leave or join an audience in one list, or
