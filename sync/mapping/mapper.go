@@ -59,6 +59,9 @@ func New(s Settings) (*Mapper, error) {
 	if err := errors.Join(s.check(), errRefunds, err, m.products.prepare(s.CustomMappingForProducts)); err != nil {
 		return nil, err
 	}
+	if m.refunds != nil {
+		m.refunds.fingerprint += m.fingerprint
+	}
 	customs := customs(mapped)
 	m.clickNames, m.ownsGeneric = clickNames(s.ClickIDNames), containsFold(s.ClickIDNames, genericClickName)
 	m.clickSource, m.discount, m.ownTotal = customs.get("ClickId"), customs.get("OrderDiscount"), customs.total()

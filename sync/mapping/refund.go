@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"path"
@@ -69,6 +70,8 @@ type refunds struct {
 	id       segment.Path
 	meanings []meaningOf
 	kept     *node // of the properties
+
+	fingerprint string
 }
 
 type meaningOf struct {
@@ -111,6 +114,7 @@ func newRefunds(s *RefundSettings) (*refunds, error) {
 		r.meanings = append(r.meanings, one)
 	}
 	r.sort(s)
+	r.fingerprint = fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "%v", *s)))[:16]
 	return r, errors.Join(problems...)
 }
 
@@ -142,6 +146,14 @@ func (r *refunds) of(source, event string, kind refundEvent) meaningOf {
 		}
 	}
 	return meaningOf{}
+}
+
+// RefundFingerprint returns a text that changes with what messages about refunds mean.
+func (m *Mapper) RefundFingerprint() string {
+	if m.refunds == nil {
+		return ""
+	}
+	return m.refunds.fingerprint
 }
 
 // Refund is what a message says of an order.
