@@ -23,7 +23,7 @@ func (w *wanting) judge(f guard.List) error {
 		f.Exits = 0 // a value that is gone is not told
 	}
 	var err error
-	if f.Joins, err = w.newJoins(limits, f.Suspicion); err != nil {
+	if f.Joins, err = w.newJoins(limits.Joins != nil || f.Suspicion != "" || f.Renamed != ""); err != nil {
 		return err
 	}
 	exits, joins := f.Sets(limits)
@@ -37,11 +37,12 @@ func (w *wanting) judge(f guard.List) error {
 	return nil
 }
 
-// newJoins counts the joins to judge, as far as they matter.
-func (w *wanting) newJoins(limits Guard, suspicion string) (n int64, err error) {
+// newJoins counts the joins to judge: those of this list, if something may hold them,
+// and those that earlier lists added and that are still held.
+func (w *wanting) newJoins(judged bool) (n int64, err error) {
 	var before int64
 	_, err = w.Get(`SELECT count(*) FROM (`+heldBefore+`)`, []any{w.trait.id, Joins, 0}, &before)
-	if err != nil || limits.Joins == nil && before == 0 && suspicion == "" {
+	if err != nil || !judged && before == 0 {
 		return 0, err
 	}
 	_, err = w.Get(`SELECT count(*) FROM (`+newOfList+`)`, []any{w.trait.id, Joins, w.gen}, &n)

@@ -240,3 +240,34 @@ func TestANewComputationUnderAKnownKeyIsHeld(t *testing.T) {
 		b.sound()
 	})
 }
+
+func TestARenamedListIsHeldWithoutALimitOfJoins(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	gone := func(there ...string) {
+		_, err := b.db.NoteLists(context.Background(), map[string][]string{"exports": there})
+		require.NoError(t, err)
+	}
+	b.list("vip", state.Guard{}, crowd(0, 150)...)
+	b.list("few", state.Guard{}, crowd(500, 550)...)
+	b.send()
+	gone("important", "some", "new")
+
+	const why = `150 people would join 0 told true: more than 100 % and at least 100; most of them are members of "vip", whose list has no file any more: was it renamed?`
+	require.Equal(t, why, b.list("important", state.Guard{}, crowd(0, 150)...).Reason)
+	require.False(t, b.list("some", state.Guard{}, crowd(500, 550)...).Held, "so few do no harm")
+	require.False(t, b.list("new", state.Guard{}, crowd(600, 750)...).Held, "a first sync of others")
+	b.judge()
+	require.Len(t, b.send(), 200)
+
+	require.Equal(t, why, b.list("important", state.Guard{}, crowd(0, 150)...).Reason, "the next list is no more believable")
+	b.approve("important", state.Joins, 60)
+	b.judge()
+	require.Len(t, b.send(), 60)
+	require.EqualValues(t, 90, b.held()[0].Held)
+
+	gone("vip", "important")
+	require.False(t, b.list("important", state.Guard{}, crowd(0, 150)...).Held, "the old list is back: these are two")
+	require.Len(t, b.send(), 90)
+	b.sound()
+}

@@ -102,6 +102,7 @@ func ask(t *testing.T, db *sql.DB, query string) string {
 		texts := make([]string, len(cells))
 		for i, c := range cells {
 			texts[i] = cmp.Or(c.String, "-")
+			require.NotContains(t, texts[i], "\n", "it breaks the table")
 		}
 		if n < mostShown {
 			fmt.Fprintln(w, strings.Join(texts, "\t"))

@@ -16,6 +16,7 @@ type Measures struct {
 	Oldest      []OldestDue
 	Refused     []RefusedCount
 	Money       []RefusedMoney
+	Unreadable  int64 // refused conversions whose amount cannot be read; they are not in Money
 	Held        []HeldCount
 }
 
@@ -63,6 +64,7 @@ func (d *DB) Measures(ctx context.Context) (m Measures, err error) {
 			func() (err error) { m.Oldest, err = v.oldestOfEach(); return },
 			func() (err error) { m.Refused, err = v.refusedByClass(); return },
 			func() (err error) { m.Money, err = v.refusedMoney(); return },
+			func() error { return v.unreadableMoney(&m) },
 			func() (err error) { m.Held, err = v.heldCounts(); return },
 		} {
 			if err := step(); err != nil {
@@ -108,6 +110,11 @@ func (v *view) refusedMoney() ([]RefusedMoney, error) {
 	return collect(v, `SELECT CASE length(currency) WHEN 3 THEN currency ELSE '' END, count(*), sum(amount) FROM deliveries
 		WHERE kind = 'conversion' AND status = 4 AND status > 0 AND amount > 0 GROUP BY 1 ORDER BY 1`, nil,
 		func(m *RefusedMoney) []any { return []any{&m.Currency, &m.Conversions, &m.Amount} })
+}
+
+// unreadableMoney counts conversions of which a value was refused and no amount is known.
+func (v *view) unreadableMoney(m *Measures) error {
+	return v.Scan(`SELECT count(*) FROM deliveries WHERE kind = 'conversion' AND status = 4 AND status > 0 AND class = 'parameter' AND amount IS NULL`, nil, &m.Unreadable)
 }
 
 func (v *view) heldCounts() ([]HeldCount, error) {

@@ -29,7 +29,7 @@ type inputs struct {
 // contradictions stop the run while nothing has happened.
 func (p *pass) discover(ctx context.Context) ([]inputs, error) {
 	var found []inputs
-	lists := map[string][]string{} // their keys, by source
+	lists, files := map[string][]string{}, map[string][]string{} // their keys and their files, by source
 	for _, f := range p.Feeds {
 		if len(p.options.Sources) > 0 && !slices.Contains(p.options.Sources, f.Name()) {
 			p.eventsGap = p.eventsGap || !f.Lists
@@ -55,9 +55,9 @@ func (p *pass) discover(ctx context.Context) ([]inputs, error) {
 			continue
 		}
 		found = append(found, in)
-		lists[f.Name()] = keysOf(in.lists)
+		lists[f.Name()], files[f.Name()] = keysOf(in.lists), filesOf(in.lists)
 	}
-	if err := p.lostLists(ctx, lists); err != nil {
+	if err := p.lostLists(ctx, lists, files); err != nil {
 		return nil, err
 	}
 	p.rules = p.Guards.Traits.With(listedRules(found))
@@ -65,14 +65,22 @@ func (p *pass) discover(ctx context.Context) ([]inputs, error) {
 	return found, checkLists(found)
 }
 
-// lostLists warns of traits whose list has no file any more.
-func (p *pass) lostLists(ctx context.Context, found map[string][]string) error {
+// lostLists warns of traits whose list has no file any more, and takes back the joins
+// that are held of a list which is another trait's by now.
+func (p *pass) lostLists(ctx context.Context, found, files map[string][]string) error {
 	gone, err := p.State.NoteLists(ctx, found)
 	if err != nil {
 		return fmt.Errorf("note which lists are gone: %w", err)
 	}
 	for _, key := range gone {
 		p.Log.Warn("no file of this trait's list is there any more; its members stay as they are", "trait", key)
+	}
+	taken, err := p.State.TakeBackMoved(ctx, files)
+	if err != nil {
+		return fmt.Errorf("take back joins of lists that are other traits' now: %w", err)
+	}
+	for key, n := range taken {
+		p.Log.Warn("the file of this trait's list is another trait's now; joins that were held, and of which impact.com was not told, are taken back", "trait", key, "joins", n)
 	}
 	return nil
 }
@@ -84,6 +92,16 @@ func keysOf(all []source.Input) []string {
 		keys[i] = all[i].Key
 	}
 	return keys
+}
+
+// filesOf returns the names of inputs' objects.
+func filesOf(all []source.Input) (names []string) {
+	for i := range all {
+		for _, o := range all[i].Objects {
+			names = append(names, o.Name)
+		}
+	}
+	return names
 }
 
 // listedRules returns the rules that the configuration sets by the names of files.

@@ -114,14 +114,15 @@ func (p *pass) noteTrouble(ctx context.Context) error {
 	return p.State.NoteTrouble(ctx, all)
 }
 
-// exit chooses the exit code, in the order of [ExitStatuses], and says why.
+// exit chooses the exit code, in the order of [ExitStatuses], and says why, on one line:
+// the note stands in tables.
 func (p *pass) exit(err error) (code int, note string) {
 	r := &p.report
 	switch {
 	case p.interrupted:
 		return ExitInterrupted, p.unfinished
 	case err != nil:
-		return ExitCode(err), err.Error()
+		return ExitCode(err), strings.ReplaceAll(err.Error(), "\n", "; ")
 	case p.options.Adopt != "":
 		return ExitOK, fmt.Sprintf("adopted %s of %s", english.Plural(int(r.Adopted), "value", ""), p.options.Adopt)
 	case r.Open() > 0:

@@ -68,6 +68,17 @@ func TestReport(t *testing.T) {
 		b.do(t, chromedp.Click(`.tiles a[href="#sql-due"]`, chromedp.NodeVisible), chromedp.WaitVisible("#sql-due"))
 		require.True(t, eval[bool](t, b, `document.getElementById("sql-due").closest("details").open`))
 	})
+	t.Run("every number does, or the head of its column", func(t *testing.T) { numbers(t, b) })
+	t.Run("outcomes differ by more than colour", func(t *testing.T) {
+		fills := eval[[]string](t, b, `["f-ok", "f-refused", "f-held", "f-due"].map(c => getComputedStyle(document.querySelector("#runs .legend ." + c)).fill)`)
+		require.NotContains(t, fills[0], "url(")
+		for i, name := range []string{"refused", "held", "due"} {
+			require.Contains(t, fills[i+1], "#p-"+name)
+		}
+		for _, where := range []string{"#runs .bars .f-held", "#orders .stack .f-refused", "#orders .sw .f-refused"} {
+			require.Contains(t, eval[string](t, b, `getComputedStyle(document.querySelector("`+where+`")).fill`), "url(", where)
+		}
+	})
 	t.Run("the keyboard reaches everything, visibly", func(t *testing.T) { keyboard(t, b, url) })
 	t.Run("it prints", func(t *testing.T) {
 		b.do(t, chromedp.ActionFunc(func(ctx context.Context) error {
@@ -93,6 +104,18 @@ func TestReport(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode())
 	t.Logf("%d bytes", info.Size())
+}
+
+// numbers looks for numbers that lead to no SQL, and for links that lead nowhere.
+func numbers(t *testing.T, b *tab) {
+	t.Helper()
+	require.Empty(t, eval[[]string](t, b, `[...document.querySelectorAll("a.q")].filter(a => !document.querySelector("pre" + a.hash)).map(a => a.outerHTML)`))
+	require.Empty(t, eval[[]string](t, b, `[...document.querySelectorAll("section td.n, section dd, .big b, .told")]
+		.filter(n => /[0-9]/.test(n.textContent) && !n.closest("#search") && !n.querySelector("a.q"))
+		.filter(n => !n.closest("table")?.querySelector("thead")?.rows[0].cells[n.cellIndex]?.querySelector("a.q")).map(n => n.outerHTML)`))
+	b.do(t, chromedp.Evaluate(`location.hash = ""; document.querySelector("#runs details").open = true; document.querySelectorAll("details.sql").forEach(d => d.open = false)`, nil),
+		chromedp.Click(`#runs tbody tr:first-child td:nth-child(6)`, chromedp.NodeVisible), chromedp.WaitVisible("#sql-runs"))
+	require.Equal(t, "#sql-runs", eval[string](t, b, `location.hash`))
 }
 
 // keyboard goes through the page with the key Tab.

@@ -81,9 +81,16 @@ func (e *ending) money() condition {
 	for _, m := range amounts(e.counts.Money) {
 		sums = append(sums, m.String())
 	}
+	var says []string
+	if len(sums) > 0 {
+		says = append(says, "refused conversions are worth "+strings.Join(sums, " and "))
+	}
+	if n := e.counts.Unreadable; n > 0 {
+		says = append(says, "no amount can be read of "+count(n, "refused conversion"))
+	}
 	return condition{
-		name: notify.Money, holds: len(sums) > 0, summary: "refused conversions are worth " + strings.Join(sums, " and "),
-		over: "no refused conversion has an amount any more", hint: "impactsync refused list shows why; mend the cause, then: impactsync refused retry",
+		name: notify.Money, holds: len(says) > 0, summary: strings.Join(says, "; "),
+		over: "no refused conversion has an amount any more, or one that cannot be read", hint: "impactsync refused list shows why; mend the cause, then: impactsync refused retry",
 	}
 }
 
@@ -161,7 +168,7 @@ func (e *ending) notice(c condition, n notify.Notice) notify.Notice {
 			n.Held = append(n.Held, notify.Count(h))
 		}
 	case c.name == notify.Money:
-		n.Money = amounts(e.counts.Money)
+		n.Money, n.Unreadable = amounts(e.counts.Money), e.counts.Unreadable
 	case c.name == notify.Stale:
 		n.Sources = e.staleSources()
 	}

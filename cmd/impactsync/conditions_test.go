@@ -24,6 +24,8 @@ func TestConditions(t *testing.T) {
 	held, money := ran(5, 1, 0), ran(3, 100, 1)
 	held.counts.Held = []state.HeldCount{{Trait: "vip", Direction: "exits", Count: 3}}
 	money.counts.Money = []state.RefusedMoney{{Currency: "EUR", Conversions: 2, Amount: 12_0500}, {Amount: 1_0000}}
+	unreadable := ran(3, 100, 1)
+	unreadable.counts.Unreadable = 1
 	noState := ending{err: &failure{code: impactsync.ExitState, err: state.ErrUnusable}}
 	for name, c := range map[string]struct {
 		ending ending
@@ -37,6 +39,7 @@ func TestConditions(t *testing.T) {
 		"work is left":             {ran(4, 10, 0), "-failed -held -money -refused -stale"},
 		"held":                     {held, "-failed +held -money -refused -stale"},
 		"refused money":            {money, "-failed -held +money -refused -stale"},
+		"money nobody can read":    {unreadable, "-failed -held +money -refused -stale"},
 		"stale":                    {ran(3, 10, 0, impactsync.StaleSource{Source: "web", Why: "x"}), "-failed -held -money -refused +stale"},
 		"failed":                   {ran(1, 10, 0), "+failed -held -money -refused"},
 		"credentials":              {ran(11, 0, 0), "+failed -held -money"},
@@ -48,16 +51,19 @@ func TestConditions(t *testing.T) {
 		got := ""
 		for _, one := range c.ending.withLimits().conditions() {
 			got += map[bool]string{true: " +", false: " -"}[one.holds] + one.name
-			require.NotEmpty(t, one.summary)
+			require.True(t, one.summary != "" || !one.holds)
 			require.NotEmpty(t, one.over)
 		}
 		require.Equal(t, " "+c.want, got, name)
 	}
 
+	money.counts.Unreadable = 2
 	for _, c := range money.withLimits().conditions() {
 		if c.name == notify.Money {
-			require.Equal(t, "refused conversions are worth 12.05 EUR and 1.00", c.summary)
-			require.Equal(t, []notify.Amount{{Currency: "EUR", Amount: "12.05", Conversions: 2}, {Amount: "1.00"}}, money.withLimits().notice(c, notify.Notice{}).Money)
+			require.Equal(t, "refused conversions are worth 12.05 EUR and 1.00; no amount can be read of 2 refused conversions", c.summary)
+			n := money.withLimits().notice(c, notify.Notice{})
+			require.Equal(t, []notify.Amount{{Currency: "EUR", Amount: "12.05", Conversions: 2}, {Amount: "1.00"}}, n.Money)
+			require.EqualValues(t, 2, n.Unreadable)
 		}
 	}
 }

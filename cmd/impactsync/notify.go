@@ -16,7 +16,7 @@ import (
 )
 
 func (a *app) notifyCommand() *cobra.Command {
-	c := group(&cobra.Command{Use: "notify", Short: "Try the webhooks", Long: "Try what notify: in the configuration names." + exits("the help was shown", exitUsageLine)})
+	c := group(&cobra.Command{Use: "notify", Short: "Try the webhooks", Long: "Try what notify: in the configuration names." + exits("done", exitFailLine, exitUsageLine)})
 	c.AddCommand(&cobra.Command{
 		Use:   "test [NAME...]",
 		Short: "Send a test notice to the webhooks",

@@ -19,9 +19,12 @@ func (a *app) sandboxCommand() *cobra.Command {
 		Use:   "sandbox",
 		Short: "Run a local stand-in for impact.com",
 		Long: `Stand in for impact.com, which has no test system: page loads, conversions,
-submissions, company information and campaigns, held to impact.com's documents,
-both hosts on one port, with a log of all calls and faults on demand. It needs no
-configuration file.
+submissions, actions and their updates, modifications, reversals, company
+information and campaigns, held to impact.com's documents, both hosts on one port,
+with a log of all calls and faults on demand. It needs no configuration file.
+
+A conversion with a click id or a media id becomes an action, and so does a share
+of the others, by --partner-share.
 
 It prints "listening on http://ADDRESS" on stdout when it is ready, and ends with
 SIGINT or SIGTERM.` + exits("stopped by a signal", "1   the address or the log cannot be used", exitUsageLine),
@@ -33,7 +36,7 @@ SIGINT or SIGTERM.` + exits("stopped by a signal", "1   the address or the log c
 			if config.RateLimit, err = sandbox.ParseLimit(limit); err != nil {
 				return usage("", "--rate-limit: %w", err)
 			}
-			for name, rate := range map[string]float64{"error-rate": config.ErrorRate, "reset-before": config.ResetBefore, "reset-after": config.ResetAfter} {
+			for name, rate := range map[string]float64{"error-rate": config.ErrorRate, "reset-before": config.ResetBefore, "reset-after": config.ResetAfter, "partner-share": config.PartnerShare} {
 				if rate < 0 || rate > 1 {
 					return usage("", "--%s must be between 0 and 1", name)
 				}
@@ -52,7 +55,15 @@ SIGINT or SIGTERM.` + exits("stopped by a signal", "1   the address or the log c
 	f.StringVar(&config.AccountSID, "account-sid", "", "the only account accepted, with --auth-token; default any")
 	f.StringVar(&config.AuthToken, "auth-token", "", "the only auth token accepted, with --account-sid; default any")
 	f.StringSliceVar(&config.Campaigns, "campaign", nil, "programs of the account (repeatable); default any")
-	f.Uint64Var(&config.Seed, "seed", 1, "seed that decides which requests fail")
+	f.Float64Var(&config.PartnerShare, "partner-share", 0, "share of orders without a click id or media id that a partner gets, 0 to 1")
+	f.DurationVar(&config.SettleAfter, "settle-after", 0, "time until a submission is processed")
+	f.DurationVar(&config.ActionAfter, "action-after", 0, "time from then until the action is there")
+	f.DurationVar(&config.LockAfter, "lock-after", 0, "time from an event until its action locks; default 27 days")
+	f.StringVar(&config.Currency, "currency", "USD", "currency of the account")
+	f.StringToStringVar(&config.Rates, "rate", nil, "what another currency is worth in it, such as EUR=1.08 (repeatable); others are kept")
+	f.StringSliceVar(&config.Forbidden, "forbidden", nil, "resources that the token may not use, such as Actions (repeatable)")
+	f.IntVar(&config.PageSize, "page-size", 0, "largest page of a list, below impact.com's 20,000")
+	f.Uint64Var(&config.Seed, "seed", 1, "seed that decides which requests fail and which orders a partner gets")
 	return c
 }
 

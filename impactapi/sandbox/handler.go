@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,7 +32,7 @@ func (s *Sandbox) Handler() http.Handler { return http.HandlerFunc(s.serve) }
 // serve is the life of a request: read it, choose a fault, take it, log it, wait,
 // answer.
 func (s *Sandbox) serve(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{r: r, header: w.Header(), random: rand.New(rand.NewPCG(s.config.Seed, s.sequence.Add(1))), at: time.Now()}
+	x := &exchange{r: r, header: w.Header(), random: rand.New(rand.NewPCG(s.config.Seed, s.sequence.Add(1))), at: s.now()}
 	form, err := readForm(r)
 	x.form = form
 	fault := s.fault(x)
@@ -145,20 +146,54 @@ func (s *Sandbox) take(x *exchange) {
 	s.account(x, sid, strings.TrimSuffix(resource, "/"))
 }
 
+// account answers a call below /Advertisers/{AccountSID}/.
 func (s *Sandbox) account(x *exchange, sid, resource string) {
 	kind, id, _ := strings.Cut(resource, "/")
-	method := http.MethodGet
-	if kind == "Conversions" {
-		method = http.MethodPost
-	}
-	if !x.allow(method) {
+	if slices.Contains(s.config.Forbidden, kind) {
+		x.refuse(http.StatusForbidden)
 		return
 	}
 	switch {
 	case resource == "Conversions":
-		s.conversion(x, sid)
-	case resource == "CompanyInformation":
-		x.companyInformation()
+		if x.allow(http.MethodPost) {
+			s.conversion(x, sid)
+		}
+	case resource == "Actions":
+		s.actionsCall(x, sid)
+	case x.allow(http.MethodGet):
+		s.get(x, sid, kind, id)
+	}
+}
+
+// actionsCall answers each method of Actions. A client without PUT and DELETE may
+// name them in a POST.
+//
+// https://integrations.impact.com/brand-api-reference/readme/requests
+func (s *Sandbox) actionsCall(x *exchange, sid string) {
+	method := x.r.Method
+	if method == http.MethodPost {
+		method = first(x.form, "_method")
+	}
+	switch method {
+	case http.MethodPut, http.MethodDelete:
+		s.changeAction(x, sid, method == http.MethodDelete)
+	default:
+		if x.allow(http.MethodGet, http.MethodPut, http.MethodDelete) {
+			s.listActions(x, sid)
+		}
+	}
+}
+
+func (s *Sandbox) get(x *exchange, sid, kind, id string) {
+	switch {
+	case kind == "Actions":
+		s.action(x, sid, id)
+	case kind == "ActionUpdates" && id == "":
+		s.listUpdates(x, sid)
+	case kind == "ActionUpdates":
+		s.update(x, sid, id)
+	case kind == "CompanyInformation" && id == "":
+		s.companyInformation(x)
 	case kind == "Campaigns":
 		s.campaign(x, sid, id)
 	case kind == "APISubmissions":
@@ -185,11 +220,12 @@ func (s *Sandbox) authorize(x *exchange, sid string) bool {
 	return false
 }
 
-func (x *exchange) allow(method string) bool {
-	if x.r.Method == method {
+// allow reports whether the request has one of the methods, and refuses it if not.
+func (x *exchange) allow(methods ...string) bool {
+	if slices.Contains(methods, x.r.Method) {
 		return true
 	}
-	x.header.Set("Allow", method)
+	x.header.Set("Allow", strings.Join(methods, ", "))
 	x.refuse(http.StatusMethodNotAllowed)
 	return false
 }

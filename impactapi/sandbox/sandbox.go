@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/impactsync/impactsync/impactapi"
+	"github.com/impactsync/impactsync/sync/money"
 	"golang.org/x/net/netutil"
 )
 
@@ -43,8 +45,36 @@ type Config struct {
 	// CAMPAIGN_NOT_FOUND. None: any program is known.
 	Campaigns []string
 
-	WarnUnknown bool          // warn of undocumented page load parameters
-	SettleAfter time.Duration // how long a submission stays Queued
+	WarnUnknown bool // warn of undocumented page load parameters
+
+	// Forbidden are resources that the token's scopes lack, such as Actions; they are
+	// answered 403.
+	Forbidden []string
+
+	// Now is the clock, which must not go back; nil means time.Now.
+	Now func() time.Time
+
+	SettleAfter  time.Duration // how long a submission stays Queued
+	ActionAfter  time.Duration // how long after that an action is there
+	LockAfter    time.Duration // from the event to the locking of its action, at a midnight; 0: 27 days
+	LateAfter    time.Duration // events that are older when they are reported get the date of the report; 0: none
+	ConsentAfter time.Duration // how long a partner takes to consent; 0: for ever
+
+	// Attribute, if set, decides what becomes of a conversion that is valid and no
+	// duplicate. It is called for one conversion at a time. Without it, a partner who
+	// is named in MediaId gets the action, one of ten partners gets an order with a
+	// click id, and PartnerShare of the others, chosen by Seed, event type and OrderId.
+	Attribute    func(form impactapi.Params) Attribution
+	PartnerShare float64
+
+	Currency     string            // of the account; blank: USD
+	Rates        map[string]string // what a unit of other currencies is worth in it; amounts of others stay as they are
+	OpenEnded    []string          // event types (ActionTrackerId) that lock at the first update of an order
+	Dispositions []string          // the account's own codes, beside the documented ones
+
+	// PageSize, if set, is the largest page of a list, so that a test needs few actions.
+	PageSize      int
+	NumbersAsText bool // ids and amounts of actions are JSON texts
 }
 
 // Sandbox is a running stand-in. It is safe for concurrent use.
@@ -52,7 +82,7 @@ type Sandbox struct {
 	config    Config
 	log       *callLog
 	limiter   limiter
-	orders    orders
+	ledger    *ledger
 	campaigns map[string]bool
 	sequence  atomic.Uint64
 
@@ -71,7 +101,7 @@ func New(config Config) (*Sandbox, error) {
 	}
 	s := &Sandbox{
 		config: config, log: log, limiter: limiter{limit: config.RateLimit}, campaigns: make(map[string]bool),
-		orders: orders{seen: make(map[orderKey]bool), submissions: make(map[string]*submission)},
+		ledger: newLedger(),
 	}
 	for _, id := range config.Campaigns {
 		s.campaigns[id] = true
@@ -84,13 +114,18 @@ func check(c Config) error {
 	for _, share := range []struct {
 		name  string
 		value float64
-	}{{"ErrorRate", c.ErrorRate}, {"ResetBefore", c.ResetBefore}, {"ResetAfter", c.ResetAfter}} {
+	}{{"ErrorRate", c.ErrorRate}, {"ResetBefore", c.ResetBefore}, {"ResetAfter", c.ResetAfter}, {"PartnerShare", c.PartnerShare}} {
 		if !(share.value >= 0 && share.value <= 1) {
 			problems = append(problems, fmt.Errorf("config: %s is %v: want a share from 0 to 1", share.name, share.value))
 		}
 	}
-	if c.Latency < 0 || c.SettleAfter < 0 {
-		problems = append(problems, errors.New("config: Latency or SettleAfter is negative: want a positive duration or 0"))
+	if slices.Min([]time.Duration{c.Latency, c.SettleAfter, c.ActionAfter, c.LockAfter, c.LateAfter, c.ConsentAfter}) < 0 {
+		problems = append(problems, errors.New("config: Latency, SettleAfter, ActionAfter, LockAfter, LateAfter or ConsentAfter is negative: want a positive duration or 0"))
+	}
+	for code, rate := range c.Rates {
+		if a, err := money.Parse(rate); err != nil || a <= 0 {
+			problems = append(problems, fmt.Errorf("config: Rates has %q for %s: want a positive decimal number", rate, code))
+		}
 	}
 	if (c.AccountSID == "") != (c.AuthToken == "") {
 		problems = append(problems, errors.New("config: AccountSID and AuthToken belong together: set both or neither"))
@@ -104,6 +139,13 @@ func check(c Config) error {
 		problems = append(problems, err)
 	}
 	return errors.Join(problems...)
+}
+
+func (s *Sandbox) now() time.Time {
+	if s.config.Now == nil {
+		return time.Now()
+	}
+	return s.config.Now()
 }
 
 // Calls returns the calls so far, in the order of the log; none without

@@ -46,8 +46,9 @@ type Notice struct {
 	Run         *Run      `json:"run,omitempty"` // absent if it could not begin
 	ExitCode    int       `json:"exit_code"`
 	Held        []Count   `json:"held,omitempty"`
-	Sources     []string  `json:"sources,omitempty"` // that are stale
-	Money       []Amount  `json:"money,omitempty"`   // of refused conversions
+	Sources     []string  `json:"sources,omitempty"`    // that are stale
+	Money       []Amount  `json:"money,omitempty"`      // of refused conversions
+	Unreadable  int64     `json:"unreadable,omitempty"` // refused conversions whose amount cannot be read
 }
 
 // Run is the run that a notice came after.
@@ -114,6 +115,9 @@ func (n *Notice) facts() (all []fact) {
 	add("Sources", strings.Join(n.Sources, ", "))
 	for _, m := range n.Money {
 		add("Refused money", fmt.Sprintf("%s in %s", m, english.Plural(int(m.Conversions), "conversion", "")))
+	}
+	if n.Unreadable > 0 {
+		add("Refused money", "cannot be read of "+english.Plural(int(n.Unreadable), "conversion", ""))
 	}
 	for _, h := range n.Held {
 		add("Held", strings.TrimSpace(strconv.FormatInt(h.Count, 10)+" "+h.Direction+" "+h.Trait))

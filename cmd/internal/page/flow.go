@@ -20,6 +20,15 @@ type amount struct {
 	name, class string
 	n           int64
 	share       float64 // of the largest, in percent
+	from        query   // that gives it, if not the table's
+}
+
+// source returns the query that gives a number of a table.
+func (a *amount) source(table query) query {
+	if a.from.Name != "" {
+		return a.from
+	}
+	return table
 }
 
 func (p *Page) readFlow(s *state.Snapshot) error {
@@ -49,8 +58,8 @@ func (f *Flow) outcomes() []amount {
 		{name: "refused", class: "warn", n: n["refused"]},
 		{name: "without an answer", class: "due", n: n["unknown"]},
 		{name: "given up", class: "bad", n: n["dropped"]},
-		{name: "held at its end", class: "held", n: f.Run.Held},
-		{name: "still due at its end", class: "due", n: f.Run.Pending},
+		{name: "held at its end", class: "held", n: f.Run.Held, from: runsSQL},
+		{name: "still due at its end", class: "due", n: f.Run.Pending, from: runsSQL},
 	})
 }
 

@@ -25,6 +25,23 @@ if (made && old) {
       " old: all times on it are as of then.";
   }
 }
+// Where the head of a column leads to the SQL of its numbers, so do the numbers.
+document.addEventListener("click", (event) => {
+  const cell = event.target.closest("td.n");
+  const link = cell && cell.closest("table").querySelector("thead")?.rows[0].cells[cell.cellIndex]?.querySelector("a.q");
+  if (link && !event.target.closest("a")) link.click();
+});
+// Not every browser opens what hides the target of a link.
+function reveal() {
+  const target = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
+  const around = target && target.closest("details");
+  if (around && !around.open) {
+    around.open = true;
+    target.scrollIntoView();
+  }
+}
+addEventListener("hashchange", reveal);
+reveal();
 const filter = document.getElementById("filter");
 if (filter) {
   const rows = document.querySelectorAll("#audience-rows tr");

@@ -13,10 +13,10 @@ WHERE started_at >= strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-30 days')
    OR run = (SELECT max(run) FROM recent_runs)
 ORDER BY run;`}
 
-	dueSQL = query{"due", `SELECT name, sum(value) AS rows
+	dueSQL = query{"due", `SELECT CASE scope WHEN -1 THEN 'api' ELSE 'tracking' END AS host, name, sum(value) AS rows
 FROM counters -- a table; pending_deliveries and refused_deliveries have the rows themselves
 WHERE name IN ('pending', 'in_flight', 'retry_later', 'unknown', 'held', 'refused')
-GROUP BY name;`}
+GROUP BY host, name;`}
 
 	// As the command status has it: the view pending_deliveries would read all that is due.
 	oldestSQL = query{"oldest", `WITH statuses (st) AS (VALUES (1), (2), (3), (5)), bits (b) AS (VALUES (0), (1)), kinds (k) AS (VALUES ('page_load'), ('conversion'))

@@ -28,6 +28,10 @@ type List struct {
 	Renamed    string // the key that it probably had before: then it is no first sync
 }
 
+// renamedJoins limits the joins of a list that was probably renamed, if no limit is
+// set: sending everybody again under another key is seldom meant.
+var renamedJoins = rules.Limit{Percent: 100, AtLeast: 100}
+
 // Sets returns the exits and the joins of a list. Whatever the limits are, exits
 // are held of a list that is empty or not readable in full, and both are held of
 // a list under suspicion.
@@ -36,6 +40,9 @@ func (l List) Sets(limits rules.Guard) (exits, joins Set) {
 	joins = Of(Joins, limits, Measure{Fresh: l.Joins, Base: l.Told})
 	exits.Whole, joins.Whole = true, true
 	if l.Renamed != "" {
+		if limits.Joins == nil {
+			joins.Measures[0].Limit = &renamedJoins
+		}
 		joins.Exempt, joins.Remark = false, fmt.Sprintf("most of them are members of %q, whose list has no file any more: was it renamed?", l.Renamed)
 	}
 	if l.Exits > 0 {
