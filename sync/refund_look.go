@@ -27,13 +27,14 @@ type reversing struct {
 // errNoRoom ends the phase without a fault: the next run goes on.
 var errNoRoom = errors.New("the API host takes no more requests now")
 
-// room returns how many requests of some may be made now.
-func (r *reversing) room(most int) int {
+// room returns for how many orders requests may be made now, each of them so many. The
+// first request of a process asks for the quota, and goes alone.
+func (r *reversing) room(each int) int {
 	n, question := r.limits.api.Room()
-	if n < 1 && question {
-		n = 1
+	if n < each && question {
+		return 1
 	}
-	return max(min(n, most), 0)
+	return max(n/each, 0)
 }
 
 // look finds the actions of orders that wait for them, and what became of earlier
@@ -182,17 +183,20 @@ type answer struct {
 
 // askAbout asks what became of changes that were sent.
 func (r *reversing) askAbout(ctx context.Context, sent []state.RefundedOrder) (looks []state.Look, requests int, err error) {
-	if n := r.room(2*len(sent)) / 2; n < len(sent) {
-		sent, err = sent[:n], errNoRoom
-	}
-	answers := r.askAll(sent, 2, func(o *state.RefundedOrder) answer { return r.ask(ctx, o) })
-	for _, a := range answers {
-		requests += a.requests
-		if a.err != nil {
-			err = errors.Join(err, a.err)
-			continue
+	for len(sent) > 0 && err == nil {
+		n := min(r.room(2), len(sent))
+		if n == 0 {
+			return looks, requests, errNoRoom
 		}
-		looks = append(looks, a.look)
+		for _, a := range r.askAll(sent[:n], 2, func(o *state.RefundedOrder) answer { return r.ask(ctx, o) }) {
+			requests += a.requests
+			if a.err != nil {
+				err = errors.Join(err, a.err)
+				continue
+			}
+			looks = append(looks, a.look)
+		}
+		sent = sent[n:]
 	}
 	return looks, requests, err
 }

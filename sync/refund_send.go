@@ -18,10 +18,7 @@ import (
 // changed, and then changed.
 func (r *reversing) send(ctx context.Context) error {
 	for ctx.Err() == nil {
-		most := r.room(2*r.Workers) / 2
-		if most == 0 {
-			most = r.room(1)
-		}
+		most := min(r.room(2), r.Workers)
 		if r.Refunds.PerRun > 0 {
 			most = min(most, r.Refunds.PerRun-r.sent)
 		}
