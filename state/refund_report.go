@@ -19,14 +19,16 @@ type RefundCount struct {
 
 // RefundCounts returns them.
 func (d *DB) RefundCounts(ctx context.Context) ([]RefundCount, error) {
-	return read(ctx, d, func(v *view) ([]RefundCount, error) {
-		return collect(v, `SELECT CASE status WHEN 0 THEN coalesce(class, 'done') WHEN 1 THEN 'pending' WHEN 2 THEN 'in flight' WHEN 3 THEN 'waiting' WHEN 4 THEN 'reported' WHEN 5 THEN 'unknown' ELSE 'held' END AS state,
+	return read(ctx, d, (*view).refundCounts)
+}
+
+func (v *view) refundCounts() ([]RefundCount, error) {
+	return collect(v, `SELECT CASE status WHEN 0 THEN coalesce(class, 'done') WHEN 1 THEN 'pending' WHEN 2 THEN 'in flight' WHEN 3 THEN 'waiting' WHEN 4 THEN 'reported' WHEN 5 THEN 'unknown' ELSE 'held' END AS state,
 			CASE WHEN status > 0 AND status <> 6 THEN coalesce(class, '') ELSE '' END, coalesce(currency, ''), count(*), coalesce(sum(amount_back), 0), sum(wanted = 'reversed')
 			FROM order_changes GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`, nil,
-			func(c *RefundCount) []any {
-				return []any{&c.Status, &c.Class, &c.Currency, &c.Orders, &c.Amount, &c.Whole}
-			})
-	})
+		func(c *RefundCount) []any {
+			return []any{&c.Status, &c.Class, &c.Currency, &c.Orders, &c.Amount, &c.Whole}
+		})
 }
 
 // RefundSample is an order that was taken back.

@@ -164,8 +164,11 @@ func (p *pass) whyDue() string {
 	switch {
 	case p.unfinished != "":
 		why = append(why, p.unfinished)
-	case p.narrowed() || !p.eventsGap || p.report.Open() > waiting:
+	case p.narrowed() || (!p.eventsGap || p.report.Open() > waiting) && p.report.refunds("pending", "in flight") == 0:
 		why = append(why, "narrowed to some people, traits or sources")
+	}
+	if n := p.report.refunds("pending", "in flight"); n > 0 {
+		why = append(why, fmt.Sprintf("%s taken back by the next run (refunds.perRun, or the API host takes no more requests now)", english.Plural(int(n), "order is", "orders are")))
 	}
 	if p.eventsGap && waiting > 0 {
 		why = append(why, fmt.Sprintf("conversions (%d) wait for a run that reads all sources of messages", waiting))
