@@ -124,7 +124,7 @@ func (t *tx) closeSome(id int64) (n int64, more bool, err error) {
 	if _, err := t.Get(`SELECT completed_at FROM files WHERE id = ?`, []any{id}, &completed); err != nil {
 		return 0, false, err
 	}
-	if err := t.countVerdicts(id, upTo.Int64); err != nil {
+	if err := t.countFileVerdicts(id, upTo.Int64); err != nil {
 		return 0, false, err
 	}
 	n, err = t.closeFromFile(id, upTo.Int64, completed)
@@ -132,7 +132,7 @@ func (t *tx) closeSome(id int64) (n int64, more bool, err error) {
 	return n, true, err
 }
 
-func (t *tx) countVerdicts(file, upTo int64) error {
+func (t *tx) countFileVerdicts(file, upTo int64) error {
 	type said struct {
 		verdict string
 		n       int64

@@ -50,9 +50,11 @@ type Config struct {
 	Coalesce        bool
 	AttributionWait time.Duration
 	Rates
-	Files   Files   // of conversions
-	Verify  float64 // share of ConversionsPerHour for looking up verdicts on conversions, 1 for all that is left; 0 means none
+	Files   Files    // of conversions
+	Refunds *Refunds // what is done about orders that are taken back; nil: nothing
+	Verify  float64  // share of ConversionsPerHour for looking up verdicts on conversions, 1 for all that is left; 0 means none
 	Unknown map[state.Kind]state.Policy
+	Orders  Reconcile
 	// Next returns when the schedule starts the next run after a time; nil: there is none.
 	Next       func(after time.Time) time.Time
 	FirstRetry time.Duration // wait before a failed delivery is tried again; it triples each time, to an hour; 0 means 5 s
@@ -112,6 +114,7 @@ type pass struct {
 	unfinished  string            // why work is left that could be sent later
 	interrupted bool
 	rehearsal   bool         // nothing lasts
+	kind        string       // as the history names it
 	roads       state.ByRoad // at the end
 	limits      limits
 	folder      *transport.Folder // of files of conversions; nil: not open
@@ -152,7 +155,7 @@ func (p *pass) run(ctx context.Context) error {
 	if err := p.sendDue(ctx); err != nil {
 		return err
 	}
-	return errors.Join(append(p.unread, p.hostsDown(ctx), p.verify(ctx))...)
+	return errors.Join(append(p.unread, p.hostsDown(ctx), p.verify(ctx), p.reconcileIfDue(ctx), p.refund(ctx))...)
 }
 
 // sendDue sends what is due, by requests and by files. That files cannot be sent does not
@@ -187,6 +190,9 @@ func (p *pass) takeIn(ctx context.Context) (err error) {
 		return err
 	}
 	if err := p.read(ctx, found); err != nil {
+		return err
+	}
+	if err := p.judgeRefunds(ctx); err != nil {
 		return err
 	}
 	return p.suppress(ctx)
@@ -224,8 +230,11 @@ func (p *pass) adopt(ctx context.Context) error {
 
 // begin begins a run in the history.
 func (e *Engine) begin(ctx context.Context, kind string, o Options) (*pass, error) {
-	p := &pass{Engine: e, options: o, failed: map[string]string{}, rehearsal: kind == "plan"}
-	routes := e.routes()
+	p := &pass{Engine: e, options: o, failed: map[string]string{}, rehearsal: kind == "plan", kind: kind}
+	var routes []state.Route // reconciling sends nothing
+	if kind != reconcileKind {
+		routes = e.routes()
+	}
 	var err error
 	if p.fresh, err = e.State.NewRoutes(ctx, routes); err != nil { // before they are the last run's
 		return p, fmt.Errorf("compare what the configuration sends: %w", err)
