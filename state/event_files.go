@@ -108,13 +108,14 @@ func (t *tx) retryFile(file int64) (int64, error) {
 }
 
 // worstOf selects of each open order of a file what impact.com said of it: an error that
-// names an event type of ours is about that one alone.
+// names an event type of ours is about that one alone. The signs keep SQLite from
+// reading all of the file's orders for each error.
 const worstOf = `SELECT d.id AS id, max(e.severity) AS severity, e.verdict AS verdict, e.error_type AS error_type,
 		group_concat(DISTINCT e.reasons) AS reasons,
 		group_concat(DISTINCT CASE WHEN e.sku <> '' THEN e.sku || ': ' ELSE '' END || coalesce(nullif(e.reasons, ''), e.error_type, 'an error without a reason')) AS told,
 		count(DISTINCT e.sku) AS skus, min(e.sku) = '' AS whole, json_array_length(d.payload, '$.properties.products') AS items
 	FROM file_errors e CROSS JOIN deliveries d ON d.order_id = e.order_id
-	WHERE e.file_id = ?1 AND d.file = ?1 AND d.status IN (2, 5) AND (e.event_type IN ('', d.event_type)
+	WHERE e.file_id = ?1 AND +d.file = ?1 AND +d.status IN (2, 5) AND (e.event_type IN ('', d.event_type)
 		OR NOT EXISTS (SELECT 1 FROM deliveries o WHERE o.order_id = d.order_id AND o.event_type = e.event_type))
 	GROUP BY d.id`
 
