@@ -169,7 +169,7 @@ func (t *tx) prune(keepEvents time.Duration) error {
 			return err
 		}
 	}
-	return errors.Join(t.pruneEvents(history, keys), t.pruneKeys(keys), t.pruneTraits(), t.pruneFiles(keys), t.pruneRefunds(t.now-int64(keepRefunds)))
+	return errors.Join(t.pruneEvents(history, keys), t.pruneKeys(keys), t.pruneTraits(), t.pruneRefunds(t.now-int64(keepRefunds)), t.pruneFiles(keys))
 }
 
 // EndRun closes the run with its exit code.

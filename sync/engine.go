@@ -50,8 +50,8 @@ type Config struct {
 	Coalesce        bool
 	AttributionWait time.Duration
 	Rates
-	Files   Files    // of conversions
 	Refunds *Refunds // what is done about orders that are taken back; nil: nothing
+	Files   Files    // of conversions
 	Verify  float64  // share of ConversionsPerHour for looking up verdicts on conversions, 1 for all that is left; 0 means none
 	Unknown map[state.Kind]state.Policy
 	Orders  Reconcile
