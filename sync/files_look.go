@@ -24,6 +24,9 @@ const (
 	errorsAtOnce    = 5000 // stored in one commit
 )
 
+// errNoRoom says that the API host takes no more requests for now.
+var errNoRoom = errors.New("the API host takes no more requests for now")
+
 // lookAtFiles asks impact.com what became of files, and settles their orders.
 func (p *pass) lookAtFiles(ctx context.Context) error {
 	files, err := p.State.OpenFiles(ctx, state.FileSent, state.FileUnknown)
