@@ -62,7 +62,7 @@ func (c *Client) ModifyItems(ctx context.Context, actionID string, items []ItemL
 	}
 	for i, it := range items {
 		if it.Sku == "" || it.Quantity < 0 {
-			return nil, fmt.Errorf("modify action: item %d needs a Sku and a quantity that is not negative", i+1)
+			return nil, fmt.Errorf("modify action: the item in place %d needs a Sku and a quantity that is not negative", i+1)
 		}
 		number := ""
 		if i > 0 { // the first has none
