@@ -87,6 +87,16 @@ var checks = []struct{ what, query string }{
 			UNION ALL SELECT CASE d.kind WHEN 'conversion' THEN -1 ELSE 0 END, s.name, 0, d.n FROM (SELECT kind, status, count(*) AS n FROM deliveries WHERE status > 0 GROUP BY 1, 2) d
 				JOIN (` + statusRows + `) s ON s.status = d.status
 		) WHERE name <> 'settled' GROUP BY scope, name HAVING sum(counted) <> sum(real) LIMIT 10`}, // what was delivered long ago is forgotten
+	{"counters of verdicts", `SELECT verdict || ': counted ' || sum(counted) || ', is ' || sum(real) FROM (
+			SELECT verdict, orders AS counted, 0 AS real FROM reconciliation_counts UNION ALL SELECT verdict, 0, count(*) FROM reconciliations GROUP BY verdict
+		) GROUP BY verdict HAVING sum(counted) <> sum(real) LIMIT 10`},
+	{"orders without a verdict", `SELECT 'order ' || d.order_id FROM deliveries d, (SELECT max(judged_at) AS at FROM reconcile_reads) j
+		WHERE d.order_id IS NOT NULL AND d.event_type IS NOT NULL AND d.created_at < j.at AND NOT EXISTS (SELECT 1 FROM reconciliations r WHERE r.order_id = d.order_id AND r.event_type = d.event_type)
+		UNION ALL SELECT 'order ' || a.order_id FROM actions a, (SELECT max(judged_at) AS at FROM reconcile_reads) j
+		WHERE a.order_id IS NOT NULL AND a.seen_at < j.at AND NOT EXISTS (SELECT 1 FROM reconciliations r WHERE r.order_id = a.order_id AND r.event_type = a.event_type) LIMIT 10`},
+	{"verdicts that contradict the actions", `SELECT 'order ' || order_id || ' is ' || verdict || ' with ' || live_actions || ' of ' || actions || ' actions' FROM reconciliations
+		WHERE (verdict IN ('matched', 'differs') AND live_actions <> 1 OR verdict = 'double' AND live_actions < 2 OR verdict IN ('no_action', 'waiting', 'refused') AND live_actions > 0
+			OR verdict IN ('reversed', 'reversed_elsewhere') AND (live_actions > 0 OR actions = 0) OR (verdict = 'not_ours') AND ours) LIMIT 10`},
 }
 
 // guardClasses are the classes by which the guard holds a row.

@@ -217,6 +217,15 @@ func (t *tx) giveEventsBack(user, visitor int64, anonymousID string) error {
 	return err
 }
 
+// reviveEvent makes a settled conversion due again, with a payload.
+func (t *tx) reviveEvent(id int64, payload []byte) (int64, error) {
+	n, err := t.Exec(`UPDATE deliveries SET status = 1, payload = CAST(? AS TEXT), attempts = 0, doubt = 0, outcome = NULL, delivered_at = NULL, queued_uri = NULL, look_at = NULL,
+			next_attempt_at = NULL, last_error = NULL, class = NULL, refused_at = NULL, fingerprint = NULL, created_at = ?
+		WHERE id = ? AND status = 0 AND kind = 'conversion' AND event_type IS NOT NULL`, payload, t.now, id)
+	t.count(scopeConversions, statusNames[statusPending], n)
+	return n, err
+}
+
 // setOwnRefusal stores whether our own rules would refuse an event.
 func (t *tx) setOwnRefusal(id int64, r OwnRefusal) error {
 	_, err := t.Exec(`UPDATE deliveries SET own_refusal = ?1, unsure = ?2 WHERE id = ?3 AND (own_refusal IS NOT ?1 OR unsure <> ?2)`, null(r.Reason), r.Unsure, id)

@@ -25,6 +25,8 @@ const (
 
 	// hostLookups counts those of the API host's requests that asked for a verdict.
 	hostLookups = "api_lookups"
+	// hostActions counts those that read lists of actions.
+	hostActions = "api_actions"
 )
 
 // Host returns the host that takes deliveries of this kind.

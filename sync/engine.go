@@ -52,6 +52,7 @@ type Config struct {
 	Refunds *Refunds // what is done about orders that are taken back; nil: nothing
 	Verify  float64  // share of ConversionsPerHour for looking up verdicts on conversions, 1 for all that is left; 0 means none
 	Unknown map[state.Kind]state.Policy
+	Orders  Reconcile
 	// Next returns when the schedule starts the next run after a time; nil: there is none.
 	Next       func(after time.Time) time.Time
 	FirstRetry time.Duration // wait before a failed delivery is tried again; it triples each time, to an hour; 0 means 5 s
@@ -107,7 +108,8 @@ type pass struct {
 	eventsGap   bool              // a source of events is not read, or not to its end: no conversion is sent
 	unfinished  string            // why work is left that could be sent later
 	interrupted bool
-	rehearsal   bool // nothing lasts
+	rehearsal   bool   // nothing lasts
+	kind        string // as the history names it
 	limits      limits
 	listing     *state.Listing // of the logs that are to be read
 	rules       rules.Table    // of traits
@@ -146,7 +148,7 @@ func (p *pass) run(ctx context.Context) error {
 	if err := p.deliver(ctx); err != nil {
 		return err
 	}
-	return errors.Join(append(p.unread, p.hostsDown(ctx), p.refund(ctx), p.verify(ctx))...)
+	return errors.Join(append(p.unread, p.hostsDown(ctx), p.refund(ctx), p.verify(ctx), p.reconcileIfDue(ctx))...)
 }
 
 // takeIn is the first half of a pass: everything but sending.
@@ -201,8 +203,11 @@ func (p *pass) adopt(ctx context.Context) error {
 
 // begin begins a run in the history.
 func (e *Engine) begin(ctx context.Context, kind string, o Options) (*pass, error) {
-	p := &pass{Engine: e, options: o, failed: map[string]string{}, rehearsal: kind == "plan"}
-	routes := e.routes()
+	p := &pass{Engine: e, options: o, failed: map[string]string{}, rehearsal: kind == "plan", kind: kind}
+	var routes []state.Route // reconciling sends nothing
+	if kind != reconcileKind {
+		routes = e.routes()
+	}
 	var err error
 	if p.fresh, err = e.State.NewRoutes(ctx, routes); err != nil { // before they are the last run's
 		return p, fmt.Errorf("compare what the configuration sends: %w", err)

@@ -36,6 +36,8 @@ type Report struct {
 	Refunds []state.RefundCount `json:"refunds,omitempty"`
 	Stale   []StaleSource       `json:"stale_sources,omitempty"`
 	Missing []string            `json:"missing_lists,omitempty"`
+	// Reconciled is set if impact.com's actions were read.
+	Reconciled *Reconciled `json:"reconciled,omitempty"`
 }
 
 // Open returns how much could still be sent.
@@ -145,6 +147,10 @@ func (p *pass) exit(err error) (code int, note string) {
 		return ExitCode(err), strings.ReplaceAll(err.Error(), "\n", "; ")
 	case p.options.Adopt != "":
 		return ExitOK, fmt.Sprintf("adopted %s of %s", english.Plural(int(r.Adopted), "value", ""), p.options.Adopt)
+	case p.kind == reconcileKind && r.Reconciled != nil && r.Reconciled.Person > 0:
+		return ExitRefused, r.Reconciled.note()
+	case p.kind == reconcileKind:
+		return ExitOK, "" // what is due is not its business
 	case r.Open() > 0:
 		return ExitUnfinished, fmt.Sprintf("%d still due: %s", r.Open(), p.whyDue())
 	case r.HeldSuppressions > 0:
@@ -153,6 +159,8 @@ func (p *pass) exit(err error) (code int, note string) {
 		return ExitHeld, fmt.Sprintf("%d held back", r.Held())
 	case r.Counts["refused"] > 0 || r.Counts["rejected"] > 0 || len(r.Stale) > 0:
 		return ExitRefused, fmt.Sprintf("%d refused, %d rejected, %s", r.Counts["refused"], r.Counts["rejected"], r.staleNote())
+	case r.Reconciled != nil && r.Reconciled.Person > 0:
+		return ExitRefused, r.Reconciled.note()
 	}
 	return ExitOK, ""
 }

@@ -74,13 +74,16 @@ func orSent(problem string) string {
 func (a *app) tests(ctx context.Context, c *config.Config, names []string) []sent {
 	ctx, cancel := context.WithTimeout(ctx, mostTelling)
 	defer cancel()
-	results := []sent{}
-	add := func(name string, err error) {
-		r := sent{Name: name}
-		if err != nil {
-			r.Error = err.Error()
-		}
-		results = append(results, r)
+	var sending sync.WaitGroup // one that hangs takes no time from the others
+	results := make([]sent, 0, len(c.Notify.Webhooks)+1)
+	add := func(name string, send func() error) {
+		results = append(results, sent{Name: name})
+		r := &results[len(results)-1]
+		sending.Go(func() {
+			if err := send(); err != nil {
+				r.Error = err.Error()
+			}
+		})
 	}
 	for _, w := range c.Notify.Webhooks {
 		if len(names) > 0 && !slices.Contains(names, w.Name) {
@@ -88,11 +91,12 @@ func (a *app) tests(ctx context.Context, c *config.Config, names []string) []sen
 		}
 		n := notify.New(notify.Test, notify.Test, destination(c), time.Now(), time.Now())
 		n.Summary, n.Hint = "a test: notices will look like this one", "nothing is to be done"
-		add(w.Name, sender().Send(ctx, webhook(w), dressed(n)))
+		add(w.Name, func() error { return sender().Send(ctx, webhook(w), dressed(n)) })
 	}
 	if c.Notify.Ping != "" && len(names) == 0 {
-		add("ping", sender().Ping(ctx, string(c.Notify.Ping), notify.Log, "", "a test of impactsync"))
+		add("ping", func() error { return sender().Ping(ctx, string(c.Notify.Ping), notify.Log, "", "a test of impactsync") })
 	}
+	sending.Wait()
 	return results
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -9,7 +10,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/impactsync/impactsync/cmd/internal/config"
+	"github.com/impactsync/impactsync/cmd/internal/notify"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
 )
@@ -64,4 +68,25 @@ func TestUUID(t *testing.T) {
 	require.Regexp(t, `^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`, newUUID())
 	first := newUUID()
 	require.NotEqual(t, first, newUUID())
+}
+
+func TestAReceiverThatHangsTakesNoTimeFromTheOthers(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // then the server notices that the client leaves
+		if r.URL.Path == "/hangs" {
+			<-r.Context().Done()
+		}
+	}))
+	defer server.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	results := (&app{}).tests(ctx, &config.Config{Notify: config.Notify{
+		Ping:     config.Secret(server.URL + "/ping"),
+		Webhooks: []config.Webhook{{Name: "first", Format: notify.JSON, URL: config.Secret(server.URL + "/hangs")}, {Name: "second", Format: notify.JSON, URL: config.Secret(server.URL)}},
+	}}, nil)
+	require.Len(t, results, 3)
+	require.Equal(t, "first", results[0].Name)
+	require.NotEmpty(t, results[0].Error)
+	require.Equal(t, []sent{{Name: "second"}, {Name: "ping"}}, results[1:])
 }

@@ -98,15 +98,27 @@ func savePage(ctx context.Context, to string, html []byte) error {
 // temporary file that was to take its place.
 func ofFile(name string, err error) error {
 	var at *fs.PathError
-	if errors.As(err, &at) {
+	var to *os.LinkError
+	switch {
+	case errors.As(err, &at):
 		return fmt.Errorf("%s: %w", name, at.Err)
+	case errors.As(err, &to):
+		return fmt.Errorf("%s: %w", name, to.Err)
 	}
 	return err
 }
 
 // replaceFile writes a file of mode 0600. Whoever reads it meanwhile has the old one or
 // the new one, whole.
-func replaceFile(name string, data []byte) (err error) {
+func replaceFile(name string, data []byte) error {
+	return replaceFileWith(name, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+// replaceFileWith is replaceFile for what is written as it comes.
+func replaceFileWith(name string, fill func(io.Writer) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
 	if err != nil {
 		return err
@@ -116,7 +128,7 @@ func replaceFile(name string, data []byte) (err error) {
 			err = errors.Join(err, os.Remove(f.Name()))
 		}
 	}()
-	if _, err = f.Write(data); err != nil {
+	if err = fill(f); err != nil {
 		return errors.Join(err, f.Close())
 	}
 	if err = errors.Join(f.Sync(), f.Close()); err != nil {

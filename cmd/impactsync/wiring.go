@@ -179,6 +179,10 @@ func engineConfig(c *config.Config) impactsync.Config {
 		Unknown: map[state.Kind]state.Policy{
 			state.PageLoad: state.Policy(d.Unknown.PageLoads), state.Conversion: state.Policy(d.Unknown.Conversions),
 		},
+		Orders: impactsync.Reconcile{
+			Campaign: c.Destination.CampaignID, Every: c.Reconcile.Every, Window: c.Reconcile.Window, After: c.Reconcile.After, Share: c.Reconcile.ShareOfQuota(),
+			Types: c.Reconcile.EventTypes, Reattribution: c.Reconcile.ReattributionCodes,
+		},
 	}
 }
 

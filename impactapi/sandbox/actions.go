@@ -135,7 +135,7 @@ func (s *Sandbox) action(x *exchange, sid, path string) {
 		for i := range a.items {
 			answers[i] = s.itemAnswer(a, &a.items[i], sid)
 		}
-		q := &listing{path: x.r.URL.Path, resource: "ActionItems", page: 1, size: max(pageSize, len(answers))}
+		q := &listing{path: x.r.URL.Path, resource: "ActionItems", page: 1, size: max(plainPage, len(answers))}
 		replyPage(x, q, len(answers), answers)
 	}
 }

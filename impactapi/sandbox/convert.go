@@ -3,9 +3,9 @@ package sandbox
 import (
 	"hash/fnv"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/impactsync/impactsync/impactapi"
@@ -60,14 +60,35 @@ func (s *Sandbox) attribute(form impactapi.Params) Attribution {
 	if s.config.Attribute != nil {
 		return s.config.Attribute(form)
 	}
+	tracker, _ := trackerOf(form)
+	order := tracker + "\n" + first(form, "OrderId", "Oid")
 	if partner := first(form, "MediaId", "MediaPartnerId"); partner != "" {
-		return Attribution{Partner: partner}
+		return s.fate(order, partner)
 	}
-	order := first(form, "EventTypeId", "ActionTrackerId", "EventTypeCode") + "\n" + first(form, "OrderId", "Oid")
-	if first(form, "ClickId") == "" && s.share(order) >= s.config.PartnerShare {
+	if first(form, "ClickId") == "" && s.share("partner\n"+order) >= s.config.PartnerShare {
 		return Attribution{}
 	}
-	return Attribution{Partner: strconv.FormatUint(partners+hash(order)%10, 10)}
+	return s.fate(order, strconv.FormatUint(partners+hash(order)%10, 10))
+}
+
+// fate draws what becomes of a partner's order.
+func (s *Sandbox) fate(order, partner string) Attribution {
+	drawn, c := s.share("fate\n"+order), &s.config
+	for _, one := range []struct {
+		share float64
+		fate  Attribution
+	}{
+		{c.RefusedShare, Attribution{Reasons: "CONTRACT_NOT_FOUND"}},
+		{c.TwiceShare, Attribution{Partner: partner, Twice: true}},
+		{c.ReattributedShare, Attribution{Partner: partner, ReattributeAfter: max(c.ReattributeAfter, time.Second)}},
+		{c.OtherAmountShare, Attribution{Partner: partner, Amount: "1.23"}},
+		{c.ConsentShare, Attribution{Partner: partner, Consent: true}},
+	} {
+		if drawn -= one.share; drawn < 0 {
+			return one.fate
+		}
+	}
+	return Attribution{Partner: partner}
 }
 
 // partners is the id of the first of the sandbox's ten partners.
@@ -168,9 +189,6 @@ func (s *Sandbox) happened(sub *submission, now time.Time) time.Time {
 func (s *Sandbox) lockingDate(event time.Time) time.Time {
 	const day = 24 * time.Hour
 	after := s.config.LockAfter
-	if after == 0 {
-		after = 27 * day
-	}
 	if after < day {
 		return event.Add(after).Truncate(time.Second)
 	}
@@ -213,20 +231,27 @@ func commission(amount money.Amount, currency string) money.Amount {
 	return amount.Share(5, 100).Round(currency)
 }
 
-// itemName matches the parameters that an item's amount depends on, and those that
-// are kept.
-var itemName = regexp.MustCompile(`^Item(Sku|Name|Category|Quantity|Price|SubTotal|Discount|DiscountRate|TotalDiscount)(\d{1,6})$`)
+// itemFields are the parameters that an item's amount depends on, and those that are
+// kept.
+var itemFields = []string{"Sku", "Name", "Category", "Quantity", "Price", "SubTotal", "Discount", "DiscountRate", "TotalDiscount"}
+
+// itemField splits ItemSku2 into Sku and 2.
+func itemField(name string) (field string, n int, found bool) {
+	rest, found := strings.CutPrefix(name, "Item")
+	field = strings.TrimRight(rest, "0123456789")
+	n, err := strconv.Atoi(rest[len(field):])
+	return field, n, found && err == nil && slices.Contains(itemFields, field)
+}
 
 // itemsOf returns the items of a conversion, or else one for the whole order.
 func itemsOf(form impactapi.Params, currency string) (items []item, found bool) {
 	fields := make(map[int]map[string]string)
 	for _, p := range form {
-		if m := itemName.FindStringSubmatch(p.Name); m != nil && p.Value != "" {
-			n, _ := strconv.Atoi(m[2])
+		if field, n, found := itemField(p.Name); found && p.Value != "" {
 			if fields[n] == nil {
 				fields[n] = make(map[string]string)
 			}
-			fields[n][m[1]] = p.Value
+			fields[n][field] = p.Value
 		}
 	}
 	if len(fields) == 0 {

@@ -1,7 +1,7 @@
 // Package sandbox is a stand-in for impact.com, which has no test system of
 // its own: the PageLoad, Conversions, APISubmissions, Actions, ActionUpdates,
-// CompanyInformation and Campaigns calls, as impact.com documents them, on one
-// port; and AppInstall, which is not documented.
+// FTPFileSubmissions, CompanyInformation and Campaigns calls, as impact.com
+// documents them, on one port; and AppInstall, which is not documented.
 //
 // # What it does
 //
@@ -21,11 +21,13 @@
 // # Actions
 //
 // A conversion that a partner gets becomes an action; Config.Attribute, or else
-// Config.PartnerShare, says which. Lists of actions and of their updates have the
+// Config.PartnerShare and the shares after it, says which. Lists of actions and of their updates have the
 // documented filters, bounds and pages, newest first. PUT and DELETE, or a POST with
 // _method, are queued; their submission says whether the action was changed. An action
 // locks at Config.LockAfter from its event and is approved then, which is no update. A
 // reversed action has an Amount of 0. The commission is 5 %.
+//
+// Files of conversions and of changes are picked up from Config.DropDir.
 //
 // # What it does not know
 //

@@ -49,19 +49,20 @@ func (s *Sandbox) serve(w http.ResponseWriter, r *http.Request) {
 	if fault.Status != 0 {
 		x.replace(fault)
 	}
-	dropped := fault.Drop == DropAfter && x.status == http.StatusOK
+	call := &Call{At: x.at, Method: r.Method, Path: r.URL.Path, Form: x.form, Status: x.status}
+	dropped := fault.Drop != DropNever && x.status == http.StatusOK
 	if dropped {
-		x.status = 0
+		call.Status = 0
 	}
-	if err := s.log.write(&Call{At: x.at, Method: r.Method, Path: r.URL.Path, Form: x.form, Status: x.status}); err != nil {
+	if err := s.log.write(call); err != nil {
 		x.status, x.body = http.StatusInternalServerError, []byte(`{"Status":"ERROR","Message":"the call log cannot be written"}`)
 	}
 	wait(r, s.config.Latency+fault.Delay)
-	if dropped {
+	if dropped && fault.Drop == DropAfter {
 		drop(w)
 		return
 	}
-	x.answer(w)
+	x.answer(w, dropped)
 }
 
 func wait(r *http.Request, d time.Duration) {
@@ -74,12 +75,18 @@ func wait(r *http.Request, d time.Duration) {
 	}
 }
 
-func (x *exchange) answer(w http.ResponseWriter) {
+// answer sends the answer, or only half of it.
+func (x *exchange) answer(w http.ResponseWriter, half bool) {
 	if x.header.Get("Content-Type") == "" {
 		x.header["Content-Type"] = []string{"application/json"}
 	}
 	x.header["Content-Length"] = []string{strconv.Itoa(len(x.body))}
 	w.WriteHeader(x.status)
+	if half {
+		_, _ = w.Write(x.body[:len(x.body)/2])
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}
 	_, _ = w.Write(x.body) // the client may have gone
 }
 
@@ -153,6 +160,10 @@ func (s *Sandbox) account(x *exchange, sid, resource string) {
 		x.refuse(http.StatusForbidden)
 		return
 	}
+	if err := s.pickUp(x.at); err != nil {
+		x.status, x.body = http.StatusInternalServerError, []byte(`{"Status":"ERROR","Message":"the folder of files cannot be read"}`)
+		return
+	}
 	switch {
 	case resource == "Conversions":
 		if x.allow(http.MethodPost) {
@@ -186,6 +197,8 @@ func (s *Sandbox) actionsCall(x *exchange, sid string) {
 
 func (s *Sandbox) get(x *exchange, sid, kind, id string) {
 	switch {
+	case kind == "FTPFileSubmissions":
+		s.fileSubmissions(x, sid, id)
 	case kind == "Actions":
 		s.action(x, sid, id)
 	case kind == "ActionUpdates" && id == "":

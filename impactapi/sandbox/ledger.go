@@ -24,12 +24,16 @@ type ledger struct {
 	byID    map[string]*action
 	byOrder map[eventOrder][]*action
 	updates []*update
+
+	picked map[version]bool
+	files  []*file
 }
 
 func newLedger() *ledger {
 	return &ledger{
 		seen: make(map[orderKey]bool), submissions: make(map[string]*submission),
 		byID: make(map[string]*action), byOrder: make(map[eventOrder][]*action),
+		picked: make(map[version]bool),
 	}
 }
 

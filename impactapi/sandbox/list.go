@@ -53,8 +53,28 @@ func (s *Sandbox) readListing(x *exchange, resource string) *listing {
 	if none := (window{}); q.updated == none && q.event == none && q.locking == none {
 		q.updated = window{x.at.Add(-usualRange), x.at}
 	}
-	s.readPage(q)
+	s.readPage(q, smallestPage, pageSize)
 	return q
+}
+
+// plainPage is the usual size of the pages of other lists, as another page of the
+// documents has it.
+const plainPage = 1_000
+
+// plainListing reads the parameters of lists without the bounds of actions.
+func (s *Sandbox) plainListing(x *exchange, resource string) *listing {
+	q := &listing{values: x.r.URL.Query(), path: x.r.URL.Path, resource: resource, page: 1}
+	s.readPage(q, 1, plainPage)
+	return q
+}
+
+// bound reads one end of a range of time; zero for none.
+func (q *listing) bound(name string) time.Time {
+	text := q.values.Get(name)
+	if text == "" {
+		return time.Time{}
+	}
+	return q.date(name, text)
 }
 
 func (q *listing) complain(field, message string) {
@@ -93,8 +113,8 @@ func (q *listing) date(field, text string) time.Time {
 	return t
 }
 
-func (s *Sandbox) readPage(q *listing) {
-	q.size = pageSize
+func (s *Sandbox) readPage(q *listing, smallest, usual int) {
+	q.size = usual
 	if text := q.values.Get("Page"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 {
@@ -104,8 +124,8 @@ func (s *Sandbox) readPage(q *listing) {
 	}
 	if text := q.values.Get("PageSize"); text != "" {
 		n, err := strconv.Atoi(text)
-		if err != nil || n < smallestPage || n > pageSize {
-			q.complain("PageSize", "Not a number from 2000 to 20000")
+		if err != nil || n < smallest || n > pageSize {
+			q.complain("PageSize", "Not a number from "+strconv.Itoa(smallest)+" to "+strconv.Itoa(pageSize))
 		}
 		q.size = n
 	}
@@ -140,7 +160,7 @@ func replyPage[T any](x *exchange, q *listing, total int, records []T) {
 	x.reply(http.StatusOK, map[string]any{
 		"@page": strconv.Itoa(q.page), "@numpages": strconv.Itoa(pages), "@pagesize": strconv.Itoa(q.size), "@total": strconv.Itoa(total),
 		"@start": strconv.Itoa(start), "@end": strconv.Itoa(max(start+len(records)-1, 0)), "@uri": q.uri(q.page),
-		"@nextpageuri": q.neighbour(q.page+1, pages), "@previouspageuri": q.neighbour(q.page-1, pages),
+		"@firstpageuri": q.uri(1), "@lastpageuri": q.uri(pages), "@nextpageuri": q.neighbour(q.page+1, pages), "@previouspageuri": q.neighbour(q.page-1, pages),
 		q.resource: records,
 	})
 }

@@ -55,6 +55,7 @@ CREATE TABLE reconcile_reads (
   since_at   INTEGER NOT NULL,
   started_at INTEGER NOT NULL,              -- what is submitted later is not in it
   ended_at   INTEGER,                       -- NULL: it is to be resumed
+  judged_at  INTEGER,                       -- when each order got its verdict from it
   missed     INTEGER NOT NULL DEFAULT 0,    -- actions that moved between pages while they were read, and were not seen
   requests   INTEGER NOT NULL DEFAULT 0,
   actions    INTEGER NOT NULL DEFAULT 0     -- that were read, repeated ones too
@@ -106,7 +107,22 @@ CREATE TABLE reconciliations (
   changed_at      INTEGER NOT NULL,         -- when it got this verdict
   PRIMARY KEY (order_id, event_type)
 ) WITHOUT ROWID;
+-- How many orders have which verdict, kept in the transactions that change them.
+CREATE TABLE reconciliation_counts (
+  verdict TEXT PRIMARY KEY,
+  orders  INTEGER NOT NULL
+) WITHOUT ROWID;
+
 CREATE INDEX reconciliations_verdict ON reconciliations (verdict, event_at);
+
+-- The same, with the requests that read actions.
+DROP VIEW requests_by_minute;
+CREATE VIEW requests_by_minute AS
+SELECT CASE host WHEN 'tracking' THEN host ELSE 'api' END AS host, strftime('%Y-%m-%dT%H:%M:00.000Z', minute * 60, 'unixepoch') AS minute,
+       coalesce(sum(count) FILTER (WHERE host IN ('tracking', 'api')), 0) AS requests,
+       coalesce(sum(count) FILTER (WHERE host = 'api_lookups'), 0) AS lookups,
+       coalesce(sum(count) FILTER (WHERE host = 'api_actions'), 0) AS action_lists
+  FROM requests_sent GROUP BY 1, 2;
 
 -- What impact.com made of each order.
 CREATE VIEW order_reconciliation AS

@@ -33,6 +33,8 @@ type Config struct {
 	Conversions Conversions `yaml:"conversions"`
 	// What to do about orders that are taken back. Default: nothing, messages about refunds are not read.
 	Refunds *Refunds `yaml:"refunds"`
+	// What impact.com made of the orders, read from its actions. Nothing is sent.
+	Reconcile Reconcile `yaml:"reconcile"`
 	// Events older than this are counted as too old and never sent. Default 720h.
 	MaxEventAge time.Duration `yaml:"maxEventAge" default:"720h"`
 	// User ids, anonymous ids and e-mail addresses that stand for nobody, in addition to undefined, null, guest and the like; case does not matter. Default none.
@@ -318,6 +320,28 @@ type RefundMeaning struct {
 	MinorUnits bool `yaml:"minorUnits"`
 	// The amount is the sum of all refunds of the order so far. Default false.
 	Cumulative bool `yaml:"cumulative"`
+}
+
+// Reconcile says how impact.com's actions are read and compared with the orders.
+type Reconcile struct {
+	// Reconcile at the end of a run if the last time is longer ago, such as 24h. Default 0s: only by impactsync reconcile.
+	Every time.Duration `yaml:"every"`
+	// How far back impact.com's actions are read. Default 45d.
+	Window time.Duration `yaml:"window" default:"1080h"`
+	// An order has no action sooner than this after it was sent: until then it is waiting. Default 48h.
+	After time.Duration `yaml:"after" default:"48h"`
+	// Share of conversionsPerHour that the requests may take. Default 20%.
+	Share string `yaml:"share" default:"20%"`
+	// impact.com's ActionTrackerId of event types that are sent by name, such as Order Completed: "310". Default: found by number, code, name or common orders.
+	EventTypes map[string]string `yaml:"eventTypes"`
+	// Dispositions of actions that were given to another partner, beside those with REATTRIB in them; impact.com documents none. Default none.
+	ReattributionCodes []string `yaml:"reattributionCodes"`
+}
+
+// ShareOfQuota returns Share as a number.
+func (r Reconcile) ShareOfQuota() float64 {
+	share, _ := parseShare(r.Share) // checked when it was loaded
+	return share
 }
 
 // Guard limits how many people may leave or join an audience in one list, or

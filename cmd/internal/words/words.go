@@ -71,6 +71,21 @@ var Verdicts = map[string]string{
 	impactsync.VerdictNotFound:  "impact.com does not know the submission (it keeps them for 90 days)",
 }
 
+// OrderVerdicts says what became of orders, by impact.com's actions.
+var OrderVerdicts = map[string]string{
+	"double":             "several actions of one order count: the commission is owed more than once",
+	"refund_owed":        "refunded here, and still payable there",
+	"differs":            "counted with another amount or in another currency",
+	"refused":            "refused, so it is not counted",
+	"reversed_elsewhere": "reversed, and not by this program",
+	"not_ours":           "this program did not send it: somebody else does, or it was before its time",
+	"no_action":          "sent and accepted, and credited to no partner",
+	"waiting":            "not sent yet, too young, or not read so far",
+	"reattributed":       "given to another partner",
+	"reversed":           "reversed by this program",
+	"matched":            "counted as it was sent",
+}
+
 // WhyEvent says what went wrong with an event, or what impact.com made of it.
 func WhyEvent(v state.PersonEvent) string {
 	switch {
