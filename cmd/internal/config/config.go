@@ -31,10 +31,10 @@ type Config struct {
 	Delivery Delivery `yaml:"delivery"`
 	// What to do about conversions that impact.com has accepted.
 	Conversions Conversions `yaml:"conversions"`
-	// What to do about orders that are taken back. Default: nothing, messages about refunds are not read.
-	Refunds *Refunds `yaml:"refunds"`
 	// What impact.com made of the orders, read from its actions. Nothing is sent.
 	Reconcile Reconcile `yaml:"reconcile"`
+	// What to do about orders that are taken back. Default: nothing, messages about refunds are not read.
+	Refunds *Refunds `yaml:"refunds"`
 	// Events older than this are counted as too old and never sent. Default 720h.
 	MaxEventAge time.Duration `yaml:"maxEventAge" default:"720h"`
 	// User ids, anonymous ids and e-mail addresses that stand for nobody, in addition to undefined, null, guest and the like; case does not matter. Default none.
@@ -258,6 +258,28 @@ type Unknown struct {
 type Conversions struct {
 	// Share of conversionsPerHour that looking up impact.com's verdicts may take, after all deliveries: off, all (what is left), or a share such as 1%. Default 1%.
 	Verify string `yaml:"verify" default:"1%"`
+	// How conversions go: api, each in a request; file, in files that impact.com fetches or is sent; auto, in files what the API's quota would not take in time. Default api.
+	Route string `yaml:"route" oneof:"api file auto" default:"api"`
+	// With route auto: how long a conversion may have to wait for the quota before it goes in a file. Default 6h.
+	Patience time.Duration `yaml:"patience" default:"6h"`
+	// Where files go, and how large they are.
+	File ConversionFile `yaml:"file"`
+}
+
+// ConversionFile says where files of conversions go.
+type ConversionFile struct {
+	// A folder, file://, to upload from by hand or to be fetched from; or sftp://user@host/folder/. Default: the folder conversions beside the state.
+	URL string `yaml:"url" emptied:"refuse"`
+	// The SSH key in PEM with which to log in; impact.com takes RSA keys. Required for sftp://, here or in a file.
+	PrivateKey Secret `yaml:"privateKey"`
+	// A file that holds the SSH key and nothing else.
+	PrivateKeyFile string `yaml:"privateKeyFile"`
+	// The SFTP server's keys, such as "ssh-rsa AAAA..." or "SHA256:...". Required for sftp://.
+	HostKeys []string `yaml:"hostKeys"`
+	// Orders in one file, at most; impact.com documents no limit. Default 5000.
+	Orders int `yaml:"orders" range:"1 5000000" default:"5000"`
+	// A file that impact.com has not completed by then is unknown; nothing of it is sent again by itself. Default 24h.
+	UnknownAfter time.Duration `yaml:"unknownAfter" default:"24h"`
 }
 
 // VerifyShare returns Verify as a number: 0 for off, 1 for all.
@@ -276,6 +298,28 @@ func parseShare(text string) (share float64, ok bool) {
 	number, found := strings.CutSuffix(text, "%")
 	percent, err := strconv.ParseFloat(number, 64)
 	return percent / 100, found && err == nil && percent >= 0 && percent <= 100
+}
+
+// Reconcile says how impact.com's actions are read and compared with the orders.
+type Reconcile struct {
+	// Reconcile at the end of a run if the last time is longer ago, such as 24h. Default 0s: only by impactsync reconcile.
+	Every time.Duration `yaml:"every"`
+	// How far back impact.com's actions are read. Default 45d.
+	Window time.Duration `yaml:"window" default:"1080h"`
+	// An order has no action sooner than this after it was sent: until then it is waiting. Default 48h.
+	After time.Duration `yaml:"after" default:"48h"`
+	// Share of conversionsPerHour that the requests may take. Default 20%.
+	Share string `yaml:"share" default:"20%"`
+	// impact.com's ActionTrackerId of event types that are sent by name, such as Order Completed: "310". Default: found by number, code, name or common orders.
+	EventTypes map[string]string `yaml:"eventTypes"`
+	// Dispositions of actions that were given to another partner, beside those with REATTRIB in them; impact.com documents none. Default none.
+	ReattributionCodes []string `yaml:"reattributionCodes"`
+}
+
+// ShareOfQuota returns Share as a number.
+func (r Reconcile) ShareOfQuota() float64 {
+	share, _ := parseShare(r.Share) // checked when it was loaded
+	return share
 }
 
 // Refunds says which messages take orders back, what they mean, and what is sent.
@@ -320,28 +364,6 @@ type RefundMeaning struct {
 	MinorUnits bool `yaml:"minorUnits"`
 	// The amount is the sum of all refunds of the order so far. Default false.
 	Cumulative bool `yaml:"cumulative"`
-}
-
-// Reconcile says how impact.com's actions are read and compared with the orders.
-type Reconcile struct {
-	// Reconcile at the end of a run if the last time is longer ago, such as 24h. Default 0s: only by impactsync reconcile.
-	Every time.Duration `yaml:"every"`
-	// How far back impact.com's actions are read. Default 45d.
-	Window time.Duration `yaml:"window" default:"1080h"`
-	// An order has no action sooner than this after it was sent: until then it is waiting. Default 48h.
-	After time.Duration `yaml:"after" default:"48h"`
-	// Share of conversionsPerHour that the requests may take. Default 20%.
-	Share string `yaml:"share" default:"20%"`
-	// impact.com's ActionTrackerId of event types that are sent by name, such as Order Completed: "310". Default: found by number, code, name or common orders.
-	EventTypes map[string]string `yaml:"eventTypes"`
-	// Dispositions of actions that were given to another partner, beside those with REATTRIB in them; impact.com documents none. Default none.
-	ReattributionCodes []string `yaml:"reattributionCodes"`
-}
-
-// ShareOfQuota returns Share as a number.
-func (r Reconcile) ShareOfQuota() float64 {
-	share, _ := parseShare(r.Share) // checked when it was loaded
-	return share
 }
 
 // Guard limits how many people may leave or join an audience in one list, or
