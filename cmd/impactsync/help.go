@@ -110,7 +110,8 @@ var examples = map[string]string{
 	"daemon":        "  impactsync daemon --listen :9090 --deadline 100m",
 	"doctor":        "  impactsync doctor --config prod.yaml",
 	"explain": `  impactsync explain u-1042
-  impactsync explain u-1042 --json | jq .traits`,
+  impactsync explain u-1042 --json | jq .traits
+  impactsync explain SHOP-1001         an order`,
 	"notify": "  impactsync notify test",
 	"refused": `  impactsync refused list --class identifier
   impactsync refused retry --audience vip`,
@@ -120,6 +121,7 @@ var examples = map[string]string{
 	"rejected":      "  impactsync rejected list --source web",
 	"rejected drop": "  impactsync rejected drop --source web",
 	"rejected list": "  impactsync rejected list --limit 20",
+	"resend":        "  impactsync resend SHOP-1001",
 	"resync":        "  impactsync resync vip      impact.com lost what it was told of vip",
 	"state": `  impactsync state check
   impactsync state backup /backups/state-$(date +%F).db`,
