@@ -3,6 +3,8 @@ package state
 import (
 	"slices"
 	"time"
+
+	"github.com/impactsync/impactsync/sync/money"
 )
 
 // The table deliveries, which holds the events. Every statement that writes it
@@ -13,7 +15,7 @@ const (
 	// a class, or was never attempted.
 	heldUnanswered = `status = 6 AND status > 0 AND class IS NULL AND attempts > 0`
 	eventTally     = `SELECT CASE kind WHEN 'conversion' THEN -1 ELSE 0 END, status, count(*) FROM deliveries WHERE `
-	tornEvents     = ` FROM deliveries WHERE status IN (3, 5) AND next_attempt_at IS NULL`
+	tornEvents     = ` FROM deliveries WHERE status IN (3, 5) AND next_attempt_at IS NULL AND coalesce(file, 0) = 0`
 )
 
 // event is one that is to be stored.
@@ -41,6 +43,9 @@ func (t *tx) insertEvents(events []event) (again []event, err error) {
 		}
 		t.countRun("found", 1)
 		t.count(scopeOf(e.Kind), statusNames[t.d.firstStatus(e.Kind)], 1)
+		if err := t.insertItems(e); err != nil {
+			return nil, err
+		}
 	}
 	return again, nil
 }
@@ -132,7 +137,7 @@ func (t *tx) moveEvents(to status, which string, args []any, set string, more ..
 // releaseEvents makes refused or held events due.
 func (t *tx) releaseEvents(which string, args ...any) (int64, error) {
 	return t.moveEvents(statusPending, which, args,
-		`next_attempt_at = NULL, class = NULL, refused_at = NULL, fingerprint = NULL, last_error = CASE class WHEN 'suppressions' THEN NULL ELSE last_error END`)
+		`file = NULL, next_attempt_at = NULL, class = NULL, refused_at = NULL, fingerprint = NULL, last_error = CASE class WHEN 'suppressions' THEN NULL ELSE last_error END`)
 }
 
 // dropEvents gives events up.
@@ -167,6 +172,20 @@ func (t *tx) noteHeldConversions(which string, args ...any) error {
 func (t *tx) supersedeEvent(id int64) error {
 	n, err := t.moveEvents(statusSettled, `id = ?1 AND status > 0`, []any{id}, `event_type = NULL, payload = NULL, outcome = 'superseded', delivered_at = ?`, t.now)
 	t.countRun("superseded", n)
+	return err
+}
+
+// withdrawEvent gives up a conversion that was not sent, because all of its order was
+// taken back. The order stays its own.
+func (t *tx) withdrawEvent(id int64) error {
+	n, err := t.moveEvents(statusSettled, `id = ?1 AND status > 0`, []any{id}, `payload = NULL, next_attempt_at = NULL, outcome = 'refunded', delivered_at = ?`, t.now)
+	t.countRun("superseded", n)
+	return err
+}
+
+// setAmount stores what a conversion that was not sent is worth after refunds.
+func (t *tx) setAmount(id int64, amount money.Amount) error {
+	_, err := t.Exec(`UPDATE deliveries SET amount = ? WHERE id = ? AND amount IS NOT NULL`, amount, id)
 	return err
 }
 
@@ -250,6 +269,9 @@ func (t *tx) pruneEvents(pageLoads, all int64) error {
 func (t *tx) deleteEvents(profile int64) (int64, error) {
 	all, err := t.tally(eventTally+`id IN (SELECT delivery_id FROM events_by_person WHERE profile_id = ?) GROUP BY 1, 2`, []any{profile})
 	if err != nil || len(all) == 0 {
+		return 0, err
+	}
+	if err := t.forgetFileErrors(profile); err != nil {
 		return 0, err
 	}
 	for _, some := range all {
