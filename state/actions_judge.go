@@ -36,6 +36,9 @@ func (d *DB) JudgeOrders(ctx context.Context, j Judging) error {
 				low = high.(string)
 				return nil
 			}
+			if err := t.pruneOrders(); err != nil {
+				return err
+			}
 			_, err = t.Exec(`UPDATE reconcile_reads SET judged_at = ? WHERE ended_at IS NOT NULL AND judged_at IS NULL`, t.now)
 			return err
 		})
