@@ -26,6 +26,7 @@ type call struct {
 	url        *url.URL
 	headers    http.Header
 	form       Params
+	once       bool  // is not sent again if the first may have arrived, whatever was answered
 	repeatable bool  // may be sent again if the first may have arrived
 	limit      int64 // bytes of the answer to read
 	proof      proof // what a 2xx answer must have

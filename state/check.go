@@ -66,6 +66,14 @@ var checks = []struct{ what, query string }{
 		WHERE NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.id = e.delivery_id AND d.profile_id = e.profile_id) LIMIT 10`},
 	{"people absorbed into nobody", `SELECT 'profile ' || a.id FROM profiles a LEFT JOIN profiles u ON u.id = a.absorbed_into WHERE a.absorbed_into IS NOT NULL AND u.id IS NULL LIMIT 10`},
 	{"values of absorbed people", `SELECT 'trait ' || v.trait_id || ' profile ' || v.profile_id FROM trait_rows v JOIN profiles p ON p.id = v.profile_id WHERE p.absorbed_into IS NOT NULL LIMIT 10`},
+	{"orders taken back that contradict their status", `SELECT order_id || ' is ' || status FROM order_changes
+		WHERE status IN (2, 5) AND (doubt = 0 OR sent IS NULL OR action_id IS NULL)
+			OR status IN (3, 5) AND next_attempt_at IS NULL
+			OR status = 1 AND passed IS NOT wanted
+			OR status = 4 AND (class IS NULL OR reason IS NULL)
+			OR status = 3 AND class = 'shown' AND told IS NOT sent
+			OR status NOT IN (0, 1, 2, 3, 4, 5, 6) LIMIT 10`},
+	{"refunds without an order", `SELECT r.key FROM refunds r WHERE NOT EXISTS (SELECT 1 FROM order_changes c WHERE c.order_id = r.order_id) LIMIT 10`},
 	{"counters of traits", `SELECT coalesce(t.key, 'trait ' || d.scope) || ' ' || d.name || ': counted ' || d.counted || ', is ' || d.real FROM (
 			SELECT scope, name, sum(counted) AS counted, sum(real) AS real FROM (
 				SELECT scope, name, value AS counted, 0 AS real FROM counters WHERE scope > 0

@@ -3,6 +3,8 @@ package state
 import (
 	"slices"
 	"time"
+
+	"github.com/impactsync/impactsync/sync/money"
 )
 
 // The table deliveries, which holds the events. Every statement that writes it
@@ -41,6 +43,9 @@ func (t *tx) insertEvents(events []event) (again []event, err error) {
 		}
 		t.countRun("found", 1)
 		t.count(scopeOf(e.Kind), statusNames[t.d.firstStatus(e.Kind)], 1)
+		if err := t.insertItems(e); err != nil {
+			return nil, err
+		}
 	}
 	return again, nil
 }
@@ -167,6 +172,20 @@ func (t *tx) noteHeldConversions(which string, args ...any) error {
 func (t *tx) supersedeEvent(id int64) error {
 	n, err := t.moveEvents(statusSettled, `id = ?1 AND status > 0`, []any{id}, `event_type = NULL, payload = NULL, outcome = 'superseded', delivered_at = ?`, t.now)
 	t.countRun("superseded", n)
+	return err
+}
+
+// withdrawEvent gives up a conversion that was not sent, because all of its order was
+// taken back. The order stays its own.
+func (t *tx) withdrawEvent(id int64) error {
+	n, err := t.moveEvents(statusSettled, `id = ?1 AND status > 0`, []any{id}, `payload = NULL, next_attempt_at = NULL, outcome = 'refunded', delivered_at = ?`, t.now)
+	t.countRun("superseded", n)
+	return err
+}
+
+// setAmount stores what a conversion that was not sent is worth after refunds.
+func (t *tx) setAmount(id int64, amount money.Amount) error {
+	_, err := t.Exec(`UPDATE deliveries SET amount = ? WHERE id = ? AND amount IS NOT NULL`, amount, id)
 	return err
 }
 

@@ -13,7 +13,9 @@ import (
 )
 
 // orders stores n conversions of an amount each.
-func (b *bench) orders(n int, amount money.Amount, currency string) { b.ordersOf("u", n, amount, currency) }
+func (b *bench) orders(n int, amount money.Amount, currency string) {
+	b.ordersOf("u", n, amount, currency)
+}
 
 func (b *bench) ordersOf(who string, n int, amount money.Amount, currency string) {
 	b.t.Helper()

@@ -87,6 +87,8 @@ func (v *view) heldSample(s *HeldSet) ([]string, error) {
 		query, args = `SELECT coalesce(p.user_id, p.anonymous_id, p.email_sha1, (SELECT payload ->> '$.userId' FROM deliveries d WHERE d.id IN (`+eventsOf("s.person")+`) AND d.status > 0 LIMIT 1), '')
 			FROM suppressions s LEFT JOIN profiles p ON p.id = s.person
 			WHERE s.held = 1 AND s.person = s.profile_id LIMIT ?`, []any{heldSample}
+	case Reversals:
+		return v.heldReversals()
 	case ConversionBatch:
 		return eventTexts(v, `SELECT `+eventText+` FROM deliveries WHERE kind = 'conversion' AND status = 6 AND status > 0 AND class = 'conversions' LIMIT ?`, []any{heldSample})
 	case Unanswered:

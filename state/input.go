@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/impactsync/impactsync/sync/money"
+	"github.com/impactsync/impactsync/sync/refund"
 )
 
 // Change says that a person's value of a trait changed.
@@ -28,7 +29,9 @@ type Event struct {
 	Amount    money.Amount // of a conversion
 	Currency  string       // "" without money
 	At        time.Time
-	Payload   []byte // JSON
+	Payload   []byte        // JSON
+	Items     []refund.Item // of a conversion, if refunds are read; none if it is sent without items
+	Gross     money.Amount  // what the customer paid, with tax and shipping
 	Refusal   OwnRefusal
 }
 
@@ -42,6 +45,7 @@ type Item struct {
 	ClickSure bool
 	Change    *Change
 	Event     *Event
+	Refund    *Refund
 	Forget    bool // the person asked to be deleted
 }
 

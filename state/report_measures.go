@@ -18,6 +18,7 @@ type Measures struct {
 	Money       []RefusedMoney
 	Unreadable  int64 // refused conversions whose amount cannot be read; they are not in Money
 	Held        []HeldCount
+	Refunds     []RefundCount
 }
 
 // OldestDue says since when something is still to be sent: of one trait, or of the
@@ -66,6 +67,7 @@ func (d *DB) Measures(ctx context.Context) (m Measures, err error) {
 			func() (err error) { m.Money, err = v.refusedMoney(); return },
 			func() error { return v.unreadableMoney(&m) },
 			func() (err error) { m.Held, err = v.heldCounts(); return },
+			func() (err error) { m.Refunds, err = v.refundCounts(); return },
 		} {
 			if err := step(); err != nil {
 				return err

@@ -85,12 +85,15 @@ func (t *tx) setClock() error {
 		return err
 	}
 	latest := t.now + int64(longestWait)
-	return errors.Join(t.clampRetries(latest), t.clampEvents(latest), t.clampRequests())
+	return errors.Join(t.clampRetries(latest), t.clampEvents(latest), t.clampRequests(), t.clampReversals())
 }
 
 // recover makes unknown what a dead process left in flight. There is at most
 // what it had claimed and not settled.
 func (t *tx) recover(info RunInfo) error {
+	if err := t.recoverReversals(); err != nil {
+		return err
+	}
 	rows, err := t.dueWhere(`v.status = 2`)
 	if err != nil {
 		return err
@@ -138,6 +141,9 @@ func (t *tx) releaseRefused(fingerprint string) error {
 // can be looked at.
 const keepHistory = 30 * 24 * time.Hour
 
+// keepRefunds is how long a refund that is settled is remembered.
+const keepRefunds = 400 * 24 * time.Hour
+
 // prune deletes what is too old to matter. If events are to be remembered for ever
 // (0), nothing is.
 func (t *tx) prune(keepEvents time.Duration) error {
@@ -159,7 +165,7 @@ func (t *tx) prune(keepEvents time.Duration) error {
 			return err
 		}
 	}
-	return errors.Join(t.pruneEvents(history, keys), t.pruneKeys(keys), t.pruneTraits())
+	return errors.Join(t.pruneEvents(history, keys), t.pruneKeys(keys), t.pruneTraits(), t.pruneRefunds(t.now-int64(keepRefunds)))
 }
 
 // EndRun closes the run with its exit code.

@@ -3,6 +3,8 @@ package state
 import (
 	"math"
 	"time"
+
+	"github.com/impactsync/impactsync/sync/refund"
 )
 
 // Want says what a sender has room for.
@@ -101,7 +103,8 @@ func (c *claiming) take(profile int64) bool {
 }
 
 var selectDue = `SELECT d.id, d.status, d.kind, ` + ownerID + `, d.event, d.event_at, coalesce(d.payload, ''), d.attempts, d.doubt,
-	coalesce(p.click_id, ''), coalesce(p.click_at, 0), coalesce(p.click_sure, 0), CASE d.status WHEN 1 THEN d.event_at ELSE d.next_attempt_at END, d.profile_id, coalesce(named.user_id, named.anonymous_id, ''), ` + waits + `
+	coalesce(p.click_id, ''), coalesce(p.click_at, 0), coalesce(p.click_sure, 0), CASE d.status WHEN 1 THEN d.event_at ELSE d.next_attempt_at END, d.profile_id, coalesce(named.user_id, named.anonymous_id, ''), ` + waits + `,
+	coalesce((SELECT carried FROM order_changes o WHERE o.order_id = d.order_id), '')
 	FROM deliveries d ` + joinOwner + ` `
 
 // A conversion waits until no earlier page load of its person is open, because
@@ -128,10 +131,11 @@ type dueEvent struct {
 	filed    int64  // the number that it stands under
 	namesake string // whose number that is, "" if nobody's
 	waits    bool   // for the person's page loads
+	carried  string // what refunds left of the order
 }
 
 func (e *dueEvent) dest() []any {
-	return []any{&e.Delivery, &e.was, &e.Kind, &e.Profile, &e.Event, &e.at, &e.Payload, &e.Attempts, &e.Doubt, &e.last.id, &e.last.at, &e.last.sure, &e.place, &e.filed, &e.namesake, &e.waits}
+	return []any{&e.Delivery, &e.was, &e.Kind, &e.Profile, &e.Event, &e.at, &e.Payload, &e.Attempts, &e.Doubt, &e.last.id, &e.last.at, &e.last.sure, &e.place, &e.filed, &e.namesake, &e.waits, &e.carried}
 }
 
 func (c *claiming) events(q queue, most int) (int, error) {
@@ -186,6 +190,12 @@ func (c *claiming) event(e *dueEvent) *Claim {
 	claim := e.Claim
 	c.d.seq++
 	claim.Attempt, claim.Probe, claim.At = c.d.seq, c.want.probes(e.Kind), time.Unix(0, e.at)
+	for _, it := range refund.ItemsIn(e.carried) {
+		if claim.Left == nil {
+			claim.Left = map[string]int64{}
+		}
+		claim.Left[it.Sku] = it.Quantity
+	}
 	if e.last.at <= e.at { // impact.com wants the event after the click
 		claim.ClickID, claim.NewClick, claim.Sure = e.last.id, e.last.id != "" && e.last.at == e.at, e.last.sure.Bool
 	}

@@ -82,6 +82,7 @@ type Claim struct {
 	Event    string
 	At       time.Time
 	Payload  []byte
+	Left     map[string]int64 // of a conversion: how many units refunds left of some items, by Sku
 
 	was status // of an event, before the claim
 }

@@ -49,7 +49,8 @@ type Config struct {
 	Coalesce        bool
 	AttributionWait time.Duration
 	Rates
-	Verify  float64 // share of ConversionsPerHour for looking up verdicts on conversions, 1 for all that is left; 0 means none
+	Refunds *Refunds // what is done about orders that are taken back; nil: nothing
+	Verify  float64  // share of ConversionsPerHour for looking up verdicts on conversions, 1 for all that is left; 0 means none
 	Unknown map[state.Kind]state.Policy
 	Orders  Reconcile
 	// Next returns when the schedule starts the next run after a time; nil: there is none.
@@ -147,7 +148,7 @@ func (p *pass) run(ctx context.Context) error {
 	if err := p.deliver(ctx); err != nil {
 		return err
 	}
-	return errors.Join(append(p.unread, p.hostsDown(ctx), p.verify(ctx), p.reconcileIfDue(ctx))...)
+	return errors.Join(append(p.unread, p.hostsDown(ctx), p.verify(ctx), p.reconcileIfDue(ctx), p.refund(ctx))...)
 }
 
 // takeIn is the first half of a pass: everything but sending.
@@ -162,6 +163,9 @@ func (p *pass) takeIn(ctx context.Context) (err error) {
 		return err
 	}
 	if err := p.read(ctx, found); err != nil {
+		return err
+	}
+	if err := p.judgeRefunds(ctx); err != nil {
 		return err
 	}
 	return p.suppress(ctx)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,13 +36,29 @@ type Report struct {
 	Missing          []string      `json:"missing_lists,omitempty"`
 	// Reconciled is set if impact.com's actions were read.
 	Reconciled *Reconciled `json:"reconciled,omitempty"`
+	// Refunds are the orders that were taken back, whenever.
+	Refunds []state.RefundCount `json:"refunds,omitempty"`
 }
 
 // Open returns how much could still be sent.
-func (r *Report) Open() int64 { return r.Traits.Open() + r.PageLoads.Open() + r.Conversions.Open() }
+func (r *Report) Open() int64 {
+	return r.Traits.Open() + r.PageLoads.Open() + r.Conversions.Open() + r.refunds("pending", "in flight")
+}
+
+// refunds returns how many orders that were taken back have one of some statuses.
+func (r *Report) refunds(statuses ...string) (n int64) {
+	for _, c := range r.Refunds {
+		if slices.Contains(statuses, c.Status) {
+			n += c.Orders
+		}
+	}
+	return n
+}
 
 // Held returns how much the guard, or a policy for unknown deliveries, holds back.
-func (r *Report) Held() int64 { return r.Traits.Held + r.PageLoads.Held + r.Conversions.Held }
+func (r *Report) Held() int64 {
+	return r.Traits.Held + r.PageLoads.Held + r.Conversions.Held + r.refunds("held")
+}
 
 // staleSources counts the sources that are stale, some for more than one reason.
 func (r *Report) staleSources() int {
@@ -77,7 +94,7 @@ func (p *pass) finish(ctx context.Context, err error) (Report, error) {
 	ctx = context.WithoutCancel(ctx)
 	r := &p.report
 	r.Seconds = p.now().Sub(r.Started).Seconds()
-	var due, counts error
+	var due, counts, refunded error
 	r.Traits, r.PageLoads, r.Conversions, due = p.State.Due(ctx)
 	r.Counts, counts = p.State.RunCounts(ctx, r.Run)
 	if errors.Is(err, ErrCredentials) && r.Open() > 0 { // which stops both hosts
@@ -86,7 +103,10 @@ func (p *pass) finish(ctx context.Context, err error) (Report, error) {
 	if n := r.Counts["people_forgotten"]; n > 0 && !p.State.KeepsOut() {
 		p.Log.Warn("delete messages removed people, and nothing keeps them out: later messages and lists bring them back; set privacy.hashKey", "people", n)
 	}
-	err = errors.Join(err, due, counts)
+	if p.Refunds != nil {
+		r.Refunds, refunded = p.State.RefundCounts(ctx)
+	}
+	err = errors.Join(err, due, counts, refunded)
 	r.ExitCode, r.Note = p.exit(err)
 	if n := r.Counts["dropped"]; n > 0 {
 		r.Note = strings.TrimPrefix(fmt.Sprintf("%s; %d given up", r.Note, n), "; ")
@@ -152,8 +172,11 @@ func (p *pass) whyDue() string {
 	switch {
 	case p.unfinished != "":
 		why = append(why, p.unfinished)
-	case p.narrowed() || !p.eventsGap || p.report.Open() > waiting:
+	case p.narrowed() || (!p.eventsGap || p.report.Open() > waiting) && p.report.refunds("pending", "in flight") == 0:
 		why = append(why, "narrowed to some people, traits or sources")
+	}
+	if n := p.report.refunds("pending", "in flight"); n > 0 {
+		why = append(why, fmt.Sprintf("%s taken back by the next run (refunds.perRun, or the API host takes no more requests now)", english.Plural(int(n), "order is", "orders are")))
 	}
 	if p.eventsGap && waiting > 0 {
 		why = append(why, fmt.Sprintf("conversions (%d) wait for a run that reads all sources of messages", waiting))

@@ -21,6 +21,10 @@ func guards(c *config.Config) state.Guards {
 		Conversions:  state.ConversionGuard{FirstSync: holds(g.FirstSync)},
 		Suppressions: limit(g.MaxSuppressions.Percent, g.MaxSuppressions.AtLeast),
 	}
+	limits.Reversals.Count = limit(g.Reversals.Percent, g.Reversals.AtLeast)
+	if g.Reversals.Money > 0 {
+		limits.Reversals.Money = &state.Limit{Percent: g.Reversals.Percent, AtLeast: int64(math.Round(g.Reversals.Money * float64(money.Unit)))}
+	}
 	if sales := g.Conversions; sales != nil {
 		limits.Conversions.Count = limit(sales.Percent, sales.AtLeast)
 		if sales.Money > 0 {

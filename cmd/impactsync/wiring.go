@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"slices"
@@ -130,7 +131,38 @@ func settings(c *config.Config) mapping.Settings {
 		CustomParameterMapping: d.CustomParameterMapping, CustomMappingForProducts: d.CustomMappingForProducts,
 		ClickIDNames: d.ClickIDNames, UndocumentedParameters: d.UndocumentedParameters,
 		PageURL: d.PageURL, DefaultCurrency: c.DefaultCurrency, AccountCurrency: c.DefaultCurrency == "", Version: name, Placeholders: placeholders(c),
+		Refunds:       refundSettings(c.Refunds),
 		UnusableItems: d.UnusableItems, OrderDiscount: d.OrderDiscount, MissingOrderID: d.MissingOrderID, DecimalSign: d.DecimalSign,
+	}
+}
+
+// refundSettings returns what messages about refunds mean; nil: they are not read.
+func refundSettings(r *config.Refunds) *mapping.RefundSettings {
+	if r == nil {
+		return nil
+	}
+	s := &mapping.RefundSettings{
+		Refunds: r.RefundEventNames.Named(), Cancels: r.CancelEventNames.Named(), Updates: r.UpdateEventNames.Named(), ID: r.RefundID,
+		OnlyRefunds: r.RefundEventNames.Replaces(), OnlyCancels: r.CancelEventNames.Replaces(), OnlyUpdates: r.UpdateEventNames.Replaces(),
+	}
+	for _, m := range r.Meanings {
+		s.Meanings = append(s.Meanings, mapping.Meaning(m))
+	}
+	return s
+}
+
+// refunds returns what is done about orders that are taken back; nil: nothing.
+func refunds(c *config.Config) *impactsync.Refunds {
+	r := c.Refunds
+	if r == nil {
+		return nil
+	}
+	return &impactsync.Refunds{
+		RefundRules: state.RefundRules{
+			Mode: state.RefundMode(r.Mode), Wait: r.Wait, Margin: r.Margin, OpenEnded: r.OpenEnded,
+			Fingerprint: fmt.Sprint(r.Mode, r.Wait, r.Margin, r.OpenEnded),
+		},
+		CampaignID: c.Destination.CampaignID, Code: r.Reason, PerRun: r.PerRun,
 	}
 }
 
@@ -143,7 +175,7 @@ func engineConfig(c *config.Config) impactsync.Config {
 		CheckCredentials: true, AppInstall: c.Destination.AppInstall, MaxEventAge: c.MaxEventAge, RequiredCategories: c.Consent.RequiredCategories,
 		SuppressedFalse: c.Privacy.Suppressed == config.SuppressedSendFalse,
 		Workers:         d.Workers, Coalesce: d.Coalesce, AttributionWait: d.AttributionWait,
-		Rates: impactsync.Rates{PageLoadsPerSecond: d.PageLoadsPerSecond, ConversionsPerHour: d.ConversionsPerHour}, Verify: c.Conversions.VerifyShare(),
+		Rates: impactsync.Rates{PageLoadsPerSecond: d.PageLoadsPerSecond, ConversionsPerHour: d.ConversionsPerHour}, Verify: c.Conversions.VerifyShare(), Refunds: refunds(c),
 		Unknown: map[state.Kind]state.Policy{
 			state.PageLoad: state.Policy(d.Unknown.PageLoads), state.Conversion: state.Policy(d.Unknown.Conversions),
 		},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/impactsync/impactsync/impactapi"
 	"github.com/impactsync/impactsync/sync/money"
+	"github.com/impactsync/impactsync/sync/refund"
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
@@ -21,6 +22,9 @@ type Person struct {
 	// Traits returns the wanted value of a trait, for custom mappings of a
 	// traits.<key> that the message does not hold. May be nil.
 	Traits func(key string) (string, bool)
+	// Left is how many units are left of some of the order's items, by Sku, after
+	// refunds that came before the order was sent. Nil: all are.
+	Left map[string]int64
 	// Now is the latest date that an event may have.
 	Now time.Time
 }
@@ -44,6 +48,8 @@ type build struct {
 	part    rule     // of the request, that is being filled
 	refused rule     // the parts that were refused
 
+	lines        []refund.Item // of the order, if messages about refunds are read
+	left         money.Amount  // of worth, after refunds
 	items        int
 	item         int          // the number of the one that is being added; 0 for the order
 	worth        money.Amount // of all items

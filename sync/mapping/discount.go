@@ -39,6 +39,9 @@ func (b *build) discount(s *step) {
 	case m.amount < 0:
 		b.refuse("parameter", "OrderDiscount is not usable: discount "+quote(n.plain)+" is negative")
 	default:
+		if b.person.Left != nil && b.left < b.worth { // refunds left so much of the items
+			m.amount = m.amount.Share(int64(b.left), int64(b.worth))
+		}
 		b.add(s, m.amount.Format(b.code), m.marks...)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/impactsync/impactsync/sync/money"
+	"github.com/impactsync/impactsync/sync/refund"
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
@@ -125,8 +126,10 @@ func (b *build) product(v segment.Value, i int) (priceless bool, fault string) {
 	if quantity, _ := p.quantity.first(v); !present(quantity) && !worth.line && b.assumed == "" {
 		b.assumed = p.name(v, i)
 	}
+	if worth = b.remaining(v, worth); worth.quantity == 0 {
+		return false, ""
+	}
 	b.items++
-	b.worth += worth.total
 	b.item = b.items
 	defer func() { b.item = 0 }()
 	price := &p.price
@@ -141,6 +144,26 @@ func (b *build) product(v segment.Value, i int) (priceless bool, fault string) {
 		}
 	}
 	return false, ""
+}
+
+// remaining adds an item's worth to the order's, and returns the item with the units
+// that refunds leave of it.
+func (b *build) remaining(v segment.Value, w itemWorth) itemWorth {
+	b.worth += w.total
+	if b.mapper.refunds == nil {
+		return w
+	}
+	sku, category := b.mapper.products.text(v, "ItemSku"), b.mapper.products.text(v, "ItemCategory")
+	b.lines = append(b.lines, refund.Item{Sku: sku, Category: category, Quantity: w.quantity, Amount: w.total})
+	left, refunded := b.person.Left[sku]
+	if refunded && left < w.quantity {
+		w.total = w.total.Share(left, w.quantity).Round(b.code)
+		if w.quantity = left; w.line {
+			w.amount = w.total
+		}
+	}
+	b.left += w.total
+	return w
 }
 
 // other adds a parameter of the item from the first path that has it.

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/impactsync/impactsync/sync/money"
+	"github.com/impactsync/impactsync/sync/refund"
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
@@ -27,6 +28,12 @@ type Prepared struct {
 	// order's sum. Currency is empty if there is no usable sum.
 	Amount   money.Amount
 	Currency string
+
+	// Items are what was sold, and Gross what the customer paid, with tax and
+	// shipping, if messages about refunds are read. They are empty for an order that is
+	// sent without items.
+	Items []refund.Item
+	Gross money.Amount
 
 	// Refusal is why our rules would refuse the request of the message alone; nil
 	// if it would be sent. Unsure reports that what the state knows of the person,
@@ -59,6 +66,7 @@ func (m *Mapper) Prepare(msg *segment.Message) Prepared {
 	if isConversion(p.Kind) {
 		p.EventType, p.OrderID = b.orderKey()
 		p.Amount, p.Currency = b.amountOfMoney()
+		p.Items, p.Gross = b.sold(p.Amount)
 		p.Unsure = p.Unsure || b.refusal != nil && b.refusal.Class == "identifier" && !b.identity.IsZero()
 	}
 	return p
@@ -81,6 +89,22 @@ func (b *build) orderKey() (eventType, orderID string) {
 		return "", ""
 	}
 	return strings.Clone(eventType), strings.Clone(orderID)
+}
+
+// sold returns what refunds are compared with: the items as they are sent, and what
+// the customer paid.
+func (b *build) sold(amount money.Amount) (items []refund.Item, gross money.Amount) {
+	if b.mapper.refunds == nil {
+		return nil, 0
+	}
+	gross = amount
+	if total := b.sumAt("total"); total.positive() {
+		gross = max(gross, total.amount)
+	}
+	if b.items > 0 {
+		items = b.lines
+	}
+	return items, gross
 }
 
 // amountOfMoney returns what a conversion is worth.

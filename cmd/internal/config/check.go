@@ -30,6 +30,7 @@ func (l *loader) check() {
 	l.checkPeople()
 	l.checkTelling()
 	l.checkReport()
+	l.checkRefunds()
 	c := l.config
 	_, share := parseShare(c.Conversions.Verify)
 	listShare, isShare := parseShare(c.Reconcile.Share)
@@ -47,6 +48,33 @@ func (l *loader) check() {
 	l.must(zone == nil, "timeZone", "no such time zone", "an IANA name such as Europe/Berlin")
 	if g := c.Guard; g.FirstSync == "hold" && g.MaxJoins == nil && g.Conversions == nil {
 		l.warn("guard.firstSync", "holds nothing by itself", "set guard.maxJoins or guard.conversions, too")
+	}
+}
+
+func (l *loader) checkRefunds() {
+	r := l.config.Refunds
+	if r == nil {
+		return
+	}
+	l.must(r.Wait > 0, "refunds.wait", "must be more than 0s", "leave it out for 48h")
+	l.must(r.Margin >= 0, "refunds.margin", "must not be negative", "0s: until the last moment")
+	for i, m := range r.Meanings {
+		key := fmt.Sprintf("refunds.meanings[%d]", i)
+		l.must(m.Amount != "" || m.Full != "", key+".amount", "is missing", "one of "+strings.Join(mapping.Meanings, ", "))
+		l.must((m.Amount == mapping.MeansField) == (m.Field != ""), key+".field", "goes with amount: field, which needs it", "such as properties.refund_amount")
+		l.must(!m.MinorUnits || m.Field != "", key+".minorUnits", "goes with amount: field", "remove it")
+		if m.Source != "" {
+			l.checkGlob(key+".source", m.Source)
+		}
+	}
+	actions := map[string]bool{}
+	for _, name := range l.config.Destination.ActionEventNames.Named() {
+		actions[mapping.FoldEvent(name)] = true
+	}
+	for _, name := range slices.Concat([]string{"Order Refunded", "Order Cancelled", "Order Updated"}, r.RefundEventNames.Named(), r.CancelEventNames.Named(), r.UpdateEventNames.Named()) {
+		if actions[mapping.FoldEvent(name)] {
+			l.problem("destination.actionEventNames", fmt.Sprintf("%q takes orders back (refunds), and would be sent as a conversion", name), "take it out of one of them")
+		}
 	}
 }
 

@@ -33,6 +33,8 @@ type Config struct {
 	Conversions Conversions `yaml:"conversions"`
 	// What impact.com made of the orders, read from its actions. Nothing is sent.
 	Reconcile Reconcile `yaml:"reconcile"`
+	// What to do about orders that are taken back. Default: nothing, messages about refunds are not read.
+	Refunds *Refunds `yaml:"refunds"`
 	// Events older than this are counted as too old and never sent. Default 720h.
 	MaxEventAge time.Duration `yaml:"maxEventAge" default:"720h"`
 	// User ids, anonymous ids and e-mail addresses that stand for nobody, in addition to undefined, null, guest and the like; case does not matter. Default none.
@@ -298,6 +300,50 @@ func (r Reconcile) ShareOfQuota() float64 {
 	return share
 }
 
+// Refunds says which messages take orders back, what they mean, and what is sent.
+type Refunds struct {
+	// report: nothing is sent. reverse: actions of orders that were taken back as a whole are reversed. items: returned items are sent, too. Default report.
+	Mode string `yaml:"mode" oneof:"report reverse items" default:"report"`
+	// Track events that are refunds, in any case, beside Order Refunded.
+	RefundEventNames EventNames `yaml:"refundEventNames"`
+	// Track events that cancel a whole order, in any case, beside Order Cancelled.
+	CancelEventNames EventNames `yaml:"cancelEventNames"`
+	// Track events that update an order, in any case, beside Order Updated; they only count if meanings say so.
+	UpdateEventNames EventNames `yaml:"updateEventNames"`
+	// The path of a refund's own id, by which a repeated one is recognised. Default properties.refund_id.
+	RefundID string `yaml:"refundId" default:"properties.refund_id"`
+	// What amounts and products of such messages mean; the first that matches counts. Default: an order id alone is the whole order, products with quantities are those returned, and anything else is only reported.
+	Meanings []RefundMeaning `yaml:"meanings"`
+	// impact.com's reason for a reversal. Default ITEM_RETURNED.
+	Reason string `yaml:"reason" oneof:"ADV_ACT_DISPUTE CONS_ERROR CONS_FRAUD ITEM_OUT_OF_STOCK ITEM_RETURNED NOT_COMPLIANCE_TERMS ORDER_ERROR PUB_ACT_DISPUTE REJECTED TEST_ACTION" default:"ITEM_RETURNED"`
+	// Event types (id or code) whose actions lock only when somebody approves or rejects them: they are reported, and not changed. Default none.
+	OpenEnded []string `yaml:"openEnded"`
+	// How long an action may take to appear, and a change to show, before that is reported. Default 48h.
+	Wait time.Duration `yaml:"wait" default:"48h"`
+	// An action that locks within this time is not changed any more. Default 24h.
+	Margin time.Duration `yaml:"margin" default:"24h"`
+	// The most actions that one run changes; 0: any number. Default 500.
+	PerRun int `yaml:"perRun" range:"0 1000000" default:"500"`
+}
+
+// RefundMeaning says what messages about refunds of a source and an event mean.
+type RefundMeaning struct {
+	// A pattern of names of sources (path.Match). Default: all.
+	Source string `yaml:"source"`
+	// The event, in any case. Default: all but cancellations.
+	Event string `yaml:"event"`
+	// returned: the amount is what was given back. newTotal: it is what is left. wholeOrder: it is ignored, the whole order was taken back. fromProducts: it is ignored, the products are those returned. field: what was given back is at field.
+	Amount string `yaml:"amount" oneof:"returned newTotal wholeOrder fromProducts field"`
+	// The path of the amount (amount: field), such as properties.refund_amount.
+	Field string `yaml:"field"`
+	// The path of a boolean that is true if the whole order was taken back, such as properties.isFullRefund. Default none.
+	Full string `yaml:"full"`
+	// The amount at field is in cents, or in whatever the smallest unit of its currency is. Default false.
+	MinorUnits bool `yaml:"minorUnits"`
+	// The amount is the sum of all refunds of the order so far. Default false.
+	Cumulative bool `yaml:"cumulative"`
+}
+
 // Guard limits how many people may leave or join an audience in one list, or
 // within 24 hours by messages.
 type Guard struct {
@@ -316,6 +362,8 @@ type Guards struct {
 	Conversions *MaxConversions `yaml:"conversions"`
 	// People who are new on a list of suppressed people are held, all of them, when both limits are exceeded; meanwhile nothing is sent about them.
 	MaxSuppressions MaxSuppressions `yaml:"maxSuppressions"`
+	// Orders to be taken back are held, all of them, when there are too many or they are worth too much.
+	Reversals MaxReversals `yaml:"reversals"`
 	// The guard of single trait keys, whatever feeds them; wins over the one under audiences.
 	Keys map[string]Guard `yaml:"keys"`
 }
@@ -346,6 +394,17 @@ type MaxConversions struct {
 	AtLeast int `yaml:"atLeast" range:"0 1000000000" default:"100"`
 	// Less money than this, in one currency, always passes. Default 0: money is not judged.
 	Money float64 `yaml:"money" range:"0 1000000000000"`
+}
+
+// MaxReversals are limits on the orders that a run would have impact.com take back,
+// with those of the last 24 hours, compared with the daily average of the last 14 days.
+type MaxReversals struct {
+	// Percent of the daily average, of their number or of the money in one currency. Default 300.
+	Percent float64 `yaml:"percent" range:"0 1000000" default:"300"`
+	// Fewer orders than this always pass. Default 20.
+	AtLeast int `yaml:"atLeast" range:"0 1000000000" default:"20"`
+	// Less money than this, in one currency, always passes. Default 1000; 0: money is not judged.
+	Money float64 `yaml:"money" range:"0 1000000000000" default:"1000"`
 }
 
 // MaxSuppressions are limits on the people that the lists of suppressed people

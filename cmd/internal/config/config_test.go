@@ -58,7 +58,7 @@ func TestDefaults(t *testing.T) {
 		PageLoadsPerSecond: 100, ConversionsPerHour: 900, Unknown: Unknown{PageLoads: "resend", Conversions: "resend"},
 	}, c.Delivery)
 	require.Equal(t, Guards{
-		Guard: Guard{MaxExits: MaxExits{30, 100}, FirstSync: "pass"}, MaxSuppressions: MaxSuppressions{30, 100},
+		Guard: Guard{MaxExits: MaxExits{30, 100}, FirstSync: "pass"}, MaxSuppressions: MaxSuppressions{30, 100}, Reversals: MaxReversals{300, 20, 1000},
 	}, c.Guard)
 	require.Equal(t, 720*time.Hour, c.MaxEventAge)
 	require.Equal(t, "/var/lib/impactsync/state.db", c.State.Path)

@@ -50,6 +50,11 @@ var Counters = map[string]string{
 	"unusable_value":     "trait changes without a usable value",
 	"cleared":            "values cleared, nothing to send",
 	"released":           "events without an answer that were held, released as delivery.unknown says now",
+	"refunds":            "messages about refunds",
+	"refunds_told":       "orders that impact.com was told to take back",
+	"refunds_done":       "orders that impact.com shows as taken back",
+	"refunds_reported":   "orders taken back of which a person has to look (view order_refunds)",
+	"duplicate_refund":   "refunds seen before",
 	"dropped":            "given up, as delivery.unknown says or because they became too old",
 	"unsteady_object":    "objects that changed while they were read, read again by the next run",
 }

@@ -20,6 +20,7 @@ const (
 	Conversions  Direction = "conversions"
 	Suppressions Direction = "suppressions"
 	Computation  Direction = "computation"
+	Reversals    Direction = "reversals"
 )
 
 // Set is the changes of one scope that go in one direction and are judged at once.
@@ -80,6 +81,10 @@ func (s *Set) tooMany(m *Measure) string {
 	n, base := m.total(), m.Base
 	text := ""
 	switch {
+	case m.Unit != "" && s.Direction == Reversals:
+		text = fmt.Sprintf("%s %s would be taken back%s, %s a day on average", m.amount(n), m.Unit, within, m.amount(base))
+	case s.Direction == Reversals:
+		text = fmt.Sprintf("%d %s would be taken back%s, %d a day on average", n, word(n, "order"), within, base)
 	case m.Unit != "":
 		text = fmt.Sprintf("conversions of %s %s%s, %s a day on average", m.amount(n), m.Unit, within, m.amount(base))
 	case s.Direction == Exits:
