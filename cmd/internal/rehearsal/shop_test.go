@@ -36,6 +36,9 @@ type order struct {
 	at    time.Time
 	fate  fate
 	lines []line
+	lock  time.Time // its action cannot be changed from then on
+
+	refund refund
 }
 
 type line struct {
@@ -71,14 +74,43 @@ type scenario struct {
 // days is over how many days the orders are.
 const days = 60
 
-func newScenario(seed uint64, n int, now time.Time) *scenario {
+// locking is how long after an order its action locks, at the next midnight, and margin
+// how long before that the program leaves it alone.
+const (
+	day     = 24 * time.Hour
+	locking = 45 * day
+	margin  = day
+)
+
+// place sets the time of the order, so that nothing of it is decided while the test
+// runs. What is changed by impact.com, or somebody else, is not that old.
+func (o *order) place(now time.Time, rng *rand.Rand) {
+	span := days
+	if o.fate == reattributed || o.fate == undone {
+		span = 30
+	}
+	age := time.Duration(rng.Int64N(int64(span)*int64(day))) + time.Hour
+	for {
+		o.at = now.Add(-age).Truncate(time.Second)
+		o.lock = o.at.Add(locking + day - 1).Truncate(day)
+		left := o.lock.Sub(now)
+		if left.Abs() > 3*time.Hour && (left-margin).Abs() > 3*time.Hour {
+			return
+		}
+		age += day
+	}
+}
+
+// newScenario makes n orders, of which a share is refunded.
+func newScenario(seed uint64, n int, share float64, now time.Time) *scenario {
 	s := &scenario{rng: rand.New(rand.NewPCG(seed, 14)), byID: make(map[string]*order, n)}
 	for i := range n {
-		age := time.Duration(s.rng.Int64N(int64(days*24*time.Hour))) + time.Hour
-		o := &order{id: fmt.Sprintf("SHOP-%06d", i), at: now.Add(-age).Truncate(time.Second), fate: s.fate()}
+		o := &order{id: fmt.Sprintf("SHOP-%06d", i), fate: s.fate()}
+		o.place(now, s.rng)
 		for j := range 1 + s.rng.IntN(3) {
 			o.lines = append(o.lines, line{fmt.Sprintf("SKU-%d", j), 1 + s.rng.IntN(3), 100 + s.rng.IntN(20_000)})
 		}
+		o.takeBack(s.rng, share)
 		s.orders = append(s.orders, o)
 		s.byID[o.id] = o
 	}
@@ -109,7 +141,7 @@ func (s *scenario) attribute(form impactapi.Params) sandbox.Attribution {
 	case reattributed:
 		partner.ReattributeAfter = time.Second
 	case otherAmount:
-		partner.Amount = "0.07"
+		partner.Amount = "1000.07"
 	}
 	return partner
 }
@@ -128,7 +160,17 @@ func message(id, event string, at time.Time, properties map[string]any) []byte {
 
 // sale is the message of the order itself.
 func (o *order) sale() []byte {
-	return message("sale-"+o.id, "Order Completed", o.at, map[string]any{"order_id": o.id, "currency": "EUR", "products": products(o.lines)})
+	return message("sale-"+o.id, "Order Completed", o.at, map[string]any{
+		"order_id": o.id, "currency": "EUR", "total": price(total(o.lines)), "products": products(o.lines),
+	})
+}
+
+// total is what lines cost, in cents.
+func total(lines []line) (sum int) {
+	for _, l := range lines {
+		sum += l.quantity * l.cents
+	}
+	return sum
 }
 
 func products(lines []line) (all []map[string]any) {
@@ -140,5 +182,9 @@ func products(lines []line) (all []map[string]any) {
 
 // price is an amount of cents as a JSON number.
 func price(cents int) json.Number {
-	return json.Number(strconv.Itoa(cents/100) + fmt.Sprintf(".%02d", cents%100))
+	sign := ""
+	if cents < 0 {
+		sign, cents = "-", -cents
+	}
+	return json.Number(sign + strconv.Itoa(cents/100) + fmt.Sprintf(".%02d", cents%100))
 }
