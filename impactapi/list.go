@@ -10,6 +10,7 @@ import (
 	"math/big"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -72,25 +73,37 @@ func TooMany(err error) bool {
 	return false
 }
 
+// listing names a page of a list of the account's.
+type listing struct {
+	resource   string
+	keys       []string // in lower case; the list has one of them
+	query      url.Values
+	page, size int // size 0: not asked for
+}
+
 // listed gets one page of a list and calls each with its rows while they come.
 func listed[row any](ctx context.Context, c *Client, resource string, w Window, each func(*row) error) (*Page, error) {
+	return rowsOf(ctx, c, listing{resource, []string{strings.ToLower(resource)}, w.query(), max(w.Page, 1), w.PageSize}, each)
+}
+
+func rowsOf[row any](ctx context.Context, c *Client, l listing, each func(*row) error) (*Page, error) {
 	if c.config.AuthToken == "" {
 		return nil, ErrNoCredentials
 	}
-	u := c.api.JoinPath("Advertisers", c.config.AccountSID, resource)
-	u.RawQuery = w.query().Encode()
+	u := c.api.JoinPath("Advertisers", c.config.AccountSID, l.resource)
+	u.RawQuery = l.query.Encode()
 	var p pager
 	a, err := c.do(ctx, &call{
-		method: http.MethodGet, path: "/Advertisers/{AccountSID}/" + resource, url: u, headers: c.signed, repeatable: true, limit: maxBody,
+		method: http.MethodGet, path: "/Advertisers/{AccountSID}/" + l.resource, url: u, headers: c.signed, repeatable: true, limit: maxBody,
 		list: func(r io.Reader) (err error) {
-			p, err = readRows(r, strings.ToLower(resource), each)
+			p, err = readRows(r, l.keys, each)
 			return err
 		},
 	})
 	if err != nil {
 		return nil, err
 	}
-	page := p.page(w)
+	page := p.page(l.page, l.size)
 	page.Rate, page.Attempts = a.rate, a.attempts
 	return page, nil
 }
@@ -102,13 +115,13 @@ type pager struct {
 	said                    bool // @nextpageuri is there
 }
 
-func (p pager) page(w Window) *Page {
+func (p pager) page(number, asked int) *Page {
 	out := &Page{Rows: p.rows, Total: -1}
 	out.Pages, _ = strconv.Atoi(string(p.pages))
 	if n, err := strconv.Atoi(string(p.total)); err == nil && n >= 0 {
 		out.Total = n
 	}
-	switch number := max(w.Page, 1); {
+	switch {
 	case p.rows == 0:
 		out.Last = true
 	case out.Pages > 0:
@@ -117,14 +130,14 @@ func (p pager) page(w Window) *Page {
 		out.Last = p.uri == ""
 	default:
 		size, _ := strconv.Atoi(string(p.size))
-		out.Last = p.rows < max(size, w.PageSize)
+		out.Last = p.rows < max(size, asked)
 	}
 	return out
 }
 
 // readRows reads an object with a list and what it says about pages. Keys are
 // compared without regard to case, as everywhere in impact.com's answers.
-func readRows[row any](r io.Reader, name string, each func(*row) error) (p pager, err error) {
+func readRows[row any](r io.Reader, keys []string, each func(*row) error) (p pager, err error) {
 	d := json.NewDecoder(bufio.NewReaderSize(r, 64<<10))
 	if err := open(d, '{'); err != nil {
 		return p, err
@@ -135,7 +148,7 @@ func readRows[row any](r io.Reader, name string, each func(*row) error) (p pager
 		if err != nil {
 			return p, cutOff(err)
 		}
-		if word := strings.ToLower(fmt.Sprint(key)); word != name {
+		if word := strings.ToLower(fmt.Sprint(key)); !slices.Contains(keys, word) {
 			err = p.say(d, word)
 		} else {
 			found = true
@@ -149,7 +162,7 @@ func readRows[row any](r io.Reader, name string, each func(*row) error) (p pager
 		return p, cutOff(err)
 	}
 	if !found {
-		return p, errors.New("the answer has no list of " + name)
+		return p, errors.New("the answer has no list of " + keys[0])
 	}
 	return p, nil
 }

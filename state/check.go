@@ -57,9 +57,13 @@ var checks = []struct{ what, query string }{
 		WHERE (d.status > 0) <> (d.payload IS NOT NULL)
 			OR d.status = 2 AND (d.attempt IS NULL OR d.doubt = 0)
 			OR d.status = 5 AND d.doubt = 0
-			OR d.status IN (3, 5) AND d.next_attempt_at IS NULL
+			OR d.status IN (3, 5) AND (d.next_attempt_at IS NULL) <> (coalesce(d.file, 0) > 0)
+			OR d.file > 0 AND d.status NOT IN (0, 2, 4, 5)
 			OR d.status = 4 AND d.refused_at IS NULL
 			OR d.status = 6 AND d.class NOT IN ('conversions', 'suppressions') LIMIT 10`},
+	{"files that contradict their orders", `SELECT f.name || ' is ' || f.status || ' and has an order that is ' || s.name FROM files f JOIN deliveries d ON d.file = f.id JOIN (` + statusRows + `) s ON s.status = d.status
+		WHERE d.status = 2 AND f.status NOT IN ('writing', 'leaving', 'sent') OR d.status = 5 AND f.status <> 'unknown' OR d.status = 0 AND f.status IN ('writing', 'leaving') AND d.outcome = 'delivered' LIMIT 10`},
+	{"orders in files that are not there", `SELECT 'event ' || d.id FROM deliveries d WHERE d.file > 0 AND d.status IN (2, 5) AND NOT EXISTS (SELECT 1 FROM files f WHERE f.id = d.file) LIMIT 10`},
 	{"events that no person has", `SELECT 'event ' || d.id FROM deliveries d WHERE d.id <= (SELECT events_applied FROM store)
 		AND NOT EXISTS (SELECT 1 FROM events_by_person e WHERE e.profile_id = d.profile_id AND e.delivery_id = d.id) LIMIT 10`},
 	{"people's events that are not there", `SELECT 'event ' || e.delivery_id FROM events_by_person e

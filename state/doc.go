@@ -46,6 +46,7 @@
 //	refund_    orders that were taken back: what impact.com is to know, and was told
 //	guard_     which changes are held, and approved
 //	send_      a turn: claiming, settling, rates, verdicts
+//	file_      conversions that go in files
 //	forget_    forgotten and suppressed people
 //	report_    status, plan, explain
 //	operator   what an operator asks for: adopt, resync, retry, drop

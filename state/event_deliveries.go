@@ -15,7 +15,7 @@ const (
 	// a class, or was never attempted.
 	heldUnanswered = `status = 6 AND status > 0 AND class IS NULL AND attempts > 0`
 	eventTally     = `SELECT CASE kind WHEN 'conversion' THEN -1 ELSE 0 END, status, count(*) FROM deliveries WHERE `
-	tornEvents     = ` FROM deliveries WHERE status IN (3, 5) AND next_attempt_at IS NULL`
+	tornEvents     = ` FROM deliveries WHERE status IN (3, 5) AND next_attempt_at IS NULL AND coalesce(file, 0) = 0`
 )
 
 // event is one that is to be stored.
@@ -137,7 +137,7 @@ func (t *tx) moveEvents(to status, which string, args []any, set string, more ..
 // releaseEvents makes refused or held events due.
 func (t *tx) releaseEvents(which string, args ...any) (int64, error) {
 	return t.moveEvents(statusPending, which, args,
-		`next_attempt_at = NULL, class = NULL, refused_at = NULL, fingerprint = NULL, last_error = CASE class WHEN 'suppressions' THEN NULL ELSE last_error END`)
+		`file = NULL, next_attempt_at = NULL, class = NULL, refused_at = NULL, fingerprint = NULL, last_error = CASE class WHEN 'suppressions' THEN NULL ELSE last_error END`)
 }
 
 // dropEvents gives events up.
@@ -269,6 +269,9 @@ func (t *tx) pruneEvents(pageLoads, all int64) error {
 func (t *tx) deleteEvents(profile int64) (int64, error) {
 	all, err := t.tally(eventTally+`id IN (SELECT delivery_id FROM events_by_person WHERE profile_id = ?) GROUP BY 1, 2`, []any{profile})
 	if err != nil || len(all) == 0 {
+		return 0, err
+	}
+	if err := t.forgetFileErrors(profile); err != nil {
 		return 0, err
 	}
 	for _, some := range all {

@@ -106,6 +106,9 @@ func (t *tx) recover(info RunInfo) error {
 		}
 	}
 	t.countRun("recovered", int64(len(rows)))
+	if err := t.recoverFiles(); err != nil {
+		return err
+	}
 	for _, kind := range []Kind{PageLoad, Conversion} {
 		policy, told := info.Unknown[kind]
 		if told && policy != Hold {
@@ -115,7 +118,7 @@ func (t *tx) recover(info RunInfo) error {
 			}
 			t.countRun("released", n)
 		}
-		n, err := t.applyPolicy(policy, `kind = ?1 AND status = 2 AND status > 0`, kind)
+		n, err := t.applyPolicy(policy, `kind = ?1 AND status = 2 AND status > 0 AND coalesce(file, 0) = 0`, kind)
 		if err != nil {
 			return err
 		}
@@ -133,7 +136,8 @@ func (t *tx) releaseRefused(fingerprint string) error {
 	if err := t.putMoved(rows); err != nil {
 		return err
 	}
-	_, err = t.releaseEvents(`status = 4 AND status > 0 AND fingerprint IS NOT ?1`, fingerprint)
+	// What impact.com took in part of a file would be sent as a whole.
+	_, err = t.releaseEvents(`status = 4 AND status > 0 AND fingerprint IS NOT ?1 AND NOT (doubt AND coalesce(file, 0) > 0)`, fingerprint)
 	return err
 }
 
@@ -165,7 +169,7 @@ func (t *tx) prune(keepEvents time.Duration) error {
 			return err
 		}
 	}
-	return errors.Join(t.pruneEvents(history, keys), t.pruneKeys(keys), t.pruneTraits(), t.pruneRefunds(t.now-int64(keepRefunds)))
+	return errors.Join(t.pruneEvents(history, keys), t.pruneKeys(keys), t.pruneTraits(), t.pruneRefunds(t.now-int64(keepRefunds)), t.pruneFiles(keys))
 }
 
 // EndRun closes the run with its exit code.

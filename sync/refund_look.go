@@ -24,9 +24,6 @@ type reversing struct {
 	sent  int
 }
 
-// errNoRoom ends the phase without a fault: the next run goes on.
-var errNoRoom = errors.New("the API host takes no more requests now")
-
 // room returns for how many orders requests may be made now, each of them so many. The
 // first request of a process asks for the quota, and goes alone.
 func (r *reversing) room(each int) int {

@@ -94,9 +94,10 @@ func (p *pass) finish(ctx context.Context, err error) (Report, error) {
 	ctx = context.WithoutCancel(ctx)
 	r := &p.report
 	r.Seconds = p.now().Sub(r.Started).Seconds()
-	var due, counts, refunded error
+	var due, counts, refunded, roads error
 	r.Traits, r.PageLoads, r.Conversions, due = p.State.Due(ctx)
 	r.Counts, counts = p.State.RunCounts(ctx, r.Run)
+	p.roads, roads = p.State.Roads(ctx)
 	if errors.Is(err, ErrCredentials) && r.Open() > 0 { // which stops both hosts
 		err = fmt.Errorf("%w; %d still due at both hosts, for the next run", err, r.Open())
 	}
@@ -106,7 +107,7 @@ func (p *pass) finish(ctx context.Context, err error) (Report, error) {
 	if p.Refunds != nil {
 		r.Refunds, refunded = p.State.RefundCounts(ctx)
 	}
-	err = errors.Join(err, due, counts, refunded)
+	err = errors.Join(err, due, counts, refunded, roads)
 	r.ExitCode, r.Note = p.exit(err)
 	if n := r.Counts["dropped"]; n > 0 {
 		r.Note = strings.TrimPrefix(fmt.Sprintf("%s; %d given up", r.Note, n), "; ")
@@ -168,15 +169,22 @@ func (p *pass) exit(err error) (code int, note string) {
 // whyDue says why a run that did not fail leaves something due.
 func (p *pass) whyDue() string {
 	var why []string
-	waiting := p.report.Conversions.Open()
+	waiting, taken := p.report.Conversions.Open(), p.report.refunds("pending", "in flight")
 	switch {
 	case p.unfinished != "":
 		why = append(why, p.unfinished)
-	case p.narrowed() || (!p.eventsGap || p.report.Open() > waiting) && p.report.refunds("pending", "in flight") == 0:
+	case p.report.Open() == p.roads.InFiles+p.roads.Unknown+taken:
+	case p.narrowed() || !p.eventsGap || p.report.Open() > waiting+taken:
 		why = append(why, "narrowed to some people, traits or sources")
 	}
-	if n := p.report.refunds("pending", "in flight"); n > 0 {
-		why = append(why, fmt.Sprintf("%s taken back by the next run (refunds.perRun, or the API host takes no more requests now)", english.Plural(int(n), "order is", "orders are")))
+	if taken > 0 {
+		why = append(why, fmt.Sprintf("%s taken back by the next run (refunds.perRun, or the API host takes no more requests now)", english.Plural(int(taken), "order is", "orders are")))
+	}
+	if n := p.roads.InFiles; n > 0 {
+		why = append(why, fmt.Sprintf("conversions (%d) are in files that impact.com has not completed", n))
+	}
+	if n := p.roads.Unknown; n > 0 {
+		why = append(why, fmt.Sprintf("conversions (%d) are in files that impact.com never completed: impactsync file list --status unknown", n))
 	}
 	if p.eventsGap && waiting > 0 {
 		why = append(why, fmt.Sprintf("conversions (%d) wait for a run that reads all sources of messages", waiting))

@@ -18,6 +18,7 @@ import (
 	"github.com/impactsync/impactsync/sync/source/audiences"
 	"github.com/impactsync/impactsync/sync/source/events"
 	"github.com/impactsync/impactsync/sync/source/suppressions"
+	"github.com/impactsync/impactsync/sync/transport"
 )
 
 // wiring is what the configuration describes, without the state.
@@ -35,6 +36,9 @@ func wire(ctx context.Context, c *config.Config) (*wiring, error) {
 	}
 	if w.Client, err = newClient(c); err != nil {
 		return nil, usage("", "destination: %w", err)
+	}
+	if w.Files, err = conversionFiles(c); err != nil {
+		return nil, err
 	}
 	if err := w.open(ctx, c); err != nil {
 		return nil, errors.Join(unopened(err), w.close())
@@ -184,6 +188,20 @@ func engineConfig(c *config.Config) impactsync.Config {
 			Types: c.Reconcile.EventTypes, Reattribution: c.Reconcile.ReattributionCodes,
 		},
 	}
+}
+
+// conversionFiles returns how conversions go by files.
+func conversionFiles(c *config.Config) (impactsync.Files, error) {
+	f := c.Conversions.File
+	files := impactsync.Files{Route: impactsync.Route(c.Conversions.Route), Patience: c.Conversions.Patience, Orders: f.Orders, UnknownAfter: f.UnknownAfter}
+	var err error
+	if files.Route != impactsync.ByAPI || len(f.HostKeys) > 0 {
+		files.Place, err = transport.New(transport.Config{URL: f.URL, PrivateKey: string(f.PrivateKey), HostKeys: f.HostKeys})
+	}
+	if err != nil {
+		return files, usage("", "conversions.file: %w", err)
+	}
+	return files, nil
 }
 
 // withEngine builds the engine, and runs do with it on the state that open opens.

@@ -258,6 +258,28 @@ type Unknown struct {
 type Conversions struct {
 	// Share of conversionsPerHour that looking up impact.com's verdicts may take, after all deliveries: off, all (what is left), or a share such as 1%. Default 1%.
 	Verify string `yaml:"verify" default:"1%"`
+	// How conversions go: api, each in a request; file, in files that impact.com fetches or is sent; auto, in files what the API's quota would not take in time. Default api.
+	Route string `yaml:"route" oneof:"api file auto" default:"api"`
+	// With route auto: how long a conversion may have to wait for the quota before it goes in a file. Default 6h.
+	Patience time.Duration `yaml:"patience" default:"6h"`
+	// Where files go, and how large they are.
+	File ConversionFile `yaml:"file"`
+}
+
+// ConversionFile says where files of conversions go.
+type ConversionFile struct {
+	// A folder, file://, to upload from by hand or to be fetched from; or sftp://user@host/folder/. Default: the folder conversions beside the state.
+	URL string `yaml:"url" emptied:"refuse"`
+	// The SSH key in PEM with which to log in; impact.com takes RSA keys. Required for sftp://, here or in a file.
+	PrivateKey Secret `yaml:"privateKey"`
+	// A file that holds the SSH key and nothing else.
+	PrivateKeyFile string `yaml:"privateKeyFile"`
+	// The SFTP server's keys, such as "ssh-rsa AAAA..." or "SHA256:...". Required for sftp://.
+	HostKeys []string `yaml:"hostKeys"`
+	// Orders in one file, at most; impact.com documents no limit. Default 5000.
+	Orders int `yaml:"orders" range:"1 5000000" default:"5000"`
+	// A file that impact.com has not completed by then is unknown; nothing of it is sent again by itself. Default 24h.
+	UnknownAfter time.Duration `yaml:"unknownAfter" default:"24h"`
 }
 
 // VerifyShare returns Verify as a number: 0 for off, 1 for all.

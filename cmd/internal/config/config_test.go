@@ -436,7 +436,7 @@ func TestExamples(t *testing.T) {
 	anything := func(string) (string, bool) { return "1", true }
 	for _, file := range examples(t) {
 		data := string(slurp(t, file))
-		for _, key := range []string{"apiKey", "hashKey", "segmentToken", "password", "token"} {
+		for _, key := range []string{"apiKey", "hashKey", "segmentToken", "password", "token", "privateKey"} {
 			data = strings.Replace(data, " "+key+"File:", " "+key+":", 1) // no such file here
 		}
 		data = regexp.MustCompile(`(url|ping)File: \S+`).ReplaceAllString(data, "$1: https://hooks.example.com/1")
