@@ -54,9 +54,12 @@ type stage struct {
 	peak  int64 // most memory of a process, in kilobytes
 }
 
-func newStage(t *testing.T, seed uint64, config sandbox.Config, more string) *stage {
+// newStage makes a folder, whose configuration has a route of conversions and more.
+func newStage(t *testing.T, seed uint64, config sandbox.Config, route, more string) *stage {
 	t.Helper()
 	s := &stage{t: t, rng: rand.New(rand.NewPCG(seed, 15)), dir: t.TempDir()}
+	config.DropDir = filepath.Join(s.dir, "drop")
+	require.NoError(t, os.Mkdir(config.DropDir, 0o700))
 	var err error
 	s.box, err = sandbox.New(config)
 	require.NoError(t, err)
@@ -76,9 +79,9 @@ sources:
 state: {path: state.db}
 maxEventAge: 2160h
 delivery: {conversionsPerHour: 0, requestTimeout: 5s, attributionWait: 0s}
-conversions: {verify: all}
+conversions: {verify: all, route: %s, file: {url: "file://./drop/", orders: 500}}
 reconcile: {after: 1s, window: 45d}
-%s`, s.url, s.url, more)
+%s`, s.url, s.url, route, more)
 	require.NoError(t, os.WriteFile(filepath.Join(s.dir, "impactsync.yaml"), []byte(text), 0o600))
 	return s
 }
@@ -137,6 +140,7 @@ func (s *stage) hurry() {
 			// A program that was killed early may have left a file without tables.
 			_, _ = db.Exec(`UPDATE ` + table + ` SET next_attempt_at = 1 WHERE next_attempt_at IS NOT NULL`)
 		}
+		_, _ = db.Exec(`UPDATE files SET looked_at = NULL`)
 	})
 }
 

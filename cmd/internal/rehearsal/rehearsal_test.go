@@ -29,13 +29,25 @@ var (
 // are lost, throughout.
 func TestRehearsal(t *testing.T) {
 	t.Parallel()
+	for _, route := range []string{"api", "file"} {
+		t.Run(route, func(t *testing.T) {
+			t.Parallel()
+			rehearse(t, route)
+		})
+	}
+}
+
+func rehearse(t *testing.T, route string) {
 	began := time.Now()
 	shop := newScenario(*seed, *orders, *refunded/100, began)
 	s := newStage(t, *seed, sandbox.Config{
 		Seed: *seed, Record: true, Attribute: shop.attribute, LockAfter: locking,
 		ErrorRate: 0.01, ResetBefore: 0.005, ResetAfter: 0.01, ResetMidway: 0.005, Fault: (&badLuck{rng: rand.New(rand.NewPCG(*seed, 16))}).strike,
-	}, meanings)
+	}, route, meanings)
 	s.sell(shop)
+	if route == "file" {
+		require.Zero(t, s.posted(), "conversions by the API")
+	}
 	others := s.othersSell(shop)
 	s.undo(shop)
 	s.reconcile(shop, others)
@@ -86,6 +98,16 @@ func (s *stage) sell(shop *scenario) {
 		s.hurry()
 		s.storm([]string{"run"}, 0, 3)
 	}
+}
+
+// posted counts the conversions that impact.com was sent by the API.
+func (s *stage) posted() (n int) {
+	for _, c := range s.box.Calls() {
+		if c.Method == http.MethodPost {
+			n++
+		}
+	}
+	return n
 }
 
 // othersSell books actions of orders that the program never saw, and returns their
@@ -233,7 +255,7 @@ var actions = flag.Int("rehearsal.actions", 5_000, "how many actions to reconcil
 
 // TestManyActions reads actions of 45 days, which are more than one window may have.
 func TestManyActions(t *testing.T) {
-	s := newStage(t, *seed, sandbox.Config{LockAfter: locking, PageSize: *actions / 25}, "")
+	s := newStage(t, *seed, sandbox.Config{LockAfter: locking, PageSize: *actions / 25}, "api", "")
 	now := time.Now()
 	for i := range *actions {
 		at := now.Add(-44 * day).Add(time.Duration(i) * (43 * day / time.Duration(*actions)))
