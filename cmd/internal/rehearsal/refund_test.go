@@ -177,3 +177,44 @@ func (b *booked) refund(r *refund) {
 		}
 	}
 }
+
+// finally is what the program must find out about the order after the refunds. Of an
+// action with another amount, of which impact.com then took a part away, the amount
+// that is left decides.
+func (o *order) finally(now time.Time) []string {
+	whole := o.refund.whole[0] || o.refund.whole[1]
+	left := total(o.lines)
+	for wave := range o.refund.left {
+		if o.refund.left[wave] != nil {
+			left = total(o.refund.left[wave])
+		}
+	}
+	part, early := left < total(o.lines), now.Before(o.lock.Add(-margin))
+	switch o.fate {
+	case counted:
+		return []string{settled(whole, part, early)}
+	case reattributed:
+		if whole || part {
+			return []string{"refund_owed"} // whether to reverse the other partner's is for a person to say
+		}
+	case otherAmount:
+		if whole {
+			return []string{settled(whole, part, early)}
+		}
+		if part {
+			return []string{"refund_owed", "differs"}
+		}
+	}
+	return []string{o.verdict()}
+}
+
+// settled is the verdict about a plain action.
+func settled(whole, part, early bool) string {
+	switch {
+	case (whole || part) && !early:
+		return "refund_owed"
+	case whole:
+		return "reversed"
+	}
+	return "matched"
+}
