@@ -33,7 +33,8 @@ func (d *DB) ExplainOrder(ctx context.Context, orderID string) ([]OrderExplanati
 	return read(ctx, d, func(v *view) ([]OrderExplanation, error) {
 		all, err := collect(v, `SELECT order_id, k.event_type, coalesce(r.verdict, ''), coalesce(r.reason, ''), coalesce(`+fmt.Sprintf(statusWords, "(SELECT d.status FROM deliveries d WHERE d.order_id = k.order_id AND d.event_type = k.event_type)")+`, '')
 			FROM (SELECT order_id, event_type FROM deliveries WHERE order_id = ?1 AND event_type IS NOT NULL UNION SELECT order_id, event_type FROM actions WHERE order_id = ?1
-				UNION SELECT order_id, event_type FROM reconciliations WHERE order_id = ?1) k LEFT JOIN reconciliations r USING (order_id, event_type)`,
+				UNION SELECT order_id, event_type FROM reconciliations WHERE order_id = ?1
+				UNION SELECT order_id, coalesce(event_type, '') FROM order_changes WHERE order_id = ?1 AND NOT EXISTS (SELECT 1 FROM deliveries WHERE order_id = ?1 AND event_type IS NOT NULL UNION ALL SELECT 1 FROM actions WHERE order_id = ?1)) k LEFT JOIN reconciliations r USING (order_id, event_type)`,
 			[]any{orderID}, func(o *OrderExplanation) []any {
 				return []any{&o.OrderID, &o.EventType, &o.Verdict, &o.Reason, &o.Status}
 			})
@@ -52,7 +53,7 @@ func (d *DB) ExplainOrder(ctx context.Context, orderID string) ([]OrderExplanati
 // moments collects what happened to an order.
 func (v *view) moments(o *OrderExplanation) error {
 	o.Moments = []OrderMoment{}
-	for _, part := range []func(*OrderExplanation) error{v.sentMoments, v.failedMoments, v.submissionMoments, v.actionMoments, v.changeMoments, v.verdictMoments} {
+	for _, part := range []func(*OrderExplanation) error{v.sentMoments, v.failedMoments, v.submissionMoments, v.actionMoments, v.changeMoments, v.verdictMoments, v.refundMoments} {
 		if err := part(o); err != nil {
 			return err
 		}

@@ -36,6 +36,9 @@ func (d *DB) JudgeOrders(ctx context.Context, j Judging) error {
 				low = high.(string)
 				return nil
 			}
+			if err := t.pruneOrders(); err != nil {
+				return err
+			}
 			_, err = t.Exec(`UPDATE reconcile_reads SET judged_at = ? WHERE ended_at IS NOT NULL AND judged_at IS NULL`, t.now)
 			return err
 		})
@@ -122,7 +125,7 @@ func (t *tx) countVerdicts(before, after map[string]int64) error {
 const judgeOrders = `
 WITH sold AS MATERIALIZED (
 	SELECT d.order_id, d.event_type, d.status, d.outcome, d.amount, d.currency, d.event_at, d.last_error, v.verdict AS submission, v.reasons,
-		CASE WHEN d.status = 0 AND d.outcome <> 'dropped' THEN d.delivered_at END AS sent_at
+		CASE WHEN d.status = 0 AND d.outcome NOT IN ('dropped', 'refunded') THEN d.delivered_at END AS sent_at
 	FROM deliveries d LEFT JOIN verdicts v ON v.delivery_id = d.id
 	WHERE d.order_id > ?1 AND d.order_id <= ?2 AND d.event_type IS NOT NULL
 ), there AS MATERIALIZED (
@@ -137,6 +140,10 @@ WITH sold AS MATERIALIZED (
 		sum(c.disposition IS NULL OR c.disposition IN ('', 'IR_BLANK')) AS unsaid
 	FROM actions a LEFT JOIN action_changes c ON c.action_id = a.id AND c.state = 'REVERSED'
 	WHERE a.state = 'REVERSED' AND a.order_id > ?1 AND a.order_id <= ?2 GROUP BY a.order_id, a.event_type
+), back AS MATERIALIZED ( -- what refunds leave, and what impact.com was told of it
+	SELECT c.order_id, c.wanted, c.told, c.amount_left, c.currency AS currency_back, coalesce(c.class, '') AS back_class,
+		EXISTS (SELECT 1 FROM actions a WHERE a.id = c.action_id AND a.order_id = c.order_id AND a.state = 'REVERSED') AND 'reversed' IN (c.told, CASE c.doubt WHEN 1 THEN c.sent END) AS undone_by_us
+	FROM order_changes c WHERE c.order_id > ?1 AND c.order_id <= ?2 AND c.wanted <> ''
 ), keys AS (
 	SELECT order_id, event_type FROM sold UNION SELECT order_id, event_type FROM there
 	UNION SELECT order_id, event_type FROM reconciliations WHERE order_id > ?1 AND order_id <= ?2
@@ -144,18 +151,23 @@ WITH sold AS MATERIALIZED (
 	SELECT k.order_id, k.event_type, s.order_id IS NOT NULL OR coalesce(o.ours, 0) AS ours, s.status, s.outcome, s.last_error, s.submission, s.reasons,
 		coalesce(s.amount, o.amount_sent) AS amount_sent, coalesce(s.currency, o.currency_sent) AS currency_sent, coalesce(s.event_at, o.event_at, t.event_at) AS event_at,
 		coalesce(s.sent_at, o.sent_at) AS sent_at, o.verdict AS old, o.reason AS old_reason, o.changed_at,
-		t.actions, t.live, t.live_amount, t.payout, t.client_cost, t.id, t.state, t.amount, t.intended_amount, t.currency, t.partner_id, t.locking_at, t.cleared_at, t.seen_at, u.disposition, coalesce(u.moved, 0) > 0 AS moved, coalesce(u.unsaid, 0) > 0 AS unsaid
+		t.actions, t.live, t.live_amount, t.payout, t.client_cost, t.id, t.state, t.amount, t.intended_amount, t.currency, t.partner_id, t.locking_at, t.cleared_at, t.seen_at, u.disposition, coalesce(u.moved, 0) > 0 AS moved, coalesce(u.unsaid, 0) > 0 AS unsaid,
+		b.wanted, b.told, b.amount_left, b.currency_back, b.back_class, coalesce(b.undone_by_us, 0) AS undone_by_us
 	FROM keys k LEFT JOIN sold s USING (order_id, event_type) LEFT JOIN there t USING (order_id, event_type) LEFT JOIN undone u USING (order_id, event_type)
-	LEFT JOIN reconciliations o USING (order_id, event_type)
+	LEFT JOIN reconciliations o USING (order_id, event_type) LEFT JOIN back b ON b.order_id = k.order_id
 ), judged AS (
 	SELECT *, CASE
 		WHEN live > 1 THEN 'double'
 		WHEN live IS NOT NULL AND NOT ours THEN 'not_ours'
+		WHEN live = 1 AND ` + owed + ` THEN 'refund_owed'
+		WHEN live = 1 AND wanted <> '' THEN 'matched'
 		WHEN live = 1 AND ` + differs + ` IS NOT NULL THEN 'differs'
 		WHEN live = 1 AND actions > 1 AND (moved OR unsaid) THEN 'reattributed'
 		WHEN live = 1 THEN 'matched'
+		WHEN live = 0 AND undone_by_us THEN 'reversed'
 		WHEN live = 0 AND moved THEN 'reattributed'
 		WHEN live = 0 THEN 'reversed_elsewhere'
+		WHEN outcome = 'refunded' THEN 'reversed'
 		WHEN status = 4 OR outcome = 'dropped' OR submission = 'fault' THEN 'refused'
 		WHEN status > 0 THEN 'waiting'
 		WHEN sent_at BETWEEN ?5 AND ?6 OR old = 'no_action' THEN 'no_action'
@@ -163,20 +175,22 @@ WITH sold AS MATERIALIZED (
 		ELSE 'waiting' END AS verdict
 	FROM facts
 )
-INSERT INTO reconciliations (order_id, event_type, verdict, reason, ours, amount_sent, currency_sent, event_at, sent_at, action_id, actions, live_actions, state,
+INSERT INTO reconciliations (order_id, event_type, verdict, reason, ours, amount_sent, currency_sent, amount_wanted, event_at, sent_at, action_id, actions, live_actions, state,
 	amount_there, intended_there, currency_there, payout, client_cost, partner_id, locking_at, cleared_at, disposition, seen_at, judged_at, changed_at)
 SELECT order_id, event_type, verdict, CASE verdict
 		WHEN 'differs' THEN ` + differs + `
+		WHEN 'refund_owed' THEN nullif(back_class, '')
+		WHEN 'reversed' THEN CASE outcome WHEN 'refunded' THEN 'superseded' END
 		WHEN 'refused' THEN coalesce(CASE WHEN submission = 'fault' THEN reasons END, last_error, CASE outcome WHEN 'dropped' THEN 'given up' END, CASE old WHEN verdict THEN old_reason END)
 		WHEN 'no_action' THEN coalesce(reasons, CASE old WHEN verdict THEN old_reason END)
 		WHEN 'reversed_elsewhere' THEN disposition
 		WHEN 'reattributed' THEN disposition
 		WHEN 'waiting' THEN CASE status WHEN 0 THEN CASE WHEN sent_at > ?3 - ?8 THEN 'young' ELSE 'not read' END WHEN 1 THEN 'pending' WHEN 2 THEN 'in flight' WHEN 3 THEN 'retry later' WHEN 5 THEN 'unknown' WHEN 6 THEN 'held' END
-	END, ours, amount_sent, currency_sent, event_at, sent_at, id, coalesce(actions, 0), coalesce(live, 0), state,
+	END, ours, amount_sent, currency_sent, amount_left, event_at, sent_at, id, coalesce(actions, 0), coalesce(live, 0), state,
 	CASE WHEN live > 1 THEN live_amount ELSE amount END, intended_amount, currency, payout, client_cost, partner_id, locking_at, cleared_at, disposition, seen_at, ?3,
 	CASE WHEN old = verdict THEN changed_at ELSE ?3 END
 FROM judged WHERE true
-ON CONFLICT (order_id, event_type) DO UPDATE SET verdict = excluded.verdict, reason = excluded.reason, ours = excluded.ours, amount_sent = excluded.amount_sent, currency_sent = excluded.currency_sent,
+ON CONFLICT (order_id, event_type) DO UPDATE SET verdict = excluded.verdict, reason = excluded.reason, ours = excluded.ours, amount_sent = excluded.amount_sent, currency_sent = excluded.currency_sent, amount_wanted = excluded.amount_wanted,
 	event_at = excluded.event_at, sent_at = excluded.sent_at, action_id = excluded.action_id, actions = excluded.actions, live_actions = excluded.live_actions, state = excluded.state,
 	amount_there = excluded.amount_there, intended_there = excluded.intended_there, currency_there = excluded.currency_there, payout = excluded.payout, client_cost = excluded.client_cost,
 	partner_id = excluded.partner_id, locking_at = excluded.locking_at, cleared_at = excluded.cleared_at, disposition = excluded.disposition, seen_at = excluded.seen_at,
@@ -185,6 +199,8 @@ ON CONFLICT (order_id, event_type) DO UPDATE SET verdict = excluded.verdict, rea
 const (
 	// slack is the difference of amounts that rounding explains: a hundredth.
 	slack = `100`
+	// owed says whether a live action pays for what was taken back.
+	owed = `(wanted = 'reversed' OR wanted <> '' AND (told <> wanted OR currency = currency_back AND amount > amount_left + ` + slack + `))`
 	// differs says in what a live action differs from what was sent. Amounts of two
 	// currencies are not compared: impact.com converts into the account's.
 	differs = `CASE WHEN currency_sent <> currency AND currency <> ?4 THEN 'currency'

@@ -105,9 +105,11 @@ func (d *DB) EachVerdict(ctx context.Context, since time.Time, verdicts ...strin
 
 // VerdictCounts returns how many of all known orders have which verdict.
 func (d *DB) VerdictCounts(ctx context.Context) (map[string]int64, error) {
-	return read(ctx, d, func(v *view) (map[string]int64, error) {
-		return pairs[int64](v, `SELECT verdict, orders FROM reconciliation_counts WHERE orders <> 0`)
-	})
+	return read(ctx, d, (*view).verdictCounts)
+}
+
+func (v *view) verdictCounts() (map[string]int64, error) {
+	return pairs[int64](v, `SELECT verdict, orders FROM reconciliation_counts WHERE orders <> 0`)
 }
 
 // NamelessActions returns how many actions have no order id, since a time: no order

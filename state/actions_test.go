@@ -272,6 +272,19 @@ func TestEventTypesOfActions(t *testing.T) {
 	})
 }
 
+func TestOldOrdersAreForgotten(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.readActions(nil, action("1", "foreign", func(a *state.Action) { a.EventAt = b.now }), action("2", "", created(b.now)))
+	b.sold("310", "o1")
+	require.Len(t, b.verdicts(), 2)
+	b.now = b.now.Add(401 * 24 * time.Hour)
+	require.Equal(t, map[string]string{"o1": "waiting: not read"}, b.verdicts(), "one that the state still knows stays")
+	n, err := b.db.NamelessActions(context.Background(), time.Time{})
+	require.NoError(t, err)
+	require.Zero(t, n)
+}
+
 func TestManyOrdersAreJudgedInParts(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
