@@ -6,6 +6,7 @@ import "strconv"
 // its parameters.
 type check struct {
 	endpoint Endpoint
+	currency string
 	seen     role // the roles of all parameters with a value
 	totals   int  // the number of order totals
 	items    []itemRoles
@@ -38,6 +39,7 @@ func (c *check) identifying() role {
 }
 
 func (c *check) values(p Params) {
+	c.currency, _ = p.Get("CurrencyCode")
 	for i := range p {
 		c.value(&p[i])
 	}
@@ -59,7 +61,7 @@ func (c *check) value(p *Param) {
 	if known == nil {
 		known = &customParameter
 	}
-	if problem := known.problem(p.Value, c.endpoint); problem != "" {
+	if problem := known.problem(p.Value, c.endpoint, c.currency); problem != "" {
 		c.fail(p.Name, problem)
 	}
 	c.note(known, item)

@@ -37,6 +37,8 @@ func (c *Client) do(ctx context.Context, k *call) (*answer, error) {
 // longer than MaxWait, the caller decides.
 func (c *Client) repeats(k *call, e *Error) bool {
 	switch {
+	case k.once && e.doubtful():
+		return false
 	case !e.retryable(), e.unclear(), e.Sent == SentUnknown && !k.repeatable, e.RetryAfter > c.config.MaxWait:
 		return false
 	}

@@ -26,9 +26,14 @@ type call struct {
 	url        *url.URL
 	headers    http.Header
 	form       Params
+	once       bool  // is not sent again if the first may have arrived, whatever was answered
 	repeatable bool  // may be sent again if the first may have arrived
 	limit      int64 // bytes of the answer to read
 	proof      proof // what a 2xx answer must have
+
+	// list reads the body of a 200, which may be large, while it comes; nil: the body
+	// is read as a whole. It has longer than the request time-out for that.
+	list func(io.Reader) error
 }
 
 // answer is a 2xx answer.
@@ -50,12 +55,15 @@ func (c *Client) attempt(ctx context.Context, k *call, form []byte) (*answer, *E
 	if ctx.Err() != nil {
 		return nil, &Error{Method: k.method, Path: k.path, Sent: SentNothing, Err: context.Cause(ctx)}
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, c.config.RequestTimeout, errRequestTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, c.patience(k), errRequestTimeout)
 	defer cancel()
 	var w watch
 	res, err := c.transport.RoundTrip(k.request(httptrace.WithClientTrace(ctx, w.hooks()), form))
 	if err != nil {
 		return nil, &Error{Method: k.method, Path: k.path, Sent: w.sent(), Err: explain(ctx, err)}
+	}
+	if k.list != nil && res.StatusCode == http.StatusOK {
+		return c.readList(ctx, k, res)
 	}
 	text, errRead := c.read(ctx, res, k.limit)
 	now := answeredAt(res.Header, time.Now())
@@ -66,6 +74,30 @@ func (c *Client) attempt(ctx context.Context, k *call, form []byte) (*answer, *E
 		return nil, e
 	}
 	return a, nil
+}
+
+// listTimeout is how long one page of a list may take: it has thousands of rows.
+const listTimeout = 2 * time.Minute
+
+// patience returns how long one request of a call may take.
+func (c *Client) patience(k *call) time.Duration {
+	if k.list != nil {
+		return max(c.config.RequestTimeout, listTimeout)
+	}
+	return c.config.RequestTimeout
+}
+
+// readList reads the body of a list while it comes.
+func (c *Client) readList(ctx context.Context, k *call, res *http.Response) (*answer, *Error) {
+	defer res.Body.Close()
+	rate := parseRate(res.Header, answeredAt(res.Header, time.Now()))
+	if err := k.list(res.Body); err != nil {
+		return nil, &Error{
+			Method: k.method, Path: k.path, Status: res.StatusCode, Message: "the list could not be read to its end", Rate: rate,
+			Sent: SentAnswered, Err: explain(ctx, err),
+		}
+	}
+	return &answer{path: k.path, status: res.StatusCode, rate: rate}, nil
 }
 
 // explain adds the cause of the context's end to an error, to distinguish our own

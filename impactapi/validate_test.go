@@ -117,8 +117,11 @@ func TestNewConversion(t *testing.T) {
 			r.check(t, validConversion(), validateConversion)
 		})
 	}
+	require.NoError(t, validateConversion(append(validConversion(), Param{"CurrencyCode", "KWD"}, Param{"Amount", "4.505"})), "it has three places")
 	for _, r := range []refusal{
 		{"price and quantity", "ItemQuantity1", "2", ""},
+		{"three places in a currency of two", "ItemPrice1", "4.505", "ItemPrice1"},
+		{"places in a currency that has none", "CurrencyCode", "JPY", "ItemPrice1"},
 		{"price without quantity", "ItemSku2", "x", "ItemQuantity1"},
 		{"price and subtotal", "ItemSubTotal1", "9", "ItemPrice1"},
 		{"items and an order total", "Amount", "9", "Amount"},

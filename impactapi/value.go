@@ -7,19 +7,28 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/impactsync/impactsync/sync/money"
 )
 
-// problem returns what is wrong with a value, or "".
-func (p *Parameter) problem(value string, endpoint Endpoint) string {
+// problem returns what is wrong with a value, or "". An amount has the places of
+// the request's currency.
+func (p *Parameter) problem(value string, endpoint Endpoint, currency string) string {
 	switch {
 	case p.MaxLen > 0 && len(value) > p.MaxLen && utf8.RuneCountInString(value) > p.MaxLen:
 		return "has more than " + strconv.Itoa(p.MaxLen) + " characters"
 	case p.Type == EmailHash && endpoint == PageLoads && len(value) != sha1Digits:
 		return "must be the SHA-1 of the address, 40 hex digits"
-	case !p.Type.Fits(value):
+	case !p.Type.Fits(value), p.Type == Money && places(value) > money.Digits(currency):
 		return "must be " + types[p.Type].rule
 	}
 	return ""
+}
+
+// places returns how many digits a number has behind its point.
+func places(value string) int {
+	_, fraction, _ := strings.Cut(value, ".")
+	return len(fraction)
 }
 
 // sha1Digits is the length of a SHA-1 in hex digits.
@@ -34,7 +43,7 @@ var types = [...]struct {
 	Text:      {"text", "valid UTF-8", utf8.ValidString},
 	Integer:   {"integer", "a whole number of at most 16 digits", isInteger},
 	Decimal:   {"decimal", "a plain decimal with at most two places and no exponent", matches(`^-?\d{1,16}(\.\d{1,2})?$`)},
-	Money:     {"money", "a plain decimal that is not negative, with at most two places and no exponent", matches(`^\d{1,16}(\.\d{1,2})?$`)},
+	Money:     {"money", "a plain decimal that is not negative, with at most the places of its currency and no exponent", matches(`^\d{1,16}(\.\d{1,4})?$`)},
 	Date:      {"date", "an RFC 3339 time with its offset, such as 2026-01-31T13:45:00+01:00", isTime},
 	Currency:  {"currency", "an ISO 4217 code in capitals, such as EUR", matches(`^[A-Z]{3}$`)},
 	Boolean:   {"boolean", "true or false", matches(`^(true|false)$`)},

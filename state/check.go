@@ -57,15 +57,27 @@ var checks = []struct{ what, query string }{
 		WHERE (d.status > 0) <> (d.payload IS NOT NULL)
 			OR d.status = 2 AND (d.attempt IS NULL OR d.doubt = 0)
 			OR d.status = 5 AND d.doubt = 0
-			OR d.status IN (3, 5) AND d.next_attempt_at IS NULL
+			OR d.status IN (3, 5) AND (d.next_attempt_at IS NULL) <> (coalesce(d.file, 0) > 0)
+			OR d.file > 0 AND d.status NOT IN (0, 2, 4, 5)
 			OR d.status = 4 AND d.refused_at IS NULL
 			OR d.status = 6 AND d.class NOT IN ('conversions', 'suppressions') LIMIT 10`},
+	{"files that contradict their orders", `SELECT f.name || ' is ' || f.status || ' and has an order that is ' || s.name FROM files f JOIN deliveries d ON d.file = f.id JOIN (` + statusRows + `) s ON s.status = d.status
+		WHERE d.status = 2 AND f.status NOT IN ('writing', 'leaving', 'sent') OR d.status = 5 AND f.status <> 'unknown' OR d.status = 0 AND f.status IN ('writing', 'leaving') AND d.outcome = 'delivered' LIMIT 10`},
+	{"orders in files that are not there", `SELECT 'event ' || d.id FROM deliveries d WHERE d.file > 0 AND d.status IN (2, 5) AND NOT EXISTS (SELECT 1 FROM files f WHERE f.id = d.file) LIMIT 10`},
 	{"events that no person has", `SELECT 'event ' || d.id FROM deliveries d WHERE d.id <= (SELECT events_applied FROM store)
 		AND NOT EXISTS (SELECT 1 FROM events_by_person e WHERE e.profile_id = d.profile_id AND e.delivery_id = d.id) LIMIT 10`},
 	{"people's events that are not there", `SELECT 'event ' || e.delivery_id FROM events_by_person e
 		WHERE NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.id = e.delivery_id AND d.profile_id = e.profile_id) LIMIT 10`},
 	{"people absorbed into nobody", `SELECT 'profile ' || a.id FROM profiles a LEFT JOIN profiles u ON u.id = a.absorbed_into WHERE a.absorbed_into IS NOT NULL AND u.id IS NULL LIMIT 10`},
 	{"values of absorbed people", `SELECT 'trait ' || v.trait_id || ' profile ' || v.profile_id FROM trait_rows v JOIN profiles p ON p.id = v.profile_id WHERE p.absorbed_into IS NOT NULL LIMIT 10`},
+	{"orders taken back that contradict their status", `SELECT order_id || ' is ' || status FROM order_changes
+		WHERE status IN (2, 5) AND (doubt = 0 OR sent IS NULL OR action_id IS NULL)
+			OR status IN (3, 5) AND next_attempt_at IS NULL
+			OR status = 1 AND passed IS NOT wanted
+			OR status = 4 AND (class IS NULL OR reason IS NULL)
+			OR status = 3 AND class = 'shown' AND told IS NOT sent
+			OR status NOT IN (0, 1, 2, 3, 4, 5, 6) LIMIT 10`},
+	{"refunds without an order", `SELECT r.key FROM refunds r WHERE NOT EXISTS (SELECT 1 FROM order_changes c WHERE c.order_id = r.order_id) LIMIT 10`},
 	{"counters of traits", `SELECT coalesce(t.key, 'trait ' || d.scope) || ' ' || d.name || ': counted ' || d.counted || ', is ' || d.real FROM (
 			SELECT scope, name, sum(counted) AS counted, sum(real) AS real FROM (
 				SELECT scope, name, value AS counted, 0 AS real FROM counters WHERE scope > 0
@@ -79,6 +91,16 @@ var checks = []struct{ what, query string }{
 			UNION ALL SELECT CASE d.kind WHEN 'conversion' THEN -1 ELSE 0 END, s.name, 0, d.n FROM (SELECT kind, status, count(*) AS n FROM deliveries WHERE status > 0 GROUP BY 1, 2) d
 				JOIN (` + statusRows + `) s ON s.status = d.status
 		) WHERE name <> 'settled' GROUP BY scope, name HAVING sum(counted) <> sum(real) LIMIT 10`}, // what was delivered long ago is forgotten
+	{"counters of verdicts", `SELECT verdict || ': counted ' || sum(counted) || ', is ' || sum(real) FROM (
+			SELECT verdict, orders AS counted, 0 AS real FROM reconciliation_counts UNION ALL SELECT verdict, 0, count(*) FROM reconciliations GROUP BY verdict
+		) GROUP BY verdict HAVING sum(counted) <> sum(real) LIMIT 10`},
+	{"orders without a verdict", `SELECT 'order ' || d.order_id FROM deliveries d, (SELECT max(judged_at) AS at FROM reconcile_reads) j
+		WHERE d.order_id IS NOT NULL AND d.event_type IS NOT NULL AND d.created_at < j.at AND NOT EXISTS (SELECT 1 FROM reconciliations r WHERE r.order_id = d.order_id AND r.event_type = d.event_type)
+		UNION ALL SELECT 'order ' || a.order_id FROM actions a, (SELECT max(judged_at) AS at FROM reconcile_reads) j
+		WHERE a.order_id IS NOT NULL AND a.seen_at < j.at AND NOT EXISTS (SELECT 1 FROM reconciliations r WHERE r.order_id = a.order_id AND r.event_type = a.event_type) LIMIT 10`},
+	{"verdicts that contradict the actions", `SELECT 'order ' || order_id || ' is ' || verdict || ' with ' || live_actions || ' of ' || actions || ' actions' FROM reconciliations
+		WHERE (verdict IN ('matched', 'differs') AND live_actions <> 1 OR verdict = 'double' AND live_actions < 2 OR verdict IN ('no_action', 'waiting', 'refused') AND live_actions > 0
+			OR verdict IN ('reversed', 'reversed_elsewhere') AND (live_actions > 0 OR actions = 0) OR (verdict = 'not_ours') AND ours) LIMIT 10`},
 }
 
 // guardClasses are the classes by which the guard holds a row.

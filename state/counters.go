@@ -29,6 +29,7 @@ const (
 	scopeConversions = -1
 
 	scopeSuppressions = -2 // of verdicts and approvals alone
+	scopeReversals    = -3 // of approvals alone
 )
 
 func scopeOf(k Kind) int64 {

@@ -133,6 +133,7 @@ type DB struct {
 	maxEventAge time.Duration // older events are not sent; 0: all are
 	feeds       func(source, key string) bool
 	next        func(after time.Time) time.Time // by the schedule; nil: there is none
+	typesGiven  map[string]string               // our event types whose ActionTrackerId is configured
 }
 
 // caches hold what was read of the file. If a transaction is rolled back, or another
@@ -144,6 +145,8 @@ type caches struct {
 	profiles known
 
 	unapplied *unapplied // nil: not known
+
+	trackers map[string]bool // event types of impact.com that were noted
 }
 
 func (d *DB) forgetCaches() { d.caches = caches{profiles: known{}} }

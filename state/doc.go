@@ -43,8 +43,10 @@
 //	person_    profiles: resolving, merging, splitting them
 //	trait_     trait keys, and wanted and delivered values
 //	event_     events, their keys, orders and refusals
+//	refund_    orders that were taken back: what impact.com is to know, and was told
 //	guard_     which changes are held, and approved
 //	send_      a turn: claiming, settling, rates, verdicts
+//	file_      conversions that go in files
 //	forget_    forgotten and suppressed people
 //	report_    status, plan, explain
 //	operator   what an operator asks for: adopt, resync, retry, drop

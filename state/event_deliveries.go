@@ -3,6 +3,8 @@ package state
 import (
 	"slices"
 	"time"
+
+	"github.com/impactsync/impactsync/sync/money"
 )
 
 // The table deliveries, which holds the events. Every statement that writes it
@@ -13,7 +15,7 @@ const (
 	// a class, or was never attempted.
 	heldUnanswered = `status = 6 AND status > 0 AND class IS NULL AND attempts > 0`
 	eventTally     = `SELECT CASE kind WHEN 'conversion' THEN -1 ELSE 0 END, status, count(*) FROM deliveries WHERE `
-	tornEvents     = ` FROM deliveries WHERE status IN (3, 5) AND next_attempt_at IS NULL`
+	tornEvents     = ` FROM deliveries WHERE status IN (3, 5) AND next_attempt_at IS NULL AND coalesce(file, 0) = 0`
 )
 
 // event is one that is to be stored.
@@ -41,6 +43,9 @@ func (t *tx) insertEvents(events []event) (again []event, err error) {
 		}
 		t.countRun("found", 1)
 		t.count(scopeOf(e.Kind), statusNames[t.d.firstStatus(e.Kind)], 1)
+		if err := t.insertItems(e); err != nil {
+			return nil, err
+		}
 	}
 	return again, nil
 }
@@ -132,7 +137,7 @@ func (t *tx) moveEvents(to status, which string, args []any, set string, more ..
 // releaseEvents makes refused or held events due.
 func (t *tx) releaseEvents(which string, args ...any) (int64, error) {
 	return t.moveEvents(statusPending, which, args,
-		`next_attempt_at = NULL, class = NULL, refused_at = NULL, fingerprint = NULL, last_error = CASE class WHEN 'suppressions' THEN NULL ELSE last_error END`)
+		`file = NULL, next_attempt_at = NULL, class = NULL, refused_at = NULL, fingerprint = NULL, last_error = CASE class WHEN 'suppressions' THEN NULL ELSE last_error END`)
 }
 
 // dropEvents gives events up.
@@ -170,6 +175,20 @@ func (t *tx) supersedeEvent(id int64) error {
 	return err
 }
 
+// withdrawEvent gives up a conversion that was not sent, because all of its order was
+// taken back. The order stays its own.
+func (t *tx) withdrawEvent(id int64) error {
+	n, err := t.moveEvents(statusSettled, `id = ?1 AND status > 0`, []any{id}, `payload = NULL, next_attempt_at = NULL, outcome = 'refunded', delivered_at = ?`, t.now)
+	t.countRun("superseded", n)
+	return err
+}
+
+// setAmount stores what a conversion that was not sent is worth after refunds.
+func (t *tx) setAmount(id int64, amount money.Amount) error {
+	_, err := t.Exec(`UPDATE deliveries SET amount = ? WHERE id = ? AND amount IS NOT NULL`, amount, id)
+	return err
+}
+
 // freeOrder lets another event have the order of one that was given up.
 func (t *tx) freeOrder(id int64) error {
 	_, err := t.Exec(`UPDATE deliveries SET event_type = NULL WHERE id = ?`, id)
@@ -196,6 +215,15 @@ func (t *tx) giveEventsBack(user, visitor int64, anonymousID string) error {
 	_, err := t.Exec(`UPDATE OR FAIL deliveries SET profile_id = ? WHERE id IN (SELECT delivery_id FROM events_by_person WHERE profile_id = ?) AND status > 0
 		AND payload ->> '$.anonymousId' = ? AND coalesce(payload ->> '$.userId', '') = ''`, visitor, user, anonymousID)
 	return err
+}
+
+// reviveEvent makes a settled conversion due again, with a payload.
+func (t *tx) reviveEvent(id int64, payload []byte) (int64, error) {
+	n, err := t.Exec(`UPDATE deliveries SET status = 1, payload = CAST(? AS TEXT), attempts = 0, doubt = 0, outcome = NULL, delivered_at = NULL, queued_uri = NULL, look_at = NULL,
+			next_attempt_at = NULL, last_error = NULL, class = NULL, refused_at = NULL, fingerprint = NULL, created_at = ?
+		WHERE id = ? AND status = 0 AND kind = 'conversion' AND event_type IS NOT NULL`, payload, t.now, id)
+	t.count(scopeConversions, statusNames[statusPending], n)
+	return n, err
 }
 
 // setOwnRefusal stores whether our own rules would refuse an event.
@@ -241,6 +269,9 @@ func (t *tx) pruneEvents(pageLoads, all int64) error {
 func (t *tx) deleteEvents(profile int64) (int64, error) {
 	all, err := t.tally(eventTally+`id IN (SELECT delivery_id FROM events_by_person WHERE profile_id = ?) GROUP BY 1, 2`, []any{profile})
 	if err != nil || len(all) == 0 {
+		return 0, err
+	}
+	if err := t.forgetFileErrors(profile); err != nil {
 		return 0, err
 	}
 	for _, some := range all {

@@ -15,6 +15,8 @@ type Guards struct {
 	Conversions ConversionGuard
 	// Suppressions limits who is taken out as suppressed, of all people known; nil means no limit.
 	Suppressions *Limit
+	// Reversals limits how much of what was sold is taken back.
+	Reversals ReversalGuard
 }
 
 // Guard says which changes of one audience are too many to be believed. The
@@ -30,8 +32,16 @@ type Limit = rules.Limit
 // those delivered in the last 14 days.
 type ConversionGuard struct {
 	Count     *Limit // nil means no limit
-	Money     *Limit // in hundredths, each currency by itself; nil means no limit
+	Money     *Limit // in ten-thousandths, each currency by itself; nil means no limit
 	FirstSync bool   // judge them even before one was delivered
+}
+
+// ReversalGuard says how many reversals of actions are too many to be believed: those
+// of a run, with what was let through in the last 24 hours, against the daily average
+// of the last 14 days.
+type ReversalGuard struct {
+	Count *Limit // nil means no limit
+	Money *Limit // in ten-thousandths, each currency by itself; nil means no limit
 }
 
 func (g ConversionGuard) on() bool { return g.Count != nil || g.Money != nil }
@@ -46,6 +56,7 @@ const (
 	ConversionBatch = guard.Conversions
 	Suppressions    = guard.Suppressions
 	NewComputation  = guard.Computation
+	Reversals       = guard.Reversals
 )
 
 // Unanswered is not a direction of the guard: events whose answer never came,

@@ -9,12 +9,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/impactsync/impactsync/state"
+	"github.com/impactsync/impactsync/sync/money"
 )
 
-// orders stores n conversions of a number of hundredths each.
-func (b *bench) orders(n int, amount int64, currency string) { b.ordersOf("u", n, amount, currency) }
+// orders stores n conversions of an amount each.
+func (b *bench) orders(n int, amount money.Amount, currency string) {
+	b.ordersOf("u", n, amount, currency)
+}
 
-func (b *bench) ordersOf(who string, n int, amount int64, currency string) {
+func (b *bench) ordersOf(who string, n int, amount money.Amount, currency string) {
 	b.t.Helper()
 	var items []state.Item
 	for i := range n {
@@ -43,10 +46,10 @@ func TestConversionsAreJudged(t *testing.T) {
 	t.Parallel()
 	shop := func(t *testing.T) *bench {
 		b := setup(t)
-		b.sales = state.ConversionGuard{Count: limit(200, 5), Money: limit(200, 100_00)}
+		b.sales = state.ConversionGuard{Count: limit(200, 5), Money: limit(200, 100_0000)}
 		b.reopen()
 		for day := range 4 {
-			b.orders(10, 1000, "USD")
+			b.orders(10, 10*money.Unit, "USD")
 			require.Empty(t, b.judge(), "day %d", day)
 			require.Equal(t, 10, b.sell())
 			b.now = b.now.Add(25 * time.Hour)
@@ -57,7 +60,7 @@ func TestConversionsAreJudged(t *testing.T) {
 	t.Run("too many are held as a batch, and an approval lets the oldest through", func(t *testing.T) {
 		t.Parallel()
 		b := shop(t)
-		b.orders(17, 100, "USD")
+		b.orders(17, money.Unit, "USD")
 		require.Equal(t, []state.Ruling{{Direction: state.ConversionBatch, Reason: "17 conversions within 24 hours, 8 a day on average (212 %): more than 200 % and at least 5"}}, b.judge())
 		require.Zero(t, b.sell())
 		b.reopen()
@@ -76,12 +79,12 @@ func TestConversionsAreJudged(t *testing.T) {
 	t.Run("what was approved and forgotten lets nothing else through", func(t *testing.T) {
 		t.Parallel()
 		b := shop(t)
-		b.ordersOf("bot", 17, 100, "USD")
+		b.ordersOf("bot", 17, money.Unit, "USD")
 		b.judge()
 		b.approve("", state.ConversionBatch, 17)
 		require.EqualValues(t, 17, b.held()[0].Approved)
 		b.forget(user("bot"))
-		b.orders(18, 100, "USD")
+		b.orders(18, money.Unit, "USD")
 		require.Len(t, b.judge(), 1)
 		require.Zero(t, b.held()[0].Approved)
 		b.reopen()
@@ -93,9 +96,9 @@ func TestConversionsAreJudged(t *testing.T) {
 	t.Run("too much money is held, though they are few", func(t *testing.T) {
 		t.Parallel()
 		b := shop(t)
-		b.orders(1, 500_00, "EUR")
+		b.orders(1, 500*money.Unit, "EUR")
 		require.Equal(t, "conversions of 500.00 EUR within 24 hours, 0.00 a day on average: more than 200 % and at least 100.00", b.judge()[0].Reason)
-		b.orders(1, 300_00, "USD")
+		b.orders(1, 300*money.Unit, "USD")
 		require.Contains(t, b.judge()[0].Reason, "conversions of 300.00 USD within 24 hours, 80.00 a day on average (375 %)")
 		require.Zero(t, b.sell())
 		b.sound()
@@ -105,11 +108,11 @@ func TestConversionsAreJudged(t *testing.T) {
 		t.Parallel()
 		b := shop(t)
 		for range 4 {
-			b.orders(4, 100, "USD")
+			b.orders(4, money.Unit, "USD")
 			require.Empty(t, b.judge())
 			require.Equal(t, 4, b.sell())
 		}
-		b.orders(4, 100, "USD")
+		b.orders(4, money.Unit, "USD")
 		require.Len(t, b.judge(), 1)
 		require.Zero(t, b.sell())
 	})
@@ -126,7 +129,7 @@ func TestConversionsAreJudged(t *testing.T) {
 	t.Run("what a policy holds is no business of the guard", func(t *testing.T) {
 		t.Parallel()
 		b := shop(t)
-		b.orders(1, 100, "USD")
+		b.orders(1, money.Unit, "USD")
 		b.judge()
 		claims := b.claim()
 		_, err := b.db.Turn(context.Background(), []state.Outcome{{Claim: claims[0], Result: state.Unknown, Error: "test"}},

@@ -1,9 +1,11 @@
 package state
 
 import (
+	"database/sql"
 	"time"
 
 	"github.com/impactsync/impactsync/state/internal/guard"
+	"github.com/impactsync/impactsync/sync/money"
 )
 
 // HeldSet is what the guard holds back of one trait, or of the conversions, in
@@ -60,7 +62,21 @@ func (v *view) approved(s *HeldSet, now time.Time) (n int64, err error) {
 }
 
 // eventText names an event, with its order and money.
-const eventText = `event || coalesce(' ' || order_id, '') || coalesce(printf(' %.2f ', amount / 100.0) || currency, '')`
+const eventText = `event || coalesce(' ' || order_id, ''), amount, coalesce(currency, '')`
+
+// eventTexts reads them.
+func eventTexts(v *view, query string, args []any) (texts []string, err error) {
+	return texts, v.Each(query, args, func(rows *sql.Rows) error {
+		var text, currency string
+		var amount sql.Null[money.Amount]
+		err := rows.Scan(&text, &amount, &currency)
+		if amount.Valid {
+			text += " " + amount.V.Format(currency) + " " + currency
+		}
+		texts = append(texts, text)
+		return err
+	})
+}
 
 func (v *view) heldSample(s *HeldSet) ([]string, error) {
 	query, args := `SELECT coalesce(p.user_id, p.anonymous_id, p.email_sha1, '') || ' ' || t.key || '=' || coalesce(`+valueText("v.wanted")+`, 'false')
@@ -71,10 +87,12 @@ func (v *view) heldSample(s *HeldSet) ([]string, error) {
 		query, args = `SELECT coalesce(p.user_id, p.anonymous_id, p.email_sha1, (SELECT payload ->> '$.userId' FROM deliveries d WHERE d.id IN (`+eventsOf("s.person")+`) AND d.status > 0 LIMIT 1), '')
 			FROM suppressions s LEFT JOIN profiles p ON p.id = s.person
 			WHERE s.held = 1 AND s.person = s.profile_id LIMIT ?`, []any{heldSample}
+	case Reversals:
+		return v.heldReversals()
 	case ConversionBatch:
-		query, args = `SELECT `+eventText+` FROM deliveries WHERE kind = 'conversion' AND status = 6 AND status > 0 AND class = 'conversions' LIMIT ?`, []any{heldSample}
+		return eventTexts(v, `SELECT `+eventText+` FROM deliveries WHERE kind = 'conversion' AND status = 6 AND status > 0 AND class = 'conversions' LIMIT ?`, []any{heldSample})
 	case Unanswered:
-		query, args = `SELECT `+eventText+` FROM deliveries WHERE kind = ? AND `+heldUnanswered+` LIMIT ?`, []any{s.Kind, heldSample}
+		return eventTexts(v, `SELECT `+eventText+` FROM deliveries WHERE kind = ? AND `+heldUnanswered+` LIMIT ?`, []any{s.Kind, heldSample})
 	}
 	return collect(v, query, args, itself[string])
 }

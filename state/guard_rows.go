@@ -16,7 +16,10 @@ const (
 	heldConversions  = `SELECT id, 0 AS at FROM deliveries WHERE kind = 'conversion' AND status = 6 AND status > 0 AND class = 'conversions' AND ?1 = -1 AND ?2 = 'conversions'`
 
 	freshSuppressions = `SELECT profile_id AS id FROM suppressions WHERE held = 2 AND person = profile_id AND ?1 = -2 AND ?2 = 'suppressions'`
-	heldSuppressions  = `SELECT profile_id AS id, 0 AS at FROM suppressions WHERE held = 1 AND person = profile_id AND ?1 = -2 AND ?2 = 'suppressions' ORDER BY id`
+	freshReversals    = `SELECT id FROM order_changes WHERE status = 6 AND status > 0 AND class IS NULL AND ?1 = -3 AND ?2 = 'reversals'`
+	heldReversals     = `SELECT id, held_at AS at FROM order_changes WHERE status = 6 AND status > 0 AND class = 'reversals' AND ?1 = -3 AND ?2 = 'reversals' ORDER BY id`
+
+	heldSuppressions = `SELECT profile_id AS id, 0 AS at FROM suppressions WHERE held = 1 AND person = profile_id AND ?1 = -2 AND ?2 = 'suppressions' ORDER BY id`
 )
 
 // rowsOf returns the queries of a scope.
@@ -26,6 +29,8 @@ func rowsOf(scope int64) (fresh, held string) {
 		return freshConversions, heldConversions
 	case scopeSuppressions:
 		return freshSuppressions, heldSuppressions
+	case scopeReversals:
+		return freshReversals, heldReversals
 	default:
 		return freshValues, heldValues
 	}
@@ -54,6 +59,8 @@ func (t *tx) release(scope int64, which string, args ...any) (int64, error) {
 		return t.releaseEvents(`id`+which, args...)
 	case scopeSuppressions:
 		return t.Exec(`UPDATE suppressions SET held = 0 WHERE profile_id`+which, args...)
+	case scopeReversals:
+		return t.passReversals(`id`+which, args...)
 	default:
 		return t.releaseValues(`v.trait_id = ?1 AND v.profile_id`+which, args...)
 	}
@@ -66,6 +73,8 @@ func scopeOfSet(d Direction) int64 {
 		return scopeConversions
 	case Suppressions:
 		return scopeSuppressions
+	case Reversals:
+		return scopeReversals
 	default:
 		return 0
 	}

@@ -1,6 +1,11 @@
 package state
 
-import "time"
+import (
+	"time"
+
+	"github.com/impactsync/impactsync/sync/money"
+	"github.com/impactsync/impactsync/sync/refund"
+)
 
 // Change says that a person's value of a trait changed.
 type Change struct {
@@ -21,10 +26,12 @@ type Event struct {
 	Name      string
 	EventType string // with OrderID: the conversion's own key; both are empty if not known
 	OrderID   string
-	Amount    int64  // of a conversion's money, in hundredths; for the guard
-	Currency  string // "" without money
+	Amount    money.Amount // of a conversion
+	Currency  string       // "" without money
 	At        time.Time
-	Payload   []byte // JSON
+	Payload   []byte        // JSON
+	Items     []refund.Item // of a conversion, if refunds are read; none if it is sent without items
+	Gross     money.Amount  // what the customer paid, with tax and shipping
 	Refusal   OwnRefusal
 }
 
@@ -38,6 +45,7 @@ type Item struct {
 	ClickSure bool
 	Change    *Change
 	Event     *Event
+	Refund    *Refund
 	Forget    bool // the person asked to be deleted
 }
 

@@ -148,6 +148,11 @@ func (s *storing) applyAll() error {
 }
 
 func (s *storing) item(it *Item) error {
+	if it.Refund != nil { // which holds nothing of the person
+		if err := s.storeRefund(it.Refund); err != nil {
+			return err
+		}
+	}
 	if out, stripped := s.d.barred.Load().filter(&it.Person); out || stripped && it.Event != nil {
 		s.countRun("kept_out", 1)
 		return nil
@@ -157,6 +162,9 @@ func (s *storing) item(it *Item) error {
 		return s.forget(it)
 	case it.Change != nil:
 		return s.change(it)
+	}
+	if it.Refund != nil && it.Person.IsZero() {
+		return nil
 	}
 	who, err := s.sighted(it)
 	if err != nil || it.Event == nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"time"
+
+	"github.com/impactsync/impactsync/sync/money"
 )
 
 // Measures are what monitoring wants to know beside [Status]: numbers, and never whose.
@@ -16,6 +18,7 @@ type Measures struct {
 	Money       []RefusedMoney
 	Unreadable  int64 // refused conversions whose amount cannot be read; they are not in Money
 	Held        []HeldCount
+	Refunds     []RefundCount
 }
 
 // OldestDue says since when something is still to be sent: of one trait, or of the
@@ -36,9 +39,9 @@ type RefusedCount struct {
 // RefusedMoney is the money of refused conversions in one currency. Those whose worth
 // cannot be read are not among them.
 type RefusedMoney struct {
-	Currency    string `json:"currency"` // "" for the account's own
-	Conversions int64  `json:"conversions"`
-	Hundredths  int64  `json:"hundredths"`
+	Currency    string       `json:"currency"` // "" for the account's own
+	Conversions int64        `json:"conversions"`
+	Amount      money.Amount `json:"amount"`
 }
 
 // HeldCount counts what is held back, without saying whose it is.
@@ -64,6 +67,7 @@ func (d *DB) Measures(ctx context.Context) (m Measures, err error) {
 			func() (err error) { m.Money, err = v.refusedMoney(); return },
 			func() error { return v.unreadableMoney(&m) },
 			func() (err error) { m.Held, err = v.heldCounts(); return },
+			func() (err error) { m.Refunds, err = v.refundCounts(); return },
 		} {
 			if err := step(); err != nil {
 				return err
@@ -107,7 +111,7 @@ func (v *view) refusedByClass() ([]RefusedCount, error) {
 func (v *view) refusedMoney() ([]RefusedMoney, error) {
 	return collect(v, `SELECT CASE length(currency) WHEN 3 THEN currency ELSE '' END, count(*), sum(amount) FROM deliveries
 		WHERE kind = 'conversion' AND status = 4 AND status > 0 AND amount > 0 GROUP BY 1 ORDER BY 1`, nil,
-		func(m *RefusedMoney) []any { return []any{&m.Currency, &m.Conversions, &m.Hundredths} })
+		func(m *RefusedMoney) []any { return []any{&m.Currency, &m.Conversions, &m.Amount} })
 }
 
 // unreadableMoney counts conversions of which a value was refused and no amount is known.

@@ -42,7 +42,7 @@ func TestMeasures(t *testing.T) {
 	b.settle(state.Refused, b.claim()...)
 	b.settle(state.Refused, b.claim()...)
 	m := measures()
-	require.Equal(t, []state.RefusedMoney{{Conversions: 1, Hundredths: 300}, {Currency: "EUR", Conversions: 2, Hundredths: 2100}}, m.Money)
+	require.Equal(t, []state.RefusedMoney{{Conversions: 1, Amount: 300}, {Currency: "EUR", Conversions: 2, Amount: 2100}}, m.Money)
 	require.Zero(t, m.Unreadable)
 	require.ElementsMatch(t, []state.RefusedCount{{Kind: "conversion", Class: "other", Count: 3}, {Kind: "trait", Class: "other", Count: 1}}, m.Refused)
 	require.Empty(t, m.Oldest, "what is refused waits for nobody")

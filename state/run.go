@@ -85,12 +85,15 @@ func (t *tx) setClock() error {
 		return err
 	}
 	latest := t.now + int64(longestWait)
-	return errors.Join(t.clampRetries(latest), t.clampEvents(latest), t.clampRequests())
+	return errors.Join(t.clampRetries(latest), t.clampEvents(latest), t.clampRequests(), t.clampReversals())
 }
 
 // recover makes unknown what a dead process left in flight. There is at most
 // what it had claimed and not settled.
 func (t *tx) recover(info RunInfo) error {
+	if err := t.recoverReversals(); err != nil {
+		return err
+	}
 	rows, err := t.dueWhere(`v.status = 2`)
 	if err != nil {
 		return err
@@ -103,6 +106,9 @@ func (t *tx) recover(info RunInfo) error {
 		}
 	}
 	t.countRun("recovered", int64(len(rows)))
+	if err := t.recoverFiles(); err != nil {
+		return err
+	}
 	for _, kind := range []Kind{PageLoad, Conversion} {
 		policy, told := info.Unknown[kind]
 		if told && policy != Hold {
@@ -112,7 +118,7 @@ func (t *tx) recover(info RunInfo) error {
 			}
 			t.countRun("released", n)
 		}
-		n, err := t.applyPolicy(policy, `kind = ?1 AND status = 2 AND status > 0`, kind)
+		n, err := t.applyPolicy(policy, `kind = ?1 AND status = 2 AND status > 0 AND coalesce(file, 0) = 0`, kind)
 		if err != nil {
 			return err
 		}
@@ -130,13 +136,17 @@ func (t *tx) releaseRefused(fingerprint string) error {
 	if err := t.putMoved(rows); err != nil {
 		return err
 	}
-	_, err = t.releaseEvents(`status = 4 AND status > 0 AND fingerprint IS NOT ?1`, fingerprint)
+	// What impact.com took in part of a file would be sent as a whole.
+	_, err = t.releaseEvents(`status = 4 AND status > 0 AND fingerprint IS NOT ?1 AND NOT (doubt AND coalesce(file, 0) > 0)`, fingerprint)
 	return err
 }
 
 // keepHistory is how long attempts, rejected input and delivered page loads
 // can be looked at.
 const keepHistory = 30 * 24 * time.Hour
+
+// keepRefunds is how long a refund that is settled is remembered.
+const keepRefunds = 400 * 24 * time.Hour
 
 // prune deletes what is too old to matter. If events are to be remembered for ever
 // (0), nothing is.
@@ -159,7 +169,7 @@ func (t *tx) prune(keepEvents time.Duration) error {
 			return err
 		}
 	}
-	return errors.Join(t.pruneEvents(history, keys), t.pruneKeys(keys), t.pruneTraits())
+	return errors.Join(t.pruneEvents(history, keys), t.pruneKeys(keys), t.pruneTraits(), t.pruneRefunds(t.now-int64(keepRefunds)), t.pruneFiles(keys))
 }
 
 // EndRun closes the run with its exit code.

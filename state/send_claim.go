@@ -3,6 +3,8 @@ package state
 import (
 	"math"
 	"time"
+
+	"github.com/impactsync/impactsync/sync/refund"
 )
 
 // Want says what a sender has room for.
@@ -15,6 +17,7 @@ type Want struct {
 	Coalesce        bool            // all due traits of a person in one delivery
 	AttributionWait time.Duration   // how long a conversion waits for earlier page loads of its person
 	Kinds           map[Kind]Policy // what to do with unknown deliveries of events
+	ByFile          bool            // conversions go by files, but for those that no file can hold and that the API has begun
 
 	// For a host that fails one delivery after the other: claim only what was not
 	// tried before, the newest first, to see whether all of them fail.
@@ -101,7 +104,8 @@ func (c *claiming) take(profile int64) bool {
 }
 
 var selectDue = `SELECT d.id, d.status, d.kind, ` + ownerID + `, d.event, d.event_at, coalesce(d.payload, ''), d.attempts, d.doubt,
-	coalesce(p.click_id, ''), coalesce(p.click_at, 0), coalesce(p.click_sure, 0), CASE d.status WHEN 1 THEN d.event_at ELSE d.next_attempt_at END, d.profile_id, coalesce(named.user_id, named.anonymous_id, ''), ` + waits + `
+	coalesce(p.click_id, ''), coalesce(p.click_at, 0), coalesce(p.click_sure, 0), CASE d.status WHEN 1 THEN d.event_at ELSE coalesce(d.next_attempt_at, 0) END, d.profile_id, coalesce(named.user_id, named.anonymous_id, ''), ` + waits + `,
+	coalesce((SELECT carried FROM order_changes o WHERE o.order_id = d.order_id), '')
 	FROM deliveries d ` + joinOwner + ` `
 
 // A conversion waits until no earlier page load of its person is open, because
@@ -119,6 +123,20 @@ var dueEvents = [...]string{
 	selectDue + `WHERE d.kind = (SELECT ?1) AND d.status = 1 AND d.status > 0 AND d.has_click = (SELECT ?2) AND ?3 > 0 AND (d.event_at, d.id) > (?5, ?6) ORDER BY d.event_at DESC, d.id DESC`,
 }
 
+// unfit are the conversions that no file can hold.
+var unfit = [...]string{
+	untried: selectDue + `WHERE d.file = 0 AND d.status = 1 AND d.kind = (SELECT ?1) AND d.has_click = (SELECT ?2) AND ?3 > 0 AND (d.event_at, d.id) > (?5, ?6) ORDER BY d.event_at, d.id`,
+	newest:  selectDue + `WHERE d.file = 0 AND d.status = 1 AND d.kind = (SELECT ?1) AND d.has_click = (SELECT ?2) AND ?3 > 0 AND (d.event_at, d.id) > (?5, ?6) ORDER BY d.event_at DESC, d.id DESC`,
+}
+
+// query selects what is due of a queue.
+func (w *Want) query(q queue) string {
+	if w.ByFile && q.kind == Conversion && q.order != retries {
+		return unfit[q.order]
+	}
+	return dueEvents[q.order]
+}
+
 // dueEvent is an event that is due.
 type dueEvent struct {
 	Claim
@@ -128,10 +146,11 @@ type dueEvent struct {
 	filed    int64  // the number that it stands under
 	namesake string // whose number that is, "" if nobody's
 	waits    bool   // for the person's page loads
+	carried  string // what refunds left of the order
 }
 
 func (e *dueEvent) dest() []any {
-	return []any{&e.Delivery, &e.was, &e.Kind, &e.Profile, &e.Event, &e.at, &e.Payload, &e.Attempts, &e.Doubt, &e.last.id, &e.last.at, &e.last.sure, &e.place, &e.filed, &e.namesake, &e.waits}
+	return []any{&e.Delivery, &e.was, &e.Kind, &e.Profile, &e.Event, &e.at, &e.Payload, &e.Attempts, &e.Doubt, &e.last.id, &e.last.at, &e.last.sure, &e.place, &e.filed, &e.namesake, &e.waits, &e.carried}
 }
 
 func (c *claiming) events(q queue, most int) (int, error) {
@@ -157,7 +176,7 @@ func (c *claiming) eventsDue(q queue, most int) (due []*Claim, err error) {
 	}
 	delete(c.passed, q)
 	scanned, waiting := 0, 0
-	for r, err := range each(c, dueEvents[q.order], []any{q.kind, q.first, c.now, c.now - int64(c.want.AttributionWait), from.at, from.id}, (*dueEvent).dest) {
+	for r, err := range each(c, c.want.query(q), []any{q.kind, q.first, c.now, c.now - int64(c.want.AttributionWait), from.at, from.id}, (*dueEvent).dest) {
 		if err != nil {
 			return nil, err
 		}
@@ -183,11 +202,24 @@ func (c *claiming) eventsDue(q queue, most int) (due []*Claim, err error) {
 
 // event returns the claim of an event.
 func (c *claiming) event(e *dueEvent) *Claim {
-	claim := e.Claim
+	claim := e.claimed()
 	c.d.seq++
-	claim.Attempt, claim.Probe, claim.At = c.d.seq, c.want.probes(e.Kind), time.Unix(0, e.at)
+	claim.Attempt, claim.Probe = c.d.seq, c.want.probes(e.Kind)
+	return &claim
+}
+
+// claimed returns an event as its sender needs it.
+func (e *dueEvent) claimed() Claim {
+	claim := e.Claim
+	claim.At = time.Unix(0, e.at)
+	for _, it := range refund.ItemsIn(e.carried) {
+		if claim.Left == nil {
+			claim.Left = map[string]int64{}
+		}
+		claim.Left[it.Sku] = it.Quantity
+	}
 	if e.last.at <= e.at { // impact.com wants the event after the click
 		claim.ClickID, claim.NewClick, claim.Sure = e.last.id, e.last.id != "" && e.last.at == e.at, e.last.sure.Bool
 	}
-	return &claim
+	return claim
 }

@@ -25,6 +25,8 @@ const (
 
 	// hostLookups counts those of the API host's requests that asked for a verdict.
 	hostLookups = "api_lookups"
+	// hostActions counts those that read lists of actions.
+	hostActions = "api_actions"
 )
 
 // Host returns the host that takes deliveries of this kind.
@@ -80,6 +82,7 @@ type Claim struct {
 	Event    string
 	At       time.Time
 	Payload  []byte
+	Left     map[string]int64 // of a conversion: how many units refunds left of some items, by Sku
 
 	was status // of an event, before the claim
 }

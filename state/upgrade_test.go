@@ -116,6 +116,29 @@ func TestEventKeysAreMoved(t *testing.T) {
 	require.Equal(t, "000102030405060708090A0B0C0D0E0F 101112131415161718191A1B1C1D1E1F", keys)
 }
 
+// TestAmountsAreTenThousandths upgrades a state whose amounts were hundredths. Not
+// parallel: the migrations are the package's.
+func TestAmountsAreTenThousandths(t *testing.T) {
+	path := madeWith(t, 15, schemaFiles(t, 15))
+	raw, err := sql.Open("sqlite3", path)
+	require.NoError(t, err)
+	defer raw.Close()
+	exec := func(query string) {
+		_, err := raw.ExecContext(context.Background(), query)
+		require.NoError(t, err)
+	}
+	exec(`UPDATE deliveries SET amount = 119950, currency = 'EUR' WHERE id = 2`)
+	exec(`UPDATE deliveries SET amount = 9223372036854775807, currency = 'IDR' WHERE id = 1`)
+	exec(`INSERT INTO guard_verdicts (scope, direction, unit, run, at, fresh, base, held) VALUES (-1, 'conversions', 'EUR', 1, 1, 150, 20, 0), (-1, 'conversions', '', 1, 1, 3, 2, 0)`)
+	db, err := state.Open(context.Background(), options(path))
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+	var text string
+	require.NoError(t, raw.QueryRowContext(context.Background(), `SELECT group_concat(amount, ' ') || (SELECT ' ' || amount FROM orders)
+		|| (SELECT group_concat(' ' || unit || fresh || '/' || base, '') FROM guard_verdicts) FROM (SELECT amount FROM deliveries ORDER BY id)`).Scan(&text))
+	require.Equal(t, "9000000000000000000 11995000 1199.5 40/100 EUR15000/2000 3/2", text)
+}
+
 // TestNextSchema plays the release of one more migration. Not parallel.
 func TestNextSchema(t *testing.T) {
 	ctx := context.Background()

@@ -44,9 +44,6 @@ type dispatch struct {
 
 // deliver sends what is due until nothing is left that can go now.
 func (p *pass) deliver(ctx context.Context) (err error) {
-	if p.limits, err = p.newLimits(ctx); err != nil {
-		return err
-	}
 	d := &dispatch{
 		pass: p, sender: p.State.NewSender(), jobs: make(chan *state.Claim, p.Workers+groupSize), outcomes: make(chan state.Outcome, p.Workers+groupSize),
 		lastSend: p.now(), ahead: p.Workers,
@@ -173,6 +170,7 @@ func (p *pass) want(pageLoads, conversions int) state.Want {
 	}
 	return state.Want{
 		PageLoads: pageLoads, Conversions: conversions, Trait: p.options.Trait, People: p.options.People, Coalesce: p.Coalesce, AttributionWait: p.AttributionWait,
+		ByFile: p.Files.Route == ByFile,
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/impactsync/impactsync/state/rules"
 	"github.com/impactsync/impactsync/sync/mapping"
 	"github.com/impactsync/impactsync/sync/source"
+	"github.com/impactsync/impactsync/sync/transport"
 )
 
 // Feed is a source and what the engine has to know of it.
@@ -49,14 +50,19 @@ type Config struct {
 	Coalesce        bool
 	AttributionWait time.Duration
 	Rates
-	Verify  float64 // share of ConversionsPerHour for looking up verdicts on conversions, 1 for all that is left; 0 means none
+	Refunds *Refunds // what is done about orders that are taken back; nil: nothing
+	Files   Files    // of conversions
+	Verify  float64  // share of ConversionsPerHour for looking up verdicts on conversions, 1 for all that is left; 0 means none
 	Unknown map[state.Kind]state.Policy
+	Orders  Reconcile
 	// Next returns when the schedule starts the next run after a time; nil: there is none.
 	Next       func(after time.Time) time.Time
 	FirstRetry time.Duration // wait before a failed delivery is tried again; it triples each time, to an hour; 0 means 5 s
 
 	// Point is for tests that kill the process: it is called with "before a
-	// request", "after an answer" and "before settling", by workers concurrently.
+	// request", "after an answer" and "before settling", by workers concurrently; and while a
+	// file of conversions is written with "files claimed", "files written", "before a
+	// file gets its name" and "after a file got its name".
 	Point func(name string)
 }
 
@@ -88,6 +94,7 @@ func New(c Config) (*Engine, error) {
 	if c.FirstRetry <= 0 {
 		c.FirstRetry = 5 * time.Second
 	}
+	c.Files = c.Files.withDefaults()
 	if c.Point == nil {
 		c.Point = func(string) {}
 	}
@@ -106,10 +113,13 @@ type pass struct {
 	eventsGap   bool              // a source of events is not read, or not to its end: no conversion is sent
 	unfinished  string            // why work is left that could be sent later
 	interrupted bool
-	rehearsal   bool // nothing lasts
+	rehearsal   bool         // nothing lasts
+	kind        string       // as the history names it
+	roads       state.ByRoad // at the end
 	limits      limits
-	listing     *state.Listing // of the logs that are to be read
-	rules       rules.Table    // of traits
+	folder      *transport.Folder // of files of conversions; nil: not open
+	listing     *state.Listing    // of the logs that are to be read
+	rules       rules.Table       // of traits
 
 	messages        int64 // that were read
 	users, visitors frequent
@@ -142,10 +152,30 @@ func (p *pass) run(ctx context.Context) error {
 	if p.options.Adopt != "" {
 		return p.adopt(ctx)
 	}
+	if err := p.sendDue(ctx); err != nil {
+		return err
+	}
+	return errors.Join(append(p.unread, p.hostsDown(ctx), p.verify(ctx), p.reconcileIfDue(ctx), p.refund(ctx))...)
+}
+
+// sendDue sends what is due, by requests and by files. That files cannot be sent does not
+// keep requests back.
+func (p *pass) sendDue(ctx context.Context) (err error) {
+	if p.limits, err = p.newLimits(ctx); err != nil {
+		return err
+	}
+	before := p.filesBefore(ctx)
+	defer func() { err = errors.Join(before, err, p.closeFolder()) }()
 	if err := p.deliver(ctx); err != nil {
 		return err
 	}
-	return errors.Join(append(p.unread, p.hostsDown(ctx), p.verify(ctx))...)
+	if err := p.sendFiles(ctx); err != nil { // people's page loads are delivered by now
+		return err
+	}
+	if p.unfitForFiles(ctx) {
+		return p.deliver(ctx)
+	}
+	return nil
 }
 
 // takeIn is the first half of a pass: everything but sending.
@@ -160,6 +190,9 @@ func (p *pass) takeIn(ctx context.Context) (err error) {
 		return err
 	}
 	if err := p.read(ctx, found); err != nil {
+		return err
+	}
+	if err := p.judgeRefunds(ctx); err != nil {
 		return err
 	}
 	return p.suppress(ctx)
@@ -197,8 +230,11 @@ func (p *pass) adopt(ctx context.Context) error {
 
 // begin begins a run in the history.
 func (e *Engine) begin(ctx context.Context, kind string, o Options) (*pass, error) {
-	p := &pass{Engine: e, options: o, failed: map[string]string{}, rehearsal: kind == "plan"}
-	routes := e.routes()
+	p := &pass{Engine: e, options: o, failed: map[string]string{}, rehearsal: kind == "plan", kind: kind}
+	var routes []state.Route // reconciling sends nothing
+	if kind != reconcileKind {
+		routes = e.routes()
+	}
 	var err error
 	if p.fresh, err = e.State.NewRoutes(ctx, routes); err != nil { // before they are the last run's
 		return p, fmt.Errorf("compare what the configuration sends: %w", err)

@@ -73,10 +73,27 @@ type hostDue struct{ pending, open int64 }
 
 func (p *pass) dueAt(ctx context.Context) (map[string]hostDue, error) {
 	traits, pageLoads, conversions, err := p.State.Due(ctx)
+	if err != nil {
+		return nil, err
+	}
+	elsewhere, err := p.byFile(ctx)
 	return map[string]hostDue{
 		state.HostTracking: {traits.Pending + pageLoads.Pending, traits.Open() + pageLoads.Open()},
-		state.HostAPI:      {conversions.Pending, conversions.Open()},
+		state.HostAPI:      {conversions.Pending - elsewhere.pending, conversions.Open() - elsewhere.open},
 	}, err
+}
+
+// byFile counts the conversions that are not the API's to take.
+func (p *pass) byFile(ctx context.Context) (hostDue, error) {
+	roads, err := p.State.Roads(ctx)
+	if err != nil {
+		return hostDue{}, err
+	}
+	due := hostDue{open: roads.InFiles + roads.Unknown}
+	if p.Files.Route == ByFile {
+		due = hostDue{roads.Undecided, due.open + roads.Undecided}
+	}
+	return due, nil
 }
 
 // hostsDown returns why a host was stopped, or why nothing got through to it. If

@@ -12,18 +12,20 @@ import (
 // PlanReport says what a run would send.
 type PlanReport struct {
 	state.Plan
-	Seconds       Seconds            `json:"seconds"` // at the known rates
-	TrackingCalls int64              `json:"tracking_calls"`
-	InstallCalls  int64              `json:"install_calls"` // of them: questions which click an app install came from
-	APICalls      int64              `json:"api_calls"`
-	Refusals      map[string]int64   `json:"refusals"`                      // what our own rules would refuse, by reason: not among the calls
-	Waiting       int64              `json:"conversions_waiting,omitempty"` // for a run that reads all sources of messages: not among the calls
-	NewlySent     []state.NewRoute   `json:"newly_sent,omitempty"`          // what this configuration sends and the last run did not
-	Counts        map[string]int64   `json:"counts"`
-	Sample        state.Table        `json:"sample"`
-	Diff          []state.Difference `json:"diff,omitempty"` // with [Options].Diff
-	Missing       []string           `json:"missing_lists,omitempty"`
-	Stale         []StaleSource      `json:"stale_sources,omitempty"`
+	Seconds       Seconds              `json:"seconds"` // at the known rates
+	TrackingCalls int64                `json:"tracking_calls"`
+	InstallCalls  int64                `json:"install_calls"` // of them: questions which click an app install came from
+	APICalls      int64                `json:"api_calls"`
+	Refusals      map[string]int64     `json:"refusals"`                      // what our own rules would refuse, by reason: not among the calls
+	Waiting       int64                `json:"conversions_waiting,omitempty"` // for a run that reads all sources of messages: not among the calls
+	NewlySent     []state.NewRoute     `json:"newly_sent,omitempty"`          // what this configuration sends and the last run did not
+	Refunds       []state.RefundCount  `json:"refunds,omitempty"`             // orders that were taken back
+	RefundSamples []state.RefundSample `json:"refund_sample,omitempty"`
+	Counts        map[string]int64     `json:"counts"`
+	Sample        state.Table          `json:"sample"`
+	Diff          []state.Difference   `json:"diff,omitempty"` // with [Options].Diff
+	Missing       []string             `json:"missing_lists,omitempty"`
+	Stale         []StaleSource        `json:"stale_sources,omitempty"`
 }
 
 // sampleSize is how many deliveries of each kind a plan shows by default.
@@ -60,6 +62,9 @@ func (p *pass) plan(ctx context.Context) (r PlanReport, err error) {
 		return r, err
 	}
 	r.Missing, r.Stale, r.NewlySent = p.report.Missing, p.report.Stale, p.fresh
+	if err := p.planRefunds(ctx, &r); err != nil {
+		return r, fmt.Errorf("count what is taken back: %w", err)
+	}
 	if err := p.refusals(ctx, of, &r); err != nil {
 		return r, fmt.Errorf("map what is due: %w", err)
 	}
@@ -70,6 +75,19 @@ func (p *pass) plan(ctx context.Context) (r PlanReport, err error) {
 	}
 	r.Seconds = p.Rates.Take(hosts, r.TrackingCalls, r.APICalls, p.now())
 	return r, nil
+}
+
+// planRefunds reads what a run would have impact.com take back. Which of these orders
+// have an action is only known when a run looks.
+func (p *pass) planRefunds(ctx context.Context, r *PlanReport) (err error) {
+	if p.Refunds == nil {
+		return nil
+	}
+	if r.Refunds, err = p.State.RefundCounts(ctx); err != nil {
+		return err
+	}
+	r.RefundSamples, err = p.State.RefundSamples(ctx, max(cmp.Or(p.options.Sample, sampleSize), 0))
+	return err
 }
 
 // part returns what a run with the same options may send.

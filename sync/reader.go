@@ -99,7 +99,11 @@ func (r *reader) message(rec *source.Record) {
 	r.seen(who)
 	r.timing(m.Timing())
 	at := r.past(m.EffectiveTime())
-	if r.MaxEventAge > 0 && !at.IsZero() && r.now().Sub(at) > r.MaxEventAge {
+	if r.Mapper.IsRefund(m) {
+		r.refund(rec, at)
+		return
+	}
+	if r.tooOld(at) {
 		r.out.Counts["too_old"]++
 		return
 	}
@@ -113,6 +117,29 @@ func (r *reader) message(rec *source.Record) {
 		return // nothing to send and nothing to remember
 	}
 	r.out.Items = append(r.out.Items, it)
+}
+
+// refund reads a message about a refund, however old it is.
+func (r *reader) refund(rec *source.Record, at time.Time) {
+	m := rec.Message
+	read, ok := r.Mapper.Refund(r.feed.Name(), m)
+	if !ok {
+		r.reject(rec, "a refund that names no order")
+		return
+	}
+	it := state.Item{Line: rec.Line, SeenAt: at, Refund: &state.Refund{
+		Message: read.Message, OrderID: read.OrderID, Source: r.feed.Name(), Event: read.Event, Payload: read.Payload, Fingerprint: r.Mapper.RefundFingerprint(),
+	}}
+	if !r.tooOld(at) {
+		p := r.Mapper.Prepare(m)
+		it.Person, it.ClickID, it.ClickSure = state.Person(m.Identity()), p.ClickID, p.ClickSure
+	}
+	r.out.Items = append(r.out.Items, it)
+}
+
+// tooOld reports whether an event of a time is not sent any more.
+func (r *reader) tooOld(at time.Time) bool {
+	return r.MaxEventAge > 0 && !at.IsZero() && r.now().Sub(at) > r.MaxEventAge
 }
 
 // timing counts messages whose time is not taken as they state it.
@@ -151,7 +178,7 @@ func (r *reader) event(rec *source.Record, p *mapping.Prepared, at time.Time) *s
 	}
 	e := &state.Event{
 		Key: m.Key(), Minute: m.Minute(), MessageID: segment.Redact(m.MessageID), Kind: state.Conversion, Name: m.Type, At: at, Payload: p.Payload,
-		EventType: p.EventType, OrderID: p.OrderID, Amount: p.Amount, Currency: p.Currency, Refusal: r.ownRefusal(*p),
+		EventType: p.EventType, OrderID: p.OrderID, Amount: p.Amount, Currency: p.Currency, Items: p.Items, Gross: p.Gross, Refusal: r.ownRefusal(*p),
 	}
 	if p.Kind == mapping.PageLoad {
 		e.Kind = state.PageLoad

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,13 +34,31 @@ type Report struct {
 	HeldSuppressions int64         `json:"held_suppressions,omitempty"`
 	Stale            []StaleSource `json:"stale_sources,omitempty"`
 	Missing          []string      `json:"missing_lists,omitempty"`
+	// Reconciled is set if impact.com's actions were read.
+	Reconciled *Reconciled `json:"reconciled,omitempty"`
+	// Refunds are the orders that were taken back, whenever.
+	Refunds []state.RefundCount `json:"refunds,omitempty"`
 }
 
 // Open returns how much could still be sent.
-func (r *Report) Open() int64 { return r.Traits.Open() + r.PageLoads.Open() + r.Conversions.Open() }
+func (r *Report) Open() int64 {
+	return r.Traits.Open() + r.PageLoads.Open() + r.Conversions.Open() + r.refunds("pending", "in flight")
+}
+
+// refunds returns how many orders that were taken back have one of some statuses.
+func (r *Report) refunds(statuses ...string) (n int64) {
+	for _, c := range r.Refunds {
+		if slices.Contains(statuses, c.Status) {
+			n += c.Orders
+		}
+	}
+	return n
+}
 
 // Held returns how much the guard, or a policy for unknown deliveries, holds back.
-func (r *Report) Held() int64 { return r.Traits.Held + r.PageLoads.Held + r.Conversions.Held }
+func (r *Report) Held() int64 {
+	return r.Traits.Held + r.PageLoads.Held + r.Conversions.Held + r.refunds("held")
+}
 
 // staleSources counts the sources that are stale, some for more than one reason.
 func (r *Report) staleSources() int {
@@ -75,16 +94,20 @@ func (p *pass) finish(ctx context.Context, err error) (Report, error) {
 	ctx = context.WithoutCancel(ctx)
 	r := &p.report
 	r.Seconds = p.now().Sub(r.Started).Seconds()
-	var due, counts error
+	var due, counts, refunded, roads error
 	r.Traits, r.PageLoads, r.Conversions, due = p.State.Due(ctx)
 	r.Counts, counts = p.State.RunCounts(ctx, r.Run)
+	p.roads, roads = p.State.Roads(ctx)
 	if errors.Is(err, ErrCredentials) && r.Open() > 0 { // which stops both hosts
 		err = fmt.Errorf("%w; %d still due at both hosts, for the next run", err, r.Open())
 	}
 	if n := r.Counts["people_forgotten"]; n > 0 && !p.State.KeepsOut() {
 		p.Log.Warn("delete messages removed people, and nothing keeps them out: later messages and lists bring them back; set privacy.hashKey", "people", n)
 	}
-	err = errors.Join(err, due, counts)
+	if p.Refunds != nil {
+		r.Refunds, refunded = p.State.RefundCounts(ctx)
+	}
+	err = errors.Join(err, due, counts, refunded, roads)
 	r.ExitCode, r.Note = p.exit(err)
 	if n := r.Counts["dropped"]; n > 0 {
 		r.Note = strings.TrimPrefix(fmt.Sprintf("%s; %d given up", r.Note, n), "; ")
@@ -125,6 +148,10 @@ func (p *pass) exit(err error) (code int, note string) {
 		return ExitCode(err), strings.ReplaceAll(err.Error(), "\n", "; ")
 	case p.options.Adopt != "":
 		return ExitOK, fmt.Sprintf("adopted %s of %s", english.Plural(int(r.Adopted), "value", ""), p.options.Adopt)
+	case p.kind == reconcileKind && r.Reconciled != nil && r.Reconciled.Person > 0:
+		return ExitRefused, r.Reconciled.note()
+	case p.kind == reconcileKind:
+		return ExitOK, "" // what is due is not its business
 	case r.Open() > 0:
 		return ExitUnfinished, fmt.Sprintf("%d still due: %s", r.Open(), p.whyDue())
 	case r.HeldSuppressions > 0:
@@ -133,6 +160,8 @@ func (p *pass) exit(err error) (code int, note string) {
 		return ExitHeld, fmt.Sprintf("%d held back", r.Held())
 	case r.Counts["refused"] > 0 || r.Counts["rejected"] > 0 || len(r.Stale) > 0:
 		return ExitRefused, fmt.Sprintf("%d refused, %d rejected, %s", r.Counts["refused"], r.Counts["rejected"], r.staleNote())
+	case r.Reconciled != nil && r.Reconciled.Person > 0:
+		return ExitRefused, r.Reconciled.note()
 	}
 	return ExitOK, ""
 }
@@ -140,12 +169,22 @@ func (p *pass) exit(err error) (code int, note string) {
 // whyDue says why a run that did not fail leaves something due.
 func (p *pass) whyDue() string {
 	var why []string
-	waiting := p.report.Conversions.Open()
+	waiting, taken := p.report.Conversions.Open(), p.report.refunds("pending", "in flight")
 	switch {
 	case p.unfinished != "":
 		why = append(why, p.unfinished)
-	case p.narrowed() || !p.eventsGap || p.report.Open() > waiting:
+	case p.report.Open() == p.roads.InFiles+p.roads.Unknown+taken:
+	case p.narrowed() || !p.eventsGap || p.report.Open() > waiting+taken:
 		why = append(why, "narrowed to some people, traits or sources")
+	}
+	if taken > 0 {
+		why = append(why, fmt.Sprintf("%s taken back by the next run (refunds.perRun, or the API host takes no more requests now)", english.Plural(int(taken), "order is", "orders are")))
+	}
+	if n := p.roads.InFiles; n > 0 {
+		why = append(why, fmt.Sprintf("conversions (%d) are in files that impact.com has not completed", n))
+	}
+	if n := p.roads.Unknown; n > 0 {
+		why = append(why, fmt.Sprintf("conversions (%d) are in files that impact.com never completed: impactsync file list --status unknown", n))
 	}
 	if p.eventsGap && waiting > 0 {
 		why = append(why, fmt.Sprintf("conversions (%d) wait for a run that reads all sources of messages", waiting))

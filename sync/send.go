@@ -112,7 +112,7 @@ func unreadable(err error) *mapping.Refusal {
 // the message was read, so that a corrected mapping applies to what was refused.
 func (e *Engine) request(ctx context.Context, m *segment.Message, c *state.Claim) (mapping.Request, error) {
 	if m != nil {
-		return e.Mapper.Event(m, mapping.Person{ClickID: c.ClickID, ClickSure: c.Sure, Now: e.now(), Traits: e.traitsOf(ctx, c.Profile)})
+		return e.Mapper.Event(m, mapping.Person{ClickID: c.ClickID, ClickSure: c.Sure, Left: c.Left, Now: e.now(), Traits: e.traitsOf(ctx, c.Profile)})
 	}
 	u := mapping.TraitUpdate{Identity: segment.Identity(c.Person), Now: e.now()}
 	for _, v := range c.Values {

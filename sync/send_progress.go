@@ -22,7 +22,11 @@ func (p *pass) countCalls(ctx context.Context) (map[string]*calls, error) {
 	if err != nil {
 		return nil, fmt.Errorf("count what is due: %w", err)
 	}
-	all := map[string]*calls{state.HostTracking: {of: p.updates(plan) + plan.PageLoads}, state.HostAPI: {of: plan.Conversions}}
+	elsewhere, err := p.byFile(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("count what is due: %w", err)
+	}
+	all := map[string]*calls{state.HostTracking: {of: p.updates(plan) + plan.PageLoads}, state.HostAPI: {of: max(plan.Conversions-elsewhere.open, 0)}}
 	for _, r := range refused {
 		all[r.Kind.Host()].of -= r.Count
 	}

@@ -114,10 +114,11 @@ func (p *pass) verify(ctx context.Context) error {
 // the hour must not wait because look-ups used the quota: it leaves room for as many
 // as in the last hour, and for at least a tenth of the quota.
 func (p *pass) lookupRoom(ctx context.Context) (int, error) {
-	_, _, conversions, err := p.State.Due(ctx)
+	due, err := p.dueAt(ctx)
 	if err != nil {
 		return 0, err
 	}
+	waiting := due[state.HostAPI].open
 	lookups, errLookups := p.State.LookupsSent(ctx)
 	api, errSent := p.State.HostStatus(ctx, state.HostAPI)
 	if err := errors.Join(errLookups, errSent); err != nil {
@@ -126,8 +127,8 @@ func (p *pass) lookupRoom(ctx context.Context) (int, error) {
 	hourly := cmp.Or(p.ConversionsPerHour, defaultQuota)
 	reserve := max(int(api.SentLastHour-lookups), hourly/10)
 	room, question := p.limits.api.Room()
-	n := min(lookupBatch, room-int(conversions.Open())-reserve)
-	if n < 1 && question && conversions.Open() == 0 {
+	n := min(lookupBatch, room-int(waiting)-reserve)
+	if n < 1 && question && waiting == 0 {
 		n = 1 // a single request tells how much room there is
 	}
 	if p.Verify < 1 {

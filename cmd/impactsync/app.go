@@ -77,7 +77,7 @@ exactly what changed.`,
 	root.PersistentFlags().StringVar(&a.metricsFile, "metrics-file", "", "write Prometheus metrics to this `file` after each run")
 	root.AddCommand(
 		a.runCommand(), a.planCommand(), a.statusCommand(), a.explainCommand(),
-		a.refusedCommand(), a.rejectedCommand(), a.approveCommand(), a.adoptCommand(), a.resyncCommand(),
+		a.refusedCommand(), a.rejectedCommand(), a.fileCommand(), a.approveCommand(), a.adoptCommand(), a.resyncCommand(), a.reconcileCommand(), a.resendCommand(),
 		a.forgetCommand(), a.reportCommand(), a.uiCommand(), a.doctorCommand(), a.daemonCommand(), a.sandboxCommand(), a.keyCommand(),
 		a.configCommand(), a.notifyCommand(), a.stateCommand(), a.completionCommand(), a.versionCommand(),
 	)

@@ -29,6 +29,7 @@ var approvable = []struct {
 	{state.Joins, "join", "how many joins may go", true},
 	{state.ConversionBatch, "conversion", "how many conversions may go", false},
 	{state.Suppressions, "suppression", "how many people may be suppressed", false},
+	{state.Reversals, "reversal", "how many orders may be taken back", false},
 }
 
 // oneOf returns the noun for a held change.
@@ -45,7 +46,7 @@ func (a *app) approveCommand() *cobra.Command {
 	numbers := make([]int64, len(approvable))
 	var computation, as string
 	c := &cobra.Command{
-		Use:   "approve [KEY] --exits N | --joins N | --computation ID | --conversions N | --suppressions N [--as NAME]",
+		Use:   "approve [KEY] --exits N | --joins N | --computation ID | --conversions N | --suppressions N | --reversals N [--as NAME]",
 		Short: "Let through some of what the guard holds",
 		Long: `Let through some of what the guard holds; impactsync status shows what that is, and
 why. Look at the input first: a broken list looks like a mass exit.
@@ -58,6 +59,8 @@ why. Look at the input first: a broken list looks like a mass exit.
   approve --conversions N       up to N conversions may go, the oldest first
   approve --suppressions N      up to N people on the suppression list may be
                                 suppressed
+  approve --reversals N         up to N orders that were refunded may be taken back at
+                                impact.com, the oldest first
 
 An approval covers what is held now, and the next run within 24 hours, which sends it.
 Whatever that run no longer finds held, for example because the list was fixed, is no
@@ -99,11 +102,11 @@ func approval(numbers []int64, computation string, args []string) (what state.Ap
 	}
 	switch {
 	case given > 1:
-		return what, usage(approveHint, "one of --exits, --joins, --conversions, --suppressions and --computation at a time")
+		return what, usage(approveHint, "one of --exits, --joins, --conversions, --suppressions, --reversals and --computation at a time")
 	case given == 0 || what.Most < 0:
-		return what, usage(approveHint, "one of --exits N, --joins N, --conversions N, --suppressions N (more than 0) and --computation ID is required")
+		return what, usage(approveHint, "one of --exits N, --joins N, --conversions N, --suppressions N, --reversals N (more than 0) and --computation ID is required")
 	case ofKey != (len(args) > 0):
-		return what, usage(approveHint, "a trait key goes with --exits, --joins and --computation, and none with --conversions and --suppressions")
+		return what, usage(approveHint, "a trait key goes with --exits, --joins and --computation, and none with --conversions, --suppressions and --reversals")
 	}
 	if ofKey {
 		what.Key = args[0]

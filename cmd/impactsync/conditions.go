@@ -133,7 +133,7 @@ func (e *ending) staleSources() (names []string) {
 
 func amounts(all []state.RefusedMoney) (out []notify.Amount) {
 	for _, m := range all {
-		out = append(out, notify.Amount{Currency: m.Currency, Amount: fmt.Sprintf("%d.%02d", m.Hundredths/100, m.Hundredths%100), Conversions: m.Conversions})
+		out = append(out, notify.Amount{Currency: m.Currency, Amount: m.Amount.Format(m.Currency), Conversions: m.Conversions})
 	}
 	return out
 }

@@ -23,7 +23,7 @@ func TestConditions(t *testing.T) {
 	narrowed.narrowed = true
 	held, money := ran(5, 1, 0), ran(3, 100, 1)
 	held.counts.Held = []state.HeldCount{{Trait: "vip", Direction: "exits", Count: 3}}
-	money.counts.Money = []state.RefusedMoney{{Currency: "EUR", Conversions: 2, Hundredths: 1205}, {Hundredths: 100}}
+	money.counts.Money = []state.RefusedMoney{{Currency: "EUR", Conversions: 2, Amount: 12_0500}, {Amount: 1_0000}}
 	unreadable := ran(3, 100, 1)
 	unreadable.counts.Unreadable = 1
 	noState := ending{err: &failure{code: impactsync.ExitState, err: state.ErrUnusable}}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -16,11 +17,13 @@ import (
 
 func (a *app) explainCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "explain USER",
-		Short: "Show everything that is known about one person",
+		Use:   "explain USER|ORDER",
+		Short: "Show everything that is known about one person or order",
 		Long: `Show everything that is known about one person: for each trait what is wanted, what
 impact.com was sent, whether that is in doubt, and why it will or will not be sent;
-every event; and every attempt that failed.
+every event; and every attempt that failed. Or about one order, in time order: its
+message, what was sent, the answers, impact.com's actions and their changes, and the
+verdict of the last reconcile.
 
 USER is a user id, an anonymous id, or an e-mail address or its SHA-1. If several
 people have the address, the first is shown with the ids of the others; it is looked
@@ -39,13 +42,52 @@ It only reads, without lock or credentials, and can be used during a run.` +
 				return err
 			}
 			return a.opened(c.Context(), cfg, state.Options{ReadOnly: true}, func(db *state.DB) error {
-				e, err := db.Explain(c.Context(), idOf(args[0]))
+				e, err := explain(c.Context(), db, args[0])
 				if errors.Is(err, state.ErrNotFound) {
 					err = &failure{impactsync.ExitFailed, err, "ids are byte-exact; only people with a trait, an event or two ids are kept, and guests' events by their order's or message's id"}
 				}
-				return a.result(e, err, func(w io.Writer) { writeExplanation(w, e) })
+				return a.result(e, err, func(w io.Writer) { writeExplanation(w, e.Explanation); writeOrderExplanations(w, e.Orders) })
 			})
 		},
+	}
+}
+
+// explained is a person, an order, or both: a guest is found by an order's id.
+type explained struct {
+	state.Explanation
+	Orders []state.OrderExplanation `json:"orders,omitempty"`
+}
+
+func explain(ctx context.Context, db *state.DB, id string) (e explained, err error) {
+	if e.Orders, err = db.ExplainOrder(ctx, id); err != nil {
+		return e, err
+	}
+	e.Explanation, err = db.Explain(ctx, idOf(id))
+	if errors.Is(err, state.ErrNotFound) && len(e.Orders) > 0 {
+		e.Explanation = state.Explanation{Traits: []state.PersonTrait{}, Events: []state.PersonEvent{}, Attempts: []state.PersonAttempt{}}
+		err = nil
+	}
+	return e, err
+}
+
+// showOrder prints everything known of one order.
+func (a *app) showOrder(ctx context.Context, db *state.DB, order string) error {
+	all, err := db.ExplainOrder(context.WithoutCancel(ctx), order)
+	return a.result(map[string][]state.OrderExplanation{"orders": all}, err, func(w io.Writer) { writeOrderExplanations(w, all) })
+}
+
+func writeOrderExplanations(w io.Writer, all []state.OrderExplanation) {
+	for _, o := range all {
+		verdict := "not reconciled so far (impactsync reconcile)"
+		if o.Verdict != "" {
+			verdict = o.Verdict + ": " + words.OrderVerdicts[o.Verdict]
+		}
+		fmt.Fprintf(w, "\nOrder %s of event type %s: %s\n", plain(o.OrderID), plain(o.EventType), plain(verdict))
+		table(w, func(w io.Writer) {
+			for _, m := range o.Moments {
+				row(w, "  "+m.At, m.What, m.Detail)
+			}
+		})
 	}
 }
 
@@ -68,7 +110,7 @@ func idOf(text string) string {
 }
 
 func writeExplanation(w io.Writer, e state.Explanation) {
-	if e.UserID+e.AnonymousID+e.EmailSHA1 == "" {
+	if e.UserID+e.AnonymousID+e.EmailSHA1 == "" && len(e.Events) > 0 {
 		fmt.Fprintln(w, "A guest: these events name nobody, and nothing else is known about whose they are.")
 	}
 	table(w, func(w io.Writer) {

@@ -111,7 +111,11 @@ var examples = map[string]string{
 	"doctor":        "  impactsync doctor --config prod.yaml",
 	"explain": `  impactsync explain u-1042
   impactsync explain u-1042 --json | jq .traits`,
-	"notify": "  impactsync notify test",
+	"file":       "  impactsync file list --status unknown",
+	"file list":  "  impactsync file list --limit 10",
+	"file show":  "  impactsync file show conversions_20261128T020405Z_12_k3v9q2xa_item.csv",
+	"file retry": "  impactsync file retry conversions_20261128T020405Z_12_k3v9q2xa_item.csv",
+	"notify":     "  impactsync notify test",
 	"refused": `  impactsync refused list --class identifier
   impactsync refused retry --audience vip`,
 	"refused drop":  "  impactsync refused drop --class identifier --older-than 720h",

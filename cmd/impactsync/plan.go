@@ -141,6 +141,7 @@ func writePlan(w io.Writer, r impactsync.PlanReport) {
 		fmt.Fprintln(w, "\nA sample of what would be sent:")
 		writeTable(w, r.Sample)
 	}
+	writeRefunds(w, r.Refunds, r.RefundSamples)
 	writeHeld(w, r.Held)
 	writeUnlisted(w, r.Unlisted)
 	for _, line := range asides(impactsync.Report{Counts: r.Counts, Stale: r.Stale, Missing: r.Missing}) {

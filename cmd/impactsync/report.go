@@ -110,7 +110,15 @@ func ofFile(name string, err error) error {
 
 // replaceFile writes a file of mode 0600. Whoever reads it meanwhile has the old one or
 // the new one, whole.
-func replaceFile(name string, data []byte) (err error) {
+func replaceFile(name string, data []byte) error {
+	return replaceFileWith(name, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+// replaceFileWith is replaceFile for what is written as it comes.
+func replaceFileWith(name string, fill func(io.Writer) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
 	if err != nil {
 		return err
@@ -120,7 +128,7 @@ func replaceFile(name string, data []byte) (err error) {
 			err = errors.Join(err, os.Remove(f.Name()))
 		}
 	}()
-	if _, err = f.Write(data); err != nil {
+	if err = fill(f); err != nil {
 		return errors.Join(err, f.Close())
 	}
 	if err = errors.Join(f.Sync(), f.Close()); err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/impactsync/impactsync/cmd/internal/config"
 	"github.com/impactsync/impactsync/state"
 	"github.com/impactsync/impactsync/state/rules"
+	"github.com/impactsync/impactsync/sync/money"
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
@@ -20,10 +21,14 @@ func guards(c *config.Config) state.Guards {
 		Conversions:  state.ConversionGuard{FirstSync: holds(g.FirstSync)},
 		Suppressions: limit(g.MaxSuppressions.Percent, g.MaxSuppressions.AtLeast),
 	}
+	limits.Reversals.Count = limit(g.Reversals.Percent, g.Reversals.AtLeast)
+	if g.Reversals.Money > 0 {
+		limits.Reversals.Money = &state.Limit{Percent: g.Reversals.Percent, AtLeast: int64(math.Round(g.Reversals.Money * float64(money.Unit)))}
+	}
 	if sales := g.Conversions; sales != nil {
 		limits.Conversions.Count = limit(sales.Percent, sales.AtLeast)
 		if sales.Money > 0 {
-			limits.Conversions.Money = &state.Limit{Percent: sales.Percent, AtLeast: int64(math.Round(sales.Money * 100))}
+			limits.Conversions.Money = &state.Limit{Percent: sales.Percent, AtLeast: int64(math.Round(sales.Money * float64(money.Unit)))}
 		}
 	}
 	return limits

@@ -232,6 +232,9 @@ func asides(r impactsync.Report) (lines []string) {
 	if r.HeldSuppressions > 0 {
 		lines = append(lines, "suppressions held, nothing is sent about these people meanwhile: "+humanize.Comma(r.HeldSuppressions))
 	}
+	add("refunds_told")
+	add("refunds_done")
+	lines = append(lines, refundLines(r.Refunds)...)
 	add("looked_up")
 	add("verdict_fault")
 	add("install_not_asked")
@@ -241,6 +244,7 @@ func asides(r impactsync.Report) (lines []string) {
 	add("time_sent_at")
 	add("time_file")
 	add("duplicate_message")
+	add("duplicate_refund")
 	add("duplicate_order")
 	add("late")
 	add("stale_list")

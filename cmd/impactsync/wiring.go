@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"slices"
@@ -17,6 +18,7 @@ import (
 	"github.com/impactsync/impactsync/sync/source/audiences"
 	"github.com/impactsync/impactsync/sync/source/events"
 	"github.com/impactsync/impactsync/sync/source/suppressions"
+	"github.com/impactsync/impactsync/sync/transport"
 )
 
 // wiring is what the configuration describes, without the state.
@@ -34,6 +36,9 @@ func wire(ctx context.Context, c *config.Config) (*wiring, error) {
 	}
 	if w.Client, err = newClient(c); err != nil {
 		return nil, usage("", "destination: %w", err)
+	}
+	if w.Files, err = conversionFiles(c); err != nil {
+		return nil, err
 	}
 	if err := w.open(ctx, c); err != nil {
 		return nil, errors.Join(unopened(err), w.close())
@@ -130,7 +135,38 @@ func settings(c *config.Config) mapping.Settings {
 		CustomParameterMapping: d.CustomParameterMapping, CustomMappingForProducts: d.CustomMappingForProducts,
 		ClickIDNames: d.ClickIDNames, UndocumentedParameters: d.UndocumentedParameters,
 		PageURL: d.PageURL, DefaultCurrency: c.DefaultCurrency, AccountCurrency: c.DefaultCurrency == "", Version: name, Placeholders: placeholders(c),
+		Refunds:       refundSettings(c.Refunds),
 		UnusableItems: d.UnusableItems, OrderDiscount: d.OrderDiscount, MissingOrderID: d.MissingOrderID, DecimalSign: d.DecimalSign,
+	}
+}
+
+// refundSettings returns what messages about refunds mean; nil: they are not read.
+func refundSettings(r *config.Refunds) *mapping.RefundSettings {
+	if r == nil {
+		return nil
+	}
+	s := &mapping.RefundSettings{
+		Refunds: r.RefundEventNames.Named(), Cancels: r.CancelEventNames.Named(), Updates: r.UpdateEventNames.Named(), ID: r.RefundID,
+		OnlyRefunds: r.RefundEventNames.Replaces(), OnlyCancels: r.CancelEventNames.Replaces(), OnlyUpdates: r.UpdateEventNames.Replaces(),
+	}
+	for _, m := range r.Meanings {
+		s.Meanings = append(s.Meanings, mapping.Meaning(m))
+	}
+	return s
+}
+
+// refunds returns what is done about orders that are taken back; nil: nothing.
+func refunds(c *config.Config) *impactsync.Refunds {
+	r := c.Refunds
+	if r == nil {
+		return nil
+	}
+	return &impactsync.Refunds{
+		RefundRules: state.RefundRules{
+			Mode: state.RefundMode(r.Mode), Wait: r.Wait, Margin: r.Margin, OpenEnded: r.OpenEnded,
+			Fingerprint: fmt.Sprint(r.Mode, r.Wait, r.Margin, r.OpenEnded),
+		},
+		CampaignID: c.Destination.CampaignID, Code: r.Reason, PerRun: r.PerRun,
 	}
 }
 
@@ -143,11 +179,29 @@ func engineConfig(c *config.Config) impactsync.Config {
 		CheckCredentials: true, AppInstall: c.Destination.AppInstall, MaxEventAge: c.MaxEventAge, RequiredCategories: c.Consent.RequiredCategories,
 		SuppressedFalse: c.Privacy.Suppressed == config.SuppressedSendFalse,
 		Workers:         d.Workers, Coalesce: d.Coalesce, AttributionWait: d.AttributionWait,
-		Rates: impactsync.Rates{PageLoadsPerSecond: d.PageLoadsPerSecond, ConversionsPerHour: d.ConversionsPerHour}, Verify: c.Conversions.VerifyShare(),
+		Rates: impactsync.Rates{PageLoadsPerSecond: d.PageLoadsPerSecond, ConversionsPerHour: d.ConversionsPerHour}, Verify: c.Conversions.VerifyShare(), Refunds: refunds(c),
 		Unknown: map[state.Kind]state.Policy{
 			state.PageLoad: state.Policy(d.Unknown.PageLoads), state.Conversion: state.Policy(d.Unknown.Conversions),
 		},
+		Orders: impactsync.Reconcile{
+			Campaign: c.Destination.CampaignID, Every: c.Reconcile.Every, Window: c.Reconcile.Window, After: c.Reconcile.After, Share: c.Reconcile.ShareOfQuota(),
+			Types: c.Reconcile.EventTypes, Reattribution: c.Reconcile.ReattributionCodes,
+		},
 	}
+}
+
+// conversionFiles returns how conversions go by files.
+func conversionFiles(c *config.Config) (impactsync.Files, error) {
+	f := c.Conversions.File
+	files := impactsync.Files{Route: impactsync.Route(c.Conversions.Route), Patience: c.Conversions.Patience, Orders: f.Orders, UnknownAfter: f.UnknownAfter}
+	var err error
+	if files.Route != impactsync.ByAPI || len(f.HostKeys) > 0 {
+		files.Place, err = transport.New(transport.Config{URL: f.URL, PrivateKey: string(f.PrivateKey), HostKeys: f.HostKeys})
+	}
+	if err != nil {
+		return files, usage("", "conversions.file: %w", err)
+	}
+	return files, nil
 }
 
 // withEngine builds the engine, and runs do with it on the state that open opens.

@@ -27,6 +27,7 @@ const (
 	DropNever  Drop = iota // not at all
 	DropBefore             // before the request is taken; not logged
 	DropAfter              // after it is taken and logged with status 0
+	DropMidway             // the same, with half of the answer sent
 )
 
 // fault asks the hook, then the rates. It always draws the same number of random
@@ -45,6 +46,8 @@ func (s *Sandbox) fault(x *exchange) Fault {
 		return Fault{Status: http.StatusServiceUnavailable, Body: `{"Status":"ERROR","Message":"Service Unavailable"}`}
 	case after < s.config.ResetAfter:
 		return Fault{Drop: DropAfter}
+	case after < s.config.ResetAfter+s.config.ResetMidway:
+		return Fault{Drop: DropMidway}
 	}
 	return Fault{}
 }

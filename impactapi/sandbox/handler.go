@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,7 +32,7 @@ func (s *Sandbox) Handler() http.Handler { return http.HandlerFunc(s.serve) }
 // serve is the life of a request: read it, choose a fault, take it, log it, wait,
 // answer.
 func (s *Sandbox) serve(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{r: r, header: w.Header(), random: rand.New(rand.NewPCG(s.config.Seed, s.sequence.Add(1))), at: time.Now()}
+	x := &exchange{r: r, header: w.Header(), random: rand.New(rand.NewPCG(s.config.Seed, s.sequence.Add(1))), at: s.now()}
 	form, err := readForm(r)
 	x.form = form
 	fault := s.fault(x)
@@ -48,19 +49,20 @@ func (s *Sandbox) serve(w http.ResponseWriter, r *http.Request) {
 	if fault.Status != 0 {
 		x.replace(fault)
 	}
-	dropped := fault.Drop == DropAfter && x.status == http.StatusOK
+	call := &Call{At: x.at, Method: r.Method, Path: r.URL.Path, Form: x.form, Status: x.status}
+	dropped := fault.Drop != DropNever && x.status == http.StatusOK
 	if dropped {
-		x.status = 0
+		call.Status = 0
 	}
-	if err := s.log.write(&Call{At: x.at, Method: r.Method, Path: r.URL.Path, Form: x.form, Status: x.status}); err != nil {
+	if err := s.log.write(call); err != nil {
 		x.status, x.body = http.StatusInternalServerError, []byte(`{"Status":"ERROR","Message":"the call log cannot be written"}`)
 	}
 	wait(r, s.config.Latency+fault.Delay)
-	if dropped {
+	if dropped && fault.Drop == DropAfter {
 		drop(w)
 		return
 	}
-	x.answer(w)
+	x.answer(w, dropped)
 }
 
 func wait(r *http.Request, d time.Duration) {
@@ -73,12 +75,18 @@ func wait(r *http.Request, d time.Duration) {
 	}
 }
 
-func (x *exchange) answer(w http.ResponseWriter) {
+// answer sends the answer, or only half of it.
+func (x *exchange) answer(w http.ResponseWriter, half bool) {
 	if x.header.Get("Content-Type") == "" {
 		x.header["Content-Type"] = []string{"application/json"}
 	}
 	x.header["Content-Length"] = []string{strconv.Itoa(len(x.body))}
 	w.WriteHeader(x.status)
+	if half {
+		_, _ = w.Write(x.body[:len(x.body)/2])
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}
 	_, _ = w.Write(x.body) // the client may have gone
 }
 
@@ -145,20 +153,60 @@ func (s *Sandbox) take(x *exchange) {
 	s.account(x, sid, strings.TrimSuffix(resource, "/"))
 }
 
+// account answers a call below /Advertisers/{AccountSID}/.
 func (s *Sandbox) account(x *exchange, sid, resource string) {
 	kind, id, _ := strings.Cut(resource, "/")
-	method := http.MethodGet
-	if kind == "Conversions" {
-		method = http.MethodPost
+	if slices.Contains(s.config.Forbidden, kind) {
+		x.refuse(http.StatusForbidden)
+		return
 	}
-	if !x.allow(method) {
+	if err := s.pickUp(x.at); err != nil {
+		x.status, x.body = http.StatusInternalServerError, []byte(`{"Status":"ERROR","Message":"the folder of files cannot be read"}`)
 		return
 	}
 	switch {
 	case resource == "Conversions":
-		s.conversion(x, sid)
-	case resource == "CompanyInformation":
-		x.companyInformation()
+		if x.allow(http.MethodPost) {
+			s.conversion(x, sid)
+		}
+	case resource == "Actions":
+		s.actionsCall(x, sid)
+	case x.allow(http.MethodGet):
+		s.get(x, sid, kind, id)
+	}
+}
+
+// actionsCall answers each method of Actions. A client without PUT and DELETE may
+// name them in a POST.
+//
+// https://integrations.impact.com/brand-api-reference/readme/requests
+func (s *Sandbox) actionsCall(x *exchange, sid string) {
+	method := x.r.Method
+	if method == http.MethodPost {
+		method = first(x.form, "_method")
+	}
+	switch method {
+	case http.MethodPut, http.MethodDelete:
+		s.changeAction(x, sid, method == http.MethodDelete)
+	default:
+		if x.allow(http.MethodGet, http.MethodPut, http.MethodDelete) {
+			s.listActions(x, sid)
+		}
+	}
+}
+
+func (s *Sandbox) get(x *exchange, sid, kind, id string) {
+	switch {
+	case kind == "FTPFileSubmissions":
+		s.fileSubmissions(x, sid, id)
+	case kind == "Actions":
+		s.action(x, sid, id)
+	case kind == "ActionUpdates" && id == "":
+		s.listUpdates(x, sid)
+	case kind == "ActionUpdates":
+		s.update(x, sid, id)
+	case kind == "CompanyInformation" && id == "":
+		s.companyInformation(x)
 	case kind == "Campaigns":
 		s.campaign(x, sid, id)
 	case kind == "APISubmissions":
@@ -185,11 +233,12 @@ func (s *Sandbox) authorize(x *exchange, sid string) bool {
 	return false
 }
 
-func (x *exchange) allow(method string) bool {
-	if x.r.Method == method {
+// allow reports whether the request has one of the methods, and refuses it if not.
+func (x *exchange) allow(methods ...string) bool {
+	if slices.Contains(methods, x.r.Method) {
 		return true
 	}
-	x.header.Set("Allow", method)
+	x.header.Set("Allow", strings.Join(methods, ", "))
 	x.refuse(http.StatusMethodNotAllowed)
 	return false
 }

@@ -3,50 +3,10 @@ package sandbox
 import (
 	"encoding/json"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/impactsync/impactsync/impactapi"
 )
-
-// orders remembers conversions: what became of each submission, and which
-// orders were seen.
-type orders struct {
-	mu          sync.Mutex
-	seen        map[orderKey]bool
-	submissions map[string]*submission
-	sequence    []string // ids in the order of arrival
-}
-
-// orderKey identifies an order to impact.com.
-//
-// https://integrations.impact.com/impact-brand/docs/order-level-data
-type orderKey struct{ event, order, campaign string }
-
-type submission struct {
-	id        string
-	at        time.Time
-	key       orderKey
-	form      impactapi.Params
-	duplicate bool
-}
-
-func (o *orders) add(id string, x *exchange) {
-	sub := &submission{id: id, at: x.at, form: x.form, key: orderKey{
-		event:    first(x.form, "EventTypeId", "ActionTrackerId", "EventTypeCode"),
-		order:    first(x.form, "OrderId", "Oid"),
-		campaign: first(x.form, "CampaignId"),
-	}}
-	if sub.key.order == impactapi.GeneratedOrderID {
-		sub.key.order = id
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	sub.duplicate = o.seen[sub.key]
-	o.seen[sub.key] = true
-	o.submissions[id] = sub
-	o.sequence = append(o.sequence, id)
-}
 
 func first(form impactapi.Params, names ...string) string {
 	for _, name := range names {
@@ -63,6 +23,7 @@ type submissionAnswer struct {
 	SubmissionDate  time.Time
 	CampaignID      string `json:"CampaignId"`
 	ActionTrackerID string `json:"ActionTrackerId"`
+	MediaPartnerID  string `json:"MediaPartnerId,omitempty"`
 	EventCode       string
 	OrderID         string `json:"OrderId"`
 	Payload         string
@@ -78,43 +39,33 @@ type submissionAnswer struct {
 //
 // https://integrations.impact.com/brand-api-reference/reference/submissions/api-submissions
 func (s *Sandbox) submission(x *exchange, sid, id string) {
-	s.orders.mu.Lock()
-	defer s.orders.mu.Unlock()
+	defer s.ledger.open(x.at)()
 	if id != "" {
-		if sub := s.orders.submissions[id]; sub != nil {
-			x.reply(http.StatusOK, s.verdict(sub, sid, x.at))
+		if sub := s.ledger.submissions[id]; sub != nil {
+			x.reply(http.StatusOK, sub.answer(sid))
 		} else {
 			x.refuse(http.StatusNotFound)
 		}
 		return
 	}
 	const most = 1000 // impact.com advises against asking for the list at all
-	ids := s.orders.sequence
+	ids := s.ledger.sequence
 	list := []submissionAnswer{}
 	for _, id := range ids[max(0, len(ids)-most):] {
-		list = append(list, s.verdict(s.orders.submissions[id], sid, x.at))
+		list = append(list, s.ledger.submissions[id].answer(sid))
 	}
 	x.reply(http.StatusOK, map[string]any{"APISubmission": list})
 }
 
-// verdict returns how a submission ended. The ErrorType of a duplicate is not
-// documented.
-func (s *Sandbox) verdict(sub *submission, sid string, now time.Time) submissionAnswer {
+func (sub *submission) answer(sid string) submissionAnswer {
 	a := submissionAnswer{
-		BatchID: sub.id, SubmissionDate: sub.at.UTC().Truncate(time.Second), CampaignID: sub.key.campaign, OrderID: sub.key.order,
-		ActionTrackerID: first(sub.form, "EventTypeId", "ActionTrackerId"), EventCode: first(sub.form, "EventTypeCode"),
-		Payload: sub.form.Encode(), Type: "Conversion", Status: "Queued", URI: submissionURI(sid, sub.id),
+		BatchID: sub.id, SubmissionDate: sub.at.UTC().Truncate(time.Second), CampaignID: sub.campaign, OrderID: sub.order,
+		ActionTrackerID: sub.tracker, MediaPartnerID: sub.partner, EventCode: sub.event,
+		Payload: sub.form.Encode(), Type: sub.kind, Status: "Queued", URI: submissionURI(sid, sub.id),
 	}
-	done := sub.at.Add(s.config.SettleAfter)
-	if now.Before(done) {
-		return a
-	}
-	a.Status, a.CompletionDate = "Complete", done.UTC().Format(time.RFC3339)
-	switch {
-	case len(s.campaigns) > 0 && !s.campaigns[sub.key.campaign]:
-		a.ErrorType, a.ErrorReason = "Validation", "CAMPAIGN_NOT_FOUND"
-	case sub.duplicate:
-		a.ErrorType, a.ErrorReason = "Validation", "CONV_DUPLICATE"
+	if !sub.done.IsZero() {
+		a.Status, a.CompletionDate = "Complete", date(sub.done)
+		a.ErrorType, a.ErrorReason = sub.errorType, sub.reason
 	}
 	return a
 }
@@ -122,8 +73,8 @@ func (s *Sandbox) verdict(sub *submission, sid string, now time.Time) submission
 func submissionURI(sid, id string) string { return "/Advertisers/" + sid + "/APISubmissions/" + id }
 
 // companyInformation answers GET /Advertisers/{AccountSID}/CompanyInformation.
-func (x *exchange) companyInformation() {
-	x.reply(http.StatusOK, map[string]string{"CompanyName": "impact.com sandbox", "Website": "http://localhost/", "Currency": "USD", "Timezone": "UTC"})
+func (s *Sandbox) companyInformation(x *exchange) {
+	x.reply(http.StatusOK, map[string]string{"CompanyName": "impact.com sandbox", "Website": "http://localhost/", "Currency": s.currency(), "Timezone": "UTC"})
 }
 
 // defaultCampaign is listed when Config names none.
@@ -137,12 +88,14 @@ type campaignAnswer struct {
 	URI   string `json:"Uri"`
 }
 
+func campaignName(id string) string { return "Sandbox program " + id }
+
 // campaign answers GET /Advertisers/{AccountSID}/Campaigns[/{CampaignId}].
 //
 // https://integrations.impact.com/brand-api-reference/reference/programs/programs
 func (s *Sandbox) campaign(x *exchange, sid, id string) {
 	answer := func(id string) campaignAnswer {
-		return campaignAnswer{json.Number(id), "Sandbox program " + id, "ACTIVE", "/Advertisers/" + sid + "/Campaigns/" + id}
+		return campaignAnswer{json.Number(id), campaignName(id), "ACTIVE", "/Advertisers/" + sid + "/Campaigns/" + id}
 	}
 	if id != "" {
 		if len(s.campaigns) > 0 && !s.campaigns[id] || len(id) > 10 || !isNumber(id) {

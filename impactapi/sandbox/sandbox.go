@@ -10,49 +10,15 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/impactsync/impactsync/impactapi"
 	"golang.org/x/net/netutil"
 )
-
-// Config says whose requests the sandbox takes and how it fails. With the zero value
-// it takes every valid request from anybody at once.
-type Config struct {
-	// AccountSID and AuthToken are the only valid credentials. Without them any
-	// pair is valid if the path has the same account.
-	AccountSID, AuthToken string
-
-	// LogFile is the path of the call log, which is appended to, mode 0600. Blank: none.
-	LogFile string
-	// Record keeps all calls in memory for Calls.
-	Record bool
-
-	Latency time.Duration // between taking a request and answering it
-
-	ErrorRate   float64 // share answered 503 without being taken, 0 to 1
-	ResetBefore float64 // share whose connection is dropped before they are taken
-	ResetAfter  float64 // share whose connection is dropped after that
-	Seed        uint64  // decides which requests those are
-
-	// Fault, if set, decides about each request before the rates do. It is called
-	// concurrently.
-	Fault func(r *http.Request, form impactapi.Params) Fault
-
-	RateLimit Limit // of /Advertisers/; zero for none
-
-	// Campaigns are the programs of the account; conversions for others become
-	// CAMPAIGN_NOT_FOUND. None: any program is known.
-	Campaigns []string
-
-	WarnUnknown bool          // warn of undocumented page load parameters
-	SettleAfter time.Duration // how long a submission stays Queued
-}
 
 // Sandbox is a running stand-in. It is safe for concurrent use.
 type Sandbox struct {
 	config    Config
 	log       *callLog
 	limiter   limiter
-	orders    orders
+	ledger    *ledger
 	campaigns map[string]bool
 	sequence  atomic.Uint64
 
@@ -65,13 +31,14 @@ func New(config Config) (*Sandbox, error) {
 	if err := check(config); err != nil {
 		return nil, err
 	}
+	config.hurry()
 	log, err := openLog(config.LogFile, config.Record)
 	if err != nil {
 		return nil, err
 	}
 	s := &Sandbox{
 		config: config, log: log, limiter: limiter{limit: config.RateLimit}, campaigns: make(map[string]bool),
-		orders: orders{seen: make(map[orderKey]bool), submissions: make(map[string]*submission)},
+		ledger: newLedger(),
 	}
 	for _, id := range config.Campaigns {
 		s.campaigns[id] = true
@@ -79,31 +46,11 @@ func New(config Config) (*Sandbox, error) {
 	return s, nil
 }
 
-func check(c Config) error {
-	var problems []error
-	for _, share := range []struct {
-		name  string
-		value float64
-	}{{"ErrorRate", c.ErrorRate}, {"ResetBefore", c.ResetBefore}, {"ResetAfter", c.ResetAfter}} {
-		if !(share.value >= 0 && share.value <= 1) {
-			problems = append(problems, fmt.Errorf("config: %s is %v: want a share from 0 to 1", share.name, share.value))
-		}
+func (s *Sandbox) now() time.Time {
+	if s.config.Now == nil {
+		return time.Now()
 	}
-	if c.Latency < 0 || c.SettleAfter < 0 {
-		problems = append(problems, errors.New("config: Latency or SettleAfter is negative: want a positive duration or 0"))
-	}
-	if (c.AccountSID == "") != (c.AuthToken == "") {
-		problems = append(problems, errors.New("config: AccountSID and AuthToken belong together: set both or neither"))
-	}
-	for _, id := range c.Campaigns {
-		if !isNumber(id) {
-			problems = append(problems, fmt.Errorf("config: Campaigns has %q: want program ids, which are whole numbers", id))
-		}
-	}
-	if err := c.RateLimit.check(); err != nil {
-		problems = append(problems, err)
-	}
-	return errors.Join(problems...)
+	return s.config.Now()
 }
 
 // Calls returns the calls so far, in the order of the log; none without

@@ -67,8 +67,20 @@ func (s *Sandbox) conversion(x *exchange, sid string) {
 		}{"ERROR", fields})
 		return
 	}
-	id := "A-" + x.newID()
-	s.orders.add(id, x)
+	sub := &submission{
+		id: "A-" + x.newID(), kind: "Conversion", at: x.at, form: x.form,
+		campaign: first(x.form, "CampaignId"), order: first(x.form, "OrderId", "Oid"),
+	}
+	sub.tracker, sub.event = trackerOf(x.form)
+	if sub.order == impactapi.GeneratedOrderID {
+		sub.order = sub.id
+	}
+	s.ledger.submit(sub, x.at, s.config.SettleAfter, s.process)
+	x.queued(sid, sub.id)
+}
+
+// queued answers a request whose outcome will be known later.
+func (x *exchange) queued(sid, id string) {
 	x.reply(http.StatusOK, struct {
 		Status    string
 		QueuedURI string `json:"QueuedUri"`

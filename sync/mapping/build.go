@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/impactsync/impactsync/impactapi"
+	"github.com/impactsync/impactsync/sync/money"
+	"github.com/impactsync/impactsync/sync/refund"
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
@@ -20,6 +22,9 @@ type Person struct {
 	// Traits returns the wanted value of a trait, for custom mappings of a
 	// traits.<key> that the message does not hold. May be nil.
 	Traits func(key string) (string, bool)
+	// Left is how many units are left of some of the order's items, by Sku, after
+	// refunds that came before the order was sent. Nil: all are.
+	Left map[string]int64
 	// Now is the latest date that an event may have.
 	Now time.Time
 }
@@ -43,18 +48,21 @@ type build struct {
 	part    rule     // of the request, that is being filled
 	refused rule     // the parts that were refused
 
+	lines        []refund.Item // of the order, if messages about refunds are read
+	left         money.Amount  // of worth, after refunds
 	items        int
-	item         int    // the number of the one that is being added; 0 for the order
-	worth        int64  // of all items, in hundredths
-	marks        []mark // the currencies beside the amounts that are sent
-	leftOut      string // why the order's sum is sent instead of its items
-	assumed      string // the first product whose quantity was assumed to be 1
-	money        bool   // has an amount
-	totalled     bool   // has a sum of the order
-	tooLong      bool   // an identifier was too long
-	typed        bool   // has an event type
-	unidentified bool   // has nothing that says whose it is
-	askedState   bool   // a value may come from the state
+	item         int          // the number of the one that is being added; 0 for the order
+	worth        money.Amount // of all items
+	marks        []mark       // the currencies beside the amounts that are sent
+	code         string       // the currency whose places amounts have
+	leftOut      string       // why the order's sum is sent instead of its items
+	assumed      string       // the first product whose quantity was assumed to be 1
+	money        bool         // has an amount
+	totalled     bool         // has a sum of the order
+	tooLong      bool         // an identifier was too long
+	typed        bool         // has an event type
+	unidentified bool         // has nothing that says whose it is
+	askedState   bool         // a value may come from the state
 }
 
 func (m *Mapper) newBuild(msg *segment.Message, p Person) *build {
@@ -78,8 +86,13 @@ func (b *build) request(kind Kind) (Request, error) {
 	b.kind = kind
 	if kind == PageLoad {
 		b.run(b.mapper.pages)
-	} else {
-		b.on = impactapi.Conversions
+		return b.finish()
+	}
+	b.on, b.code = impactapi.Conversions, b.statedCurrency()
+	b.run(b.mapper.conversions)
+	if code, _ := b.params.Get("CurrencyCode"); money.Digits(code) != money.Digits(b.code) { // the currency stood elsewhere
+		*b = *b.mapper.newBuild(b.msg, b.person)
+		b.kind, b.on, b.code = kind, impactapi.Conversions, code
 		b.run(b.mapper.conversions)
 	}
 	return b.finish()
@@ -139,10 +152,10 @@ func (b *build) putNumber(s *step, n number, where string) (settled bool, fault 
 	if !n.found {
 		return false, ""
 	}
-	m := s.amount(n, where)
+	m := s.amount(n, where, b.code)
 	switch {
 	case m.fault == "":
-		b.add(s, formatCents(m.cents), m.marks...)
+		b.add(s, m.amount.Format(s.currency(b.code)), m.marks...)
 		return true, ""
 	case s.has(payout) && b.on == impactapi.Conversions:
 		return true, m.fault
@@ -166,13 +179,22 @@ func (b *build) numberAt(src *source) number {
 	return numberIn(text, b.mapper.settings.DecimalSign)
 }
 
+// currency returns the currency whose places a number has: a measure or a share is
+// no money and has two places.
+func (s *step) currency(code string) string {
+	if s.kind == impactapi.Decimal {
+		return ""
+	}
+	return code
+}
+
 // amount reads a number as the parameter's type requires.
-func (s *step) amount(n number, where string) money {
-	if s.kind == impactapi.Decimal { // a measure or a share, no money
+func (s *step) amount(n number, where, code string) stated {
+	if s.kind == impactapi.Decimal {
 		n = n.asMeasure()
 	}
-	m := n.asMoney(where)
-	if m.cents < 0 && s.kind == impactapi.Money {
+	m := n.asMoney(where, s.currency(code))
+	if m.amount < 0 && s.kind == impactapi.Money {
 		m.fault = where + " " + quote(n.plain) + " is negative"
 	}
 	return m

@@ -115,6 +115,19 @@ func (b *build) currency(s *step) {
 	}
 }
 
+// statedCurrency returns the order's own currency, else the default: the one whose
+// places amounts have unless another is found to be sent.
+func (b *build) statedCurrency() string {
+	text := strings.ToUpper(strings.TrimSpace(textOf(b.msg.Lookup(pathCurrency))))
+	switch {
+	case impactapi.Currency.Fits(text):
+		return text
+	case b.mapper.settings.AccountCurrency:
+		return ""
+	}
+	return b.mapper.settings.DefaultCurrency
+}
+
 // currencyBeside returns the currency beside an amount, else the default.
 func (b *build) currencyBeside() string {
 	for _, m := range b.marks {

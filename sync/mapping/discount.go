@@ -1,6 +1,9 @@
 package mapping
 
-import "github.com/impactsync/impactsync/sync/segment"
+import (
+	"github.com/impactsync/impactsync/sync/money"
+	"github.com/impactsync/impactsync/sync/segment"
+)
 
 var pathDiscount = segment.MustPath("properties.discount")
 
@@ -19,24 +22,27 @@ func (b *build) discount(s *step) {
 		b.note(NoteDiscount, s.name)
 		return
 	}
-	m := n.asMoney("discount")
+	m := n.asMoney("discount", b.code)
 	if policy == DiscountAuto {
-		state := b.pricesAre(m.cents)
+		state := b.pricesAre(m.amount)
 		if state == discounted || m.fault != "" && state == undiscounted { // by a discount that could not be read and counts as 0
 			b.note(NoteDiscount, s.name)
 			return
 		}
-		if m.cents < 0 && state == undiscounted {
-			m.cents = -m.cents // some write a discount with a minus
+		if m.amount < 0 && state == undiscounted {
+			m.amount = -m.amount // some write a discount with a minus
 		}
 	}
 	switch {
 	case m.fault != "":
 		b.refuse("parameter", "OrderDiscount is not usable: "+m.fault)
-	case m.cents < 0:
+	case m.amount < 0:
 		b.refuse("parameter", "OrderDiscount is not usable: discount "+quote(n.plain)+" is negative")
 	default:
-		b.add(s, formatCents(m.cents), m.marks...)
+		if b.person.Left != nil && b.left < b.worth { // refunds left so much of the items
+			m.amount = m.amount.Share(int64(b.left), int64(b.worth))
+		}
+		b.add(s, m.amount.Format(b.code), m.marks...)
 	}
 }
 
@@ -52,7 +58,7 @@ func (b *build) discountOf() number {
 
 // addsUp reports whether the items are worth what the order says was paid.
 func (b *build) addsUp() bool {
-	return b.pricesAre(b.discountOf().asMoney("discount").cents) != unclear
+	return b.pricesAre(b.discountOf().asMoney("discount", b.code).amount) != unclear
 }
 
 // prices is whether an order's items are priced before its discount.
@@ -68,12 +74,12 @@ const (
 // total without tax and shipping, or without shipping if the prices include
 // the tax, else its subtotal, else its revenue, which Segment documents as
 // after discounts.
-func (b *build) pricesAre(discount int64) prices {
+func (b *build) pricesAre(discount money.Amount) prices {
 	discount = abs(discount)
 	whole := b.sumAt("total")
-	for _, net := range [...]money{b.without(whole, "tax", "shipping"), b.without(whole, "shipping"), b.sumAt("subtotal"), b.sumAt("revenue")} {
+	for _, net := range [...]stated{b.without(whole, "tax", "shipping"), b.without(whole, "shipping"), b.sumAt("subtotal"), b.sumAt("revenue")} {
 		if net.found && net.fault == "" {
-			if state := b.compare(net.cents, discount); state != unclear {
+			if state := b.compare(net.amount, discount); state != unclear {
 				return state
 			}
 		}
@@ -81,9 +87,9 @@ func (b *build) pricesAre(discount int64) prices {
 	return unclear
 }
 
-// compare compares the items with a sum. It allows a cent per item, for rounding.
-func (b *build) compare(net, discount int64) prices {
-	slack := int64(b.items)
+// compare compares the items with a sum.
+func (b *build) compare(net, discount money.Amount) prices {
+	slack := b.slack()
 	before, after := abs(b.worth-discount-net), abs(b.worth-net)
 	switch {
 	case before <= slack && before <= after:
@@ -94,7 +100,13 @@ func (b *build) compare(net, discount int64) prices {
 	return unclear
 }
 
-func abs(n int64) int64 {
+// slack is what the items may differ from a sum because each was rounded: a cent,
+// or whatever is the currency's smallest amount, per item.
+func (b *build) slack() money.Amount {
+	return money.Amount(b.items) * money.Smallest(b.code)
+}
+
+func abs(n money.Amount) money.Amount {
 	if n < 0 {
 		return -n
 	}

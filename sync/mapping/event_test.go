@@ -174,7 +174,7 @@ func TestAmounts(t *testing.T) {
 		`{"order_id":"o","revenue":"39.95"}`:                       "39.95 USD",
 		`{"order_id":"o","revenue":39.955,"currency":"eur"}`:       "39.96 EUR",
 		`{"order_id":"o","subtotal":"1","revenue":2}`:              "1.00 USD",
-		`{"order_id":"o","total":1000000,"currency":"JPY"}`:        "1000000.00 JPY",
+		`{"order_id":"o","total":1000000,"currency":"JPY"}`:        "1000000 JPY",
 		`{"order_id":"o","total":27.5,"tax":2,"shipping":3}`:       "22.50 USD",
 		`{"order_id":"o","value":1e3}`:                             "1000.00 USD",
 		`{"order_id":"o","revenue":0}`:                             "0.00 USD",

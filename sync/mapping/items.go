@@ -1,10 +1,11 @@
 package mapping
 
 import (
-	"math"
 	"strconv"
 	"strings"
 
+	"github.com/impactsync/impactsync/sync/money"
+	"github.com/impactsync/impactsync/sync/refund"
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
@@ -65,11 +66,11 @@ func (b *build) tooFew() string {
 		return ""
 	}
 	least, key := b.leastSum()
-	if b.worth+int64(b.items) >= least { // each item may be rounded
+	if b.worth+b.slack() >= least {
 		return ""
 	}
-	return b.assumed + " has no quantity that is read, and the products are worth " + formatCents(b.worth) +
-		" where " + key + " says " + formatCents(least)
+	return b.assumed + " has no quantity that is read, and the products are worth " + b.worth.Format(b.code) +
+		" where " + key + " says " + least.Format(b.code)
 }
 
 // unpriced sends the order's own sum without items. An order without a sum is
@@ -125,15 +126,17 @@ func (b *build) product(v segment.Value, i int) (priceless bool, fault string) {
 	if quantity, _ := p.quantity.first(v); !present(quantity) && !worth.line && b.assumed == "" {
 		b.assumed = p.name(v, i)
 	}
+	if worth = b.remaining(v, worth); worth.quantity == 0 {
+		return false, ""
+	}
 	b.items++
-	b.worth += worth.total
 	b.item = b.items
 	defer func() { b.item = 0 }()
 	price := &p.price
 	if worth.line {
 		price = &p.subTotal
 	}
-	b.add(&price.step, formatCents(worth.cents))
+	b.add(&price.step, worth.amount.Format(b.code))
 	b.add(&p.quantity.step, strconv.FormatInt(worth.quantity, 10))
 	for j := range p.others {
 		if fault := b.other(&p.others[j], v); fault != "" {
@@ -141,6 +144,26 @@ func (b *build) product(v segment.Value, i int) (priceless bool, fault string) {
 		}
 	}
 	return false, ""
+}
+
+// remaining adds an item's worth to the order's, and returns the item with the units
+// that refunds leave of it.
+func (b *build) remaining(v segment.Value, w itemWorth) itemWorth {
+	b.worth += w.total
+	if b.mapper.refunds == nil {
+		return w
+	}
+	sku, category := b.mapper.products.text(v, "ItemSku"), b.mapper.products.text(v, "ItemCategory")
+	b.lines = append(b.lines, refund.Item{Sku: sku, Category: category, Quantity: w.quantity, Amount: w.total})
+	left, refunded := b.person.Left[sku]
+	if refunded && left < w.quantity {
+		w.total = w.total.Share(left, w.quantity).Round(b.code)
+		if w.quantity = left; w.line {
+			w.amount = w.total
+		}
+	}
+	b.left += w.total
+	return w
 }
 
 // other adds a parameter of the item from the first path that has it.
@@ -162,9 +185,9 @@ func (b *build) other(s *productStep, v segment.Value) (fault string) {
 
 // itemWorth is what an item costs.
 type itemWorth struct {
-	cents    int64 // of one unit, or of all if line is set
+	amount   money.Amount // of one unit, or of all if line is set
 	quantity int64
-	total    int64 // of all
+	total    money.Amount // of all
 	line     bool
 }
 
@@ -178,11 +201,11 @@ func (b *build) worthOf(v segment.Value, i int) (w itemWorth, fault string) {
 	}
 	w.line = line
 	n := b.mapper.numberOf(value)
-	m := p.price.amount(n, where)
+	m := p.price.amount(n, where, b.code)
 	if m.fault != "" {
 		return w, m.fault
 	}
-	w.cents = m.cents
+	w.amount = m.amount
 	if n.mark != "" {
 		b.marks = append(b.marks, mark{n.mark, where + " of " + p.name(v, i)})
 	}
@@ -194,38 +217,37 @@ func (b *build) worthOf(v segment.Value, i int) (w itemWorth, fault string) {
 
 // times multiplies an item by its quantity, 1 if there is none. A quantity that is
 // not whole (cloth, cheese) makes the line one piece, since impact.com takes only
-// whole numbers. So does a price with more than two places if rounding it would make
-// the line worth less.
+// whole numbers. So does a price with more places than its currency if rounding it
+// would make the line worth less.
 func (b *build) times(w itemWorth, price string, v segment.Value) (itemWorth, string) {
-	quantity := 1.0
+	quantity := "1"
 	if value, where := b.mapper.products.quantity.first(v); present(value) {
 		n := b.mapper.numberOf(value)
 		if n.fault != "" {
 			return w, join(where, n.fault)
 		}
-		quantity, _ = strconv.ParseFloat(n.plain, 64)
-		if n.mark != "" || !(quantity > 0 && quantity < 1e9) {
+		q, err := money.Parse(n.plain)
+		if n.mark != "" || err != nil || q <= 0 || q >= mostUnits {
 			return w, where + " " + quote(n.plain+n.mark) + " is not a quantity"
 		}
+		quantity = n.plain
 	}
-	w.quantity = int64(quantity)
-	whole := float64(w.quantity) == quantity
-	if !whole {
-		w.quantity = 1
+	units, fraction, _ := strings.Cut(quantity, ".")
+	whole := strings.Trim(fraction, "0") == ""
+	w.quantity = 1
+	if whole {
+		w.quantity, _ = strconv.ParseInt(units, 10, 64)
 	}
 	if w.line {
-		w.total = w.cents
+		w.total = w.amount
 		return w, ""
 	}
-	rounded, ok := multiply(float64(w.cents), quantity)
-	exact, fine := rounded, ok
-	if _, fraction, _ := strings.Cut(price, "."); len(fraction) > 2 {
-		unit, _ := strconv.ParseFloat(price, 64)
-		exact, fine = multiply(unit*100, quantity)
-	}
+	rounded, ok := money.Product(w.amount.String(), quantity)
+	exact, fine := money.Product(price, quantity)
+	rounded, exact = rounded.Round(b.code), exact.Round(b.code)
 	w.total = rounded
 	if !whole || exact > rounded {
-		w.line, w.cents, w.total = true, exact, exact
+		w.line, w.amount, w.total = true, exact, exact
 	}
 	if !ok || !fine {
 		return w, "price times quantity is too large"
@@ -233,12 +255,5 @@ func (b *build) times(w itemWorth, price string, v segment.Value) (itemWorth, st
 	return w, ""
 }
 
-// multiply returns the product in hundredths, rounded half up; false if it is too
-// large.
-func multiply(cents, quantity float64) (int64, bool) {
-	product := math.Round(cents * quantity)
-	if !(product >= 0 && product < 1e17) {
-		return 0, false
-	}
-	return int64(product), true
-}
+// mostUnits is more than a quantity can be.
+const mostUnits = 1e9 * money.Unit

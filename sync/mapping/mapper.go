@@ -23,8 +23,9 @@ type Mapper struct {
 	ownTotal    bool    // a custom mapping says what an order is worth
 	discount    *source // of a custom mapping for OrderDiscount
 	clickNames  []string
-	ownsGeneric bool    // no other network uses clickid here
-	clickSource *source // of a custom mapping for ClickId
+	ownsGeneric bool     // no other network uses clickid here
+	clickSource *source  // of a custom mapping for ClickId
+	refunds     *refunds // nil: off
 	keep        *node
 	keepProduct *node // of an order that is one product itself
 }
@@ -53,8 +54,13 @@ func New(s Settings) (*Mapper, error) {
 	m.settings = s.withLists(m.names)
 	m.fingerprint = m.settings.fingerprint()
 	mapped, err := readMapping("customParameterMapping", s.CustomParameterMapping, customSource)
-	if err := errors.Join(s.check(), err, m.products.prepare(s.CustomMappingForProducts)); err != nil {
+	var errRefunds error
+	m.refunds, errRefunds = newRefunds(s.Refunds)
+	if err := errors.Join(s.check(), errRefunds, err, m.products.prepare(s.CustomMappingForProducts)); err != nil {
 		return nil, err
+	}
+	if m.refunds != nil {
+		m.refunds.fingerprint += m.fingerprint
 	}
 	customs := customs(mapped)
 	m.clickNames, m.ownsGeneric = clickNames(s.ClickIDNames), containsFold(s.ClickIDNames, genericClickName)

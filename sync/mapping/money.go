@@ -1,32 +1,36 @@
 package mapping
 
-import "github.com/impactsync/impactsync/sync/segment"
+import (
+	"github.com/impactsync/impactsync/sync/money"
+	"github.com/impactsync/impactsync/sync/segment"
+)
 
-// money is an amount as a message states it.
-type money struct {
-	cents int64
-	found bool
-	fault string // why it is not an amount, for people
-	marks []mark // the currencies beside what it was made of
+// stated is an amount as a message states it.
+type stated struct {
+	amount money.Amount // with the places of its currency
+	found  bool
+	fault  string // why it is not an amount, for people
+	marks  []mark // the currencies beside what it was made of
 }
 
-func (m money) positive() bool { return m.found && m.fault == "" && m.cents > 0 }
+func (m stated) positive() bool { return m.found && m.fault == "" && m.amount > 0 }
 
-// asMoney reads a number as money; where is its place in the message.
-func (n number) asMoney(where string) money {
+// asMoney reads a number as money in a currency; where is its place in the message.
+func (n number) asMoney(where, currency string) stated {
 	if !n.found || n.fault != "" {
-		return money{found: n.found, fault: join(where, n.fault)}
+		return stated{found: n.found, fault: join(where, n.fault)}
 	}
-	cents, ok := parseCents(n.plain)
+	amount, err := money.Parse(n.plain)
+	amount = amount.Round(currency)
 	switch {
 	case n.mark == percent:
-		return money{found: true, fault: join(where, quote(n.plain+percent)+" is a share, not an amount")}
-	case !ok:
-		return money{found: true, fault: join(where, quote(n.plain)+" is too large")}
+		return stated{found: true, fault: join(where, quote(n.plain+percent)+" is a share, not an amount")}
+	case err != nil:
+		return stated{found: true, fault: join(where, quote(n.plain)+" is too large")}
 	case n.mark != "":
-		return money{cents: cents, found: true, marks: []mark{{n.mark, where}}}
+		return stated{amount: amount, found: true, marks: []mark{{n.mark, where}}}
 	}
-	return money{cents: cents, found: true}
+	return stated{amount: amount, found: true}
 }
 
 func join(where, fault string) string {
@@ -60,16 +64,16 @@ func (m *Mapper) carriesMoney(msg *segment.Message) bool {
 }
 
 // sumAt reads one of the order's sums.
-func (b *build) sumAt(key string) money {
+func (b *build) sumAt(key string) stated {
 	v := b.msg.Lookup(pathProperties).Get(key)
 	if !present(v) {
-		return money{}
+		return stated{}
 	}
-	return b.mapper.numberOf(v).asMoney(key)
+	return b.mapper.numberOf(v).asMoney(key, b.code)
 }
 
 // netSum returns one of the order's sums without tax and shipping.
-func (b *build) netSum(key string) money {
+func (b *build) netSum(key string) stated {
 	m := b.sumAt(key)
 	if key == "total" {
 		return b.without(m, "tax", "shipping")
@@ -78,13 +82,13 @@ func (b *build) netSum(key string) money {
 }
 
 // without subtracts tax and shipping from a total.
-func (b *build) without(m money, extras ...string) money {
+func (b *build) without(m stated, extras ...string) stated {
 	for _, key := range extras {
 		extra := b.sumAt(key)
 		if !m.found || m.fault != "" {
 			break
 		}
-		m.cents, m.fault, m.marks = m.cents-extra.cents, extra.fault, append(m.marks, extra.marks...)
+		m.amount, m.fault, m.marks = m.amount-extra.amount, extra.fault, append(m.marks, extra.marks...)
 	}
 	return m
 }
@@ -96,27 +100,27 @@ func (b *build) amount(s *step) {
 	switch {
 	case m.fault != "":
 		b.refuse("parameter", "Amount is not usable: "+m.fault)
-	case m.found && m.cents < 0:
+	case m.found && m.amount < 0:
 		b.refuse("parameter", "Amount is negative")
 	case m.found:
-		b.add(s, formatCents(m.cents), m.marks...)
+		b.add(s, m.amount.Format(b.code), m.marks...)
 	case b.leftOut != "":
 		b.refuse("parameter", b.leftOut+"; and the order has no sum of its own to send instead")
 	}
 }
 
-func (b *build) orderAmount() money {
+func (b *build) orderAmount() stated {
 	for i, key := range sums {
 		m := b.netSum(key)
 		if !m.found {
 			continue
 		}
-		if m.cents == 0 && m.fault == "" {
+		if m.amount == 0 && m.fault == "" {
 			m.fault = b.contradicted(key, sums[i+1:])
 		}
 		return m
 	}
-	return money{}
+	return stated{}
 }
 
 // contradicted returns which other sum contradicts one that is 0. Trackers fill
@@ -124,17 +128,17 @@ func (b *build) orderAmount() money {
 func (b *build) contradicted(zero string, others []string) string {
 	for _, other := range others {
 		if m := b.netSum(other); m.positive() {
-			return zero + " is 0, but " + other + " is " + formatCents(m.cents)
+			return zero + " is 0, but " + other + " is " + m.amount.Format(b.code)
 		}
 	}
 	return ""
 }
 
 // leastSum returns the smallest of the order's own sums over 0.
-func (b *build) leastSum() (least int64, key string) {
+func (b *build) leastSum() (least money.Amount, key string) {
 	for _, one := range sums {
-		if m := b.netSum(one); m.positive() && (least == 0 || m.cents < least) {
-			least, key = m.cents, one
+		if m := b.netSum(one); m.positive() && (least == 0 || m.amount < least) {
+			least, key = m.amount, one
 		}
 	}
 	return least, key

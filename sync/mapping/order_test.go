@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/impactsync/impactsync/sync/money"
 )
 
 func TestOrderIDs(t *testing.T) {
@@ -69,7 +71,7 @@ func TestOneOrderTotal(t *testing.T) {
 		r, err := order(t, s, `{"order_id":"o",`+properties+`}`)
 		require.Equal(t, want, moneyIn(r, err), properties)
 	}
-	require.EqualValues(t, 500, newMapper(t, s).Prepare(decode(t, orderLine(`"order_id":"o","net":5,"revenue":7`))).Amount)
+	require.Equal(t, 5*money.Unit, newMapper(t, s).Prepare(decode(t, orderLine(`"order_id":"o","net":5,"revenue":7`))).Amount)
 	s.CustomParameterMapping = map[string]string{"Amount": "properties.price"}
 	r, err := order(t, s, `{"order_id":"o","price":5}`)
 	require.Equal(t, "Amount=5.00", moneyIn(r, err), "a mapped sum is no product")

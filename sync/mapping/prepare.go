@@ -3,6 +3,8 @@ package mapping
 import (
 	"strings"
 
+	"github.com/impactsync/impactsync/sync/money"
+	"github.com/impactsync/impactsync/sync/refund"
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
@@ -22,11 +24,16 @@ type Prepared struct {
 	// mapping takes from the state do not count.
 	EventType, OrderID string
 
-	// Amount is what a conversion is worth as it would be sent, in hundredths of
-	// the currency: the items, else the order's sum. Currency is empty if there is
-	// no usable sum.
-	Amount   int64
+	// Amount is what a conversion is worth as it would be sent: the items, else the
+	// order's sum. Currency is empty if there is no usable sum.
+	Amount   money.Amount
 	Currency string
+
+	// Items are what was sold, and Gross what the customer paid, with tax and
+	// shipping, if messages about refunds are read. They are empty for an order that is
+	// sent without items.
+	Items []refund.Item
+	Gross money.Amount
 
 	// Refusal is why our rules would refuse the request of the message alone; nil
 	// if it would be sent. Unsure reports that what the state knows of the person,
@@ -59,6 +66,7 @@ func (m *Mapper) Prepare(msg *segment.Message) Prepared {
 	if isConversion(p.Kind) {
 		p.EventType, p.OrderID = b.orderKey()
 		p.Amount, p.Currency = b.amountOfMoney()
+		p.Items, p.Gross = b.sold(p.Amount)
 		p.Unsure = p.Unsure || b.refusal != nil && b.refusal.Class == "identifier" && !b.identity.IsZero()
 	}
 	return p
@@ -83,8 +91,24 @@ func (b *build) orderKey() (eventType, orderID string) {
 	return strings.Clone(eventType), strings.Clone(orderID)
 }
 
+// sold returns what refunds are compared with: the items as they are sent, and what
+// the customer paid.
+func (b *build) sold(amount money.Amount) (items []refund.Item, gross money.Amount) {
+	if b.mapper.refunds == nil {
+		return nil, 0
+	}
+	gross = amount
+	if total := b.sumAt("total"); total.positive() {
+		gross = max(gross, total.amount)
+	}
+	if b.items > 0 {
+		items = b.lines
+	}
+	return items, gross
+}
+
 // amountOfMoney returns what a conversion is worth.
-func (b *build) amountOfMoney() (hundredths int64, currency string) {
+func (b *build) amountOfMoney() (amount money.Amount, currency string) {
 	if b.refused&moneyPart != 0 || b.items == 0 && !b.totalled {
 		return 0, ""
 	}
@@ -97,8 +121,8 @@ func (b *build) amountOfMoney() (hundredths int64, currency string) {
 	}
 	for _, p := range b.params {
 		if rules[p.Name]&orderTotal != 0 { // there is one of them
-			hundredths, _ = parseCents(p.Value)
+			amount, _ = money.Parse(p.Value)
 		}
 	}
-	return hundredths, strings.Clone(currency)
+	return amount, strings.Clone(currency)
 }

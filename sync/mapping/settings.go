@@ -54,6 +54,8 @@ type Settings struct {
 	MissingOrderID string // for an order with money: MissingMessageID (default) or MissingRefuse
 	DecimalSign    string // in texts such as 1,199: SignAuto (default, refused), SignPoint or SignComma
 
+	Refunds *RefundSettings `json:"-"` // nil: messages about refunds are not read
+
 	Placeholders *segment.Placeholders `json:"-"` // ids of nobody; nil: the known words
 }
 

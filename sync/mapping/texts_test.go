@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/impactsync/impactsync/sync/money"
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
@@ -89,7 +90,7 @@ func TestTheAccountsOwnCurrency(t *testing.T) {
 		require.Equal(t, want, value(t, r, "CurrencyCode"), properties)
 	}
 	p := newMapper(t, s).Prepare(decode(t, `{"type":"track","event":"Order Completed","properties":{"order_id":"o","revenue":5}}`))
-	require.EqualValues(t, 500, p.Amount)
+	require.Equal(t, 5*money.Unit, p.Amount)
 	require.NotEmpty(t, p.Currency, "the guard counts it all the same")
 }
 

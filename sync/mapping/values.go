@@ -2,7 +2,6 @@ package mapping
 
 import (
 	"net/netip"
-	"strconv"
 	"strings"
 	"time"
 
@@ -102,33 +101,3 @@ var specialIPs = func() (prefixes []netip.Prefix) {
 	}
 	return prefixes
 }()
-
-// maxWhole is how many digits an amount may have before its point: sums of such
-// amounts do not overflow.
-const maxWhole = 15
-
-// parseCents reads a plain decimal as hundredths, rounding half away from zero. It
-// reports false if it is too large. [Mapper.numberOf] reads what people write.
-func parseCents(text string) (cents int64, ok bool) {
-	digits := strings.TrimPrefix(text, "-")
-	whole, fraction, _ := strings.Cut(digits, ".")
-	if whole = strings.TrimLeft(whole, "0"); len(whole) > maxWhole {
-		return 0, false
-	}
-	cents, _ = strconv.ParseInt(whole+(fraction + "00")[:2], 10, 64)
-	if len(fraction) > 2 && fraction[2] >= '5' {
-		cents++
-	}
-	if len(digits) < len(text) {
-		cents = -cents
-	}
-	return cents, true
-}
-
-func formatCents(cents int64) string {
-	sign := ""
-	if cents < 0 {
-		sign, cents = "-", -cents
-	}
-	return sign + strconv.FormatInt(cents/100, 10) + "." + strconv.FormatInt(100+cents%100, 10)[1:]
-}

@@ -100,6 +100,7 @@ func TestSourcesOverServers(t *testing.T) {
 			conform(t, where)
 			t.Run("a listing of several pages is whole", func(t *testing.T) { listPages(t, where(t)) })
 			t.Run("whole objects are put and got, and never overwritten", func(t *testing.T) { putAndGet(t, where(t)) })
+			t.Run("an object is replaced whole, as the page after each run is", func(t *testing.T) { replaceObject(t, where(t)) })
 			t.Run("a bucket that is not there is named, without its parameters", func(t *testing.T) {
 				_, err := inputs(t, s.scheme+"://nothing/x/?"+query)
 				require.ErrorContains(t, err, fmt.Sprintf(`source "web": %s://nothing/x/: list: not found`, s.scheme))
@@ -217,6 +218,19 @@ func putAndGet(t *testing.T, p place) {
 	if !strings.HasPrefix(p.url, "gs:") { // this stand-in for Google keeps what came
 		require.ErrorContains(t, b.Get(t.Context(), "half.db", io.Discard), "not found")
 	}
+}
+
+func replaceObject(t *testing.T, p place) {
+	at := strings.Replace(p.url, "?", "/status.html?", 1)
+	for _, html := range []string{"<p>yesterday, and longer than today", "<p>today"} {
+		require.NoError(t, bucket.Replace(t.Context(), at, []byte(html), "text/html; charset=utf-8"))
+		got, err := p.b.ReadAll(t.Context(), "status.html")
+		require.NoError(t, err)
+		require.Equal(t, html, string(got))
+	}
+	attributes, err := p.b.Attributes(t.Context(), "status.html")
+	require.NoError(t, err)
+	require.Equal(t, "text/html; charset=utf-8", attributes.ContentType)
 }
 
 // listPages lists more objects than any server gives in one answer.

@@ -30,18 +30,78 @@ func (l *loader) check() {
 	l.checkPeople()
 	l.checkTelling()
 	l.checkReport()
+	l.checkRefunds()
+	l.checkConversions()
+	l.checkReconcile()
 	c := l.config
-	_, share := parseShare(c.Conversions.Verify)
 	_, zone := time.LoadLocation(c.TimeZone)
 	l.must(c.MaxEventAge > 0, "maxEventAge", "must be more than 0s", "leave it out for 720h")
 	l.must(c.Delivery.RequestTimeout > 0, "delivery.requestTimeout", "must be more than 0s", "leave it out for 10s")
 	l.must(c.Delivery.AttributionWait >= 0, "delivery.attributionWait", "must not be negative", "0s means not to wait")
-	l.must(share, "conversions.verify", l.quote("conversions.verify", c.Conversions.Verify)+" is not a share", "off, all, or a share of 0% to 100%, such as 1%")
 	l.must(c.DefaultCurrency == "" || currency.MatchString(c.DefaultCurrency), "defaultCurrency", "must be three capital letters", "an ISO 4217 code such as USD")
 	l.checkSchedule(c.Schedule)
 	l.must(zone == nil, "timeZone", "no such time zone", "an IANA name such as Europe/Berlin")
 	if g := c.Guard; g.FirstSync == "hold" && g.MaxJoins == nil && g.Conversions == nil {
 		l.warn("guard.firstSync", "holds nothing by itself", "set guard.maxJoins or guard.conversions, too")
+	}
+}
+
+func (l *loader) checkRefunds() {
+	r := l.config.Refunds
+	if r == nil {
+		return
+	}
+	l.must(r.Wait > 0, "refunds.wait", "must be more than 0s", "leave it out for 48h")
+	l.must(r.Margin >= 0, "refunds.margin", "must not be negative", "0s: until the last moment")
+	for i, m := range r.Meanings {
+		key := fmt.Sprintf("refunds.meanings[%d]", i)
+		l.must(m.Amount != "" || m.Full != "", key+".amount", "is missing", "one of "+strings.Join(mapping.Meanings, ", "))
+		l.must((m.Amount == mapping.MeansField) == (m.Field != ""), key+".field", "goes with amount: field, which needs it", "such as properties.refund_amount")
+		l.must(!m.MinorUnits || m.Field != "", key+".minorUnits", "goes with amount: field", "remove it")
+		if m.Source != "" {
+			l.checkGlob(key+".source", m.Source)
+		}
+	}
+	actions := map[string]bool{}
+	for _, name := range l.config.Destination.ActionEventNames.Named() {
+		actions[mapping.FoldEvent(name)] = true
+	}
+	for _, name := range slices.Concat([]string{"Order Refunded", "Order Cancelled", "Order Updated"}, r.RefundEventNames.Named(), r.CancelEventNames.Named(), r.UpdateEventNames.Named()) {
+		if actions[mapping.FoldEvent(name)] {
+			l.problem("destination.actionEventNames", fmt.Sprintf("%q takes orders back (refunds), and would be sent as a conversion", name), "take it out of one of them")
+		}
+	}
+}
+
+func (l *loader) checkReconcile() {
+	r := &l.config.Reconcile
+	_, share := parseShare(r.Share)
+	l.must(r.Every >= 0, "reconcile.every", "must not be negative", "0s means only by hand")
+	l.must(r.Window > 0, "reconcile.window", "must be more than 0s", "leave it out for 45d")
+	l.must(r.After >= 0, "reconcile.after", "must not be negative", "leave it out for 48h")
+	l.must(share && r.ShareOfQuota() > 0, "reconcile.share", l.quote("reconcile.share", r.Share)+" is not a share", "all, or a share of more than 0% and at most 100%, such as 20%")
+}
+
+func (l *loader) checkConversions() {
+	c := &l.config.Conversions
+	_, share := parseShare(c.Verify)
+	l.must(share, "conversions.verify", l.quote("conversions.verify", c.Verify)+" is not a share", "off, all, or a share of 0% to 100%, such as 1%")
+	l.must(c.Patience >= 0, "conversions.patience", "must not be negative", "leave it out for 6h")
+	l.must(c.File.UnknownAfter > 0, "conversions.file.unknownAfter", "must be more than 0s", "leave it out for 24h")
+	const key = "conversions.file.url"
+	if c.File.URL == "" {
+		folder := url.URL{Scheme: "file", Path: filepath.ToSlash(filepath.Join(filepath.Dir(l.config.State.Path), "conversions")) + "/"}
+		c.File.URL = folder.String()
+	}
+	u, err := url.Parse(c.File.URL) // not quoted: it may hold a password
+	switch {
+	case err != nil || u.Scheme != "file" && u.Scheme != "sftp":
+		l.problem(key, "is not an address of a folder", "file:///absolute/folder/, file://./folder/ for one beside this file, or sftp://user@host/folder/")
+	case u.Scheme == "sftp":
+		l.must(c.File.PrivateKey != "" || c.File.PrivateKeyFile != "", "conversions.file.privateKeyFile", "is missing", "the path of the SSH key with which to log in (RSA for impact.com)")
+		l.must(len(c.File.HostKeys) > 0, "conversions.file.hostKeys", "is missing", "the server's key, such as ssh-rsa AAAA... or SHA256:...; ssh-keyscan HOST shows it")
+	default:
+		l.must(c.File.PrivateKey == "" && c.File.PrivateKeyFile == "" && len(c.File.HostKeys) == 0, key, "is a folder of this machine, which needs no keys", "sftp://user@host/folder/, or remove privateKeyFile and hostKeys")
 	}
 }
 

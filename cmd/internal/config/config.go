@@ -31,6 +31,10 @@ type Config struct {
 	Delivery Delivery `yaml:"delivery"`
 	// What to do about conversions that impact.com has accepted.
 	Conversions Conversions `yaml:"conversions"`
+	// What impact.com made of the orders, read from its actions. Nothing is sent.
+	Reconcile Reconcile `yaml:"reconcile"`
+	// What to do about orders that are taken back. Default: nothing, messages about refunds are not read.
+	Refunds *Refunds `yaml:"refunds"`
 	// Events older than this are counted as too old and never sent. Default 720h.
 	MaxEventAge time.Duration `yaml:"maxEventAge" default:"720h"`
 	// User ids, anonymous ids and e-mail addresses that stand for nobody, in addition to undefined, null, guest and the like; case does not matter. Default none.
@@ -254,6 +258,28 @@ type Unknown struct {
 type Conversions struct {
 	// Share of conversionsPerHour that looking up impact.com's verdicts may take, after all deliveries: off, all (what is left), or a share such as 1%. Default 1%.
 	Verify string `yaml:"verify" default:"1%"`
+	// How conversions go: api, each in a request; file, in files that impact.com fetches or is sent; auto, in files what the API's quota would not take in time. Default api.
+	Route string `yaml:"route" oneof:"api file auto" default:"api"`
+	// With route auto: how long a conversion may have to wait for the quota before it goes in a file. Default 6h.
+	Patience time.Duration `yaml:"patience" default:"6h"`
+	// Where files go, and how large they are.
+	File ConversionFile `yaml:"file"`
+}
+
+// ConversionFile says where files of conversions go.
+type ConversionFile struct {
+	// A folder, file://, to upload from by hand or to be fetched from; or sftp://user@host/folder/. Default: the folder conversions beside the state.
+	URL string `yaml:"url" emptied:"refuse"`
+	// The SSH key in PEM with which to log in; impact.com takes RSA keys. Required for sftp://, here or in a file.
+	PrivateKey Secret `yaml:"privateKey"`
+	// A file that holds the SSH key and nothing else.
+	PrivateKeyFile string `yaml:"privateKeyFile"`
+	// The SFTP server's keys, such as "ssh-rsa AAAA..." or "SHA256:...". Required for sftp://.
+	HostKeys []string `yaml:"hostKeys"`
+	// Orders in one file, at most; impact.com documents no limit. Default 5000.
+	Orders int `yaml:"orders" range:"1 5000000" default:"5000"`
+	// A file that impact.com has not completed by then is unknown; nothing of it is sent again by itself. Default 24h.
+	UnknownAfter time.Duration `yaml:"unknownAfter" default:"24h"`
 }
 
 // VerifyShare returns Verify as a number: 0 for off, 1 for all.
@@ -274,6 +300,72 @@ func parseShare(text string) (share float64, ok bool) {
 	return percent / 100, found && err == nil && percent >= 0 && percent <= 100
 }
 
+// Reconcile says how impact.com's actions are read and compared with the orders.
+type Reconcile struct {
+	// Reconcile at the end of a run if the last time is longer ago, such as 24h. Default 0s: only by impactsync reconcile.
+	Every time.Duration `yaml:"every"`
+	// How far back impact.com's actions are read. Default 45d.
+	Window time.Duration `yaml:"window" default:"1080h"`
+	// An order has no action sooner than this after it was sent: until then it is waiting. Default 48h.
+	After time.Duration `yaml:"after" default:"48h"`
+	// Share of conversionsPerHour that the requests may take. Default 20%.
+	Share string `yaml:"share" default:"20%"`
+	// impact.com's ActionTrackerId of event types that are sent by name, such as Order Completed: "310". Default: found by number, code, name or common orders.
+	EventTypes map[string]string `yaml:"eventTypes"`
+	// Dispositions of actions that were given to another partner, beside those with REATTRIB in them; impact.com documents none. Default none.
+	ReattributionCodes []string `yaml:"reattributionCodes"`
+}
+
+// ShareOfQuota returns Share as a number.
+func (r Reconcile) ShareOfQuota() float64 {
+	share, _ := parseShare(r.Share) // checked when it was loaded
+	return share
+}
+
+// Refunds says which messages take orders back, what they mean, and what is sent.
+type Refunds struct {
+	// report: nothing is sent. reverse: actions of orders that were taken back as a whole are reversed. items: returned items are sent, too. Default report.
+	Mode string `yaml:"mode" oneof:"report reverse items" default:"report"`
+	// Track events that are refunds, in any case, beside Order Refunded.
+	RefundEventNames EventNames `yaml:"refundEventNames"`
+	// Track events that cancel a whole order, in any case, beside Order Cancelled.
+	CancelEventNames EventNames `yaml:"cancelEventNames"`
+	// Track events that update an order, in any case, beside Order Updated; they only count if meanings say so.
+	UpdateEventNames EventNames `yaml:"updateEventNames"`
+	// The path of a refund's own id, by which a repeated one is recognised. Default properties.refund_id.
+	RefundID string `yaml:"refundId" default:"properties.refund_id"`
+	// What amounts and products of such messages mean; the first that matches counts. Default: an order id alone is the whole order, products with quantities are those returned, and anything else is only reported.
+	Meanings []RefundMeaning `yaml:"meanings"`
+	// impact.com's reason for a reversal. Default ITEM_RETURNED.
+	Reason string `yaml:"reason" oneof:"ADV_ACT_DISPUTE CONS_ERROR CONS_FRAUD ITEM_OUT_OF_STOCK ITEM_RETURNED NOT_COMPLIANCE_TERMS ORDER_ERROR PUB_ACT_DISPUTE REJECTED TEST_ACTION" default:"ITEM_RETURNED"`
+	// Event types (id or code) whose actions lock only when somebody approves or rejects them: they are reported, and not changed. Default none.
+	OpenEnded []string `yaml:"openEnded"`
+	// How long an action may take to appear, and a change to show, before that is reported. Default 48h.
+	Wait time.Duration `yaml:"wait" default:"48h"`
+	// An action that locks within this time is not changed any more. Default 24h.
+	Margin time.Duration `yaml:"margin" default:"24h"`
+	// The most actions that one run changes; 0: any number. Default 500.
+	PerRun int `yaml:"perRun" range:"0 1000000" default:"500"`
+}
+
+// RefundMeaning says what messages about refunds of a source and an event mean.
+type RefundMeaning struct {
+	// A pattern of names of sources (path.Match). Default: all.
+	Source string `yaml:"source"`
+	// The event, in any case. Default: all but cancellations.
+	Event string `yaml:"event"`
+	// returned: the amount is what was given back. newTotal: it is what is left. wholeOrder: it is ignored, the whole order was taken back. fromProducts: it is ignored, the products are those returned. field: what was given back is at field.
+	Amount string `yaml:"amount" oneof:"returned newTotal wholeOrder fromProducts field"`
+	// The path of the amount (amount: field), such as properties.refund_amount.
+	Field string `yaml:"field"`
+	// The path of a boolean that is true if the whole order was taken back, such as properties.isFullRefund. Default none.
+	Full string `yaml:"full"`
+	// The amount at field is in cents, or in whatever the smallest unit of its currency is. Default false.
+	MinorUnits bool `yaml:"minorUnits"`
+	// The amount is the sum of all refunds of the order so far. Default false.
+	Cumulative bool `yaml:"cumulative"`
+}
+
 // Guard limits how many people may leave or join an audience in one list, or
 // within 24 hours by messages.
 type Guard struct {
@@ -292,6 +384,8 @@ type Guards struct {
 	Conversions *MaxConversions `yaml:"conversions"`
 	// People who are new on a list of suppressed people are held, all of them, when both limits are exceeded; meanwhile nothing is sent about them.
 	MaxSuppressions MaxSuppressions `yaml:"maxSuppressions"`
+	// Orders to be taken back are held, all of them, when there are too many or they are worth too much.
+	Reversals MaxReversals `yaml:"reversals"`
 	// The guard of single trait keys, whatever feeds them; wins over the one under audiences.
 	Keys map[string]Guard `yaml:"keys"`
 }
@@ -322,6 +416,17 @@ type MaxConversions struct {
 	AtLeast int `yaml:"atLeast" range:"0 1000000000" default:"100"`
 	// Less money than this, in one currency, always passes. Default 0: money is not judged.
 	Money float64 `yaml:"money" range:"0 1000000000000"`
+}
+
+// MaxReversals are limits on the orders that a run would have impact.com take back,
+// with those of the last 24 hours, compared with the daily average of the last 14 days.
+type MaxReversals struct {
+	// Percent of the daily average, of their number or of the money in one currency. Default 300.
+	Percent float64 `yaml:"percent" range:"0 1000000" default:"300"`
+	// Fewer orders than this always pass. Default 20.
+	AtLeast int `yaml:"atLeast" range:"0 1000000000" default:"20"`
+	// Less money than this, in one currency, always passes. Default 1000; 0: money is not judged.
+	Money float64 `yaml:"money" range:"0 1000000000000" default:"1000"`
 }
 
 // MaxSuppressions are limits on the people that the lists of suppressed people

@@ -58,7 +58,7 @@ func TestDefaults(t *testing.T) {
 		PageLoadsPerSecond: 100, ConversionsPerHour: 900, Unknown: Unknown{PageLoads: "resend", Conversions: "resend"},
 	}, c.Delivery)
 	require.Equal(t, Guards{
-		Guard: Guard{MaxExits: MaxExits{30, 100}, FirstSync: "pass"}, MaxSuppressions: MaxSuppressions{30, 100},
+		Guard: Guard{MaxExits: MaxExits{30, 100}, FirstSync: "pass"}, MaxSuppressions: MaxSuppressions{30, 100}, Reversals: MaxReversals{300, 20, 1000},
 	}, c.Guard)
 	require.Equal(t, 720*time.Hour, c.MaxEventAge)
 	require.Equal(t, "/var/lib/impactsync/state.db", c.State.Path)
@@ -184,10 +184,10 @@ func TestProblems(t *testing.T) {
 			`impactsync.yaml:8:29: guard.maxExits.percent: must be between 0 and 100, is "130"`},
 		"boolean word": {"delivery: {coalesce: yes}",
 			`impactsync.yaml:8:22: delivery.coalesce: want true or false, not a text`},
-		"duration": {"maxEventAge: 30d",
-			`impactsync.yaml:8:14: maxEventAge: want a duration, not "30d" (durations are written like 10s, 6h or 720h)`},
+		"duration": {"maxEventAge: 30 days",
+			`impactsync.yaml:8:14: maxEventAge: want a duration, not "30 days" (durations are written like 10s, 6h, 720h or 45d)`},
 		"bare duration": {"maxEventAge: 30",
-			`impactsync.yaml:8:14: maxEventAge: want a duration, not "30" (durations are written like 10s, 6h or 720h)`},
+			`impactsync.yaml:8:14: maxEventAge: want a duration, not "30" (durations are written like 10s, 6h, 720h or 45d)`},
 		"word": {"delivery: {unknown: {pageLoads: retry}}",
 			`impactsync.yaml:8:33: delivery.unknown.pageLoads: "retry" is not one of resend, drop, hold`},
 		"list for a mapping": {"delivery: [1]",
@@ -436,7 +436,7 @@ func TestExamples(t *testing.T) {
 	anything := func(string) (string, bool) { return "1", true }
 	for _, file := range examples(t) {
 		data := string(slurp(t, file))
-		for _, key := range []string{"apiKey", "hashKey", "segmentToken", "password", "token"} {
+		for _, key := range []string{"apiKey", "hashKey", "segmentToken", "password", "token", "privateKey"} {
 			data = strings.Replace(data, " "+key+"File:", " "+key+":", 1) // no such file here
 		}
 		data = regexp.MustCompile(`(url|ping)File: \S+`).ReplaceAllString(data, "$1: https://hooks.example.com/1")

@@ -189,13 +189,13 @@ func (l *loader) quote(key, value string) string {
 // paths makes relative paths absolute.
 func (l *loader) paths() {
 	c := l.config
-	paths := []*string{&c.State.Path, &c.Destination.APIKeyFile, &c.Privacy.HashKeyFile, &c.Privacy.SegmentTokenFile}
+	paths := []*string{&c.State.Path, &c.Destination.APIKeyFile, &c.Privacy.HashKeyFile, &c.Privacy.SegmentTokenFile, &c.Conversions.File.PrivateKeyFile}
 	for _, path := range append(paths, c.tellingPaths()...) {
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(l.folder, *path)
 		}
 	}
-	urls := []*string{&c.Privacy.SuppressionList}
+	urls := []*string{&c.Privacy.SuppressionList, &c.Conversions.File.URL}
 	for i := range c.Sources {
 		urls = append(urls, &c.Sources[i].URL)
 	}

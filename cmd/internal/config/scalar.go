@@ -30,7 +30,7 @@ const (
 func scalarOf(t reflect.Type) scalarType {
 	switch {
 	case t == durationType:
-		return scalarType{"a duration", "durations are written like 10s, 6h or 720h", texts | numbers}
+		return scalarType{"a duration", "durations are written like 10s, 6h, 720h or 45d", texts | numbers}
 	case t == timeType:
 		return scalarType{"a time", "times are written like 2026-11-01T00:00:00Z", texts | numbers}
 	case t.Kind() == reflect.Bool:
@@ -47,7 +47,7 @@ func scalarOf(t reflect.Type) scalarType {
 func parse(v reflect.Value, text string) (err error) {
 	switch p := v.Addr().Interface().(type) {
 	case *time.Duration:
-		*p, err = time.ParseDuration(text)
+		*p, err = ParseDuration(text)
 	case *time.Time:
 		*p, err = time.Parse(time.RFC3339, text)
 	case *bool:
@@ -62,6 +62,28 @@ func parse(v reflect.Value, text string) (err error) {
 		v.SetString(text)
 	}
 	return err
+}
+
+// ParseDuration returns a duration such as 45d, 1d12h or 30m: as [time.ParseDuration]
+// does, and with days of 24 hours in front.
+func ParseDuration(text string) (time.Duration, error) {
+	days, rest, found := strings.Cut(text, "d")
+	if !found {
+		return time.ParseDuration(text)
+	}
+	n, err := strconv.Atoi(days)
+	if err != nil || n < 0 || n > 36_500 {
+		return 0, fmt.Errorf("invalid duration %q", text)
+	}
+	d := time.Duration(n) * 24 * time.Hour
+	if rest == "" {
+		return d, nil
+	}
+	more, err := time.ParseDuration(rest)
+	if err == nil && more < 0 {
+		err = fmt.Errorf("invalid duration %q", text)
+	}
+	return d + more, err
 }
 
 // scalar decodes a text, number, boolean, time or duration. Where a value

@@ -159,7 +159,7 @@ func typeSchema(t reflect.Type, tag reflect.StructTag, docs map[string]string) o
 	case t.Kind() == reflect.Pointer:
 		return typeSchema(t.Elem(), tag, docs)
 	case t == durationType:
-		return object{"type": "string", "pattern": `^([0-9.]+(ns|us|µs|ms|s|m|h))+$|\$\{`}
+		return object{"type": "string", "pattern": `^([0-9]+d)?([0-9.]+(ns|us|µs|ms|s|m|h))*$|\$\{`}
 	case t == timeType:
 		return object{"type": "string", "pattern": `^[0-9]{4}-[0-9]{2}-[0-9]{2}T|\$\{`}
 	case t == eventNamesType:

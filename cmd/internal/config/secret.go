@@ -33,14 +33,16 @@ type secretOf struct {
 	file  *string
 	key   string // of the value; that of the file has File at its end
 	what  string
+	lines bool // it may have more than one line
 }
 
 func (l *loader) secrets() {
-	d, p := &l.config.Destination, &l.config.Privacy
+	d, p, f := &l.config.Destination, &l.config.Privacy, &l.config.Conversions.File
 	all := []secretOf{
-		{&d.APIKey, &d.APIKeyFile, "destination.apiKey", "the Auth Token"},
-		{&p.HashKey, &p.HashKeyFile, "privacy.hashKey", "the hash key"},
-		{&p.SegmentToken, &p.SegmentTokenFile, "privacy.segmentToken", "the token of Segment's Public API"},
+		{&d.APIKey, &d.APIKeyFile, "destination.apiKey", "the Auth Token", false},
+		{&p.HashKey, &p.HashKeyFile, "privacy.hashKey", "the hash key", false},
+		{&p.SegmentToken, &p.SegmentTokenFile, "privacy.segmentToken", "the token of Segment's Public API", false},
+		{&f.PrivateKey, &f.PrivateKeyFile, "conversions.file.privateKey", "the SSH key", true},
 	}
 	for _, s := range append(all, l.config.tellingSecrets()...) {
 		l.secret(s)
@@ -60,7 +62,7 @@ func (l *loader) secret(s secretOf) {
 		l.problem(key, fmt.Sprintf("%s and %sFile are both set", name, name), "keep one of them")
 		return
 	}
-	text, err := readSecret(*s.file)
+	text, err := readSecret(*s.file, s.lines)
 	if err != nil {
 		// The path is not shown: the secret itself may stand here by mistake.
 		l.problem(key, fmt.Sprintf("read %s from %s: %v", s.what, cmp.Or(l.raw[key], "the file that is named here"), err), "the file holds "+s.what+" and nothing else")
@@ -74,15 +76,16 @@ func (l *loader) secret(s secretOf) {
 	}
 }
 
-// readSecret returns the one line of a small file. Its errors do not name the file.
-func readSecret(path string) (string, error) {
+// readSecret returns the one line of a small file, or all of its lines. Its errors do
+// not name the file.
+func readSecret(path string, lines bool) (string, error) {
 	data, err := readFile(path, 64<<10)
 	data = bytes.TrimSpace(data)
 	var at *fs.PathError
 	switch {
 	case errors.As(err, &at):
 		return "", at.Err
-	case errors.Is(err, errTooLarge) || bytes.ContainsAny(data, "\r\n"):
+	case errors.Is(err, errTooLarge) || !lines && bytes.ContainsAny(data, "\r\n"):
 		return "", errors.New("it holds more than one line")
 	case err == nil && len(data) == 0:
 		return "", errors.New("it is empty")

@@ -82,12 +82,12 @@ const pagerDuty = "https://events.pagerduty.com/v2/enqueue"
 func (c *Config) tellingSecrets() []secretOf {
 	n, p := &c.Notify, &c.Metrics.Push
 	all := []secretOf{
-		{&p.Password, &p.PasswordFile, "metrics.push.password", "the password of the Pushgateway"},
-		{&n.Ping, &n.PingFile, "notify.ping", "the address to ping"},
+		{&p.Password, &p.PasswordFile, "metrics.push.password", "the password of the Pushgateway", false},
+		{&n.Ping, &n.PingFile, "notify.ping", "the address to ping", false},
 	}
 	for i := range n.Webhooks {
 		w, key := &n.Webhooks[i], fmt.Sprintf("notify.webhooks[%d]", i)
-		all = append(all, secretOf{&w.URL, &w.URLFile, key + ".url", "the webhook's address"}, secretOf{&w.Token, &w.TokenFile, key + ".token", "the webhook's token"})
+		all = append(all, secretOf{&w.URL, &w.URLFile, key + ".url", "the webhook's address", false}, secretOf{&w.Token, &w.TokenFile, key + ".token", "the webhook's token", false})
 	}
 	return all
 }

@@ -17,7 +17,7 @@ import (
 // the like, or if the number is a constant, there is no harm.
 var (
 	countedNoun = regexp.MustCompile(`%d (?:[a-z]+ )?[a-z]+s\b`)
-	harmless    = regexp.MustCompile(`(?:own|of|than|at most|must have|of the|the) %d|%d (?:is|has|was|does|this)\b`)
+	harmless    = regexp.MustCompile(`(?:own|of|than|at most|must have|of the|the) %d|%d (?:is|has|was|does|this|needs)\b`)
 )
 
 // several are texts whose number is never one.

@@ -2,10 +2,12 @@ package page
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/impactsync/impactsync/cmd/internal/words"
+	"github.com/impactsync/impactsync/sync/money"
 )
 
 // number returns 1234567 as 1,234,567.
@@ -67,5 +69,7 @@ func (p *Page) ago(at time.Time) string {
 // plot returns a coordinate with as few digits as a screen needs.
 func plot(v float64) string { return strconv.FormatFloat(v, 'f', -1, 32) }
 
-// amountText returns money with two places.
-func amountText(v float64) string { return humanize.FormatFloat("#,###.##", v) }
+// amountText returns money with the places of its currency.
+func amountText(v float64, currency string) string {
+	return humanize.FormatFloat("#,###."+strings.Repeat("#", money.Digits(currency)), v)
+}

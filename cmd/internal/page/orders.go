@@ -14,7 +14,7 @@ import (
 // Orders are the conversions of the last 30 days.
 type Orders struct {
 	Cells  []cell
-	Money  []money // of the currencies that there is money in
+	Money  []takings // of the currencies that there is money in
 	Orders int64
 	Faults []Fault
 }
@@ -27,8 +27,8 @@ type cell struct {
 	sum               float64
 }
 
-// money is a currency's sum, in all and by outcome.
-type money struct {
+// takings is a currency's sum, in all and by outcome.
+type takings struct {
 	currency string
 	all      float64
 	orders   int64
@@ -88,10 +88,10 @@ func (d day) Scan(from any) error {
 
 func (o *Orders) addUp() {
 	for _, c := range o.Cells {
-		i := slices.IndexFunc(o.Money, func(m money) bool { return m.currency == c.currency })
+		i := slices.IndexFunc(o.Money, func(m takings) bool { return m.currency == c.currency })
 		if i < 0 {
 			i = len(o.Money)
-			o.Money = append(o.Money, money{currency: c.currency, by: map[string]float64{}})
+			o.Money = append(o.Money, takings{currency: c.currency, by: map[string]float64{}})
 		}
 		m := &o.Money[i]
 		m.orders += c.orders
@@ -101,8 +101,8 @@ func (o *Orders) addUp() {
 	for _, m := range o.Money {
 		o.Orders += m.orders
 	}
-	o.Money = slices.DeleteFunc(o.Money, func(m money) bool { return m.all == 0 })
-	slices.SortFunc(o.Money, func(a, b money) int { return cmp.Compare(b.all, a.all) })
+	o.Money = slices.DeleteFunc(o.Money, func(m takings) bool { return m.all == 0 })
+	slices.SortFunc(o.Money, func(a, b takings) int { return cmp.Compare(b.all, a.all) })
 }
 
 // used returns the outcomes that there are, with how many orders each has.
@@ -178,7 +178,7 @@ func (o *Orders) marks(now time.Time) (all []shape) {
 			if c.day.Equal(at) {
 				text += fmt.Sprintf("; %s %s", number(c.orders), c.outcome)
 				if c.sum != 0 {
-					text += fmt.Sprintf(" (%s %s)", amountText(c.sum), c.currency)
+					text += fmt.Sprintf(" (%s %s)", amountText(c.sum, c.currency), c.currency)
 				}
 			}
 		}

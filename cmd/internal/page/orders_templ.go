@@ -427,7 +427,7 @@ func orderTable(p *Page) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = num(ordersSQL, amountText(m.all)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = num(ordersSQL, amountText(m.all, m.currency)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -102,7 +102,7 @@ func (o *Order) money() string {
 	if !o.Amount.Valid {
 		return ""
 	}
-	return amountText(o.Amount.V) + " " + o.Currency
+	return amountText(o.Amount.V, o.Currency) + " " + o.Currency
 }
 
 func zeroEmpty(n int64) string {

@@ -141,16 +141,16 @@ func (p *Page) month() (texts []string) {
 	return append(texts, "today")
 }
 
-func (m *money) title() string {
+func (m *takings) title() string {
 	if m.currency == "" {
 		return "No currency"
 	}
 	return m.currency
 }
 
-func (m *money) of(outcome string) string {
+func (m *takings) of(outcome string) string {
 	if v, ok := m.by[outcome]; ok && v != 0 {
-		return amountText(v)
+		return amountText(v, m.currency)
 	}
 	return "-"
 }

@@ -26,7 +26,7 @@ func oneRun(oldest ...state.OldestDue) *telemetry.Metrics {
 	left := 12
 	counts := state.Measures{
 		Runs: map[int64]int64{0: 3, 3: 1}, Totals: map[string]int64{"delivered": 70}, LastSuccess: time.Unix(1000, 0), Oldest: oldest,
-		Refused: []state.RefusedCount{{Kind: "conversion", Class: "parameter", Count: 2}}, Money: []state.RefusedMoney{{Currency: "EUR", Conversions: 2, Hundredths: 1999}},
+		Refused: []state.RefusedCount{{Kind: "conversion", Class: "parameter", Count: 2}}, Money: []state.RefusedMoney{{Currency: "EUR", Conversions: 2, Amount: 19_9900}},
 		Held: []state.HeldCount{{Trait: "vip", Direction: "exits", Count: 5}},
 	}
 	m.Totals(counts)

@@ -6,13 +6,14 @@ import (
 
 	"github.com/impactsync/impactsync/state"
 	impactsync "github.com/impactsync/impactsync/sync"
+	"github.com/impactsync/impactsync/sync/money"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
 // facts are the series that are read from the state.
 type facts struct {
 	oldest, members, audienceDue         *prometheus.GaugeVec
-	refused, money                       *prometheus.GaugeVec
+	refused, money, refunds, refundMoney *prometheus.GaugeVec
 	quota, remaining, lastHour, newest   *prometheus.GaugeVec
 	staleSources, stateSize, heldChanges *prometheus.GaugeVec
 }
@@ -26,6 +27,8 @@ func newFacts(f factory) facts {
 		refused:      f.gauges("refused_deliveries", "What is refused and not dropped, by kind and class.", "kind", "class"),
 		money:        f.gauges("refused_money", "Money of refused conversions, by currency.", "currency"),
 		quota:        f.gauges("host_quota", "Requests per window that a host allows, by its last answer.", "host"),
+		refunds:      f.gauges("refunded_orders", "Orders that were taken back, by what became of it: status and class of the view order_refunds.", "status", "class"),
+		refundMoney:  f.gauges("refunded_money", "What was taken back of these orders.", "status", "class", "currency"),
 		remaining:    f.gauges("host_quota_remaining", "Requests that are left in a host's window, by its last answer.", "host"),
 		lastHour:     f.gauges("host_requests_last_hour", "Requests sent to a host in the last hour.", "host"),
 		newest:       f.gauges("source_newest_timestamp_seconds", "When the newest input of a source was written, in Unix time.", "source"),
@@ -106,9 +109,15 @@ func (m *Metrics) exceptions(n state.Measures) {
 	for _, r := range n.Refused {
 		m.refused.WithLabelValues(r.Kind, r.Class).Set(float64(r.Count))
 	}
+	m.refunds.Reset()
+	m.refundMoney.Reset()
+	for _, r := range n.Refunds {
+		m.refunds.WithLabelValues(r.Status, r.Class).Add(float64(r.Orders))
+		m.refundMoney.WithLabelValues(r.Status, r.Class, r.Currency).Add(float64(r.Amount) / float64(money.Unit))
+	}
 	m.money.Reset()
 	for _, one := range n.Money {
-		m.money.WithLabelValues(one.Currency).Set(float64(one.Hundredths) / 100)
+		m.money.WithLabelValues(one.Currency).Set(float64(one.Amount) / float64(money.Unit))
 	}
 }
 

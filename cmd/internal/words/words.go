@@ -50,6 +50,11 @@ var Counters = map[string]string{
 	"unusable_value":     "trait changes without a usable value",
 	"cleared":            "values cleared, nothing to send",
 	"released":           "events without an answer that were held, released as delivery.unknown says now",
+	"refunds":            "messages about refunds",
+	"refunds_told":       "orders that impact.com was told to take back",
+	"refunds_done":       "orders that impact.com shows as taken back",
+	"refunds_reported":   "orders taken back of which a person has to look (view order_refunds)",
+	"duplicate_refund":   "refunds seen before",
 	"dropped":            "given up, as delivery.unknown says or because they became too old",
 	"unsteady_object":    "objects that changed while they were read, read again by the next run",
 }
@@ -64,6 +69,21 @@ var Verdicts = map[string]string{
 	impactsync.VerdictDuplicate: "this OrderId was sent before, by us or by somebody else",
 	impactsync.VerdictFault:     "look into it: what was sent, or the account's set-up, is wrong",
 	impactsync.VerdictNotFound:  "impact.com does not know the submission (it keeps them for 90 days)",
+}
+
+// OrderVerdicts says what became of orders, by impact.com's actions.
+var OrderVerdicts = map[string]string{
+	"double":             "several actions of one order count: the commission is owed more than once",
+	"refund_owed":        "refunded here, and still payable there",
+	"differs":            "counted with another amount or in another currency",
+	"refused":            "refused, so it is not counted",
+	"reversed_elsewhere": "reversed, and not by this program",
+	"not_ours":           "this program did not send it: somebody else does, or it was before its time",
+	"no_action":          "sent and accepted, and credited to no partner",
+	"waiting":            "not sent yet, too young, or not read so far",
+	"reattributed":       "given to another partner",
+	"reversed":           "reversed by this program",
+	"matched":            "counted as it was sent",
 }
 
 // WhyEvent says what went wrong with an event, or what impact.com made of it.

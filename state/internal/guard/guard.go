@@ -7,6 +7,7 @@ import (
 
 	"github.com/dustin/go-humanize/english"
 	"github.com/impactsync/impactsync/state/rules"
+	"github.com/impactsync/impactsync/sync/money"
 )
 
 // Direction says which way a set of changes goes, and with that how it is judged.
@@ -19,6 +20,7 @@ const (
 	Conversions  Direction = "conversions"
 	Suppressions Direction = "suppressions"
 	Computation  Direction = "computation"
+	Reversals    Direction = "reversals"
 )
 
 // Set is the changes of one scope that go in one direction and are judged at once.
@@ -33,7 +35,7 @@ type Set struct {
 
 // Measure is one way to count a set: its rows, or the money of one currency.
 type Measure struct {
-	Unit   string       // "": rows; else a currency, in hundredths
+	Unit   string       // "": rows; else a currency, whose amounts are [money.Amount]s
 	Limit  *rules.Limit // nil: none
 	Fresh  int64        // waits for a verdict
 	Held   int64        // is held by an earlier verdict
@@ -79,6 +81,10 @@ func (s *Set) tooMany(m *Measure) string {
 	n, base := m.total(), m.Base
 	text := ""
 	switch {
+	case m.Unit != "" && s.Direction == Reversals:
+		text = fmt.Sprintf("%s %s would be taken back%s, %s a day on average", m.amount(n), m.Unit, within, m.amount(base))
+	case s.Direction == Reversals:
+		text = fmt.Sprintf("%d %s would be taken back%s, %d a day on average", n, word(n, "order"), within, base)
 	case m.Unit != "":
 		text = fmt.Sprintf("conversions of %s %s%s, %s a day on average", m.amount(n), m.Unit, within, m.amount(base))
 	case s.Direction == Exits:
@@ -109,5 +115,5 @@ func (m *Measure) amount(n int64) string {
 	if m.Unit == "" {
 		return fmt.Sprint(n)
 	}
-	return fmt.Sprintf("%d.%02d", n/100, n%100)
+	return money.Amount(n).Format(m.Unit)
 }

@@ -1,0 +1,259 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/impactsync/impactsync/cmd/internal/config"
+	"github.com/impactsync/impactsync/cmd/internal/words"
+	"github.com/impactsync/impactsync/state"
+	impactsync "github.com/impactsync/impactsync/sync"
+	"github.com/impactsync/impactsync/sync/money"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) reconcileCommand() *cobra.Command {
+	var q reconciling
+	c := &cobra.Command{
+		Use:   "reconcile [--since D] [--order ID] [--csv FILE]",
+		Short: "Compare the orders with what impact.com made of them",
+		Long: `Read impact.com's actions, which are the orders that it credited to a partner, and give
+each order its verdict: counted as it was sent, counted twice, with another amount, not
+at all, and so on. It sends nothing and changes nothing at impact.com. The verdicts stay
+in the state (view order_reconciliation). docs/reconcile.md says what each one means.
+
+An interrupted reading is continued by the next one. No order is sent again by itself:
+refused retry and resend do that.` +
+			exits("nothing needs a person", "1   impact.com could not be read to the end; run again, it continues", "3   an order needs a person: double, refund_owed, differs or refused",
+				"4   stopped in good order (deadline, rate limit, SIGTERM)", exitLockLine, exitCredentialsLine+", or do not let it read actions", exitStateLine, exitUsageLine, "130 interrupted by SIGINT"),
+		Example: `  impactsync reconcile
+  impactsync reconcile --since 14d --csv orders.csv
+  impactsync reconcile --order SHOP-1001`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			ctx, stop := withSignals(c.Context())
+			defer stop()
+			cfg, err := a.load()
+			if err != nil {
+				return err
+			}
+			return a.reconcile(ctx, cfg, q)
+		},
+	}
+	c.Flags().StringVar(&q.since, "since", "", "read what was updated since then, such as 14d or 2026-11-01; default reconcile.window")
+	c.Flags().StringVar(&q.order, "order", "", "look at this order `id` alone, since it was sent")
+	c.Flags().StringVar(&q.csv, "csv", "", "write all orders of that time to this `file`; - is the output")
+	c.Flags().DurationVar(&q.deadline, "deadline", 0, "stop in good order after this long, such as 30m")
+	return c
+}
+
+// reconciling holds the flags of reconcile.
+type reconciling struct {
+	since, order, csv string
+	deadline          time.Duration
+}
+
+// start returns since when actions are read.
+func (q *reconciling) start(c *config.Config, now time.Time) (time.Time, error) {
+	if q.order != "" && (q.since != "" || q.csv != "") || q.deadline < 0 {
+		return now, usage("", "--order goes without --since and --csv, and --deadline must not be negative")
+	}
+	if q.since == "" {
+		return now.Add(-c.Reconcile.Window), nil
+	}
+	if at, err := time.Parse(time.DateOnly, q.since); err == nil && at.Before(now) {
+		return at, nil
+	}
+	d, err := config.ParseDuration(q.since)
+	if err != nil || d <= 0 || d > 3*365*24*time.Hour {
+		return now, usage("impact.com shows the actions of three years at most", "--since %q: want a time such as 14d, 36h or 2026-11-01", q.since)
+	}
+	return now.Add(-d), nil
+}
+
+// reconcile makes one reading and prints what it found.
+func (a *app) reconcile(ctx context.Context, c *config.Config, q reconciling) (err error) {
+	since, err := q.start(c, time.Now())
+	if err != nil {
+		return err
+	}
+	var deadline time.Time
+	if q.deadline > 0 {
+		deadline = time.Now().Add(q.deadline)
+	}
+	var report impactsync.Report
+	options := state.Options{Create: true, Binding: binding(c), HashKey: []byte(c.Privacy.HashKey), Point: point}
+	err = a.withEngine(ctx, c, "",
+		func(fn func(*state.DB) error) error {
+			return a.holding(c, func() error { return a.opened(ctx, c, options, fn) })
+		},
+		func(e *impactsync.Engine) (err error) {
+			if q.order != "" {
+				if since, err = soldAt(ctx, e.State, q.order); err != nil {
+					return err
+				}
+			}
+			if report, err = e.Reconcile(ctx, since, deadline); err != nil || report.Reconciled == nil {
+				return err
+			}
+			if q.order != "" {
+				return a.showOrder(ctx, e.State, q.order)
+			}
+			return a.showOrders(ctx, e.State, report, q.csv)
+		})
+	if report.Run == 0 || err != nil {
+		return outcome(report, err)
+	}
+	if q.order != "" {
+		return nil // the exit code is about all orders
+	}
+	return outcome(report, nil)
+}
+
+// soldAt returns since when impact.com may have an action of an order.
+func soldAt(ctx context.Context, db *state.DB, order string) (time.Time, error) {
+	all, err := db.SentOrders(ctx, order)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if len(all) == 0 {
+		return time.Time{}, &failure{impactsync.ExitFailed, fmt.Errorf("%w: no order %q", state.ErrNotFound, order), "ids are byte-exact; without --order, actions of orders that are not ours are found, too"}
+	}
+	first := slices.MinFunc(all, func(x, y state.SentOrder) int { return x.EventAt.Compare(y.EventAt) })
+	return first.EventAt.Add(-time.Hour), nil
+}
+
+// mostShown is how many orders that need a person are shown; --csv has all.
+const mostShown = 20
+
+// orderResult is the result of reconcile, for JSON.
+type orderResult struct {
+	impactsync.Report
+	Known    int64        `json:"orders_known"` // sum over verdicts, whatever their time
+	Totals   []verdictSum `json:"verdicts"`
+	Partners []verdictSum `json:"by_partner"`
+	Days     []verdictSum `json:"by_day"`
+	Person   []orderLine  `json:"need_a_person"`
+	CSV      string       `json:"csv,omitempty"`
+}
+
+// verdictSum is a row of totals, with amounts as decimals.
+type verdictSum struct {
+	state.VerdictTotal
+	Sent       string `json:"amount_sent"`
+	There      string `json:"amount_there"`
+	Payout     string `json:"payout"`
+	ClientCost string `json:"client_cost"`
+	LockedPay  string `json:"payout_locked"`
+	SoonPay    string `json:"payout_locks_soon"`
+}
+
+func sums(all []state.VerdictTotal, err error) ([]verdictSum, error) {
+	out := make([]verdictSum, len(all))
+	for i, t := range all {
+		text := func(n int64) string { return money.Amount(n).Format(t.CurrencyThere) }
+		out[i] = verdictSum{t, money.Amount(t.Sent).Format(t.CurrencySent), text(t.There), text(t.Payout), text(t.ClientCost), text(t.LockedPayout), text(t.SoonPayout)}
+	}
+	slices.SortStableFunc(out, func(x, y verdictSum) int {
+		return cmp.Or(cmp.Compare(x.Day, y.Day), cmp.Compare(slices.Index(state.Verdicts, x.Verdict), slices.Index(state.Verdicts, y.Verdict)))
+	})
+	return out, err
+}
+
+func (a *app) showOrders(ctx context.Context, db *state.DB, report impactsync.Report, csv string) error {
+	ctx = context.WithoutCancel(ctx)
+	found := report.Reconciled
+	r := orderResult{Report: report, CSV: csv, Person: []orderLine{}}
+	counts, err := db.VerdictCounts(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range counts {
+		r.Known += n
+	}
+	var errTotals, errPartners, errDays error
+	r.Totals, errTotals = sums(db.Totals(ctx, found.Since, false, false))
+	r.Partners, errPartners = sums(db.Totals(ctx, found.Since, true, false))
+	r.Days, errDays = sums(db.Totals(ctx, found.Since, false, true))
+	if err := errors.Join(errTotals, errPartners, errDays); err != nil {
+		return err
+	}
+	if r.Person, err = worst(ctx, db, found.Since); err != nil {
+		return err
+	}
+	switch csv {
+	case "":
+	case "-":
+		return writeOrders(ctx, a.stdout, db, found.Since)
+	default:
+		err := replaceFileWith(csv, func(w io.Writer) error { return writeOrders(ctx, w, db, found.Since) })
+		if err != nil {
+			return &failure{impactsync.ExitFailed, fmt.Errorf("write the orders: %w", ofFile(csv, err)), "the verdicts are in the state: sqlite3, view order_reconciliation"}
+		}
+	}
+	return a.result(r, nil, func(w io.Writer) { writeReconciled(w, &r) })
+}
+
+// worst returns orders that need a person, the worst first.
+func worst(ctx context.Context, db *state.DB, since time.Time) ([]orderLine, error) {
+	all := []orderLine{}
+	for _, verdict := range impactsync.NeedsPerson {
+		for o, err := range db.EachVerdict(ctx, since, verdict) {
+			if err != nil {
+				return nil, err
+			}
+			if all = append(all, lineOf(&o)); len(all) == mostShown {
+				return all, nil
+			}
+		}
+	}
+	return all, nil
+}
+
+func writeReconciled(w io.Writer, r *orderResult) {
+	found := r.Reconciled
+	fmt.Fprintf(w, "run %d: %s read in %s, orders since %s (%s)\n", r.Run, count(found.Actions, "action"), count(found.Requests, "request"), found.Since.UTC().Format(time.DateOnly), took(r.Seconds))
+	if found.Missed > 0 {
+		fmt.Fprintf(w, "  %s moved while they were read and were not seen; the next reading finds them\n", count(found.Missed, "action"))
+	}
+	if found.Nameless > 0 {
+		fmt.Fprintf(w, "  %s without an order id, which no order can be told from\n", count(found.Nameless, "action"))
+	}
+	writeTotals(w, r)
+	list(w, fmt.Sprintf("\nOrders that need a person, worst first (%d of %s):", len(r.Person), humanize.Comma(found.Person)), []any{"ORDER", "VERDICT", "SENT", "THERE", "ACTION", "LOCKS", "WHAT TO DO"}, r.Person,
+		func(o orderLine) []any {
+			return []any{o.OrderID, o.Verdict, withCurrency(o.AmountSent, o.CurrencySent), withCurrency(o.AmountThere, o.CurrencyThere), orDash(o.ActionID), moment(orDash(o.LockingAt)), o.Do}
+		})
+	if found.Orders["no_action"] > 0 {
+		fmt.Fprintln(w, "\nAn order without an action was credited to no partner, which is how most orders end. Nothing is sent again by itself; impactsync resend ORDER would, and says when that could count it twice.")
+	}
+	if r.CSV == "" {
+		fmt.Fprintln(w, "\nAll orders: --csv FILE. One of them: impactsync explain ORDER.")
+	}
+}
+
+func writeTotals(w io.Writer, r *orderResult) {
+	var all int64
+	list(w, "\nOrders by verdict:", []any{"VERDICT", "ORDERS", "SENT", "THERE", "COMMISSION", "LOCKED", minor("LOCKS IN 7 DAYS"), "MEANING"}, r.Totals, func(t verdictSum) []any {
+		all += t.Orders
+		return []any{
+			t.Verdict, humanize.Comma(t.Orders), withCurrency(t.Sent, t.CurrencySent), withCurrency(t.There, t.CurrencyThere), withCurrency(t.Payout, t.CurrencyThere),
+			withCurrency(t.LockedPay, t.CurrencyThere), withCurrency(t.SoonPay, t.CurrencyThere), words.OrderVerdicts[t.Verdict],
+		}
+	})
+	fmt.Fprintf(w, "%s of that time, %s known in all\n", count(all, "order"), humanize.Comma(r.Known))
+}
+
+// withCurrency returns an amount with its currency, or a dash without one.
+func withCurrency(amount, currency string) string {
+	if currency == "" || amount == "" {
+		return "-"
+	}
+	return amount + " " + currency
+}

@@ -1,0 +1,175 @@
+package transport_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/ssh"
+
+	"github.com/impactsync/impactsync/sync/transport"
+)
+
+// places are a folder here and one of a real OpenSSH server.
+func places(t *testing.T) map[string]struct {
+	transport.Config
+	folder string
+} {
+	t.Helper()
+	here := filepath.Join(t.TempDir(), "new", "folder")
+	s := startSSHD(t)
+	return map[string]struct {
+		transport.Config
+		folder string
+	}{
+		"folder": {transport.Config{URL: "file://" + here}, here},
+		"sftp":   {s.config(), s.folder},
+	}
+}
+
+func TestFilesArrive(t *testing.T) {
+	t.Parallel()
+	for name, p := range places(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			place, err := transport.New(p.Config)
+			require.NoError(t, err)
+			require.NotContains(t, place.String(), "KEY")
+			f, err := place.Open(t.Context())
+			require.NoError(t, err)
+			defer func() { require.NoError(t, f.Close()) }()
+
+			content := make([]byte, 5<<20+17)
+			_, _ = rand.Read(content)
+			w, err := f.Create("receipt_a.csv.part")
+			require.NoError(t, err)
+			for part := range bytes.SplitAfterSeq(content, []byte{7}) {
+				_, err := w.Write(part)
+				require.NoError(t, err)
+			}
+			require.NoError(t, w.Close())
+			size, err := f.Size("receipt_a.csv.part")
+			require.NoError(t, err)
+			require.EqualValues(t, len(content), size)
+			_, err = f.Size("a.csv")
+			require.ErrorIs(t, err, fs.ErrNotExist)
+
+			require.NoError(t, f.Rename("receipt_a.csv.part", "a.csv"))
+			have, err := os.ReadFile(filepath.Join(p.folder, "a.csv"))
+			require.NoError(t, err)
+			require.True(t, bytes.Equal(content, have), "byte for byte")
+			require.ErrorIs(t, f.Remove("receipt_a.csv.part"), fs.ErrNotExist)
+
+			w, err = f.Create("receipt_b.csv.part")
+			require.NoError(t, err)
+			require.NoError(t, w.Close())
+			require.Error(t, f.Rename("receipt_b.csv.part", "a.csv"), "nothing is overwritten")
+			size, err = f.Size("a.csv")
+			require.NoError(t, err)
+			require.EqualValues(t, len(content), size)
+			require.NoError(t, f.Remove("receipt_b.csv.part"))
+		})
+	}
+}
+
+func TestOnlyTheServerThatIsConfigured(t *testing.T) {
+	t.Parallel()
+	s := startSSHD(t)
+	_, other, err := ed25519.GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	signer, err := ssh.NewSignerFromKey(other)
+	require.NoError(t, err)
+	mine, _, _, _, err := ssh.ParseAuthorizedKey([]byte(s.hostKey))
+	require.NoError(t, err)
+	for name, c := range map[string]struct {
+		keys []string
+		err  string
+	}{
+		"its fingerprint":         {[]string{ssh.FingerprintSHA256(mine)}, ""},
+		"its key beside another":  {[]string{string(ssh.MarshalAuthorizedKey(signer.PublicKey())), s.hostKey}, ""},
+		"another key":             {[]string{string(ssh.MarshalAuthorizedKey(signer.PublicKey()))}, ssh.FingerprintSHA256(mine)},
+		"another one's signature": {[]string{ssh.FingerprintSHA256(signer.PublicKey())}, "nothing was sent"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			config := s.config()
+			config.HostKeys = c.keys
+			place, err := transport.New(config)
+			require.NoError(t, err)
+			f, err := place.Open(t.Context())
+			if c.err == "" {
+				require.NoError(t, err)
+				require.NoError(t, f.Close())
+				return
+			}
+			require.ErrorIs(t, err, transport.ErrHostKey)
+			require.ErrorContains(t, err, c.err)
+		})
+	}
+}
+
+func TestWhoIsNotLetIn(t *testing.T) {
+	t.Parallel()
+	s := startSSHD(t)
+	config := s.config()
+	config.PrivateKey = startSSHD(t).key
+	place, err := transport.New(config)
+	require.NoError(t, err)
+	_, err = place.Open(t.Context())
+	require.ErrorContains(t, err, "log in to")
+	require.NotContains(t, err.Error(), "PRIVATE")
+}
+
+// TestServerGoes: a server that dies in the middle of a file is an error, and soon.
+func TestServerGoes(t *testing.T) {
+	t.Parallel()
+	s := startSSHD(t)
+	place, err := transport.New(s.config())
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	f, err := place.Open(ctx)
+	require.NoError(t, err)
+	w, err := f.Create("receipt_a.csv.part")
+	require.NoError(t, err)
+	_, err = w.Write([]byte("half"))
+	require.NoError(t, err)
+	cancel() // the context's end breaks the connection
+	require.Eventually(t, func() bool { _, err := f.Size("receipt_a.csv.part"); return err != nil }, pause, tick)
+	_, err = w.Write([]byte("a"))
+	require.Error(t, err)
+	_ = f.Close()
+	require.FileExists(t, filepath.Join(s.folder, "receipt_a.csv.part"))
+}
+
+func TestWhatIsRefused(t *testing.T) {
+	t.Parallel()
+	key := startSSHD(t)
+	for name, c := range map[string]struct {
+		config transport.Config
+		want   string
+	}{
+		"no scheme":       {transport.Config{URL: "/out"}, "want file:// or sftp://"},
+		"another scheme":  {transport.Config{URL: "ftp://h/out"}, "want file:// or sftp://"},
+		"a relative path": {transport.Config{URL: "file://out"}, "names no folder"},
+		"no user":         {transport.Config{URL: "sftp://host/in", PrivateKey: key.key, HostKeys: []string{key.hostKey}}, "names no user"},
+		"a password":      {transport.Config{URL: "sftp://u:secret@host/in", PrivateKey: key.key, HostKeys: []string{key.hostKey}}, "holds a password"},
+		"no key":          {transport.Config{URL: "sftp://u@host/in", HostKeys: []string{key.hostKey}}, "private key is missing"},
+		"a broken key":    {transport.Config{URL: "sftp://u@host/in", PrivateKey: "-----BEGIN", HostKeys: []string{key.hostKey}}, "cannot be read"},
+		"no host key":     {transport.Config{URL: "sftp://u@host/in", PrivateKey: key.key}, "host key is missing"},
+		"a broken one":    {transport.Config{URL: "sftp://u@host/in", PrivateKey: key.key, HostKeys: []string{"ssh-rsa x"}}, "cannot be read"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := transport.New(c.config)
+			require.ErrorContains(t, err, c.want)
+			require.False(t, strings.Contains(err.Error(), "secret"))
+		})
+	}
+}
