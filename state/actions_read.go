@@ -197,10 +197,12 @@ func (d *DB) ListRequestsSent(ctx context.Context) (int64, error) {
 
 // LastReading returns when the actions were read last to the end, or the zero time.
 func (d *DB) LastReading(ctx context.Context) (at time.Time, err error) {
-	err = d.view(ctx, func(v *view) error {
-		return v.Scan(`SELECT max(started_at) FROM reconcile_reads WHERE judged_at IS NOT NULL`, nil, moment{&at})
-	})
+	err = d.view(ctx, func(v *view) error { return v.lastReading(&at) })
 	return at, err
+}
+
+func (v *view) lastReading(at *time.Time) error {
+	return v.Scan(`SELECT max(started_at) FROM reconcile_reads WHERE judged_at IS NOT NULL`, nil, moment{at})
 }
 
 // WindowsEnd returns where the windows of a kind end that a reading has, or the zero time.

@@ -98,15 +98,25 @@ func (d *DB) Unexplained(ctx context.Context) (found bool, err error) {
 	return found, err
 }
 
-// pruneActions deletes what was not seen for long.
-func (t *tx) pruneActions(before int64) error {
+// keepOrders is how long verdicts and actions are kept: a year, and a month to close it.
+const keepOrders = 400 * 24 * time.Hour
+
+// pruneOrders deletes verdicts, actions and readings that are too old to matter.
+func (t *tx) pruneOrders() error {
+	before := t.now - int64(keepOrders)
+	const old = ` FROM reconciliations AS r WHERE coalesce(event_at, changed_at) < ? AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.order_id = r.order_id AND d.event_type = r.event_type)`
+	gone, err := pairs[int64](t, `SELECT verdict, count(*)`+old+` GROUP BY 1`, before)
+	if err != nil {
+		return err
+	}
 	for _, q := range []string{
-		`DELETE FROM action_changes WHERE NOT EXISTS (SELECT 1 FROM actions a WHERE a.id = action_id) AND coalesce(updated_at, 0) < ?`,
-		`DELETE FROM reconcile_reads WHERE started_at < ? AND id <> (SELECT max(id) FROM reconcile_reads)`,
+		`DELETE` + old, `DELETE FROM reconcile_reads WHERE started_at < ?`,
+		`DELETE FROM actions AS a WHERE coalesce(created_at, seen_at) < ? AND NOT EXISTS (SELECT 1 FROM reconciliations r WHERE r.order_id = a.order_id AND r.event_type = a.event_type)`,
+		`DELETE FROM action_changes AS c WHERE coalesce(updated_at, 0) < ? AND NOT EXISTS (SELECT 1 FROM actions a WHERE a.id = c.action_id)`,
 	} {
 		if _, err := t.Exec(q, before); err != nil {
 			return err
 		}
 	}
-	return nil
+	return t.countVerdicts(gone, map[string]int64{})
 }

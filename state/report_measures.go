@@ -18,6 +18,8 @@ type Measures struct {
 	Money       []RefusedMoney
 	Unreadable  int64 // refused conversions whose amount cannot be read; they are not in Money
 	Held        []HeldCount
+	Orders      map[string]int64 // all known ones, by verdict
+	Reconciled  time.Time        // when impact.com's actions were read last, to the end
 	Refunds     []RefundCount
 }
 
@@ -67,6 +69,8 @@ func (d *DB) Measures(ctx context.Context) (m Measures, err error) {
 			func() (err error) { m.Money, err = v.refusedMoney(); return },
 			func() error { return v.unreadableMoney(&m) },
 			func() (err error) { m.Held, err = v.heldCounts(); return },
+			func() (err error) { m.Orders, err = v.verdictCounts(); return },
+			func() error { return v.lastReading(&m.Reconciled) },
 			func() (err error) { m.Refunds, err = v.refundCounts(); return },
 		} {
 			if err := step(); err != nil {

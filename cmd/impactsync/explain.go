@@ -46,7 +46,12 @@ It only reads, without lock or credentials, and can be used during a run.` +
 				if errors.Is(err, state.ErrNotFound) {
 					err = &failure{impactsync.ExitFailed, err, "ids are byte-exact; only people with a trait, an event or two ids are kept, and guests' events by their order's or message's id"}
 				}
-				return a.result(e, err, func(w io.Writer) { writeExplanation(w, e.Explanation); writeOrderExplanations(w, e.Orders) })
+				return a.result(e, err, func(w io.Writer) {
+					if len(e.Orders) == 0 || len(e.Traits)+len(e.Events)+len(e.Attempts) > 0 {
+						writeExplanation(w, e.Explanation)
+					}
+					writeOrderExplanations(w, e.Orders)
+				})
 			})
 		},
 	}
@@ -110,7 +115,7 @@ func idOf(text string) string {
 }
 
 func writeExplanation(w io.Writer, e state.Explanation) {
-	if e.UserID+e.AnonymousID+e.EmailSHA1 == "" && len(e.Events) > 0 {
+	if e.UserID+e.AnonymousID+e.EmailSHA1 == "" {
 		fmt.Fprintln(w, "A guest: these events name nobody, and nothing else is known about whose they are.")
 	}
 	table(w, func(w io.Writer) {

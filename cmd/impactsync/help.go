@@ -110,7 +110,8 @@ var examples = map[string]string{
 	"daemon":        "  impactsync daemon --listen :9090 --deadline 100m",
 	"doctor":        "  impactsync doctor --config prod.yaml",
 	"explain": `  impactsync explain u-1042
-  impactsync explain u-1042 --json | jq .traits`,
+  impactsync explain u-1042 --json | jq .traits
+  impactsync explain SHOP-1001         an order`,
 	"file":       "  impactsync file list --status unknown",
 	"file list":  "  impactsync file list --limit 10",
 	"file show":  "  impactsync file show conversions_20261128T020405Z_12_k3v9q2xa_item.csv",
@@ -124,6 +125,7 @@ var examples = map[string]string{
 	"rejected":      "  impactsync rejected list --source web",
 	"rejected drop": "  impactsync rejected drop --source web",
 	"rejected list": "  impactsync rejected list --limit 20",
+	"resend":        "  impactsync resend SHOP-1001",
 	"resync":        "  impactsync resync vip      impact.com lost what it was told of vip",
 	"state": `  impactsync state check
   impactsync state backup /backups/state-$(date +%F).db`,

@@ -98,7 +98,7 @@ func (r *Reader) room(ctx context.Context) error {
 			return err
 		}
 		if sent >= int64(r.PerHour) {
-			return fmt.Errorf("%w: %d requests of the last hour read lists, which is the share for that; the next run goes on", ErrNoRoom, sent)
+			return fmt.Errorf("%w: reading actions has used its share of the last hour (%d); the next run goes on", ErrNoRoom, sent)
 		}
 	}
 	if r.Limit.Turn(ctx, r.Wait) {

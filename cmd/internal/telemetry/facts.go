@@ -16,6 +16,7 @@ type facts struct {
 	refused, money, refunds, refundMoney *prometheus.GaugeVec
 	quota, remaining, lastHour, newest   *prometheus.GaugeVec
 	staleSources, stateSize, heldChanges *prometheus.GaugeVec
+	orders, reconciled                   *prometheus.GaugeVec
 }
 
 func newFacts(f factory) facts {
@@ -33,6 +34,8 @@ func newFacts(f factory) facts {
 		lastHour:     f.gauges("host_requests_last_hour", "Requests sent to a host in the last hour.", "host"),
 		newest:       f.gauges("source_newest_timestamp_seconds", "When the newest input of a source was written, in Unix time.", "source"),
 		staleSources: f.gauges("source_stale", "1 for a source whose input is older than its maxAge, missing or unusable, else 0; by the last run that read it.", "source"),
+		orders:       f.gauges("orders", "Orders by the verdict of the last reconcile; absent before the first one.", "verdict"),
+		reconciled:   f.gauges("reconciled_timestamp_seconds", "When impact.com's actions were read last, in Unix time; absent before."),
 		stateSize:    f.gauges("state_bytes", "Size of the state on disk: the database and its write-ahead log.", "file"),
 	}
 }
@@ -49,6 +52,7 @@ func (m *Metrics) State(s state.Status, n state.Measures) {
 	}
 	m.audiences(s.Audiences)
 	m.exceptions(n)
+	m.verdicts(n)
 	m.hosts(s.Hosts)
 	m.newest.Reset()
 	for _, one := range s.Sources {
@@ -118,6 +122,18 @@ func (m *Metrics) exceptions(n state.Measures) {
 	m.money.Reset()
 	for _, one := range n.Money {
 		m.money.WithLabelValues(one.Currency).Set(float64(one.Amount) / float64(money.Unit))
+	}
+}
+
+// verdicts records how many orders have which verdict: all of them, so that an alert
+// sees the first one.
+func (m *Metrics) verdicts(n state.Measures) {
+	if n.Reconciled.IsZero() {
+		return
+	}
+	m.reconciled.WithLabelValues().Set(stamp(n.Reconciled))
+	for _, verdict := range state.Verdicts {
+		m.orders.WithLabelValues(verdict).Set(float64(n.Orders[verdict]))
 	}
 }
 
