@@ -13,6 +13,9 @@ func (t *tx) claimForFile(file int64, c FileClaim) (claimed int64, err error) {
 		oldest = t.now - int64(c.MaxAge)
 	}
 	which, err := t.readyForFile()
+	if err == nil && !c.Last { // else the API takes these anyway
+		err = t.leaveOldToAPI(oldest)
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -30,6 +33,18 @@ func (t *tx) claimForFile(file int64, c FileClaim) (claimed int64, err error) {
 	}
 	t.countStatus(scopeConversions, statusPending, statusInFlight, claimed)
 	return claimed, nil
+}
+
+// leaveOldToAPI leaves orders to the API that are too old for a file.
+func (t *tx) leaveOldToAPI(oldest int64) error {
+	for _, click := range []bool{true, false} {
+		n, err := t.Exec(`UPDATE deliveries SET file = 0 WHERE kind = 'conversion' AND status = 1 AND status > 0 AND has_click = ? AND event_at < ? AND file IS NULL`, click, oldest)
+		if err != nil {
+			return err
+		}
+		t.countRun("unfit_for_file", n)
+	}
+	return nil
 }
 
 // readyForFile selects claimable conversions that need not wait for page loads. Where
@@ -93,13 +108,14 @@ func (t *tx) retryFile(file int64) (int64, error) {
 }
 
 // worstOf selects of each open order of a file what impact.com said of it: an error that
-// names an event type of ours is about that one alone.
+// names an event type of ours is about that one alone. The signs keep SQLite from
+// reading all of the file's orders for each error.
 const worstOf = `SELECT d.id AS id, max(e.severity) AS severity, e.verdict AS verdict, e.error_type AS error_type,
 		group_concat(DISTINCT e.reasons) AS reasons,
 		group_concat(DISTINCT CASE WHEN e.sku <> '' THEN e.sku || ': ' ELSE '' END || coalesce(nullif(e.reasons, ''), e.error_type, 'an error without a reason')) AS told,
 		count(DISTINCT e.sku) AS skus, min(e.sku) = '' AS whole, json_array_length(d.payload, '$.properties.products') AS items
 	FROM file_errors e CROSS JOIN deliveries d ON d.order_id = e.order_id
-	WHERE e.file_id = ?1 AND d.file = ?1 AND d.status IN (2, 5) AND (e.event_type IN ('', d.event_type)
+	WHERE e.file_id = ?1 AND +d.file = ?1 AND +d.status IN (2, 5) AND (e.event_type IN ('', d.event_type)
 		OR NOT EXISTS (SELECT 1 FROM deliveries o WHERE o.order_id = d.order_id AND o.event_type = e.event_type))
 	GROUP BY d.id`
 

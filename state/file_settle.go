@@ -67,7 +67,7 @@ func (d *DB) AddFileErrors(ctx context.Context, file int64, all []FileError) err
 }
 
 // settledAtOnce is how many orders of a file are settled in a commit.
-const settledAtOnce = 50_000
+const settledAtOnce = 200_000
 
 // CompletedFile is how a file ended whose errors are stored.
 type CompletedFile struct {
@@ -105,7 +105,7 @@ func (d *DB) CompleteFile(ctx context.Context, id int64, worst int, fingerprint 
 	return c, err
 }
 
-const strangeErrors = `SELECT count(*) FROM file_errors e WHERE e.file_id = ?1 AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.order_id = e.order_id AND d.file = ?1)`
+const strangeErrors = `SELECT count(*) FROM file_errors e WHERE e.file_id = ?1 AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.order_id = e.order_id AND +d.file = ?1)`
 
 func (c *CompletedFile) problem() string {
 	if c.Strange == 0 {

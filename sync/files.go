@@ -232,6 +232,9 @@ func (p *pass) tidy(ctx context.Context, folder *transport.Folder, f state.File)
 // away.
 func (p *pass) wasNamed(ctx context.Context, folder *transport.Folder, f state.File) error {
 	size, err := folder.Size(f.Name)
+	if err == nil { // a folder of this machine has both names for a moment
+		_ = folder.Remove(temporary(f.Name))
+	}
 	switch {
 	case err == nil && size == f.Bytes:
 		return p.State.FileSent(ctx, f.ID, "")
