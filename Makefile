@@ -10,7 +10,7 @@ export CGO_ENABLED = 1
 export GOFLAGS += -buildvcs=false -tags=disable_grpc_modules,grpcnotrace
 
 .DEFAULT_GOAL := help
-.PHONY: help build generate demo sample test race lint fuzz sbom k8s ci site release-check deps clean bench bench-peers
+.PHONY: help build generate demo sample test rehearsal race lint fuzz sbom k8s ci site release-check deps clean bench bench-peers
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ sample: ## make the bundled sample data anew
 
 test: ## all tests of the program
 	go test -timeout 15m ./...
+
+rehearsal: ## 100,000 orders of two months, with kills and lost answers, and 1,000,000 actions: an hour (ORDERS=n, ACTIONS=n)
+	go test ./cmd/internal/rehearsal -timeout 4h -v -rehearsal.orders $(or $(ORDERS),100000) -rehearsal.refunded 5 -rehearsal.actions $(or $(ACTIONS),1000000)
 
 race: ## the tests under the race detector
 	bash .ci/run race

@@ -3,6 +3,7 @@ package impactapi
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -58,11 +59,11 @@ func (c *Client) ReverseAction(ctx context.Context, actionID, code string) (*Cha
 func (c *Client) ModifyItems(ctx context.Context, actionID string, items []ItemLeft) (*ChangeResult, error) {
 	form := Params{{"ActionId", actionID}, {"Reason", modificationReason}}
 	if len(items) == 0 {
-		return nil, fmt.Errorf("modify action: no items")
+		return nil, errors.New("modify action: no items")
 	}
 	for i, it := range items {
 		if it.Sku == "" || it.Quantity < 0 {
-			return nil, fmt.Errorf("modify action: item %d needs a Sku and a quantity that is not negative", i+1)
+			return nil, fmt.Errorf("modify action: item %q needs a Sku and a quantity that is not negative", it.Sku)
 		}
 		number := ""
 		if i > 0 { // the first has none

@@ -249,7 +249,7 @@ func (t *tx) decideBySale(c *orderChange, s *sale, r *refund.Remains) error {
 		c.settle(refundCarried, "the conversion is sent with what is left of the order")
 		c.carried = sql.NullString{String: c.wanted, Valid: true}
 		return t.setAmount(s.id, c.left)
-	case s.id != 0 && s.status != statusSettled:
+	case s.id != 0 && s.status != statusSettled && !t.hasAction(c.order):
 		c.wait(waitsConversion, "the conversion may have been sent; it is not certain yet", t.now+int64(time.Hour))
 	case s.id != 0 && s.outcome == "refunded":
 		c.settle(refundWithheld, "the order was taken back before it was sent, and is not sent")
@@ -263,6 +263,13 @@ func (t *tx) decideBySale(c *orderChange, s *sale, r *refund.Remains) error {
 		c.wait(waitsAction, "", t.now)
 	}
 	return nil
+}
+
+// hasAction reports whether an action of an order was read: then its conversion came
+// through, whatever is known of that.
+func (t *tx) hasAction(order string) (found bool) {
+	_, _ = t.Get(`SELECT 1 FROM actions WHERE order_id = ? LIMIT 1`, []any{order}, &found) // if it cannot be read, the order waits
+	return found
 }
 
 // passedFor has the guard judge a row again if it is about more than it let through.

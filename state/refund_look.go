@@ -179,7 +179,7 @@ func (t *tx) choose(c *orderChange, all []SeenAction, rules RefundRules) {
 		c.action = reversed[len(reversed)-1].ID
 		c.settle(refundDone, "the action was reversed before")
 	case len(live) > 1:
-		c.report("several", fmt.Sprintf("%d live actions have this order id: a partner may be paid twice; nothing is changed", len(live)))
+		c.report("several", "more than one live action has this order id: a partner may be paid twice; nothing is changed")
 	case len(reversed) > 0 || c.action != "" && c.action != live[0].ID:
 		c.report("reattributed", "action "+live[0].ID+" replaces one that was reversed: the order was given to another partner")
 	default:

@@ -158,7 +158,7 @@ func (r *reversing) trouble(err error) error {
 	case err == nil || errors.Is(err, errNoRoom):
 		return nil
 	case !errors.As(err, &api):
-		return Cause(context.Background(), err)
+		return err
 	case api.Status == http.StatusUnauthorized:
 		return credentialsError(api)
 	case api.Status == http.StatusForbidden:

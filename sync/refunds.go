@@ -70,6 +70,5 @@ func (p *pass) refund(ctx context.Context) error {
 	if held != "" {
 		p.Log.Warn("the guard holds reversals back; impactsync status says how to approve them", "why", held)
 	}
-	err = r.send(ctx)
-	return r.trouble(errors.Join(err, p.limits.api.Sync(context.WithoutCancel(ctx), 0)))
+	return errors.Join(r.trouble(r.send(ctx)), p.limits.api.Sync(context.WithoutCancel(ctx), 0))
 }

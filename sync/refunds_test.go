@@ -283,4 +283,155 @@ func TestRefunds(t *testing.T) {
 		require.Equal(t, []string{"o1 reported not_shown, reversed, told as sold"}, w.refunds())
 		require.Len(t, w.changes(), 1)
 	})
+
+	t.Run("a re-attributed order is left to a person", func(t *testing.T) {
+		t.Parallel()
+		w := refunding(t, state.RefundReverse, sandbox.Config{Attribute: func(impactapi.Params) sandbox.Attribution {
+			return sandbox.Attribution{Partner: "42", ReattributeAfter: time.Millisecond}
+		}})
+		w.log("a.ndjson", sold("o1", 30))
+		w.mustRun()
+		time.Sleep(20 * time.Millisecond)
+		w.log("b.ndjson", refunded("r1", "o1", 20, ""))
+		w.mustRun()
+		require.Equal(t, []string{"o1 reported reattributed, reversed, told as sold"}, w.refunds())
+		require.Empty(t, w.changes())
+	})
+
+	t.Run("several live actions of one order are left to a person", func(t *testing.T) {
+		t.Parallel()
+		w := refunding(t, state.RefundReverse, sandbox.Config{Attribute: func(impactapi.Params) sandbox.Attribution { return sandbox.Attribution{Partner: "42", Twice: true} }})
+		w.log("a.ndjson", sold("o1", 30))
+		w.mustRun()
+		w.log("b.ndjson", refunded("r1", "o1", 20, ""))
+		w.mustRun()
+		require.Equal(t, []string{"o1 reported several, reversed, told as sold"}, w.refunds())
+		require.Empty(t, w.changes())
+	})
+
+	t.Run("items are not changed in another currency, the whole order is reversed", func(t *testing.T) {
+		t.Parallel()
+		w := refunding(t, state.RefundItems, sandbox.Config{Currency: "EUR", Rates: map[string]string{"USD": "0.9"}})
+		w.log("a.ndjson", sold("o1", 30), sold("o2", 30))
+		w.mustRun()
+		w.log("b.ndjson", refunded("r1", "o1", 20, `"products":[{"sku":"B","quantity":1}]`), refunded("r2", "o2", 20, ""))
+		w.mustRun()
+		require.Equal(t, []string{"DELETE DispositionCode=ITEM_RETURNED"}, w.changes())
+		require.Equal(t, []string{"o1 reported currency, reduced, told as sold", "o2 waiting shown, reversed, told reversed"}, w.refunds())
+	})
+
+	t.Run("what was read before is read again when its meaning is configured", func(t *testing.T) {
+		t.Parallel()
+		w := refunding(t, state.RefundReverse, sandbox.Config{})
+		w.log("a.ndjson", sold("o1", 30))
+		w.mustRun()
+		w.log("b.ndjson", refunded("r1", "o1", 20, `"refund_amount":30`))
+		w.mustRun()
+		require.Equal(t, []string{"o1 reported unclear, as sold, told as sold"}, w.refunds())
+		w.mapping.Refunds = &mapping.RefundSettings{Meanings: []mapping.Meaning{{Amount: mapping.MeansField, Field: "properties.refund_amount"}}}
+		w.mustRun()
+		require.Len(t, w.changes(), 1)
+	})
+
+	t.Run("a mode that is switched on later sends what was reported", func(t *testing.T) {
+		t.Parallel()
+		w := refunding(t, state.RefundReport, sandbox.Config{})
+		w.log("a.ndjson", sold("o1", 30))
+		w.mustRun()
+		w.log("b.ndjson", refunded("r1", "o1", 20, ""))
+		w.mustRun()
+		require.Empty(t, w.changes())
+		change := w.change
+		w.change = func(c *impactsync.Config) {
+			change(c)
+			c.Refunds.Mode, c.Refunds.Fingerprint = state.RefundReverse, "reverse"
+		}
+		w.mustRun()
+		require.Len(t, w.changes(), 1)
+	})
+
+	t.Run("a refund that came before its order, and of an order that nobody knows", func(t *testing.T) {
+		t.Parallel()
+		w := refunding(t, state.RefundReverse, sandbox.Config{})
+		w.log("a.ndjson", refunded("r1", "o1", 20, ""), refunded("r2", "o9", 20, ""))
+		w.mustRun()
+		require.Equal(t, []string{"o1 waiting action, reversed, told as sold", "o9 waiting action, reversed, told as sold"}, w.refunds())
+		w.log("b.ndjson", sold("o1", 30))
+		w.mustRun()
+		require.Equal(t, []string{"o1 superseded, reversed, told as sold", "o9 waiting action, reversed, told as sold"}, w.refunds())
+		for _, c := range w.sandbox.Calls() {
+			require.NotContains(t, c.Path, "Conversions")
+		}
+	})
+
+	t.Run("a token without the scope ends the run, and nothing is in doubt", func(t *testing.T) {
+		t.Parallel()
+		w := refunding(t, state.RefundReverse, sandbox.Config{Fault: func(r *http.Request, _ impactapi.Params) sandbox.Fault {
+			if r.Method == http.MethodDelete {
+				return sandbox.Fault{Status: http.StatusForbidden, Body: `{"Status":"ERROR","Message":"no scope"}`}
+			}
+			return sandbox.Fault{}
+		}})
+		w.log("a.ndjson", sold("o1", 30))
+		w.mustRun()
+		w.log("b.ndjson", refunded("r1", "o1", 20, ""))
+		_, err := w.run(impactsync.Options{})
+		require.ErrorIs(t, err, impactsync.ErrCredentials)
+		require.ErrorContains(t, err, "refunds.mode: report")
+		require.Equal(t, []string{"o1 pending, reversed, told as sold"}, w.refunds())
+	})
+
+	t.Run("500 may have been carried out, 429 was not, and 400 is final", func(t *testing.T) {
+		t.Parallel()
+		for status, want := range map[int]string{500: "o1 unknown shown, reversed, told as sold", 429: "o1 waiting retry, reversed, told as sold", 400: "o1 reported refused, reversed, told as sold"} {
+			w := refunding(t, state.RefundReverse, sandbox.Config{Fault: func(r *http.Request, _ impactapi.Params) sandbox.Fault {
+				if r.Method == http.MethodDelete {
+					return sandbox.Fault{Status: status, Body: `{"Status":"ERROR","Message":"no"}`}
+				}
+				return sandbox.Fault{}
+			}})
+			w.log("a.ndjson", sold("o1", 30))
+			w.mustRun()
+			w.log("b.ndjson", refunded("r1", "o1", 20, ""))
+			_, err := w.run(impactsync.Options{})
+			require.NoError(t, err)
+			require.Equal(t, []string{want}, w.refunds())
+		}
+	})
+
+	t.Run("a run changes no more than it may", func(t *testing.T) {
+		t.Parallel()
+		w := refunding(t, state.RefundReverse, sandbox.Config{})
+		change := w.change
+		w.change = func(c *impactsync.Config) {
+			change(c)
+			c.Refunds.PerRun = 2
+		}
+		w.log("a.ndjson", sold("o1", 30), sold("o2", 30), sold("o3", 30))
+		w.mustRun()
+		w.log("b.ndjson", refunded("r1", "o1", 20, ""), refunded("r2", "o2", 20, ""), refunded("r3", "o3", 20, ""))
+		r := w.mustRun()
+		require.Equal(t, impactsync.ExitUnfinished, r.ExitCode)
+		require.Contains(t, r.Note, "refunds.perRun")
+		require.Len(t, w.changes(), 2)
+		w.mustRun()
+		require.Len(t, w.changes(), 3)
+	})
+
+	t.Run("a plan shows what would be taken back, and sends nothing", func(t *testing.T) {
+		t.Parallel()
+		w := refunding(t, state.RefundReverse, sandbox.Config{})
+		w.log("a.ndjson", sold("o1", 30))
+		w.mustRun()
+		calls := len(w.sandbox.Calls())
+		w.log("b.ndjson", refunded("r1", "o1", 20, ""))
+		db, err := state.Open(t.Context(), state.Options{Path: filepath.Join(w.dir, "state.db"), Rehearsal: true})
+		require.NoError(t, err)
+		p, err := w.engine(db).Plan(t.Context(), impactsync.Options{})
+		require.NoError(t, err)
+		require.NoError(t, db.Close())
+		require.Equal(t, []state.RefundCount{{Status: "waiting", Class: "action", Currency: "USD", Orders: 1, Whole: 1, Amount: 25_0000}}, p.Refunds)
+		require.Equal(t, "o1", p.RefundSamples[0].OrderID)
+		require.Len(t, w.sandbox.Calls(), calls)
+	})
 }

@@ -54,6 +54,7 @@ var rooms = map[string][]string{
 	"cmd/internal/words":       {"state", "sync"},
 	"cmd/internal/house":       {},
 	"cmd/internal/histories":   {},
+	"cmd/internal/rehearsal":   {"impactapi", "impactapi/sandbox"},
 	"cmd/impactsync":           {"..."},
 }
 

@@ -1,0 +1,183 @@
+package rehearsal
+
+import (
+	"bytes"
+	"database/sql"
+	"fmt"
+	"math/rand/v2"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	_ "github.com/mattn/go-sqlite3" // to look at the state, and to let what waits come due
+	"github.com/stretchr/testify/require"
+
+	"github.com/impactsync/impactsync/impactapi/sandbox"
+)
+
+// binary is the program, built once.
+var binary string
+
+func TestMain(m *testing.M) { os.Exit(testMain(m)) }
+
+func testMain(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "rehearsal")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	binary = filepath.Join(dir, "impactsync")
+	build := exec.Command("go", "build", "-o", binary, "github.com/impactsync/impactsync/cmd/impactsync")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build the program: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// stage is the program in its folder, and the impact.com that it talks to.
+type stage struct {
+	t    *testing.T
+	rng  *rand.Rand
+	dir  string
+	box  *sandbox.Sandbox
+	url  string
+	runs int
+
+	kills int
+	peak  int64 // most memory of a process, in kilobytes
+}
+
+// newStage makes a folder, whose configuration has a route of conversions and more.
+func newStage(t *testing.T, seed uint64, config sandbox.Config, route, more string) *stage {
+	t.Helper()
+	s := &stage{t: t, rng: rand.New(rand.NewPCG(seed, 15)), dir: t.TempDir()}
+	config.DropDir = filepath.Join(s.dir, "drop")
+	require.NoError(t, os.Mkdir(config.DropDir, 0o700))
+	var err error
+	s.box, err = sandbox.New(config)
+	require.NoError(t, err)
+	server := httptest.NewServer(s.box.Handler())
+	t.Cleanup(server.Close)
+	s.url = server.URL
+	require.NoError(t, os.Mkdir(filepath.Join(s.dir, "events"), 0o700))
+	text := fmt.Sprintf(`destination:
+  accountSid: IRrehearsal
+  apiKey: token
+  campaignId: "1000"
+  eventTypeId: "7"
+  trackingURL: %s
+  apiURL: %s
+sources:
+  - {name: shop, kind: events, url: "file://./events/"}
+state: {path: state.db}
+maxEventAge: 2160h
+delivery: {conversionsPerHour: 0, requestTimeout: 5s, attributionWait: 0s}
+conversions: {verify: all, route: %s, file: {url: "file://./drop/", orders: 500}}
+reconcile: {after: 1s, window: 45d}
+%s`, s.url, s.url, route, more)
+	require.NoError(t, os.WriteFile(filepath.Join(s.dir, "impactsync.yaml"), []byte(text), 0o600))
+	return s
+}
+
+// write puts a file of messages where the program reads them, as a whole.
+func (s *stage) write(name string, lines []byte) {
+	s.t.Helper()
+	making := filepath.Join(s.dir, "making")
+	require.NoError(s.t, os.WriteFile(making, lines, 0o600))
+	require.NoError(s.t, os.Rename(making, filepath.Join(s.dir, "events", name)))
+}
+
+// run runs a command to its end, or kills it after a while; 0 is never. It returns the
+// exit code, -1 for killed.
+func (s *stage) run(killAfter time.Duration, args ...string) (code int, output string) {
+	s.t.Helper()
+	var out bytes.Buffer
+	c := exec.CommandContext(s.t.Context(), binary, args...)
+	c.Dir, c.Stdout, c.Stderr = s.dir, &out, &out
+	require.NoError(s.t, c.Start())
+	if killAfter > 0 {
+		defer time.AfterFunc(killAfter, func() { _ = c.Process.Kill() }).Stop()
+	}
+	_ = c.Wait() // the code says it
+	s.runs++
+	if usage, ok := c.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		s.peak = max(s.peak, usage.Maxrss)
+	}
+	return c.ProcessState.ExitCode(), out.String()
+}
+
+// storm runs a command again and again and kills it at random, until it comes to an end
+// with one of the exit codes that say so; other codes let it be tried again.
+func (s *stage) storm(args []string, ends ...int) (output string) {
+	s.t.Helper()
+	for window := 200 * time.Millisecond; ; window += window / 4 {
+		code, output := s.run(time.Duration(s.rng.Int64N(int64(window)))+time.Millisecond, args...)
+		switch {
+		case code == -1:
+			s.kills++
+		case slices.Contains(ends, code):
+			return output
+		default:
+			require.Contains(s.t, []int{1, 3, 4, 5}, code, output)
+		}
+		require.Less(s.t, window, 10*time.Minute, output)
+		s.hurry()
+	}
+}
+
+// hurry makes everything that waits for its time due.
+func (s *stage) hurry() {
+	s.t.Helper()
+	s.state(func(db *sql.DB) {
+		for _, table := range []string{"deliveries", "order_changes"} {
+			// A program that was killed early may have left a file without tables.
+			_, _ = db.Exec(`UPDATE ` + table + ` SET next_attempt_at = 1 WHERE next_attempt_at IS NOT NULL`)
+		}
+		_, _ = db.Exec(`UPDATE files SET looked_at = NULL`)
+	})
+}
+
+// state opens the state.
+func (s *stage) state(look func(*sql.DB)) {
+	s.t.Helper()
+	path := filepath.Join(s.dir, "state.db")
+	if _, err := os.Stat(path); err != nil {
+		return
+	}
+	db, err := sql.Open("sqlite3", "file:"+path+"?_busy_timeout=5000&mode=rw")
+	require.NoError(s.t, err)
+	look(db)
+	require.NoError(s.t, db.Close())
+}
+
+// number returns what a query counts.
+func (s *stage) number(query string) (n int) {
+	s.t.Helper()
+	s.state(func(db *sql.DB) { require.NoError(s.t, db.QueryRowContext(s.t.Context(), query).Scan(&n)) })
+	return n
+}
+
+// verdicts returns each order's verdict.
+func (s *stage) verdicts() map[string]string {
+	s.t.Helper()
+	all := make(map[string]string)
+	s.state(func(db *sql.DB) {
+		rows, err := db.QueryContext(s.t.Context(), `SELECT order_id, verdict FROM order_reconciliation`)
+		require.NoError(s.t, err)
+		defer rows.Close()
+		for rows.Next() {
+			var order, verdict string
+			require.NoError(s.t, rows.Scan(&order, &verdict))
+			all[order] = verdict
+		}
+		require.NoError(s.t, rows.Err())
+	})
+	return all
+}
