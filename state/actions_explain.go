@@ -33,8 +33,7 @@ func (d *DB) ExplainOrder(ctx context.Context, orderID string) ([]OrderExplanati
 	return read(ctx, d, func(v *view) ([]OrderExplanation, error) {
 		all, err := collect(v, `SELECT order_id, k.event_type, coalesce(r.verdict, ''), coalesce(r.reason, ''), coalesce(`+fmt.Sprintf(statusWords, "(SELECT d.status FROM deliveries d WHERE d.order_id = k.order_id AND d.event_type = k.event_type)")+`, '')
 			FROM (SELECT order_id, event_type FROM deliveries WHERE order_id = ?1 AND event_type IS NOT NULL UNION SELECT order_id, event_type FROM actions WHERE order_id = ?1
-				UNION SELECT order_id, event_type FROM reconciliations WHERE order_id = ?1
-				UNION SELECT order_id, coalesce(event_type, '') FROM order_changes WHERE order_id = ?1 AND NOT EXISTS (SELECT 1 FROM deliveries WHERE order_id = ?1 AND event_type IS NOT NULL UNION ALL SELECT 1 FROM actions WHERE order_id = ?1)) k LEFT JOIN reconciliations r USING (order_id, event_type)`,
+				UNION SELECT order_id, event_type FROM reconciliations WHERE order_id = ?1) k LEFT JOIN reconciliations r USING (order_id, event_type)`,
 			[]any{orderID}, func(o *OrderExplanation) []any {
 				return []any{&o.OrderID, &o.EventType, &o.Verdict, &o.Reason, &o.Status}
 			})
@@ -53,7 +52,7 @@ func (d *DB) ExplainOrder(ctx context.Context, orderID string) ([]OrderExplanati
 // moments collects what happened to an order.
 func (v *view) moments(o *OrderExplanation) error {
 	o.Moments = []OrderMoment{}
-	for _, part := range []func(*OrderExplanation) error{v.sentMoments, v.failedMoments, v.submissionMoments, v.actionMoments, v.changeMoments, v.verdictMoments, v.refundMoments} {
+	for _, part := range []func(*OrderExplanation) error{v.sentMoments, v.failedMoments, v.submissionMoments, v.actionMoments, v.changeMoments, v.refundMoments, v.verdictMoments} {
 		if err := part(o); err != nil {
 			return err
 		}
@@ -167,6 +166,30 @@ func (v *view) changeMoments(o *OrderExplanation) error {
 			return err
 		}
 		o.add(c.at, "action "+c.action+" changed", c.why, c.state, labelled("by", sum(c.delta, c.currency)), labelled("product", c.sku), labelled("quantity", c.quantity))
+	}
+	return nil
+}
+
+func (v *view) refundMoments(o *OrderExplanation) error {
+	type row struct {
+		at, event, kind, currency, reason string
+		amount                            Money
+	}
+	for r, err := range each(v, `SELECT `+isoText("at")+`, event, kind, coalesce(currency, ''), coalesce(reason, ''), amount FROM refunds WHERE order_id = ?`, []any{o.OrderID}, func(r *row) []any {
+		return []any{&r.at, &r.event, &r.kind, &r.currency, &r.reason, &r.amount}
+	}) {
+		if err != nil {
+			return err
+		}
+		o.add(r.at, "refund", r.event, r.kind, sum(r.amount, r.currency), r.reason)
+	}
+	for c, err := range each(v, `SELECT changed_at, status, coalesce(class, ''), wanted, told, coalesce(reason, '') FROM order_refunds WHERE order_id = ?`, []any{o.OrderID}, func(m *[6]string) []any {
+		return []any{&m[0], &m[1], &m[2], &m[3], &m[4], &m[5]}
+	}) {
+		if err != nil {
+			return err
+		}
+		o.add(c[0], "refund "+c[1], c[2], "wanted "+c[3], "told "+c[4], c[5])
 	}
 	return nil
 }

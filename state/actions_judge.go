@@ -140,10 +140,6 @@ WITH sold AS MATERIALIZED (
 		sum(c.disposition IS NULL OR c.disposition IN ('', 'IR_BLANK')) AS unsaid
 	FROM actions a LEFT JOIN action_changes c ON c.action_id = a.id AND c.state = 'REVERSED'
 	WHERE a.state = 'REVERSED' AND a.order_id > ?1 AND a.order_id <= ?2 GROUP BY a.order_id, a.event_type
-), back AS MATERIALIZED ( -- what refunds leave, and what impact.com was told of it
-	SELECT c.order_id, c.wanted, c.told, c.amount_left, c.currency AS currency_back, coalesce(c.class, '') AS back_class,
-		EXISTS (SELECT 1 FROM actions a WHERE a.id = c.action_id AND a.order_id = c.order_id AND a.state = 'REVERSED') AND 'reversed' IN (c.told, CASE c.doubt WHEN 1 THEN c.sent END) AS undone_by_us
-	FROM order_changes c WHERE c.order_id > ?1 AND c.order_id <= ?2 AND c.wanted <> ''
 ), keys AS (
 	SELECT order_id, event_type FROM sold UNION SELECT order_id, event_type FROM there
 	UNION SELECT order_id, event_type FROM reconciliations WHERE order_id > ?1 AND order_id <= ?2
@@ -152,19 +148,22 @@ WITH sold AS MATERIALIZED (
 		coalesce(s.amount, o.amount_sent) AS amount_sent, coalesce(s.currency, o.currency_sent) AS currency_sent, coalesce(s.event_at, o.event_at, t.event_at) AS event_at,
 		coalesce(s.sent_at, o.sent_at) AS sent_at, o.verdict AS old, o.reason AS old_reason, o.changed_at,
 		t.actions, t.live, t.live_amount, t.payout, t.client_cost, t.id, t.state, t.amount, t.intended_amount, t.currency, t.partner_id, t.locking_at, t.cleared_at, t.seen_at, u.disposition, coalesce(u.moved, 0) > 0 AS moved, coalesce(u.unsaid, 0) > 0 AS unsaid,
-		b.wanted, b.told, b.amount_left, b.currency_back, b.back_class, coalesce(b.undone_by_us, 0) AS undone_by_us
+		coalesce(c.wanted, CASE WHEN o.amount_wanted = 0 THEN 'reversed' WHEN o.amount_wanted > 0 THEN 'less' END, '') AS wanted,
+		coalesce(c.told, CASE WHEN o.verdict IN ('refund_owed', 'reversed_elsewhere', 'reattributed') THEN '' WHEN o.amount_wanted = 0 THEN 'reversed' WHEN o.amount_wanted > 0 THEN 'less' END, '') AS told,
+		CASE WHEN c.wanted = 'reversed' THEN 0 WHEN c.wanted <> '' THEN c.amount_left WHEN c.wanted IS NULL THEN o.amount_wanted END AS amount_wanted,
+		CASE c.status WHEN 0 THEN 'told' WHEN 1 THEN 'pending' WHEN 2 THEN 'in flight' WHEN 3 THEN 'waiting ' || coalesce(c.class, '') WHEN 4 THEN 'reported ' || coalesce(c.class, '') WHEN 5 THEN 'unknown' WHEN 6 THEN 'held' END AS refunding
 	FROM keys k LEFT JOIN sold s USING (order_id, event_type) LEFT JOIN there t USING (order_id, event_type) LEFT JOIN undone u USING (order_id, event_type)
-	LEFT JOIN reconciliations o USING (order_id, event_type) LEFT JOIN back b ON b.order_id = k.order_id
+	LEFT JOIN reconciliations o USING (order_id, event_type)
+	LEFT JOIN order_changes c ON c.order_id = k.order_id AND coalesce(c.event_type, k.event_type) = k.event_type
 ), judged AS (
 	SELECT *, CASE
 		WHEN live > 1 THEN 'double'
 		WHEN live IS NOT NULL AND NOT ours THEN 'not_ours'
 		WHEN live = 1 AND ` + owed + ` THEN 'refund_owed'
-		WHEN live = 1 AND wanted <> '' THEN 'matched'
 		WHEN live = 1 AND ` + differs + ` IS NOT NULL THEN 'differs'
 		WHEN live = 1 AND actions > 1 AND (moved OR unsaid) THEN 'reattributed'
 		WHEN live = 1 THEN 'matched'
-		WHEN live = 0 AND undone_by_us THEN 'reversed'
+		WHEN live = 0 AND told = 'reversed' THEN 'reversed'
 		WHEN live = 0 AND moved THEN 'reattributed'
 		WHEN live = 0 THEN 'reversed_elsewhere'
 		WHEN outcome = 'refunded' THEN 'reversed'
@@ -179,19 +178,19 @@ INSERT INTO reconciliations (order_id, event_type, verdict, reason, ours, amount
 	amount_there, intended_there, currency_there, payout, client_cost, partner_id, locking_at, cleared_at, disposition, seen_at, judged_at, changed_at)
 SELECT order_id, event_type, verdict, CASE verdict
 		WHEN 'differs' THEN ` + differs + `
-		WHEN 'refund_owed' THEN nullif(back_class, '')
-		WHEN 'reversed' THEN CASE outcome WHEN 'refunded' THEN 'superseded' END
 		WHEN 'refused' THEN coalesce(CASE WHEN submission = 'fault' THEN reasons END, last_error, CASE outcome WHEN 'dropped' THEN 'given up' END, CASE old WHEN verdict THEN old_reason END)
 		WHEN 'no_action' THEN coalesce(reasons, CASE old WHEN verdict THEN old_reason END)
 		WHEN 'reversed_elsewhere' THEN disposition
 		WHEN 'reattributed' THEN disposition
+		WHEN 'refund_owed' THEN coalesce(refunding, CASE old WHEN verdict THEN old_reason END)
+		WHEN 'reversed' THEN CASE outcome WHEN 'refunded' THEN 'never sent' END
 		WHEN 'waiting' THEN CASE status WHEN 0 THEN CASE WHEN sent_at > ?3 - ?8 THEN 'young' ELSE 'not read' END WHEN 1 THEN 'pending' WHEN 2 THEN 'in flight' WHEN 3 THEN 'retry later' WHEN 5 THEN 'unknown' WHEN 6 THEN 'held' END
-	END, ours, amount_sent, currency_sent, amount_left, event_at, sent_at, id, coalesce(actions, 0), coalesce(live, 0), state,
+	END, ours, amount_sent, currency_sent, amount_wanted, event_at, sent_at, id, coalesce(actions, 0), coalesce(live, 0), state,
 	CASE WHEN live > 1 THEN live_amount ELSE amount END, intended_amount, currency, payout, client_cost, partner_id, locking_at, cleared_at, disposition, seen_at, ?3,
 	CASE WHEN old = verdict THEN changed_at ELSE ?3 END
 FROM judged WHERE true
-ON CONFLICT (order_id, event_type) DO UPDATE SET verdict = excluded.verdict, reason = excluded.reason, ours = excluded.ours, amount_sent = excluded.amount_sent, currency_sent = excluded.currency_sent, amount_wanted = excluded.amount_wanted,
-	event_at = excluded.event_at, sent_at = excluded.sent_at, action_id = excluded.action_id, actions = excluded.actions, live_actions = excluded.live_actions, state = excluded.state,
+ON CONFLICT (order_id, event_type) DO UPDATE SET verdict = excluded.verdict, reason = excluded.reason, ours = excluded.ours, amount_sent = excluded.amount_sent, currency_sent = excluded.currency_sent,
+	amount_wanted = excluded.amount_wanted, event_at = excluded.event_at, sent_at = excluded.sent_at, action_id = excluded.action_id, actions = excluded.actions, live_actions = excluded.live_actions, state = excluded.state,
 	amount_there = excluded.amount_there, intended_there = excluded.intended_there, currency_there = excluded.currency_there, payout = excluded.payout, client_cost = excluded.client_cost,
 	partner_id = excluded.partner_id, locking_at = excluded.locking_at, cleared_at = excluded.cleared_at, disposition = excluded.disposition, seen_at = excluded.seen_at,
 	judged_at = excluded.judged_at, changed_at = excluded.changed_at`
@@ -199,11 +198,15 @@ ON CONFLICT (order_id, event_type) DO UPDATE SET verdict = excluded.verdict, rea
 const (
 	// slack is the difference of amounts that rounding explains: a hundredth.
 	slack = `100`
-	// owed says whether a live action pays for what was taken back.
-	owed = `(wanted = 'reversed' OR wanted <> '' AND (told <> wanted OR currency = currency_back AND amount > amount_left + ` + slack + `))`
-	// differs says in what a live action differs from what was sent. Amounts of two
-	// currencies are not compared: impact.com converts into the account's.
+	// expected is what an action is to be worth.
+	expected = `coalesce(amount_wanted, amount_sent)`
+	// otherCurrency is true if the amounts are not comparable: impact.com converts into
+	// the account's currency.
+	otherCurrency = `coalesce(currency_sent <> currency, 0)`
+	// owed is true of an order that was taken back, of which more is payable than is left.
+	owed = `(wanted = 'reversed' OR wanted <> '' AND (` + otherCurrency + ` AND told <> wanted OR NOT ` + otherCurrency + ` AND amount - amount_wanted > ` + slack + `))`
+	// differs says in what a live action differs from what it is to be.
 	differs = `CASE WHEN currency_sent <> currency AND currency <> ?4 THEN 'currency'
-		WHEN currency_sent IS NOT NULL AND currency_sent <> currency OR amount_sent IS NULL OR abs(amount - amount_sent) <= ` + slack + ` THEN NULL
+		WHEN ` + otherCurrency + ` OR ` + expected + ` IS NULL OR abs(amount - ` + expected + `) <= ` + slack + ` THEN NULL
 		WHEN abs(intended_amount - amount_sent) <= ` + slack + ` THEN 'modified' ELSE 'amount' END`
 )

@@ -103,6 +103,15 @@ func (d *DB) EachVerdict(ctx context.Context, since time.Time, verdicts ...strin
 	}
 }
 
+// WorstOrders returns a number of the orders since a time that have a verdict: first
+// those whose action can still be changed, the nearest to its locking date first.
+func (d *DB) WorstOrders(ctx context.Context, since time.Time, verdict string, most int) ([]OrderVerdict, error) {
+	return read(ctx, d, func(v *view) ([]OrderVerdict, error) {
+		return collect(v, selectVerdicts+inWindow+` AND verdict = ?2 ORDER BY coalesce(state = 'APPROVED' OR locking_at <= ?3, 0), coalesce(locking_at, 9e18), order_id LIMIT ?4`,
+			[]any{since.UnixNano(), verdict, d.now().UnixNano(), most}, (*OrderVerdict).dest)
+	})
+}
+
 // VerdictCounts returns how many of all known orders have which verdict.
 func (d *DB) VerdictCounts(ctx context.Context) (map[string]int64, error) {
 	return read(ctx, d, (*view).verdictCounts)

@@ -272,6 +272,45 @@ func TestEventTypesOfActions(t *testing.T) {
 	})
 }
 
+func TestOrdersThatWereTakenBack(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.sold("310", "owed", "locked", "gone", "less", "more", "yen", "told", "money", "twice")
+	change := func(order string, status int, wanted, told string, left int, class string) {
+		b.exec(fmt.Sprintf(`INSERT INTO order_changes (order_id, event_type, status, class, stale, wanted, told, amount_left, first_at, changed_at, next_attempt_at, reason, sent)
+			VALUES ('%[1]s', '310', %[2]d, nullif('%[3]s', ''), 0, '%[4]s', '%[5]s', %[6]d, 1, 1, 1, 'r', '%[5]s')`, order, status, class, wanted, told, left*1_0000))
+	}
+	const items = `[{"sku":"A","quantity":1}]`
+	change("owed", 4, "reversed", "", 0, "mode")
+	change("locked", 4, "reversed", "", 0, "locked")
+	change("gone", 0, "reversed", "reversed", 0, "done")
+	change("less", 0, items, items, 60, "done")
+	change("more", 4, items, "", 60, "mode")
+	change("yen", 0, items, items, 60, "done")
+	change("told", 3, "reversed", "reversed", 0, "shown")
+	change("money", 4, "", "", 90, "part")
+	change("twice", 4, "reversed", "", 0, "several")
+	b.now = b.now.Add(72 * time.Hour)
+	b.readActions([]state.ActionChange{{ID: "3.2", ActionID: "3", State: "REVERSED", Disposition: "ITEM_RETURNED"}},
+		action("1", "owed"), action("2", "locked", func(a *state.Action) { a.State = "APPROVED" }), action("3", "gone", reversed), action("4", "less", worth(60)), action("5", "more"),
+		action("6", "yen", in("JPY"), worth(9000)), action("7", "told"), action("8", "money"), action("9", "twice"), action("10", "twice"),
+		action("11", "j1", in("JPY")), action("12", "j2", in("JPY")), action("13", "j3", in("JPY")), action("14", "j4", in("JPY")), action("15", "j5", in("JPY")),
+		action("16", "j6", in("JPY")), action("17", "j7", in("JPY")), action("18", "j8", in("JPY")), action("19", "j9", in("JPY")), action("20", "j10", in("JPY")))
+	want := map[string]string{
+		"owed": "refund_owed: reported mode", "locked": "refund_owed: reported locked", "gone": "reversed", "less": "matched", "more": "refund_owed: reported mode",
+		"yen": "matched", "told": "refund_owed: waiting shown", "money": "matched", "twice": "double",
+	}
+	got := b.verdicts()
+	for order, verdict := range want {
+		require.Equal(t, verdict, got[order], order)
+	}
+	b.exec(`DELETE FROM order_changes`) // it is kept no longer than the conversion
+	again := b.verdicts()
+	for order := range want {
+		require.Equal(t, got[order], again[order], order)
+	}
+}
+
 func TestOldOrdersAreForgotten(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

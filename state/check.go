@@ -100,7 +100,7 @@ var checks = []struct{ what, query string }{
 		WHERE a.order_id IS NOT NULL AND a.seen_at < j.at AND NOT EXISTS (SELECT 1 FROM reconciliations r WHERE r.order_id = a.order_id AND r.event_type = a.event_type) LIMIT 10`},
 	{"verdicts that contradict the actions", `SELECT 'order ' || order_id || ' is ' || verdict || ' with ' || live_actions || ' of ' || actions || ' actions' FROM reconciliations
 		WHERE (verdict IN ('matched', 'differs') AND live_actions <> 1 OR verdict = 'double' AND live_actions < 2 OR verdict IN ('no_action', 'waiting', 'refused') AND live_actions > 0
-			OR verdict IN ('reversed', 'reversed_elsewhere') AND (live_actions > 0 OR actions = 0) OR (verdict = 'not_ours') AND ours) LIMIT 10`},
+			OR verdict IN ('reversed', 'reversed_elsewhere') AND live_actions > 0 OR verdict = 'reversed_elsewhere' AND actions = 0 OR verdict = 'refund_owed' AND live_actions <> 1 OR verdict = 'not_ours' AND ours) LIMIT 10`},
 }
 
 // guardClasses are the classes by which the guard holds a row.

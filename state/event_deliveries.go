@@ -220,7 +220,7 @@ func (t *tx) giveEventsBack(user, visitor int64, anonymousID string) error {
 // reviveEvent makes a settled conversion due again, with a payload.
 func (t *tx) reviveEvent(id int64, payload []byte) (int64, error) {
 	n, err := t.Exec(`UPDATE deliveries SET status = 1, payload = CAST(? AS TEXT), attempts = 0, doubt = 0, outcome = NULL, delivered_at = NULL, queued_uri = NULL, look_at = NULL,
-			next_attempt_at = NULL, last_error = NULL, class = NULL, refused_at = NULL, fingerprint = NULL, created_at = ?
+			file = NULL, next_attempt_at = NULL, last_error = NULL, class = NULL, refused_at = NULL, fingerprint = NULL, created_at = ?
 		WHERE id = ? AND status = 0 AND kind = 'conversion' AND event_type IS NOT NULL`, payload, t.now, id)
 	t.count(scopeConversions, statusNames[statusPending], n)
 	return n, err

@@ -66,6 +66,8 @@ func (e *Engine) mayResend(o state.SentOrder, risk bool) error {
 		return nil
 	case o.Status != "settled":
 		return fmt.Errorf("%w: it is %s; the next run sends it, or impactsync status says why not", ErrNotSent, o.Status)
+	case o.Outcome == "refunded":
+		return fmt.Errorf("%w: it was taken back before it was sent", ErrNotSent)
 	case e.MaxEventAge > 0 && e.now().Sub(o.EventAt) > e.MaxEventAge:
 		return fmt.Errorf("%w: it is of %s, which is older than maxEventAge", ErrNotSent, o.EventAt.Format(time.DateOnly))
 	case o.Verdict != "no_action" && o.Verdict != "refused" && o.Outcome != "dropped" && !risk:

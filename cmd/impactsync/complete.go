@@ -34,6 +34,8 @@ func (a *app) completions(c *cobra.Command) {
 			}
 			return a.completeKeys(c, args, begun)
 		}
+	case "test":
+		c.ValidArgsFunction = a.completeWebhooks
 	case "backup", "restore": // files
 	default:
 		if c.ValidArgsFunction == nil && c.ValidArgs == nil {
@@ -82,6 +84,16 @@ func (a *app) completeSources(*cobra.Command, []string, string) (names []string,
 	if err == nil {
 		for _, s := range cfg.Sources {
 			names = append(names, s.Name)
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+func (a *app) completeWebhooks(*cobra.Command, []string, string) (names []string, _ cobra.ShellCompDirective) {
+	cfg, err := config.Look(a.config, os.LookupEnv)
+	if err == nil {
+		for _, w := range cfg.Notify.Webhooks {
+			names = append(names, w.Name)
 		}
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp

@@ -29,17 +29,32 @@ func (a *app) configCommand() *cobra.Command {
 				return err
 			},
 		},
-		&cobra.Command{
-			Use:   "check",
-			Short: "Check the configuration file",
-			Long: `Check the configuration file: keys, types, secrets, names and settings. It reports all
-problems at once, with line and column, and lists the event names in effect, with the
-defaults. It uses no network; impactsync doctor does.` + exits("it can be used; there may be warnings", "64  it cannot"),
-			Args: cobra.NoArgs,
-			RunE: func(*cobra.Command, []string) error { return a.checkConfig() },
-		},
-		a.configInit(), a.configImport(),
+		a.configCheck(), a.configInit(), a.configImport(),
 	)
+	return c
+}
+
+func (a *app) configCheck() *cobra.Command {
+	var online bool
+	c := &cobra.Command{
+		Use:   "check",
+		Short: "Check the configuration file",
+		Long: `Check the configuration file: keys, types, secrets, names and settings. It reports all
+problems at once, with line and column, and lists the event names in effect, with the
+defaults. It uses no network, unless --online has it ask impact.com for what the
+configuration names: account, program, event types, and what the token may read.` +
+			exits("it can be used; there may be warnings", "1   with --online: impact.com does not answer", "11  with --online: impact.com refused the credentials", "64  it cannot"),
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if !online {
+				return a.checkConfig()
+			}
+			ctx, stop := withSignals(c.Context())
+			defer stop()
+			return a.online(ctx)
+		},
+	}
+	c.Flags().BoolVar(&online, "online", false, "ask impact.com, too; it sends nothing")
 	return c
 }
 

@@ -24,7 +24,8 @@ func (a *app) doctorCommand() *cobra.Command {
 		Long: `Check everything that a run needs, one line each, with ok, warn or FAIL and what to do:
 the configuration, the file of the secret, the credentials and the program, whether
 both hosts answer, the clock, each source with the age of its newest input, the state
-file with its lock, destination and disk, and the quota used in the last hour.
+file with its lock, destination and disk, and the quota used in the last hour. It shows
+which event types the account's latest actions have, and what the token may read.
 
 It sends no page load and no conversion, and changes nothing. Its calls to apiURL
 count towards impact.com's hourly limit.` +
@@ -83,7 +84,22 @@ func (a *app) doctor(ctx context.Context) error {
 		d.checkSource(ctx, s)
 	}
 	d.checkState(ctx)
-	if err := a.result(d.findings, nil, d.write); err != nil {
+	return d.end()
+}
+
+// online checks the configuration with impact.com alone.
+func (a *app) online(ctx context.Context) error {
+	d := &doctor{app: a}
+	if d.checkConfig() {
+		d.checkEvents()
+		d.checkHosts(ctx)
+	}
+	return d.end()
+}
+
+// end prints the findings and returns what failed.
+func (d *doctor) end() error {
+	if err := d.result(d.findings, nil, d.write); err != nil {
 		return err
 	}
 	code, bad := 0, 0

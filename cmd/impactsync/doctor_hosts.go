@@ -28,6 +28,7 @@ func (d *doctor) checkHosts(ctx context.Context) {
 	defer client.Close()
 	d.checkCredentials(ctx, client)
 	d.checkCampaign(ctx, client)
+	d.checkActions(ctx, client)
 }
 
 // mostSkew is how wrong a clock may be before it matters for events and dates.

@@ -204,13 +204,12 @@ func (a *app) showOrders(ctx context.Context, db *state.DB, report impactsync.Re
 func worst(ctx context.Context, db *state.DB, since time.Time) ([]orderLine, error) {
 	all := []orderLine{}
 	for _, verdict := range impactsync.NeedsPerson {
-		for o, err := range db.EachVerdict(ctx, since, verdict) {
-			if err != nil {
-				return nil, err
-			}
-			if all = append(all, lineOf(&o)); len(all) == mostShown {
-				return all, nil
-			}
+		orders, err := db.WorstOrders(ctx, since, verdict, mostShown-len(all))
+		if err != nil {
+			return nil, err
+		}
+		for i := range orders {
+			all = append(all, lineOf(&orders[i]))
 		}
 	}
 	return all, nil
