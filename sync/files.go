@@ -239,7 +239,7 @@ func (p *pass) wasNamed(ctx context.Context, folder *transport.Folder, f state.F
 	case err == nil && size == f.Bytes:
 		return p.State.FileSent(ctx, f.ID, "")
 	case err == nil:
-		return p.State.FileSent(ctx, f.ID, fmt.Sprintf("it has %d bytes there, and %d were written", size, f.Bytes))
+		return p.State.FileSent(ctx, f.ID, fmt.Sprintf("its size there is %d, and %d was written", size, f.Bytes))
 	case !errors.Is(err, fs.ErrNotExist):
 		return p.filesStopped(ctx, fmt.Errorf("look for the file %s: %w", f.Name, err))
 	}

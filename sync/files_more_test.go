@@ -229,7 +229,7 @@ func TestRecoveredFiles(t *testing.T) {
 		problem     string
 	}{
 		"it has its name":            {size, -1, true, ""},
-		"it has its name, but half":  {3, -1, true, "it has 3 bytes there, and 5 were written"},
+		"it has its name, but half":  {3, -1, true, "its size there is 3, and 5 was written"},
 		"it has not":                 {-1, size, false, ""},
 		"it was fetched":             {-1, -1, true, "it is not there any more"},
 		"its name, and the old, too": {size, size, true, ""},

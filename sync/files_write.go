@@ -198,7 +198,7 @@ func (o *output) end(folder *transport.Folder) error {
 		return fmt.Errorf("look at the file %s: %w", o.name, err)
 	}
 	if size != o.Bytes {
-		return fmt.Errorf("the file %s has %d bytes there, and %d were written", o.name, size, o.Bytes)
+		return fmt.Errorf("the size of the file %s is %d there, and %d was written", o.name, size, o.Bytes)
 	}
 	return nil
 }

@@ -69,11 +69,11 @@ func (p *pass) reconcileIfDue(ctx context.Context) error {
 		return nil
 	}
 	err = p.reconcile(ctx, p.now().Add(-r.Window))
-	if err == nil || errors.Is(err, state.ErrUnusable) || errors.Is(err, state.ErrFull) || isUnauthorized(err) {
-		return err
+	if err != nil && !errors.Is(err, state.ErrUnusable) && !errors.Is(err, state.ErrFull) && !isUnauthorized(err) {
+		p.Log.Warn("what impact.com made of the orders could not be read to its end; deliveries are not affected, and the next run goes on", "error", err)
+		err = nil
 	}
-	p.Log.Warn("what impact.com made of the orders could not be read to its end; deliveries are not affected, and the next run goes on", "error", err)
-	return nil
+	return err
 }
 
 func isUnauthorized(err error) bool {

@@ -177,7 +177,7 @@ func (m *Mapper) Refund(source string, msg *segment.Message) (r Refund, ok bool)
 		return r, false
 	}
 	read := refundReader{mapper: m, build: m.newBuild(msg, Person{}), meaning: m.refunds.of(source, event, kind)}
-	read.build.code = read.build.statedCurrency()
+	read.build.code = strings.Clone(read.build.statedCurrency()) // it outlives the message
 	r.OrderID = read.orderID()
 	r.Key, r.Event = messageKey(msg), segment.Redact(strings.TrimSpace(msg.Event))
 	if r.OrderID == "" {
@@ -186,7 +186,7 @@ func (m *Mapper) Refund(source string, msg *segment.Message) (r Refund, ok bool)
 	r.Message = read.message(kind)
 	r.Key, r.ID, r.At = messageKey(msg), messageKey(msg), msg.EffectiveTime().UnixNano()
 	if id := strings.TrimSpace(textOf(msg.Lookup(m.refunds.id))); segment.UsableID(id) {
-		r.ID = segment.Redact(id)
+		r.ID = strings.Clone(segment.Redact(id))
 	}
 	r.Payload = m.reduceRefund(msg, r.OrderID)
 	return r, true

@@ -58,9 +58,9 @@ func (a Amount) Share(part, whole int64) Amount {
 	if negative {
 		a = -a
 	}
-	hi, lo := bits.Mul64(uint64(a), uint64(part)) //nolint:gosec // neither is negative
+	hi, lo := bits.Mul64(uint64(a), uint64(part))
 	quotient, _ := bits.Div64(hi, lo, uint64(whole))
-	return sign(Amount(quotient), negative) //nolint:gosec // at most a
+	return sign(Amount(quotient), negative)
 }
 
 // Round returns the amount in the currency's own places, rounded half away from
@@ -103,7 +103,7 @@ func (a Amount) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
 
 // text returns the amount with some of its places; the others are dropped.
 func (a Amount) text(digits int) string {
-	mark, n := "", uint64(a) //nolint:gosec // negated below if it was negative
+	mark, n := "", uint64(a)
 	if a < 0 {
 		mark, n = "-", -n
 	}

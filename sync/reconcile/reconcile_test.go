@@ -264,7 +264,9 @@ func TestBadReadings(t *testing.T) {
 	t.Run("the host is down", func(t *testing.T) {
 		t.Parallel()
 		r := filled(t, sandbox.Config{})
-		r.fault = func(_ int64, w http.ResponseWriter, _ *http.Request, _ http.Handler) { w.WriteHeader(503) }
+		r.fault = func(_ int64, w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
 		_, err := r.run(14)
 		require.ErrorContains(t, err, "503 Service Unavailable")
 	})

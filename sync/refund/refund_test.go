@@ -100,7 +100,7 @@ func TestLinesThatCannotBeToldApart(t *testing.T) {
 	r = refund.Of(o, number([]refund.Message{{Kind: refund.Returned, Items: items("A", 3, "B", 1)}}))
 	require.Equal(t, "reversed", r.Text(), "the order as a whole can")
 	r = refund.Of(o, number([]refund.Message{{Kind: refund.Returned, Items: items("B", 1)}}))
-	require.Equal(t, `[{"sku":"B","quantity":0}]`, r.Text())
+	require.JSONEq(t, `[{"sku":"B","quantity":0}]`, r.Text())
 }
 
 // TestAnyOrderAndNumberOfMessages compares with a model: counters that each distinct
