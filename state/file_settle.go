@@ -111,7 +111,7 @@ func (c *CompletedFile) problem() string {
 	if c.Strange == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%d of impact.com's errors name orders that are not in the file", c.Strange)
+	return fmt.Sprintf("impact.com's errors name orders that are not in the file: %d", c.Strange)
 }
 
 // closeSome settles some orders of a file as delivered.

@@ -120,7 +120,7 @@ func (p *pass) pages(ctx context.Context, get func(page int) (*impactapi.Page, e
 			return nil
 		}
 	}
-	return fmt.Errorf("a list of impact.com's has more than %d pages", mostPages)
+	return fmt.Errorf("a list of impact.com's has no end after page %d", mostPages)
 }
 
 // settleFiles settles the orders of files that impact.com completed.
@@ -156,7 +156,7 @@ func (p *pass) settleFiles(ctx context.Context, shown []shownFile) error {
 // if impact.com's numbers contradict each other or what was sent.
 func (p *pass) readErrors(ctx context.Context, f *shownFile) (problem string, err error) {
 	if f.Records >= 0 && f.Records+max(f.Errors, 0) < f.Orders {
-		return fmt.Sprintf("impact.com counts %d records and %d errors in it, and it has %d orders", f.Records, max(f.Errors, 0), f.Orders), nil
+		return fmt.Sprintf("by impact.com, its records: %d, its errors: %d; its orders: %d", f.Records, max(f.Errors, 0), f.Orders), nil
 	}
 	if f.Errors == 0 || f.Errors < 0 && f.ErrorsURI == "" {
 		return "", nil
@@ -179,7 +179,7 @@ func (p *pass) readErrors(ctx context.Context, f *shownFile) (problem string, er
 		return at, errors.Join(err, keep())
 	})
 	if err == nil && found == 0 && f.Errors > 0 {
-		problem = fmt.Sprintf("impact.com counts %d errors in it and lists none", f.Errors)
+		problem = fmt.Sprintf("by impact.com, its errors are %d, and it lists none", f.Errors)
 	}
 	return problem, err
 }

@@ -59,7 +59,7 @@ func TestAutoSendsByFileWhatTheQuotaWouldNotTake(t *testing.T) {
 		_, order, _ := strings.Cut(line, "order ")
 		require.False(t, filed[order], "%s goes one road", order)
 	}
-	require.EqualValues(t, 100, len(sent)+len(filed)+int(r.Conversions.Pending))
+	require.Equal(t, 100, len(sent)+len(filed)+int(r.Conversions.Pending))
 
 	w.change = nil
 	w.files(impactsync.ByAPI, nil)
@@ -169,7 +169,7 @@ func TestFilesThatAreNotSettled(t *testing.T) {
 			for name := range in.taken {
 				in.taken[name] = in.taken[name][:2]
 			}
-		}, "counts 1 records and 0 errors in it, and it has 4 orders"},
+		}, "its records: 1, its errors: 0; its orders: 4"},
 		"not complete":        {func(in *inbox) { in.status = "In Progress" }, ""},
 		"a token without it":  {func(in *inbox) { in.http = http.StatusForbidden }, ""},
 		"a list that is down": {func(in *inbox) { in.http = http.StatusServiceUnavailable }, ""},
