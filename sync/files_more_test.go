@@ -59,7 +59,7 @@ func TestAutoSendsByFileWhatTheQuotaWouldNotTake(t *testing.T) {
 		_, order, _ := strings.Cut(line, "order ")
 		require.False(t, filed[order], "%s goes one road", order)
 	}
-	require.EqualValues(t, 100, len(sent)+len(filed)+int(r.Conversions.Pending))
+	require.Equal(t, 100, len(sent)+len(filed)+int(r.Conversions.Pending))
 
 	w.change = nil
 	w.files(impactsync.ByAPI, nil)

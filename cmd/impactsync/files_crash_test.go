@@ -22,8 +22,7 @@ import (
 // courier is a shop whose orders go to the sandbox in files, through a folder.
 type courier struct {
 	story
-	orders  []string
-	refused int
+	orders []string
 }
 
 func newCourier(t *testing.T, files string) *courier {
