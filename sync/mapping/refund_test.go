@@ -197,3 +197,21 @@ func FuzzRefund(f *testing.F) {
 		}
 	})
 }
+
+// TestRefundsOutliveTheirMessage reads other messages into the memory of one.
+func TestRefundsOutliveTheirMessage(t *testing.T) {
+	t.Parallel()
+	m, d := newMapper(t, withRefunds(Meaning{Amount: MeansField, Field: "properties.refund_amount"})), new(segment.Decoder)
+	line := `{"type":"track","event":"Order Refunded","messageId":"m1","properties":{"order_id":"o1","refund_id":"r1","currency":"EUR","refund_amount":5}}`
+	msg, err := d.Decode([]byte(line))
+	require.NoError(t, err)
+	r, ok := m.Refund("web", msg)
+	require.True(t, ok)
+	msg.Release()
+	for range 10 { // the pool may forget it
+		other, err := d.Decode([]byte(`{"type":"page","x":"` + strings.Repeat("x", len(line)-22) + `"}`))
+		require.NoError(t, err)
+		other.Release()
+	}
+	require.Equal(t, []string{"o1", "m1", "r1", "EUR"}, []string{r.OrderID, r.Key, r.ID, r.Currency})
+}

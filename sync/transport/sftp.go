@@ -117,12 +117,12 @@ func (h hostKeys) algorithms() (all []string) {
 var ErrHostKey = errors.New("the server shows another host key than the configured one")
 
 func (h hostKeys) check(_ string, _ net.Addr, key ssh.PublicKey) error {
-	shown := ssh.FingerprintSHA256(key)
+	fingerprint := ssh.FingerprintSHA256(key)
 	same := func(k ssh.PublicKey) bool { return bytes.Equal(k.Marshal(), key.Marshal()) }
-	if slices.Contains(h.prints, shown) || slices.ContainsFunc(h.keys, same) {
+	if slices.Contains(h.prints, fingerprint) || slices.ContainsFunc(h.keys, same) {
 		return nil
 	}
-	return fmt.Errorf("%w: %s %s; nothing was sent", ErrHostKey, key.Type(), shown)
+	return fmt.Errorf("%w: %s %s; nothing was sent", ErrHostKey, key.Type(), fingerprint)
 }
 
 // remote is a folder of a server.
