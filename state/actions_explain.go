@@ -170,30 +170,6 @@ func (v *view) changeMoments(o *OrderExplanation) error {
 	return nil
 }
 
-func (v *view) refundMoments(o *OrderExplanation) error {
-	type row struct {
-		at, event, kind, currency, reason string
-		amount                            Money
-	}
-	for r, err := range each(v, `SELECT `+isoText("at")+`, event, kind, coalesce(currency, ''), coalesce(reason, ''), amount FROM refunds WHERE order_id = ?`, []any{o.OrderID}, func(r *row) []any {
-		return []any{&r.at, &r.event, &r.kind, &r.currency, &r.reason, &r.amount}
-	}) {
-		if err != nil {
-			return err
-		}
-		o.add(r.at, "refund", r.event, r.kind, sum(r.amount, r.currency), r.reason)
-	}
-	for c, err := range each(v, `SELECT changed_at, status, coalesce(class, ''), wanted, told, coalesce(reason, '') FROM order_refunds WHERE order_id = ?`, []any{o.OrderID}, func(m *[6]string) []any {
-		return []any{&m[0], &m[1], &m[2], &m[3], &m[4], &m[5]}
-	}) {
-		if err != nil {
-			return err
-		}
-		o.add(c[0], "refund "+c[1], c[2], "wanted "+c[3], "told "+c[4], c[5])
-	}
-	return nil
-}
-
 func (v *view) verdictMoments(o *OrderExplanation) error {
 	for r, err := range each(v, `SELECT `+isoText("changed_at")+`, verdict, coalesce(reason, '') FROM reconciliations WHERE order_id = ? AND event_type = ?`,
 		[]any{o.OrderID, o.EventType}, func(m *[3]string) []any { return []any{&m[0], &m[1], &m[2]} }) {

@@ -38,12 +38,14 @@ sources:
   - {name: web, kind: events, url: file://./events/, maxAge: 24h}
 guard: {maxExits: {percent: 50, atLeast: 1}}
 maxEventAge: 876000h
+refunds: {mode: report}
 state: {path: state.db}
 `
 
-// orders are one that is refused, with its money, and one that is sent.
+// orders are one that is refused, with its money, and one that is sent and returned.
 const orders = `{"type":"track","event":"Order Completed","messageId":"m1","userId":"u1","timestamp":"2026-08-30T00:00:00Z","properties":{"revenue":20}}
-{"type":"track","event":"Order Completed","messageId":"m2","userId":"u1","timestamp":"2026-08-30T00:00:00Z","properties":{"order_id":"o2","revenue":30}}
+{"type":"track","event":"Order Completed","messageId":"m2","userId":"u1","timestamp":"2026-08-30T00:00:00Z","properties":{"order_id":"o2","revenue":30,"currency":"USD"}}
+{"type":"track","event":"Order Refunded","messageId":"m3","userId":"u1","timestamp":"2026-08-31T00:00:00Z","properties":{"order_id":"o2"}}
 `
 
 // troubles makes two runs and returns the metrics of the second one, in a file: it has
@@ -63,6 +65,9 @@ func troubles(t *testing.T) (file string) {
 	require.NoError(t, os.Chtimes(filepath.Join(p.dir, "events/a.ndjson"), old, old))
 	out, err := p.command("run").CombinedOutput()
 	require.ErrorContains(t, err, "exit status 3", "%s", out)
+
+	out, err = p.command("reconcile").CombinedOutput()
+	require.NoError(t, err, "%s", out)
 
 	p.list(2)
 	p.write("lists/New.csv", "user_id\nn1\nn2\nn3\n")

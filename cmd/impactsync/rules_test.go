@@ -44,6 +44,6 @@ func TestOnlyWhatIsConfiguredLimitsJoinsAndConversions(t *testing.T) {
 	}})
 	require.Equal(t, state.Guard{Exits: &state.Limit{}, Joins: &state.Limit{Percent: 5, AtLeast: 7}, FirstSync: true}, g.Traits.Of("vip").Guard)
 	require.Equal(t, state.ConversionGuard{
-		Count: &state.Limit{Percent: 200, AtLeast: 3}, Money: &state.Limit{Percent: 200, AtLeast: 123456}, FirstSync: true,
+		Count: &state.Limit{Percent: 200, AtLeast: 3}, Money: &state.Limit{Percent: 200, AtLeast: 1234_5600}, FirstSync: true,
 	}, g.Conversions)
 }

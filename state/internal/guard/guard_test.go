@@ -34,11 +34,11 @@ func TestAgainst(t *testing.T) {
 		"suppressions":                                         {Set{Direction: Suppressions, Whole: true, Measures: []Measure{{Limit: limit(30, 10), Fresh: 40, Base: 100}}}, "40 of 100 people known would be suppressed (40 %): more than 30 % and at least 10"},
 		"conversions":                                          {of(Conversions, Measure{Limit: limit(200, 5), Fresh: 17, Base: 8}), "17 conversions within 24 hours, 8 a day on average (212 %): more than 200 % and at least 5"},
 		"money": {
-			of(Conversions, Measure{Limit: limit(200, 100), Fresh: 1, Base: 8}, Measure{Unit: "EUR", Limit: limit(200, 100_00), Fresh: 500_05}),
+			of(Conversions, Measure{Limit: limit(200, 100), Fresh: 1, Base: 8}, Measure{Unit: "EUR", Limit: limit(200, 100_0000), Fresh: 500_0500}),
 			"conversions of 500.05 EUR within 24 hours, 0.00 a day on average: more than 200 % and at least 100.00",
 		},
 		"number and money": {
-			of(Conversions, Measure{Limit: limit(200, 1), Fresh: 3, Base: 1}, Measure{Unit: "USD", Limit: limit(200, 100_00), Fresh: 300_00, Base: 80_00}),
+			of(Conversions, Measure{Limit: limit(200, 1), Fresh: 3, Base: 1}, Measure{Unit: "USD", Limit: limit(200, 100_0000), Fresh: 300_0000, Base: 80_0000}),
 			"3 conversions within 24 hours, 1 a day on average (300 %): more than 200 % and at least 1; " +
 				"conversions of 300.00 USD within 24 hours, 80.00 a day on average (375 %): more than 200 % and at least 100.00",
 		},
