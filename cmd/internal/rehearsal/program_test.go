@@ -10,7 +10,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"syscall"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -105,12 +106,35 @@ func (s *stage) run(killAfter time.Duration, args ...string) (code int, output s
 	if killAfter > 0 {
 		defer time.AfterFunc(killAfter, func() { _ = c.Process.Kill() }).Stop()
 	}
+	measured := s.measure(c.Process.Pid)
 	_ = c.Wait() // the code says it
+	measured()
 	s.runs++
-	if usage, ok := c.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		s.peak = max(s.peak, usage.Maxrss)
-	}
 	return c.ProcessState.ExitCode(), out.String()
+}
+
+// measure looks at the most memory of a process until the function that it returns is
+// called. What the kernel says after its end includes the memory of this process, which
+// it was forked from.
+func (s *stage) measure(pid int) (stop func()) {
+	ended, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for tick := time.NewTicker(20 * time.Millisecond); ; {
+			select {
+			case <-ended:
+				tick.Stop()
+				return
+			case <-tick.C:
+				status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)) // not there on other systems, or at its end
+				_, rest, _ := strings.Cut(string(status), "VmHWM:")
+				line, _, _ := strings.Cut(strings.TrimSpace(rest), " ")
+				kilobytes, _ := strconv.ParseInt(line, 10, 64)
+				s.peak = max(s.peak, kilobytes)
+			}
+		}
+	}()
+	return func() { close(ended); <-done }
 }
 
 // storm runs a command again and again and kills it at random, until it comes to an end
