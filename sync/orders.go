@@ -58,7 +58,7 @@ const reconcileKind = "reconcile"
 // run only if the credentials are at fault: what is sent does not depend on it.
 func (p *pass) reconcileIfDue(ctx context.Context) error {
 	r := p.Orders
-	if r.Every <= 0 || p.narrowed() || p.interrupted || ctx.Err() != nil {
+	if r.Every <= 0 || p.narrowed() || p.interrupted || ended(ctx) {
 		return nil
 	}
 	last, err := p.State.LastReading(ctx)
@@ -75,6 +75,8 @@ func (p *pass) reconcileIfDue(ctx context.Context) error {
 	}
 	return err
 }
+
+func ended(ctx context.Context) bool { return ctx.Err() != nil }
 
 func isUnauthorized(err error) bool {
 	var api *impactapi.Error
