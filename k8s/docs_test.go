@@ -115,7 +115,7 @@ func TestExitTableSaysWhatThePolicyDoes(t *testing.T) {
 		"a code without a row":       {"| 11 | ", "| x | ", "exit 11 is in the policy"},
 		"a code without a rule":      {"| 11 | ", "| 9 | x | failed |\n| 11 | ", "no rule for map[9:failed]"},
 		"another action":             {"| waits: ", "| retried: ", `the table says "retried", the policy "Ignore"`},
-		"a failure called a success": {"| 3 | finished, but something was refused or rejected in this run, or a source is stale | failed", "| 3 | x | complete", "--exit-zero-on"},
+		"a failure called a success": {"| 3 | finished, but something was refused or rejected in this run, a source is stale, or an order needs a person (reconcile) | failed", "| 3 | x | complete", "--exit-zero-on"},
 		"no success":                 {"| 0 | ", "| x | ", "exit 0"},
 	} {
 		t.Run(name, func(t *testing.T) {
