@@ -1,6 +1,10 @@
 package state
 
-import "github.com/impactsync/impactsync/sync/money"
+import (
+	"cmp"
+
+	"github.com/impactsync/impactsync/sync/money"
+)
 
 // refundMoments tells of the refunds of an order, and of what impact.com was told.
 func (v *view) refundMoments(o *OrderExplanation) error {
@@ -37,7 +41,7 @@ func (v *view) toldMoments(o *OrderExplanation) error {
 	for _, t := range all {
 		o.add(t.attempted, "a change of the action was sent", labelled("action", t.action))
 		o.add(t.told, "impact.com took the change", t.said)
-		o.add(t.changed, "refund "+t.status, t.class, "wanted: "+t.wanted, "left: "+t.left.Format(t.currency)+" "+t.currency, t.reason)
+		o.add(t.changed, "refund "+t.status, "wanted: "+t.wanted, "left: "+t.left.Format(t.currency)+" "+t.currency, cmp.Or(t.reason, t.class))
 	}
 	return nil
 }

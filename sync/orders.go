@@ -156,5 +156,5 @@ func (r *Reconciled) note() string {
 			all = append(all, fmt.Sprintf("%d %s", n, verdict))
 		}
 	}
-	return fmt.Sprintf("%s of impact.com's need a person: %s", english.Plural(int(r.Person), "order", ""), strings.Join(all, ", "))
+	return fmt.Sprintf("%s a person: %s", english.Plural(int(r.Person), "order needs", "orders need"), strings.Join(all, ", "))
 }

@@ -1,23 +1,24 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
 
 	"github.com/impactsync/impactsync/cmd/internal/words"
 	"github.com/impactsync/impactsync/state"
+	"github.com/impactsync/impactsync/sync/money"
 )
 
 // writeRefunds writes what became of orders that were taken back, and some of them.
 func writeRefunds(w io.Writer, counts []state.RefundCount, samples []state.RefundSample) {
 	const title = "\nOrders that were taken back:"
 	list(w, title, []any{"STATUS", "ORDERS", "WHOLE", "AMOUNT", ""}, counts, func(c state.RefundCount) []any {
-		status := strings.TrimSpace(c.Status + " " + c.Class)
-		return []any{status, c.Orders, c.Whole, strings.TrimSpace(c.Amount.Format(c.Currency) + " " + c.Currency), words.Refunds[status]}
+		return []any{c.Status, c.Orders, c.Whole, sumOf(c.Amount, c.Currency), refundWords(c.Status, c.Class)}
 	})
 	list(w, "\nSome of them:", []any{"ORDER", "IT IS TO BE", "AMOUNT", "STATUS", ""}, samples, func(s state.RefundSample) []any {
-		return []any{s.OrderID, s.Wanted, strings.TrimSpace(s.Amount.Format(s.Currency) + " " + s.Currency), strings.TrimSpace(s.Status + " " + s.Class), s.Reason}
+		return []any{s.OrderID, s.Wanted, sumOf(s.Amount, s.Currency), s.Status, cmp.Or(s.Reason, refundWords(s.Status, s.Class))}
 	})
 }
 
@@ -28,8 +29,23 @@ func refundLines(counts []state.RefundCount) (lines []string) {
 		case "none", "done", "carried", "superseded", "no_action":
 			continue
 		}
-		status := strings.TrimSpace(c.Status + " " + c.Class)
-		lines = append(lines, fmt.Sprintf("orders taken back, %s: %d (%s; %s)", status, c.Orders, strings.TrimSpace(c.Amount.Format(c.Currency)+" "+c.Currency), words.Refunds[status]))
+		why := refundWords(c.Status, c.Class)
+		if sum := sumOf(c.Amount, c.Currency); sum != "" {
+			why = sum + "; " + why
+		}
+		lines = append(lines, fmt.Sprintf("orders taken back, %s: %d (%s)", c.Status, c.Orders, why))
 	}
 	return lines
+}
+
+func refundWords(status, class string) string {
+	return words.Refunds[strings.TrimSpace(status+" "+class)]
+}
+
+// sumOf returns an amount with its currency, and "" for nothing of no currency.
+func sumOf(amount money.Amount, currency string) string {
+	if amount == 0 && currency == "" {
+		return ""
+	}
+	return strings.TrimSpace(amount.Format(currency) + " " + currency)
 }
