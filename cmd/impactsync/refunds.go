@@ -15,10 +15,10 @@ import (
 func writeRefunds(w io.Writer, counts []state.RefundCount, samples []state.RefundSample) {
 	const title = "\nOrders that were taken back:"
 	list(w, title, []any{"STATUS", "ORDERS", "WHOLE", "AMOUNT", ""}, counts, func(c state.RefundCount) []any {
-		return []any{c.Status, c.Orders, c.Whole, sumOf(c.Amount, c.Currency), refundWords(c.Status, c.Class)}
+		return []any{refundStatus(c.Status, c.Class), c.Orders, c.Whole, sumOf(c.Amount, c.Currency), refundWords(c.Status, c.Class)}
 	})
 	list(w, "\nSome of them:", []any{"ORDER", "IT IS TO BE", "AMOUNT", "STATUS", ""}, samples, func(s state.RefundSample) []any {
-		return []any{s.OrderID, s.Wanted, sumOf(s.Amount, s.Currency), s.Status, cmp.Or(s.Reason, refundWords(s.Status, s.Class))}
+		return []any{s.OrderID, s.Wanted, sumOf(s.Amount, s.Currency), refundStatus(s.Status, s.Class), cmp.Or(s.Reason, refundWords(s.Status, s.Class))}
 	})
 }
 
@@ -38,9 +38,10 @@ func refundLines(counts []state.RefundCount) (lines []string) {
 	return lines
 }
 
-func refundWords(status, class string) string {
-	return words.Refunds[strings.TrimSpace(status+" "+class)]
-}
+// refundStatus is a status with its class, as docs/refunds.md lists them.
+func refundStatus(status, class string) string { return strings.TrimSpace(status + " " + class) }
+
+func refundWords(status, class string) string { return words.Refunds[refundStatus(status, class)] }
 
 // sumOf returns an amount with its currency, and "" for nothing of no currency.
 func sumOf(amount money.Amount, currency string) string {
