@@ -29,6 +29,9 @@ const PageSize = 20_000
 // MaxWindow is the longest time between the ends of a window.
 const MaxWindow = 45 * 24 * time.Hour
 
+// MinWindow is the shortest window that is worth halving where one has too many rows.
+const MinWindow = time.Minute
+
 // Window selects the rows of a list by when they were updated. A change of state by
 // the clock, such as locking, is no update.
 type Window struct {

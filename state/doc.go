@@ -43,6 +43,7 @@
 //	person_    profiles: resolving, merging, splitting them
 //	trait_     trait keys, and wanted and delivered values
 //	event_     events, their keys, orders and refusals
+//	actions_   impact.com's actions, and what each order's verdict is by them
 //	refund_    orders that were taken back: what impact.com is to know, and was told
 //	guard_     which changes are held, and approved
 //	send_      a turn: claiming, settling, rates, verdicts

@@ -7,7 +7,9 @@
 //
 //	discover  list what the sources hold; stop before any change if two inputs claim one trait
 //	read      events, then changes, then full lists; each batch and its position in one transaction
-//	deliver   claim, send, settle, until nothing is due that can go now
+//	deliver   claim, send, settle, until nothing is due that can go now; conversions also in files
+//	look up   what became of conversions, and, if it is due, impact.com's actions
+//	refund    reverse or reduce the actions of orders that were taken back
 //	report    count, and choose the exit code
 //
 // Data moves in one order: source -> segment -> mapping -> state -> segment ->

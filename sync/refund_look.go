@@ -90,9 +90,6 @@ func (r *reversing) readActions(ctx context.Context, due []state.RefundedOrder) 
 	return nil
 }
 
-// leastWindow is the shortest window that is halved no more.
-const leastWindow = time.Minute
-
 func (r *reversing) readWindow(ctx context.Context, from, to time.Time, wanted map[string]bool) error {
 	found := map[string]state.OrderAction{}
 	for number := 1; ; number++ {
@@ -116,7 +113,7 @@ func (r *reversing) readWindow(ctx context.Context, from, to time.Time, wanted m
 			return err
 		}
 		switch {
-		case err != nil && impactapi.TooMany(err) && to.Sub(from) > leastWindow:
+		case err != nil && impactapi.TooMany(err) && to.Sub(from) > impactapi.MinWindow:
 			half := from.Add(to.Sub(from) / 2)
 			return errors.Join(r.readWindow(ctx, from, half, wanted), r.readWindow(ctx, half, to, wanted))
 		case err != nil:

@@ -62,7 +62,7 @@ type reconciling struct {
 // start returns since when actions are read.
 func (q *reconciling) start(c *config.Config, now time.Time) (time.Time, error) {
 	if q.order != "" && (q.since != "" || q.csv != "") || q.deadline < 0 {
-		return now, usage("", "--order goes without --since and --csv, and --deadline must not be negative")
+		return now, usage("", "--order cannot be combined with --since or --csv, and --deadline must not be negative")
 	}
 	if q.since == "" {
 		return now.Add(-c.Reconcile.Window), nil

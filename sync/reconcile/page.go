@@ -14,14 +14,11 @@ import (
 // storedAtOnce is how many rows are stored in one transaction.
 const storedAtOnce = 2000
 
-// leastWindow is the shortest window that is halved.
-const leastWindow = time.Minute
-
 // page reads the next page of a window.
 func (r *Reader) page(ctx context.Context, w state.ReadWindow) error {
 	p, requests, err := r.request(ctx, w)
 	switch {
-	case impactapi.TooMany(err) && w.To.Sub(w.From) >= leastWindow:
+	case impactapi.TooMany(err) && w.To.Sub(w.From) >= impactapi.MinWindow:
 		if noted := r.State.NoteListRequests(ctx, w, requests); noted != nil {
 			return noted
 		}
