@@ -190,7 +190,7 @@ func (l *loader) quote(key, value string) string {
 func (l *loader) paths() {
 	c := l.config
 	paths := []*string{&c.State.Path, &c.Destination.APIKeyFile, &c.Privacy.HashKeyFile, &c.Privacy.SegmentTokenFile, &c.Conversions.File.PrivateKeyFile}
-	for _, path := range append(paths, c.tellingPaths()...) {
+	for _, path := range slices.Concat(paths, c.tellingPaths(), c.receivePaths()) {
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(l.folder, *path)
 		}
