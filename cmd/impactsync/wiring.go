@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"slices"
+	"time"
 
 	"github.com/impactsync/impactsync/cmd/internal/config"
 	"github.com/impactsync/impactsync/cmd/internal/progress"
@@ -91,9 +92,11 @@ func openFeed(ctx context.Context, c *config.Config, s config.Source) (impactsyn
 	if s.Kind == config.KindEvents {
 		src, err := events.New(ctx, events.Config{
 			Name: s.Name, URL: s.URL, Include: s.Traits.Include, Exclude: s.Traits.Exclude,
-			HonourIntegrations: s.HonourIntegrations, StartAt: s.StartAt, MaxLine: s.MaxLineBytes, FollowLinks: s.FollowLinks, Placeholders: placeholders(c),
+			HonourIntegrations: s.HonourIntegrations, StartAt: s.StartAt, ListFrom: listFrom(c, s), MaxLine: s.MaxLineBytes, FollowLinks: s.FollowLinks, Placeholders: placeholders(c),
 		})
-		feed.Source = src
+		if err == nil {
+			feed.Source, feed.Since, feed.Place = src, src.Since, fmt.Sprint(src.URL(), " since ", s.StartAt.Unix(), ", all ", listFrom(c, s).IsZero())
+		}
 		return feed, err
 	}
 	patterns := make(map[string]audiences.Audience, len(s.Audiences))
@@ -104,6 +107,16 @@ func openFeed(ctx context.Context, c *config.Config, s config.Source) (impactsyn
 	src, err := audiences.New(ctx, audiences.Config{Name: s.Name, URL: s.URL, Audiences: patterns, MaxLine: s.MaxLineBytes, FollowLinks: s.FollowLinks, Placeholders: placeholders(c)})
 	feed.Source, feed.Lists = src, true
 	return feed, err
+}
+
+// listFrom returns a time before which no message of a source can count any more, nor
+// two days later, whatever the clocks said: events are too old then. Changes of traits and
+// refunds count however old they are.
+func listFrom(c *config.Config, s config.Source) time.Time {
+	if len(s.Traits.Include) > 0 || c.Refunds != nil {
+		return time.Time{}
+	}
+	return time.Now().Add(-c.MaxEventAge - 48*time.Hour)
 }
 
 // placeholders returns the ids that are nobody's.
