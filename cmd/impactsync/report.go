@@ -144,7 +144,7 @@ const mostPage = time.Minute
 // is logged: no run fails for it.
 func (a *app) afterRun(ctx context.Context, c *config.Config, report string) {
 	to := cmp.Or(report, c.Report.Path)
-	if to == "" {
+	if to == "" || a.turn != nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mostPage)

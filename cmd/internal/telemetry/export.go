@@ -37,3 +37,12 @@ func (m *Metrics) Push(ctx context.Context, g Gateway, whole bool) error {
 	}
 	return p.AddContext(ctx)
 }
+
+// WriteFile writes the metrics of several destinations to one file.
+func WriteFile(path string, all ...*Metrics) error {
+	var own prometheus.Gatherers
+	for _, m := range all {
+		own = append(own, m.labelled)
+	}
+	return prometheus.WriteToTextfile(path, own)
+}
