@@ -289,7 +289,7 @@ type said struct {
 	err  error
 }
 
-func (s *said) Error() string { return fmt.Sprintf("exit code %d: %v", s.code, s.err) }
+func (s *said) Error() string { return fmt.Sprintf("the destinations' exit code is %d", s.code) }
 func (s *said) Unwrap() error { return s.err }
 func (s *said) ExitCode() int { return s.code }
 
