@@ -349,6 +349,3 @@ type manySummaries struct {
 	summary
 	Each map[string]summary `json:"destinations"`
 }
-
-// afterAll writes the page of all destinations that the configuration or --report asks for.
-func (a *app) afterAll(_ context.Context, _ []*turn, _ string) {}
