@@ -48,7 +48,7 @@ A second signal kills; even then nothing is lost.` + exitsOfRun(),
 			defer stop()
 			a.writeSummary(summaryFile, unfinished)
 			report, err := a.run(ctx, n)
-			a.writeSummary(summaryFile, summarize(report, outcome(report, err)).line())
+			a.writeSummary(summaryFile, a.summarize(report, outcome(report, err)))
 			if report.Run != 0 {
 				err = errors.Join(err, a.result(report, nil, func(w io.Writer) { writeReport(w, report) }))
 			}
@@ -79,6 +79,9 @@ func (a *app) run(ctx context.Context, n narrow) (report impactsync.Report, err 
 	o, err := n.options(c)
 	if err != nil {
 		return report, err
+	}
+	if a.turn != nil && n.deadline > 0 {
+		o.Deadline = time.Now().Add(a.turn.slice(n.deadline))
 	}
 	report, err = a.pass(ctx, c, o)
 	a.afterRun(ctx, c, n.report)

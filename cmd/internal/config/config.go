@@ -58,8 +58,20 @@ type Config struct {
 	// IANA name of the schedule's time zone. Default UTC.
 	TimeZone string `yaml:"timeZone" default:"UTC"`
 
+	// Several programs or accounts in place of one destination, whose keys then hold for all of them. docs/destinations.md
+	Destinations []Program `yaml:"destinations"` // stands after all that is decoded into them
+
 	// Warnings are things that work but should be corrected.
 	Warnings []Problem `yaml:"-"`
+	// Name is the destination's, if it is one of several.
+	Name string `yaml:"-"`
+	// Each has a configuration for each of several destinations.
+	Each []*Config `yaml:"-"`
+	// Neighbours are the states of other destinations of the same account: its quota
+	// is theirs, too.
+	Neighbours []string `yaml:"-"`
+
+	unusable Problems // why this destination of several cannot be used, as opposed to the file
 }
 
 // Destination holds the settings of Segment's "Impact Partnership Cloud"
