@@ -101,7 +101,9 @@ func (a *app) pass(ctx context.Context, c *config.Config, o impactsync.Options) 
 	options := state.Options{Create: true, Binding: binding(c), HashKey: []byte(c.Privacy.HashKey), Point: point}
 	err = a.withEngine(ctx, c, o.Trait,
 		func(fn func(*state.DB) error) error {
-			return a.holding(c, func() error { return a.opened(ctx, c, options, fn) })
+			return a.holding(c, func() error {
+				return a.opened(ctx, c, options, func(db *state.DB) error { return errors.Join(fn(db), a.sweep(ctx, c, db)) })
+			})
 		},
 		func(e *impactsync.Engine) (err error) {
 			if o.Adopt == "" {

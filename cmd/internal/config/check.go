@@ -33,6 +33,7 @@ func (l *loader) check() {
 	l.checkRefunds()
 	l.checkConversions()
 	l.checkReconcile()
+	l.checkReceive()
 	c := l.config
 	_, zone := time.LoadLocation(c.TimeZone)
 	l.must(c.MaxEventAge > 0, "maxEventAge", "must be more than 0s", "leave it out for 720h")

@@ -25,6 +25,8 @@ type Config struct {
 	Guard Guards `yaml:"guard"` // stands before the sources, whose guards are decoded over it
 	// What to read. At least one.
 	Sources []Source `yaml:"sources"`
+	// Take messages of Segment's webhooks into a folder, which a source reads. Default: none are taken. docs/receive.md
+	Receive *Receive `yaml:"receive"`
 	// Where the state is kept.
 	State State `yaml:"state"`
 	// How requests are sent.

@@ -223,7 +223,7 @@ func (l *loader) paths() {
 			paths = append(paths, &s.Audiences[j].QueryFile)
 		}
 	}
-	for _, path := range append(paths, c.tellingPaths()...) {
+	for _, path := range slices.Concat(paths, c.tellingPaths(), c.receivePaths()) {
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(l.folder, *path)
 		}
