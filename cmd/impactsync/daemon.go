@@ -46,7 +46,7 @@ SIGTERM and SIGINT stop in good order: requests under way are finished and recor
 }
 
 func (a *app) daemon(ctx context.Context, listen string, n narrow, receives bool) error {
-	cfg, err := a.load()
+	cfg, err := a.daemonConfig()
 	if err != nil {
 		return err
 	}
@@ -54,13 +54,10 @@ func (a *app) daemon(ctx context.Context, listen string, n narrow, receives bool
 	if err != nil {
 		return usage("an IANA name such as Europe/Berlin", "timeZone: %w", err)
 	}
-	metrics := newMetrics(cfg)
-	if now := (ending{heard: true}); now.look(ctx, a) {
-		now.fill(metrics)
-	}
+	w := a.newExhibit(ctx, cfg)
 	d, err := daemon.New(daemon.Config{
 		Schedule: cfg.Schedule, Location: zone, Log: a.log, Level: levelOf,
-		Run: func(ctx context.Context) error { return a.scheduled(ctx, n, metrics) },
+		Run: func(ctx context.Context) error { return a.round(ctx, n, w) },
 	})
 	if err != nil {
 		return usage("", "%w", err)
@@ -75,11 +72,11 @@ func (a *app) daemon(ctx context.Context, listen string, n narrow, receives bool
 	}
 	stopReceiving := func() error { return nil }
 	if receives && cfg.Receive != nil {
-		if ctx, stopReceiving, err = a.receiveBeside(ctx, cfg.Receive, metrics); err != nil {
+		if ctx, stopReceiving, err = a.receiveBeside(ctx, cfg.Receive, w.of(cfg)); err != nil {
 			return errors.Join(err, l.Close())
 		}
 	}
-	wait := a.serve(ctx, l, handler(metrics, &a.pulse), 10*time.Second)
+	wait := a.serve(ctx, l, handler(w), 10*time.Second)
 	d.Run(ctx)
 	return errors.Join(stopReceiving(), wait())
 }
@@ -115,16 +112,16 @@ func (a *app) scheduled(ctx context.Context, n narrow, metrics *telemetry.Metric
 	return err
 }
 
-func handler(metrics *telemetry.Metrics, pulse *daemon.Pulse) http.Handler {
+func handler(watch *exhibit) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		if err := pulse.Check(); err != nil {
+		if err := watch.check(); err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
 		fmt.Fprintln(w, "ok")
 	})
-	mux.Handle("GET /metrics", metrics.Handler())
+	mux.Handle("GET /metrics", watch)
 	return mux
 }
 

@@ -88,25 +88,35 @@ func unopened(err error) error {
 }
 
 func openFeed(ctx context.Context, c *config.Config, s config.Source) (impactsync.Feed, error) {
-	feed := impactsync.Feed{MaxAge: s.MaxAge}
-	if s.Kind == config.KindEvents {
-		src, err := events.New(ctx, events.Config{
-			Name: s.Name, URL: s.URL, Include: s.Traits.Include, Exclude: s.Traits.Exclude,
-			HonourIntegrations: s.HonourIntegrations, StartAt: s.StartAt, ListFrom: listFrom(c, s), MaxLine: s.MaxLineBytes, FollowLinks: s.FollowLinks, Placeholders: placeholders(c),
-		})
-		if err == nil {
-			feed.Source, feed.Since, feed.Place = src, src.Since, fmt.Sprint(src.URL(), " since ", s.StartAt.Unix(), ", all ", listFrom(c, s).IsZero())
-		}
-		return feed, err
+	switch s.Kind {
+	case config.KindEvents:
+		return openEvents(ctx, c, s)
+	case config.KindWarehouse:
+		return openWarehouse(c, s)
 	}
+	return openAudiences(ctx, c, s)
+}
+
+func openEvents(ctx context.Context, c *config.Config, s config.Source) (impactsync.Feed, error) {
+	src, err := events.New(ctx, events.Config{
+		Name: s.Name, URL: s.URL, Include: s.Traits.Include, Exclude: s.Traits.Exclude,
+		HonourIntegrations: s.HonourIntegrations, StartAt: s.StartAt, ListFrom: listFrom(c, s), MaxLine: s.MaxLineBytes, FollowLinks: s.FollowLinks, Placeholders: placeholders(c),
+	})
+	if err != nil {
+		return impactsync.Feed{}, err
+	}
+	place := fmt.Sprint(src.URL(), " since ", s.StartAt.Unix(), ", all ", listFrom(c, s).IsZero())
+	return impactsync.Feed{Source: src, MaxAge: s.MaxAge, Since: src.Since, Place: place}, nil
+}
+
+func openAudiences(ctx context.Context, c *config.Config, s config.Source) (impactsync.Feed, error) {
 	patterns := make(map[string]audiences.Audience, len(s.Audiences))
 	for _, a := range s.Audiences {
 		said := rule(a)
 		patterns[a.Pattern] = audiences.Audience{Name: a.Name, Key: a.Key, List: a.List, Value: a.Value, Parts: a.Parts, OnMissing: a.OnMissing, Columns: audiences.Columns(a.Columns), Rule: &said}
 	}
 	src, err := audiences.New(ctx, audiences.Config{Name: s.Name, URL: s.URL, Audiences: patterns, MaxLine: s.MaxLineBytes, FollowLinks: s.FollowLinks, Placeholders: placeholders(c)})
-	feed.Source, feed.Lists = src, true
-	return feed, err
+	return impactsync.Feed{Source: src, MaxAge: s.MaxAge, Lists: true}, err
 }
 
 // listFrom returns a time before which no message of a source can count any more, nor
