@@ -31,4 +31,4 @@ INSERT INTO failed_attempts (attempt, run, profile_id, delivery_id, detail, at, 
 INSERT INTO trait_runs (trait_id, run, at, wanted, delivered, pending, held, refused, joins, leaves) VALUES (1, 1, 1795000000000000000, 2, 2, 2, 0, 0, 2, 0);
 UPDATE objects SET counted_lines = read_lines;
 INSERT INTO notices (webhook, condition, since, told_at) VALUES ('chat', 'held', 1795000000000000000, 1795000000000000000);
-INSERT INTO source_reads (name, newest_at, read_at, whole_at, whole_day, whole_of) VALUES ('web', 1795000000000000000, 1795000000000000000, 1795000000000000000, 1794960000000000000, 's3://logs/ since 0, all true');
+UPDATE source_reads SET whole_at = 1795000000000000000, whole_day = 1794960000000000000, whole_of = 's3://logs/ since 0, all true';
