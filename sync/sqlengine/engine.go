@@ -20,6 +20,9 @@ type Config struct {
 	Timeout time.Duration
 }
 
+// Opener returns a database that it does not reach yet. Its errors do not show the DSN.
+type Opener func(Config) (Engine, error)
+
 // Engine is a database. It is safe for concurrent use.
 type Engine interface {
 	Dialect() Dialect

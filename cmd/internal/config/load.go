@@ -190,6 +190,9 @@ func (l *loader) quote(key, value string) string {
 func (l *loader) paths() {
 	c := l.config
 	paths := []*string{&c.State.Path, &c.Destination.APIKeyFile, &c.Privacy.HashKeyFile, &c.Privacy.SegmentTokenFile, &c.Conversions.File.PrivateKeyFile}
+	for i := range c.Sources {
+		paths = append(paths, &c.Sources[i].DSNFile)
+	}
 	for _, path := range append(paths, c.tellingPaths()...) {
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(l.folder, *path)

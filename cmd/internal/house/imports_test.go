@@ -39,6 +39,7 @@ var rooms = map[string][]string{
 	"sync/source/table":         {"sync/source", "sync/source/bucket", "sync/segment"},
 	"sync/source/audiences":     {"sync/source", "sync/source/bucket", "sync/source/reading", "sync/source/table", "sync/segment", "state/rules"},
 	"sync/source/suppressions":  {"sync/source", "sync/source/bucket", "sync/source/table", "sync/segment"},
+	"sync/source/warehouse":     {"sync/source", "sync/segment", "sync/sqlengine", "state/rules"},
 	"sync/daemon":               {},
 	"sync/limit":                {"state", "impactapi"},
 	"sync/reconcile":            {"state", "impactapi", "sync/limit", "sync/money"},
