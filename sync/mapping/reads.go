@@ -13,6 +13,9 @@ type Reads struct {
 	// Paths are the keys of every path that may be read, from the top of the message. A
 	// number is a position in an array, unless the path says that it is a key.
 	Paths [][]string
+	// ClickURLs are those where a URL or query with a click id may be, ClickIDs those of
+	// the id alone. All of them are among Paths.
+	ClickURLs, ClickIDs [][]string
 }
 
 // Reads returns what the settings need of messages.
@@ -31,6 +34,13 @@ func (m *Mapper) Reads() Reads {
 	if m.refunds != nil {
 		r.Refunds = m.refunds.spelled
 		m.refunds.kept.each([]string{"properties"}, add)
+	}
+	for _, place := range clickPlaces {
+		r.ClickURLs = append(r.ClickURLs, place.path.Keys())
+	}
+	r.ClickIDs = append(r.ClickIDs, pathReferrerID.Keys())
+	if m.clickSource != nil && m.clickSource.as == plain {
+		r.ClickIDs = append(r.ClickIDs, m.clickSource.path.Keys())
 	}
 	return r
 }

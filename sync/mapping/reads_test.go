@@ -22,6 +22,8 @@ func TestReads(t *testing.T) {
 	require.Equal(t, []string{"page"}, r.Types)
 	require.Equal(t, []string{"Order Completed", "Order Complete", "Lead Sent"}, r.Events)
 	require.Equal(t, []string{"Order Refunded", "Money Back", "Order Updated"}, r.Refunds)
+	require.Contains(t, r.ClickURLs, []string{"context", "page", "url"})
+	require.Contains(t, r.ClickIDs, []string{"context", "referrer", "id"})
 	var paths []string
 	for _, keys := range r.Paths {
 		paths = append(paths, strings.Join(keys, "."))
