@@ -26,7 +26,7 @@ func (a *app) configCommand() *cobra.Command {
 			Args:  cobra.NoArgs,
 			RunE: func(*cobra.Command, []string) error {
 				_, err := a.stdout.Write(config.Schema())
-				return err
+				return unwritten(err)
 			},
 		},
 		a.configCheck(), a.configInit(), a.configImport(),
