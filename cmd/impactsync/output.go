@@ -32,7 +32,11 @@ func (a *app) result(v any, err error, text func(w io.Writer)) error {
 		text(page)
 		out = page.Bytes()
 	}
-	_, err = a.stdout.Write(out)
+	return a.write(out)
+}
+
+func (a *app) write(out []byte) error {
+	_, err := a.stdout.Write(out)
 	return unwritten(err)
 }
 

@@ -49,7 +49,7 @@ A second signal kills; even then nothing is lost.` + exitsOfRun(),
 			defer stop()
 			a.writeSummary(summaryFile, unfinished)
 			report, err := a.run(ctx, n)
-			a.writeSummary(summaryFile, summarize(report, outcome(report, err)).line())
+			a.writeSummary(summaryFile, a.summarize(report, outcome(report, err)))
 			if report.Run != 0 {
 				err = errors.Join(err, a.result(report, nil, func(w io.Writer) { writeReport(w, report) }))
 			}
@@ -85,6 +85,9 @@ func (a *app) run(ctx context.Context, n narrow) (report impactsync.Report, err 
 	if err != nil {
 		return report, err
 	}
+	if a.turn != nil && n.deadline > 0 {
+		o.Deadline = time.Now().Add(a.turn.slice(n.deadline))
+	}
 	report, err = a.pass(ctx, c, o)
 	a.afterRun(ctx, c, n.report)
 	return report, err
@@ -98,7 +101,9 @@ func (a *app) pass(ctx context.Context, c *config.Config, o impactsync.Options) 
 	options := state.Options{Create: true, Binding: binding(c), HashKey: []byte(c.Privacy.HashKey), Point: point}
 	err = a.withEngine(ctx, c, o.Trait,
 		func(fn func(*state.DB) error) error {
-			return a.holding(c, func() error { return a.opened(ctx, c, options, fn) })
+			return a.holding(c, func() error {
+				return a.opened(ctx, c, options, func(db *state.DB) error { return errors.Join(fn(db), a.sweep(ctx, c, db)) })
+			})
 		},
 		func(e *impactsync.Engine) (err error) {
 			if o.Adopt == "" {
