@@ -25,8 +25,7 @@ func (a *app) configCommand() *cobra.Command {
 			Long:  "Print the JSON schema (draft 2020-12) of the configuration file, for editors and for checks before a rollout." + exits("printed", exitUsageLine),
 			Args:  cobra.NoArgs,
 			RunE: func(*cobra.Command, []string) error {
-				_, err := a.stdout.Write(config.Schema())
-				return err
+				return a.write(config.Schema())
 			},
 		},
 		a.configCheck(), a.configInit(), a.configImport(),
