@@ -125,3 +125,30 @@ func TestLooksThatFail(t *testing.T) {
 		}
 	})
 }
+
+func TestOrdersWithDiscounts(t *testing.T) {
+	t.Parallel()
+	w := refunding(t, state.RefundItems, sandbox.Config{})
+	at := func(id string) string {
+		return strings.Replace(sold(id, 30), `"total":30,"tax":3,"shipping":2`, `"total":20,"discount":5`, 1) // of 25
+	}
+	w.log("a.ndjson", at("kept"), at("part"), at("whole"))
+	w.mustRun()
+	w.log("b.ndjson", refunded("r1", "part", 20, `"products":[{"sku":"A","quantity":1}]`), refunded("r2", "whole", 20, ""))
+	w.mustRun()
+	w.mustRunLater(time.Hour)
+	require.Equal(t, []string{"part done, reduced, told reduced", "whole done, reversed, told reversed"}, w.refunds())
+	db := w.open()
+	defer db.Close()
+	e := w.engine(db)
+	e.Orders = impactsync.Reconcile{Campaign: "23224", Window: 45 * 24 * time.Hour}
+	r, err := e.Reconcile(t.Context(), time.Now().Add(-24*time.Hour), time.Time{})
+	require.NoError(t, err)
+	require.Equal(t, map[string]int64{"matched": 2, "reversed": 1}, r.Reconciled.Orders)
+	verdicts := map[string]string{}
+	for o, err := range db.EachVerdict(t.Context(), time.Time{}) {
+		require.NoError(t, err)
+		verdicts[o.OrderID] = o.Verdict
+	}
+	require.Equal(t, map[string]string{"kept": "matched", "part": "matched", "whole": "reversed"}, verdicts)
+}
