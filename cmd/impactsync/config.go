@@ -60,6 +60,9 @@ configuration names: account, program, event types, and what the token may read.
 
 func (a *app) checkConfig() error {
 	c, err := config.Load(a.config, os.LookupEnv)
+	if err == nil {
+		c, err = c.Of(a.destination)
+	}
 	if err != nil {
 		return badConfig(err)
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"net/url"
-	"os"
 	"sync"
 	"time"
 
@@ -37,7 +36,7 @@ type ending struct {
 // says where that is.
 func (e *ending) look(ctx context.Context, a *app) bool {
 	var err error
-	if e.config, err = config.Look(a.config, os.LookupEnv); err != nil {
+	if e.config, err = a.look(); err != nil {
 		return false
 	}
 	e.at = time.Now()
@@ -62,10 +61,13 @@ func (e *ending) read(ctx context.Context) func(*state.DB) error {
 	}
 }
 
-// destination names where the configuration sends to, for people and for labels:
-// impact.com's program, and the host if that is not impact.com's own.
+// destination names where the configuration sends to, for people and for labels: by its
+// name, else impact.com's program, and the host if that is not impact.com's own.
 func destination(c *config.Config) string {
 	d := c.Destination
+	if c.Name != "" {
+		return c.Name
+	}
 	if u, err := url.Parse(d.TrackingURL); err == nil && !impactapi.Official(d.TrackingURL) {
 		return d.CampaignID + "@" + u.Hostname()
 	}
@@ -123,7 +125,9 @@ func (e *ending) fill(m *telemetry.Metrics) {
 
 // publish writes metrics to the file and the gateway that there are.
 func (a *app) publish(ctx context.Context, m *telemetry.Metrics, e *ending) {
-	if file := cmp.Or(a.metricsFile, e.config.Metrics.File); file != "" {
+	if file := cmp.Or(a.metricsFile, e.config.Metrics.File); a.turn != nil {
+		a.turn.metrics = m // one file has all
+	} else if file != "" {
 		if err := m.WriteFile(file); err != nil {
 			a.log.Warn("the metrics were not written", "error", ofFile(file, err))
 		}

@@ -32,6 +32,10 @@ func (a *app) result(v any, err error, text func(w io.Writer)) error {
 		text(page)
 		out = page.Bytes()
 	}
+	return a.write(out)
+}
+
+func (a *app) write(out []byte) error {
 	if _, err := a.stdout.Write(out); err != nil {
 		return &failure{impactsync.ExitFailed, fmt.Errorf("write the result: %w", err), "only the output is missing: the command did its work"}
 	}

@@ -88,7 +88,7 @@ func (a *app) plan(ctx context.Context, n narrow, show shown) error {
 // fn does lasts.
 func (a *app) rehearse(ctx context.Context, c *config.Config, fn func(*state.DB) error) error {
 	rehearsal := func(path string) error {
-		db, err := a.open(ctx, state.Options{Path: path, Rehearsal: true, Binding: binding(c), HashKey: []byte(c.Privacy.HashKey)})
+		db, err := a.open(ctx, state.Options{Path: path, Neighbours: c.Neighbours, Rehearsal: true, Binding: binding(c), HashKey: []byte(c.Privacy.HashKey)})
 		if err != nil {
 			return err
 		}

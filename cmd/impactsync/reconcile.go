@@ -87,7 +87,7 @@ func (a *app) reconcile(ctx context.Context, c *config.Config, q reconciling) (r
 	}
 	var deadline time.Time
 	if q.deadline > 0 {
-		deadline = time.Now().Add(q.deadline)
+		deadline = time.Now().Add(a.turn.slice(q.deadline))
 	}
 	options := state.Options{Create: true, Binding: binding(c), HashKey: []byte(c.Privacy.HashKey), Point: point}
 	err = a.withEngine(ctx, c, "",

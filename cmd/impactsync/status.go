@@ -61,7 +61,9 @@ func (a *app) status(ctx context.Context, runs int, every watching) error {
 func (a *app) statusOnce(ctx context.Context, c *config.Config, runs int) error {
 	return a.opened(ctx, c, state.Options{ReadOnly: true}, func(db *state.DB) (err error) {
 		var s statusReport
-		s.Status, err = db.Status(ctx, runs)
+		if s.Status, err = db.Status(ctx, runs); err == nil && len(c.Neighbours) > 0 { // what a host takes is the account's
+			s.Hosts, err = db.Hosts(ctx)
+		}
 		now := time.Now()
 		roads, errRoads := db.Roads(ctx)
 		s.InFiles = min(impactsync.InFiles(roads, c.Conversions.Route == string(impactsync.ByFile)), s.Conversions.Open())
