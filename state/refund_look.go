@@ -65,6 +65,7 @@ type Look struct {
 	Order   RefundedOrder
 	Actions []SeenAction // all that have the order's id; nil: none was found
 	Fault   string       // impact.com's reason not to make the last change
+	Failed  string       // why nothing was found out
 }
 
 // NoteLooks stores what looks found, and decides what becomes of the orders.
@@ -96,9 +97,12 @@ func (t *tx) refundRequests(n int) error {
 
 func (t *tx) noteLook(c *orderChange, l *Look, rules RefundRules) error {
 	before, sent := *c, c.underWay()
-	if sent {
+	switch {
+	case l.Failed != "":
+		c.reason, c.nextAt = l.Failed, t.nextLook(c)
+	case sent:
 		t.resolveChange(c, l, rules)
-	} else {
+	default:
 		t.choose(c, l.Actions, rules)
 	}
 	if c.status == statusRefused && before.status != statusRefused {

@@ -45,7 +45,9 @@ refused retry and resend do that.` +
 			if err != nil {
 				return err
 			}
-			return a.reconcile(ctx, cfg, q)
+			report, err := a.reconcile(ctx, cfg, q)
+			a.tell(ctx, nil, &ending{report: report, err: err, exit: impactsync.ExitCode(err), reading: true})
+			return err
 		},
 	}
 	c.Flags().StringVar(&q.since, "since", "", "read what was updated since then, such as 14d or 2026-11-01; default reconcile.window")
@@ -87,16 +89,15 @@ func (q *reconciling) start(c *config.Config, now time.Time) (time.Time, error) 
 }
 
 // reconcile makes one reading and prints what it found.
-func (a *app) reconcile(ctx context.Context, c *config.Config, q reconciling) (err error) {
+func (a *app) reconcile(ctx context.Context, c *config.Config, q reconciling) (report impactsync.Report, err error) {
 	since, err := q.start(c, time.Now())
 	if err != nil {
-		return err
+		return report, err
 	}
 	var deadline time.Time
 	if q.deadline > 0 {
 		deadline = time.Now().Add(a.turn.slice(q.deadline))
 	}
-	var report impactsync.Report
 	options := state.Options{Create: true, Binding: binding(c), HashKey: []byte(c.Privacy.HashKey), Point: point}
 	err = a.withEngine(ctx, c, "",
 		func(fn func(*state.DB) error) error {
@@ -116,13 +117,10 @@ func (a *app) reconcile(ctx context.Context, c *config.Config, q reconciling) (e
 			}
 			return a.showOrders(ctx, e.State, report, q)
 		})
-	if report.Run == 0 || err != nil {
-		return outcome(report, err)
+	if report.Run != 0 && err == nil && q.order != "" {
+		return report, nil // the exit code is about all orders
 	}
-	if q.order != "" {
-		return nil // the exit code is about all orders
-	}
-	return outcome(report, nil)
+	return report, outcome(report, err)
 }
 
 // soldAt returns since when impact.com may have an action of an order.
