@@ -127,6 +127,9 @@ func writePlan(w io.Writer, r impactsync.PlanReport) {
 			row(w, "files", "-", "-", count(r.FileOrders, "conversion")+" in files")
 		}
 	})
+	for _, read := range r.Reads {
+		fmt.Fprintf(w, "  reading %s of source %s takes the database: %s\n", read.Trait, read.Source, read.Takes)
+	}
 	for _, reason := range slices.Sorted(maps.Keys(r.Refusals)) {
 		fmt.Fprintf(w, "  %s would be refused by our own rules: %s\n", count(r.Refusals[reason], "delivery"), reason)
 	}
