@@ -50,10 +50,13 @@ func openWarehouse(c *config.Config, s config.Source) (impactsync.Feed, error) {
 	if s.Reader == config.ReaderEvents {
 		return openMessages(c, s, e)
 	}
-	cfg := warehouse.Config{Name: s.Name, Engine: e, Reader: s.Reader, Schemas: s.Schemas, Placeholders: placeholders(c)}
+	cfg := warehouse.Config{Name: s.Name, Engine: e, Reader: s.Reader, Schemas: s.Schemas, From: s.From, Manifest: s.Manifest, Placeholders: placeholders(c)}
 	for _, a := range s.Audiences {
 		said := rule(a)
-		t := warehouse.Trait{Key: a.Key, Name: a.Name, Column: a.Column, OnMissing: a.OnMissing, Class: segment.ClassAudience, Rule: &said}
+		t := warehouse.Trait{
+			Key: a.Key, Name: a.Name, Column: a.Column, OnMissing: a.OnMissing, Class: segment.ClassAudience, Rule: &said,
+			Query: a.Query, Ref: a.Ref, IDs: [3]string{a.Columns.UserID, a.Columns.AnonymousID, a.Columns.Email},
+		}
 		if a.Value == "computed" {
 			t.Class = segment.ClassComputed
 		}

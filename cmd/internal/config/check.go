@@ -280,7 +280,11 @@ func (l *loader) checkSource(key string, s *Source) {
 	l.checkGlobs(key+".traits.include", s.Traits.Include)
 	l.checkGlobs(key+".traits.exclude", s.Traits.Exclude)
 	for _, a := range s.Audiences {
-		l.checkGlob(fmt.Sprintf("%s.audiences[%q]", key, a.Pattern), a.Pattern)
+		at := fmt.Sprintf("%s.audiences[%q]", key, a.Pattern)
+		if s.Kind == KindAudiences {
+			l.refuse(at, "kind: "+s.Kind, traitKeys...)
+			l.checkGlob(at, a.Pattern)
+		}
 	}
 }
 

@@ -165,6 +165,10 @@ type Source struct {
 	Schema string `yaml:"schema"`
 	// Several of them, for the readers engage and events.
 	Schemas []string `yaml:"schemas"`
+	// The table of reader engage: users, who is a member now, or identifies, each change. Default: users, and identifies for what users lacks.
+	From string `yaml:"from" oneof:"users identifies"`
+	// The path of dbt's manifest.json, for audiences with a ref (reader query).
+	Manifest string `yaml:"manifest"`
 	// The longest that a statement may take, all its rows included (kind warehouse). Default 1h; 0s: no limit.
 	Timeout time.Duration `yaml:"timeout" default:"1h"`
 	// How far before the last row that was read the next run begins, since rows do not come in order (reader events). Default 1h.
@@ -210,8 +214,14 @@ type Audience struct {
 	Parts bool `yaml:"parts"`
 	// The columns of ids, where they have names of their own.
 	Columns Columns `yaml:"columns"`
-	// Its name or column in the warehouse, if that does not follow from its key (kind warehouse).
+	// Its name or column in the warehouse, if that does not follow from its key (kind warehouse). Of reader query, the column that holds the value; default value.
 	Column string `yaml:"column"`
+	// One SELECT or WITH statement that gives user_id, anonymous_id or email, and perhaps value (reader query).
+	Query string `yaml:"query"`
+	// A file that holds the statement.
+	QueryFile string `yaml:"queryFile"`
+	// A dbt model to read instead: its name, package.model, or its whole id.
+	Ref string `yaml:"ref"`
 	// A list that vanished: keep changes nothing, exit lets all members leave (through the guard). Default keep.
 	OnMissing string `yaml:"onMissing" oneof:"keep exit" default:"keep"`
 	// Who is right when a list and change messages feed the same key. Required in that case.

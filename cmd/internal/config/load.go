@@ -191,7 +191,11 @@ func (l *loader) paths() {
 	c := l.config
 	paths := []*string{&c.State.Path, &c.Destination.APIKeyFile, &c.Privacy.HashKeyFile, &c.Privacy.SegmentTokenFile, &c.Conversions.File.PrivateKeyFile}
 	for i := range c.Sources {
-		paths = append(paths, &c.Sources[i].DSNFile)
+		s := &c.Sources[i]
+		paths = append(paths, &s.DSNFile, &s.Manifest)
+		for j := range s.Audiences {
+			paths = append(paths, &s.Audiences[j].QueryFile)
+		}
 	}
 	for _, path := range append(paths, c.tellingPaths()...) {
 		if *path != "" && !filepath.IsAbs(*path) {

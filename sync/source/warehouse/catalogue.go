@@ -120,6 +120,8 @@ func (c *catalogue) explain(err error, name sqlengine.Table) error {
 	switch {
 	case err == nil:
 		return nil
+	case name.Name == "" && errors.Is(err, sqlengine.ErrDenied):
+		return fmt.Errorf("%w: the owner of the tables lets this user read them with GRANT USAGE ON SCHEMA ... and GRANT SELECT ON ...", err)
 	case errors.Is(err, sqlengine.ErrDenied):
 		return fmt.Errorf("%s: %w: its owner lets this user read it with: %s", shown(name), err, c.grant(name))
 	case errors.Is(err, sqlengine.ErrLocked):
@@ -140,6 +142,9 @@ func (c *catalogue) grant(name sqlengine.Table) string {
 
 // shown returns a table's name for people.
 func shown(t sqlengine.Table) string {
+	if t.Name == "" {
+		return "the query"
+	}
 	if t.Schema == "" {
 		return t.Name
 	}
