@@ -153,7 +153,7 @@ func (a *app) of(t *turn) *app {
 
 // same does what the command line says.
 func (a *app) same(ctx context.Context) error {
-	root := a.command()
+	root := a.command() //nolint:contextcheck // cobra hands the context on
 	root.SetArgs(a.args)
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
