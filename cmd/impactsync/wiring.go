@@ -87,23 +87,31 @@ func unopened(err error) error {
 }
 
 func openFeed(ctx context.Context, c *config.Config, s config.Source) (impactsync.Feed, error) {
-	feed := impactsync.Feed{MaxAge: s.MaxAge}
-	if s.Kind == config.KindEvents {
-		src, err := events.New(ctx, events.Config{
-			Name: s.Name, URL: s.URL, Include: s.Traits.Include, Exclude: s.Traits.Exclude,
-			HonourIntegrations: s.HonourIntegrations, StartAt: s.StartAt, MaxLine: s.MaxLineBytes, FollowLinks: s.FollowLinks, Placeholders: placeholders(c),
-		})
-		feed.Source = src
-		return feed, err
+	switch s.Kind {
+	case config.KindEvents:
+		return openEvents(ctx, c, s)
+	case config.KindWarehouse:
+		return openWarehouse(c, s)
 	}
+	return openAudiences(ctx, c, s)
+}
+
+func openEvents(ctx context.Context, c *config.Config, s config.Source) (impactsync.Feed, error) {
+	src, err := events.New(ctx, events.Config{
+		Name: s.Name, URL: s.URL, Include: s.Traits.Include, Exclude: s.Traits.Exclude,
+		HonourIntegrations: s.HonourIntegrations, StartAt: s.StartAt, MaxLine: s.MaxLineBytes, FollowLinks: s.FollowLinks, Placeholders: placeholders(c),
+	})
+	return impactsync.Feed{Source: src, MaxAge: s.MaxAge}, err
+}
+
+func openAudiences(ctx context.Context, c *config.Config, s config.Source) (impactsync.Feed, error) {
 	patterns := make(map[string]audiences.Audience, len(s.Audiences))
 	for _, a := range s.Audiences {
 		said := rule(a)
 		patterns[a.Pattern] = audiences.Audience{Name: a.Name, Key: a.Key, List: a.List, Value: a.Value, Parts: a.Parts, OnMissing: a.OnMissing, Columns: audiences.Columns(a.Columns), Rule: &said}
 	}
 	src, err := audiences.New(ctx, audiences.Config{Name: s.Name, URL: s.URL, Audiences: patterns, MaxLine: s.MaxLineBytes, FollowLinks: s.FollowLinks, Placeholders: placeholders(c)})
-	feed.Source, feed.Lists = src, true
-	return feed, err
+	return impactsync.Feed{Source: src, MaxAge: s.MaxAge, Lists: true}, err
 }
 
 // placeholders returns the ids that are nobody's.

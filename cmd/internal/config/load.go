@@ -216,7 +216,14 @@ func (l *loader) quote(key, value string) string {
 func (l *loader) paths() {
 	c := l.config
 	paths := []*string{&c.State.Path, &c.Destination.APIKeyFile, &c.Privacy.HashKeyFile, &c.Privacy.SegmentTokenFile, &c.Conversions.File.PrivateKeyFile}
-	for _, path := range append(paths, c.tellingPaths()...) {
+	for i := range c.Sources {
+		s := &c.Sources[i]
+		paths = append(paths, &s.DSNFile, &s.Manifest)
+		for j := range s.Audiences {
+			paths = append(paths, &s.Audiences[j].QueryFile)
+		}
+	}
+	for _, path := range slices.Concat(paths, c.tellingPaths(), c.receivePaths()) {
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(l.folder, *path)
 		}

@@ -60,5 +60,10 @@ func Handler(all ...*Metrics) http.Handler {
 	if len(all) > 0 {
 		own = append(own, all[0].process)
 	}
+	for _, m := range all {
+		if m.received != nil {
+			own = append(own, m.received)
+		}
+	}
 	return promhttp.HandlerFor(own, promhttp.HandlerOpts{})
 }
