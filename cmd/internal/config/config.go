@@ -393,7 +393,7 @@ type Refunds struct {
 type RefundMeaning struct {
 	// A pattern of names of sources (path.Match). Default: all.
 	Source string `yaml:"source"`
-	// The event, in any case. Default: all but cancellations.
+	// The event, in any case. Default: refunds, and with newTotal updates, too.
 	Event string `yaml:"event"`
 	// returned: the amount is what was given back. newTotal: it is what is left. wholeOrder: it is ignored, the whole order was taken back. fromProducts: it is ignored, the products are those returned. field: what was given back is at field.
 	Amount string `yaml:"amount" oneof:"returned newTotal wholeOrder fromProducts field"`
