@@ -94,6 +94,7 @@ func (l *loader) expand() {
 		l.problem("destinations", fmt.Sprintf("are more than %d", mostDestinations), "use several configurations")
 		return
 	}
+	c.defaultSpool()
 	for i, p := range c.Destinations {
 		one := *l
 		one.config, one.block = c.with(p), fmt.Sprintf("destinations[%d]", i)
