@@ -153,7 +153,7 @@ func (r *reader) end() error {
 	switch {
 	case problem != "":
 		if r.bad++; r.bad > mostBad && !r.good {
-			return fmt.Errorf("the first %d values cannot be used: %s", mostBad, problem)
+			return fmt.Errorf("none of the first values can be used: %s", problem)
 		}
 		// Who has an unknown value may be a member: nobody can be said to have left.
 		r.add(source.Record{Rejected: problem, Unreadable: true})

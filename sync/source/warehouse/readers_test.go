@@ -83,7 +83,7 @@ func query(t *testing.T, server *enginetest.Postgres) {
 		"lost":      "column user_id: ids as floating-point numbers",
 		"twice":     "two columns user_id",
 		"valueless": "no such column value with the trait's value",
-		"wrong":     `the first 100 values cannot be used: "gold" is neither true nor false: set value: computed`,
+		"wrong":     `none of the first values can be used: "gold" is neither true nor false: set value: computed`,
 		"writes":    "read-only transaction",
 	} {
 		_, _, err := members(t, s, key)
