@@ -88,7 +88,10 @@ exactly what changed.`,
 	root.SetHelpFunc(a.helpText)
 	root.CompletionOptions.DisableDefaultCmd = true // there is one of our own, with examples and exit codes
 	exemplify(root)
-	a.completions(root)
+	if a.turn == nil { // cobra keeps them for good
+		a.completions(root)
+		speechWords(root)
+	}
 	a.overAll(root)
 	a.named = namedCommands(root)
 	// Not cobra's own --version: it takes a template, and the linker cannot remove unused

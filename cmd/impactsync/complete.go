@@ -19,6 +19,7 @@ func (a *app) completions(c *cobra.Command) {
 		"audience": a.completeKeys, "source": a.completeSources, "destination": a.completeDestinations,
 		"class":        cobra.FixedCompletions(impactsync.RefusalClasses, cobra.ShellCompDirectiveNoFileComp),
 		"status":       cobra.FixedCompletions(fileStatuses, cobra.ShellCompDirectiveNoFileComp),
+		"verdict":      cobra.FixedCompletions(state.Verdicts, cobra.ShellCompDirectiveNoFileComp),
 		"exit-zero-on": cobra.FixedCompletions([]string{"3", "4", "5"}, cobra.ShellCompDirectiveNoFileComp),
 	}
 	byFlag["config"] = cobra.FixedCompletions([]string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt)

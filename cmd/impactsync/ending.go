@@ -21,6 +21,7 @@ type ending struct {
 	err      error             // its outcome
 	exit     int               // of the program; --exit-zero-on may have changed it
 	narrowed bool              // the run was of some people, traits or sources
+	reading  bool              // it only read impact.com's actions: pings and webhooks are about runs
 
 	config  *config.Config
 	at      time.Time
@@ -86,6 +87,9 @@ func (a *app) tell(ctx context.Context, m *telemetry.Metrics, e *ending) {
 		return
 	}
 	if !e.heard {
+		if e.reading {
+			return
+		}
 		a.notify(ctx, e) // which forgets what webhooks were told that are gone
 		return
 	}
@@ -98,8 +102,10 @@ func (a *app) tell(ctx context.Context, m *telemetry.Metrics, e *ending) {
 	e.fill(m)
 	var telling sync.WaitGroup // one that is slow takes no time from the others
 	telling.Go(func() { a.publish(ctx, m, e) })
-	telling.Go(func() { a.pingEnd(ctx, e) })
-	telling.Go(func() { a.notify(ctx, e) })
+	if !e.reading {
+		telling.Go(func() { a.pingEnd(ctx, e) })
+		telling.Go(func() { a.notify(ctx, e) })
+	}
 	telling.Wait()
 }
 

@@ -36,10 +36,16 @@ func (a *app) result(v any, err error, text func(w io.Writer)) error {
 }
 
 func (a *app) write(out []byte) error {
-	if _, err := a.stdout.Write(out); err != nil {
-		return &failure{impactsync.ExitFailed, fmt.Errorf("write the result: %w", err), "only the output is missing: the command did its work"}
+	_, err := a.stdout.Write(out)
+	return unwritten(err)
+}
+
+// unwritten makes an error of writing to stdout say that it is about the output alone.
+func unwritten(err error) error {
+	if err == nil {
+		return nil
 	}
-	return nil
+	return &failure{impactsync.ExitFailed, fmt.Errorf("write the result: %w", err), "only the output is missing: the command did its work"}
 }
 
 func indented(v any) ([]byte, error) {

@@ -67,6 +67,7 @@ const (
 // refunds are the compiled settings.
 type refunds struct {
 	names    map[string]refundEvent // by folded name
+	spelled  []string               // as the settings write them
 	id       segment.Path
 	meanings []meaningOf
 	kept     *node // of the properties
@@ -132,6 +133,7 @@ func (r *refunds) sort(s *RefundSettings) {
 		for _, name := range names {
 			if folded := FoldEvent(name); r.names[folded] == noRefund {
 				r.names[folded] = l.event
+				r.spelled = append(r.spelled, name)
 			}
 		}
 	}

@@ -227,7 +227,7 @@ func (l *loader) checkPageURL(text string) {
 	const key = "destination.pageUrl"
 	if text == "" {
 		sendsTraits := slices.ContainsFunc(l.config.Sources, func(s Source) bool {
-			return s.Kind == KindAudiences || s.Kind == KindWarehouse || len(s.Traits.Include) > 0
+			return s.Kind == KindAudiences || s.Kind == KindWarehouse && s.Reader != ReaderEvents || len(s.Traits.Include) > 0
 		})
 		l.must(!sendsTraits, key, "is missing, and trait updates need it", "your home page, such as https://www.example.com/")
 		return

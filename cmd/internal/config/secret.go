@@ -46,7 +46,7 @@ func (l *loader) secrets() {
 	}
 	for i := range l.config.Sources {
 		s := &l.config.Sources[i]
-		all = append(all, secretOf{&s.DSN, &s.DSNFile, fmt.Sprintf("sources[%d].dsn", i), "the address of the database", false})
+		all = append(all, secretOf{&s.DSN, &s.DSNFile, l.source(i) + ".dsn", "the address of the database", false})
 	}
 	for _, s := range append(all, l.config.tellingSecrets()...) {
 		l.secret(s)
