@@ -125,7 +125,7 @@ func (n noted) Read(p []byte) (int, error) {
 	}
 	count, err := n.blob.Read(p)
 	n.taken += int64(count)
-	if err == nil || err == io.EOF { //nolint:errorlint // a wrapped EOF is a lost connection, not the end
+	if err == nil || err == io.EOF { // a wrapped EOF is a lost connection, not the end
 		return count, err
 	}
 	n.readErr = err
