@@ -106,12 +106,17 @@ func (a *app) logger(w io.Writer) *slog.Logger {
 	if text && a.errScreen.Colour {
 		w = a.errScreen.LogWriter(w)
 	}
-	return telemetry.Logger(w, text, level)
+	log := telemetry.Logger(w, text, level)
+	if a.destination != "" {
+		log = log.With("destination", a.destination)
+	}
+	return log
 }
 
-// bars reports whether progress is drawn: on a terminal, and not into a log of JSON.
+// bars reports whether progress is drawn: on a terminal, and neither into a log of JSON
+// nor beside that of another destination.
 func (a *app) bars() bool {
-	return a.errScreen.Terminal && !a.speech.quiet && a.speech.format.value != formatJSON
+	return a.turn == nil && a.errScreen.Terminal && !a.speech.quiet && a.speech.format.value != formatJSON
 }
 
 // must is for errors of a program that is written wrongly.

@@ -32,7 +32,7 @@ func (d *DB) Close() error { return d.Pool.Close() }
 
 // Query implements [Engine].
 func (d *DB) Query(ctx context.Context, statement string, args ...any) (Rows, error) {
-	ctx, cancel := d.withTimeout(ctx)
+	ctx, cancel := WithTimeout(ctx, d.Timeout)
 	rows, err := d.query(ctx, statement, args)
 	if err != nil {
 		err = d.classify(ctx, err)
@@ -43,13 +43,14 @@ func (d *DB) Query(ctx context.Context, statement string, args ...any) (Rows, er
 	return rows, nil
 }
 
-// withTimeout ends a statement here if the engine itself does not.
-func (d *DB) withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
-	if d.Timeout == 0 {
+// WithTimeout ends a statement here, some time after the engine itself should have done
+// so, whose own error says more. Zero means no limit.
+func WithTimeout(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	if limit == 0 {
 		return context.WithCancel(ctx)
 	}
-	grace := d.Timeout + 5*time.Second // the engine's own error says more
-	return context.WithTimeoutCause(ctx, grace, &Error{Kind: ErrTimeout, Text: fmt.Sprintf("no end after %v", d.Timeout)})
+	const grace = 5 * time.Second
+	return context.WithTimeoutCause(ctx, limit+grace, &Error{Kind: ErrTimeout, Text: fmt.Sprintf("no end after %v", limit)})
 }
 
 func (d *DB) query(ctx context.Context, statement string, args []any) (*dbRows, error) {

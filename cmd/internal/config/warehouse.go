@@ -13,23 +13,30 @@ const (
 	ReaderProfilesSync = "profilesSync"
 	ReaderEngage       = "engage"
 	ReaderQuery        = "query"
+	ReaderEvents       = "events"
 )
 
 // warehouseKeys are those of a source that go with kind warehouse alone.
-var warehouseKeys = []string{"dsn", "dsnFile", "reader", "schema", "schemas", "from", "manifest", "timeout"}
+var warehouseKeys = []string{"dsn", "dsnFile", "reader", "schema", "schemas", "from", "manifest", "timeout", "overlap"}
 
 // traitKeys are those of an audience that go with kind warehouse alone.
 var traitKeys = []string{"column", "query", "queryFile", "ref"}
 
 // checkWarehouse completes and checks a source of kind warehouse.
 func (l *loader) checkWarehouse(key string, s *Source) {
-	l.refuse(key, "kind: "+s.Kind, "url", "traits", "honourIntegrations", "startAt", "maxLineBytes", "followLinks")
+	l.refuse(key, "kind: "+s.Kind, "url", "traits", "honourIntegrations", "maxLineBytes", "followLinks")
 	l.must(s.DSN != "" || s.DSNFile != "", key+".dsn", "is missing", "the database, such as postgres://user:password@host:5432/database, or dsnFile with the path of a file that holds it")
-	l.must(s.Reader != "", key+".reader", "is missing", "profilesSync, engage or query")
+	l.must(s.Reader != "", key+".reader", "is missing", "profilesSync, engage, query or events")
 	l.must(s.Timeout >= 0, key+".timeout", "must not be negative", "0s means no limit")
-	l.must(len(s.Audiences) > 0 || s.Reader == "", key+".audiences", "is missing: nothing would be read", "the audiences and traits to take, such as audiences: {vip: {}}")
-	l.checkSchemas(key, s)
+	l.must(s.Overlap >= 0, key+".overlap", "must not be negative", "")
 	with := "reader: " + s.Reader
+	if s.Reader == ReaderEvents {
+		l.refuse(key, with, "audiences")
+	} else {
+		l.refuse(key, with, "overlap", "startAt")
+	}
+	l.must(len(s.Audiences) > 0 || s.Reader == "" || s.Reader == ReaderEvents, key+".audiences", "is missing: nothing would be read", "the audiences and traits to take, such as audiences: {vip: {}}")
+	l.checkSchemas(key, s)
 	if s.Reader != ReaderEngage {
 		l.refuse(key, with, "from")
 	}
@@ -51,7 +58,8 @@ func (l *loader) checkWarehouse(key string, s *Source) {
 
 func (l *loader) checkSchemas(key string, s *Source) {
 	l.must(s.Schema == "" || len(s.Schemas) == 0, key+".schemas", "schema and schemas are both set", "keep one of them")
-	l.must(s.Reader == ReaderEngage || len(s.Schemas) < 2, key+".schemas", "only reader: engage takes several schemas", "make a source of each")
+	several := s.Reader == ReaderEngage || s.Reader == ReaderEvents
+	l.must(several || len(s.Schemas) < 2, key+".schemas", "only the readers engage and events take several schemas", "make a source of each")
 	if s.Schema != "" && len(s.Schemas) == 0 {
 		s.Schemas = []string{s.Schema}
 	}

@@ -19,15 +19,16 @@ type catalogue struct {
 	columns map[sqlengine.Table][]sqlengine.Column
 }
 
-func (s *Source) catalogue() *catalogue {
-	c := &catalogue{
-		engine: s.cfg.Engine, dialect: s.cfg.Engine.Dialect(), schemas: s.cfg.Schemas,
+func (s *Source) catalogue() *catalogue { return newCatalogue(s.cfg.Engine, s.cfg.Schemas) }
+
+func newCatalogue(e sqlengine.Engine, schemas []string) *catalogue {
+	if len(schemas) == 0 {
+		schemas = []string{""}
+	}
+	return &catalogue{
+		engine: e, dialect: e.Dialect(), schemas: schemas,
 		tables: map[string][]string{}, columns: map[sqlengine.Table][]sqlengine.Column{},
 	}
-	if len(c.schemas) == 0 {
-		c.schemas = []string{""}
-	}
-	return c
 }
 
 // tablesOf returns the tables of a schema that can be seen. A schema that is not there

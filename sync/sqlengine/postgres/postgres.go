@@ -43,6 +43,9 @@ func Open(cfg sqlengine.Config) (sqlengine.Engine, error) {
 	}
 	conn.ConnectTimeout = cmp.Or(conn.ConnectTimeout, 15*time.Second)
 	conn.RuntimeParams["application_name"] = "impactsync"
+	if dialect == sqlengine.Postgres() {
+		conn.RuntimeParams["timezone"] = "UTC" // in which Segment's times without a zone are; Redshift's default
+	}
 	db := &sqlengine.DB{
 		Pool: stdlib.OpenDB(*conn), How: dialect, Timeout: cfg.Timeout, Classify: classify,
 		ReadOnly: &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
