@@ -114,6 +114,7 @@ type pass struct {
 	unfinished  string            // why work is left that could be sent later
 	interrupted bool
 	rehearsal   bool         // nothing lasts
+	reads       []ListRead   // of a rehearsal
 	kind        string       // as the history names it
 	roads       state.ByRoad // at the end
 	limits      limits

@@ -7,6 +7,7 @@ import (
 
 	"github.com/impactsync/impactsync/state"
 	"github.com/impactsync/impactsync/sync/segment"
+	"github.com/impactsync/impactsync/sync/source"
 )
 
 // PlanReport says what a run would send.
@@ -23,9 +24,29 @@ type PlanReport struct {
 	RefundSamples []state.RefundSample `json:"refund_sample,omitempty"`
 	Counts        map[string]int64     `json:"counts"`
 	Sample        state.Table          `json:"sample"`
-	Diff          []state.Difference   `json:"diff,omitempty"` // with [Options].Diff
+	Diff          []state.Difference   `json:"diff,omitempty"`  // with [Options].Diff
+	Reads         []ListRead           `json:"reads,omitempty"` // of databases that tell
 	Missing       []string             `json:"missing_lists,omitempty"`
 	Stale         []StaleSource        `json:"stale_sources,omitempty"`
+}
+
+// ListRead is what reading a list of a database takes, in its own words.
+type ListRead struct {
+	Source string `json:"source"`
+	Trait  string `json:"trait"`
+	Takes  string `json:"takes"`
+}
+
+// estimate notes what reading a list takes, if its database tells. It is told for
+// information: an error will show when the list is read.
+func (p *pass) estimate(ctx context.Context, f Feed, in source.Input) {
+	db, ok := f.Source.(source.Database)
+	if !p.rehearsal || !ok {
+		return
+	}
+	if takes, err := db.Estimate(ctx, in); err == nil && takes != "" {
+		p.reads = append(p.reads, ListRead{f.Name(), in.Key, takes})
+	}
 }
 
 // sampleSize is how many deliveries of each kind a plan shows by default.
@@ -61,7 +82,7 @@ func (p *pass) plan(ctx context.Context) (r PlanReport, err error) {
 	if r.Counts, err = p.State.RunCounts(ctx, p.report.Run); err != nil {
 		return r, err
 	}
-	r.Missing, r.Stale, r.NewlySent = p.report.Missing, p.report.Stale, p.fresh
+	r.Reads, r.Missing, r.Stale, r.NewlySent = p.reads, p.report.Missing, p.report.Stale, p.fresh
 	if err := p.planRefunds(ctx, &r); err != nil {
 		return r, fmt.Errorf("count what is taken back: %w", err)
 	}

@@ -124,6 +124,9 @@ func writePlan(w io.Writer, r impactsync.PlanReport) {
 		row(w, "tracking", r.TrackingCalls, took(r.Seconds.TrackingHost), trackingCalls(r))
 		row(w, "api", r.APICalls, took(r.Seconds.APIHost), count(r.Conversions, "conversion"))
 	})
+	for _, read := range r.Reads {
+		fmt.Fprintf(w, "  reading %s of source %s takes the database: %s\n", read.Trait, read.Source, read.Takes)
+	}
 	for _, reason := range slices.Sorted(maps.Keys(r.Refusals)) {
 		fmt.Fprintf(w, "  %s would be refused by our own rules: %s\n", count(r.Refusals[reason], "delivery"), reason)
 	}

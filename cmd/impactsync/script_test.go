@@ -30,15 +30,17 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
-		Setup: func(e *testscript.Env) error {
-			e.Setenv("EXAMPLES", absolute("../../examples"))
-			e.Setenv("GORACE", "atexit_sleep_ms=10") // else the race detector adds a second to each process
-			return nil
-		},
+		Setup:               setUp,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"sandbox": startSandbox, "exits": wantExit, "calls": countCalls, "hold": hold, "age": age, "shop": shop, "answers": answers, "long": long, "crowd": crowd, "rows": rows, "point": pointAtSandbox, "hooks": hooks, "hooked": hooked,
 		},
 	})
+}
+
+func setUp(e *testscript.Env) error {
+	e.Setenv("EXAMPLES", absolute("../../examples"))
+	e.Setenv("GORACE", "atexit_sleep_ms=10") // else the race detector adds a second to each process
+	return nil
 }
 
 func absolute(path string) string {

@@ -118,6 +118,16 @@ type Source interface {
 	Close() error
 }
 
+// Database is a source whose lists are statements.
+type Database interface {
+	Source
+	// Check reports why a list could not be read, without reading it.
+	Check(ctx context.Context, in Input) error
+	// Estimate returns what reading a list takes, in the database's own words; "" if it
+	// does not tell.
+	Estimate(ctx context.Context, in Input) (string, error)
+}
+
 // Errors that the engine distinguishes. A list that ends in any error is never
 // compared; the batches of a log count.
 var (

@@ -69,7 +69,7 @@ func (postgres) args(table, schema string) []any {
 }
 
 func (postgres) Schemas() string {
-	return `SELECT schema_name FROM information_schema.schemata WHERE schema_name <> 'information_schema' AND schema_name NOT LIKE 'pg\_%' ORDER BY 1`
+	return `SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname <> 'information_schema' AND nspname NOT LIKE 'pg\_%' ORDER BY 1` // the standard's view leaves out what others own
 }
 
 type redshift struct{ postgres }

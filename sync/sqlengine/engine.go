@@ -35,6 +35,12 @@ type Engine interface {
 	Close() error
 }
 
+// Estimator is an engine that can say what a statement takes without running it, in its
+// own words, such as "cost 1234, 10000 rows".
+type Estimator interface {
+	Estimate(ctx context.Context, statement string, args ...any) (string, error)
+}
+
 // Rows are the rows of a statement. [database/sql.Rows] are some.
 type Rows interface {
 	Columns() ([]string, error)

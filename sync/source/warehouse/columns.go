@@ -2,6 +2,7 @@ package warehouse
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/impactsync/impactsync/sync/segment"
@@ -25,13 +26,16 @@ func traitNames(d sqlengine.Dialect, trait string) []string {
 	return []string{d.Column(trait), d.Column(name), d.Column("_" + name)}
 }
 
+// ownColumns are Segment's own, which hold no trait.
+var ownColumns = []string{"id", "user_id", "anonymous_id", "received_at", "sent_at", "timestamp", "original_timestamp", "uuid", "uuid_ts", "loaded_at", "canonical_segment_id", "merged_to", "seq"}
+
 // noColumn says that no table has a trait's column, and what to do.
 func noColumn(d sqlengine.Dialect, trait string, in ...table) error {
 	var where, near []string
 	for _, t := range in {
 		where = append(where, shown(t.Table))
 		for _, c := range t.columns {
-			if !strings.HasPrefix(strings.ToLower(c.Name), "context_") {
+			if name := strings.ToLower(c.Name); !strings.HasPrefix(name, "context_") && !slices.Contains(ownColumns, name) {
 				near = append(near, c.Name)
 			}
 		}

@@ -46,6 +46,34 @@ func (s *Source) Read(ctx context.Context, in source.Input, _ source.Position, f
 	return r.flush(true)
 }
 
+// Check implements [source.Database].
+func (s *Source) Check(ctx context.Context, in source.Input) error {
+	_, err := s.Estimate(ctx, in)
+	return err
+}
+
+// Estimate implements [source.Database].
+func (s *Source) Estimate(ctx context.Context, in source.Input) (string, error) {
+	t, err := s.trait(in.Key)
+	if err != nil {
+		return "", err
+	}
+	c := s.catalogue()
+	p, err := s.plan(ctx, c, t)
+	if err != nil {
+		return "", s.named(err)
+	}
+	e, ok := c.engine.(sqlengine.Estimator)
+	if !ok {
+		return "", nil
+	}
+	text, err := e.Estimate(ctx, p.statement, p.args...)
+	if err != nil {
+		return "", s.named(c.explain(err, p.table))
+	}
+	return text, nil
+}
+
 // reader makes batches of the rows of a list.
 type reader struct {
 	trait   *Trait
@@ -125,7 +153,7 @@ func (r *reader) end() error {
 	switch {
 	case problem != "":
 		if r.bad++; r.bad > mostBad && !r.good {
-			return fmt.Errorf("the first %d values cannot be used: %s", mostBad, problem)
+			return fmt.Errorf("none of the first values can be used: %s", problem)
 		}
 		// Who has an unknown value may be a member: nobody can be said to have left.
 		r.add(source.Record{Rejected: problem, Unreadable: true})

@@ -25,7 +25,7 @@ func profileTraits(t *testing.T, server *enginetest.Postgres) {
 	requireMembers(t, s, "vip", " a5  true", "u1   true", "u3   true")
 	requireMembers(t, s, "3_views", " a5  0", "u1   3", "u3   3", "u4   7")
 	_, _, err := members(t, s, "vipp")
-	require.ErrorContains(t, err, "no such column vipp (of the trait vipp) in ps.profile_traits; the nearest are VIP,")
+	require.ErrorContains(t, err, "no such column vipp (of the trait vipp) in ps.profile_traits; the nearest are VIP, _3_views: nothing")
 }
 
 func engage(t *testing.T, server *enginetest.Postgres) {
@@ -83,7 +83,7 @@ func query(t *testing.T, server *enginetest.Postgres) {
 		"lost":      "column user_id: ids as floating-point numbers",
 		"twice":     "two columns user_id",
 		"valueless": "no such column value with the trait's value",
-		"wrong":     `the first 100 values cannot be used: "gold" is neither true nor false: set value: computed`,
+		"wrong":     `none of the first values can be used: "gold" is neither true nor false: set value: computed`,
 		"writes":    "read-only transaction",
 	} {
 		_, _, err := members(t, s, key)

@@ -58,7 +58,7 @@ type Source struct {
 	plan planner
 }
 
-var _ source.Source = (*Source)(nil)
+var _ source.Database = (*Source)(nil)
 
 // planner says how the list of a trait is read. Its error is a [traitError] if nothing
 // is wrong with the source's other lists.
