@@ -144,9 +144,3 @@ func each(ctx context.Context, e Engine, statement string, args []any, fn func(R
 	}
 	return rows.Err()
 }
-
-// Estimator is an engine that says what a statement will read before it does.
-type Estimator interface {
-	// Estimate returns how many bytes a statement would read. It costs nothing.
-	Estimate(ctx context.Context, statement string, args ...any) (bytes int64, err error)
-}

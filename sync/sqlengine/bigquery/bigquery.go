@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"cloud.google.com/go/bigquery"
+	"github.com/dustin/go-humanize"
 	"google.golang.org/api/iterator"
 	"google.golang.org/api/option"
 
@@ -104,13 +105,16 @@ func (e *engine) query(ctx context.Context, statement string, args []any) (*bigq
 	return q.Read(ctx)
 }
 
-// Estimate implements [sqlengine.Estimator].
-func (e *engine) Estimate(ctx context.Context, statement string, args ...any) (bytes int64, err error) {
-	bytes, err = e.dryRun(ctx, statement, args)
-	return bytes, classify(ctx, err)
+// Estimate implements [sqlengine.Estimator]: what BigQuery bills is what it reads.
+func (e *engine) Estimate(ctx context.Context, statement string, args ...any) (string, error) {
+	bytes, err := e.dryRun(ctx, statement, args)
+	if err != nil {
+		return "", classify(ctx, err)
+	}
+	return humanize.Bytes(bytes) + " read", nil
 }
 
-func (e *engine) dryRun(ctx context.Context, statement string, args []any) (bytes int64, err error) {
+func (e *engine) dryRun(ctx context.Context, statement string, args []any) (bytes uint64, err error) {
 	q, err := e.prepare(ctx, statement, args)
 	if err != nil {
 		return 0, err
@@ -124,7 +128,7 @@ func (e *engine) dryRun(ctx context.Context, statement string, args []any) (byte
 	if stats == nil || stats.StatementType != "SELECT" {
 		return 0, &sqlengine.Error{Kind: sqlengine.ErrStatement, Text: "it does more than read"}
 	}
-	return stats.TotalBytesProcessed, nil
+	return uint64(max(0, stats.TotalBytesProcessed)), nil
 }
 
 func (e *engine) prepare(ctx context.Context, statement string, args []any) (*bigquery.Query, error) {

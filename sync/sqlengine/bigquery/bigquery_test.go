@@ -79,9 +79,9 @@ func TestDocumentedAnswers(t *testing.T) {
 	require.Contains(t, all, `"maximumBytesBilled":"1000000"`)
 	require.Contains(t, all, `"datasetId":"prod_web"`)
 
-	bytes, err := e.Estimate(t.Context(), "SELECT 1")
+	takes, err := e.Estimate(t.Context(), "SELECT 1")
 	require.NoError(t, err)
-	require.EqualValues(t, 1234, bytes)
+	require.Equal(t, "1.2 kB read", takes)
 	got, err = enginetest.Lines(t, start(t, &documented{kind: "SELECT", pages: 1, running: 2}, time.Minute), "SELECT a, n, b")
 	require.NoError(t, err)
 	require.Len(t, got, 2)
