@@ -17,6 +17,7 @@ type PlanReport struct {
 	TrackingCalls int64                `json:"tracking_calls"`
 	InstallCalls  int64                `json:"install_calls"` // of them: questions which click an app install came from
 	APICalls      int64                `json:"api_calls"`
+	FileOrders    int64                `json:"file_orders,omitempty"`         // conversions that go in files, or are in one: no calls
 	Refusals      map[string]int64     `json:"refusals"`                      // what our own rules would refuse, by reason: not among the calls
 	Waiting       int64                `json:"conversions_waiting,omitempty"` // for a run that reads all sources of messages: not among the calls
 	NewlySent     []state.NewRoute     `json:"newly_sent,omitempty"`          // what this configuration sends and the last run did not
@@ -89,7 +90,12 @@ func (p *pass) plan(ctx context.Context) (r PlanReport, err error) {
 	if err := p.refusals(ctx, of, &r); err != nil {
 		return r, fmt.Errorf("map what is due: %w", err)
 	}
-	r.TrackingCalls, r.APICalls = p.updates(r.Plan)+r.PageLoads+r.InstallCalls, r.Conversions
+	roads, err := p.State.Roads(ctx)
+	if err != nil {
+		return r, fmt.Errorf("count the conversions in files: %w", err)
+	}
+	r.FileOrders = min(InFiles(roads, p.writesFiles() && p.Files.Route == ByFile), r.Conversions)
+	r.TrackingCalls, r.APICalls = p.updates(r.Plan)+r.PageLoads+r.InstallCalls, r.Conversions-r.FileOrders
 	hosts, err := p.State.Hosts(ctx)
 	if err != nil {
 		return r, fmt.Errorf("read the rates: %w", err)

@@ -25,8 +25,7 @@ func (a *app) configCommand() *cobra.Command {
 			Long:  "Print the JSON schema (draft 2020-12) of the configuration file, for editors and for checks before a rollout." + exits("printed", exitUsageLine),
 			Args:  cobra.NoArgs,
 			RunE: func(*cobra.Command, []string) error {
-				_, err := a.stdout.Write(config.Schema())
-				return err
+				return a.write(config.Schema())
 			},
 		},
 		a.configCheck(), a.configInit(), a.configImport(),
@@ -60,6 +59,9 @@ configuration names: account, program, event types, and what the token may read.
 
 func (a *app) checkConfig() error {
 	c, err := config.Load(a.config, os.LookupEnv)
+	if err == nil {
+		c, err = c.Of(a.destination)
+	}
 	if err != nil {
 		return badConfig(err)
 	}

@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"path"
+	"strconv"
 	"time"
 
 	"github.com/impactsync/impactsync/state/rules"
@@ -98,6 +100,18 @@ type Batch struct {
 	Records  []Record
 	Position Position
 	Taken    int64 // bytes that came from the bucket since the previous batch, for progress
+}
+
+// DayOf returns the day that Segment names the last folder of a path for: it writes logs
+// to segment-logs/SOURCE/DAY/, by when messages were received, in milliseconds
+// (https://segment.com/docs/connections/storage/catalog/aws-s3/).
+func DayOf(name string) (day time.Time, ok bool) {
+	folder := path.Base(path.Dir(name))
+	ms, err := strconv.ParseInt(folder, 10, 64)
+	if err != nil || len(folder) != 13 || ms%(24*time.Hour).Milliseconds() != 0 {
+		return time.Time{}, false
+	}
+	return time.UnixMilli(ms).UTC(), true
 }
 
 // Source is one configured place to read from.

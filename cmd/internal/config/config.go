@@ -25,6 +25,8 @@ type Config struct {
 	Guard Guards `yaml:"guard"` // stands before the sources, whose guards are decoded over it
 	// What to read. At least one.
 	Sources []Source `yaml:"sources"`
+	// Take messages of Segment's webhooks into a folder, which a source reads. Default: none are taken. docs/receive.md
+	Receive *Receive `yaml:"receive"`
 	// Where the state is kept.
 	State State `yaml:"state"`
 	// How requests are sent.
@@ -58,8 +60,20 @@ type Config struct {
 	// IANA name of the schedule's time zone. Default UTC.
 	TimeZone string `yaml:"timeZone" default:"UTC"`
 
+	// Several programs or accounts in place of one destination, whose keys then hold for all of them. docs/destinations.md
+	Destinations []Program `yaml:"destinations"` // stands after all that is decoded into them
+
 	// Warnings are things that work but should be corrected.
 	Warnings []Problem `yaml:"-"`
+	// Name is the destination's, if it is one of several.
+	Name string `yaml:"-"`
+	// Each has a configuration for each of several destinations.
+	Each []*Config `yaml:"-"`
+	// Neighbours are the states of other destinations of the same account: its quota
+	// is theirs, too.
+	Neighbours []string `yaml:"-"`
+
+	unusable Problems // why this destination of several cannot be used, as opposed to the file
 }
 
 // Destination holds the settings of Segment's "Impact Partnership Cloud"
@@ -379,7 +393,7 @@ type Refunds struct {
 type RefundMeaning struct {
 	// A pattern of names of sources (path.Match). Default: all.
 	Source string `yaml:"source"`
-	// The event, in any case. Default: all but cancellations.
+	// The event, in any case. Default: refunds, and with newTotal updates, too.
 	Event string `yaml:"event"`
 	// returned: the amount is what was given back. newTotal: it is what is left. wholeOrder: it is ignored, the whole order was taken back. fromProducts: it is ignored, the products are those returned. field: what was given back is at field.
 	Amount string `yaml:"amount" oneof:"returned newTotal wholeOrder fromProducts field"`

@@ -29,14 +29,14 @@ func (l *loader) checkWarehouse(key string, s *Source) {
 	l.must(s.Reader != "", key+".reader", "is missing", "profilesSync, engage, query or events")
 	l.must(s.Timeout >= 0, key+".timeout", "must not be negative", "0s means no limit")
 	l.must(s.Overlap >= 0, key+".overlap", "must not be negative", "")
-	l.must(len(s.Audiences) > 0 || s.Reader == "" || s.Reader == ReaderEvents, key+".audiences", "is missing: nothing would be read", "the audiences and traits to take, such as audiences: {vip: {}}")
-	l.checkSchemas(key, s)
 	with := "reader: " + s.Reader
 	if s.Reader == ReaderEvents {
 		l.refuse(key, with, "audiences")
 	} else {
 		l.refuse(key, with, "overlap", "startAt")
 	}
+	l.must(len(s.Audiences) > 0 || s.Reader == "" || s.Reader == ReaderEvents, key+".audiences", "is missing: nothing would be read", "the audiences and traits to take, such as audiences: {vip: {}}")
+	l.checkSchemas(key, s)
 	if s.Reader != ReaderEngage {
 		l.refuse(key, with, "from")
 	}
