@@ -14,6 +14,13 @@ const Refusal Direction = "segment"
 // ReleaseTraits makes what was held because of Segment due again, but of the traits that
 // are still refused. Call it in each run before lists are applied.
 func (d *DB) ReleaseTraits(ctx context.Context, refused map[string]string) error {
+	var any bool
+	err := d.view(ctx, func(v *view) error {
+		return v.Scan(`SELECT EXISTS (SELECT 1 FROM trait_due WHERE status = 6 AND class = 'segment')`, nil, &any)
+	})
+	if err != nil || !any {
+		return err
+	}
 	return d.update(ctx, func(t *tx) error {
 		_, err := t.releaseValues(`v.status = 6 AND v.class = 'segment' AND v.trait_id NOT IN (SELECT id FROM traits WHERE key IN (SELECT value FROM json_each(?)))`, jsonList(slices.Sorted(maps.Keys(refused))))
 		return err
@@ -24,6 +31,13 @@ func (d *DB) ReleaseTraits(ctx context.Context, refused map[string]string) error
 // and records which those are. Call it in each run when everything was judged. It returns
 // how much is held of each.
 func (d *DB) HoldTraits(ctx context.Context, refused map[string]string) (held map[string]int64, err error) {
+	any := len(refused) > 0
+	if !any {
+		err = d.view(ctx, func(v *view) error { return v.Scan(`SELECT EXISTS (SELECT 1 FROM segment_refused)`, nil, &any) })
+	}
+	if err != nil || !any {
+		return nil, err
+	}
 	return held, d.update(ctx, func(t *tx) error {
 		_, err := t.Exec(`DELETE FROM segment_refused WHERE key NOT IN (SELECT value FROM json_each(?))`, jsonList(slices.Sorted(maps.Keys(refused))))
 		for _, key := range slices.Sorted(maps.Keys(refused)) {

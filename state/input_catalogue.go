@@ -85,9 +85,23 @@ func (t *tx) noteCatalogue(what, why string) error {
 	return err
 }
 
-// TraitKeys returns the keys of all traits, and how many people each is wanted of.
-func (d *DB) TraitKeys(ctx context.Context) (map[string]int64, error) {
-	return read(ctx, d, func(v *view) (map[string]int64, error) {
-		return pairs[int64](v, `SELECT key, members_wanted FROM audiences`)
+// TraitFeed is what feeds a trait.
+type TraitFeed struct {
+	Class   Class
+	Source  string // that feeds it, or did; "": none
+	Members int64  // of whom it is wanted
+}
+
+// TraitFeeds returns all traits by key.
+func (d *DB) TraitFeeds(ctx context.Context) (map[string]TraitFeed, error) {
+	return read(ctx, d, func(v *view) (map[string]TraitFeed, error) {
+		all := map[string]TraitFeed{}
+		return all, v.Each(`SELECT key, class, source, members_wanted FROM audiences`, nil, func(rows *sql.Rows) error {
+			var key string
+			var f TraitFeed
+			err := rows.Scan(&key, &f.Class, &f.Source, &f.Members)
+			all[key] = f
+			return err
+		})
 	})
 }

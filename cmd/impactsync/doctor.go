@@ -161,7 +161,7 @@ func (d *doctor) checkEvents() {
 
 func (d *doctor) checkSource(ctx context.Context, s config.Source) {
 	check := "source " + s.Name
-	feed, err := openFeed(ctx, d.config, s)
+	feed, err := openFeed(ctx, d.config, s, segmentCatalogue(d.config))
 	if err != nil {
 		d.failed(check, "correct the source's url, or mount the folder", unopened(err))
 		return

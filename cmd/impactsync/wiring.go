@@ -13,6 +13,7 @@ import (
 	"github.com/impactsync/impactsync/impactapi"
 	"github.com/impactsync/impactsync/state"
 	impactsync "github.com/impactsync/impactsync/sync"
+	"github.com/impactsync/impactsync/sync/catalogue"
 	"github.com/impactsync/impactsync/sync/mapping"
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source/audiences"
@@ -48,8 +49,9 @@ func wire(ctx context.Context, c *config.Config) (*wiring, error) {
 
 // open opens the sources and the lists of suppressed people.
 func (w *wiring) open(ctx context.Context, c *config.Config) error {
+	w.Catalogue = segmentCatalogue(c)
 	for _, s := range c.Sources {
-		feed, err := openFeed(ctx, c, s)
+		feed, err := openFeed(ctx, c, s, w.Catalogue)
 		if err != nil {
 			return err
 		}
@@ -86,24 +88,36 @@ func unopened(err error) error {
 	return usage("", "%w", err)
 }
 
-func openFeed(ctx context.Context, c *config.Config, s config.Source) (impactsync.Feed, error) {
-	feed := impactsync.Feed{MaxAge: s.MaxAge}
-	if s.Kind == config.KindEvents {
-		src, err := events.New(ctx, events.Config{
-			Name: s.Name, URL: s.URL, Include: s.Traits.Include, Exclude: s.Traits.Exclude,
-			HonourIntegrations: s.HonourIntegrations, StartAt: s.StartAt, MaxLine: s.MaxLineBytes, FollowLinks: s.FollowLinks, Placeholders: placeholders(c),
-		})
-		feed.Source = src
-		return feed, err
+func openFeed(ctx context.Context, c *config.Config, s config.Source, known *catalogue.Catalogue) (impactsync.Feed, error) {
+	switch s.Kind {
+	case config.KindEvents:
+		return openEvents(ctx, c, s, known)
+	case config.KindWarehouse:
+		return openWarehouse(c, s)
 	}
+	return openAudiences(ctx, c, s)
+}
+
+func openEvents(ctx context.Context, c *config.Config, s config.Source, known *catalogue.Catalogue) (impactsync.Feed, error) {
+	cfg := events.Config{
+		Name: s.Name, URL: s.URL, Include: s.Traits.Include, Exclude: s.Traits.Exclude,
+		HonourIntegrations: s.HonourIntegrations, StartAt: s.StartAt, MaxLine: s.MaxLineBytes, FollowLinks: s.FollowLinks, Placeholders: placeholders(c),
+	}
+	if s.AllAudiences {
+		cfg.Audiences = known.Takes
+	}
+	src, err := events.New(ctx, cfg)
+	return impactsync.Feed{Source: src, MaxAge: s.MaxAge}, err
+}
+
+func openAudiences(ctx context.Context, c *config.Config, s config.Source) (impactsync.Feed, error) {
 	patterns := make(map[string]audiences.Audience, len(s.Audiences))
 	for _, a := range s.Audiences {
 		said := rule(a)
 		patterns[a.Pattern] = audiences.Audience{Name: a.Name, Key: a.Key, List: a.List, Value: a.Value, Parts: a.Parts, OnMissing: a.OnMissing, Columns: audiences.Columns(a.Columns), Rule: &said}
 	}
 	src, err := audiences.New(ctx, audiences.Config{Name: s.Name, URL: s.URL, Audiences: patterns, MaxLine: s.MaxLineBytes, FollowLinks: s.FollowLinks, Placeholders: placeholders(c)})
-	feed.Source, feed.Lists = src, true
-	return feed, err
+	return impactsync.Feed{Source: src, MaxAge: s.MaxAge, Lists: true}, err
 }
 
 // placeholders returns the ids that are nobody's.

@@ -16,11 +16,15 @@ func TestTraitKeyFollowsTheVectors(t *testing.T) {
 	var vectors []struct {
 		Input string `json:"input"`
 		Key   string `json:"to_snake_case"`
+		Name  string `json:"go_snakecase"`
+		OfKey string `json:"warehouse_column_of_key"`
 	}
 	require.NoError(t, json.Unmarshal(text, &vectors))
 	require.Len(t, vectors, 38)
 	for _, v := range vectors {
 		require.Equal(t, v.Key, TraitKey(v.Input), "%q", v.Input)
+		require.Equal(t, v.Name, WarehouseName(v.Input), "%q", v.Input)
+		require.Equal(t, v.OfKey, WarehouseName(v.Key), "%q", v.Input)
 	}
 }
 
@@ -55,4 +59,11 @@ func FuzzTraitKey(f *testing.F) {
 		require.Equal(t, key, strings.Trim(key, "_"))
 		require.NotContains(t, key, "__")
 	})
+}
+
+func TestWarehouseNameOfJourneys(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "j_o_first_purchase_opened_email_dje83h", WarehouseName("j_o_first_purchase__opened_email_dje83h"))
+	require.Equal(t, "3_product_views", WarehouseName("3_product_views"))
+	require.Equal(t, "a", WarehouseName("a_"))
 }

@@ -29,6 +29,7 @@ func (l *loader) check() {
 	l.checkPrivacy()
 	l.checkPeople()
 	l.checkTelling()
+	l.checkSegment()
 	l.checkReport()
 	l.checkRefunds()
 	l.checkConversions()
@@ -226,7 +227,9 @@ func local(address string) bool {
 func (l *loader) checkPageURL(text string) {
 	const key = "destination.pageUrl"
 	if text == "" {
-		sendsTraits := slices.ContainsFunc(l.config.Sources, func(s Source) bool { return s.Kind == KindAudiences || len(s.Traits.Include) > 0 })
+		sendsTraits := slices.ContainsFunc(l.config.Sources, func(s Source) bool {
+			return s.Kind == KindAudiences || s.Kind == KindWarehouse || len(s.Traits.Include) > 0 || s.AllAudiences
+		})
 		l.must(!sendsTraits, key, "is missing, and trait updates need it", "your home page, such as https://www.example.com/")
 		return
 	}
@@ -262,13 +265,20 @@ func (l *loader) checkSources() {
 func (l *loader) checkSource(key string, s *Source) {
 	switch s.Kind {
 	case "":
-		l.problem(key+".kind", "is missing", "events or audiences")
+		l.problem(key+".kind", "is missing", "events, audiences or warehouse")
 	case KindEvents:
-		l.refuse(key, s.Kind, "audiences")
+		if !s.AllAudiences {
+			l.refuse(key, "kind: "+s.Kind, "audiences")
+		}
 	case KindAudiences:
-		l.refuse(key, s.Kind, "traits", "honourIntegrations", "startAt")
+		l.refuse(key, "kind: "+s.Kind, "traits", "honourIntegrations", "startAt")
+	case KindWarehouse:
+		l.checkWarehouse(key, s)
 	}
-	l.checkBucket(key+".url", s.URL)
+	if s.Kind != KindWarehouse {
+		l.refuse(key, "kind: "+s.Kind, warehouseKeys...)
+		l.checkBucket(key+".url", s.URL)
+	}
 	l.must(s.MaxAge >= 0, key+".maxAge", "must not be negative", "")
 	l.checkGlobs(key+".traits.include", s.Traits.Include)
 	l.checkGlobs(key+".traits.exclude", s.Traits.Exclude)
@@ -277,9 +287,9 @@ func (l *loader) checkSource(key string, s *Source) {
 	}
 }
 
-func (l *loader) refuse(source, kind string, keys ...string) {
+func (l *loader) refuse(section, with string, keys ...string) {
 	for _, key := range keys {
-		l.must(!l.isSet(source+"."+key), source+"."+key, "does not go with kind: "+kind, "remove it")
+		l.must(!l.isSet(section+"."+key), section+"."+key, "does not go with "+with, "remove it")
 	}
 }
 

@@ -45,6 +45,8 @@ type Config struct {
 	Consent Consent `yaml:"consent"`
 	// Whose data to keep out of the state, and whose not to use any more.
 	Privacy Privacy `yaml:"privacy"`
+	// Segment's own APIs: what it says of audiences, suppressed users and people.
+	Segment Segment `yaml:"segment"`
 	// Where the metrics of a run go, beside the daemon's /metrics.
 	Metrics Metrics `yaml:"metrics"`
 	// Whom to tell how runs end.
@@ -144,16 +146,29 @@ func (e EventNames) Named() []string {
 const (
 	KindEvents    = "events"
 	KindAudiences = "audiences"
+	KindWarehouse = "warehouse"
 )
 
 // Source is one place to read from.
 type Source struct {
 	// A name of its own, shown in logs and in the state. Required.
 	Name string `yaml:"name"`
-	// events: raw Segment messages. audiences: lists and change files. Required.
-	Kind string `yaml:"kind" oneof:"events audiences"`
-	// Where the objects are: file://, s3://, gs:// or azblob://. file://./dir is relative to this file. Required.
+	// events: raw Segment messages. audiences: lists and change files. warehouse: lists in a database. Required.
+	Kind string `yaml:"kind" oneof:"events audiences warehouse"`
+	// Where the objects are: file://, s3://, gs:// or azblob://. file://./dir is relative to this file. Required, but for kind warehouse.
 	URL string `yaml:"url"`
+	// The database (kind warehouse), such as postgres://user:password@host:5432/database. Required, here or in a file.
+	DSN Secret `yaml:"dsn"`
+	// A file that holds the dsn and nothing else.
+	DSNFile string `yaml:"dsnFile"`
+	// What is read there (kind warehouse): profilesSync, the tables of Profiles Sync; engage, those of an Engage space; query, a statement or dbt model of each audience's own. Required.
+	Reader string `yaml:"reader" oneof:"profilesSync engage query"`
+	// The schema of Segment's tables (kind warehouse). Default: the one that the connection uses.
+	Schema string `yaml:"schema"`
+	// Several of them, for reader engage.
+	Schemas []string `yaml:"schemas"`
+	// The longest that a statement may take, all its rows included (kind warehouse). Default 1h; 0s: no limit.
+	Timeout time.Duration `yaml:"timeout" default:"1h"`
 	// Which traits to take from the messages (kind events). Default none.
 	Traits Traits `yaml:"traits"`
 	// Obey a message's integrations object (kind events). Default true.
@@ -166,8 +181,10 @@ type Source struct {
 	MaxLineBytes int `yaml:"maxLineBytes" range:"1024 1073741824" default:"1048576"`
 	// Also read files of file:// that are links out of the folder. Default false: they are reported and left out.
 	FollowLinks bool `yaml:"followLinks"`
-	// What the files are, by a pattern for their names (path.Match); if several match, a plain name wins, otherwise the longest pattern (kind audiences).
+	// What the files are, by a pattern for their names (path.Match); if several match, a plain name wins, otherwise the longest pattern (kind audiences). Of kind warehouse: what to take, by its key or name in Segment. all (kinds events and warehouse): every enabled audience of the space, see segment.
 	Audiences []Audience `yaml:"audiences"`
+	// AllAudiences is audiences: all (kinds events and warehouse): every audience of the space that is enabled, see Segment.
+	AllAudiences bool `yaml:"-"`
 }
 
 // Traits selects trait keys by pattern (path.Match); exclude wins.
@@ -181,7 +198,7 @@ type Traits struct {
 // Audience describes the files whose names match a pattern. Where List or Value
 // is empty, the file itself decides.
 type Audience struct {
-	// The pattern (path.Match), relative to the source's URL.
+	// The pattern (path.Match), relative to the source's URL; of kind warehouse, the key or name.
 	Pattern string `yaml:"-"`
 	// The audience's or trait's name, a label. Default: the file's name without extensions.
 	Name string `yaml:"name"`
@@ -195,6 +212,8 @@ type Audience struct {
 	Parts bool `yaml:"parts"`
 	// The columns of ids, where they have names of their own.
 	Columns Columns `yaml:"columns"`
+	// Its name or column in the warehouse, if that does not follow from its key (kind warehouse).
+	Column string `yaml:"column"`
 	// A list that vanished: keep changes nothing, exit lets all members leave (through the guard). Default keep.
 	OnMissing string `yaml:"onMissing" oneof:"keep exit" default:"keep"`
 	// Who is right when a list and change messages feed the same key. Required in that case.

@@ -111,6 +111,7 @@ func decode(data []byte, file, folder string, getenv Lookup) (*Config, Problems)
 	if !l.decode(data) {
 		return nil, l.problems
 	}
+	l.markAll()
 	l.paths()
 	l.secrets()
 	l.check()
@@ -190,7 +191,10 @@ func (l *loader) quote(key, value string) string {
 func (l *loader) paths() {
 	c := l.config
 	paths := []*string{&c.State.Path, &c.Destination.APIKeyFile, &c.Privacy.HashKeyFile, &c.Privacy.SegmentTokenFile, &c.Conversions.File.PrivateKeyFile}
-	for _, path := range append(paths, c.tellingPaths()...) {
+	for i := range c.Sources {
+		paths = append(paths, &c.Sources[i].DSNFile)
+	}
+	for _, path := range append(paths, append(c.tellingPaths(), &c.Segment.TokenFile, &c.Segment.ProfileTokenFile)...) {
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(l.folder, *path)
 		}

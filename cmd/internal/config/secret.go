@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -44,7 +45,11 @@ func (l *loader) secrets() {
 		{&p.SegmentToken, &p.SegmentTokenFile, "privacy.segmentToken", "the token of Segment's Public API", false},
 		{&f.PrivateKey, &f.PrivateKeyFile, "conversions.file.privateKey", "the SSH key", true},
 	}
-	for _, s := range append(all, l.config.tellingSecrets()...) {
+	for i := range l.config.Sources {
+		s := &l.config.Sources[i]
+		all = append(all, secretOf{&s.DSN, &s.DSNFile, fmt.Sprintf("sources[%d].dsn", i), "the address of the database", false})
+	}
+	for _, s := range slices.Concat(all, l.config.tellingSecrets(), l.config.segmentSecrets()) {
 		l.secret(s)
 	}
 }

@@ -2,7 +2,6 @@ package audiences
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/impactsync/impactsync/sync/segment"
@@ -65,40 +64,10 @@ func (r *row) record(b *reading.Batch, id segment.Identity, value string) source
 	return source.Record{Line: r.line, Change: &c}
 }
 
-// people returns the person of each user id; without one, of each anonymous id;
-// without these, of each e-mail address.
+// people returns the people whom the row's ids address.
 func (r *row) people() []segment.Identity {
-	people := r.buf[:0]
-	users, anons, emails := r.ids[table.UserID], r.ids[table.AnonymousID], r.ids[table.Email]
-	add := func(user, anon, email string) {
-		if who := r.nobody.Identity(user, anon, email); !who.IsZero() {
-			people = append(people, who)
-		}
-	}
-	anon, email := "", ""
-	if i := slices.IndexFunc(anons, r.nobody.Usable); i >= 0 {
-		anon = anons[i]
-	}
-	for i := 0; i < len(emails) && email == ""; i++ {
-		email = r.nobody.Identity("", "", emails[i]).EmailSHA1 // hashed once
-	}
-	for _, id := range users {
-		if r.nobody.Usable(id) {
-			add(id, anon, email)
-		}
-	}
-	if len(people) == 0 {
-		for _, id := range anons {
-			add("", id, email)
-		}
-	}
-	if len(people) == 0 {
-		for _, email := range emails {
-			add("", "", email)
-		}
-	}
-	r.buf = people
-	return people
+	r.buf = r.nobody.People(r.buf[:0], r.ids[table.UserID], r.ids[table.AnonymousID], r.ids[table.Email])
+	return r.buf
 }
 
 // reason says why the ids name nobody who can be addressed.

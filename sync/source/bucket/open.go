@@ -9,11 +9,12 @@ import (
 	"strconv"
 
 	"cloud.google.com/go/storage"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"gocloud.dev/blob"
 	_ "gocloud.dev/blob/azureblob" // azblob://
 	_ "gocloud.dev/blob/fileblob"  // file://
 	"gocloud.dev/blob/gcsblob"     // gs://
-	_ "gocloud.dev/blob/s3blob"    // s3://
+	"gocloud.dev/blob/s3blob"
 	"gocloud.dev/gcp"
 )
 
@@ -24,6 +25,9 @@ const googleTries = 5
 func openURL(ctx context.Context, u *url.URL) (*blob.Bucket, error) {
 	mux := blob.DefaultURLMux()
 	switch u.Scheme {
+	case s3blob.Scheme:
+		mux = new(blob.URLMux)
+		mux.RegisterBucket(s3blob.Scheme, amazon{})
 	case gcsblob.Scheme:
 		var err error
 		if mux, err = google(ctx, u.Query(), mux); err != nil {
@@ -44,6 +48,24 @@ func openURL(ctx context.Context, u *url.URL) (*blob.Bucket, error) {
 		client.SetRetry(storage.WithMaxAttempts(googleTries))
 	}
 	return b, nil
+}
+
+// amazon opens s3:// with a client that does not write a line to stderr, past our log,
+// for each object that was stored without a checksum.
+type amazon struct{}
+
+func (amazon) OpenBucketURL(ctx context.Context, u *url.URL) (*blob.Bucket, error) {
+	opener := new(s3blob.URLOpener)
+	b, err := opener.OpenBucketURL(ctx, u)
+	if err != nil {
+		return nil, err
+	}
+	var loud *s3.Client
+	if !b.As(&loud) {
+		return b, nil
+	}
+	quiet := s3.New(loud.Options(), func(o *s3.Options) { o.DisableLogOutputChecksumValidationSkipped = true })
+	return s3blob.OpenBucket(ctx, quiet, u.Host, &opener.Options)
 }
 
 // google looks for credentials itself. If there are none, gocloud.dev would write a

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/impactsync/impactsync/cmd/internal/config"
+	impactsync "github.com/impactsync/impactsync/sync"
+	"github.com/impactsync/impactsync/sync/segment"
+	"github.com/impactsync/impactsync/sync/source/warehouse"
+	"github.com/impactsync/impactsync/sync/sqlengine"
+	"github.com/impactsync/impactsync/sync/sqlengine/postgres"
+)
+
+// engines open the databases of kind warehouse, by what their DSN begins with.
+var engines = map[string]sqlengine.Opener{
+	"postgres":   postgres.Open,
+	"postgresql": postgres.Open,
+	"redshift":   postgres.Open,
+}
+
+func openEngine(s config.Source) (sqlengine.Engine, error) {
+	scheme, _, found := strings.Cut(string(s.DSN), "://")
+	open := engines[scheme]
+	if !found || open == nil { // not shown: it is a secret
+		known := slices.Sorted(maps.Keys(engines))
+		return nil, fmt.Errorf("source %q: dsn: it does not begin with one of %s://", s.Name, strings.Join(known, "://, "))
+	}
+	e, err := open(sqlengine.Config{DSN: string(s.DSN), Timeout: s.Timeout})
+	if err != nil {
+		return nil, fmt.Errorf("source %q: dsn: %w", s.Name, err)
+	}
+	return e, nil
+}
+
+// openWarehouse opens a source of kind warehouse.
+func openWarehouse(c *config.Config, s config.Source) (impactsync.Feed, error) {
+	e, err := openEngine(s)
+	if err != nil {
+		return impactsync.Feed{}, err
+	}
+	cfg := warehouse.Config{Name: s.Name, Engine: e, Reader: s.Reader, Schemas: s.Schemas, Placeholders: placeholders(c)}
+	for _, a := range s.Audiences {
+		said := rule(a)
+		t := warehouse.Trait{Key: a.Key, Name: a.Name, Column: a.Column, OnMissing: a.OnMissing, Class: segment.ClassAudience, Rule: &said}
+		if a.Value == "computed" {
+			t.Class = segment.ClassComputed
+		}
+		cfg.Traits = append(cfg.Traits, t)
+	}
+	src, err := warehouse.New(cfg)
+	if err != nil {
+		return impactsync.Feed{}, errors.Join(err, e.Close())
+	}
+	return impactsync.Feed{Source: src, MaxAge: s.MaxAge, Lists: true}, nil
+}

@@ -1,0 +1,109 @@
+package warehouse
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/impactsync/impactsync/sync/source"
+	"github.com/impactsync/impactsync/sync/sqlengine"
+)
+
+// Inputs implements [source.Source]: there is a list for each trait. What is wrong with
+// one of them is an error when it is read, so that the others can be used.
+func (s *Source) Inputs(ctx context.Context, _ func(source.Object, int64, string)) iter.Seq2[source.Input, error] {
+	return func(yield func(source.Input, error) bool) {
+		c := s.catalogue()
+		for i := range s.cfg.Traits {
+			in, err := s.input(ctx, c, &s.cfg.Traits[i])
+			if err != nil {
+				err = s.named(err)
+			}
+			if !yield(in, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// input lists a trait as of now: a list says who is a member when it is read, whenever
+// Segment wrote that.
+func (s *Source) input(ctx context.Context, c *catalogue, t *Trait) (source.Input, error) {
+	now := time.Now()
+	in := source.Input{
+		Source: s.cfg.Name, Shape: source.ShapeList, Key: t.Key, Name: t.Name, Class: t.Class,
+		ListedAt: now, OnMissing: cmp.Or(t.OnMissing, "keep"), Rule: t.Rule,
+	}
+	p, err := s.plan(ctx, c, t)
+	one, only := ofTrait(err)
+	switch {
+	case only && one.absent && in.OnMissing == "exit":
+		return in, nil
+	case err != nil && !only:
+		return in, err
+	}
+	o := source.Object{Name: cmp.Or(p.object, t.Key), ModTime: now, ETag: strconv.FormatInt(now.UnixNano(), 10)}
+	if err == nil {
+		if err := s.lookAt(ctx, c, p, &o); err != nil {
+			return in, err
+		}
+	}
+	in.Objects = []source.Object{o}
+	return in, nil
+}
+
+// lookAt asks which version of a list there is. Once a day it is read whatever the
+// answer is.
+func (s *Source) lookAt(ctx context.Context, c *catalogue, p plan, o *source.Object) (err error) {
+	v := p.version
+	if v.statement == "" {
+		return nil
+	}
+	rows, err := c.engine.Query(ctx, v.statement, v.args...)
+	if err != nil {
+		return c.explain(err, p.table)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	values, dest := make([]any, v.columns+1), make([]any, v.columns+1)
+	for i := range values {
+		dest[i] = &values[i]
+	}
+	if rows.Next() {
+		if err := rows.Scan(dest...); err != nil {
+			return c.explain(err, p.table)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return c.explain(err, p.table)
+	}
+	newest, known := values[0].(int64)
+	if !known {
+		return nil
+	}
+	o.ModTime = time.UnixMicro(newest)
+	parts := []string{o.ModTime.UTC().Format(time.RFC3339Nano), time.Now().UTC().Format(time.DateOnly)}
+	for _, v := range values[1:] {
+		text, _ := textOf(v)
+		parts = append(parts, text)
+	}
+	o.ETag = strings.Join(parts, " ")
+	return nil
+}
+
+func isMissing(err error) bool { return errors.Is(err, sqlengine.ErrNoTable) }
+
+func someOf(names []string) string {
+	const most = 8
+	switch n := len(names); {
+	case n == 0:
+		return "no table that this user may see"
+	case n > most:
+		return listed(names[:most]) + fmt.Sprintf(" and %d more", n-most)
+	}
+	return listed(names)
+}

@@ -1,0 +1,120 @@
+package sqlengine
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// DB is an engine that is reached by database/sql.
+type DB struct {
+	Pool *sql.DB
+	How  Dialect
+	// ReadOnly are the options of a transaction that reads; nil: the engine has none.
+	ReadOnly *sql.TxOptions
+	// Limit is the statement that sets the time a statement may take in the transaction.
+	Limit func(time.Duration) string
+	// Timeout is that time; zero: no limit.
+	Timeout time.Duration
+	// Classify returns an [Error] for one of the driver, or the error itself.
+	Classify func(error) error
+}
+
+var _ Engine = (*DB)(nil)
+
+// Dialect implements [Engine].
+func (d *DB) Dialect() Dialect { return d.How }
+
+// Close implements [Engine].
+func (d *DB) Close() error { return d.Pool.Close() }
+
+// Query implements [Engine].
+func (d *DB) Query(ctx context.Context, statement string, args ...any) (Rows, error) {
+	ctx, cancel := WithTimeout(ctx, d.Timeout)
+	rows, err := d.query(ctx, statement, args)
+	if err != nil {
+		err = d.classify(ctx, err)
+		cancel()
+		return nil, err
+	}
+	rows.cancel = cancel
+	return rows, nil
+}
+
+// WithTimeout ends a statement here, some time after the engine itself should have done
+// so, whose own error says more. Zero means no limit.
+func WithTimeout(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	if limit == 0 {
+		return context.WithCancel(ctx)
+	}
+	const grace = 5 * time.Second
+	return context.WithTimeoutCause(ctx, limit+grace, &Error{Kind: ErrTimeout, Text: fmt.Sprintf("no end after %v", limit)})
+}
+
+func (d *DB) query(ctx context.Context, statement string, args []any) (*dbRows, error) {
+	if d.ReadOnly == nil {
+		rows, err := d.Pool.QueryContext(ctx, statement, args...) //nolint:rowserrcheck // its reader's
+		return &dbRows{Rows: rows, db: d, ctx: ctx}, err
+	}
+	tx, err := d.Pool.BeginTx(ctx, d.ReadOnly)
+	if err != nil {
+		return nil, err
+	}
+	if d.Limit != nil && d.Timeout > 0 {
+		if _, err := tx.ExecContext(ctx, d.Limit(d.Timeout)); err != nil {
+			return nil, errors.Join(err, tx.Rollback())
+		}
+	}
+	rows, err := tx.QueryContext(ctx, statement, args...) //nolint:rowserrcheck // its reader's
+	if err != nil {
+		return nil, errors.Join(err, ended(tx.Rollback()))
+	}
+	return &dbRows{Rows: rows, db: d, ctx: ctx, tx: tx}, nil
+}
+
+func (d *DB) classify(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause // the driver only says that it was cancelled
+	}
+	return d.Classify(err)
+}
+
+// ended leaves out that a transaction is over already, since the connection is.
+func ended(err error) error {
+	if errors.Is(err, sql.ErrTxDone) {
+		return nil
+	}
+	return err
+}
+
+// dbRows are the rows of a statement, with what ends with them.
+type dbRows struct {
+	*sql.Rows
+	db     *DB
+	ctx    context.Context
+	tx     *sql.Tx
+	cancel context.CancelFunc
+}
+
+// Err implements [Rows].
+func (r *dbRows) Err() error {
+	if err := r.Rows.Err(); err != nil {
+		return r.db.classify(r.ctx, err)
+	}
+	return nil
+}
+
+// Close implements [Rows]. Rows that were not read to their end are given up at once.
+func (r *dbRows) Close() error {
+	r.cancel()
+	err := r.Rows.Close()
+	if r.tx != nil {
+		_ = r.tx.Rollback() // it only read
+	}
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}

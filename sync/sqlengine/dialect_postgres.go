@@ -1,0 +1,84 @@
+package sqlengine
+
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Postgres returns PostgreSQL's dialect.
+func Postgres() Dialect { return postgres{} }
+
+// Redshift returns Amazon Redshift's dialect. It speaks PostgreSQL's protocol and SQL
+// of version 8, and Segment puts _ before names that begin with a digit there
+// (https://segment.com/docs/connections/storage/catalog/redshift/).
+func Redshift() Dialect { return redshift{} }
+
+type postgres struct{}
+
+func (postgres) Name() string             { return "PostgreSQL" }
+func (postgres) Quote(name string) string { return quoted(name, `"`) }
+func (postgres) Param(n int) string       { return "$" + strconv.Itoa(n) }
+func (postgres) Text(expr string) string  { return "CAST(" + expr + " AS text)" }
+func (postgres) Micros(expr string) string {
+	return "CAST(EXTRACT(EPOCH FROM " + expr + ") * 1000000 AS bigint)"
+}
+
+// Column cuts a name as the server does: to 63 bytes, without half a character at the
+// end (https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS).
+func (postgres) Column(name string) string {
+	const most = 63
+	if len(name) <= most {
+		return name
+	}
+	end := most
+	for end > 0 && !utf8.RuneStart(name[end]) {
+		end--
+	}
+	return name[:end]
+}
+
+func (p postgres) ColumnsOf(t Table) (string, []any) {
+	return `SELECT column_name, lower(data_type) FROM information_schema.columns
+WHERE table_schema = ` + p.schema(t.Schema, 2) + ` AND table_name = $1 ORDER BY ordinal_position`, p.args(t.Name, t.Schema)
+}
+
+func (p postgres) TablesOf(schema string) (string, []any) {
+	statement := `SELECT table_name FROM information_schema.tables WHERE table_schema = ` + p.schema(schema, 1) + ` ORDER BY 1`
+	if schema == "" {
+		return statement, nil
+	}
+	return statement, []any{schema}
+}
+
+func (postgres) schema(name string, param int) string {
+	if name == "" {
+		return "current_schema()"
+	}
+	return "$" + strconv.Itoa(param)
+}
+
+func (postgres) args(table, schema string) []any {
+	if schema == "" {
+		return []any{table}
+	}
+	return []any{table, schema}
+}
+
+func (postgres) Schemas() string {
+	return `SELECT schema_name FROM information_schema.schemata WHERE schema_name <> 'information_schema' AND schema_name NOT LIKE 'pg\_%' ORDER BY 1`
+}
+
+type redshift struct{ postgres }
+
+func (redshift) Name() string            { return "Redshift" }
+func (redshift) Text(expr string) string { return "CAST(" + expr + " AS varchar(65535))" }
+
+// Column returns a name in lower case, of 127 bytes at most
+// (https://docs.aws.amazon.com/redshift/latest/dg/r_names.html).
+func (redshift) Column(name string) string {
+	if name != "" && name[0] >= '0' && name[0] <= '9' {
+		name = "_" + name
+	}
+	return strings.ToLower(name[:min(len(name), 127)])
+}
