@@ -26,6 +26,8 @@ type PlanReport struct {
 	Diff          []state.Difference   `json:"diff,omitempty"` // with [Options].Diff
 	Missing       []string             `json:"missing_lists,omitempty"`
 	Stale         []StaleSource        `json:"stale_sources,omitempty"`
+	// RefusedAudiences would not be applied because of what Segment says of them.
+	RefusedAudiences []RefusedAudience `json:"refused_audiences,omitempty"`
 }
 
 // sampleSize is how many deliveries of each kind a plan shows by default.
@@ -61,7 +63,7 @@ func (p *pass) plan(ctx context.Context) (r PlanReport, err error) {
 	if r.Counts, err = p.State.RunCounts(ctx, p.report.Run); err != nil {
 		return r, err
 	}
-	r.Missing, r.Stale, r.NewlySent = p.report.Missing, p.report.Stale, p.fresh
+	r.Missing, r.Stale, r.NewlySent, r.RefusedAudiences = p.report.Missing, p.report.Stale, p.fresh, p.report.RefusedAudiences
 	if err := p.planRefunds(ctx, &r); err != nil {
 		return r, fmt.Errorf("count what is taken back: %w", err)
 	}

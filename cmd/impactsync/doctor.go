@@ -77,6 +77,7 @@ func (a *app) doctor(ctx context.Context) error {
 	if d.checkConfig() {
 		d.checkEvents()
 		d.checkHosts(ctx)
+		d.checkSegment(ctx)
 	} else { // a host that may not get the token, for example by http, is not asked either
 		d.warn("hosts", "correct the configuration first", "not asked")
 	}
@@ -93,6 +94,7 @@ func (a *app) online(ctx context.Context) error {
 	if d.checkConfig() {
 		d.checkEvents()
 		d.checkHosts(ctx)
+		d.checkSegment(ctx)
 	}
 	return d.end()
 }

@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,6 +48,8 @@ It only reads, without lock or credentials, and can be used during a run.` + exi
 type statusReport struct {
 	state.Status
 	Seconds impactsync.Seconds `json:"seconds"` // at the known rates
+	// RefusedAudiences were not applied by the last run because of what Segment says: why, by key.
+	RefusedAudiences map[string]string `json:"refused_audiences,omitempty"`
 }
 
 func (a *app) status(ctx context.Context, runs int, every watching) error {
@@ -59,7 +63,11 @@ func (a *app) status(ctx context.Context, runs int, every watching) error {
 func (a *app) statusOnce(ctx context.Context, c *config.Config, runs int) error {
 	return a.opened(ctx, c, state.Options{ReadOnly: true}, func(db *state.DB) (err error) {
 		var s statusReport
-		s.Status, err = db.Status(ctx, runs)
+		if s.Status, err = db.Status(ctx, runs); err != nil {
+			return err
+		}
+		known, err := db.Catalogue(ctx)
+		s.RefusedAudiences = known.Refused
 		now := time.Now()
 		rates := impactsync.Rates{PageLoadsPerSecond: c.Delivery.PageLoadsPerSecond, ConversionsPerHour: c.Delivery.ConversionsPerHour}
 		s.Seconds = rates.Take(s.Hosts, s.Traits.Open()+s.PageLoads.Open(), s.Conversions.Open(), now)
@@ -86,6 +94,7 @@ func writeStatus(w io.Writer, s statusReport, now time.Time) {
 	}
 	writeHosts(w, s, now)
 	writeAudiences(w, s.Audiences)
+	writeRefusedAudiences(w, s.RefusedAudiences)
 	writeHeld(w, s.Held)
 	writeCrowds(w, s.Crowds)
 	writeVerdicts(w, s.Verdicts)
@@ -173,6 +182,12 @@ func writeAudiences(w io.Writer, all []state.AudienceStatus) {
 	})
 }
 
+func writeRefusedAudiences(w io.Writer, refused map[string]string) {
+	list(w, "\nNot applied because of what Segment says (impactsync audiences shows what it says now):", []any{"AUDIENCE", "WHY"}, slices.Sorted(maps.Keys(refused)), func(key string) []any {
+		return []any{key, refused[key]}
+	})
+}
+
 func writeHeld(w io.Writer, all []state.HeldSet) {
 	for _, h := range all {
 		of := ""
@@ -180,6 +195,10 @@ func writeHeld(w io.Writer, all []state.HeldSet) {
 			of = " of " + h.Key
 		}
 		head, foot := fmt.Sprintf("The guard holds %s%s since %s", count(h.Held, oneOf(h.Direction)), of, h.HeldAt), "If that is right: impactsync "+h.Command
+		if h.Direction == state.Refusal {
+			head = fmt.Sprintf("%s of %s held since %s because of what Segment says", count(h.Held, "change"), h.Key, h.HeldAt)
+			foot = "A run sends them once Segment says otherwise, or if you " + h.Command
+		}
 		if h.Direction == state.Unanswered {
 			head = "delivery.unknown: hold keeps " + count(h.Held, strings.ReplaceAll(string(h.Kind), "_", " "))
 			foot = "The next run releases them if you " + h.Command

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"path"
 	"slices"
@@ -227,4 +228,48 @@ func Hint(err error) string {
 		return "Segment's API is slow; the next run asks again"
 	}
 	return "what Segment said last counts as long as segment.keepFor says"
+}
+
+// Look reads Segment's catalogue for a command that only looks: nothing is stored. The
+// state may be nil. Without an answer the last one counts.
+func (c *Catalogue) Look(ctx context.Context, db *state.DB, now time.Time) (unread []error, err error) {
+	c.reads, c.now = map[string]state.CatalogueRead{}, now
+	c.known = map[state.Class]map[string]state.Computation{}
+	if db != nil {
+		if err := c.Load(ctx, db, now); err != nil {
+			return nil, err
+		}
+	}
+	for _, class := range classes {
+		if c.API == nil {
+			break
+		}
+		all, failed := c.ask(ctx, class)
+		if failed != nil {
+			unread = append(unread, failed)
+			continue
+		}
+		c.reads[string(class)] = state.CatalogueRead{At: now}
+		c.known[class] = map[string]state.Computation{}
+		for _, one := range all {
+			c.known[class][one.Key] = one
+		}
+	}
+	return unread, nil
+}
+
+// All returns what Segment has, by class and key.
+func (c *Catalogue) All() (all []state.Computation) {
+	for _, class := range classes {
+		for _, key := range slices.Sorted(maps.Keys(c.known[class])) {
+			all = append(all, c.known[class][key])
+		}
+	}
+	return all
+}
+
+// Has reports whether Segment has a trait, or may have it: it was not asked.
+func (c *Catalogue) Has(key string, class state.Class) bool {
+	_, found := c.known[class][key]
+	return found || c.readAt(class).IsZero()
 }

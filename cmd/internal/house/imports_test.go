@@ -43,6 +43,7 @@ var rooms = map[string][]string{
 	"sync/segmentapi":           {},
 	"sync/segmentapi/standin":   {},
 	"sync/catalogue":            {"state", "sync/segment", "sync/segmentapi"},
+	"sync/audit":                {"state", "sync/segment", "sync/segmentapi"},
 	"sync/daemon":               {},
 	"sync/limit":                {"state", "impactapi"},
 	"sync/reconcile":            {"state", "impactapi", "sync/limit", "sync/money"},
