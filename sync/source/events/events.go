@@ -146,7 +146,11 @@ func (s *Source) Includes(key string) bool {
 }
 
 func (s *Source) takes(c *segment.TraitChange) bool {
-	return s.includes(c.Key, func() bool { return c.Class == segment.ClassAudience && s.cfg.Audiences(c.Key, c.ReceivedAt) })
+	received := c.ReceivedAt
+	if received.IsZero() {
+		received = c.At
+	}
+	return s.includes(c.Key, func() bool { return c.Class == segment.ClassAudience && s.cfg.Audiences(c.Key, received) })
 }
 
 // includes reports whether a key matches Include, or is one of Audiences, and does not
