@@ -36,23 +36,25 @@ type Catalogue struct {
 
 // Catalogue returns what Segment said last, by class and key.
 func (d *DB) Catalogue(ctx context.Context) (Catalogue, error) {
-	return read(ctx, d, func(v *view) (c Catalogue, err error) {
-		c.Reads = map[string]CatalogueRead{}
-		if c.Computations, err = collect(v, `SELECT key, class, id, name, enabled, status, size FROM segment_catalogue ORDER BY class, key`, nil, func(c *Computation) []any {
-			return []any{&c.Key, &c.Class, &c.ID, &c.Name, &c.Enabled, &c.Status, &c.Size}
-		}); err != nil {
-			return c, err
-		}
-		if c.Refused, err = pairs[string](v, `SELECT key, reason FROM segment_refused`); err != nil {
-			return c, err
-		}
-		return c, v.Each(`SELECT what, read_at, coalesce(error, '') FROM segment_reads`, nil, func(rows *sql.Rows) error {
-			var what string
-			var r CatalogueRead
-			err := rows.Scan(&what, moment{&r.At}, &r.Error)
-			c.Reads[what] = r
-			return err
-		})
+	return read(ctx, d, (*view).catalogue)
+}
+
+func (v *view) catalogue() (c Catalogue, err error) {
+	c.Reads = map[string]CatalogueRead{}
+	if c.Computations, err = collect(v, `SELECT key, class, id, name, enabled, status, size FROM segment_catalogue ORDER BY class, key`, nil, func(c *Computation) []any {
+		return []any{&c.Key, &c.Class, &c.ID, &c.Name, &c.Enabled, &c.Status, &c.Size}
+	}); err != nil {
+		return c, err
+	}
+	if c.Refused, err = pairs[string](v, `SELECT key, reason FROM segment_refused`); err != nil {
+		return c, err
+	}
+	return c, v.Each(`SELECT what, read_at, coalesce(error, '') FROM segment_reads`, nil, func(rows *sql.Rows) error {
+		var what string
+		var r CatalogueRead
+		err := rows.Scan(&what, moment{&r.At}, &r.Error)
+		c.Reads[what] = r
+		return err
 	})
 }
 
