@@ -20,7 +20,7 @@ type OrderMoment struct {
 // OrderExplanation is everything known of one order of one event type.
 type OrderExplanation struct {
 	OrderID   string        `json:"order_id"`
-	EventType string        `json:"event_type"`
+	EventType string        `json:"event_type"`        // "": only refunds are known of it
 	Verdict   string        `json:"verdict,omitempty"` // "": not reconciled so far
 	Reason    string        `json:"reason,omitempty"`
 	Status    string        `json:"status,omitempty"` // of its delivery; "": there is none
@@ -33,7 +33,9 @@ func (d *DB) ExplainOrder(ctx context.Context, orderID string) ([]OrderExplanati
 	return read(ctx, d, func(v *view) ([]OrderExplanation, error) {
 		all, err := collect(v, `SELECT order_id, k.event_type, coalesce(r.verdict, ''), coalesce(r.reason, ''), coalesce(`+fmt.Sprintf(statusWords, "(SELECT d.status FROM deliveries d WHERE d.order_id = k.order_id AND d.event_type = k.event_type)")+`, '')
 			FROM (SELECT order_id, event_type FROM deliveries WHERE order_id = ?1 AND event_type IS NOT NULL UNION SELECT order_id, event_type FROM actions WHERE order_id = ?1
-				UNION SELECT order_id, event_type FROM reconciliations WHERE order_id = ?1) k LEFT JOIN reconciliations r USING (order_id, event_type)`,
+				UNION SELECT order_id, event_type FROM reconciliations WHERE order_id = ?1
+				UNION SELECT order_id, coalesce(event_type, '') FROM order_changes WHERE order_id = ?1 AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.order_id = ?1 AND d.event_type IS NOT NULL)
+					AND NOT EXISTS (SELECT 1 FROM actions a WHERE a.order_id = ?1) AND NOT EXISTS (SELECT 1 FROM reconciliations r WHERE r.order_id = ?1)) k LEFT JOIN reconciliations r USING (order_id, event_type)`,
 			[]any{orderID}, func(o *OrderExplanation) []any {
 				return []any{&o.OrderID, &o.EventType, &o.Verdict, &o.Reason, &o.Status}
 			})

@@ -158,8 +158,8 @@ WITH sold AS MATERIALIZED (
 ), judged AS (
 	SELECT *, CASE
 		WHEN live > 1 THEN 'double'
-		WHEN live IS NOT NULL AND NOT ours THEN 'not_ours'
 		WHEN live = 1 AND ` + owed + ` THEN 'refund_owed'
+		WHEN live IS NOT NULL AND NOT ours THEN 'not_ours'
 		WHEN live = 1 AND ` + differs + ` IS NOT NULL THEN 'differs'
 		WHEN live = 1 AND actions > 1 AND (moved OR unsaid) THEN 'reattributed'
 		WHEN live = 1 THEN 'matched'

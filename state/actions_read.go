@@ -77,11 +77,18 @@ func (t *tx) addWindows(all []ReadWindow) error {
 // nextPass is a number that no pass has had: rows of actions remember theirs.
 const nextPass = `(SELECT 1 + max(coalesce((SELECT max(pass) FROM reconcile_windows), 0), coalesce((SELECT max(read_in) FROM actions), 0)))`
 
+// Halves returns the two halves of a window, of which no page was read.
+func (w ReadWindow) Halves() (first, second ReadWindow) {
+	middle := w.From.Add(w.To.Sub(w.From) / 2).Truncate(time.Second)
+	first, second = w, w
+	first.To, second.From = middle, middle
+	first.Page, second.Page = 0, 0
+	return first, second
+}
+
 // SplitWindow replaces a window by its two halves.
 func (d *DB) SplitWindow(ctx context.Context, w ReadWindow) error {
-	middle := w.From.Add(w.To.Sub(w.From) / 2).Truncate(time.Second)
-	first, second := w, w
-	first.To, second.From = middle, middle
+	first, second := w.Halves()
 	return d.update(ctx, func(t *tx) error {
 		if _, err := t.Exec(`DELETE FROM reconcile_windows WHERE read_id = ? AND kind = ? AND from_at = ?`, w.key()...); err != nil {
 			return err

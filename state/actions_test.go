@@ -290,20 +290,27 @@ func TestOrdersThatWereTakenBack(t *testing.T) {
 	change("told", 3, "reversed", "reversed", 0, "shown")
 	change("money", 4, "", "", 90, "part")
 	change("twice", 4, "reversed", "", 0, "several")
+	change("foreign", 4, "reversed", "", 0, "mode")
+	change("unsold", 4, "reversed", "", 0, "mode")
 	b.now = b.now.Add(72 * time.Hour)
 	b.readActions([]state.ActionChange{{ID: "3.2", ActionID: "3", State: "REVERSED", Disposition: "ITEM_RETURNED"}},
 		action("1", "owed"), action("2", "locked", func(a *state.Action) { a.State = "APPROVED" }), action("3", "gone", reversed), action("4", "less", worth(60)), action("5", "more"),
-		action("6", "yen", in("JPY"), worth(9000)), action("7", "told"), action("8", "money"), action("9", "twice"), action("10", "twice"),
+		action("21", "foreign"), action("6", "yen", in("JPY"), worth(9000)), action("7", "told"), action("8", "money"), action("9", "twice"), action("10", "twice"),
 		action("11", "j1", in("JPY")), action("12", "j2", in("JPY")), action("13", "j3", in("JPY")), action("14", "j4", in("JPY")), action("15", "j5", in("JPY")),
 		action("16", "j6", in("JPY")), action("17", "j7", in("JPY")), action("18", "j8", in("JPY")), action("19", "j9", in("JPY")), action("20", "j10", in("JPY")))
 	want := map[string]string{
 		"owed": "refund_owed: reported mode", "locked": "refund_owed: reported locked", "gone": "reversed", "less": "matched", "more": "refund_owed: reported mode",
 		"yen": "matched", "told": "refund_owed: waiting shown", "money": "matched", "twice": "double",
+		"foreign": "refund_owed: reported mode",
 	}
 	got := b.verdicts()
 	for order, verdict := range want {
 		require.Equal(t, verdict, got[order], order)
 	}
+	unsold, err := b.db.ExplainOrder(context.Background(), "unsold")
+	require.NoError(t, err)
+	require.Len(t, unsold, 1, "only refunds are known of it")
+	require.NotContains(t, got, "unsold", "nor is it in question there")
 	b.exec(`DELETE FROM order_changes`) // it is kept no longer than the conversion
 	again := b.verdicts()
 	for order := range want {

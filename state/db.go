@@ -98,6 +98,9 @@ type Options struct {
 	// outside the file. Without one, nobody is kept out, and [DB.BeginRun] returns
 	// [ErrHashKey] for a file that keeps somebody out.
 	HashKey []byte
+	// Neighbours are the files of other destinations of the same account. What a host
+	// takes is the account's: their requests count, too.
+	Neighbours []string
 	// Progress is called while an older schema's rows are moved, with how many of how
 	// many are. It may be nil.
 	Progress func(rows, of int64)
@@ -111,11 +114,12 @@ type Options struct {
 // DB is an open state file. Its methods are safe for concurrent use; writes
 // wait for each other.
 type DB struct {
-	path  string
-	file  *sqlite.DB
-	asIs  bool
-	now   func() time.Time
-	point func(string) // of tests; nil otherwise
+	path   string
+	file   *sqlite.DB
+	asIs   bool
+	beside []string // neighbours' files
+	now    func() time.Time
+	point  func(string) // of tests; nil otherwise
 
 	mu sync.Mutex // held for a whole write transaction
 	caches

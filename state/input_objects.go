@@ -16,15 +16,16 @@ type Object struct {
 	Line    int64  // lines
 	Hash    []byte // SHA-256 of the bytes before Offset
 	Done    bool
-	Problem string // why it was not read to its end
-	Counted int64  // lines whose names were counted in [Batch].Unlisted; not to be stored
+	Problem string    // why it was not read to its end
+	Counted int64     // lines whose names were counted in [Batch].Unlisted; not to be stored
+	ReadAt  time.Time // when it was read last; not to be stored
 }
 
 // ObjectState looks up how far an object was read.
 func (d *DB) ObjectState(ctx context.Context, source, name string) (o Object, found bool, err error) {
 	err = d.view(ctx, func(v *view) error {
-		found, err = v.Get(`SELECT source, name, etag, size, nullif(mod_time, 0), read_bytes, read_lines, read_hash, done, coalesce(problem, ''), counted_lines FROM objects WHERE source = ? AND name = ?`,
-			[]any{source, name}, &o.Source, &o.Name, &o.ETag, &o.Size, moment{&o.ModTime}, &o.Offset, &o.Line, &o.Hash, &o.Done, &o.Problem, &o.Counted)
+		found, err = v.Get(`SELECT source, name, etag, size, nullif(mod_time, 0), read_bytes, read_lines, read_hash, done, coalesce(problem, ''), counted_lines, read_at FROM objects WHERE source = ? AND name = ?`,
+			[]any{source, name}, &o.Source, &o.Name, &o.ETag, &o.Size, moment{&o.ModTime}, &o.Offset, &o.Line, &o.Hash, &o.Done, &o.Problem, &o.Counted, moment{&o.ReadAt})
 		return err
 	})
 	return o, found, err

@@ -25,6 +25,32 @@ func (d *DB) NoteSource(ctx context.Context, s SourceNote) error {
 	})
 }
 
+// Whole says when a source was last listed whole and read to its end.
+type Whole struct {
+	Place string // what was listed
+	At    time.Time
+	Day   time.Time // of its newest folder
+}
+
+// WholeListing returns the last whole listing of a source, if there is one of this
+// place, and how old the source's newest input is.
+func (d *DB) WholeListing(ctx context.Context, source, place string) (w Whole, newest time.Time, err error) {
+	w.Place = place
+	err = d.view(ctx, func(v *view) error {
+		_, err := v.Get(`SELECT whole_at, whole_day, newest_at FROM source_reads WHERE name = ? AND whole_of = ?`, []any{source, place}, moment{&w.At}, moment{&w.Day}, moment{&newest})
+		return err
+	})
+	return w, newest, err
+}
+
+// NoteWhole records that a source was listed whole, and read to its end.
+func (d *DB) NoteWhole(ctx context.Context, source string, w Whole) error {
+	return d.update(ctx, func(t *tx) error {
+		_, err := t.Exec(`UPDATE source_reads SET whole_at = ?, whole_day = ?, whole_of = ? WHERE name = ?`, nanos(w.At), nanos(w.Day), w.Place, source)
+		return err
+	})
+}
+
 // SourceTrouble is what was the matter with a source in a run.
 type SourceTrouble struct {
 	Name  string

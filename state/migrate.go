@@ -178,8 +178,8 @@ func migrationFiles() (all []migration, err error) {
 // bind writes the binding into a new file.
 func (d *DB) bind(ctx context.Context, b Binding) error {
 	return d.appending(ctx, func(t *tx) error {
-		_, err := t.Exec(`INSERT INTO store (id, store_id, created_at, account_sid, campaign_id, official, hosts, shard_index, shard_count)
-			VALUES (1, ?, ?, ?, ?, ?, ?, 0, 1) ON CONFLICT DO NOTHING`, rand.Text(), t.now, b.AccountSID, b.CampaignID, b.Official, b.Hosts)
+		_, err := t.Exec(`INSERT INTO store (id, store_id, created_at, account_sid, campaign_id, official, hosts)
+			VALUES (1, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, rand.Text(), t.now, b.AccountSID, b.CampaignID, b.Official, b.Hosts)
 		return err
 	})
 }

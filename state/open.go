@@ -22,7 +22,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &DB{path: o.Path, file: file, asIs: o.AsIs, now: o.Now, point: o.Point, hashKey: o.HashKey}
+	d := &DB{path: o.Path, file: file, asIs: o.AsIs, beside: o.Neighbours, now: o.Now, point: o.Point, hashKey: o.HashKey}
 	if d.now == nil {
 		d.now = time.Now
 	}

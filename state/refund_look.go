@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/impactsync/impactsync/sync/money"
@@ -26,6 +27,7 @@ type RefundedOrder struct {
 type SeenAction struct {
 	ID        string
 	Tracker   string // ActionTrackerId
+	EventType string // ours; Tracker or empty if it is not known
 	State     string // PENDING, APPROVED, REVERSED
 	Amount    sql.NullInt64
 	Intended  sql.NullInt64
@@ -51,9 +53,9 @@ func (d *DB) RefundLooks(ctx context.Context, most int) ([]RefundedOrder, error)
 // KnownActions returns the actions of an order that were read.
 func (d *DB) KnownActions(ctx context.Context, order string) ([]SeenAction, error) {
 	return read(ctx, d, func(v *view) ([]SeenAction, error) {
-		return collect(v, `SELECT id, tracker_id, state, amount, intended_amount, coalesce(currency, ''), locking_at FROM actions WHERE order_id = ? ORDER BY id`, []any{order},
+		return collect(v, `SELECT id, tracker_id, event_type, state, amount, intended_amount, coalesce(currency, ''), locking_at FROM actions WHERE order_id = ? ORDER BY id`, []any{order},
 			func(a *SeenAction) []any {
-				return []any{&a.ID, &a.Tracker, &a.State, &a.Amount, &a.Intended, &a.Currency, moment{&a.LockingAt}}
+				return []any{&a.ID, &a.Tracker, &a.EventType, &a.State, &a.Amount, &a.Intended, &a.Currency, moment{&a.LockingAt}}
 			})
 	})
 }
@@ -63,6 +65,7 @@ type Look struct {
 	Order   RefundedOrder
 	Actions []SeenAction // all that have the order's id; nil: none was found
 	Fault   string       // impact.com's reason not to make the last change
+	Failed  string       // why nothing was found out
 }
 
 // NoteLooks stores what looks found, and decides what becomes of the orders.
@@ -94,9 +97,12 @@ func (t *tx) refundRequests(n int) error {
 
 func (t *tx) noteLook(c *orderChange, l *Look, rules RefundRules) error {
 	before, sent := *c, c.underWay()
-	if sent {
+	switch {
+	case l.Failed != "":
+		c.reason, c.nextAt = l.Failed, t.nextLook(c)
+	case sent:
 		t.resolveChange(c, l, rules)
-	} else {
+	default:
 		t.choose(c, l.Actions, rules)
 	}
 	if c.status == statusRefused && before.status != statusRefused {
@@ -188,21 +194,30 @@ func (t *tx) choose(c *orderChange, all []SeenAction, rules RefundRules) {
 	}
 }
 
-// ofEventType returns the actions of the conversion's event type, if they can be told
-// apart from others.
+// ofEventType returns the actions of the conversion's event type, none if they are all
+// known to be of others; false if that cannot be told.
 func (c *orderChange) ofEventType(all []SeenAction) (some []SeenAction, ok bool) {
-	same := true
-	for _, a := range all {
+	same, others := true, 0
+	for i := range all {
+		a := &all[i]
 		same = same && a.Tracker == all[0].Tracker
-		if a.Tracker == c.eventType {
-			some = append(some, a)
+		switch {
+		case c.eventType == "":
+		case a.Tracker == c.eventType || a.EventType == c.eventType:
+			some = append(some, *a)
+		case isNumber(c.eventType) || a.EventType != "" && a.EventType != a.Tracker:
+			others++
 		}
 	}
-	if same {
-		return all, true
+	if len(some) > 0 || others == len(all) {
+		return some, true
 	}
-	return some, len(some) > 0
+	return all, same
 }
+
+// isNumber reports whether an event type is impact.com's number of it, which its
+// actions have.
+func isNumber(eventType string) bool { return strings.Trim(eventType, "0123456789") == "" }
 
 // missing waits for an action, or gives it up: most orders have no partner.
 func (t *tx) missing(c *orderChange, rules RefundRules) {

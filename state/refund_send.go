@@ -54,8 +54,12 @@ func (d *DB) ClaimReversals(ctx context.Context, rules RefundRules, looks []Look
 func (t *tx) claimReversal(l *Look, rules RefundRules) (*Reversal, error) {
 	var c orderChange
 	found, err := t.Get(selectChange+`WHERE id = ? AND (status = 1 OR status = 3 AND class = 'retry')`, []any{l.Order.ID}, c.dest()...)
-	if err != nil || !found || len(l.Actions) == 0 {
+	if err != nil || !found {
 		return nil, err
+	}
+	if l.Failed != "" {
+		c.wait(waitsRetry, l.Failed, t.nextLook(&c))
+		return nil, t.putChange(&c, false)
 	}
 	prior := c
 	a := &l.Actions[0]

@@ -17,16 +17,66 @@ type HostStatus struct {
 	ResetAt      time.Time `json:"reset_at,omitzero"`         // when the window starts anew
 	PausedUntil  time.Time `json:"paused_until,omitzero"`     // the host answered 429 and wants no requests until then
 	Pace         float64   `json:"pace_per_second,omitempty"` // requests that it bore since a 429
+
+	seen time.Time // when the host said so
 }
 
 // Hosts returns how much both hosts take.
 func (d *DB) Hosts(ctx context.Context) ([]HostStatus, error) {
-	return read(ctx, d, func(v *view) ([]HostStatus, error) { return v.hosts(d.now()) })
+	all, err := read(ctx, d, func(v *view) ([]HostStatus, error) { return v.hosts(d.now()) })
+	for i := range all {
+		d.ask(ctx, &all[i])
+	}
+	return all, err
 }
 
 // HostStatus returns how much one host takes.
 func (d *DB) HostStatus(ctx context.Context, host string) (HostStatus, error) {
-	return read(ctx, d, func(v *view) (HostStatus, error) { return v.host(host, d.now()) })
+	h, err := read(ctx, d, func(v *view) (HostStatus, error) { return v.host(host, d.now()) })
+	d.ask(ctx, &h)
+	return h, err
+}
+
+// ask adds what the neighbours know of a host. One that was not run yet, or that its own
+// run has to look after, knows nothing: impact.com's answers bound the requests, too.
+func (d *DB) ask(ctx context.Context, h *HostStatus) {
+	for _, path := range d.beside {
+		n, err := Open(ctx, Options{Path: path, ReadOnly: true, AsIs: true, Older: true, Now: d.now})
+		if err != nil {
+			continue
+		}
+		if other, err := n.HostStatus(ctx, h.Host); err == nil {
+			h.add(other)
+		}
+		_ = n.Close() // it was only read
+	}
+}
+
+// add adds what another state knows of the same host: the requests of both, and what was
+// heard last.
+func (h *HostStatus) add(other HostStatus) {
+	h.SentLastHour += other.SentLastHour
+	if h.FreesAt.IsZero() || !other.FreesAt.IsZero() && other.FreesAt.Before(h.FreesAt) {
+		h.FreesAt = other.FreesAt
+	}
+	if other.PausedUntil.After(h.PausedUntil) {
+		h.PausedUntil = other.PausedUntil
+	}
+	newer := other.seen.After(h.seen)
+	if other.Remaining != nil && (newer || h.Remaining == nil) {
+		h.Quota, h.Remaining, h.ResetAt = other.Quota, other.Remaining, other.ResetAt
+	}
+	if newer {
+		h.seen, h.Pace = other.seen, other.Pace
+	}
+}
+
+// SentLastDay returns the number of requests to a host in the last 24 hours.
+func (d *DB) SentLastDay(ctx context.Context, host string) (n int64, err error) {
+	err = d.view(ctx, func(v *view) error {
+		return v.Scan(`SELECT coalesce(sum(count), 0) FROM requests_sent WHERE host = ? AND minute > ?`, []any{host, d.now().UnixNano()/int64(time.Minute) - 24*60}, &n)
+	})
+	return n, err
 }
 
 // NoteHost stores what a host said, for the next process. What was sent is counted
@@ -71,13 +121,13 @@ func (v *view) hosts(now time.Time) (all []HostStatus, err error) {
 // of a pause or a window as there was.
 func (v *view) host(host string, now time.Time) (HostStatus, error) {
 	h := HostStatus{Host: host}
-	var reset, paused, seen time.Time
+	var reset, paused time.Time
 	err := v.Scan(`SELECT coalesce(quota, 0), remaining, reset_at, paused_until, coalesce(pace, 0), seen_at FROM host_quotas WHERE host = ?`,
-		[]any{host}, &h.Quota, &h.Remaining, moment{&reset}, moment{&paused}, &h.Pace, moment{&seen})
+		[]any{host}, &h.Quota, &h.Remaining, moment{&reset}, moment{&paused}, &h.Pace, moment{&h.seen})
 	if err != nil {
 		return h, err
 	}
-	ahead := max(seen.Sub(now), 0)
+	ahead := max(h.seen.Sub(now), 0)
 	if h.ResetAt = reset.Add(-ahead); h.Remaining == nil || !now.Before(h.ResetAt) {
 		h.Remaining, h.ResetAt = nil, time.Time{}
 	}

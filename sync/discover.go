@@ -19,6 +19,7 @@ import (
 // listing.
 type inputs struct {
 	feed    Feed
+	how     listed
 	logs    bool // there are some
 	changes []source.Input
 	lists   []source.Input
@@ -127,7 +128,6 @@ func (p *pass) cannotRead(f Feed, err error) {
 
 func (p *pass) list(ctx context.Context, f Feed) (inputs, error) {
 	in := inputs{feed: f}
-	var newest time.Time
 	var rejected []state.Rejected
 	var notNoted error
 	reject := func(obj source.Object, line int64, reason string) {
@@ -136,18 +136,19 @@ func (p *pass) list(ctx context.Context, f Feed) (inputs, error) {
 			rejected = append(rejected, state.Rejected{Source: f.Name(), Object: obj.Name, Line: line, Reason: reason})
 		}
 	}
-	for one, err := range f.Inputs(ctx, reject) {
+	how, all, err := p.inputsOf(ctx, f, reject)
+	if err != nil {
+		return inputs{}, err
+	}
+	in.how = how
+	for one, err := range all {
 		if errors.Is(err, source.ErrConfig) {
 			err = fmt.Errorf("%w: %w", ErrConfig, err)
 		}
 		if err != nil {
 			return inputs{}, err
 		}
-		for _, o := range one.Objects {
-			if o.ModTime.After(newest) {
-				newest = o.ModTime
-			}
-		}
+		in.how.note(one)
 		switch {
 		case len(one.Objects) == 0:
 			in.gone = append(in.gone, one)
@@ -166,12 +167,12 @@ func (p *pass) list(ctx context.Context, f Feed) (inputs, error) {
 	if err := errors.Join(notNoted, p.State.Reject(ctx, rejected)); err != nil {
 		return inputs{}, stored(err)
 	}
-	if in.logs { // not every object of a list is an input
+	if in.logs && !in.how.part { // not every object of a list is an input
 		if err := p.listing.Forget(ctx, f.Name()); err != nil {
 			return inputs{}, stored(fmt.Errorf("forget objects that vanished: %w", err))
 		}
 	}
-	return in, stored(p.noteAge(ctx, in, newest))
+	return in, stored(p.noteAge(ctx, in, in.how.newest))
 }
 
 // stale notes a source whose input is not what it should be, and why.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"time"
 
@@ -21,6 +22,11 @@ type Feed struct {
 	source.Source
 	MaxAge time.Duration // older newest input: warn and exit 3; 0 means never
 	Lists  bool          // it holds no events, such as the page load that a conversion belongs to
+
+	// Since lists the inputs without those of days that were over before a time; nil: the
+	// source has no days. Place then says what is listed, for whether it is still the same.
+	Since func(ctx context.Context, since time.Time, reject func(source.Object, int64, string)) iter.Seq2[source.Input, error]
+	Place string
 }
 
 // Config is what an engine works with. State, Client, Mapper and Log are required;
@@ -113,10 +119,12 @@ type pass struct {
 	looked      []string          // sources that were to be listed
 	failed      map[string]string // why sources could not be read to their end
 	unread      []error           // sources that could not be read to their end
+	unsteady    map[string]bool   // sources of which an object changed while it was read
 	eventsGap   bool              // a source of events is not read, or not to its end: no conversion is sent
 	unfinished  string            // why work is left that could be sent later
 	interrupted bool
 	rehearsal   bool         // nothing lasts
+	reads       []ListRead   // of a rehearsal
 	kind        string       // as the history names it
 	roads       state.ByRoad // at the end
 	limits      limits
@@ -240,7 +248,7 @@ func (p *pass) adopt(ctx context.Context) error {
 
 // begin begins a run in the history.
 func (e *Engine) begin(ctx context.Context, kind string, o Options) (*pass, error) {
-	p := &pass{Engine: e, options: o, failed: map[string]string{}, rehearsal: kind == "plan", kind: kind}
+	p := &pass{Engine: e, options: o, failed: map[string]string{}, unsteady: map[string]bool{}, rehearsal: kind == "plan", kind: kind}
 	var routes []state.Route // reconciling sends nothing
 	if kind != reconcileKind {
 		routes = e.routes()

@@ -9,7 +9,6 @@ import (
 
 	"github.com/impactsync/impactsync/state"
 	"github.com/impactsync/impactsync/sync/limit"
-	"github.com/impactsync/impactsync/sync/reconcile"
 )
 
 // Exit codes of the program, as the state's history records them. [ExitStatuses]
@@ -46,7 +45,7 @@ var ExitStatuses = []ExitStatus{
 	{ExitLocked, "another run holds the state", []error{state.ErrLocked}},
 	{ExitUsage, "usage or configuration", []error{ErrConfig, state.ErrAuthority, state.ErrHashKey, state.ErrNoFolder}},
 	{ExitFailed, "failed; nothing is lost, run again", []error{ErrBreaker, ErrHostDown}},
-	{ExitUnfinished, "stopped in good order with work still due (deadline, rate limit, SIGTERM, --limit, --source)", []error{ErrTerminated, reconcile.ErrNoRoom}},
+	{ExitUnfinished, "stopped in good order with work still due (deadline, rate limit, SIGTERM, --limit, --source)", []error{ErrTerminated, limit.ErrNoRoom}},
 	{ExitHeld, "finished, but changes are held back (guard, or delivery.unknown: hold)", nil},
 	{ExitRefused, "finished, but something was refused or rejected in this run, a source is stale, or an order needs a person (reconcile)", nil},
 	{ExitOK, "nothing pending, in flight, doubtful or awaiting a retry is left", nil},

@@ -52,6 +52,16 @@ func (p *pass) writesFiles() bool {
 	return (p.Files.Route == ByFile || p.Files.Route == Auto) && p.Files.Place != nil && !p.narrowed() && !p.eventsGap
 }
 
+// InFiles returns how many conversions are in files, or go in one next if all do that
+// can: they take no requests.
+func InFiles(roads state.ByRoad, all bool) int64 {
+	n := roads.InFiles + roads.Unknown
+	if all {
+		n += roads.Undecided
+	}
+	return n
+}
+
 // openFolder connects to where the files go, once in a run.
 func (p *pass) openFolder(ctx context.Context) (*transport.Folder, error) {
 	if p.folder != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/impactsync/impactsync/impactapi"
 	"github.com/impactsync/impactsync/state"
+	"github.com/impactsync/impactsync/sync/limit"
 )
 
 // Bounds of impact.com's list of files: how long it is kept, how long a window of it may
@@ -23,9 +24,6 @@ const (
 	mostPages       = 10_000
 	errorsAtOnce    = 5000 // stored in one commit
 )
-
-// errNoRoom says that the API host takes no more requests for now.
-var errNoRoom = errors.New("the API host takes no more requests for now")
 
 // lookAtFiles asks impact.com what became of files, and settles their orders.
 func (p *pass) lookAtFiles(ctx context.Context) error {
@@ -99,21 +97,14 @@ func (p *pass) listFiles(ctx context.Context, files []state.File) (shown []shown
 // pages gets the pages of a list within the limits of the API host.
 func (p *pass) pages(ctx context.Context, get func(page int) (*impactapi.Page, error)) error {
 	for page := 1; page <= mostPages; page++ {
-		if !p.limits.api.Turn(ctx, patience) {
-			return errNoRoom
-		}
-		at, err := get(page)
-		attempts := 0
-		var api *impactapi.Error
-		if errors.As(err, &api) {
-			attempts = api.Attempts
-			p.limits.api.Failed(api)
-		} else if err == nil {
-			attempts = at.Attempts
-			p.limits.api.Answered(at.Rate)
-		}
-		p.limits.api.Settle(attempts)
-		if err := errors.Join(err, p.State.NoteRequests(ctx, state.HostAPI, attempts)); err != nil {
+		var at *impactapi.Page
+		requests, err := p.limits.api.Ask(ctx, patience, func() (a limit.Asked, err error) {
+			if at, err = get(page); err == nil {
+				a = limit.Asked{Rate: at.Rate, Attempts: at.Attempts}
+			}
+			return a, err
+		})
+		if err := errors.Join(err, p.State.NoteRequests(ctx, state.HostAPI, requests)); err != nil {
 			return err
 		}
 		if at.Last {
@@ -207,7 +198,7 @@ func (p *pass) filesTrouble(ctx context.Context, err error) error {
 	var api *impactapi.Error
 	switch {
 	case !errors.As(err, &api):
-		if errors.Is(err, errNoRoom) {
+		if errors.Is(err, limit.ErrNoRoom) {
 			p.Log.InfoContext(ctx, "what became of files of conversions is looked up later", "reason", err)
 			return nil
 		}

@@ -37,6 +37,7 @@ func (p *pass) readList(ctx context.Context, f Feed, in source.Input) error {
 	if r.forms, err = p.startFormCheck(ctx, in.Key); err != nil {
 		return stored(err)
 	}
+	p.estimate(ctx, f, in)
 	p.Progress.start("read", in.Key, size(in), "bytes")
 	err = f.Read(ctx, in, source.Position{}, func(b source.Batch) error { return r.members(ctx, list, b) })
 	if err == nil {

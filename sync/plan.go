@@ -7,6 +7,7 @@ import (
 
 	"github.com/impactsync/impactsync/state"
 	"github.com/impactsync/impactsync/sync/segment"
+	"github.com/impactsync/impactsync/sync/source"
 )
 
 // PlanReport says what a run would send.
@@ -16,6 +17,7 @@ type PlanReport struct {
 	TrackingCalls int64                `json:"tracking_calls"`
 	InstallCalls  int64                `json:"install_calls"` // of them: questions which click an app install came from
 	APICalls      int64                `json:"api_calls"`
+	FileOrders    int64                `json:"file_orders,omitempty"`         // conversions that go in files, or are in one: no calls
 	Refusals      map[string]int64     `json:"refusals"`                      // what our own rules would refuse, by reason: not among the calls
 	Waiting       int64                `json:"conversions_waiting,omitempty"` // for a run that reads all sources of messages: not among the calls
 	NewlySent     []state.NewRoute     `json:"newly_sent,omitempty"`          // what this configuration sends and the last run did not
@@ -23,11 +25,31 @@ type PlanReport struct {
 	RefundSamples []state.RefundSample `json:"refund_sample,omitempty"`
 	Counts        map[string]int64     `json:"counts"`
 	Sample        state.Table          `json:"sample"`
-	Diff          []state.Difference   `json:"diff,omitempty"` // with [Options].Diff
+	Diff          []state.Difference   `json:"diff,omitempty"`  // with [Options].Diff
+	Reads         []ListRead           `json:"reads,omitempty"` // of databases that tell
 	Missing       []string             `json:"missing_lists,omitempty"`
 	Stale         []StaleSource        `json:"stale_sources,omitempty"`
 	// RefusedAudiences would not be applied because of what Segment says of them.
 	RefusedAudiences []RefusedAudience `json:"refused_audiences,omitempty"`
+}
+
+// ListRead is what reading a list of a database takes, in its own words.
+type ListRead struct {
+	Source string `json:"source"`
+	Trait  string `json:"trait"`
+	Takes  string `json:"takes"`
+}
+
+// estimate notes what reading a list takes, if its database tells. It is told for
+// information: an error will show when the list is read.
+func (p *pass) estimate(ctx context.Context, f Feed, in source.Input) {
+	db, ok := f.Source.(source.Database)
+	if !p.rehearsal || !ok {
+		return
+	}
+	if takes, err := db.Estimate(ctx, in); err == nil && takes != "" {
+		p.reads = append(p.reads, ListRead{f.Name(), in.Key, takes})
+	}
 }
 
 // sampleSize is how many deliveries of each kind a plan shows by default.
@@ -63,14 +85,20 @@ func (p *pass) plan(ctx context.Context) (r PlanReport, err error) {
 	if r.Counts, err = p.State.RunCounts(ctx, p.report.Run); err != nil {
 		return r, err
 	}
-	r.Missing, r.Stale, r.NewlySent, r.RefusedAudiences = p.report.Missing, p.report.Stale, p.fresh, p.report.RefusedAudiences
+	r.Reads, r.Missing, r.Stale, r.NewlySent = p.reads, p.report.Missing, p.report.Stale, p.fresh
+	r.RefusedAudiences = p.report.RefusedAudiences
 	if err := p.planRefunds(ctx, &r); err != nil {
 		return r, fmt.Errorf("count what is taken back: %w", err)
 	}
 	if err := p.refusals(ctx, of, &r); err != nil {
 		return r, fmt.Errorf("map what is due: %w", err)
 	}
-	r.TrackingCalls, r.APICalls = p.updates(r.Plan)+r.PageLoads+r.InstallCalls, r.Conversions
+	roads, err := p.State.Roads(ctx)
+	if err != nil {
+		return r, fmt.Errorf("count the conversions in files: %w", err)
+	}
+	r.FileOrders = min(InFiles(roads, p.writesFiles() && p.Files.Route == ByFile), r.Conversions)
+	r.TrackingCalls, r.APICalls = p.updates(r.Plan)+r.PageLoads+r.InstallCalls, r.Conversions-r.FileOrders
 	hosts, err := p.State.Hosts(ctx)
 	if err != nil {
 		return r, fmt.Errorf("read the rates: %w", err)

@@ -74,8 +74,11 @@ func (p *pass) readLists(ctx context.Context, in inputs) error {
 // readLogs reads the logs of a source. Tiny objects share commits.
 func (p *pass) readLogs(ctx context.Context, in inputs) (err error) {
 	left := p.listing.Left(in.feed.Name())
-	if !in.logs || left.Objects == 0 {
+	if !in.logs {
 		return nil
+	}
+	if left.Objects == 0 {
+		return p.noteWhole(ctx, in)
 	}
 	p.Progress.start("read", in.feed.Name(), left.Bytes, "bytes")
 	defer p.Progress.done()
@@ -90,6 +93,9 @@ func (p *pass) readLogs(ctx context.Context, in inputs) (err error) {
 	}
 	if failed := s.end(); err == nil && failed != nil {
 		err = p.input(ctx, in.feed, func() error { return failed })
+	}
+	if err == nil {
+		err = p.noteWhole(ctx, in)
 	}
 	return err
 }
@@ -279,6 +285,7 @@ func (p *pass) objectEnd(ctx context.Context, f Feed, obj source.Object, at sour
 		return nil
 	case errors.Is(err, source.ErrGone), errors.Is(err, source.ErrChanged):
 		// What was read counts; the next run continues, or starts again.
+		p.unsteady[f.Name()] = true
 		p.count(ctx, "unsteady_object")
 		p.Log.Warn("an object changed while it was read; the next run reads it again", "source", f.Name(), "object", obj.Name, "error", err)
 		return nil

@@ -11,6 +11,7 @@ import (
 
 	"github.com/impactsync/impactsync/impactapi"
 	"github.com/impactsync/impactsync/state"
+	"github.com/impactsync/impactsync/sync/limit"
 	"github.com/sourcegraph/conc/iter"
 )
 
@@ -58,15 +59,12 @@ func (r *reversing) change(ctx context.Context, due []state.RefundedOrder) error
 
 // lookBefore looks at actions as they are now.
 func (r *reversing) lookBefore(ctx context.Context, due []state.RefundedOrder) (looks []state.Look, requests int, err error) {
-	for _, a := range r.askAll(due, 1, func(o *state.RefundedOrder) answer {
+	looks, requests, err = r.askAll(due, func(o *state.RefundedOrder) answer {
 		return r.askAction(ctx, answer{look: state.Look{Order: *o}})
-	}) {
-		requests += a.requests
-		switch {
-		case a.err != nil:
-			err = errors.Join(err, a.err)
-		case len(a.look.Actions) > 0:
-			looks = append(looks, a.look)
+	})
+	for i := range looks {
+		if l := &looks[i]; len(l.Actions) == 0 && l.Failed == "" {
+			l.Failed = "impact.com does not know action " + l.Order.ActionID + " any more"
 		}
 	}
 	return looks, requests, err
@@ -155,8 +153,9 @@ func (r *reversing) later(attempts int) time.Time {
 func (r *reversing) trouble(err error) error {
 	var api *impactapi.Error
 	switch {
-	case err == nil || errors.Is(err, errNoRoom):
+	case err == nil, errors.Is(err, limit.ErrNoRoom), endOfContext(err), errors.Is(err, ErrTerminated), errors.Is(err, ErrInterrupted):
 		return nil
+	case errors.Is(err, errInVain): // which one of them failed does not matter
 	case !errors.As(err, &api):
 		return err
 	case api.Status == http.StatusUnauthorized:

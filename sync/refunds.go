@@ -60,8 +60,8 @@ func (p *pass) refund(ctx context.Context) error {
 		defer cancel()
 	}
 	r := &reversing{pass: p, tried: map[int64]bool{}}
-	if err := r.look(ctx); err != nil {
-		return r.trouble(err)
+	if err := r.trouble(r.look(ctx)); err != nil {
+		return err
 	}
 	held, err := p.State.JudgeReversals(context.WithoutCancel(ctx))
 	if err != nil {

@@ -160,6 +160,18 @@ func TestRefunds(t *testing.T) {
 		require.Equal(t, []string{"o1 superseded, reversed, told as sold", "o2 carried, reduced, told reduced"}, w.refunds())
 	})
 
+	t.Run("an action of another event type is not the order's", func(t *testing.T) {
+		t.Parallel()
+		w := refunding(t, state.RefundReverse, sandbox.Config{Attribute: func(impactapi.Params) sandbox.Attribution { return sandbox.Attribution{} }})
+		w.log("a.ndjson", sold("o1", 30))
+		w.mustRun()
+		require.NoError(t, w.sandbox.Book(sandbox.Action{CampaignID: "23224", EventTypeID: "311", OrderID: "o1", Partner: "42", Amount: "25.00", Currency: "USD"}))
+		w.log("b.ndjson", refunded("r1", "o1", 20, ""))
+		w.mustRun()
+		require.Empty(t, w.changes())
+		require.Equal(t, []string{"o1 waiting action, reversed, told as sold"}, w.refunds())
+	})
+
 	t.Run("nothing is sent by default", func(t *testing.T) {
 		t.Parallel()
 		w := refunding(t, state.RefundReport, sandbox.Config{})

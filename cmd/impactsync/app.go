@@ -25,6 +25,7 @@ type app struct {
 	speech            speech
 	log               *slog.Logger
 
+	args    []string                        // the command line
 	config  string                          // --config
 	json    bool                            // --json
 	named   *regexp.Regexp                  // the commands that read the configuration
@@ -36,11 +37,13 @@ type app struct {
 	started bool                            // the command line was parsed, and a command runs
 
 	metricsFile string // --metrics-file
+	destination string // --destination, or the one whose turn it is
+	turn        *turn  // of several destinations; nil if the command is about one
 }
 
 // run runs the program, and returns its exit code.
 func run(args []string) int {
-	a := &app{stdin: os.Stdin, outFile: os.Stdout, stderr: os.Stderr}
+	a := &app{stdin: os.Stdin, outFile: os.Stdout, stderr: os.Stderr, args: args}
 	root := a.command()
 	a.screens()
 	a.log = a.logger(a.stderr)
@@ -71,6 +74,7 @@ exactly what changed.`,
 		},
 	}
 	root.PersistentFlags().StringVar(&a.config, "config", defaultConfig, "configuration file")
+	root.PersistentFlags().StringVar(&a.destination, "destination", a.destination, "the one of several destinations (`name`) that is meant; without it, most commands go over all")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print results and errors as JSON")
 	root.PersistentFlags().BoolVar(&a.network, "allow-network-filesystem", false, "accept a state file on NFS, SMB, FUSE or the like, at your own risk")
 	a.speechFlags(root)
@@ -78,13 +82,17 @@ exactly what changed.`,
 	root.AddCommand(
 		a.runCommand(), a.planCommand(), a.statusCommand(), a.explainCommand(),
 		a.refusedCommand(), a.rejectedCommand(), a.fileCommand(), a.approveCommand(), a.adoptCommand(), a.resyncCommand(), a.reconcileCommand(), a.resendCommand(),
-		a.forgetCommand(), a.reportCommand(), a.uiCommand(), a.doctorCommand(), a.daemonCommand(), a.sandboxCommand(), a.audiencesCommand(), a.auditCommand(), a.keyCommand(),
+		a.forgetCommand(), a.reportCommand(), a.uiCommand(), a.doctorCommand(), a.daemonCommand(), a.receiveCommand(), a.sandboxCommand(), a.audiencesCommand(), a.auditCommand(), a.keyCommand(),
 		a.configCommand(), a.notifyCommand(), a.stateCommand(), a.completionCommand(), a.versionCommand(),
 	)
 	root.SetHelpFunc(a.helpText)
 	root.CompletionOptions.DisableDefaultCmd = true // there is one of our own, with examples and exit codes
 	exemplify(root)
-	a.completions(root)
+	if a.turn == nil { // cobra keeps them for good
+		a.completions(root)
+		speechWords(root)
+	}
+	a.overAll(root)
 	a.named = namedCommands(root)
 	// Not cobra's own --version: it takes a template, and the linker cannot remove unused
 	// methods from a program with templates in it, which would be half as large again.

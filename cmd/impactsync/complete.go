@@ -16,9 +16,10 @@ import (
 // completed: a shell shows them to whoever looks on.
 func (a *app) completions(c *cobra.Command) {
 	byFlag := map[string]cobra.CompletionFunc{
-		"audience": a.completeKeys, "source": a.completeSources,
+		"audience": a.completeKeys, "source": a.completeSources, "destination": a.completeDestinations,
 		"class":        cobra.FixedCompletions(impactsync.RefusalClasses, cobra.ShellCompDirectiveNoFileComp),
 		"status":       cobra.FixedCompletions(fileStatuses, cobra.ShellCompDirectiveNoFileComp),
+		"verdict":      cobra.FixedCompletions(state.Verdicts, cobra.ShellCompDirectiveNoFileComp),
 		"exit-zero-on": cobra.FixedCompletions([]string{"3", "4", "5"}, cobra.ShellCompDirectiveNoFileComp),
 	}
 	byFlag["config"] = cobra.FixedCompletions([]string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt)
@@ -51,7 +52,7 @@ func (a *app) completions(c *cobra.Command) {
 // completeKeys returns the trait keys of the state and of the configuration. What
 // cannot be read completes nothing.
 func (a *app) completeKeys(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	cfg, err := config.Look(a.config, os.LookupEnv)
+	cfg, err := a.any()
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
@@ -81,7 +82,7 @@ func stateKeys(ctx context.Context, cfg *config.Config) (keys []string) {
 }
 
 func (a *app) completeSources(*cobra.Command, []string, string) (names []string, _ cobra.ShellCompDirective) {
-	cfg, err := config.Look(a.config, os.LookupEnv)
+	cfg, err := a.any()
 	if err == nil {
 		for _, s := range cfg.Sources {
 			names = append(names, s.Name)
@@ -91,11 +92,18 @@ func (a *app) completeSources(*cobra.Command, []string, string) (names []string,
 }
 
 func (a *app) completeWebhooks(*cobra.Command, []string, string) (names []string, _ cobra.ShellCompDirective) {
-	cfg, err := config.Look(a.config, os.LookupEnv)
+	cfg, err := a.any()
 	if err == nil {
 		for _, w := range cfg.Notify.Webhooks {
 			names = append(names, w.Name)
 		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+func (a *app) completeDestinations(*cobra.Command, []string, string) (names []string, _ cobra.ShellCompDirective) {
+	if cfg, err := config.Look(a.config, os.LookupEnv); err == nil {
+		names = cfg.Names()
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp
 }

@@ -19,13 +19,13 @@ know: trait keys, sources, classes of refusals. People's ids are not completed.`
 		RunE: func(c *cobra.Command, args []string) error {
 			switch root := c.Root(); args[0] {
 			case "bash":
-				return root.GenBashCompletionV2(a.stdout, true)
+				return unwritten(root.GenBashCompletionV2(a.stdout, true))
 			case "zsh":
-				return root.GenZshCompletion(a.stdout)
+				return unwritten(root.GenZshCompletion(a.stdout))
 			case "fish":
-				return root.GenFishCompletion(a.stdout, true)
+				return unwritten(root.GenFishCompletion(a.stdout, true))
 			default:
-				return root.GenPowerShellCompletionWithDesc(a.stdout)
+				return unwritten(root.GenPowerShellCompletionWithDesc(a.stdout))
 			}
 		},
 	}

@@ -25,8 +25,7 @@ func (a *app) configCommand() *cobra.Command {
 			Long:  "Print the JSON schema (draft 2020-12) of the configuration file, for editors and for checks before a rollout." + exits("printed", exitUsageLine),
 			Args:  cobra.NoArgs,
 			RunE: func(*cobra.Command, []string) error {
-				_, err := a.stdout.Write(config.Schema())
-				return err
+				return a.write(config.Schema())
 			},
 		},
 		a.configCheck(), a.configInit(), a.configImport(),
@@ -43,7 +42,7 @@ func (a *app) configCheck() *cobra.Command {
 problems at once, with line and column, and lists the event names in effect, with the
 defaults. It uses no network, unless --online has it ask impact.com for what the
 configuration names: account, program, event types, and what the token may read.` +
-			exits("it can be used; there may be warnings", "1   with --online: impact.com does not answer", "11  with --online: impact.com refused the credentials", "64  it cannot"),
+			exits("it can be used; there may be warnings", "1   with --online: impact.com or a database does not answer", "11  with --online: impact.com refused the credentials", "64  it cannot"),
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if !online {
@@ -54,12 +53,15 @@ configuration names: account, program, event types, and what the token may read.
 			return a.online(ctx)
 		},
 	}
-	c.Flags().BoolVar(&online, "online", false, "ask impact.com, too; it sends nothing")
+	c.Flags().BoolVar(&online, "online", false, "ask impact.com and the databases of sources, too; it sends nothing")
 	return c
 }
 
 func (a *app) checkConfig() error {
 	c, err := config.Load(a.config, os.LookupEnv)
+	if err == nil {
+		c, err = c.Of(a.destination)
+	}
 	if err != nil {
 		return badConfig(err)
 	}

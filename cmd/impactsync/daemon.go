@@ -19,6 +19,7 @@ import (
 func (a *app) daemonCommand() *cobra.Command {
 	var listen string
 	var n narrow
+	var alone bool
 	c := &cobra.Command{
 		Use:   "daemon",
 		Short: "Run on the configuration's schedule",
@@ -27,6 +28,8 @@ is scheduled during a run is skipped. Each run reads the configuration again, so
 credentials take effect; schedule and time zone are fixed until a restart. The state is
 locked only during a run.
 
+With receive in the configuration, it takes messages of Segment's webhooks as well.
+
 /healthz answers 200, or 503 with the reason while a run hangs: no sign of life for 30
 minutes, or 2 minutes past its deadline. /metrics is for Prometheus. The exit code of
 each run is in the log, in the metrics and in impactsync status.
@@ -34,15 +37,16 @@ each run is in the log, in the metrics and in impactsync status.
 SIGTERM and SIGINT stop in good order: requests under way are finished and recorded.` +
 			exits("stopped by a signal", "1   the address cannot be used", exitUsageLine),
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return a.daemon(c.Context(), listen, n) },
+		RunE: func(c *cobra.Command, _ []string) error { return a.daemon(c.Context(), listen, n, !alone) },
 	}
 	c.Flags().StringVar(&listen, "listen", "127.0.0.1:9090", "address and port of /healthz and /metrics; port 0 picks one")
 	c.Flags().DurationVar(&n.deadline, "deadline", 0, "stop each run in good order after this long, such as 100m")
+	c.Flags().BoolVar(&alone, "no-receive", false, "leave webhooks to impactsync receive")
 	return c
 }
 
-func (a *app) daemon(ctx context.Context, listen string, n narrow) error {
-	cfg, err := a.load()
+func (a *app) daemon(ctx context.Context, listen string, n narrow, receives bool) error {
+	cfg, err := a.daemonConfig()
 	if err != nil {
 		return err
 	}
@@ -50,13 +54,10 @@ func (a *app) daemon(ctx context.Context, listen string, n narrow) error {
 	if err != nil {
 		return usage("an IANA name such as Europe/Berlin", "timeZone: %w", err)
 	}
-	metrics := newMetrics(cfg)
-	if now := (ending{heard: true}); now.look(ctx, a) {
-		now.fill(metrics)
-	}
+	w := a.newExhibit(ctx, cfg)
 	d, err := daemon.New(daemon.Config{
 		Schedule: cfg.Schedule, Location: zone, Log: a.log, Level: levelOf,
-		Run: func(ctx context.Context) error { return a.scheduled(ctx, n, metrics) },
+		Run: func(ctx context.Context) error { return a.round(ctx, n, w) },
 	})
 	if err != nil {
 		return usage("", "%w", err)
@@ -69,9 +70,15 @@ func (a *app) daemon(ctx context.Context, listen string, n narrow) error {
 	if err != nil {
 		return fmt.Errorf("start the daemon: %w", err)
 	}
-	wait := a.serve(ctx, l, handler(metrics, &a.pulse), 10*time.Second)
+	stopReceiving := func() error { return nil }
+	if receives && cfg.Receive != nil {
+		if ctx, stopReceiving, err = a.receiveBeside(ctx, cfg.Receive, w.of(cfg)); err != nil {
+			return errors.Join(err, l.Close())
+		}
+	}
+	wait := a.serve(ctx, l, handler(w), 10*time.Second)
 	d.Run(ctx)
-	return wait()
+	return errors.Join(stopReceiving(), wait())
 }
 
 // levelOf returns how bad it is that a run did not end with 0: the codes up to 5, but 1,
@@ -105,16 +112,16 @@ func (a *app) scheduled(ctx context.Context, n narrow, metrics *telemetry.Metric
 	return err
 }
 
-func handler(metrics *telemetry.Metrics, pulse *daemon.Pulse) http.Handler {
+func handler(watch *exhibit) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		if err := pulse.Check(); err != nil {
+		if err := watch.check(); err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
 		fmt.Fprintln(w, "ok")
 	})
-	mux.Handle("GET /metrics", metrics.Handler())
+	mux.Handle("GET /metrics", watch)
 	return mux
 }
 

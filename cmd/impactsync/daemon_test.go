@@ -33,6 +33,11 @@ func few() {
 	main()
 }
 
+// exhibited is what a daemon of one destination shows.
+func exhibited(p *daemon.Pulse) *exhibit {
+	return &exhibit{metrics: map[string]*telemetry.Metrics{"": telemetry.NewMetrics("v0", "r0", "1")}, pulses: map[string]*daemon.Pulse{"": p}}
+}
+
 func TestTooManyOpenFiles(t *testing.T) {
 	t.Parallel()
 	p := newProcess(t, "")
@@ -65,7 +70,7 @@ func TestHealthz(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		pulse := &daemon.Pulse{}
-		h := handler(telemetry.NewMetrics("v0", "r0", "1"), pulse)
+		h := handler(exhibited(pulse))
 		ask := func() *httptest.ResponseRecorder {
 			w := httptest.NewRecorder()
 			h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/healthz", http.NoBody))
@@ -91,7 +96,7 @@ func TestDaemonConnections(t *testing.T) {
 	a := &app{log: slog.New(slog.DiscardHandler)}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	stop := a.serve(t.Context(), l, handler(telemetry.NewMetrics("v0", "r0", "1"), &daemon.Pulse{}), time.Second)
+	stop := a.serve(t.Context(), l, handler(exhibited(&daemon.Pulse{})), time.Second)
 	answered := 0
 	began := time.Now()
 	for range mostConnections + 10 {

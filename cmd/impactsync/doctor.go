@@ -88,13 +88,18 @@ func (a *app) doctor(ctx context.Context) error {
 	return d.end()
 }
 
-// online checks the configuration with impact.com alone.
+// online checks the configuration with impact.com and the databases of its sources.
 func (a *app) online(ctx context.Context) error {
 	d := &doctor{app: a}
 	if d.checkConfig() {
 		d.checkEvents()
 		d.checkHosts(ctx)
 		d.checkSegment(ctx)
+		for _, s := range d.config.Sources {
+			if s.Kind == config.KindWarehouse {
+				d.checkSource(ctx, s)
+			}
+		}
 	}
 	return d.end()
 }
@@ -165,7 +170,7 @@ func (d *doctor) checkSource(ctx context.Context, s config.Source) {
 	check := "source " + s.Name
 	feed, err := openFeed(ctx, d.config, s, segmentCatalogue(d.config))
 	if err != nil {
-		d.failed(check, "correct the source's url, or mount the folder", unopened(err))
+		d.failed(check, "correct the source's url or dsn, or mount the folder", unopened(err))
 		return
 	}
 	defer feed.Close()
@@ -181,10 +186,13 @@ func (d *doctor) checkSource(ctx context.Context, s config.Source) {
 			d.failed(check, "correct the configuration as the error says", usage("", "%w", err))
 			return
 		case err != nil:
-			d.failed(check, "check the url, its permissions (list and read), and whether Segment writes there", err)
+			d.failed(check, toCheck(s), err)
 			return
 		case len(in.Objects) == 0:
 			missing = append(missing, in)
+		}
+		if !d.checkList(ctx, check, feed, in) {
+			return
 		}
 		for _, o := range in.Objects {
 			objects++
@@ -193,7 +201,11 @@ func (d *doctor) checkSource(ctx context.Context, s config.Source) {
 			}
 		}
 	}
-	text := fmt.Sprintf("%s; the newest is from %s", count(int64(objects), "object"), newest.UTC().Format(time.RFC3339))
+	what := "object"
+	if s.Kind == config.KindWarehouse {
+		what = "list"
+	}
+	text := fmt.Sprintf("%s; the newest is from %s", count(int64(objects), what), newest.UTC().Format(time.RFC3339))
 	if objects == 0 {
 		text = "no object that can be used"
 	}
@@ -208,4 +220,26 @@ func (d *doctor) checkSource(ctx context.Context, s config.Source) {
 	for _, in := range missing {
 		d.warn(check, "a run does what onMissing says: "+in.OnMissing, "no file for the list of %s", in.Key)
 	}
+}
+
+// checkList reports whether a database's list can be read, as far as that shows
+// without reading it.
+func (d *doctor) checkList(ctx context.Context, check string, feed impactsync.Feed, in source.Input) bool {
+	db, ok := feed.Source.(source.Database)
+	if !ok || len(in.Objects) == 0 {
+		return true
+	}
+	err := db.Check(ctx, in)
+	if err != nil {
+		d.failed(check, "correct it as the error says; until then nothing of this list changes", fmt.Errorf("%s: %w", in.Key, err))
+	}
+	return err == nil
+}
+
+// toCheck says what to check about a source that cannot be listed.
+func toCheck(s config.Source) string {
+	if s.Kind == config.KindWarehouse {
+		return "check the dsn, the schema, and what its user may read (docs/sources.md has the GRANTs)"
+	}
+	return "check the url, its permissions (list and read), and whether Segment writes there"
 }

@@ -21,7 +21,7 @@ func (d *doctor) checkState(ctx context.Context) {
 	if err := d.local(d.config); err != nil {
 		d.failed("state", "", err)
 	}
-	db, err := state.Open(ctx, state.Options{Path: path, ReadOnly: true, Binding: binding(d.config)})
+	db, err := state.Open(ctx, state.Options{Path: path, Neighbours: d.config.Neighbours, ReadOnly: true, Binding: binding(d.config)})
 	switch {
 	case errors.Is(err, state.ErrNoFolder):
 		return // the disk's check says it

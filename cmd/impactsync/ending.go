@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"net/url"
-	"os"
 	"sync"
 	"time"
 
@@ -22,6 +21,7 @@ type ending struct {
 	err      error             // its outcome
 	exit     int               // of the program; --exit-zero-on may have changed it
 	narrowed bool              // the run was of some people, traits or sources
+	reading  bool              // it only read impact.com's actions: pings and webhooks are about runs
 
 	config  *config.Config
 	at      time.Time
@@ -36,7 +36,7 @@ type ending struct {
 // says where that is.
 func (e *ending) look(ctx context.Context, a *app) bool {
 	var err error
-	if e.config, err = config.Look(a.config, os.LookupEnv); err != nil {
+	if e.config, err = a.look(); err != nil {
 		return false
 	}
 	e.at = time.Now()
@@ -61,10 +61,13 @@ func (e *ending) read(ctx context.Context) func(*state.DB) error {
 	}
 }
 
-// destination names where the configuration sends to, for people and for labels:
-// impact.com's program, and the host if that is not impact.com's own.
+// destination names where the configuration sends to, for people and for labels: by its
+// name, else impact.com's program, and the host if that is not impact.com's own.
 func destination(c *config.Config) string {
 	d := c.Destination
+	if c.Name != "" {
+		return c.Name
+	}
 	if u, err := url.Parse(d.TrackingURL); err == nil && !impactapi.Official(d.TrackingURL) {
 		return d.CampaignID + "@" + u.Hostname()
 	}
@@ -84,6 +87,9 @@ func (a *app) tell(ctx context.Context, m *telemetry.Metrics, e *ending) {
 		return
 	}
 	if !e.heard {
+		if e.reading {
+			return
+		}
 		a.notify(ctx, e) // which forgets what webhooks were told that are gone
 		return
 	}
@@ -96,8 +102,10 @@ func (a *app) tell(ctx context.Context, m *telemetry.Metrics, e *ending) {
 	e.fill(m)
 	var telling sync.WaitGroup // one that is slow takes no time from the others
 	telling.Go(func() { a.publish(ctx, m, e) })
-	telling.Go(func() { a.pingEnd(ctx, e) })
-	telling.Go(func() { a.notify(ctx, e) })
+	if !e.reading {
+		telling.Go(func() { a.pingEnd(ctx, e) })
+		telling.Go(func() { a.notify(ctx, e) })
+	}
 	telling.Wait()
 }
 
@@ -117,7 +125,9 @@ func (e *ending) fill(m *telemetry.Metrics) {
 
 // publish writes metrics to the file and the gateway that there are.
 func (a *app) publish(ctx context.Context, m *telemetry.Metrics, e *ending) {
-	if file := cmp.Or(a.metricsFile, e.config.Metrics.File); file != "" {
+	if file := cmp.Or(a.metricsFile, e.config.Metrics.File); a.turn != nil {
+		a.turn.metrics = m // one file has all
+	} else if file != "" {
 		if err := m.WriteFile(file); err != nil {
 			a.log.Warn("the metrics were not written", "error", ofFile(file, err))
 		}

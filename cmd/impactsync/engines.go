@@ -9,9 +9,11 @@ import (
 
 	"github.com/impactsync/impactsync/cmd/internal/config"
 	impactsync "github.com/impactsync/impactsync/sync"
+	"github.com/impactsync/impactsync/sync/mapping"
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source/warehouse"
 	"github.com/impactsync/impactsync/sync/sqlengine"
+	"github.com/impactsync/impactsync/sync/sqlengine/clickhouse"
 	"github.com/impactsync/impactsync/sync/sqlengine/postgres"
 )
 
@@ -20,6 +22,9 @@ var engines = map[string]sqlengine.Opener{
 	"postgres":   postgres.Open,
 	"postgresql": postgres.Open,
 	"redshift":   postgres.Open,
+
+	"clickhouse":  clickhouse.Open,
+	"clickhouses": clickhouse.Open,
 }
 
 func openEngine(s config.Source) (sqlengine.Engine, error) {
@@ -42,10 +47,16 @@ func openWarehouse(c *config.Config, s config.Source) (impactsync.Feed, error) {
 	if err != nil {
 		return impactsync.Feed{}, err
 	}
-	cfg := warehouse.Config{Name: s.Name, Engine: e, Reader: s.Reader, Schemas: s.Schemas, Placeholders: placeholders(c)}
+	if s.Reader == config.ReaderEvents {
+		return openMessages(c, s, e)
+	}
+	cfg := warehouse.Config{Name: s.Name, Engine: e, Reader: s.Reader, Schemas: s.Schemas, From: s.From, Manifest: s.Manifest, Placeholders: placeholders(c)}
 	for _, a := range s.Audiences {
 		said := rule(a)
-		t := warehouse.Trait{Key: a.Key, Name: a.Name, Column: a.Column, OnMissing: a.OnMissing, Class: segment.ClassAudience, Rule: &said}
+		t := warehouse.Trait{
+			Key: a.Key, Name: a.Name, Column: a.Column, OnMissing: a.OnMissing, Class: segment.ClassAudience, Rule: &said,
+			Query: a.Query, Ref: a.Ref, IDs: [3]string{a.Columns.UserID, a.Columns.AnonymousID, a.Columns.Email},
+		}
 		if a.Value == "computed" {
 			t.Class = segment.ClassComputed
 		}
@@ -56,4 +67,19 @@ func openWarehouse(c *config.Config, s config.Source) (impactsync.Feed, error) {
 		return impactsync.Feed{}, errors.Join(err, e.Close())
 	}
 	return impactsync.Feed{Source: src, MaxAge: s.MaxAge, Lists: true}, nil
+}
+
+// openMessages opens a source that reads messages from a database.
+func openMessages(c *config.Config, s config.Source, e sqlengine.Engine) (impactsync.Feed, error) {
+	m, err := mapping.New(settings(c))
+	if err != nil {
+		return impactsync.Feed{}, errors.Join(usage("", "destination: %w", err), e.Close())
+	}
+	r := m.Reads()
+	src := warehouse.NewMessages(warehouse.MessagesConfig{
+		Name: s.Name, Engine: e, Schemas: s.Schemas,
+		Reads:   warehouse.Reads{Types: r.Types, Events: r.Events, Refunds: r.Refunds, Paths: r.Paths, ClickURLs: r.ClickURLs, ClickIDs: r.ClickIDs, Consent: c.Consent.RequiredCategories},
+		StartAt: s.StartAt, MaxAge: c.MaxEventAge, Overlap: s.Overlap, Newest: s.MaxAge > 0, Placeholders: placeholders(c),
+	})
+	return impactsync.Feed{Source: src, MaxAge: s.MaxAge}, nil
 }

@@ -39,21 +39,31 @@ func (a *app) fail(err error) int {
 	if err == nil {
 		return impactsync.ExitOK
 	}
+	if known := new(said); errors.As(err, &known) {
+		if known.err != nil {
+			a.fail(known.err)
+		}
+		return known.code
+	}
 	code, hint := impactsync.ExitCode(err), a.here(hintFor(err))
 	if a.json {
 		_ = json.NewEncoder(telemetry.Plain(a.stderr)).Encode(struct {
-			Error    string `json:"error"`
-			Hint     string `json:"hint,omitempty"`
-			ExitCode int    `json:"exit_code"`
-		}{err.Error(), hint, code})
+			Destination string `json:"destination,omitempty"`
+			Error       string `json:"error"`
+			Hint        string `json:"hint,omitempty"`
+			ExitCode    int    `json:"exit_code"`
+		}{a.destination, err.Error(), hint, code})
 		return code
 	}
-	tint := exitTint(code)
+	tint, of := exitTint(code), ""
+	if a.turn != nil {
+		of = a.destination + ": "
+	}
 	for line := range strings.Lines(err.Error()) {
-		fmt.Fprintln(a.stderr, a.errScreen.Paint(tint, "impactsync:"), plain(strings.TrimRight(line, "\n")))
+		fmt.Fprintln(a.stderr, a.errScreen.Paint(tint, "impactsync:"), of+plain(strings.TrimRight(line, "\n")))
 	}
 	if hint != "" {
-		fmt.Fprintln(a.stderr, a.errScreen.Paint(terminal.Now, "impactsync: hint:"), hint)
+		fmt.Fprintln(a.stderr, a.errScreen.Paint(terminal.Now, "impactsync: hint:"), of+hint)
 	}
 	return code
 }

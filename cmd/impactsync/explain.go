@@ -103,7 +103,13 @@ func writeOrderExplanations(w io.Writer, all []state.OrderExplanation) {
 		if o.Verdict != "" {
 			verdict = o.Verdict + ": " + words.OrderVerdicts[o.Verdict]
 		}
-		fmt.Fprintf(w, "\nOrder %s of event type %s: %s\n", plain(o.OrderID), plain(o.EventType), plain(verdict))
+		name := "Order " + o.OrderID
+		if o.EventType != "" {
+			name += " of event type " + o.EventType
+		} else {
+			verdict = "only refunds of it are known"
+		}
+		fmt.Fprintf(w, "\n%s: %s\n", plain(name), plain(verdict))
 		table(w, func(w io.Writer) {
 			for _, m := range o.Moments {
 				row(w, "  "+m.At, m.What, m.Detail)

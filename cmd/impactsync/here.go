@@ -8,13 +8,20 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// here adds the --config that was given to the commands that a text names, so that they
+// here adds the --config that was given, and the destination if there are several, to the commands that a text names, so that they
 // help where the reader is.
 func (a *app) here(text string) string {
-	if a.config == "" || a.config == defaultConfig || a.named == nil {
+	flags := ""
+	if a.config != "" && a.config != defaultConfig {
+		flags += " --config " + shellWord(a.config)
+	}
+	if a.destination != "" {
+		flags += " --destination " + shellWord(a.destination)
+	}
+	if flags == "" || a.named == nil {
 		return text
 	}
-	return a.named.ReplaceAllString(text, "${0} --config "+strings.ReplaceAll(shellWord(a.config), "$", "$$"))
+	return a.named.ReplaceAllString(text, "${0}"+strings.ReplaceAll(flags, "$", "$$"))
 }
 
 // configless are the commands that read no configuration.

@@ -15,6 +15,9 @@ import (
 // load reads the configuration for a command that needs all of it.
 func (a *app) load() (*config.Config, error) {
 	c, err := config.Load(a.config, os.LookupEnv)
+	if err == nil {
+		c, err = c.Of(a.destination)
+	}
 	if err != nil {
 		return nil, badConfig(err)
 	}
@@ -27,10 +30,21 @@ func (a *app) load() (*config.Config, error) {
 // look reads it for a command that only needs to know where the state is.
 func (a *app) look() (*config.Config, error) {
 	c, err := config.Look(a.config, os.LookupEnv)
+	if err == nil {
+		c, err = c.Of(a.destination)
+	}
 	if err != nil {
 		return nil, badConfig(err)
 	}
 	return c, nil
+}
+
+// any is look for what does not depend on the destination: of several, it is the first.
+func (a *app) any() (*config.Config, error) {
+	if all := a.several(); len(all) > 0 {
+		return all[0].config, nil
+	}
+	return a.look()
 }
 
 func badConfig(err error) error {
@@ -75,7 +89,7 @@ func (a *app) opened(ctx context.Context, c *config.Config, o state.Options, fn 
 			return err
 		}
 	}
-	o.Path = c.State.Path
+	o.Path, o.Neighbours = c.State.Path, c.Neighbours
 	db, err := a.open(ctx, o)
 	if err != nil {
 		return err

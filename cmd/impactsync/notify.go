@@ -38,6 +38,9 @@ type sent struct {
 }
 
 func (a *app) notifyTest(ctx context.Context, names []string) error {
+	if several := a.several(); len(several) > 0 { // which have them in common
+		a.destination = several[0].name
+	}
 	c, err := a.load()
 	if err != nil {
 		return err
@@ -117,7 +120,7 @@ type pings struct {
 
 // start tells that a run begins, beside it.
 func (a *app) pingStart(ctx context.Context, c *config.Config) {
-	if c.Notify.Ping == "" {
+	if c.Notify.Ping == "" || a.turn != nil { // several runs are one to the monitor
 		return
 	}
 	a.pings.run = newUUID()
@@ -134,7 +137,7 @@ func (a *app) pingEnd(ctx context.Context, e *ending) {
 	a.pings.started.Wait()
 	run := a.pings.run
 	a.pings.run = ""
-	if e.config.Notify.Ping == "" || e.exit == impactsync.ExitLocked {
+	if e.config.Notify.Ping == "" || a.turn != nil || e.exit == impactsync.ExitLocked {
 		return
 	}
 	kind := notify.Success

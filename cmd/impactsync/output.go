@@ -32,10 +32,20 @@ func (a *app) result(v any, err error, text func(w io.Writer)) error {
 		text(page)
 		out = page.Bytes()
 	}
-	if _, err := a.stdout.Write(out); err != nil {
-		return &failure{impactsync.ExitFailed, fmt.Errorf("write the result: %w", err), "only the output is missing: the command did its work"}
+	return a.write(out)
+}
+
+func (a *app) write(out []byte) error {
+	_, err := a.stdout.Write(out)
+	return unwritten(err)
+}
+
+// unwritten makes an error of writing to stdout say that it is about the output alone.
+func unwritten(err error) error {
+	if err == nil {
+		return nil
 	}
-	return nil
+	return &failure{impactsync.ExitFailed, fmt.Errorf("write the result: %w", err), "only the output is missing: the command did its work"}
 }
 
 func indented(v any) ([]byte, error) {

@@ -88,7 +88,7 @@ func (a *app) plan(ctx context.Context, n narrow, show shown) error {
 // fn does lasts.
 func (a *app) rehearse(ctx context.Context, c *config.Config, fn func(*state.DB) error) error {
 	rehearsal := func(path string) error {
-		db, err := a.open(ctx, state.Options{Path: path, Rehearsal: true, Binding: binding(c), HashKey: []byte(c.Privacy.HashKey)})
+		db, err := a.open(ctx, state.Options{Path: path, Neighbours: c.Neighbours, Rehearsal: true, Binding: binding(c), HashKey: []byte(c.Privacy.HashKey)})
 		if err != nil {
 			return err
 		}
@@ -122,8 +122,14 @@ func writePlan(w io.Writer, r impactsync.PlanReport) {
 	table(w, func(w io.Writer) {
 		head(w, "HOST", "CALLS", "TAKES AT LEAST", "")
 		row(w, "tracking", r.TrackingCalls, took(r.Seconds.TrackingHost), trackingCalls(r))
-		row(w, "api", r.APICalls, took(r.Seconds.APIHost), count(r.Conversions, "conversion"))
+		row(w, "api", r.APICalls, took(r.Seconds.APIHost), count(r.APICalls, "conversion"))
+		if r.FileOrders > 0 {
+			row(w, "files", "-", "-", count(r.FileOrders, "conversion")+" in files")
+		}
 	})
+	for _, read := range r.Reads {
+		fmt.Fprintf(w, "  reading %s of source %s takes the database: %s\n", read.Trait, read.Source, read.Takes)
+	}
 	for _, reason := range slices.Sorted(maps.Keys(r.Refusals)) {
 		fmt.Fprintf(w, "  %s would be refused by our own rules: %s\n", count(r.Refusals[reason], "delivery"), reason)
 	}

@@ -87,18 +87,25 @@ func TestSignalsStopInGoodOrder(t *testing.T) {
 	for name, s := range map[string]struct {
 		signal os.Signal
 		code   int
-	}{"SIGTERM leaves work for later": {syscall.SIGTERM, 4}, "SIGINT says who did it": {os.Interrupt, 130}} {
+		args   []string
+		exit   int
+	}{
+		"SIGTERM leaves work for later":        {syscall.SIGTERM, 4, nil, 4},
+		"that can count as a success":          {syscall.SIGTERM, 4, []string{"--exit-zero-on=4"}, 0},
+		"or not, for the job to be done again": {syscall.SIGTERM, 4, []string{"--exit-zero-on=4", "--sigterm-fails"}, 4},
+		"SIGINT says who did it":               {os.Interrupt, 130, nil, 130},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := newProcess(t, "delivery: {workers: 2}\n")
 			p.list(50)
-			c := p.command("run")
+			c := p.command(append([]string{"run"}, s.args...)...)
 			require.NoError(t, c.Start())
 			<-p.asked
 			require.NoError(t, c.Process.Signal(s.signal))
 			time.AfterFunc(200*time.Millisecond, func() { close(p.release) }) // after it took the signal
-			require.Error(t, c.Wait())
-			require.Equal(t, s.code, c.ProcessState.ExitCode())
+			_ = c.Wait()
+			require.Equal(t, s.exit, c.ProcessState.ExitCode())
 
 			var status struct {
 				Runs []struct {
@@ -115,7 +122,7 @@ func TestSignalsStopInGoodOrder(t *testing.T) {
 			require.Positive(t, last.Delivered, "what was under way was answered and settled")
 			require.EqualValues(t, 50, last.Delivered+last.Pending)
 
-			require.NoError(t, p.command("run").Run(), "the next run goes on")
+			require.NoError(t, p.command("run", "--sigterm-fails", "--exit-zero-on=4").Run(), "the next run goes on")
 		})
 	}
 }

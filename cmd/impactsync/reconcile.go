@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -21,7 +22,7 @@ import (
 func (a *app) reconcileCommand() *cobra.Command {
 	var q reconciling
 	c := &cobra.Command{
-		Use:   "reconcile [--since D] [--order ID] [--csv FILE]",
+		Use:   "reconcile [--since D] [--verdict V] [--order ID] [--csv FILE]",
 		Short: "Compare the orders with what impact.com made of them",
 		Long: `Read impact.com's actions, which are the orders that it credited to a partner, and give
 each order its verdict: counted as it was sent, counted twice, with another amount, not
@@ -34,6 +35,7 @@ refused retry and resend do that.` +
 				"4   stopped in good order (deadline, rate limit, SIGTERM)", exitLockLine, exitCredentialsLine+", or do not let it read actions", exitStateLine, exitUsageLine, "130 interrupted by SIGINT"),
 		Example: `  impactsync reconcile
   impactsync reconcile --since 14d --csv orders.csv
+  impactsync reconcile --verdict differs,no_action
   impactsync reconcile --order SHOP-1001`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -43,11 +45,14 @@ refused retry and resend do that.` +
 			if err != nil {
 				return err
 			}
-			return a.reconcile(ctx, cfg, q)
+			report, err := a.reconcile(ctx, cfg, q)
+			a.tell(ctx, nil, &ending{report: report, err: err, exit: impactsync.ExitCode(err), reading: true})
+			return err
 		},
 	}
 	c.Flags().StringVar(&q.since, "since", "", "read what was updated since then, such as 14d or 2026-11-01; default reconcile.window")
 	c.Flags().StringVar(&q.order, "order", "", "look at this order `id` alone, since it was sent")
+	c.Flags().StringSliceVar(&q.verdicts, "verdict", nil, "list the orders with this verdict (repeatable), in --csv too; default those that need a person, and all in --csv")
 	c.Flags().StringVar(&q.csv, "csv", "", "write all orders of that time to this `file`; - is the output")
 	c.Flags().DurationVar(&q.deadline, "deadline", 0, "stop in good order after this long, such as 30m")
 	return c
@@ -56,13 +61,19 @@ refused retry and resend do that.` +
 // reconciling holds the flags of reconcile.
 type reconciling struct {
 	since, order, csv string
+	verdicts          []string
 	deadline          time.Duration
 }
 
 // start returns since when actions are read.
 func (q *reconciling) start(c *config.Config, now time.Time) (time.Time, error) {
-	if q.order != "" && (q.since != "" || q.csv != "") || q.deadline < 0 {
-		return now, usage("", "--order cannot be combined with --since or --csv, and --deadline must not be negative")
+	if q.order != "" && (q.since != "" || q.csv != "" || q.verdicts != nil) || q.deadline < 0 {
+		return now, usage("", "--order cannot be combined with --since, --verdict or --csv, and --deadline must not be negative")
+	}
+	for _, v := range q.verdicts {
+		if !slices.Contains(state.Verdicts, v) {
+			return now, usage("", "--verdict %q: there are %s", v, strings.Join(state.Verdicts, ", "))
+		}
 	}
 	if q.since == "" {
 		return now.Add(-c.Reconcile.Window), nil
@@ -78,16 +89,15 @@ func (q *reconciling) start(c *config.Config, now time.Time) (time.Time, error) 
 }
 
 // reconcile makes one reading and prints what it found.
-func (a *app) reconcile(ctx context.Context, c *config.Config, q reconciling) (err error) {
+func (a *app) reconcile(ctx context.Context, c *config.Config, q reconciling) (report impactsync.Report, err error) {
 	since, err := q.start(c, time.Now())
 	if err != nil {
-		return err
+		return report, err
 	}
 	var deadline time.Time
 	if q.deadline > 0 {
-		deadline = time.Now().Add(q.deadline)
+		deadline = time.Now().Add(a.turn.slice(q.deadline))
 	}
-	var report impactsync.Report
 	options := state.Options{Create: true, Binding: binding(c), HashKey: []byte(c.Privacy.HashKey), Point: point}
 	err = a.withEngine(ctx, c, "",
 		func(fn func(*state.DB) error) error {
@@ -105,15 +115,12 @@ func (a *app) reconcile(ctx context.Context, c *config.Config, q reconciling) (e
 			if q.order != "" {
 				return a.showOrder(ctx, e.State, q.order)
 			}
-			return a.showOrders(ctx, e.State, report, q.csv)
+			return a.showOrders(ctx, e.State, report, q)
 		})
-	if report.Run == 0 || err != nil {
-		return outcome(report, err)
+	if report.Run != 0 && err == nil && q.order != "" {
+		return report, nil // the exit code is about all orders
 	}
-	if q.order != "" {
-		return nil // the exit code is about all orders
-	}
-	return outcome(report, nil)
+	return report, outcome(report, err)
 }
 
 // soldAt returns since when impact.com may have an action of an order.
@@ -129,7 +136,7 @@ func soldAt(ctx context.Context, db *state.DB, order string) (time.Time, error) 
 	return first.EventAt.Add(-time.Hour), nil
 }
 
-// mostShown is how many orders that need a person are shown; --csv has all.
+// mostShown is how many orders are listed; --csv has all.
 const mostShown = 20
 
 // orderResult is the result of reconcile, for JSON.
@@ -140,7 +147,9 @@ type orderResult struct {
 	Partners []verdictSum `json:"by_partner"`
 	Days     []verdictSum `json:"by_day"`
 	Person   []orderLine  `json:"need_a_person"`
+	Listed   []orderLine  `json:"listed,omitempty"` // with --verdict
 	CSV      string       `json:"csv,omitempty"`
+	verdicts []string
 }
 
 // verdictSum is a row of totals, with amounts as decimals.
@@ -166,10 +175,10 @@ func sums(all []state.VerdictTotal, err error) ([]verdictSum, error) {
 	return out, err
 }
 
-func (a *app) showOrders(ctx context.Context, db *state.DB, report impactsync.Report, csv string) error {
+func (a *app) showOrders(ctx context.Context, db *state.DB, report impactsync.Report, q reconciling) error {
 	ctx = context.WithoutCancel(ctx)
 	found := report.Reconciled
-	r := orderResult{Report: report, CSV: csv, Person: []orderLine{}}
+	r := orderResult{Report: report, CSV: q.csv, verdicts: q.verdicts}
 	counts, err := db.VerdictCounts(ctx)
 	if err != nil {
 		return err
@@ -184,26 +193,30 @@ func (a *app) showOrders(ctx context.Context, db *state.DB, report impactsync.Re
 	if err := errors.Join(errTotals, errPartners, errDays); err != nil {
 		return err
 	}
-	if r.Person, err = worst(ctx, db, found.Since); err != nil {
+	var errPerson, errListed error
+	r.Person, errPerson = worst(ctx, db, found.Since, impactsync.NeedsPerson)
+	r.Listed, errListed = worst(ctx, db, found.Since, q.verdicts)
+	if err := errors.Join(errPerson, errListed); err != nil {
 		return err
 	}
-	switch csv {
+	write := func(w io.Writer) error { return writeOrders(ctx, w, db, found.Since, q.verdicts) }
+	switch q.csv {
 	case "":
 	case "-":
-		return writeOrders(ctx, a.stdout, db, found.Since)
+		return unwritten(write(a.stdout))
 	default:
-		err := replaceFileWith(csv, func(w io.Writer) error { return writeOrders(ctx, w, db, found.Since) })
-		if err != nil {
-			return &failure{impactsync.ExitFailed, fmt.Errorf("write the orders: %w", ofFile(csv, err)), "the verdicts are in the state: sqlite3, view order_reconciliation"}
+		if err := replaceFileWith(q.csv, write); err != nil {
+			return &failure{impactsync.ExitFailed, fmt.Errorf("write the orders: %w", ofFile(q.csv, err)), "the verdicts are in the state: sqlite3, view order_reconciliation"}
 		}
 	}
 	return a.result(r, nil, func(w io.Writer) { writeReconciled(w, &r) })
 }
 
-// worst returns orders that need a person, the worst first.
-func worst(ctx context.Context, db *state.DB, since time.Time) ([]orderLine, error) {
+// worst returns orders of some verdicts, in the order of those, and the most urgent of
+// each first.
+func worst(ctx context.Context, db *state.DB, since time.Time, verdicts []string) ([]orderLine, error) {
 	all := []orderLine{}
-	for _, verdict := range impactsync.NeedsPerson {
+	for _, verdict := range verdicts {
 		orders, err := db.WorstOrders(ctx, since, verdict, mostShown-len(all))
 		if err != nil {
 			return nil, err
@@ -225,16 +238,30 @@ func writeReconciled(w io.Writer, r *orderResult) {
 		fmt.Fprintf(w, "  %s without an order id, which no order can be told from\n", count(found.Nameless, "action"))
 	}
 	writeTotals(w, r)
-	list(w, fmt.Sprintf("\nOrders that need a person, worst first (%d of %s):", len(r.Person), humanize.Comma(found.Person)), []any{"ORDER", "VERDICT", "SENT", "THERE", "ACTION", "LOCKS", "WHAT TO DO"}, r.Person,
-		func(o orderLine) []any {
-			return []any{o.OrderID, o.Verdict, withCurrency(o.AmountSent, o.CurrencySent), withCurrency(o.AmountThere, o.CurrencyThere), orDash(o.ActionID), moment(orDash(o.LockingAt)), o.Do}
-		})
+	writeWorst(w, r)
 	if found.Orders["no_action"] > 0 {
 		fmt.Fprintln(w, "\nAn order without an action was credited to no partner, which is how most orders end. Nothing is sent again by itself; impactsync resend ORDER would, and says when that could count it twice.")
 	}
 	if r.CSV == "" {
 		fmt.Fprintln(w, "\nAll orders: --csv FILE. One of them: impactsync explain ORDER.")
 	}
+}
+
+// writeWorst lists the orders that need a person, or those that were asked for.
+func writeWorst(w io.Writer, r *orderResult) {
+	title, orders, of := "Orders that need a person, worst first", r.Person, r.Reconciled.Person
+	if r.verdicts != nil {
+		title, orders, of = "Orders with the verdict "+strings.Join(r.verdicts, ", "), r.Listed, 0
+		for _, t := range r.Totals {
+			if slices.Contains(r.verdicts, t.Verdict) {
+				of += t.Orders
+			}
+		}
+	}
+	list(w, fmt.Sprintf("\n%s (%d of %s):", title, len(orders), humanize.Comma(of)), []any{"ORDER", "VERDICT", "SENT", "THERE", "ACTION", "LOCKS", "WHAT TO DO"}, orders,
+		func(o orderLine) []any {
+			return []any{o.OrderID, o.Verdict, withCurrency(o.AmountSent, o.CurrencySent), withCurrency(o.AmountThere, o.CurrencyThere), orDash(o.ActionID), moment(orDash(o.LockingAt)), o.Do}
+		})
 }
 
 func writeTotals(w io.Writer, r *orderResult) {

@@ -6,6 +6,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -103,14 +104,18 @@ func (o *orderLine) cells() []string {
 	}
 }
 
-// writeOrders writes orders as CSV, the worst verdicts first, as they are read.
-func writeOrders(ctx context.Context, w io.Writer, db *state.DB, since time.Time) error {
+// writeOrders writes orders as CSV, the worst verdicts first, as they are read; all of
+// them if no verdict is named.
+func writeOrders(ctx context.Context, w io.Writer, db *state.DB, since time.Time, verdicts []string) error {
 	buffered := bufio.NewWriterSize(w, 64<<10)
 	out := csv.NewWriter(buffered)
 	if err := out.Write(orderColumns); err != nil {
 		return err
 	}
 	for _, verdict := range state.Verdicts {
+		if verdicts != nil && !slices.Contains(verdicts, verdict) {
+			continue
+		}
 		for o, err := range db.EachVerdict(ctx, since, verdict) {
 			if err != nil {
 				return err

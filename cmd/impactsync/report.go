@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -41,6 +40,9 @@ It only reads, without lock or credentials, and can be used during a run.` +
 			if file == "" {
 				return usage("impactsync report --html status.html", "report needs --html FILE")
 			}
+			if all := a.several(); len(all) > 0 {
+				return a.writePages(c.Context(), all, file, ids)
+			}
 			cfg, err := a.look()
 			if err != nil {
 				return err
@@ -66,19 +68,17 @@ type madePage struct {
 // writePage writes the page of the state to a file or an object store.
 func (a *app) writePage(ctx context.Context, c *config.Config, to string, ids bool) (madePage, error) {
 	began := time.Now()
-	var html bytes.Buffer
-	err := a.opened(ctx, c, state.Options{ReadOnly: true, Binding: binding(c)}, func(db *state.DB) error {
-		p, err := page.Read(ctx, db, a.pageOptions(c, ids))
-		if err == nil {
-			err = p.Write(ctx, &html)
-		}
+	var p *page.Page
+	err := a.opened(ctx, c, state.Options{ReadOnly: true, Binding: binding(c)}, func(db *state.DB) (err error) {
+		p, err = page.Read(ctx, db, a.pageOptions(c, ids))
 		return err
 	})
-	if err == nil {
-		err = savePage(ctx, to, html.Bytes())
+	if err != nil {
+		return madePage{File: withoutQuery(to)}, err
 	}
-	name, _, _ := strings.Cut(to, "?") // of a bucket's parameters one may be a key
-	return madePage{name, html.Len(), time.Since(began).Seconds()}, err
+	made, err := writeTo(ctx, to, p.Write)
+	made.Seconds = time.Since(began).Seconds()
+	return made, err
 }
 
 func savePage(ctx context.Context, to string, html []byte) error {
@@ -144,7 +144,7 @@ const mostPage = time.Minute
 // is logged: no run fails for it.
 func (a *app) afterRun(ctx context.Context, c *config.Config, report string) {
 	to := cmp.Or(report, c.Report.Path)
-	if to == "" {
+	if to == "" || a.turn != nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mostPage)
@@ -158,7 +158,7 @@ func (a *app) pageOptions(c *config.Config, ids bool) page.Options {
 	name, _ := build()
 	b := binding(c)
 	o := page.Options{
-		Now: time.Now(), Account: b.AccountSID, Program: b.CampaignID, Sandbox: !b.Official && b.Hosts != "",
+		Now: time.Now(), Name: c.Name, Account: b.AccountSID, Program: b.CampaignID, Sandbox: !b.Official && b.Hosts != "",
 		State: filepath.Base(c.State.Path), Version: name, WithIDs: ids,
 		Rates: impactsync.Rates{PageLoadsPerSecond: c.Delivery.PageLoadsPerSecond, ConversionsPerHour: c.Delivery.ConversionsPerHour},
 	}

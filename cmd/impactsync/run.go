@@ -24,6 +24,7 @@ func (a *app) runCommand() *cobra.Command {
 	var dry bool
 	var zero []int
 	var summaryFile string
+	var again bool
 	c := &cobra.Command{
 		Use:   "run",
 		Short: "One pass: read the sources and send impact.com what changed",
@@ -48,12 +49,15 @@ A second signal kills; even then nothing is lost.` + exitsOfRun(),
 			defer stop()
 			a.writeSummary(summaryFile, unfinished)
 			report, err := a.run(ctx, n)
-			a.writeSummary(summaryFile, summarize(report, outcome(report, err)).line())
+			a.writeSummary(summaryFile, a.summarize(report, outcome(report, err)))
 			if report.Run != 0 {
 				err = errors.Join(err, a.result(report, nil, func(w io.Writer) { writeReport(w, report) }))
 			}
 			err = outcome(report, err)
-			final := forgiven(err, zero)
+			final := err
+			if !again || !errors.Is(context.Cause(ctx), impactsync.ErrTerminated) {
+				final = forgiven(err, zero)
+			}
 			a.tell(ctx, nil, &ending{report: report, err: err, exit: impactsync.ExitCode(final), narrowed: n.narrows()})
 			return final
 		},
@@ -64,6 +68,7 @@ A second signal kills; even then nothing is lost.` + exitsOfRun(),
 	c.Flags().StringVar(&n.report, "report", "", "write the page that impactsync report makes to this `file` afterwards")
 	c.Flags().StringVar(&summaryFile, "summary-file", "", "write one line of JSON to this `file`: how the run ended, counts, and what is still due (Kubernetes: /dev/termination-log)")
 	c.Flags().IntSliceVar(&zero, "exit-zero-on", nil, "exit 0 instead of these codes; only 3, 4 and 5 are allowed")
+	c.Flags().BoolVar(&again, "sigterm-fails", false, "after SIGTERM keep the exit code in spite of --exit-zero-on, so that what stopped the run starts it again (Kubernetes: a drained node)")
 	return c
 }
 
@@ -80,6 +85,9 @@ func (a *app) run(ctx context.Context, n narrow) (report impactsync.Report, err 
 	if err != nil {
 		return report, err
 	}
+	if a.turn != nil && n.deadline > 0 {
+		o.Deadline = time.Now().Add(a.turn.slice(n.deadline))
+	}
 	report, err = a.pass(ctx, c, o)
 	a.afterRun(ctx, c, n.report)
 	return report, err
@@ -93,7 +101,9 @@ func (a *app) pass(ctx context.Context, c *config.Config, o impactsync.Options) 
 	options := state.Options{Create: true, Binding: binding(c), HashKey: []byte(c.Privacy.HashKey), Point: point}
 	err = a.withEngine(ctx, c, o.Trait,
 		func(fn func(*state.DB) error) error {
-			return a.holding(c, func() error { return a.opened(ctx, c, options, fn) })
+			return a.holding(c, func() error {
+				return a.opened(ctx, c, options, func(db *state.DB) error { return errors.Join(fn(db), a.sweep(ctx, c, db)) })
+			})
 		},
 		func(e *impactsync.Engine) (err error) {
 			if o.Adopt == "" {

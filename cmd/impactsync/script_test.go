@@ -30,15 +30,17 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
-		Setup: func(e *testscript.Env) error {
-			e.Setenv("EXAMPLES", absolute("../../examples"))
-			e.Setenv("GORACE", "atexit_sleep_ms=10") // else the race detector adds a second to each process
-			return nil
-		},
+		Setup:               setUp,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"sandbox": startSandbox, "exits": wantExit, "calls": countCalls, "hold": hold, "age": age, "shop": shop, "answers": answers, "long": long, "crowd": crowd, "rows": rows, "point": pointAtSandbox, "hooks": hooks, "hooked": hooked,
+			"sandbox": startSandbox, "exits": wantExit, "calls": countCalls, "hold": hold, "age": age, "shop": shop, "answers": answers, "long": long, "crowd": crowd, "rows": rows, "value": value, "point": pointAtSandbox, "hooks": hooks, "hooked": hooked,
 		},
 	})
+}
+
+func setUp(e *testscript.Env) error {
+	e.Setenv("EXAMPLES", absolute("../../examples"))
+	e.Setenv("GORACE", "atexit_sleep_ms=10") // else the race detector adds a second to each process
+	return nil
 }
 
 func absolute(path string) string {
@@ -59,6 +61,16 @@ func rows(ts *testscript.TestScript, _ bool, args []string) {
 	if fmt.Sprint(n) != args[0] {
 		ts.Fatalf("%d rows, not %s: %s", n, args[0], args[1])
 	}
+}
+
+// value: value NAME QUERY sets a variable to what a query of the state finds first.
+func value(ts *testscript.TestScript, _ bool, args []string) {
+	db, err := sql.Open("sqlite3", "file:"+ts.MkAbs("state.db")+"?mode=ro")
+	ts.Check(err)
+	defer db.Close()
+	var found string
+	ts.Check(db.QueryRowContext(context.Background(), args[1]).Scan(&found))
+	ts.Setenv(args[0], found)
 }
 
 // startSandbox: sandbox [flags] starts one for the rest of the script. URL is

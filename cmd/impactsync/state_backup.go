@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -191,13 +192,19 @@ func (a *app) restoreFromBucket(ctx context.Context, c *config.Config, url strin
 		return usage("", "%s: name the backup", b.URL())
 	}
 	return inTemp(func(dir string) error {
-		if err := download(ctx, b, dir, name+state.SumSuffix); err != nil {
-			return fmt.Errorf("read the checksum, which is written when a backup is complete: %w", err)
+		switch err := download(ctx, b, dir, name+state.SumSuffix); {
+		case errors.Is(err, fs.ErrNotExist):
+			return fmt.Errorf("%w, or that backup is not complete: its checksum is written last; list the folder, and name another backup", err)
+		case err != nil:
+			return err
 		}
 		if err := download(ctx, b, dir, name); err != nil {
 			return err
 		}
-		return a.restore(ctx, c, filepath.Join(dir, name))
+		if err := a.restore(ctx, c, filepath.Join(dir, name)); err != nil {
+			return fmt.Errorf("%s/%s: %w", strings.TrimSuffix(b.URL(), "/"), name, err)
+		}
+		return nil
 	})
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -47,7 +48,8 @@ It only reads, without lock or credentials, and can be used during a run.` + exi
 // statusReport is the state's status, and how long it takes to send what is due.
 type statusReport struct {
 	state.Status
-	Seconds impactsync.Seconds `json:"seconds"` // at the known rates
+	Seconds impactsync.Seconds `json:"seconds"`                        // at the known rates
+	InFiles int64              `json:"conversions_in_files,omitempty"` // of those due: in files, or about to be
 	// RefusedAudiences were not applied by the last run because of what Segment says: why, by key.
 	RefusedAudiences map[string]string `json:"refused_audiences,omitempty"`
 }
@@ -63,14 +65,17 @@ func (a *app) status(ctx context.Context, runs int, every watching) error {
 func (a *app) statusOnce(ctx context.Context, c *config.Config, runs int) error {
 	return a.opened(ctx, c, state.Options{ReadOnly: true}, func(db *state.DB) (err error) {
 		var s statusReport
-		if s.Status, err = db.Status(ctx, runs); err != nil {
-			return err
+		if s.Status, err = db.Status(ctx, runs); err == nil && len(c.Neighbours) > 0 { // what a host takes is the account's
+			s.Hosts, err = db.Hosts(ctx)
 		}
-		known, err := db.Catalogue(ctx)
-		s.RefusedAudiences = known.Refused
+		known, errKnown := db.Catalogue(ctx)
+		s.RefusedAudiences, err = known.Refused, errors.Join(err, errKnown)
 		now := time.Now()
+		roads, errRoads := db.Roads(ctx)
+		s.InFiles = min(impactsync.InFiles(roads, c.Conversions.Route == string(impactsync.ByFile)), s.Conversions.Open())
+		err = errors.Join(err, errRoads)
 		rates := impactsync.Rates{PageLoadsPerSecond: c.Delivery.PageLoadsPerSecond, ConversionsPerHour: c.Delivery.ConversionsPerHour}
-		s.Seconds = rates.Take(s.Hosts, s.Traits.Open()+s.PageLoads.Open(), s.Conversions.Open(), now)
+		s.Seconds = rates.Take(s.Hosts, s.Traits.Open()+s.PageLoads.Open(), s.Conversions.Open()-s.InFiles, now)
 		return a.result(s, err, func(w io.Writer) { writeStatus(w, s, now) })
 	})
 }
@@ -93,6 +98,9 @@ func writeStatus(w io.Writer, s statusReport, now time.Time) {
 		fmt.Fprintf(w, "The oldest undelivered change is from %s (%s).\n", relative(s.Oldest, now), s.Oldest.Format(time.RFC3339))
 	}
 	writeHosts(w, s, now)
+	if s.InFiles > 0 {
+		fmt.Fprintf(w, "%s of those due in files, or about to be: they take no requests and no quota (impactsync file list).\n", count(s.InFiles, "conversion"))
+	}
 	writeAudiences(w, s.Audiences)
 	writeRefusedAudiences(w, s.RefusedAudiences)
 	writeHeld(w, s.Held)

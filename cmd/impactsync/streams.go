@@ -59,8 +59,12 @@ func (a *app) speechFlags(root *cobra.Command) {
 	f.Var(&s.format, "log-format", "format of the log; default text on a terminal, otherwise json")
 	f.Var(&s.level, "log-level", "lowest level that is logged")
 	f.Var(&s.color, "color", "colours; auto means on a terminal, unless NO_COLOR is set")
+}
+
+// speechWords teaches the shell their words.
+func speechWords(root *cobra.Command) {
 	for _, name := range []string{"log-format", "log-level", "color"} {
-		words := f.Lookup(name).Value.(*choiceOf).words
+		words := root.PersistentFlags().Lookup(name).Value.(*choiceOf).words
 		must(root.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)))
 	}
 }
@@ -106,12 +110,17 @@ func (a *app) logger(w io.Writer) *slog.Logger {
 	if text && a.errScreen.Colour {
 		w = a.errScreen.LogWriter(w)
 	}
-	return telemetry.Logger(w, text, level)
+	log := telemetry.Logger(w, text, level)
+	if a.destination != "" {
+		log = log.With("destination", a.destination)
+	}
+	return log
 }
 
-// bars reports whether progress is drawn: on a terminal, and not into a log of JSON.
+// bars reports whether progress is drawn: on a terminal, and neither into a log of JSON
+// nor beside that of another destination.
 func (a *app) bars() bool {
-	return a.errScreen.Terminal && !a.speech.quiet && a.speech.format.value != formatJSON
+	return a.turn == nil && a.errScreen.Terminal && !a.speech.quiet && a.speech.format.value != formatJSON
 }
 
 // must is for errors of a program that is written wrongly.

@@ -35,6 +35,15 @@ type due struct {
 // killed.
 const unfinished = `{"exit_code":null,"note":"the process was killed before it could say more, or still runs; nothing is lost, the next run continues"}` + "\n"
 
+// summarize returns the line of a run. Of several destinations, it is kept for all.
+func (a *app) summarize(r impactsync.Report, err error) string {
+	s := summarize(r, err)
+	if a.turn != nil {
+		a.turn.summary = s
+	}
+	return jsonLine(s)
+}
+
 func summarize(r impactsync.Report, err error) summary {
 	n := r.Counts
 	s := summary{
@@ -62,7 +71,7 @@ func shortened(text string, most int) string {
 // writeSummary writes to a file that may be a mount, which cannot be replaced. A run
 // does not fail for it.
 func (a *app) writeSummary(file, text string) {
-	if file == "" {
+	if file == "" || a.turn != nil {
 		return
 	}
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -70,8 +79,8 @@ func (a *app) writeSummary(file, text string) {
 	}
 }
 
-// line returns the summary as JSON.
-func (s summary) line() string {
+// jsonLine returns a summary as JSON.
+func jsonLine(s any) string {
 	var b bytes.Buffer
 	e := json.NewEncoder(telemetry.Plain(&b))
 	e.SetEscapeHTML(false)

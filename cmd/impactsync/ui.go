@@ -48,18 +48,18 @@ type ui struct {
 }
 
 func (a *app) ui(ctx context.Context, u ui) error {
-	cfg, err := a.look()
+	cfg, err := a.any()
 	if err != nil {
 		return err
 	}
 	if err := u.check(); err != nil {
 		return err
 	}
-	view := func(ctx context.Context, fn func(*state.DB) error) error {
-		return a.opened(ctx, cfg, state.Options{ReadOnly: true, AsIs: true, Binding: binding(cfg)}, fn)
-	}
-	if err := view(ctx, func(*state.DB) error { return nil }); err != nil {
-		return err
+	s := a.pageServer(cfg, u)
+	if len(s.Places) == 0 {
+		if err := s.View(ctx, func(*state.DB) error { return nil }); err != nil {
+			return err
+		}
 	}
 	ctx, stop := withSignals(ctx)
 	defer stop()
@@ -68,7 +68,6 @@ func (a *app) ui(ctx context.Context, u ui) error {
 	if err != nil {
 		return fmt.Errorf("start the page: %w", err)
 	}
-	s := a.pageServer(cfg, u, view)
 	wait := a.serve(ctx, l, s.Handler(), mostAnswer)
 	address := fmt.Sprintf("http://%s/%s/", l.Addr(), s.Token)
 	err = a.result(map[string]string{"url": address}, nil, func(w io.Writer) { fmt.Fprintln(w, address) })
@@ -84,10 +83,22 @@ func (a *app) ui(ctx context.Context, u ui) error {
 // mostAnswer is how long a page may take, and its way to the browser.
 const mostAnswer = time.Minute
 
-func (a *app) pageServer(cfg *config.Config, u ui, view func(context.Context, func(*state.DB) error) error) *page.Server {
+func (a *app) pageServer(cfg *config.Config, u ui) *page.Server {
+	place := func(own *app, c *config.Config) page.Place {
+		return page.Place{
+			Name: c.Name, Options: func() page.Options { return own.pageOptions(c, u.ids) },
+			View: func(ctx context.Context, fn func(*state.DB) error) error {
+				return own.opened(ctx, c, state.Options{ReadOnly: true, AsIs: true, Binding: binding(c)}, fn)
+			},
+		}
+	}
+	only := place(a, cfg)
+	var places []page.Place
+	for _, t := range a.several() {
+		places = append(places, place(a.of(t), t.config))
+	}
 	return &page.Server{
-		Token: rand.Text(), Names: u.names, View: view,
-		Options: func() page.Options { return a.pageOptions(cfg, u.ids) },
+		Token: rand.Text(), Names: u.names, View: only.View, Options: only.Options, Places: places,
 		ID: func(text string) (string, error) {
 			if err := checkPerson(cfg, text); err != nil {
 				return "", err

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"slices"
+	"time"
 
 	"github.com/impactsync/impactsync/cmd/internal/config"
 	"github.com/impactsync/impactsync/cmd/internal/progress"
@@ -101,13 +102,17 @@ func openFeed(ctx context.Context, c *config.Config, s config.Source, known *cat
 func openEvents(ctx context.Context, c *config.Config, s config.Source, known *catalogue.Catalogue) (impactsync.Feed, error) {
 	cfg := events.Config{
 		Name: s.Name, URL: s.URL, Include: s.Traits.Include, Exclude: s.Traits.Exclude,
-		HonourIntegrations: s.HonourIntegrations, StartAt: s.StartAt, MaxLine: s.MaxLineBytes, FollowLinks: s.FollowLinks, Placeholders: placeholders(c),
+		HonourIntegrations: s.HonourIntegrations, StartAt: s.StartAt, ListFrom: listFrom(c, s), MaxLine: s.MaxLineBytes, FollowLinks: s.FollowLinks, Placeholders: placeholders(c),
 	}
 	if s.AllAudiences {
 		cfg.Audiences = known.Takes
 	}
 	src, err := events.New(ctx, cfg)
-	return impactsync.Feed{Source: src, MaxAge: s.MaxAge}, err
+	if err != nil {
+		return impactsync.Feed{}, err
+	}
+	place := fmt.Sprint(src.URL(), " since ", s.StartAt.Unix(), ", all ", listFrom(c, s).IsZero())
+	return impactsync.Feed{Source: src, MaxAge: s.MaxAge, Since: src.Since, Place: place}, nil
 }
 
 func openAudiences(ctx context.Context, c *config.Config, s config.Source) (impactsync.Feed, error) {
@@ -118,6 +123,16 @@ func openAudiences(ctx context.Context, c *config.Config, s config.Source) (impa
 	}
 	src, err := audiences.New(ctx, audiences.Config{Name: s.Name, URL: s.URL, Audiences: patterns, MaxLine: s.MaxLineBytes, FollowLinks: s.FollowLinks, Placeholders: placeholders(c)})
 	return impactsync.Feed{Source: src, MaxAge: s.MaxAge, Lists: true}, err
+}
+
+// listFrom returns a time before which no message of a source can count any more, nor
+// two days later, whatever the clocks said: events are too old then. Changes of traits and
+// refunds count however old they are.
+func listFrom(c *config.Config, s config.Source) time.Time {
+	if len(s.Traits.Include) > 0 || s.AllAudiences || c.Refunds != nil {
+		return time.Time{}
+	}
+	return time.Now().Add(-c.MaxEventAge - 48*time.Hour)
 }
 
 // placeholders returns the ids that are nobody's.

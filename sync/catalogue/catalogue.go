@@ -214,7 +214,7 @@ func (c *Catalogue) Distance(key string, ours int64) string {
 	if difference < leastFar || difference <= c.Far*float64(*one.Size) {
 		return ""
 	}
-	return fmt.Sprintf("%d members here, %d profiles in Segment", ours, *one.Size)
+	return fmt.Sprintf("members here: %d, profiles in Segment: %d", ours, *one.Size)
 }
 
 // Hint says what to do about an answer that did not come.

@@ -24,8 +24,8 @@ type Prepared struct {
 	// mapping takes from the state do not count.
 	EventType, OrderID string
 
-	// Amount is what a conversion is worth as it would be sent: the items, else the
-	// order's sum. Currency is empty if there is no usable sum.
+	// Amount is what a conversion is worth as it would be sent: the items without the
+	// discounts that impact.com subtracts, else the order's sum. Currency is empty if there is no usable sum.
 	Amount   money.Amount
 	Currency string
 
@@ -117,10 +117,10 @@ func (b *build) amountOfMoney() (amount money.Amount, currency string) {
 		currency = "of the account's currency"
 	}
 	if b.items > 0 {
-		return b.worth, strings.Clone(currency)
+		return b.netOfDiscounts(), strings.Clone(currency)
 	}
 	for _, p := range b.params {
-		if rules[p.Name]&orderTotal != 0 { // there is one of them
+		if rules[p.Name]&orderTotal != 0 { // there is one of them, meant after discounts
 			amount, _ = money.Parse(p.Value)
 		}
 	}

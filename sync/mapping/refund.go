@@ -27,7 +27,7 @@ type RefundSettings struct {
 // Meaning says what messages about refunds mean. The first that matches counts.
 type Meaning struct {
 	Source string // a pattern of names of sources (path.Match); empty: all
-	Event  string // in any case; empty: every event but cancellations
+	Event  string // in any case; empty: refunds, and with MeansNewTotal updates, too
 
 	Amount     string // MeansReturned, ...; empty: the default
 	Field      string // with MeansField: the path of the amount
@@ -67,6 +67,7 @@ const (
 // refunds are the compiled settings.
 type refunds struct {
 	names    map[string]refundEvent // by folded name
+	spelled  []string               // as the settings write them
 	id       segment.Path
 	meanings []meaningOf
 	kept     *node // of the properties
@@ -132,6 +133,7 @@ func (r *refunds) sort(s *RefundSettings) {
 		for _, name := range names {
 			if folded := FoldEvent(name); r.names[folded] == noRefund {
 				r.names[folded] = l.event
+				r.spelled = append(r.spelled, name)
 			}
 		}
 	}
@@ -141,11 +143,17 @@ func (r *refunds) sort(s *RefundSettings) {
 func (r *refunds) of(source, event string, kind refundEvent) meaningOf {
 	for _, m := range r.meanings {
 		matches, _ := path.Match(m.Source, source) // checked when it was loaded
-		if (m.Source == "" || matches) && (m.event == event || m.event == "" && kind != cancelled) {
+		if (m.Source == "" || matches) && (m.event == event || m.event == "" && m.covers(kind)) {
 			return m
 		}
 	}
 	return meaningOf{}
+}
+
+// covers reports whether a meaning without an event is about such events. An update of
+// an order has all of its products and amounts, of which nothing was given back.
+func (m *meaningOf) covers(kind refundEvent) bool {
+	return kind == refunded || kind == updated && m.Amount == MeansNewTotal
 }
 
 // RefundFingerprint returns a text that changes with what messages about refunds mean.
@@ -184,6 +192,7 @@ func (m *Mapper) Refund(source string, msg *segment.Message) (r Refund, ok bool)
 		return r, false
 	}
 	r.Message = read.message(kind)
+	r.Currency = read.currency()
 	r.Key, r.ID, r.At = messageKey(msg), messageKey(msg), msg.EffectiveTime().UnixNano()
 	if id := strings.TrimSpace(textOf(msg.Lookup(m.refunds.id))); segment.UsableID(id) {
 		r.ID = strings.Clone(segment.Redact(id))

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/impactsync/impactsync/impactapi"
 	"github.com/impactsync/impactsync/sync/money"
 	"github.com/impactsync/impactsync/sync/refund"
 	"github.com/impactsync/impactsync/sync/segment"
@@ -38,6 +39,16 @@ func (r *refundReader) orderID() string {
 		}
 	}
 	return ""
+}
+
+// currency returns the code that the message itself states. The default currency is for
+// orders: a refund that names none is in its order's.
+func (r *refundReader) currency() string {
+	code := strings.ToUpper(strings.TrimSpace(textOf(r.build.msg.Lookup(pathCurrency))))
+	if !impactapi.Currency.Fits(code) {
+		return ""
+	}
+	return strings.Clone(code)
 }
 
 func (r *refundReader) message(kind refundEvent) refund.Message {
@@ -141,7 +152,7 @@ func (r *refundReader) part(m stated, key string) refund.Message {
 	if m.amount == 0 {
 		return unreadable(key + " is 0")
 	}
-	return refund.Message{Kind: refund.Part, Amount: abs(m.amount), Net: key == "subtotal" || key == "revenue", Currency: r.build.code, Cumulative: r.meaning.Cumulative}
+	return refund.Message{Kind: refund.Part, Amount: abs(m.amount), Net: key == "subtotal" || key == "revenue", Cumulative: r.meaning.Cumulative}
 }
 
 func (r *refundReader) field() refund.Message {
@@ -186,7 +197,7 @@ func (r *refundReader) left() refund.Message {
 	case m.amount < 0:
 		return unreadable(key + " is negative, which cannot be what is left of the order")
 	}
-	return refund.Message{Kind: refund.Left, Amount: m.amount, Net: key == "subtotal" || key == "revenue", Currency: r.build.code}
+	return refund.Message{Kind: refund.Left, Amount: m.amount, Net: key == "subtotal" || key == "revenue"}
 }
 
 // sum returns the first of the order's sums, as it stands there, and its name.

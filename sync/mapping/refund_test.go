@@ -93,6 +93,10 @@ func TestShapesOfRefunds(t *testing.T) {
 		{"a cancellation is the whole order, whatever refunds mean", "Order Cancelled", `"total":5`, Meaning{Amount: MeansReturned}, "whole"},
 		{"another event", "Order Returned", ``, Meaning{}, "none"},
 		{"a conversion", "Order Completed", ``, Meaning{}, "none"},
+		{"an update is no refund, whatever refunds mean", "Order Updated", two, Meaning{Amount: MeansReturned}, "left A*1 B*2 tentative"},
+		{"nor a whole one", "Order Updated", `"total":30`, Meaning{Amount: MeansWholeOrder}, "left 30.00 tentative"},
+		{"unless the meaning names it", "Order Updated", two, Meaning{Event: "Order Updated", Amount: MeansReturned}, "returned A*1 B*2"},
+		{"an update counts where amounts are what is left", "Order Updated", two, Meaning{Amount: MeansNewTotal}, "left A*1 B*2"},
 	} {
 		m := newMapper(t, withRefunds(c.meaning))
 		line := fmt.Sprintf(`{"type":"track","messageId":"m1","event":%q,"userId":"u","context":{"traits":{"email":"ann@x.example"}},"timestamp":"2026-11-01T12:00:00Z","properties":{"order_id":"o1","email":"ann@x.example",%s}}`, c.event, c.properties)
@@ -110,6 +114,21 @@ func TestShapesOfRefunds(t *testing.T) {
 		require.Equal(t, shown(r, true), shown(again, ok), "what is kept of it means the same: %s", c.what)
 		require.Equal(t, r.Key+r.ID, again.Key+again.ID)
 		require.Equal(t, r.At, again.At)
+	}
+}
+
+// A refund that names no currency is in its order's, not in the configured default.
+func TestCurrencyOfRefunds(t *testing.T) {
+	t.Parallel()
+	m := newMapper(t, withRefunds(Meaning{Amount: MeansReturned}))
+	for properties, want := range map[string]string{
+		`"total":5`: "", `"total":5,"currency":" eur"`: "EUR", `"total":5,"currency":"euros"`: "", `"currency":"JPY","products":[{"sku":"B","quantity":1}]`: "JPY",
+	} {
+		r, ok := m.Refund("web", decode(t, `{"type":"track","messageId":"m1","event":"Order Refunded","properties":{"order_id":"o1",`+properties+`}}`))
+		require.True(t, ok)
+		require.Equal(t, want, r.Currency, properties)
+		again, _ := m.Refund("web", decode(t, string(r.Payload)))
+		require.Equal(t, want, again.Currency, "what is kept of it means the same: %s", properties)
 	}
 }
 

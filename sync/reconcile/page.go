@@ -4,39 +4,64 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/impactsync/impactsync/impactapi"
 	"github.com/impactsync/impactsync/state"
+	"github.com/impactsync/impactsync/sync/limit"
 	"github.com/impactsync/impactsync/sync/money"
 )
 
 // storedAtOnce is how many rows are stored in one transaction.
 const storedAtOnce = 2000
 
-// page reads the next page of a window.
-func (r *Reader) page(ctx context.Context, w state.ReadWindow) error {
-	p, requests, err := r.request(ctx, w)
-	switch {
-	case impactapi.TooMany(err) && w.To.Sub(w.From) >= impactapi.MinWindow:
-		if noted := r.State.NoteListRequests(ctx, w, requests); noted != nil {
-			return noted
-		}
-		r.Log.Debug("the window has more rows than pages may hold, or is refused: halved", "from", w.From, "to", w.To, "error", err)
-		return r.State.SplitWindow(ctx, w)
-	case err != nil:
-		noted := r.State.NoteListRequests(ctx, w, requests)
-		return errors.Join(fmt.Errorf("read page %d of impact.com's %s of %s to %s: %w", w.Page+1, w.Kind, day(w.From), day(w.To), err), noted)
+// reading is what a [Walk] needs to know of a reading, whose windows are in the state.
+type reading struct {
+	*Reader
+	state.Reading
+}
+
+// Next returns the next window, if reading actions has not used its share of the quota.
+func (r reading) Next(ctx context.Context) (w state.ReadWindow, more bool, err error) {
+	if w, more, err = r.State.NextWindow(ctx, r.Reading); err != nil || !more || r.PerHour == 0 {
+		return w, more, err
 	}
+	sent, err := r.State.ListRequestsSent(ctx)
+	if err == nil && sent >= int64(r.PerHour) {
+		err = fmt.Errorf("%w: reading actions has used its share of the last hour (%d); the next run goes on", limit.ErrNoRoom, sent)
+	}
+	return w, more, err
+}
+
+// Get reads the next page of a window and stores its rows while they come. If it breaks
+// off and is asked for again, they take the same places.
+func (r reading) Get(ctx context.Context, w state.ReadWindow) (*impactapi.Page, error) {
+	p, err := r.call(ctx, w)
+	var kept *storeError
+	if errors.As(err, &kept) {
+		return nil, kept.error
+	}
+	return p, err
+}
+
+// Read notes that a page was read to its end.
+func (r reading) Read(ctx context.Context, w state.ReadWindow, p *impactapi.Page, requests int) error {
 	missing, err := r.State.NotePage(ctx, w, state.PageRead{Rows: p.Rows, Total: p.Total, Last: p.Last, Requests: requests})
 	if missing > 0 {
 		r.Log.Debug("rows moved between pages while they were read", "kind", w.Kind, "missing", missing)
 	}
 	r.watch(w, p)
-	return errors.Join(err, r.Limit.Sync(ctx, time.Second))
+	return err
 }
 
-func day(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+// Halve replaces a window by its two halves.
+func (r reading) Halve(ctx context.Context, w state.ReadWindow) error {
+	return r.State.SplitWindow(ctx, w)
+}
+
+// Failed notes requests that were made in vain.
+func (r reading) Failed(ctx context.Context, w state.ReadWindow, requests int) error {
+	return r.State.NoteListRequests(ctx, w, requests)
+}
 
 func (r *Reader) watch(w state.ReadWindow, p *impactapi.Page) {
 	if w.Page == 0 {
@@ -48,65 +73,10 @@ func (r *Reader) watch(w state.ReadWindow, p *impactapi.Page) {
 	}
 }
 
-// tries is how often a page is asked for whose answer breaks off.
-const tries = 3
-
-// request gets the next page of a window and stores its rows. A page that breaks off is
-// asked for again: its rows take the same places. It returns how many requests were
-// made, also with an error.
-func (r *Reader) request(ctx context.Context, w state.ReadWindow) (p *impactapi.Page, requests int, err error) {
-	for try := 1; ; try++ {
-		if err := r.room(ctx); err != nil {
-			return nil, requests, err
-		}
-		p, err = r.call(ctx, w)
-		var api *impactapi.Error
-		switch {
-		case err == nil:
-			r.Limit.Answered(p.Rate)
-			r.Limit.Settle(p.Attempts)
-			return p, requests + p.Attempts, nil
-		case errors.As(err, &api):
-			r.Limit.Failed(api)
-			r.Limit.Settle(api.Attempts)
-			requests += api.Attempts
-		default:
-			r.Limit.Settle(0)
-			return nil, requests, err
-		}
-		var kept *storeError
-		if try == tries || ctx.Err() != nil || errors.As(err, &kept) || !impactapi.Unclear(err) {
-			return nil, requests, refused(err)
-		}
-		r.Log.Debug("a page broke off", "error", err, "try", try)
-	}
-}
-
 // storeError is a failure of the state, not of impact.com.
 type storeError struct{ error }
 
 func (e *storeError) Unwrap() error { return e.error }
-
-// room waits for room for a request.
-func (r *Reader) room(ctx context.Context) error {
-	if r.PerHour > 0 {
-		sent, err := r.State.ListRequestsSent(ctx)
-		if err != nil {
-			return err
-		}
-		if sent >= int64(r.PerHour) {
-			return fmt.Errorf("%w: reading actions has used its share of the last hour (%d); the next run goes on", ErrNoRoom, sent)
-		}
-	}
-	if r.Limit.Turn(ctx, r.Wait) {
-		return nil
-	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	_, why := r.Limit.Wait()
-	return fmt.Errorf("%w: %s; the next run goes on", ErrNoRoom, why)
-}
 
 // call makes the request of a page.
 func (r *Reader) call(ctx context.Context, w state.ReadWindow) (*impactapi.Page, error) {

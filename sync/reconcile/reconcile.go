@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"github.com/impactsync/impactsync/impactapi"
@@ -54,13 +53,8 @@ func New(c Config) *Reader {
 	return &Reader{Config: c}
 }
 
-// Errors of a reading. Nothing that was read is lost; the next one goes on.
-var (
-	// ErrNoRoom: the quota for this is used up, or the host wants quiet.
-	ErrNoRoom = errors.New("no room for more requests now")
-	// ErrScope: the token may not read actions.
-	ErrScope = errors.New("the token's scopes do not allow reading actions (impact.com, Settings, Technical, API)")
-)
+// ErrScope: the token may not read actions. Nothing that was read is lost.
+var ErrScope = errors.New("the token's scopes do not allow reading actions (impact.com, Settings, Technical, API)")
 
 // Run reads what was updated since a time, then gives each order its verdict.
 func (r *Reader) Run(ctx context.Context, since time.Time) (state.Reading, error) {
@@ -107,32 +101,18 @@ func (r *Reader) begin(ctx context.Context, since time.Time) (state.Reading, err
 	return reading, r.State.AddWindows(ctx, windows(reading, state.ActionRows, since, reading.Started)...)
 }
 
-// windows cuts a time into windows that are short enough. They have whole seconds, as
-// impact.com's parameters do, so that none is left out between them.
-func windows(reading state.Reading, kind string, from, to time.Time) (all []state.ReadWindow) {
-	from, to = from.Truncate(time.Second), to.Truncate(time.Second)
-	for from.Before(to) {
-		end := from.Add(impactapi.MaxWindow)
-		if end.After(to) {
-			end = to
-		}
-		all = append(all, state.ReadWindow{Reading: reading.ID, Kind: kind, From: from, To: end})
-		from = end
+// windows returns the windows of a reading between two times.
+func windows(reading state.Reading, kind string, from, to time.Time) []state.ReadWindow {
+	all := Cut(kind, from, to)
+	for i := range all {
+		all[i].Reading = reading.ID
 	}
 	return all
 }
 
 // windows reads all windows that there are.
-func (r *Reader) windows(ctx context.Context, reading state.Reading) error {
-	for {
-		w, found, err := r.State.NextWindow(ctx, reading)
-		if err != nil || !found {
-			return err
-		}
-		if err := r.page(ctx, w); err != nil {
-			return err
-		}
-	}
+func (r *Reader) windows(ctx context.Context, of state.Reading) error {
+	return Walk{r.Limit, r.Log, r.Wait}.Over(ctx, reading{r, of})
 }
 
 // tail reads what changed while the windows were read: it has left them.
@@ -167,15 +147,6 @@ func (r *Reader) changes(ctx context.Context, reading state.Reading) error {
 	if errors.Is(err, ErrScope) {
 		r.Log.Warn("why actions were reversed cannot be read: the token's scopes do not allow reading ActionUpdates; such orders are reported as reversed_elsewhere or reattributed without a reason", "error", err)
 		return nil
-	}
-	return err
-}
-
-// refused says what an error of a call means. A page that was too long is no failure.
-func refused(err error) error {
-	var api *impactapi.Error
-	if errors.As(err, &api) && api.Status == http.StatusForbidden {
-		return fmt.Errorf("%w: %w", ErrScope, err)
 	}
 	return err
 }

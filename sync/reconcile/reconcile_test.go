@@ -318,7 +318,7 @@ func TestBadReadings(t *testing.T) {
 		r := filled(t, sandbox.Config{PageSize: 10})
 		r.PerHour = 2
 		_, err := r.run(14)
-		require.ErrorIs(t, err, reconcile.ErrNoRoom)
+		require.ErrorIs(t, err, limit.ErrNoRoom)
 		r.now = r.now.Add(time.Hour + time.Minute)
 		_, err = r.run(14)
 		require.NoError(t, err)

@@ -37,11 +37,11 @@ func (c *counting) add(m *Message) {
 	case m.Kind == Unclear:
 		c.object("unclear", m.Reason)
 	case !c.order.Known:
-		c.object("order", "the order itself is not known here, and only whole orders can be taken back without it")
+		c.object("order", "what the order was sent with is not known here, and only whole orders can be taken back without it")
+	case m.Currency != "" && m.Currency != c.order.Currency:
+		c.object("currency", "the refund is in "+m.Currency+", the order in "+cmp.Or(c.order.Currency, "an unknown currency"))
 	case m.Kind == Returned:
 		c.returned(m)
-	case m.Currency != "" && m.Currency != c.order.Currency && len(m.Items) == 0:
-		c.object("currency", "the refund is in "+m.Currency+", the order in "+c.order.Currency)
 	case m.Kind == Part:
 		c.part(m)
 	case m.Kind == Left:
@@ -159,7 +159,7 @@ func (c *counting) reduced() Remains {
 	slices.SortFunc(r.Items, func(a, b Item) int { return cmp.Compare(a.Sku, b.Sku) })
 	r.Amount -= r.Back
 	if c.unsure != nil && c.differs(c.unsure) {
-		c.object("meaning", "the order was updated and less is left of it; refunds.meanings can say that updates count (amount: newTotal)")
+		c.object("meaning", "the order was updated and less is left of it; refunds.meanings can say that updates count (event: Order Updated, amount: newTotal)")
 	}
 	r.Class, r.Reason = c.class, c.reason
 	return r

@@ -62,6 +62,8 @@ func TestRemains(t *testing.T) {
 		"all of it in two":                {[]refund.Message{{Kind: refund.Part, Amount: 10 * u}, {Kind: refund.Part, Amount: 20 * u}}, "reversed", 0, ""},
 		"sums so far":                     {[]refund.Message{{Kind: refund.Part, Amount: 10 * u, Cumulative: true}, {Kind: refund.Part, Amount: 20 * u, Cumulative: true}}, "", 25 * u, "part"},
 		"in another currency":             {[]refund.Message{{Kind: refund.Part, Amount: 30 * u, Currency: "USD"}}, "", 25 * u, "currency"},
+		"items in another currency":       {[]refund.Message{{Kind: refund.Returned, Items: items("B", 1), Currency: "USD"}}, "", 25 * u, "currency"},
+		"the whole in another currency":   {[]refund.Message{{Kind: refund.Whole, Currency: "USD"}}, "reversed", 0, ""},
 		"nothing is left":                 {[]refund.Message{{Kind: refund.Left}}, "reversed", 0, ""},
 		"all is left":                     {[]refund.Message{{Kind: refund.Left, Amount: 30 * u}}, "", 25 * u, ""},
 		"some is left":                    {[]refund.Message{{Kind: refund.Left, Amount: 20 * u}}, "", 25 * u, "part"},

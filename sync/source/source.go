@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"path"
+	"strconv"
 	"time"
 
 	"github.com/impactsync/impactsync/state/rules"
@@ -100,6 +102,18 @@ type Batch struct {
 	Taken    int64 // bytes that came from the bucket since the previous batch, for progress
 }
 
+// DayOf returns the day that Segment names the last folder of a path for: it writes logs
+// to segment-logs/SOURCE/DAY/, by when messages were received, in milliseconds
+// (https://segment.com/docs/connections/storage/catalog/aws-s3/).
+func DayOf(name string) (day time.Time, ok bool) {
+	folder := path.Base(path.Dir(name))
+	ms, err := strconv.ParseInt(folder, 10, 64)
+	if err != nil || len(folder) != 13 || ms%(24*time.Hour).Milliseconds() != 0 {
+		return time.Time{}, false
+	}
+	return time.UnixMilli(ms).UTC(), true
+}
+
 // Source is one configured place to read from.
 type Source interface {
 	// Name is the source's name in the configuration.
@@ -116,6 +130,16 @@ type Source interface {
 	Read(ctx context.Context, in Input, from Position, fn func(Batch) error) error
 	// Close closes what the source holds open.
 	Close() error
+}
+
+// Database is a source whose lists are statements.
+type Database interface {
+	Source
+	// Check reports why a list could not be read, without reading it.
+	Check(ctx context.Context, in Input) error
+	// Estimate returns what reading a list takes, in the database's own words; "" if it
+	// does not tell.
+	Estimate(ctx context.Context, in Input) (string, error)
 }
 
 // Errors that the engine distinguishes. A list that ends in any error is never

@@ -2,6 +2,7 @@ package sqlengine
 
 import (
 	"strings"
+	"time"
 )
 
 // Table names a table or view.
@@ -24,6 +25,9 @@ type Dialect interface {
 	Text(expr string) string
 	// Micros returns a time in microseconds since 1970.
 	Micros(expr string) string
+	// Moment returns an expression for a time, without a second's fraction, as columns of
+	// times are compared with.
+	Moment(at time.Time) string
 	// Column returns the name that a column has there if it was made for a name, such
 	// as for Redshift, which has _3_views for 3_views.
 	Column(name string) string
@@ -48,3 +52,6 @@ func Name(d Dialect, t Table) string {
 func quoted(name, quote string) string {
 	return quote + strings.ReplaceAll(name, quote, quote+quote) + quote
 }
+
+// utc returns a time as texts of SQL have it.
+func utc(at time.Time) string { return at.UTC().Format("2006-01-02 15:04:05") }

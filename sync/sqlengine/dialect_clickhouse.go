@@ -3,6 +3,7 @@ package sqlengine
 import (
 	"strconv"
 	"strings"
+	"time"
 )
 
 // ClickHouse returns ClickHouse's dialect, as far as version 18.16 and current ones have
@@ -26,6 +27,10 @@ func (clickhouse) Column(name string) string { return name }
 func (clickhouse) Micros(expr string) string {
 	return "toInt64(round(toFloat64(" + expr + ") * 1000000))"
 }
+func (clickhouse) Moment(at time.Time) string {
+	return "toDateTime(" + strconv.FormatInt(at.Unix(), 10) + ")"
+}
+
 func (clickhouse) Schemas() string {
 	return `SELECT name FROM system.databases WHERE lower(name) NOT IN ('system', 'information_schema') ORDER BY name`
 }

@@ -3,6 +3,7 @@ package sqlengine
 import (
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -23,6 +24,8 @@ func (postgres) Text(expr string) string  { return "CAST(" + expr + " AS text)" 
 func (postgres) Micros(expr string) string {
 	return "CAST(EXTRACT(EPOCH FROM " + expr + ") * 1000000 AS bigint)"
 }
+
+func (postgres) Moment(at time.Time) string { return "TIMESTAMP WITH TIME ZONE '" + utc(at) + "+00'" }
 
 // Column cuts a name as the server does: to 63 bytes, without half a character at the
 // end (https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS).
@@ -66,7 +69,7 @@ func (postgres) args(table, schema string) []any {
 }
 
 func (postgres) Schemas() string {
-	return `SELECT schema_name FROM information_schema.schemata WHERE schema_name <> 'information_schema' AND schema_name NOT LIKE 'pg\_%' ORDER BY 1`
+	return `SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname <> 'information_schema' AND nspname NOT LIKE 'pg\_%' ORDER BY 1` // the standard's view leaves out what others own
 }
 
 type redshift struct{ postgres }

@@ -5,6 +5,7 @@ package sqlengine
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -32,6 +33,12 @@ type Engine interface {
 	Query(ctx context.Context, statement string, args ...any) (Rows, error)
 	// Close closes the connections.
 	Close() error
+}
+
+// Estimator is an engine that can say what a statement takes without running it, in its
+// own words, such as "cost 1234, 10000 rows".
+type Estimator interface {
+	Estimate(ctx context.Context, statement string, args ...any) (string, error)
 }
 
 // Rows are the rows of a statement. [database/sql.Rows] are some.
@@ -101,20 +108,23 @@ func Columns(ctx context.Context, e Engine, t Table) ([]Column, error) {
 // Tables returns the names of the tables and views of a schema, sorted.
 func Tables(ctx context.Context, e Engine, schema string) ([]string, error) {
 	statement, args := e.Dialect().TablesOf(schema)
-	return names(ctx, e, statement, args)
+	return Texts(ctx, e, statement, args...)
 }
 
 // Schemas returns the names of the schemas, sorted.
 func Schemas(ctx context.Context, e Engine) ([]string, error) {
-	return names(ctx, e, e.Dialect().Schemas(), nil)
+	return Texts(ctx, e, e.Dialect().Schemas())
 }
 
-func names(ctx context.Context, e Engine, statement string, args []any) ([]string, error) {
+// Texts returns the texts of a short statement's one column, without NULLs.
+func Texts(ctx context.Context, e Engine, statement string, args ...any) ([]string, error) {
 	var all []string
 	err := each(ctx, e, statement, args, func(rows Rows) error {
-		var name string
-		err := rows.Scan(&name)
-		all = append(all, name)
+		var text sql.NullString
+		err := rows.Scan(&text)
+		if text.Valid {
+			all = append(all, text.String)
+		}
 		return err
 	})
 	return all, err

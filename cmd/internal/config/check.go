@@ -34,6 +34,7 @@ func (l *loader) check() {
 	l.checkRefunds()
 	l.checkConversions()
 	l.checkReconcile()
+	l.checkReceive()
 	c := l.config
 	_, zone := time.LoadLocation(c.TimeZone)
 	l.must(c.MaxEventAge > 0, "maxEventAge", "must be more than 0s", "leave it out for 720h")
@@ -91,8 +92,7 @@ func (l *loader) checkConversions() {
 	l.must(c.File.UnknownAfter > 0, "conversions.file.unknownAfter", "must be more than 0s", "leave it out for 24h")
 	const key = "conversions.file.url"
 	if c.File.URL == "" {
-		folder := url.URL{Scheme: "file", Path: filepath.ToSlash(filepath.Join(filepath.Dir(l.config.State.Path), "conversions")) + "/"}
-		c.File.URL = folder.String()
+		c.File.URL = l.config.conversionFolder()
 	}
 	u, err := url.Parse(c.File.URL) // not quoted: it may hold a password
 	switch {
@@ -192,7 +192,7 @@ func (l *loader) checkEventNames() {
 func (l *loader) checkMapping(key string, mapping map[string]string) {
 	for parameter, from := range mapping {
 		at := fmt.Sprintf("%s[%q]", key, parameter)
-		switch raw := l.raw[at]; {
+		switch raw := l.raw[l.at(at)]; {
 		case parameter == "":
 			l.problem(at, "want a parameter and a path", "such as CustomerStatus: properties.customer_status")
 		case from == "" && raw != "":
@@ -228,7 +228,7 @@ func (l *loader) checkPageURL(text string) {
 	const key = "destination.pageUrl"
 	if text == "" {
 		sendsTraits := slices.ContainsFunc(l.config.Sources, func(s Source) bool {
-			return s.Kind == KindAudiences || s.Kind == KindWarehouse || len(s.Traits.Include) > 0 || s.AllAudiences
+			return s.Kind == KindAudiences || s.Kind == KindWarehouse && s.Reader != ReaderEvents || len(s.Traits.Include) > 0 || s.AllAudiences
 		})
 		l.must(!sendsTraits, key, "is missing, and trait updates need it", "your home page, such as https://www.example.com/")
 		return
@@ -250,10 +250,10 @@ func (l *loader) checkSources() {
 	first := map[string]int{}
 	for i := range l.config.Sources {
 		s := &l.config.Sources[i]
-		key := fmt.Sprintf("sources[%d]", i)
+		key := l.source(i)
 		l.must(s.Name != "", key+".name", "is missing", "a short name for logs and the state, such as web")
 		if j, twice := first[s.Name]; twice {
-			l.problem(key+".name", fmt.Sprintf("%s is the name of sources[%d] already", l.quote(key+".name", s.Name), j), "give each source a name of its own")
+			l.problem(key+".name", fmt.Sprintf("%s is the name of %s already", l.quote(key+".name", s.Name), l.source(j)), "give each source a name of its own")
 		} else if s.Name != "" {
 			first[s.Name] = i
 		}
@@ -283,7 +283,11 @@ func (l *loader) checkSource(key string, s *Source) {
 	l.checkGlobs(key+".traits.include", s.Traits.Include)
 	l.checkGlobs(key+".traits.exclude", s.Traits.Exclude)
 	for _, a := range s.Audiences {
-		l.checkGlob(fmt.Sprintf("%s.audiences[%q]", key, a.Pattern), a.Pattern)
+		at := fmt.Sprintf("%s.audiences[%q]", key, a.Pattern)
+		if s.Kind == KindAudiences {
+			l.refuse(at, "kind: "+s.Kind, traitKeys...)
+			l.checkGlob(at, a.Pattern)
+		}
 	}
 }
 

@@ -25,6 +25,8 @@ type Config struct {
 	Guard Guards `yaml:"guard"` // stands before the sources, whose guards are decoded over it
 	// What to read. At least one.
 	Sources []Source `yaml:"sources"`
+	// Take messages of Segment's webhooks into a folder, which a source reads. Default: none are taken. docs/receive.md
+	Receive *Receive `yaml:"receive"`
 	// Where the state is kept.
 	State State `yaml:"state"`
 	// How requests are sent.
@@ -60,8 +62,20 @@ type Config struct {
 	// IANA name of the schedule's time zone. Default UTC.
 	TimeZone string `yaml:"timeZone" default:"UTC"`
 
+	// Several programs or accounts in place of one destination, whose keys then hold for all of them. docs/destinations.md
+	Destinations []Program `yaml:"destinations"` // stands after all that is decoded into them
+
 	// Warnings are things that work but should be corrected.
 	Warnings []Problem `yaml:"-"`
+	// Name is the destination's, if it is one of several.
+	Name string `yaml:"-"`
+	// Each has a configuration for each of several destinations.
+	Each []*Config `yaml:"-"`
+	// Neighbours are the states of other destinations of the same account: its quota
+	// is theirs, too.
+	Neighbours []string `yaml:"-"`
+
+	unusable Problems // why this destination of several cannot be used, as opposed to the file
 }
 
 // Destination holds the settings of Segment's "Impact Partnership Cloud"
@@ -161,19 +175,25 @@ type Source struct {
 	DSN Secret `yaml:"dsn"`
 	// A file that holds the dsn and nothing else.
 	DSNFile string `yaml:"dsnFile"`
-	// What is read there (kind warehouse): profilesSync, the tables of Profiles Sync; engage, those of an Engage space; query, a statement or dbt model of each audience's own. Required.
-	Reader string `yaml:"reader" oneof:"profilesSync engage query"`
+	// What is read there (kind warehouse): profilesSync, the tables of Profiles Sync; engage, those of an Engage space; query, a statement or dbt model of each audience's own; events, the messages of a source. Required.
+	Reader string `yaml:"reader" oneof:"profilesSync engage query events"`
 	// The schema of Segment's tables (kind warehouse). Default: the one that the connection uses.
 	Schema string `yaml:"schema"`
-	// Several of them, for reader engage.
+	// Several of them, for the readers engage and events.
 	Schemas []string `yaml:"schemas"`
+	// The table of reader engage: users, who is a member now, or identifies, each change. Default: users, and identifies for what users lacks.
+	From string `yaml:"from" oneof:"users identifies"`
+	// The path of dbt's manifest.json, for audiences with a ref (reader query).
+	Manifest string `yaml:"manifest"`
 	// The longest that a statement may take, all its rows included (kind warehouse). Default 1h; 0s: no limit.
 	Timeout time.Duration `yaml:"timeout" default:"1h"`
+	// How far before the last row that was read the next run begins, since rows do not come in order (reader events). Default 1h.
+	Overlap time.Duration `yaml:"overlap" default:"1h"`
 	// Which traits to take from the messages (kind events). Default none.
 	Traits Traits `yaml:"traits"`
 	// Obey a message's integrations object (kind events). Default true.
 	HonourIntegrations bool `yaml:"honourIntegrations" default:"true"`
-	// Messages before this time are ignored (kind events). Default none.
+	// Messages before this time are ignored (kind events, and reader events). Default none.
 	StartAt time.Time `yaml:"startAt"`
 	// Warn and exit 3 when the newest input is older. Default 0s: never.
 	MaxAge time.Duration `yaml:"maxAge"`
@@ -181,9 +201,9 @@ type Source struct {
 	MaxLineBytes int `yaml:"maxLineBytes" range:"1024 1073741824" default:"1048576"`
 	// Also read files of file:// that are links out of the folder. Default false: they are reported and left out.
 	FollowLinks bool `yaml:"followLinks"`
-	// What the files are, by a pattern for their names (path.Match); if several match, a plain name wins, otherwise the longest pattern (kind audiences). Of kind warehouse: what to take, by its key or name in Segment. all (kinds events and warehouse): every enabled audience of the space, see segment.
+	// What the files are, by a pattern for their names (path.Match); if several match, a plain name wins, otherwise the longest pattern (kind audiences). Of kind warehouse: what to take, by its key or name in Segment. all (kind events): every enabled audience of the space, see segment.
 	Audiences []Audience `yaml:"audiences"`
-	// AllAudiences is audiences: all (kinds events and warehouse): every audience of the space that is enabled, see Segment.
+	// AllAudiences is audiences: all (kind events): every audience of the space that is enabled, see Segment.
 	AllAudiences bool `yaml:"-"`
 }
 
@@ -212,8 +232,14 @@ type Audience struct {
 	Parts bool `yaml:"parts"`
 	// The columns of ids, where they have names of their own.
 	Columns Columns `yaml:"columns"`
-	// Its name or column in the warehouse, if that does not follow from its key (kind warehouse).
+	// Its name or column in the warehouse, if that does not follow from its key (kind warehouse). Of reader query, the column that holds the value; default value.
 	Column string `yaml:"column"`
+	// One SELECT or WITH statement that gives user_id, anonymous_id or email, and perhaps value (reader query).
+	Query string `yaml:"query"`
+	// A file that holds the statement.
+	QueryFile string `yaml:"queryFile"`
+	// A dbt model to read instead: its name, package.model, or its whole id.
+	Ref string `yaml:"ref"`
 	// A list that vanished: keep changes nothing, exit lets all members leave (through the guard). Default keep.
 	OnMissing string `yaml:"onMissing" oneof:"keep exit" default:"keep"`
 	// Who is right when a list and change messages feed the same key. Required in that case.
@@ -371,7 +397,7 @@ type Refunds struct {
 type RefundMeaning struct {
 	// A pattern of names of sources (path.Match). Default: all.
 	Source string `yaml:"source"`
-	// The event, in any case. Default: all but cancellations.
+	// The event, in any case. Default: refunds, and with newTotal updates, too.
 	Event string `yaml:"event"`
 	// returned: the amount is what was given back. newTotal: it is what is left. wholeOrder: it is ignored, the whole order was taken back. fromProducts: it is ignored, the products are those returned. field: what was given back is at field.
 	Amount string `yaml:"amount" oneof:"returned newTotal wholeOrder fromProducts field"`

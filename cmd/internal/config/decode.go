@@ -81,6 +81,9 @@ func (l *loader) defaults(v reflect.Value) {
 	case v.Type() == guardType:
 		v.Set(reflect.ValueOf(l.config.Guard.Guard))
 		return
+	case v.Type() == programType:
+		v.Set(reflect.ValueOf(l.config.shared()))
+		return
 	case !isStruct(v.Type()):
 		return
 	}

@@ -24,7 +24,7 @@ func (l *loader) checkKeys() {
 	first := map[string]feed{}
 	for i, s := range l.config.Sources {
 		for _, a := range s.Audiences {
-			f := feed{Audience: a, place: fmt.Sprintf("sources[%d].audiences[%q]", i, a.Pattern)}
+			f := feed{Audience: a, place: fmt.Sprintf("%s.audiences[%q]", l.source(i), a.Pattern)}
 			f.Key = cmp.Or(a.Key, segment.TraitKey(a.Name))
 			if !l.checkKey(f) {
 				continue
@@ -89,7 +89,7 @@ func (l *loader) checkAuthority(f feed) {
 	}
 	for i, s := range l.config.Sources {
 		if s.Kind == KindEvents && s.Traits.take(f.Key) {
-			l.warn(f.place, fmt.Sprintf("the trait key %s may be fed by this list and by the messages of sources[%d]", l.key(f), i), whoIsRight)
+			l.warn(f.place, fmt.Sprintf("the trait key %s may be fed by this list and by the messages of %s", l.key(f), l.source(i)), whoIsRight)
 			return
 		}
 	}

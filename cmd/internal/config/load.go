@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,20 +47,31 @@ func Look(path string, getenv Lookup) (*Config, error) {
 		return nil, err
 	}
 	c, problems := decode(data, path, folder, getenv)
-	if c == nil || slices.ContainsFunc(problems, func(p Problem) bool { return p.Key == "state" || p.Key == "state.path" }) {
+	if c == nil || slices.ContainsFunc(problems, func(p Problem) bool { return whereStates.MatchString(p.Key) }) {
 		return nil, problems
 	}
-	c.Warnings = append(c.Warnings, problems...)
-	d := &c.Destination
-	identity := map[string]*string{
-		"destination.accountSid": &d.AccountSID, "destination.campaignId": &d.CampaignID, "destination.trackingURL": &d.TrackingURL, "destination.apiURL": &d.APIURL,
+	c.look("destination", problems)
+	for i, one := range c.Each {
+		one.look(fmt.Sprintf("destinations[%d]", i), problems)
 	}
+	return c, nil
+}
+
+// whereStates are the keys without which nobody knows which states there are.
+var whereStates = regexp.MustCompile(`^(destinations\[\d+\]\.)?state(\.path)?$|^destinations(\[\d+\](\.name)?)?$`)
+
+// look makes problems warnings, and clears what is wrong with the destination's identity.
+func (c *Config) look(block string, problems Problems) {
+	c.Warnings = append(append(c.Warnings, problems...), c.unusable...)
+	c.unusable = nil
+	d := &c.Destination
+	identity := map[string]*string{"accountSid": &d.AccountSID, "campaignId": &d.CampaignID, "trackingURL": &d.TrackingURL, "apiURL": &d.APIURL}
 	for _, p := range problems {
-		if value := identity[p.Key]; value != nil {
+		key := strings.TrimPrefix(strings.TrimPrefix(p.Key, block+"."), "destination.")
+		if value := identity[key]; value != nil && key != p.Key {
 			*value = ""
 		}
 	}
-	return c, nil
 }
 
 // mostBytes bounds a file: parsed, it takes 300 times as much memory.
@@ -112,18 +124,30 @@ func decode(data []byte, file, folder string, getenv Lookup) (*Config, Problems)
 		return nil, l.problems
 	}
 	l.markAll()
-	l.paths()
-	l.secrets()
-	l.check()
+	if l.config.Destinations == nil {
+		l.complete()
+	} else {
+		l.paths()
+		l.expand()
+	}
 	slices.SortStableFunc(l.problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
 	return l.config, l.problems
 }
 
+// complete reads the secrets, and checks what was decoded.
+func (l *loader) complete() {
+	l.paths()
+	l.secrets()
+	l.check()
+}
+
 // loader makes a configuration of a file.
 type loader struct {
 	config       *Config
+	block        string // the key of the program whose configuration it is, of several
+	chosen       []int  // which of the file's sources those are; nil: all
 	file, folder string
 	lookup       Lookup
 	places       map[string]*token.Position // by path: what the file sets, and where
@@ -132,7 +156,7 @@ type loader struct {
 }
 
 // isSet reports whether the file sets the key.
-func (l *loader) isSet(key string) bool { return l.places[key] != nil }
+func (l *loader) isSet(key string) bool { return l.places[l.at(key)] != nil }
 
 // mostProblems is how many problems of single nodes are listed.
 const mostProblems = 100
@@ -147,6 +171,7 @@ func (l *loader) add(p place, message, hint string) {
 // problem reports a problem of a key, unless it has one: a value of the wrong type
 // is not also missing.
 func (l *loader) problem(key, message, hint string) {
+	key = l.at(key)
 	if !slices.ContainsFunc(l.problems, func(p Problem) bool { return p.Key == key }) {
 		l.problems = append(l.problems, l.problemAt(l.near(key), key, message, hint))
 	}
@@ -161,6 +186,7 @@ func (l *loader) must(ok bool, key, message, hint string) {
 
 // warn reports what works but should be corrected.
 func (l *loader) warn(key, message, hint string) {
+	key = l.at(key)
 	l.config.Warnings = append(l.config.Warnings, l.problemAt(l.near(key), key, message, hint))
 }
 
@@ -184,7 +210,7 @@ func (l *loader) near(key string) *token.Position {
 // quote quotes a key's value as it stands in the file: what the environment made
 // of it may be a secret in the wrong place.
 func (l *loader) quote(key, value string) string {
-	return strconv.Quote(cmp.Or(l.raw[key], value))
+	return strconv.Quote(cmp.Or(l.raw[l.at(key)], value))
 }
 
 // paths makes relative paths absolute.
@@ -192,9 +218,13 @@ func (l *loader) paths() {
 	c := l.config
 	paths := []*string{&c.State.Path, &c.Destination.APIKeyFile, &c.Privacy.HashKeyFile, &c.Privacy.SegmentTokenFile, &c.Conversions.File.PrivateKeyFile}
 	for i := range c.Sources {
-		paths = append(paths, &c.Sources[i].DSNFile)
+		s := &c.Sources[i]
+		paths = append(paths, &s.DSNFile, &s.Manifest)
+		for j := range s.Audiences {
+			paths = append(paths, &s.Audiences[j].QueryFile)
+		}
 	}
-	for _, path := range append(paths, append(c.tellingPaths(), &c.Segment.TokenFile, &c.Segment.ProfileTokenFile)...) {
+	for _, path := range slices.Concat(paths, c.tellingPaths(), c.receivePaths(), []*string{&c.Segment.TokenFile, &c.Segment.ProfileTokenFile}) {
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(l.folder, *path)
 		}

@@ -47,7 +47,7 @@ func (l *loader) secrets() {
 	}
 	for i := range l.config.Sources {
 		s := &l.config.Sources[i]
-		all = append(all, secretOf{&s.DSN, &s.DSNFile, fmt.Sprintf("sources[%d].dsn", i), "the address of the database", false})
+		all = append(all, secretOf{&s.DSN, &s.DSNFile, l.source(i) + ".dsn", "the address of the database", false})
 	}
 	for _, s := range slices.Concat(all, l.config.tellingSecrets(), l.config.segmentSecrets()) {
 		l.secret(s)
@@ -57,20 +57,24 @@ func (l *loader) secrets() {
 // secret reads a secret from its file and trims it: variables and files that are
 // made with echo end in a line break.
 func (l *loader) secret(s secretOf) {
+	key := s.key + "File"
+	inValue, inFile := l.owns(s.key), l.owns(key)
+	if inValue && !inFile { // a destination's own replaces the one for all
+		*s.file = ""
+	}
 	*s.value = Secret(strings.TrimSpace(string(*s.value)))
 	if *s.file == "" {
 		return
 	}
-	key := s.key + "File"
 	name := s.key[strings.LastIndexByte(s.key, '.')+1:]
-	if l.isSet(s.key) {
+	if l.isSet(s.key) && (inValue || !inFile) {
 		l.problem(key, fmt.Sprintf("%s and %sFile are both set", name, name), "keep one of them")
 		return
 	}
 	text, err := readSecret(*s.file, s.lines)
 	if err != nil {
 		// The path is not shown: the secret itself may stand here by mistake.
-		l.problem(key, fmt.Sprintf("read %s from %s: %v", s.what, cmp.Or(l.raw[key], "the file that is named here"), err), "the file holds "+s.what+" and nothing else")
+		l.problem(key, fmt.Sprintf("read %s from %s: %v", s.what, cmp.Or(l.raw[l.at(key)], "the file that is named here"), err), "the file holds "+s.what+" and nothing else")
 		l.problems[len(l.problems)-1].cause = err
 		return
 	}

@@ -118,6 +118,6 @@ func (l *loader) markAll() {
 	for i := range l.config.Sources {
 		s, key := &l.config.Sources[i], fmt.Sprintf("sources[%d].audiences", i)
 		s.AllAudiences = l.raw[key] == "all"
-		l.must(!s.AllAudiences || s.Kind != KindAudiences, key, "all does not go with kind: audiences", "its files say which audiences there are: remove it")
+		l.must(!s.AllAudiences || s.Kind == KindEvents, key, "all goes with kind: events alone", "name the audiences, or remove it where files say which there are")
 	}
 }

@@ -13,27 +13,53 @@ const (
 	ReaderProfilesSync = "profilesSync"
 	ReaderEngage       = "engage"
 	ReaderQuery        = "query"
+	ReaderEvents       = "events"
 )
 
 // warehouseKeys are those of a source that go with kind warehouse alone.
-var warehouseKeys = []string{"dsn", "dsnFile", "reader", "schema", "schemas", "timeout"}
+var warehouseKeys = []string{"dsn", "dsnFile", "reader", "schema", "schemas", "from", "manifest", "timeout", "overlap"}
+
+// traitKeys are those of an audience that go with kind warehouse alone.
+var traitKeys = []string{"column", "query", "queryFile", "ref"}
 
 // checkWarehouse completes and checks a source of kind warehouse.
 func (l *loader) checkWarehouse(key string, s *Source) {
-	l.refuse(key, "kind: "+s.Kind, "url", "traits", "honourIntegrations", "startAt", "maxLineBytes", "followLinks")
+	l.refuse(key, "kind: "+s.Kind, "url", "traits", "honourIntegrations", "maxLineBytes", "followLinks")
 	l.must(s.DSN != "" || s.DSNFile != "", key+".dsn", "is missing", "the database, such as postgres://user:password@host:5432/database, or dsnFile with the path of a file that holds it")
-	l.must(s.Reader != "", key+".reader", "is missing", "profilesSync, engage or query")
+	l.must(s.Reader != "", key+".reader", "is missing", "profilesSync, engage, query or events")
 	l.must(s.Timeout >= 0, key+".timeout", "must not be negative", "0s means no limit")
-	l.must(len(s.Audiences) > 0 || s.Reader == "", key+".audiences", "is missing: nothing would be read", "the audiences and traits to take, such as audiences: {vip: {}}")
+	l.must(s.Overlap >= 0, key+".overlap", "must not be negative", "")
+	with := "reader: " + s.Reader
+	if s.Reader == ReaderEvents {
+		l.refuse(key, with, "audiences")
+	} else {
+		l.refuse(key, with, "overlap", "startAt")
+	}
+	l.must(len(s.Audiences) > 0 || s.Reader == "" || s.Reader == ReaderEvents, key+".audiences", "is missing: nothing would be read", "the audiences and traits to take, such as audiences: {vip: {}}")
 	l.checkSchemas(key, s)
+	if s.Reader != ReaderEngage {
+		l.refuse(key, with, "from")
+	}
+	if s.Reader != ReaderQuery {
+		l.refuse(key, with, "manifest")
+	}
 	for i := range s.Audiences {
-		l.checkTrait(fmt.Sprintf("%s.audiences[%q]", key, s.Audiences[i].Pattern), &s.Audiences[i])
+		a := &s.Audiences[i]
+		at := fmt.Sprintf("%s.audiences[%q]", key, a.Pattern)
+		l.checkTrait(at, a)
+		if s.Reader == ReaderQuery {
+			l.checkQuery(at, a, s.Manifest != "")
+			continue
+		}
+		l.refuse(at, with, "query", "queryFile", "ref", "columns")
+		a.Column = cmp.Or(a.Column, a.segmentKey())
 	}
 }
 
 func (l *loader) checkSchemas(key string, s *Source) {
 	l.must(s.Schema == "" || len(s.Schemas) == 0, key+".schemas", "schema and schemas are both set", "keep one of them")
-	l.must(s.Reader == ReaderEngage || len(s.Schemas) < 2, key+".schemas", "only reader: engage takes several schemas", "make a source of each")
+	several := s.Reader == ReaderEngage || s.Reader == ReaderEvents
+	l.must(several || len(s.Schemas) < 2, key+".schemas", "only the readers engage and events take several schemas", "make a source of each")
 	if s.Schema != "" && len(s.Schemas) == 0 {
 		s.Schemas = []string{s.Schema}
 	}
@@ -42,15 +68,38 @@ func (l *loader) checkSchemas(key string, s *Source) {
 // keyed are names that are keys already.
 var keyed = regexp.MustCompile(`^[a-z0-9_]+$`)
 
-// checkTrait completes and checks an audience or trait of a warehouse. The name by
-// which it is configured is its key in Segment if it can be one.
+// segmentKey returns the key of a warehouse's audience in Segment: the name by which it
+// is configured, if it can be one.
+func (a *Audience) segmentKey() string {
+	if keyed.MatchString(a.Pattern) {
+		return a.Pattern
+	}
+	return cmp.Or(a.Key, segment.TraitKey(a.Pattern))
+}
+
+// checkTrait completes and checks an audience or trait of a warehouse.
 func (l *loader) checkTrait(at string, a *Audience) {
 	l.refuse(at, "kind: "+KindWarehouse, "list", "parts")
-	key := a.Pattern
-	if !keyed.MatchString(key) {
-		key = cmp.Or(a.Key, segment.TraitKey(key))
-	}
-	l.must(key != "", at, "no trait key can be made of this name", "write the audience's key in Segment instead")
-	a.Column, a.Key, a.Name = cmp.Or(a.Column, key), cmp.Or(a.Key, key), cmp.Or(a.Name, a.Pattern)
+	a.Key, a.Name = cmp.Or(a.Key, a.segmentKey()), cmp.Or(a.Name, a.Pattern)
+	l.must(a.Key != "", at, "no trait key can be made of this name", "write the audience's key in Segment instead")
 	a.List, a.Value = "full", cmp.Or(a.Value, "membership")
+}
+
+// checkQuery checks that an audience has one statement or model, and reads its file.
+func (l *loader) checkQuery(at string, a *Audience, manifest bool) {
+	set := 0
+	for _, text := range []string{a.Query, a.QueryFile, a.Ref} {
+		if text != "" {
+			set++
+		}
+	}
+	l.must(set == 1, at, "needs one of query, queryFile and ref", "such as query: SELECT user_id FROM vip")
+	l.must(a.Ref == "" || manifest, at+".ref", "needs the source's manifest", "the path of dbt's target/manifest.json")
+	if a.QueryFile != "" {
+		const most = 1 << 20
+		text, err := readFile(a.QueryFile, most)
+		l.must(err == nil, at+".queryFile", fmt.Sprintf("cannot be read: %v", err), "a file with one SELECT statement")
+		a.Query = string(text)
+	}
+	a.Column = cmp.Or(a.Column, "value")
 }

@@ -49,6 +49,8 @@ var rooms = map[string][]string{
 	"sync/reconcile":            {"state", "impactapi", "sync/limit", "sync/money"},
 	"sync/bulk":                 {"impactapi"},
 	"sync/transport":            {},
+	"sync/spool":                {},
+	"sync/receive":              {"sync/spool"},
 	"sync/sqlengine":            {},
 	"sync/sqlengine/clickhouse": {"sync/sqlengine"},
 	"sync/sqlengine/enginetest": {"sync/sqlengine"},

@@ -18,6 +18,7 @@ import (
 // Options say what a page shows beside the state.
 type Options struct {
 	Now     time.Time
+	Name    string // of the destination, if there are several
 	Account string // of the destination
 	Program string // the campaign's id
 	Sandbox bool   // the hosts are not impact.com's own

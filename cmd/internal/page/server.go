@@ -22,6 +22,8 @@ type Server struct {
 	// Names are host names by which it may be asked, beside addresses and localhost:
 	// a name of somebody else's that leads here must not read the page.
 	Names []string
+	// Places are several destinations, in place of Options and View.
+	Places []Place
 	// Options are called for each page.
 	Options func() Options
 	// View runs fn on the state, opened for reading.
@@ -117,23 +119,58 @@ func (s *Server) ownOrigin(r *http.Request) bool {
 // answer makes a page and sends it, whole or not at all.
 func (s *Server) answer(ctx context.Context, w http.ResponseWriter, query url.Values) {
 	var html bytes.Buffer
-	err := s.View(ctx, func(db *state.DB) error {
-		p, err := Read(ctx, db, s.Options())
-		if err != nil {
-			return err
-		}
-		p.Live = true
-		if err := s.find(ctx, db, p, query); err != nil {
-			return err
-		}
-		return p.Write(ctx, &html)
-	})
+	here := &Place{Options: s.Options, View: s.View}
+	if len(s.Places) > 0 {
+		here = s.place(query.Get("destination"))
+	}
+	err := here.show(ctx, s, query, &html)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	_, _ = w.Write(html.Bytes()) // whoever asked may be gone
+}
+
+// place returns the destination with a name, or nil.
+func (s *Server) place(name string) *Place {
+	i := slices.IndexFunc(s.Places, func(p Place) bool { return p.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &s.Places[i]
+}
+
+// show writes the page of a destination, or with nil that of all.
+func (p *Place) show(ctx context.Context, s *Server, query url.Values, html *bytes.Buffer) error {
+	if p == nil {
+		return s.overview(ctx, html)
+	}
+	return p.View(ctx, func(db *state.DB) error {
+		page, err := Read(ctx, db, p.Options())
+		if err != nil {
+			return err
+		}
+		page.Live = true
+		if err := s.find(ctx, db, page, query); err != nil {
+			return err
+		}
+		return page.Write(ctx, html)
+	})
+}
+
+// overview writes the page of all destinations.
+func (s *Server) overview(ctx context.Context, html *bytes.Buffer) error {
+	var o Overview
+	for _, p := range s.Places {
+		g := Glance{Name: p.Name, Link: "?destination=" + url.QueryEscape(p.Name)}
+		g.Err = p.View(ctx, func(db *state.DB) (err error) {
+			g.Page, err = Read(ctx, db, p.Options())
+			return err
+		})
+		o.Each = append(o.Each, g)
+	}
+	return o.Write(ctx, html)
 }
 
 // find looks up the person and the order that are asked for.

@@ -58,6 +58,9 @@ func (p *Page) command(words string) string {
 	if p.Config != "" {
 		words += " --config " + quoted(p.Config)
 	}
+	if p.Name != "" {
+		words += " --destination " + quoted(p.Name)
+	}
 	return "impactsync " + words
 }
 

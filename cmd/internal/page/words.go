@@ -14,6 +14,8 @@ func (p *Page) title() string { return "impactsync · " + p.where() + " · " + p
 // where names the destination.
 func (p *Page) where() string {
 	switch {
+	case p.Name != "":
+		return p.Name + " (" + p.Account + "/" + p.Program + ")"
 	case p.Account == "" && p.Program == "":
 		return "destination not known"
 	case p.Program == "":

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/prometheus/client_golang/prometheus/push"
 )
 
@@ -36,4 +37,33 @@ func (m *Metrics) Push(ctx context.Context, g Gateway, whole bool) error {
 		return p.PushContext(ctx)
 	}
 	return p.AddContext(ctx)
+}
+
+// gathered returns the series of several destinations.
+func gathered(all []*Metrics) (own prometheus.Gatherers) {
+	for _, m := range all {
+		own = append(own, m.labelled)
+	}
+	return own
+}
+
+// WriteFile writes the metrics of several destinations to one file, as
+// [Metrics.WriteFile] does.
+func WriteFile(path string, all ...*Metrics) error {
+	return prometheus.WriteToTextfile(path, gathered(all))
+}
+
+// Handler returns a handler that serves the metrics of several destinations, and those of
+// the process.
+func Handler(all ...*Metrics) http.Handler {
+	own := gathered(all)
+	if len(all) > 0 {
+		own = append(own, all[0].process)
+	}
+	for _, m := range all {
+		if m.received != nil {
+			own = append(own, m.received)
+		}
+	}
+	return promhttp.HandlerFor(own, promhttp.HandlerOpts{})
 }

@@ -17,6 +17,7 @@ type Metrics struct {
 	own      *prometheus.Registry // our series
 	labelled *prometheus.Registry // the same with the label destination
 	process  *prometheus.Registry // the usual go_ and process_ series
+	received *prometheus.Registry // those of a receiver in the same process; or nil
 
 	runs, changes              *prometheus.CounterVec
 	due, last, phases          *prometheus.GaugeVec
@@ -118,5 +119,9 @@ func (m *Metrics) Phases(took map[string]time.Duration, seconds float64) {
 
 // Handler returns a handler that serves the metrics, and those of the process.
 func (m *Metrics) Handler() http.Handler {
-	return promhttp.HandlerFor(prometheus.Gatherers{m.own, m.process}, promhttp.HandlerOpts{})
+	all := prometheus.Gatherers{m.own, m.process}
+	if m.received != nil {
+		all = append(all, m.received)
+	}
+	return promhttp.HandlerFor(all, promhttp.HandlerOpts{})
 }

@@ -87,7 +87,8 @@ func total(widths []int) int {
 	return n
 }
 
-// withoutEmpty leaves out columns that have a head and nothing else, or only zeros.
+// withoutEmpty leaves out columns that have a head and nothing else, or only zeros. One
+// beside the names stays: names alone look as if nothing were known.
 func (t Table) withoutEmpty() Table {
 	if len(t.Head) == 0 {
 		return t
@@ -96,7 +97,7 @@ func (t Table) withoutEmpty() Table {
 		something := slices.ContainsFunc(t.Rows, func(r []Cell) bool {
 			return i < len(r) && !slices.Contains([]string{"", "-", "0"}, r[i].Text)
 		})
-		if !something {
+		if !something && t.columns() > 2 {
 			t = t.without(i)
 		}
 	}

@@ -44,6 +44,9 @@ func TestANarrowTableGivesWayInThisOrder(t *testing.T) {
 11   run   2h ago   58s   0     40     40         0
 `, terminal.Screen{Width: 80}.Render(runs), "no column of zeros, and notes below their rows")
 
+	idle := cells([]string{"DUE", "PENDING", "IN FLIGHT"}, []string{"page loads", "0", "0"})
+	require.Equal(t, "DUE         PENDING\npage loads  0\n", terminal.Screen{Width: 20}.Render(idle), "never names alone")
+
 	some := runs
 	some.Minor = []string{"KIND", "TOOK"}
 	require.Equal(t, `RUN  STARTED  TOOK  EXIT  FOUND  DELIVERED  REFUSED

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -53,7 +54,7 @@ func (d *DB) copyTo(ctx context.Context, to string) (err error) {
 				return err
 			}
 			_, err = b.Step(-1)
-			return errors.Join(err, b.Finish())
+			return cmp.Or(err, b.Finish()) // which repeats what Step gave
 		})
 	})
 }

@@ -36,8 +36,25 @@ import (
 // An object's ETag is its MD5 if the listing has one, else its size and time; no
 // object costs a request of its own. An error ends the listing.
 func (b *Bucket) Objects(ctx context.Context) iter.Seq2[source.Object, error] {
+	return b.ObjectsIn(ctx, nil)
+}
+
+// Choice says how a folder is listed.
+type Choice int
+
+// A folder may be listed one by one of those in it, whole (which takes the fewest
+// requests), or not at all.
+const (
+	Inside Choice = iota
+	Whole
+	Skip
+)
+
+// ObjectsIn is [Bucket.Objects] of the folders that choose leaves, each of which is
+// named with a / at its end. A nil choose leaves all, and costs no request for each.
+func (b *Bucket) ObjectsIn(ctx context.Context, choose func(folder string) Choice) iter.Seq2[source.Object, error] {
 	return func(yield func(source.Object, error) bool) {
-		for o, err := range b.List(ctx) {
+		for o, err := range b.list(ctx, choose) {
 			if err == nil && IsMarker(o.Name) {
 				continue
 			}
@@ -49,17 +66,29 @@ func (b *Bucket) Objects(ctx context.Context) iter.Seq2[source.Object, error] {
 }
 
 // List is like [Bucket.Objects] but includes the markers.
-func (b *Bucket) List(ctx context.Context) iter.Seq2[source.Object, error] {
+func (b *Bucket) List(ctx context.Context) iter.Seq2[source.Object, error] { return b.list(ctx, nil) }
+
+func (b *Bucket) list(ctx context.Context, choose func(folder string) Choice) iter.Seq2[source.Object, error] {
 	return func(yield func(source.Object, error) bool) {
-		wanted := func(o source.Object, err error) bool {
+		w := walk{Bucket: b, choose: choose, yield: func(o source.Object, err error) bool {
 			return err == nil && isNoInput(o.Name) || yield(shown(o), err)
-		}
-		if b.dir != "" {
-			b.folder(ctx, "", wanted)
-		} else {
-			b.remote(ctx, wanted)
+		}}
+		switch {
+		case b.dir != "":
+			w.folder(ctx, "")
+		case choose != nil:
+			w.remote(ctx, &blob.ListOptions{Delimiter: "/"})
+		default:
+			w.remote(ctx, nil)
 		}
 	}
+}
+
+// walk is one listing.
+type walk struct {
+	*Bucket
+	choose func(folder string) Choice // nil: all of them, whole
+	yield  func(source.Object, error) bool
 }
 
 // shown returns an object under a name without e-mail addresses, because names go
@@ -123,20 +152,36 @@ func IsManifest(name string) bool {
 
 var athenaManifest = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-manifest\.csv$`).MatchString
 
-func (b *Bucket) remote(ctx context.Context, yield func(source.Object, error) bool) {
-	it := b.blob.List(nil)
+// remote lists what options say, and returns whether the caller wants more.
+func (w *walk) remote(ctx context.Context, options *blob.ListOptions) (more bool) {
+	it := w.blob.List(options)
 	for {
 		o, err := it.Next(ctx)
 		switch {
 		case errors.Is(err, io.EOF):
-			return
+			return true
 		case err != nil:
-			yield(source.Object{}, b.explain("list", err))
-			return
-		case !o.IsDir && !yield(fromListing(o), nil):
-			return
+			w.yield(source.Object{}, w.explain("list", err))
+			return false
+		case o.IsDir:
+			more = w.choose == nil || w.remoteFolder(ctx, o.Key)
+		default:
+			more = w.yield(fromListing(o), nil)
+		}
+		if !more {
+			return false
 		}
 	}
+}
+
+func (w *walk) remoteFolder(ctx context.Context, name string) (more bool) {
+	switch w.choose(name) {
+	case Skip:
+		return true
+	case Whole:
+		return w.remote(ctx, &blob.ListOptions{Prefix: name})
+	}
+	return w.remote(ctx, &blob.ListOptions{Prefix: name, Delimiter: "/"})
 }
 
 func fromListing(o *blob.ListObject) source.Object {
@@ -160,13 +205,13 @@ const folderPart = 16 << 10
 // gocloud.dev's own listing is not used: it passes over folders that it may not
 // read, reports the size of a link instead of its file's, and loses names at the
 // end of a page if one folder's name begins with another's.
-func (b *Bucket) folder(ctx context.Context, name string, yield func(source.Object, error) bool) (more bool) {
-	f, err := os.Open(filepath.Join(b.dir, filepath.FromSlash(name)))
+func (w *walk) folder(ctx context.Context, name string) (more bool) {
+	f, err := os.Open(filepath.Join(w.dir, filepath.FromSlash(name)))
 	if errors.Is(err, fs.ErrNotExist) && name != "" {
 		return true
 	}
 	if err != nil {
-		return b.cannotList(err, yield)
+		return w.cannotList(err)
 	}
 	defer f.Close()
 	for {
@@ -175,19 +220,19 @@ func (b *Bucket) folder(ctx context.Context, name string, yield func(source.Obje
 			return true
 		}
 		if err != nil {
-			return b.cannotList(err, yield)
+			return w.cannotList(err)
 		}
 		slices.SortFunc(entries, func(x, y fs.DirEntry) int { return strings.Compare(inPath(x), inPath(y)) })
 		for _, e := range entries {
-			if !b.entry(ctx, name+e.Name(), e, yield) {
+			if !w.entry(ctx, name+e.Name(), e) {
 				return false
 			}
 		}
 	}
 }
 
-func (b *Bucket) cannotList(err error, yield func(source.Object, error) bool) bool {
-	yield(source.Object{}, fmt.Errorf("%s: list the folder: %w", b.name, err))
+func (w *walk) cannotList(err error) bool {
+	w.yield(source.Object{}, fmt.Errorf("%s: list the folder: %w", w.name, err))
 	return false
 }
 
@@ -200,27 +245,28 @@ func inPath(e fs.DirEntry) string {
 	return e.Name()
 }
 
-func (b *Bucket) entry(ctx context.Context, name string, e fs.DirEntry, yield func(source.Object, error) bool) (more bool) {
+func (w *walk) entry(ctx context.Context, name string, e fs.DirEntry) (more bool) {
 	if ctx.Err() != nil {
-		return b.cannotList(context.Cause(ctx), yield)
+		return w.cannotList(context.Cause(ctx))
 	}
 	if e.IsDir() {
-		return strings.HasPrefix(e.Name(), ".") || e.Name() == "lost+found" || b.folder(ctx, name+"/", yield)
+		passed := strings.HasPrefix(e.Name(), ".") || e.Name() == "lost+found" || w.choose != nil && w.choose(name+"/") == Skip
+		return passed || w.folder(ctx, name+"/")
 	}
-	file := filepath.Join(b.dir, filepath.FromSlash(name))
+	file := filepath.Join(w.dir, filepath.FromSlash(name))
 	info, err := os.Stat(file)
 	// A link to nothing, or in a circle, is not a file.
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ELOOP) || err == nil && !info.Mode().IsRegular() {
 		return true
 	}
 	if err != nil {
-		return b.cannotList(err, yield)
+		return w.cannotList(err)
 	}
 	o := source.Object{Name: name, Size: info.Size(), ModTime: info.ModTime(), ETag: sizeAndTime(info.Size(), info.ModTime())}
-	if e.Type()&fs.ModeSymlink != 0 && !b.options.FollowLinks && !b.holds(file) {
+	if e.Type()&fs.ModeSymlink != 0 && !w.options.FollowLinks && !w.holds(file) {
 		o.Unusable = "a link that leads out of the source's folder: copy the file, or set followLinks: true"
 	}
-	return yield(o, nil)
+	return w.yield(o, nil)
 }
 
 // holds reports whether a link leads to a file in the folder, as those of

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
 	"path"
 	"strings"
@@ -74,10 +75,15 @@ func (b *Bucket) upload(ctx context.Context, name string, from io.Reader, o *blo
 	return b.explain(step, err)
 }
 
-// Get copies an object as it is stored.
+// Get copies an object as it is stored. The error for one that is not there is an
+// [fs.ErrNotExist].
 func (b *Bucket) Get(ctx context.Context, name string, to io.Writer) error {
-	if err := b.blob.Download(ctx, name, to, nil); err != nil {
-		return b.explain(fmt.Sprintf("read %q", name), err)
+	err := b.blob.Download(ctx, name, to, nil)
+	switch {
+	case err == nil:
+		return nil
+	case codeOf(err) == gcerrors.NotFound:
+		return &reworded{fs.ErrNotExist, fmt.Sprintf("%s: there is no %q: the name, or the bucket's, is wrong", b.name, name)}
 	}
-	return nil
+	return b.explain(fmt.Sprintf("read %q", name), err)
 }

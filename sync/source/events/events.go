@@ -8,7 +8,7 @@ import (
 	"iter"
 	"path"
 	"slices"
-	"strconv"
+	"strings"
 	"time"
 
 	"github.com/impactsync/impactsync/sync/segment"
@@ -34,6 +34,7 @@ type Config struct {
 
 	HonourIntegrations bool      // pass over messages that are not meant for impact.com, see [segment.Message.Allowed]
 	StartAt            time.Time // pass over messages from before; zero: none
+	ListFrom           time.Time // pass over folders of days that were over before; zero: none
 	Placeholders       *segment.Placeholders
 	MaxLine            int  // longest message in bytes; 0: [bucket.DefaultMaxLine]
 	FollowLinks        bool // also out of the folder, see [bucket.Options]
@@ -84,13 +85,22 @@ func checkPatterns(cfg Config) error {
 }
 
 // Inputs lists the objects, each an input, in any order and in memory that does not
-// grow with them. It opens none. Objects in a folder of Segment's layout,
-// segment-logs/{source}/{day in milliseconds}/, are left out if the whole day is
-// before StartAt. A bucket without any object is [source.ErrEmpty].
+// grow with them. It opens none. Folders of days (see [source.DayOf]) are not listed if
+// nothing in them can count. A bucket without any object is [source.ErrEmpty].
 func (s *Source) Inputs(ctx context.Context, reject func(source.Object, int64, string)) iter.Seq2[source.Input, error] {
+	return s.Since(ctx, time.Time{}, reject)
+}
+
+// Since is Inputs without the folders of days that were over before a time.
+func (s *Source) Since(ctx context.Context, since time.Time, reject func(source.Object, int64, string)) iter.Seq2[source.Input, error] {
+	for _, first := range []time.Time{s.cfg.StartAt, s.cfg.ListFrom} {
+		if first.After(since) {
+			since = first
+		}
+	}
 	return func(yield func(source.Input, error) bool) {
 		empty := true
-		for o, err := range s.Bucket.Objects(ctx) {
+		for o, err := range s.Bucket.ObjectsIn(ctx, folders(since, &empty)) {
 			if err != nil {
 				yield(source.Input{}, fmt.Errorf("source %q: %w", s.cfg.Name, err))
 				return
@@ -100,7 +110,7 @@ func (s *Source) Inputs(ctx context.Context, reject func(source.Object, int64, s
 				reject(o, 0, o.Unusable)
 				continue
 			}
-			if !s.dayBeforeStart(o.Name) && !yield(source.Input{Source: s.cfg.Name, Shape: source.ShapeLog, Objects: []source.Object{o}}, nil) {
+			if !yield(source.Input{Source: s.cfg.Name, Shape: source.ShapeLog, Objects: []source.Object{o}}, nil) {
 				return
 			}
 		}
@@ -110,18 +120,28 @@ func (s *Source) Inputs(ctx context.Context, reject func(source.Object, int64, s
 	}
 }
 
-// dayBeforeStart looks only at the folder's name: the object's own time may be that
-// of a copy.
-func (s *Source) dayBeforeStart(name string) bool {
-	if s.cfg.StartAt.IsZero() {
-		return false
+// URL returns the bucket's address without credentials and parameters.
+func (s *Source) URL() string { return s.Bucket.URL() }
+
+// mostDepth is how deep folders of days are looked for, below that of the URL.
+const mostDepth = 4
+
+// folders chooses those of days since a time. That of a day that is over is not empty.
+func folders(since time.Time, empty *bool) func(folder string) bucket.Choice {
+	if since.IsZero() {
+		return nil
 	}
-	day := path.Base(path.Dir(name))
-	ms, err := strconv.ParseInt(day, 10, 64)
-	if err != nil || len(day) != 13 {
-		return false
+	return func(folder string) bucket.Choice {
+		day, ok := source.DayOf(folder + "x")
+		switch {
+		case ok && day.Add(24*time.Hour).Before(since):
+			*empty = false
+			return bucket.Skip
+		case ok || strings.Count(folder, "/") >= mostDepth:
+			return bucket.Whole
+		}
+		return bucket.Inside
 	}
-	return time.UnixMilli(ms).Add(24 * time.Hour).Before(s.cfg.StartAt)
 }
 
 // skip says why a message is passed over, or nothing.

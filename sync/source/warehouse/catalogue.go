@@ -19,15 +19,16 @@ type catalogue struct {
 	columns map[sqlengine.Table][]sqlengine.Column
 }
 
-func (s *Source) catalogue() *catalogue {
-	c := &catalogue{
-		engine: s.cfg.Engine, dialect: s.cfg.Engine.Dialect(), schemas: s.cfg.Schemas,
+func (s *Source) catalogue() *catalogue { return newCatalogue(s.cfg.Engine, s.cfg.Schemas) }
+
+func newCatalogue(e sqlengine.Engine, schemas []string) *catalogue {
+	if len(schemas) == 0 {
+		schemas = []string{""}
+	}
+	return &catalogue{
+		engine: e, dialect: e.Dialect(), schemas: schemas,
 		tables: map[string][]string{}, columns: map[sqlengine.Table][]sqlengine.Column{},
 	}
-	if len(c.schemas) == 0 {
-		c.schemas = []string{""}
-	}
-	return c
 }
 
 // tablesOf returns the tables of a schema that can be seen. A schema that is not there
@@ -119,6 +120,8 @@ func (c *catalogue) explain(err error, name sqlengine.Table) error {
 	switch {
 	case err == nil:
 		return nil
+	case name.Name == "" && errors.Is(err, sqlengine.ErrDenied):
+		return fmt.Errorf("%w: the owner of the tables lets this user read them with GRANT USAGE ON SCHEMA ... and GRANT SELECT ON ...", err)
 	case errors.Is(err, sqlengine.ErrDenied):
 		return fmt.Errorf("%s: %w: its owner lets this user read it with: %s", shown(name), err, c.grant(name))
 	case errors.Is(err, sqlengine.ErrLocked):
@@ -139,6 +142,9 @@ func (c *catalogue) grant(name sqlengine.Table) string {
 
 // shown returns a table's name for people.
 func shown(t sqlengine.Table) string {
+	if t.Name == "" {
+		return "the query"
+	}
 	if t.Schema == "" {
 		return t.Name
 	}

@@ -59,40 +59,48 @@ func (s *Source) input(ctx context.Context, c *catalogue, t *Trait) (source.Inpu
 
 // lookAt asks which version of a list there is. Once a day it is read whatever the
 // answer is.
-func (s *Source) lookAt(ctx context.Context, c *catalogue, p plan, o *source.Object) (err error) {
+func (s *Source) lookAt(ctx context.Context, c *catalogue, p plan, o *source.Object) error {
 	v := p.version
 	if v.statement == "" {
 		return nil
 	}
-	rows, err := c.engine.Query(ctx, v.statement, v.args...)
+	row, err := c.row(ctx, v.statement, v.args, v.columns)
 	if err != nil {
 		return c.explain(err, p.table)
 	}
+	parts := []string{time.Now().UTC().Format(time.DateOnly)}
+	newest := time.Time{}
+	for i, value := range row {
+		text, _ := textOf(value)
+		parts = append(parts, text)
+		if micros, ok := value.(int64); ok && i < v.times && time.UnixMicro(micros).After(newest) {
+			newest = time.UnixMicro(micros)
+		}
+	}
+	if newest.IsZero() {
+		return nil
+	}
+	o.ModTime, o.ETag = newest, strings.Join(parts, " ")
+	return nil
+}
+
+// row returns the one row of a statement, or NULLs if it has none.
+func (c *catalogue) row(ctx context.Context, statement string, args []any, columns int) (row []any, err error) {
+	rows, err := c.engine.Query(ctx, statement, args...)
+	if err != nil {
+		return nil, err
+	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	values, dest := make([]any, v.columns+1), make([]any, v.columns+1)
-	for i := range values {
-		dest[i] = &values[i]
+	row, dest := make([]any, columns), make([]any, columns)
+	for i := range row {
+		dest[i] = &row[i]
 	}
 	if rows.Next() {
 		if err := rows.Scan(dest...); err != nil {
-			return c.explain(err, p.table)
+			return nil, err
 		}
 	}
-	if err := rows.Err(); err != nil {
-		return c.explain(err, p.table)
-	}
-	newest, known := values[0].(int64)
-	if !known {
-		return nil
-	}
-	o.ModTime = time.UnixMicro(newest)
-	parts := []string{o.ModTime.UTC().Format(time.RFC3339Nano), time.Now().UTC().Format(time.DateOnly)}
-	for _, v := range values[1:] {
-		text, _ := textOf(v)
-		parts = append(parts, text)
-	}
-	o.ETag = strings.Join(parts, " ")
-	return nil
+	return row, rows.Err()
 }
 
 func isMissing(err error) bool { return errors.Is(err, sqlengine.ErrNoTable) }

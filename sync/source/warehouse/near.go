@@ -1,7 +1,6 @@
 package warehouse
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 )
@@ -14,11 +13,13 @@ func likeOf(name string, all []string) string {
 		return ""
 	}
 	near := slices.Clone(all)
+	slices.Sort(near)
+	near = slices.Compact(near)
 	far := map[string]int{}
 	for _, one := range all {
 		far[one] = distance(strings.ToLower(name), strings.ToLower(one))
 	}
-	slices.SortFunc(near, func(a, b string) int { return cmp.Or(far[a]-far[b], strings.Compare(a, b)) })
+	slices.SortStableFunc(near, func(a, b string) int { return far[a] - far[b] })
 	text := "; there is "
 	if len(near) > 1 {
 		text = "; the nearest are "

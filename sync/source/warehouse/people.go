@@ -13,12 +13,14 @@ const mostIDs = 1000
 
 // profile gathers the rows of one profile.
 type profile struct {
-	roles []role
-	key   []string // of the columns with roleProfile
-	rows  int64    // 0: nothing was gathered
-	value any
-	ids   [3][]string // as idKinds, the newest last
-	valid bool        // its key has no NULL
+	roles   []role
+	columns []string // for errors
+	key     []string // of the columns with roleProfile
+	rows    int64    // 0: nothing was gathered
+	line    int64    // of its last row
+	value   any
+	ids     [3][]string // as idKinds, the newest last
+	valid   bool        // its key has no NULL
 }
 
 // same reports whether a row belongs to the profile.
@@ -63,12 +65,12 @@ func (p *profile) add(row []any) error {
 			text, _ := textOf(v)
 			kind = slices.Index(idKinds, text)
 		case roleID:
-			if err := p.addID(kind, v, "value"); err != nil {
+			if err := p.addID(kind, v, p.columns[i]); err != nil {
 				return err
 			}
 		case roleUserID, roleAnonymousID, roleEmail:
 			kind := int(r - roleUserID)
-			if err := p.addID(kind, v, idKinds[kind]); err != nil {
+			if err := p.addID(kind, v, p.columns[i]); err != nil {
 				return err
 			}
 		}

@@ -21,18 +21,18 @@ const (
 // plan says how a list is read.
 type plan struct {
 	object    string          // the list's name: a table and what is read of it
-	table     sqlengine.Table // for errors
+	table     sqlengine.Table // for errors; without a name: a statement of somebody's own
 	statement string
 	args      []any
-	roles     []role // of the columns in order
+	roles     []role // of the columns in order; nil: their names tell
 	version   version
 }
 
-// version is a statement whose one row changes whenever the list does, apart from its
-// first column, which is the time of the newest data in microseconds since 1970. With
-// an empty statement nothing is known, and the list is always read.
+// version is a statement whose one row changes whenever the list does. Its first
+// columns are times of the newest data, in microseconds since 1970. With an empty
+// statement nothing is known, and the list is always read.
 type version struct {
-	statement string
-	args      []any
-	columns   int // behind the time
+	statement      string
+	args           []any
+	times, columns int
 }

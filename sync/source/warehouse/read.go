@@ -12,6 +12,10 @@ import (
 	"github.com/impactsync/impactsync/sync/sqlengine"
 )
 
+// mostBad is how many values may be of no use before the first good one: the column is
+// another than was meant.
+const mostBad = 100
+
 const (
 	batchRecords = 1000
 	batchBytes   = 4 << 20
@@ -29,7 +33,7 @@ func (s *Source) Read(ctx context.Context, in source.Input, _ source.Position, f
 	if err != nil {
 		return s.named(err)
 	}
-	r := &reader{class: t.Class, nobody: s.cfg.Placeholders, object: p.object, fn: fn, ctx: ctx}
+	r := &reader{trait: t, nobody: s.cfg.Placeholders, object: p.object, fn: fn, ctx: ctx}
 	err = r.readAll(c.engine, p)
 	switch {
 	case r.stopped:
@@ -42,9 +46,37 @@ func (s *Source) Read(ctx context.Context, in source.Input, _ source.Position, f
 	return r.flush(true)
 }
 
+// Check implements [source.Database].
+func (s *Source) Check(ctx context.Context, in source.Input) error {
+	_, err := s.Estimate(ctx, in)
+	return err
+}
+
+// Estimate implements [source.Database].
+func (s *Source) Estimate(ctx context.Context, in source.Input) (string, error) {
+	t, err := s.trait(in.Key)
+	if err != nil {
+		return "", err
+	}
+	c := s.catalogue()
+	p, err := s.plan(ctx, c, t)
+	if err != nil {
+		return "", s.named(err)
+	}
+	e, ok := c.engine.(sqlengine.Estimator)
+	if !ok {
+		return "", nil
+	}
+	text, err := e.Estimate(ctx, p.statement, p.args...)
+	if err != nil {
+		return "", s.named(c.explain(err, p.table))
+	}
+	return text, nil
+}
+
 // reader makes batches of the rows of a list.
 type reader struct {
-	class   segment.Class
+	trait   *Trait
 	nobody  *segment.Placeholders
 	object  string
 	fn      func(source.Batch) error
@@ -52,6 +84,8 @@ type reader struct {
 	stopped bool // by fn
 
 	line    int64
+	good    bool // a value could be used
+	bad     int
 	profile profile
 	people  []segment.Identity
 	records []source.Record
@@ -65,11 +99,20 @@ func (r *reader) readAll(e sqlengine.Engine, p plan) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	row, dest := make([]any, len(p.roles)), make([]any, len(p.roles))
+	columns, err := rows.Columns()
+	if err != nil {
+		return err
+	}
+	if r.profile.roles = p.roles; p.roles == nil {
+		if r.profile.roles, err = r.trait.roles(columns); err != nil {
+			return err
+		}
+	}
+	r.profile.columns = columns
+	row, dest := make([]any, len(columns)), make([]any, len(columns))
 	for i := range row {
 		dest[i] = &row[i]
 	}
-	r.profile.roles = p.roles
 	for rows.Next() {
 		r.line++
 		if err := rows.Scan(dest...); err != nil {
@@ -95,6 +138,7 @@ func (r *reader) row(row []any) error {
 	if r.profile.rows == 0 {
 		r.profile.reset(row)
 	}
+	r.profile.line = r.line
 	return r.profile.add(row)
 }
 
@@ -108,6 +152,9 @@ func (r *reader) end() error {
 	p.rows = 0
 	switch {
 	case problem != "":
+		if r.bad++; r.bad > mostBad && !r.good {
+			return fmt.Errorf("none of the first values can be used: %s", problem)
+		}
 		// Who has an unknown value may be a member: nobody can be said to have left.
 		r.add(source.Record{Rejected: problem, Unreadable: true})
 	case !p.valid:
@@ -115,6 +162,7 @@ func (r *reader) end() error {
 	case member:
 		r.addPeople(value)
 	}
+	r.good = r.good || problem == ""
 	if len(r.records) < batchRecords && r.bytes < batchBytes {
 		return nil
 	}
@@ -127,7 +175,7 @@ func (r *reader) valueOf(p *profile) (value string, member bool, problem string)
 		return "true", true, ""
 	}
 	text, _ := textOf(p.value)
-	if r.class == segment.ClassComputed {
+	if r.trait.Class == segment.ClassComputed {
 		return segment.Redact(segment.CleanText(text)), true, ""
 	}
 	switch strings.ToLower(text) {
@@ -152,7 +200,7 @@ func (r *reader) addPeople(value string) {
 }
 
 func (r *reader) add(record source.Record) {
-	record.Object, record.Line = r.object, r.line
+	record.Object, record.Line = r.object, r.profile.line
 	r.records = append(r.records, record)
 }
 

@@ -26,7 +26,10 @@ type Config struct {
 	Engine  sqlengine.Engine
 	Reader  string
 	Schemas []string // Segment's; none: the one that the connection uses
+	From    string   // of reader Engage: [FromUsers] or [FromIdentifies]; "": users, or identifies where users lacks the column
 	Traits  []Trait
+	// Manifest is the path of dbt's manifest.json, for traits with a Ref.
+	Manifest string
 
 	Placeholders *segment.Placeholders
 }
@@ -34,10 +37,19 @@ type Config struct {
 // Trait is an audience or a computed trait.
 type Trait struct {
 	Key, Name string // as impact.com sees it
-	Column    string // its key in Segment, which its name or column in the database follows
+	// Column is its key in Segment, which its name or column in the database follows. Of
+	// reader Query it is the name of the column with the value; "": value.
+	Column    string
 	Class     segment.Class
 	OnMissing string // see [source.Input]
 	Rule      *rules.Rule
+
+	// The rest is of reader Query, one of Query and Ref.
+	Query string
+	Ref   string    // a dbt model
+	IDs   [3]string // columns of user ids, anonymous ids and addresses, if their names are not user_id, anonymous_id and email
+
+	model *model
 }
 
 // Source reads the lists of a database. It is safe for concurrent use.
@@ -46,21 +58,58 @@ type Source struct {
 	plan planner
 }
 
-var _ source.Source = (*Source)(nil)
+var _ source.Database = (*Source)(nil)
 
 // planner says how the list of a trait is read. Its error is a [traitError] if nothing
 // is wrong with the source's other lists.
 type planner func(ctx context.Context, c *catalogue, t *Trait) (plan, error)
 
-var planners = map[string]planner{ProfilesSync: planProfiles}
-
-// New returns the source. It reaches the database when it is read.
+// New returns the source. It reads the manifest, but reaches the database only when it
+// is read.
 func New(cfg Config) (*Source, error) {
-	s := &Source{cfg: cfg, plan: planners[cfg.Reader]}
-	if s.plan == nil {
-		return nil, fmt.Errorf("source %q: %q is not a reader", cfg.Name, cfg.Reader)
+	s := &Source{cfg: cfg}
+	switch cfg.Reader {
+	case ProfilesSync:
+		s.plan = planProfiles
+	case Engage:
+		s.plan = planEngage(cfg.From)
+	case Query:
+		s.plan = planQuery
+	default:
+		return nil, s.named(fmt.Errorf("%q is not a reader", cfg.Reader))
+	}
+	if err := s.refs(); err != nil {
+		return nil, s.named(err)
 	}
 	return s, nil
+}
+
+// refs checks the statements, and looks dbt's models up in the manifest.
+func (s *Source) refs() error {
+	var known *manifest
+	for i := range s.cfg.Traits {
+		t := &s.cfg.Traits[i]
+		if t.Query != "" {
+			if err := CheckStatement(t.Query); err != nil {
+				return fmt.Errorf("audiences: %q: query %w", t.Key, err)
+			}
+		}
+		if t.Ref == "" {
+			continue
+		}
+		if known == nil {
+			m, err := readManifest(s.cfg.Manifest)
+			if err != nil {
+				return fmt.Errorf("manifest: %w", err)
+			}
+			known = &m
+		}
+		var err error
+		if t.model, err = known.model(t.Ref); err != nil {
+			return fmt.Errorf("audiences: %q: %w", t.Key, err)
+		}
+	}
+	return nil
 }
 
 // Name implements [source.Source].

@@ -19,6 +19,21 @@ import (
 	"github.com/impactsync/impactsync/sync/sqlengine/postgres"
 )
 
+func TestPostgres(t *testing.T) {
+	t.Parallel()
+	server := enginetest.StartPostgres(t)
+	for name, test := range map[string]func(*testing.T, *enginetest.Postgres){
+		"UserTraits":              userTraits,
+		"ReadStopsWithTheContext": readStopsWithTheContext,
+		"ProfileTraits":           profileTraits,
+		"Engage":                  engage,
+		"Query":                   query,
+		"DBT":                     dbt,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, server.Database(t)) })
+	}
+}
+
 // open returns a source of PostgreSQL.
 func open(t *testing.T, server *enginetest.Postgres, cfg warehouse.Config) *warehouse.Source {
 	t.Helper()
@@ -92,9 +107,7 @@ func profilesTables(schema string) []string {
 	}
 }
 
-func TestUserTraits(t *testing.T) {
-	t.Parallel()
-	server := enginetest.StartPostgres(t)
+func userTraits(t *testing.T, server *enginetest.Postgres) {
 	server.Exec(t, profilesTables("ps")...)
 	server.Exec(t,
 		`INSERT INTO ps.user_traits (canonical_segment_id, name, value, seq, timestamp) VALUES
@@ -120,9 +133,7 @@ func TestUserTraits(t *testing.T) {
 	require.Equal(t, source.ShapeList, ins["vip"].Shape)
 }
 
-func TestReadStopsWithTheContext(t *testing.T) {
-	t.Parallel()
-	server := enginetest.StartPostgres(t)
+func readStopsWithTheContext(t *testing.T, server *enginetest.Postgres) {
 	server.Exec(t, profilesTables("ps")...)
 	server.Exec(t,
 		`INSERT INTO ps.user_traits (canonical_segment_id, name, value, seq) SELECT 'p' || n, 'vip', 'true', '1' FROM generate_series(1, 5000) n`,

@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -65,6 +67,22 @@ func StartPostgres(t *testing.T) *Postgres {
 	})
 	return p
 }
+
+// Database returns a new database of the server.
+func (p *Postgres) Database(t *testing.T) *Postgres {
+	t.Helper()
+	name := fmt.Sprintf("test%d", databases.Add(1))
+	p.Exec(t, "CREATE DATABASE "+name)
+	own := *p
+	own.DSN = strings.TrimSuffix(p.DSN, "postgres") + name
+	var err error
+	own.pool, err = sql.Open("pgx", own.DSN)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, own.pool.Close()) })
+	return &own
+}
+
+var databases atomic.Int64
 
 // Start starts the server, if it does not run, and waits until it answers.
 func (p *Postgres) Start(t *testing.T) {

@@ -3,12 +3,14 @@ package postgres
 
 import (
 	"cmp"
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -19,6 +21,10 @@ import (
 
 	"github.com/impactsync/impactsync/sync/sqlengine"
 )
+
+// lockWait is how long a statement waits for a table that somebody has locked, such as
+// a migration. Readers do not wait for those who write rows.
+const lockWait = 30 * time.Second
 
 // Open returns the database at an address such as
 //
@@ -37,11 +43,15 @@ func Open(cfg sqlengine.Config) (sqlengine.Engine, error) {
 	}
 	conn.ConnectTimeout = cmp.Or(conn.ConnectTimeout, 15*time.Second)
 	conn.RuntimeParams["application_name"] = "impactsync"
+	if dialect == sqlengine.Postgres() {
+		conn.RuntimeParams["timezone"] = "UTC" // in which Segment's times without a zone are; Redshift's default
+	}
 	db := &sqlengine.DB{
 		Pool: stdlib.OpenDB(*conn), How: dialect, Timeout: cfg.Timeout, Classify: classify,
 		ReadOnly: &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 		Limit: func(d time.Duration) string {
-			return "SET LOCAL statement_timeout = " + strconv.FormatInt(d.Milliseconds(), 10)
+			return "SET LOCAL statement_timeout = " + strconv.FormatInt(d.Milliseconds(), 10) +
+				"; SET LOCAL lock_timeout = " + strconv.FormatInt(min(d, lockWait).Milliseconds(), 10)
 		},
 	}
 	if dialect == sqlengine.Redshift() { // it has one isolation level, and its SET knows no LOCAL
@@ -52,7 +62,25 @@ func Open(cfg sqlengine.Config) (sqlengine.Engine, error) {
 	}
 	db.Pool.SetMaxOpenConns(4)
 	db.Pool.SetConnMaxIdleTime(time.Minute)
-	return db, nil
+	return engine{db}, nil
+}
+
+type engine struct{ *sqlengine.DB }
+
+// planned is the first line of a plan: Sort  (cost=0.00..155.30 rows=120 width=64).
+var planned = regexp.MustCompile(`\(cost=[0-9.]+?\.\.([0-9]+)[0-9.]* rows=([0-9]+)`)
+
+// Estimate implements [sqlengine.Estimator].
+func (e engine) Estimate(ctx context.Context, statement string, args ...any) (string, error) {
+	lines, err := sqlengine.Texts(ctx, e, "EXPLAIN "+statement, args...)
+	if err != nil || len(lines) == 0 {
+		return "", err
+	}
+	m := planned.FindStringSubmatch(lines[0])
+	if m == nil {
+		return "", nil
+	}
+	return "cost " + m[1] + ", " + m[2] + " rows", nil
 }
 
 // parse returns the address as pgx takes it. Its errors do not show it.
