@@ -25,7 +25,7 @@ func (d *DB) SamplePeople(ctx context.Context, most int, seed int64) (people []S
 		if err := v.Scan(`SELECT count(*) FROM profiles WHERE absorbed_into IS NULL AND coalesce(user_id, anonymous_id) IS NOT NULL`, nil, &of); err != nil {
 			return err
 		}
-		ids, err := v.draw(most, of, rand.New(rand.NewPCG(uint64(seed), 0))) //nolint:gosec // a sample that can be repeated
+		ids, err := v.draw(most, of, rand.New(rand.NewPCG(uint64(seed), 0)))
 		if err != nil {
 			return err
 		}

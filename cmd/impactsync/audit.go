@@ -41,7 +41,7 @@ written shows as a difference: audit soon after a run with fresh inputs.` +
 				return usage("", "--sample must be between 1 and %d", mostSampled)
 			}
 			if !c.Flags().Changed("seed") {
-				q.seed = rand.Int64N(1_000_000) //nolint:gosec // it is shown, so that the sample can be repeated
+				q.seed = rand.Int64N(1_000_000) // it is shown, so that the sample can be repeated
 			}
 			ctx, stop := withSignals(c.Context())
 			defer stop()

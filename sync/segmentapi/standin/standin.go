@@ -97,7 +97,7 @@ func (s *Server) Requests() []string {
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fault, space := s.take(r)
-	time.Sleep(fault.Slow)
+	<-time.After(fault.Slow)
 	profile := strings.HasPrefix(r.URL.Path, "/v1/spaces/")
 	switch {
 	case fault.Status == http.StatusTooManyRequests:
