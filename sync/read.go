@@ -40,7 +40,7 @@ func (p *pass) judge(ctx context.Context) error {
 	for _, h := range held {
 		p.Log.Warn("the guard holds changes back; impactsync status says how to approve them", "trait", h.Key, "direction", h.Direction, "why", h.Reason)
 	}
-	return nil
+	return p.holdRefused(ctx)
 }
 
 // onlyAdopted returns only the list of a trait that is to be adopted, if it comes

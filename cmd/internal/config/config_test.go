@@ -441,8 +441,8 @@ func TestExamples(t *testing.T) {
 	}
 	for _, file := range examples(t) {
 		data := string(slurp(t, file))
-		for _, key := range []string{"apiKey", "hashKey", "segmentToken", "password", "token", "privateKey"} {
-			data = strings.Replace(data, " "+key+"File:", " "+key+":", 1) // no such file here
+		for _, key := range []string{"apiKey", "hashKey", "segmentToken", "password", "token", "profileToken", "privateKey"} {
+			data = strings.ReplaceAll(data, " "+key+"File:", " "+key+":") // no such file here
 		}
 		data = regexp.MustCompile(`(url|ping)File: \S+`).ReplaceAllString(data, "$1: https://hooks.example.com/1")
 		folder, err := filepath.Abs(filepath.Dir(file))
