@@ -33,7 +33,8 @@ func TestWarehouse(t *testing.T) {
 	require.Empty(t, problems)
 	want := [][4]string{{"vip", "vip", "vip", "membership"}, {"big_spenders", "Big Spenders", "big_spenders", "computed"}, {"step", "j_o_a__b", "j_o_a__b", "membership"}, {"ltv", "ltv", "LTV", "membership"}}
 	for i, a := range c.Sources[0].Audiences {
-		require.Equal(t, want[i], [4]string{a.Key, a.Name, a.Column, a.Value})
+		got := [4]string{a.Key, a.Name, a.Column, a.Value}
+		require.Equal(t, want[i], got)
 	}
 	require.Equal(t, []string{"ps"}, c.Sources[0].Schemas)
 	for rest, want := range map[string]string{
@@ -41,7 +42,7 @@ func TestWarehouse(t *testing.T) {
 		"    dsn: x\n    audiences: {vip: {}}\n":                                                            "reader: is missing",
 		"    dsn: x\n    reader: engage\n":                                                                  "audiences: is missing",
 		"    dsn: x\n    reader: engage\n    url: file:///x\n    audiences: {vip: {}}\n":                    "url: does not go with kind: warehouse",
-		"    dsn: x\n    reader: profilesSync\n    schemas: [a, b]\n    audiences: {vip: {}}\n":             "only reader: engage takes several",
+		"    dsn: x\n    reader: profilesSync\n    schemas: [a, b]\n    audiences: {vip: {}}\n":             "only the readers engage and events take several",
 		"    dsn: x\n    reader: query\n    audiences: {vip: {}}\n":                                         "needs one of query, queryFile and ref",
 		"    dsn: x\n    reader: query\n    audiences: {vip: {ref: vip}}\n":                                 "needs the source's manifest",
 		"    dsn: x\n    reader: query\n    audiences: {vip: {queryFile: none.sql}}\n":                      "queryFile: cannot be read",
