@@ -26,6 +26,8 @@ type Feed struct {
 	// source has no days. Place then says what is listed, for whether it is still the same.
 	Since func(ctx context.Context, since time.Time, reject func(source.Object, int64, string)) iter.Seq2[source.Input, error]
 	Place string
+	// Fetch begins to fetch an object that is read soon; nil: the source fetches none.
+	Fetch func(ctx context.Context, o source.Object)
 }
 
 // Config is what an engine works with. State, Client, Mapper and Log are required;

@@ -106,7 +106,7 @@ func openEvents(ctx context.Context, c *config.Config, s config.Source) (impacts
 		return impactsync.Feed{}, err
 	}
 	place := fmt.Sprint(src.URL(), " since ", s.StartAt.Unix(), ", all ", listFrom(c, s).IsZero())
-	return impactsync.Feed{Source: src, MaxAge: s.MaxAge, Since: src.Since, Place: place}, nil
+	return impactsync.Feed{Source: src, MaxAge: s.MaxAge, Since: src.Since, Place: place, Fetch: src.Fetch}, nil
 }
 
 func openAudiences(ctx context.Context, c *config.Config, s config.Source) (impactsync.Feed, error) {

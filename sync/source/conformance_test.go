@@ -15,9 +15,14 @@ import (
 	"gocloud.dev/blob"
 	"gocloud.dev/blob/memblob"
 
+	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
 	"github.com/impactsync/impactsync/sync/source/audiences"
 	"github.com/impactsync/impactsync/sync/source/events"
+	"github.com/impactsync/impactsync/sync/source/warehouse"
+	"github.com/impactsync/impactsync/sync/sqlengine"
+	"github.com/impactsync/impactsync/sync/sqlengine/enginetest"
+	"github.com/impactsync/impactsync/sync/sqlengine/postgres"
 )
 
 // place is a bucket to test with.
@@ -122,46 +127,9 @@ func conform(t *testing.T, where func(*testing.T) place) {
 			require.Len(t, ins, 1)
 			return p, s, ins[0]
 		}
-		t.Run(kind+" are read in batches to the end", func(t *testing.T) {
+		conformReading(t, kind, "vip.gz", k.records, func(t *testing.T) (source.Source, source.Input) {
 			_, s, in := start(t)
-			records, first := 0, 0
-			var positions []source.Position
-			require.NoError(t, s.Read(context.Background(), in, source.Position{}, func(b source.Batch) error {
-				require.LessOrEqual(t, len(b.Records), 1000)
-				for _, r := range b.Records {
-					require.True(t, r.Message != nil || r.Member != nil || r.Change != nil)
-					require.Equal(t, "vip.gz", r.Object)
-				}
-				if len(positions) == 0 {
-					first = len(b.Records)
-				}
-				records += len(b.Records)
-				positions = append(positions, b.Position)
-				return nil
-			}))
-			require.Equal(t, k.records, records)
-			for i, p := range positions {
-				require.Equal(t, i == len(positions)-1, p.Done)
-			}
-			if in.Shape == source.ShapeList {
-				return
-			}
-			rest := 0
-			require.NoError(t, s.Read(context.Background(), in, positions[0], func(b source.Batch) error {
-				rest += len(b.Records)
-				return nil
-			}))
-			require.Equal(t, k.records-first, rest)
-		})
-		t.Run(kind+" end with the caller's error", func(t *testing.T) {
-			_, s, in := start(t)
-			calls := 0
-			err := s.Read(context.Background(), in, source.Position{}, func(source.Batch) error {
-				calls++
-				return os.ErrPermission
-			})
-			require.ErrorIs(t, err, os.ErrPermission)
-			require.Equal(t, 1, calls)
+			return s, in
 		})
 		t.Run(kind+" vanish", func(t *testing.T) {
 			p, s, in := start(t)
@@ -187,14 +155,96 @@ func conform(t *testing.T, where func(*testing.T) place) {
 			}
 			require.NotNil(t, damaged)
 		})
-		t.Run(kind+" stop with the context", func(t *testing.T) {
-			_, s, in := start(t)
-			ctx, cancel := context.WithCancel(context.Background())
-			err := s.Read(ctx, in, source.Position{}, func(source.Batch) error {
-				cancel()
-				return nil
-			})
-			require.ErrorIs(t, err, context.Canceled)
+	}
+}
+
+// conformReading checks what every kind of source promises about reading.
+func conformReading(t *testing.T, kind, object string, wanted int, start func(*testing.T) (source.Source, source.Input)) {
+	t.Run(kind+" are read in batches to the end", func(t *testing.T) {
+		s, in := start(t)
+		records, first := 0, 0
+		var positions []source.Position
+		require.NoError(t, s.Read(context.Background(), in, source.Position{}, func(b source.Batch) error {
+			require.LessOrEqual(t, len(b.Records), 1000)
+			for _, r := range b.Records {
+				require.True(t, r.Message != nil || r.Member != nil || r.Change != nil)
+				require.Equal(t, object, r.Object)
+			}
+			if len(positions) == 0 {
+				first = len(b.Records)
+			}
+			records += len(b.Records)
+			positions = append(positions, b.Position)
+			return nil
+		}))
+		require.Equal(t, wanted, records)
+		for i, p := range positions {
+			require.Equal(t, i == len(positions)-1, p.Done)
+		}
+		if in.Shape == source.ShapeList {
+			return
+		}
+		rest := 0
+		require.NoError(t, s.Read(context.Background(), in, positions[0], func(b source.Batch) error {
+			rest += len(b.Records)
+			return nil
+		}))
+		require.Equal(t, wanted-first, rest)
+	})
+	t.Run(kind+" end with the caller's error", func(t *testing.T) {
+		s, in := start(t)
+		calls := 0
+		err := s.Read(context.Background(), in, source.Position{}, func(source.Batch) error {
+			calls++
+			return os.ErrPermission
+		})
+		require.ErrorIs(t, err, os.ErrPermission)
+		require.Equal(t, 1, calls)
+	})
+	t.Run(kind+" stop with the context", func(t *testing.T) {
+		s, in := start(t)
+		ctx, cancel := context.WithCancel(context.Background())
+		err := s.Read(ctx, in, source.Position{}, func(source.Batch) error {
+			cancel()
+			return nil
+		})
+		require.ErrorIs(t, err, context.Canceled)
+	})
+}
+
+// TestDatabases checks that the lists of a database keep the same promises.
+func TestDatabases(t *testing.T) {
+	t.Parallel()
+	server := enginetest.StartPostgres(t)
+	server.Exec(t, `CREATE SCHEMA engage_default`, `CREATE TABLE engage_default.users (id text, vip boolean, received_at timestamptz)`,
+		`INSERT INTO engage_default.users SELECT 'u' || n, true, now() FROM generate_series(1, 2500) n`,
+		`CREATE SCHEMA ps`, `CREATE TABLE ps.profile_traits (canonical_segment_id text, vip boolean, merged_to text)`,
+		`CREATE TABLE ps.external_id_mapping (canonical_segment_id text, external_id_type text, external_id_value text)`,
+		`INSERT INTO ps.profile_traits SELECT 'p' || n, true, '' FROM generate_series(1, 2500) n`,
+		`INSERT INTO ps.external_id_mapping SELECT 'p' || n, 'user_id', 'u' || n FROM generate_series(1, 2500) n`)
+	for reader, one := range map[string]struct {
+		schema, object, query string
+	}{
+		warehouse.ProfilesSync: {schema: "ps", object: "ps.profile_traits/vip"},
+		warehouse.Engage:       {schema: "engage_default", object: "engage_default.users/vip"},
+		warehouse.Query:        {object: "query/vip", query: "SELECT id AS user_id FROM engage_default.users"},
+	} {
+		conformReading(t, "lists of "+reader, one.object, 2500, func(t *testing.T) (source.Source, source.Input) {
+			e, err := postgres.Open(sqlengine.Config{DSN: server.DSN})
+			require.NoError(t, err)
+			cfg := warehouse.Config{Name: "s", Engine: e, Reader: reader, Traits: []warehouse.Trait{{Key: "vip", Column: "vip", Class: segment.ClassAudience, Query: one.query}}}
+			if one.schema != "" {
+				cfg.Schemas = []string{one.schema}
+			}
+			s, err := warehouse.New(cfg)
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, s.Close()) })
+			for in, err := range s.Inputs(context.Background(), nil) {
+				require.NoError(t, err)
+				return s, in
+			}
+			t.Fatal("no list")
+			return nil, source.Input{}
 		})
 	}
 }

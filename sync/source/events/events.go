@@ -119,6 +119,9 @@ func (s *Source) Since(ctx context.Context, since time.Time, reject func(source.
 // URL returns the bucket's address without credentials and parameters.
 func (s *Source) URL() string { return s.Bucket.URL() }
 
+// Fetch begins to fetch an object that is going to be read, see [bucket.Bucket.Fetch].
+func (s *Source) Fetch(ctx context.Context, o source.Object) { s.Bucket.Fetch(ctx, o) }
+
 // mostDepth is how deep folders of days are looked for, below that of the URL.
 const mostDepth = 4
 

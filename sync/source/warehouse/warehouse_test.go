@@ -29,6 +29,9 @@ func TestPostgres(t *testing.T) {
 		"Engage":                  engage,
 		"Query":                   query,
 		"DBT":                     dbt,
+		"Locked":                  locked,
+		"Versions":                versions,
+		"Absent":                  absent,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, server.Database(t)) })
 	}
