@@ -33,7 +33,8 @@ func TestWarehouse(t *testing.T) {
 	require.Empty(t, problems)
 	want := [][4]string{{"vip", "vip", "vip", "membership"}, {"big_spenders", "Big Spenders", "big_spenders", "computed"}, {"step", "j_o_a__b", "j_o_a__b", "membership"}, {"ltv", "ltv", "LTV", "membership"}}
 	for i, a := range c.Sources[0].Audiences {
-		require.Equal(t, want[i], [4]string{a.Key, a.Name, a.Column, a.Value})
+		got := [4]string{a.Key, a.Name, a.Column, a.Value}
+		require.Equal(t, want[i], got)
 	}
 	require.Equal(t, []string{"ps"}, c.Sources[0].Schemas)
 	for rest, want := range map[string]string{
