@@ -18,10 +18,12 @@ RUN go mod download
 COPY . .
 ARG VERSION=dev
 ARG REVISION=unknown
+# With the drivers of Snowflake and Databricks (impactsync-warehouse): --build-arg TAGS=warehouse
+ARG TAGS=netgo
 # SQLite is C: linked statically, without the parts of libc that a static program cannot have
 # (its resolver, its user database) and without loadable SQLite extensions. The last two tags are the Makefile's.
 RUN CGO_ENABLED=1 go build -trimpath -buildvcs=false \
-        -tags netgo,osusergo,sqlite_omit_load_extension,timetzdata,disable_grpc_modules,grpcnotrace \
+        -tags ${TAGS},netgo,osusergo,sqlite_omit_load_extension,timetzdata,disable_grpc_modules,grpcnotrace \
         -ldflags "-s -w -linkmode external -extldflags -static -X main.version=${VERSION} -X main.revision=${REVISION}" \
         -o /out/impactsync ./cmd/impactsync
 

@@ -9,14 +9,20 @@ export CGO_ENABLED = 1
 # the program, and 20 MB of its memory. Without them it works just as well.
 export GOFLAGS += -buildvcs=false -tags=disable_grpc_modules,grpcnotrace
 
+comma := ,
+
 .DEFAULT_GOAL := help
-.PHONY: help build generate demo sample test rehearsal race lint fuzz sbom k8s ci site release-check deps clean bench bench-peers
+.PHONY: help build warehouse generate demo sample test rehearsal race lint fuzz sbom k8s ci site release-check deps clean bench bench-peers
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## bin/impactsync
 	go build -ldflags '$(LDFLAGS)' -o bin/impactsync ./cmd/impactsync
+
+warehouse: GOFLAGS := $(subst -tags=,-tags=warehouse$(comma),$(GOFLAGS))
+warehouse: ## bin/impactsync-warehouse: the same with the drivers of Snowflake and Databricks, which are as large again
+	go build -ldflags '$(LDFLAGS)' -o bin/impactsync-warehouse ./cmd/impactsync
 
 generate: ## the page's templates as Go
 	bash .ci/run generate

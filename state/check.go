@@ -104,7 +104,7 @@ var checks = []struct{ what, query string }{
 }
 
 // guardClasses are the classes by which the guard holds a row.
-const guardClasses = `'exits', 'joins', 'computation', 'suppressions'`
+const guardClasses = `'exits', 'joins', 'computation', 'suppressions', 'segment'`
 
 // heal makes due what would wait for ever: values and events without the time of
 // their retry, and refused values without their reason, as earlier versions left

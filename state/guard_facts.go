@@ -33,7 +33,7 @@ func (t *tx) traitSets() (all []*guarded, err error) {
 			SELECT v.trait_id, v.is_exit, count(*) - count(v.class) AS fresh, count(v.class) AS held, count(g.at) AS again
 			FROM trait_due v
 			LEFT JOIN guard_passed g ON g.profile_id = v.profile_id AND g.trait_id = v.trait_id AND g.is_exit = v.is_exit
-			WHERE v.status = 6 AND coalesce(v.class, '') NOT IN ('computation', 'suppressions') GROUP BY 1, 2) w
+			WHERE v.status = 6 AND coalesce(v.class, '') NOT IN ('computation', 'suppressions', 'segment') GROUP BY 1, 2) w
 		JOIN traits t ON t.id = w.trait_id
 		LEFT JOIN (SELECT trait_id, is_exit, count(*) AS n FROM guard_passed GROUP BY 1, 2) p ON p.trait_id = w.trait_id AND p.is_exit = w.is_exit
 		LEFT JOIN counters c ON c.scope = w.trait_id AND c.name = 'told'

@@ -48,7 +48,7 @@ func (v *view) held(now time.Time) ([]HeldSet, error) {
 }
 
 func (v *view) approved(s *HeldSet, now time.Time) (n int64, err error) {
-	if s.Direction == NewComputation || s.Direction == Unanswered {
+	if s.Direction == NewComputation || s.Direction == Unanswered || s.Direction == Refusal {
 		return 0, nil
 	}
 	scope := scopeOfSet(s.Direction)

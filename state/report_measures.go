@@ -21,6 +21,7 @@ type Measures struct {
 	Orders      map[string]int64 // all known ones, by verdict
 	Reconciled  time.Time        // when impact.com's actions were read last, to the end
 	Refunds     []RefundCount
+	Segment     Catalogue // what Segment said last
 }
 
 // OldestDue says since when something is still to be sent: of one trait, or of the
@@ -72,6 +73,7 @@ func (d *DB) Measures(ctx context.Context) (m Measures, err error) {
 			func() (err error) { m.Orders, err = v.verdictCounts(); return },
 			func() error { return v.lastReading(&m.Reconciled) },
 			func() (err error) { m.Refunds, err = v.refundCounts(); return },
+			func() (err error) { m.Segment, err = v.catalogue(); return },
 		} {
 			if err := step(); err != nil {
 				return err

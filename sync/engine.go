@@ -11,6 +11,7 @@ import (
 	"github.com/impactsync/impactsync/impactapi"
 	"github.com/impactsync/impactsync/state"
 	"github.com/impactsync/impactsync/state/rules"
+	"github.com/impactsync/impactsync/sync/catalogue"
 	"github.com/impactsync/impactsync/sync/mapping"
 	"github.com/impactsync/impactsync/sync/source"
 	"github.com/impactsync/impactsync/sync/transport"
@@ -26,6 +27,8 @@ type Feed struct {
 	// source has no days. Place then says what is listed, for whether it is still the same.
 	Since func(ctx context.Context, since time.Time, reject func(source.Object, int64, string)) iter.Seq2[source.Input, error]
 	Place string
+	// Fetch begins to fetch an object that is read soon; nil: the source fetches none.
+	Fetch func(ctx context.Context, o source.Object)
 }
 
 // Config is what an engine works with. State, Client, Mapper and Log are required;
@@ -48,6 +51,8 @@ type Config struct {
 	AppInstall         bool          // ask the tracking host which click an app install came from
 	MaxEventAge        time.Duration // older events are counted, not sent
 	RequiredCategories []string      // of consent
+
+	Catalogue *catalogue.Catalogue // what Segment says of audiences; nil: it is not asked
 
 	Suppressions    []Suppressions // people whose data must not be used any more; read in each run
 	SuppressedFalse bool           // send impact.com a last false for what it may hold as true of them
@@ -128,6 +133,7 @@ type pass struct {
 	folder      *transport.Folder // of files of conversions; nil: not open
 	listing     *state.Listing    // of the logs that are to be read
 	rules       rules.Table       // of traits
+	refusing
 
 	messages        int64 // that were read
 	users, visitors frequent
@@ -193,11 +199,14 @@ func (p *pass) takeIn(ctx context.Context) (err error) {
 	}
 	p.listing = p.State.NewListing(p.keepEvents())
 	defer func() { err = errors.Join(err, p.listing.Close()) }()
+	if err := p.askSegment(ctx); err != nil {
+		return err
+	}
 	found, err := p.discover(ctx)
 	if err != nil {
 		return err
 	}
-	if err := p.read(ctx, found); err != nil {
+	if err := p.read(ctx, p.withoutRefused(found)); err != nil {
 		return err
 	}
 	if err := p.judgeRefunds(ctx); err != nil {
@@ -224,6 +233,9 @@ func (e *Engine) Plan(ctx context.Context, o Options) (PlanReport, error) {
 func (p *pass) adopt(ctx context.Context) error {
 	if err := errors.Join(p.unread...); err != nil {
 		return err
+	}
+	if why := p.refused[p.options.Adopt]; why != "" {
+		return fmt.Errorf("adopt %s: %s", p.options.Adopt, why)
 	}
 	n, err := p.State.Adopt(ctx, p.options.Adopt)
 	if errors.Is(err, state.ErrNotFound) {

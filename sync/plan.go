@@ -29,6 +29,8 @@ type PlanReport struct {
 	Reads         []ListRead           `json:"reads,omitempty"` // of databases that tell
 	Missing       []string             `json:"missing_lists,omitempty"`
 	Stale         []StaleSource        `json:"stale_sources,omitempty"`
+	// RefusedAudiences would not be applied because of what Segment says of them.
+	RefusedAudiences []RefusedAudience `json:"refused_audiences,omitempty"`
 }
 
 // ListRead is what reading a list of a database takes, in its own words.
@@ -84,6 +86,7 @@ func (p *pass) plan(ctx context.Context) (r PlanReport, err error) {
 		return r, err
 	}
 	r.Reads, r.Missing, r.Stale, r.NewlySent = p.reads, p.report.Missing, p.report.Stale, p.fresh
+	r.RefusedAudiences = p.report.RefusedAudiences
 	if err := p.planRefunds(ctx, &r); err != nil {
 		return r, fmt.Errorf("count what is taken back: %w", err)
 	}

@@ -40,7 +40,7 @@ func (p *pass) judge(ctx context.Context) error {
 	for _, h := range held {
 		p.Log.Warn("the guard holds changes back; impactsync status says how to approve them", "trait", h.Key, "direction", h.Direction, "why", h.Reason)
 	}
-	return nil
+	return p.holdRefused(ctx)
 }
 
 // onlyAdopted returns only the list of a trait that is to be adopted, if it comes
@@ -83,7 +83,7 @@ func (p *pass) readLogs(ctx context.Context, in inputs) (err error) {
 	p.Progress.start("read", in.feed.Name(), left.Bytes, "bytes")
 	defer p.Progress.done()
 	s := p.startStoring(ctx)
-	for o, listErr := range p.listing.Objects(ctx, in.feed.Name()) {
+	for o, listErr := range readAhead(ctx, in.feed, p.listing.Objects(ctx, in.feed.Name())) {
 		if err = listErr; err == nil {
 			err = p.input(ctx, in.feed, func() error { return p.readLog(ctx, in.feed, o, s) })
 		}
@@ -178,8 +178,7 @@ func size(inputs ...source.Input) (total int64) {
 }
 
 func (p *pass) readLog(ctx context.Context, f Feed, o state.Listed, s *storing) error {
-	obj := source.Object{Name: o.Name, Key: o.Key, Size: o.Size, ETag: o.ETag, ModTime: o.ModTime}
-	in := source.Input{Source: f.Name(), Shape: source.ShapeLog, Objects: []source.Object{obj}}
+	in := source.Input{Source: f.Name(), Shape: source.ShapeLog, Objects: []source.Object{asObject(o)}}
 	return p.readObject(ctx, f, in, o.Object, s)
 }
 

@@ -34,6 +34,8 @@ type Report struct {
 	HeldSuppressions int64         `json:"held_suppressions,omitempty"`
 	Stale            []StaleSource `json:"stale_sources,omitempty"`
 	Missing          []string      `json:"missing_lists,omitempty"`
+	// RefusedAudiences were not applied because of what Segment says of them.
+	RefusedAudiences []RefusedAudience `json:"refused_audiences,omitempty"`
 	// Reconciled is set if impact.com's actions were read.
 	Reconciled *Reconciled `json:"reconciled,omitempty"`
 	// Refunds are the orders that were taken back, whenever.
@@ -157,7 +159,13 @@ func (p *pass) exit(err error) (code int, note string) {
 	case r.HeldSuppressions > 0:
 		return ExitHeld, fmt.Sprintf("the suppression of %s held back, and %s", english.Plural(int(r.HeldSuppressions), "person", "people"), english.Plural(int(r.Held()), "change", ""))
 	case r.Held() > 0:
-		return ExitHeld, fmt.Sprintf("%d held back", r.Held())
+		note := fmt.Sprintf("%d held back", r.Held())
+		if len(r.RefusedAudiences) > 0 {
+			note += "; " + r.refusedNote()
+		}
+		return ExitHeld, note
+	case len(r.RefusedAudiences) > 0:
+		return ExitRefused, r.refusedNote()
 	case r.Counts["refused"] > 0 || r.Counts["rejected"] > 0 || len(r.Stale) > 0:
 		return ExitRefused, fmt.Sprintf("%d refused, %d rejected, %s", r.Counts["refused"], r.Counts["rejected"], r.staleNote())
 	case r.Reconciled != nil && r.Reconciled.Person > 0:

@@ -26,7 +26,13 @@ const (
 // before sending. Without the list nothing is sent.
 func (p *pass) suppress(ctx context.Context) error {
 	out := suppressing{pass: p}
-	for _, s := range p.Suppressions {
+	lists := p.Suppressions
+	asked := p.suppressedBySegment()
+	if asked != nil {
+		lists = append(slices.Clip(lists), asked)
+	}
+	defer p.reportSuppressions(asked)
+	for _, s := range lists {
 		check := newFormCheck(state.Known{})
 		err := s.Each(ctx, func(id segment.Identity) error {
 			id = p.Mapper.Placeholders().Identity(id.UserID, id.AnonymousID, id.EmailSHA1)

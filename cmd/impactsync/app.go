@@ -82,13 +82,16 @@ exactly what changed.`,
 	root.AddCommand(
 		a.runCommand(), a.planCommand(), a.statusCommand(), a.explainCommand(),
 		a.refusedCommand(), a.rejectedCommand(), a.fileCommand(), a.approveCommand(), a.adoptCommand(), a.resyncCommand(), a.reconcileCommand(), a.resendCommand(),
-		a.forgetCommand(), a.reportCommand(), a.uiCommand(), a.doctorCommand(), a.daemonCommand(), a.receiveCommand(), a.sandboxCommand(), a.keyCommand(),
+		a.forgetCommand(), a.reportCommand(), a.uiCommand(), a.doctorCommand(), a.daemonCommand(), a.receiveCommand(), a.sandboxCommand(), a.audiencesCommand(), a.auditCommand(), a.keyCommand(),
 		a.configCommand(), a.notifyCommand(), a.stateCommand(), a.completionCommand(), a.versionCommand(),
 	)
 	root.SetHelpFunc(a.helpText)
 	root.CompletionOptions.DisableDefaultCmd = true // there is one of our own, with examples and exit codes
 	exemplify(root)
-	a.completions(root)
+	if a.turn == nil { // cobra keeps them for good
+		a.completions(root)
+		speechWords(root)
+	}
 	a.overAll(root)
 	a.named = namedCommands(root)
 	// Not cobra's own --version: it takes a template, and the linker cannot remove unused

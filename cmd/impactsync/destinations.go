@@ -104,6 +104,9 @@ func (a *app) goOver(c *cobra.Command, all []*turn) error {
 	if every, err := c.Flags().GetDuration("every"); err == nil && flag("watch") == "true" {
 		return a.again(c.Context(), watching{true, every}, func(ctx context.Context) error {
 			a.inOrder(ctx, all)
+			if stopped := ctx.Err() != nil; stopped {
+				return nil
+			}
 			return a.print(c, all)
 		})
 	}
@@ -153,7 +156,7 @@ func (a *app) of(t *turn) *app {
 
 // same does what the command line says.
 func (a *app) same(ctx context.Context) error {
-	root := a.command()
+	root := a.command() //nolint:contextcheck // cobra hands the context on
 	root.SetArgs(a.args)
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)

@@ -77,6 +77,7 @@ func (a *app) doctor(ctx context.Context) error {
 	if d.checkConfig() {
 		d.checkEvents()
 		d.checkHosts(ctx)
+		d.checkSegment(ctx)
 	} else { // a host that may not get the token, for example by http, is not asked either
 		d.warn("hosts", "correct the configuration first", "not asked")
 	}
@@ -93,6 +94,7 @@ func (a *app) online(ctx context.Context) error {
 	if d.checkConfig() {
 		d.checkEvents()
 		d.checkHosts(ctx)
+		d.checkSegment(ctx)
 		for _, s := range d.config.Sources {
 			if s.Kind == config.KindWarehouse {
 				d.checkSource(ctx, s)
@@ -166,7 +168,7 @@ func (d *doctor) checkEvents() {
 
 func (d *doctor) checkSource(ctx context.Context, s config.Source) {
 	check := "source " + s.Name
-	feed, err := openFeed(ctx, d.config, s)
+	feed, err := openFeed(ctx, d.config, s, segmentCatalogue(d.config))
 	if err != nil {
 		d.failed(check, "correct the source's url or dsn, or mount the folder", unopened(err))
 		return

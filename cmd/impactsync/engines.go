@@ -13,6 +13,7 @@ import (
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source/warehouse"
 	"github.com/impactsync/impactsync/sync/sqlengine"
+	"github.com/impactsync/impactsync/sync/sqlengine/bigquery"
 	"github.com/impactsync/impactsync/sync/sqlengine/clickhouse"
 	"github.com/impactsync/impactsync/sync/sqlengine/postgres"
 )
@@ -23,6 +24,7 @@ var engines = map[string]sqlengine.Opener{
 	"postgresql": postgres.Open,
 	"redshift":   postgres.Open,
 
+	"bigquery":    bigquery.Open,
 	"clickhouse":  clickhouse.Open,
 	"clickhouses": clickhouse.Open,
 }
@@ -30,6 +32,9 @@ var engines = map[string]sqlengine.Opener{
 func openEngine(s config.Source) (sqlengine.Engine, error) {
 	scheme, _, found := strings.Cut(string(s.DSN), "://")
 	open := engines[scheme]
+	if open == nil && (scheme == "snowflake" || scheme == "databricks") {
+		return nil, fmt.Errorf("source %q: dsn: the driver of %s is large, and only in the program impactsync-warehouse, which is this one otherwise: run that", s.Name, scheme)
+	}
 	if !found || open == nil { // not shown: it is a secret
 		known := slices.Sorted(maps.Keys(engines))
 		return nil, fmt.Errorf("source %q: dsn: it does not begin with one of %s://", s.Name, strings.Join(known, "://, "))

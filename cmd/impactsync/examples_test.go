@@ -23,7 +23,7 @@ func TestSystemdUnits(t *testing.T) {
 	dir := t.TempDir()
 	self, err := os.Executable()
 	require.NoError(t, err)
-	for _, name := range []string{"impactsync.service", "impactsync.timer"} {
+	for _, name := range []string{"impactsync.service", "impactsync.timer", "impactsync-receive.service"} {
 		unit, err := os.ReadFile("../../examples/systemd/" + name)
 		require.NoError(t, err)
 		text := strings.Replace(string(unit), "ExecStart=/usr/bin/impactsync ", "ExecStart="+self+" ", 1) // verify wants a program that is there
@@ -35,11 +35,13 @@ func TestSystemdUnits(t *testing.T) {
 		out, err := c.CombinedOutput()
 		return string(out), err
 	}
-	out, err := analyze("verify", "./impactsync.service", "./impactsync.timer")
+	out, err := analyze("verify", "./impactsync.service", "./impactsync.timer", "./impactsync-receive.service")
 	require.NoError(t, err, out)
-	require.NotContains(t, out, "impactsync.service:", "a key that systemd does not know")
-	out, err = analyze("security", "--offline=true", "--no-pager", "--threshold=14", "./impactsync.service")
-	require.NoError(t, err, out)
+	require.NotContains(t, out, ".service:", "a key that systemd does not know")
+	for _, name := range []string{"./impactsync.service", "./impactsync-receive.service"} {
+		out, err = analyze("security", "--offline=true", "--no-pager", "--threshold=14", name)
+		require.NoError(t, err, out)
+	}
 	broken := strings.Replace(read(t, filepath.Join(dir, "impactsync.service")), "ProtectSystem=strict", "ProtectSytem=strict", 1)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "impactsync.service"), []byte(broken), 0o600))
 	out, _ = analyze("verify", "./impactsync.service")

@@ -16,7 +16,8 @@ import (
 )
 
 func (a *app) explainCommand() *cobra.Command {
-	return &cobra.Command{
+	var live bool
+	c := &cobra.Command{
 		Use:   "explain USER|ORDER",
 		Short: "Show everything that is known about one person or order",
 		Long: `Show everything that is known about one person: for each trait what is wanted, what
@@ -30,7 +31,13 @@ people have the address, the first is shown with the ids of the others; it is lo
 for in all profiles and all events that are due. The events of a guest, who has no id,
 are found by the id of the order or message.
 
-It only reads, without lock or credentials, and can be used during a run.` +
+With --live, Segment's Profile API (segment.profileToken) is asked for the person, too:
+their audiences, computed traits and external ids, and what differs from what is wanted
+here. It finds people by user id or anonymous id, and by an e-mail address only if it is
+given in clear.
+
+It only reads, without lock or credentials but those of --live, and can be used during a
+run.` +
 			exits("shown", "1   nobody with this id is known, or there is no state yet", exitReadLine, exitUsageLine),
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -43,6 +50,9 @@ It only reads, without lock or credentials, and can be used during a run.` +
 			}
 			return a.opened(c.Context(), cfg, state.Options{ReadOnly: true}, func(db *state.DB) error {
 				e, err := explain(c.Context(), db, args[0])
+				if live {
+					err = a.addLive(c.Context(), cfg, db, args[0], &e, err)
+				}
 				if errors.Is(err, state.ErrNotFound) {
 					err = &failure{impactsync.ExitFailed, err, "ids are byte-exact; only people with a trait, an event or two ids are kept, and guests' events by their order's or message's id"}
 				}
@@ -51,16 +61,22 @@ It only reads, without lock or credentials, and can be used during a run.` +
 						writeExplanation(w, e.Explanation)
 					}
 					writeOrderExplanations(w, e.Orders)
+					if e.Live != nil {
+						writeLive(w, e.Live)
+					}
 				})
 			})
 		},
 	}
+	c.Flags().BoolVar(&live, "live", false, "ask Segment what it says of the person now")
+	return c
 }
 
 // explained is a person, an order, or both: a guest is found by an order's id.
 type explained struct {
 	state.Explanation
 	Orders []state.OrderExplanation `json:"orders,omitempty"`
+	Live   *live                    `json:"live,omitempty"`
 }
 
 func explain(ctx context.Context, db *state.DB, id string) (e explained, err error) {

@@ -150,7 +150,7 @@ func writePlan(w io.Writer, r impactsync.PlanReport) {
 	writeRefunds(w, r.Refunds, r.RefundSamples)
 	writeHeld(w, r.Held)
 	writeUnlisted(w, r.Unlisted)
-	for _, line := range asides(impactsync.Report{Counts: r.Counts, Stale: r.Stale, Missing: r.Missing}) {
+	for _, line := range asides(impactsync.Report{Counts: r.Counts, Stale: r.Stale, Missing: r.Missing, RefusedAudiences: r.RefusedAudiences}) {
 		fmt.Fprintln(w, line)
 	}
 	if n := r.Counts["rejected"]; n > 0 {

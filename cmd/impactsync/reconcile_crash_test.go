@@ -116,17 +116,24 @@ func (l *ledger) reconciled(dir, at string) (all []string) {
 		`SELECT id || ' ' || coalesce(disposition, '') FROM action_changes ORDER BY id`,
 		`SELECT verdict || ' ' || orders FROM reconciliation_counts WHERE orders > 0 ORDER BY verdict`,
 	} {
-		rows, err := db.QueryContext(l.t.Context(), query)
-		require.NoError(l.t, err)
-		for rows.Next() {
-			var line string
-			require.NoError(l.t, rows.Scan(&line))
-			all = append(all, line)
-		}
-		require.NoError(l.t, rows.Err())
-		require.NoError(l.t, rows.Close())
+		all = append(all, linesOf(l.t, db, query)...)
 	}
 	return all
+}
+
+// linesOf returns the one column of a query.
+func linesOf(t *testing.T, db *sql.DB, query string) (lines []string) {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), query)
+	require.NoError(t, err)
+	defer rows.Close()
+	for rows.Next() {
+		var line string
+		require.NoError(t, rows.Scan(&line))
+		lines = append(lines, line)
+	}
+	require.NoError(t, rows.Err())
+	return lines
 }
 
 // TestReconcileKilledAtEveryPoint kills the program before and after each commit of a

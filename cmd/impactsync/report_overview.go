@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,6 +47,9 @@ func (a *app) pages(ctx context.Context, all []*turn, to string, ids bool, made 
 			made(m)
 		}
 		o.Each = append(o.Each, g)
+	}
+	if !slices.ContainsFunc(o.Each, func(g page.Glance) bool { return g.Page != nil }) {
+		return o.Each[0].Err
 	}
 	m, err := writeTo(ctx, to, o.Write)
 	m.Seconds = time.Since(began).Seconds()

@@ -274,6 +274,9 @@ func asides(r impactsync.Report) (lines []string) {
 	if n["not_sent"] > 0 {
 		lines = append(lines, fmt.Sprintf("messages that are not sent: %s (%s)", humanize.Comma(n["not_sent"]), reasons(n)))
 	}
+	for _, one := range r.RefusedAudiences {
+		lines = append(lines, fmt.Sprintf("%s not applied: %s%s", one.Key, plain(one.Why), waiting(one.Held)))
+	}
 	for _, s := range r.Stale {
 		name := fmt.Sprintf("source %q: ", s.Source)
 		lines = append(lines, name+strings.TrimPrefix(plain(s.Why), name))
@@ -282,6 +285,14 @@ func asides(r impactsync.Report) (lines []string) {
 		lines = append(lines, fmt.Sprintf("no file for the list of %s", key))
 	}
 	return lines
+}
+
+// waiting says how many changes of an audience are held because of what Segment says.
+func waiting(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return "; " + count(n, "change") + " held"
 }
 
 // reasons says why messages were not sent, most frequent first.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/impactsync/impactsync/impactapi/sandbox"
+	"github.com/impactsync/impactsync/sync/segmentapi/standin"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -16,6 +17,7 @@ func (a *app) sandboxCommand() *cobra.Command {
 	var (
 		config        sandbox.Config
 		listen, limit string
+		segment       string
 	)
 	c := &cobra.Command{
 		Use:   "sandbox",
@@ -43,12 +45,20 @@ SIGINT or SIGTERM.` + exits("stopped by a signal", "1   the address or the log c
 			if err := badShare(c.Flags()); err != nil {
 				return err
 			}
+			if segment != "" {
+				file := standin.File(segment)
+				if err := file.Check(); err != nil {
+					return usage("docs/segment-api.md shows such a file", "--segment: %w", err)
+				}
+				config.Segment = file
+			}
 			return a.sandbox(c, config, listen)
 		},
 	}
 	f := c.Flags()
 	f.StringVar(&listen, "listen", "127.0.0.1:8090", "address and port; port 0 picks one")
 	f.StringVar(&config.LogFile, "log", "", "append every accepted request to this `file`, one JSON line each")
+	f.StringVar(&segment, "segment", "", "stand in for Segment's Public API and Profile API, too, with the space in this JSON `file`, which may be edited meanwhile")
 	f.StringVar(&limit, "rate-limit", "", "rate limit of the API host, such as 1000/h; default none")
 	f.StringVar(&config.AccountSID, "account-sid", "", "the only account accepted, with --auth-token; default any")
 	f.StringVar(&config.AuthToken, "auth-token", "", "the only auth token accepted, with --account-sid; default any")

@@ -71,7 +71,7 @@ func (a *app) readBy(ctx context.Context, one, c *config.Config, db *state.DB, f
 	if one != c {
 		if db, err = state.Open(ctx, state.Options{Path: one.State.Path, ReadOnly: true}); err != nil {
 			a.log.Debug("the spool is not swept: a destination has not read it", "destination", one.Name, "why", err)
-			return nil, nil //nolint:nilerr // the file stays
+			return nil, nil
 		}
 		defer func() { err = errors.Join(err, db.Close()) }()
 	}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,6 +50,8 @@ type statusReport struct {
 	state.Status
 	Seconds impactsync.Seconds `json:"seconds"`                        // at the known rates
 	InFiles int64              `json:"conversions_in_files,omitempty"` // of those due: in files, or about to be
+	// RefusedAudiences were not applied by the last run because of what Segment says: why, by key.
+	RefusedAudiences map[string]string `json:"refused_audiences,omitempty"`
 }
 
 func (a *app) status(ctx context.Context, runs int, every watching) error {
@@ -64,6 +68,8 @@ func (a *app) statusOnce(ctx context.Context, c *config.Config, runs int) error 
 		if s.Status, err = db.Status(ctx, runs); err == nil && len(c.Neighbours) > 0 { // what a host takes is the account's
 			s.Hosts, err = db.Hosts(ctx)
 		}
+		known, errKnown := db.Catalogue(ctx)
+		s.RefusedAudiences, err = known.Refused, errors.Join(err, errKnown)
 		now := time.Now()
 		roads, errRoads := db.Roads(ctx)
 		s.InFiles = min(impactsync.InFiles(roads, c.Conversions.Route == string(impactsync.ByFile)), s.Conversions.Open())
@@ -96,6 +102,7 @@ func writeStatus(w io.Writer, s statusReport, now time.Time) {
 		fmt.Fprintf(w, "%s of those due in files, or about to be: they take no requests and no quota (impactsync file list).\n", count(s.InFiles, "conversion"))
 	}
 	writeAudiences(w, s.Audiences)
+	writeRefusedAudiences(w, s.RefusedAudiences)
 	writeHeld(w, s.Held)
 	writeCrowds(w, s.Crowds)
 	writeVerdicts(w, s.Verdicts)
@@ -183,6 +190,12 @@ func writeAudiences(w io.Writer, all []state.AudienceStatus) {
 	})
 }
 
+func writeRefusedAudiences(w io.Writer, refused map[string]string) {
+	list(w, "\nNot applied because of what Segment says (impactsync audiences shows what it says now):", []any{"AUDIENCE", "WHY"}, slices.Sorted(maps.Keys(refused)), func(key string) []any {
+		return []any{key, refused[key]}
+	})
+}
+
 func writeHeld(w io.Writer, all []state.HeldSet) {
 	for _, h := range all {
 		of := ""
@@ -190,6 +203,10 @@ func writeHeld(w io.Writer, all []state.HeldSet) {
 			of = " of " + h.Key
 		}
 		head, foot := fmt.Sprintf("The guard holds %s%s since %s", count(h.Held, oneOf(h.Direction)), of, h.HeldAt), "If that is right: impactsync "+h.Command
+		if h.Direction == state.Refusal {
+			head = fmt.Sprintf("%s of %s held since %s because of what Segment says", count(h.Held, "change"), h.Key, h.HeldAt)
+			foot = "A run sends them once Segment says otherwise, or if you " + h.Command
+		}
 		if h.Direction == state.Unanswered {
 			head = "delivery.unknown: hold keeps " + count(h.Held, strings.ReplaceAll(string(h.Kind), "_", " "))
 			foot = "The next run releases them if you " + h.Command

@@ -59,8 +59,12 @@ func (a *app) speechFlags(root *cobra.Command) {
 	f.Var(&s.format, "log-format", "format of the log; default text on a terminal, otherwise json")
 	f.Var(&s.level, "log-level", "lowest level that is logged")
 	f.Var(&s.color, "color", "colours; auto means on a terminal, unless NO_COLOR is set")
+}
+
+// speechWords teaches the shell their words.
+func speechWords(root *cobra.Command) {
 	for _, name := range []string{"log-format", "log-level", "color"} {
-		words := f.Lookup(name).Value.(*choiceOf).words
+		words := root.PersistentFlags().Lookup(name).Value.(*choiceOf).words
 		must(root.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)))
 	}
 }

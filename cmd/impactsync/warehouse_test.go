@@ -41,6 +41,6 @@ func runSQL(ts *testscript.TestScript, _ bool, args []string) {
 	defer db.Close()
 	text, err := os.ReadFile(ts.MkAbs(args[0]))
 	ts.Check(err)
-	_, err = db.Exec(string(text)) //nolint:noctx // a test's
+	_, err = db.Exec(string(text))
 	ts.Check(err)
 }

@@ -16,7 +16,7 @@ type watching struct {
 // again shows a result once, or until a signal comes if it is watched: on a terminal
 // always in the same place, otherwise one after the other.
 func (a *app) again(ctx context.Context, w watching, show func(context.Context) error) error {
-	if !w.on {
+	if !w.on || a.turn != nil { // all destinations are shown again together
 		return show(ctx)
 	}
 	if w.every < 100*time.Millisecond {

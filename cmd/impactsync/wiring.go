@@ -14,6 +14,7 @@ import (
 	"github.com/impactsync/impactsync/impactapi"
 	"github.com/impactsync/impactsync/state"
 	impactsync "github.com/impactsync/impactsync/sync"
+	"github.com/impactsync/impactsync/sync/catalogue"
 	"github.com/impactsync/impactsync/sync/mapping"
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source/audiences"
@@ -49,8 +50,9 @@ func wire(ctx context.Context, c *config.Config) (*wiring, error) {
 
 // open opens the sources and the lists of suppressed people.
 func (w *wiring) open(ctx context.Context, c *config.Config) error {
+	w.Catalogue = segmentCatalogue(c)
 	for _, s := range c.Sources {
-		feed, err := openFeed(ctx, c, s)
+		feed, err := openFeed(ctx, c, s, w.Catalogue)
 		if err != nil {
 			return err
 		}
@@ -87,26 +89,30 @@ func unopened(err error) error {
 	return usage("", "%w", err)
 }
 
-func openFeed(ctx context.Context, c *config.Config, s config.Source) (impactsync.Feed, error) {
+func openFeed(ctx context.Context, c *config.Config, s config.Source, known *catalogue.Catalogue) (impactsync.Feed, error) {
 	switch s.Kind {
 	case config.KindEvents:
-		return openEvents(ctx, c, s)
+		return openEvents(ctx, c, s, known)
 	case config.KindWarehouse:
 		return openWarehouse(c, s)
 	}
 	return openAudiences(ctx, c, s)
 }
 
-func openEvents(ctx context.Context, c *config.Config, s config.Source) (impactsync.Feed, error) {
-	src, err := events.New(ctx, events.Config{
+func openEvents(ctx context.Context, c *config.Config, s config.Source, known *catalogue.Catalogue) (impactsync.Feed, error) {
+	cfg := events.Config{
 		Name: s.Name, URL: s.URL, Include: s.Traits.Include, Exclude: s.Traits.Exclude,
 		HonourIntegrations: s.HonourIntegrations, StartAt: s.StartAt, ListFrom: listFrom(c, s), MaxLine: s.MaxLineBytes, FollowLinks: s.FollowLinks, Placeholders: placeholders(c),
-	})
+	}
+	if s.AllAudiences {
+		cfg.Audiences = known.Takes
+	}
+	src, err := events.New(ctx, cfg)
 	if err != nil {
 		return impactsync.Feed{}, err
 	}
 	place := fmt.Sprint(src.URL(), " since ", s.StartAt.Unix(), ", all ", listFrom(c, s).IsZero())
-	return impactsync.Feed{Source: src, MaxAge: s.MaxAge, Since: src.Since, Place: place}, nil
+	return impactsync.Feed{Source: src, MaxAge: s.MaxAge, Since: src.Since, Place: place, Fetch: src.Fetch}, nil
 }
 
 func openAudiences(ctx context.Context, c *config.Config, s config.Source) (impactsync.Feed, error) {
@@ -123,7 +129,7 @@ func openAudiences(ctx context.Context, c *config.Config, s config.Source) (impa
 // two days later, whatever the clocks said: events are too old then. Changes of traits and
 // refunds count however old they are.
 func listFrom(c *config.Config, s config.Source) time.Time {
-	if len(s.Traits.Include) > 0 || c.Refunds != nil {
+	if len(s.Traits.Include) > 0 || s.AllAudiences || c.Refunds != nil {
 		return time.Time{}
 	}
 	return time.Now().Add(-c.MaxEventAge - 48*time.Hour)

@@ -24,6 +24,9 @@ type Config struct {
 	// Record keeps all calls in memory for Calls.
 	Record bool
 
+	// Segment answers the paths of Segment's APIs, which are then on the same port. nil: none.
+	Segment http.Handler
+
 	Latency time.Duration // between taking a request and answering it
 
 	ErrorRate   float64 // share answered 503 without being taken, 0 to 1

@@ -72,7 +72,7 @@ const mostConnections = 2048
 // of the context is not an error.
 func (s *Sandbox) Serve(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{
-		Handler: s.Handler(), MaxHeaderBytes: 64 << 10, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second,
+		Handler: s.both(), MaxHeaderBytes: 64 << 10, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second,
 		WriteTimeout: s.config.Latency + time.Minute, IdleTimeout: 2 * time.Minute,
 	}
 	done := make(chan error, 1)
@@ -91,4 +91,17 @@ func (s *Sandbox) Serve(ctx context.Context, listener net.Listener) error {
 		return fmt.Errorf("serve sandbox: %w", err)
 	}
 	return nil
+}
+
+// both returns the handler with Segment's paths beside impact.com's, if there are any.
+func (s *Sandbox) both() http.Handler {
+	if s.config.Segment == nil {
+		return s.Handler()
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", s.Handler())
+	for _, path := range []string{"/spaces/", "/suppressions", "/v1/spaces/"} {
+		mux.Handle(path, s.config.Segment)
+	}
+	return mux
 }

@@ -2,7 +2,7 @@ package receive
 
 import (
 	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // Segment's choice
+	"crypto/sha1" // Segment's choice
 	"encoding/hex"
 	"errors"
 	"fmt"

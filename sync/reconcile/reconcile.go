@@ -53,7 +53,7 @@ func New(c Config) *Reader {
 	return &Reader{Config: c}
 }
 
-// ErrScope: the token may not read actions. Nothing that was read is lost.
+// ErrScope says that the token may not read actions. Nothing that was read is lost.
 var ErrScope = errors.New("the token's scopes do not allow reading actions (impact.com, Settings, Technical, API)")
 
 // Run reads what was updated since a time, then gives each order its verdict.

@@ -3,7 +3,9 @@ package sqlengine
 import (
 	"database/sql"
 	"fmt"
+	"math/big"
 	"strconv"
+	"time"
 )
 
 // Assign copies a value that an engine gave as text to where a row is scanned to, as
@@ -21,6 +23,10 @@ func Assign(dest any, text []byte) error {
 		return d.Scan(scanned(text))
 	case *any:
 		*d = scanned(text)
+		return nil
+	}
+	if d, ok := dest.(**int64); ok && text == nil {
+		*d = nil
 		return nil
 	}
 	if text == nil {
@@ -44,6 +50,10 @@ func assign(dest any, text string) (err error) {
 		*d = []byte(text)
 	case *int64:
 		*d, err = strconv.ParseInt(text, 10, 64)
+	case **int64:
+		var n int64
+		n, err = strconv.ParseInt(text, 10, 64)
+		*d = &n
 	case *int:
 		*d, err = strconv.Atoi(text)
 	case *bool:
@@ -52,4 +62,35 @@ func assign(dest any, text string) (err error) {
 		return fmt.Errorf("a value cannot be read into %T", dest)
 	}
 	return err
+}
+
+// AssignValue copies a value that an engine gave in a type of its own, as [Assign] does
+// a text. Into an any, it goes as it is.
+func AssignValue(dest, value any) error {
+	if d, ok := dest.(*any); ok {
+		*d = value
+		return nil
+	}
+	if value == nil {
+		return Assign(dest, nil)
+	}
+	return Assign(dest, textOf(value))
+}
+
+func textOf(value any) []byte {
+	switch v := value.(type) {
+	case string:
+		return []byte(v)
+	case []byte:
+		return v
+	case int64:
+		return strconv.AppendInt(nil, v, 10)
+	case float64:
+		return strconv.AppendFloat(nil, v, 'g', -1, 64)
+	case time.Time:
+		return v.UTC().AppendFormat(nil, time.RFC3339Nano)
+	case *big.Rat:
+		return []byte(v.FloatString(9)) // the places of NUMERIC
+	}
+	return fmt.Append(nil, value)
 }

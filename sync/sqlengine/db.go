@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -18,6 +19,10 @@ type DB struct {
 	Limit func(time.Duration) string
 	// Timeout is that time; zero: no limit.
 	Timeout time.Duration
+	// Refuse returns an error for a statement that is not to be sent; nil: there is none.
+	Refuse func(statement string) error
+	// Args returns the values of parameters as the driver takes them; nil: as they are.
+	Args func([]any) []any
 	// Classify returns an [Error] for one of the driver, or the error itself.
 	Classify func(error) error
 }
@@ -32,6 +37,14 @@ func (d *DB) Close() error { return d.Pool.Close() }
 
 // Query implements [Engine].
 func (d *DB) Query(ctx context.Context, statement string, args ...any) (Rows, error) {
+	if d.Refuse != nil {
+		if err := d.Refuse(statement); err != nil {
+			return nil, err
+		}
+	}
+	if d.Args != nil {
+		args = d.Args(args)
+	}
 	ctx, cancel := WithTimeout(ctx, d.Timeout)
 	rows, err := d.query(ctx, statement, args)
 	if err != nil {
@@ -72,6 +85,24 @@ func (d *DB) query(ctx context.Context, statement string, args []any) (*dbRows, 
 		return nil, errors.Join(err, ended(tx.Rollback()))
 	}
 	return &dbRows{Rows: rows, db: d, ctx: ctx, tx: tx}, nil
+}
+
+// OnlyReads returns an error for a statement that does not begin as one that reads does,
+// for engines without read-only transactions. Only the user's rights forbid the rest.
+func OnlyReads(statement string) error {
+	refused := &Error{Kind: ErrStatement, Text: "it does not begin with SELECT or WITH"}
+	for line := range strings.Lines(statement) {
+		line, _, _ = strings.Cut(line, "--")
+		words := strings.Fields(strings.ReplaceAll(line, "(", " "))
+		if len(words) == 0 {
+			continue
+		}
+		if first := strings.ToUpper(words[0]); first == "SELECT" || first == "WITH" {
+			return nil
+		}
+		break
+	}
+	return refused
 }
 
 func (d *DB) classify(ctx context.Context, err error) error {

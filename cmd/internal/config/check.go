@@ -29,6 +29,7 @@ func (l *loader) check() {
 	l.checkPrivacy()
 	l.checkPeople()
 	l.checkTelling()
+	l.checkSegment()
 	l.checkReport()
 	l.checkRefunds()
 	l.checkConversions()
@@ -227,7 +228,7 @@ func (l *loader) checkPageURL(text string) {
 	const key = "destination.pageUrl"
 	if text == "" {
 		sendsTraits := slices.ContainsFunc(l.config.Sources, func(s Source) bool {
-			return s.Kind == KindAudiences || s.Kind == KindWarehouse && s.Reader != ReaderEvents || len(s.Traits.Include) > 0
+			return s.Kind == KindAudiences || s.Kind == KindWarehouse && s.Reader != ReaderEvents || len(s.Traits.Include) > 0 || s.AllAudiences
 		})
 		l.must(!sendsTraits, key, "is missing, and trait updates need it", "your home page, such as https://www.example.com/")
 		return
@@ -266,7 +267,9 @@ func (l *loader) checkSource(key string, s *Source) {
 	case "":
 		l.problem(key+".kind", "is missing", "events, audiences or warehouse")
 	case KindEvents:
-		l.refuse(key, "kind: "+s.Kind, "audiences")
+		if !s.AllAudiences {
+			l.refuse(key, "kind: "+s.Kind, "audiences")
+		}
 	case KindAudiences:
 		l.refuse(key, "kind: "+s.Kind, "traits", "honourIntegrations", "startAt")
 	case KindWarehouse:

@@ -47,6 +47,8 @@ type Config struct {
 	Consent Consent `yaml:"consent"`
 	// Whose data to keep out of the state, and whose not to use any more.
 	Privacy Privacy `yaml:"privacy"`
+	// Segment's own APIs: what it says of audiences, suppressed users and people.
+	Segment Segment `yaml:"segment"`
 	// Where the metrics of a run go, beside the daemon's /metrics.
 	Metrics Metrics `yaml:"metrics"`
 	// Whom to tell how runs end.
@@ -199,8 +201,10 @@ type Source struct {
 	MaxLineBytes int `yaml:"maxLineBytes" range:"1024 1073741824" default:"1048576"`
 	// Also read files of file:// that are links out of the folder. Default false: they are reported and left out.
 	FollowLinks bool `yaml:"followLinks"`
-	// What the files are, by a pattern for their names (path.Match); if several match, a plain name wins, otherwise the longest pattern (kind audiences). Of kind warehouse: what to take, by its key or name in Segment.
+	// What the files are, by a pattern for their names (path.Match); if several match, a plain name wins, otherwise the longest pattern (kind audiences). Of kind warehouse: what to take, by its key or name in Segment. all (kind events): every enabled audience of the space, see segment.
 	Audiences []Audience `yaml:"audiences"`
+	// AllAudiences is audiences: all (kind events): every audience of the space that is enabled, see Segment.
+	AllAudiences bool `yaml:"-"`
 }
 
 // Traits selects trait keys by pattern (path.Match); exclude wins.

@@ -120,7 +120,9 @@ func (l *loader) value(p place, v reflect.Value) {
 	case isStruct(t):
 		l.structure(p, v)
 	case t.Kind() == reflect.Map, t == audiencesType:
-		l.mapping(p, v)
+		if !l.allAudiences(p, t) {
+			l.mapping(p, v)
+		}
 	case t.Kind() == reflect.Slice:
 		l.list(p, v)
 	default:

@@ -81,12 +81,20 @@ func (c *Config) Of(name string) (*Config, error) {
 	return nil, fmt.Errorf("--destination %q: the configuration has %s", name, strings.Join(c.Names(), ", "))
 }
 
+// mostDestinations bounds a list whose items are compared with each other.
+const mostDestinations = 100
+
 // expand makes a configuration of each program, and checks it.
 func (l *loader) expand() {
 	c := l.config
 	if c.Destinations != nil {
 		l.must(len(c.Destinations) > 0, "destinations", "is empty", "a list of destinations, each with a name; or destination alone")
 	}
+	if len(c.Destinations) > mostDestinations {
+		l.problem("destinations", fmt.Sprintf("are more than %d", mostDestinations), "use several configurations")
+		return
+	}
+	c.defaultSpool()
 	for i, p := range c.Destinations {
 		one := *l
 		one.config, one.block = c.with(p), fmt.Sprintf("destinations[%d]", i)

@@ -120,6 +120,7 @@ func TestSeveralDestinationsProblems(t *testing.T) {
 		"a problem of all":             {"pageUrl: https://www.example.com/", "pageUrl: example", "destination.pageUrl: is not a web address"},
 		"a problem of all sources":     {"kind: events", "kind: event", "sources[0].kind:"},
 		"one folder for two":           {"refunds: {wait: 24h}", "conversions: {file: {url: file:///out/}}", "destinations[1].conversions.file.url: is the folder of destinations[0], too"},
+		"too many":                     {several[strings.Index(several, "  - {name: us"):strings.Index(several, "sources:\n")], strings.Repeat("  - {name: a}\n", 101), "destinations: are more than 100"},
 		"an empty list":                {several[strings.Index(several, "destinations:"):strings.Index(several, "sources:\n")], "destinations: []\n", "destinations: is empty"},
 	} {
 		t.Run(name, func(t *testing.T) {

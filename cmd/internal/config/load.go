@@ -123,6 +123,7 @@ func decode(data []byte, file, folder string, getenv Lookup) (*Config, Problems)
 	if !l.decode(data) {
 		return nil, l.problems
 	}
+	l.markAll()
 	if l.config.Destinations == nil {
 		l.complete()
 	} else {
@@ -223,7 +224,7 @@ func (l *loader) paths() {
 			paths = append(paths, &s.Audiences[j].QueryFile)
 		}
 	}
-	for _, path := range slices.Concat(paths, c.tellingPaths(), c.receivePaths()) {
+	for _, path := range slices.Concat(paths, c.tellingPaths(), c.receivePaths(), []*string{&c.Segment.TokenFile, &c.Segment.ProfileTokenFile}) {
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(l.folder, *path)
 		}

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"net"
 	"net/url"
 	"path/filepath"
@@ -76,14 +75,19 @@ func (c *Config) ReadsSpool(s Source) bool {
 	return err == nil && u.Scheme == "file" && (u.Host == "" || u.Host == "localhost") && filepath.Clean(filepath.FromSlash(u.Path)) == filepath.Clean(c.Receive.Spool)
 }
 
+// defaultSpool names the folder that messages are kept in: beside the state.
+func (c *Config) defaultSpool() {
+	if r := c.Receive; r != nil && r.Spool == "" {
+		r.Spool = filepath.Join(filepath.Dir(c.State.Path), "spool")
+	}
+}
+
 func (l *loader) checkReceive() {
 	r := l.config.Receive
 	if r == nil {
 		return
 	}
-	if r.Spool == "" {
-		r.Spool = filepath.Join(filepath.Dir(l.config.State.Path), "spool")
-	}
+	l.config.defaultSpool()
 	host, port, err := net.SplitHostPort(r.Listen)
 	l.must(err == nil && port != "", "receive.listen", "is not an address and a port", "such as 127.0.0.1:8080, or :8443 for all addresses")
 	l.must(strings.HasPrefix(r.Path, "/") && r.Path != "/healthz" && !strings.ContainsAny(r.Path, "{} ?#"), "receive.path", "is not a path", "such as /segment")
@@ -99,11 +103,11 @@ func (l *loader) checkReceive() {
 // messages say that they are for the webhook alone, and so not for impact.com.
 func (l *loader) checkSpoolSources() {
 	c := l.config
-	if !slices.ContainsFunc(c.Sources, c.ReadsSpool) {
+	if l.block == "" && !slices.ContainsFunc(c.Sources, c.ReadsSpool) { // of several destinations, one may read it
 		l.warn("receive", "no source reads what is received", "a source with kind: events and url: file://"+c.Receive.Spool)
 	}
 	for i, s := range c.Sources {
-		key := fmt.Sprintf("sources[%d].honourIntegrations", i)
+		key := l.source(i) + ".honourIntegrations"
 		if c.ReadsSpool(s) && s.HonourIntegrations && !l.isSet(key) {
 			l.warn(key, "Engage's messages to a webhook are marked as not meant for other destinations, and would be passed over", "honourIntegrations: false; Segment's own filters decide what is sent to the webhook")
 		}

@@ -111,7 +111,7 @@ func generate(t *testing.T) []byte {
 func comments(t *testing.T) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	for _, name := range []string{"config.go", "telling.go", "destinations.go"} {
+	for _, name := range []string{"config.go", "telling.go", "destinations.go", "segment.go"} {
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
 		require.NoError(t, err)
 		fieldComments(file, out)
@@ -166,7 +166,9 @@ func typeSchema(t reflect.Type, tag reflect.StructTag, docs map[string]string) o
 		return object{"anyOf": []object{typeSchema(reflect.TypeFor[[]string](), "", docs), structSchema(t, docs)}}
 	case t.Kind() == reflect.Struct:
 		return structSchema(t, docs)
-	case t.Kind() == reflect.Map, t == audiencesType:
+	case t == audiencesType:
+		return object{"anyOf": []object{{"const": "all"}, {"type": "object", "additionalProperties": typeSchema(t.Elem(), "", docs)}}}
+	case t.Kind() == reflect.Map:
 		return object{"type": "object", "additionalProperties": typeSchema(t.Elem(), "", docs)}
 	case t.Kind() == reflect.Slice:
 		return object{"type": "array", "items": typeSchema(t.Elem(), "", docs)}

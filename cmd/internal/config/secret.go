@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -46,9 +47,9 @@ func (l *loader) secrets() {
 	}
 	for i := range l.config.Sources {
 		s := &l.config.Sources[i]
-		all = append(all, secretOf{&s.DSN, &s.DSNFile, fmt.Sprintf("sources[%d].dsn", i), "the address of the database", false})
+		all = append(all, secretOf{&s.DSN, &s.DSNFile, l.source(i) + ".dsn", "the address of the database", false})
 	}
-	for _, s := range append(all, l.config.tellingSecrets()...) {
+	for _, s := range slices.Concat(all, l.config.tellingSecrets(), l.config.segmentSecrets()) {
 		l.secret(s)
 	}
 }

@@ -42,7 +42,7 @@ func TestWarehouse(t *testing.T) {
 		"    dsn: x\n    audiences: {vip: {}}\n":                                                            "reader: is missing",
 		"    dsn: x\n    reader: engage\n":                                                                  "audiences: is missing",
 		"    dsn: x\n    reader: engage\n    url: file:///x\n    audiences: {vip: {}}\n":                    "url: does not go with kind: warehouse",
-		"    dsn: x\n    reader: profilesSync\n    schemas: [a, b]\n    audiences: {vip: {}}\n":             "only reader: engage takes several",
+		"    dsn: x\n    reader: profilesSync\n    schemas: [a, b]\n    audiences: {vip: {}}\n":             "only the readers engage and events take several",
 		"    dsn: x\n    reader: query\n    audiences: {vip: {}}\n":                                         "needs one of query, queryFile and ref",
 		"    dsn: x\n    reader: query\n    audiences: {vip: {ref: vip}}\n":                                 "needs the source's manifest",
 		"    dsn: x\n    reader: query\n    audiences: {vip: {queryFile: none.sql}}\n":                      "queryFile: cannot be read",

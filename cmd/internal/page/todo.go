@@ -126,6 +126,8 @@ func (p *Page) heldSet(h state.HeldSet) Todo {
 	case h.Direction == state.Unanswered:
 		t.Title = fmt.Sprintf("%s %s without an answer are held", number(h.Held), strings.ReplaceAll(string(h.Kind), "_", " ")+"s")
 		t.Command, t.Or = "", h.Command+" in the configuration; the next run then releases them"
+	case h.Direction == state.Refusal:
+		t.Command, t.Or = "", "a run sends them once Segment says otherwise, or if you "+h.Command
 	case h.Approved >= h.Held:
 		t.Level, t.Command = Info, p.command("run")
 		t.Or = fmt.Sprintf("%s are approved: the next run within 24 hours releases them", number(h.Approved))
@@ -140,7 +142,7 @@ func (p *Page) heldSet(h state.HeldSet) Todo {
 func heldWords(h state.HeldSet) string {
 	words := map[state.Direction]string{
 		state.Exits: "exits", state.Joins: "joins", state.NewComputation: "changes from a new computation",
-		state.ConversionBatch: "conversions", state.Suppressions: "suppressions",
+		state.ConversionBatch: "conversions", state.Suppressions: "suppressions", state.Refusal: "changes because of what Segment says",
 	}[h.Direction]
 	return number(h.Held) + " " + cmp.Or(words, string(h.Direction))
 }

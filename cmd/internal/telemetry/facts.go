@@ -17,26 +17,30 @@ type facts struct {
 	quota, remaining, lastHour, newest   *prometheus.GaugeVec
 	staleSources, stateSize, heldChanges *prometheus.GaugeVec
 	orders, reconciled                   *prometheus.GaugeVec
+	segmentSize, segmentRefused, asked   *prometheus.GaugeVec
 }
 
 func newFacts(f factory) facts {
 	return facts{
-		oldest:       f.gauges("oldest_undelivered_timestamp_seconds", "When the oldest change that is still to be sent happened, in Unix time; absent where nothing is.", "kind", "audience"),
-		members:      f.gauges("audience_members", "Members of an audience, wanted and delivered.", "audience", "what"),
-		audienceDue:  f.gauges("audience_due", "What is due of an audience: pending, held, refused.", "audience", "status"),
-		heldChanges:  f.gauges("held_changes", "What is held back, by audience (empty for events and suppressions) and direction.", "audience", "direction"),
-		refused:      f.gauges("refused_deliveries", "What is refused and not dropped, by kind and class.", "kind", "class"),
-		money:        f.gauges("refused_money", "Money of refused conversions, by currency.", "currency"),
-		quota:        f.gauges("host_quota", "Requests per window that a host allows, by its last answer.", "host"),
-		refunds:      f.gauges("refunded_orders", "Orders that were taken back, by what became of it: status and class of the view order_refunds.", "status", "class"),
-		refundMoney:  f.gauges("refunded_money", "What was taken back of these orders.", "status", "class", "currency"),
-		remaining:    f.gauges("host_quota_remaining", "Requests that are left in a host's window, by its last answer.", "host"),
-		lastHour:     f.gauges("host_requests_last_hour", "Requests sent to a host in the last hour.", "host"),
-		newest:       f.gauges("source_newest_timestamp_seconds", "When the newest input of a source was written, in Unix time.", "source"),
-		staleSources: f.gauges("source_stale", "1 for a source whose input is older than its maxAge, missing or unusable, else 0; by the last run that read it.", "source"),
-		orders:       f.gauges("orders", "Orders by the verdict of the last reconcile; absent before the first one.", "verdict"),
-		reconciled:   f.gauges("reconciled_timestamp_seconds", "When impact.com's actions were read last, in Unix time; absent before."),
-		stateSize:    f.gauges("state_bytes", "Size of the state on disk: the database and its write-ahead log.", "file"),
+		oldest:         f.gauges("oldest_undelivered_timestamp_seconds", "When the oldest change that is still to be sent happened, in Unix time; absent where nothing is.", "kind", "audience"),
+		members:        f.gauges("audience_members", "Members of an audience, wanted and delivered.", "audience", "what"),
+		audienceDue:    f.gauges("audience_due", "What is due of an audience: pending, held, refused.", "audience", "status"),
+		heldChanges:    f.gauges("held_changes", "What is held back, by audience (empty for events and suppressions) and direction.", "audience", "direction"),
+		refused:        f.gauges("refused_deliveries", "What is refused and not dropped, by kind and class.", "kind", "class"),
+		money:          f.gauges("refused_money", "Money of refused conversions, by currency.", "currency"),
+		quota:          f.gauges("host_quota", "Requests per window that a host allows, by its last answer.", "host"),
+		refunds:        f.gauges("refunded_orders", "Orders that were taken back, by what became of it: status and class of the view order_refunds.", "status", "class"),
+		refundMoney:    f.gauges("refunded_money", "What was taken back of these orders.", "status", "class", "currency"),
+		remaining:      f.gauges("host_quota_remaining", "Requests that are left in a host's window, by its last answer.", "host"),
+		lastHour:       f.gauges("host_requests_last_hour", "Requests sent to a host in the last hour.", "host"),
+		newest:         f.gauges("source_newest_timestamp_seconds", "When the newest input of a source was written, in Unix time.", "source"),
+		staleSources:   f.gauges("source_stale", "1 for a source whose input is older than its maxAge, missing or unusable, else 0; by the last run that read it.", "source"),
+		orders:         f.gauges("orders", "Orders by the verdict of the last reconcile; absent before the first one.", "verdict"),
+		reconciled:     f.gauges("reconciled_timestamp_seconds", "When impact.com's actions were read last, in Unix time; absent before."),
+		segmentSize:    f.gauges("segment_audience_size", "Profiles of an audience, as Segment said last.", "audience"),
+		segmentRefused: f.gauges("segment_audience_refused", "1 for an audience that the last run did not apply because of what Segment says of it.", "audience"),
+		asked:          f.gauges("segment_read_timestamp_seconds", "When Segment's Public API was last read to its end, in Unix time.", "what"),
+		stateSize:      f.gauges("state_bytes", "Size of the state on disk: the database and its write-ahead log.", "file"),
 	}
 }
 
@@ -53,6 +57,7 @@ func (m *Metrics) State(s state.Status, n state.Measures) {
 	m.audiences(s.Audiences)
 	m.exceptions(n)
 	m.verdicts(n)
+	m.segment(n.Segment)
 	m.hosts(s.Hosts)
 	m.newest.Reset()
 	for _, one := range s.Sources {
@@ -122,6 +127,25 @@ func (m *Metrics) exceptions(n state.Measures) {
 	m.money.Reset()
 	for _, one := range n.Money {
 		m.money.WithLabelValues(one.Currency).Set(float64(one.Amount) / float64(money.Unit))
+	}
+}
+
+// segment records what Segment said last.
+func (m *Metrics) segment(c state.Catalogue) {
+	m.segmentSize.Reset()
+	for _, one := range c.Computations {
+		if one.Size != nil {
+			m.segmentSize.WithLabelValues(one.Key).Set(float64(*one.Size))
+		}
+	}
+	m.segmentRefused.Reset()
+	for key := range c.Refused {
+		m.segmentRefused.WithLabelValues(key).Set(1)
+	}
+	for what, r := range c.Reads {
+		if !r.At.IsZero() {
+			m.asked.WithLabelValues(what).Set(stamp(r.At))
+		}
 	}
 }
 

@@ -17,10 +17,10 @@ type Spooled struct {
 
 // Receiving are the metrics of what is received, for Prometheus.
 type Receiving struct {
-	registry              *prometheus.Registry
-	requests              *prometheus.CounterVec
-	events, bytes, synced prometheus.Counter
-	syncs                 prometheus.Histogram
+	registry      *prometheus.Registry
+	requests      *prometheus.CounterVec
+	events, bytes prometheus.Counter
+	syncs         prometheus.Histogram
 }
 
 // NewReceiving returns the metrics of a receiver. It asks for the spool's size when

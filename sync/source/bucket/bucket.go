@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"gocloud.dev/blob"
 )
@@ -19,7 +20,8 @@ type Bucket struct {
 	blob *blob.Bucket
 	dir  string // of file://, else empty
 
-	options Options
+	options  Options
+	fetching sync.Map // of *fetched, by key
 }
 
 // Options are settings that are not in the URL.

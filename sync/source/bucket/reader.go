@@ -32,13 +32,15 @@ const bufferSize = 256 << 10
 type Reader struct {
 	b       *Bucket
 	object  source.Object
-	blob    *blob.Reader
+	blob    io.ReadCloser
 	decoded io.Reader
 	readErr error // an error of the bucket, not of the gzip stream
 	taken   int64 // bytes that came from the bucket since Taken was called
 
 	ctx    context.Context //nolint:containedctx // ranges are read long after Open
 	format format          // of the outermost layer
+
+	verified bool // it was fetched whole, and then looked at again
 
 	closers []func() // of what the layers hold
 }
@@ -81,7 +83,24 @@ func (b *Bucket) OpenStart(ctx context.Context, o source.Object, size int64) (*R
 	return b.open(ctx, o, min(size, o.Size))
 }
 
-func (b *Bucket) open(ctx context.Context, o source.Object, length int64) (*Reader, error) {
+func (b *Bucket) open(ctx context.Context, o source.Object, length int64) (r *Reader, err error) {
+	if length < 0 {
+		r = b.take(ctx, o)
+	}
+	if r == nil {
+		r, err = b.request(ctx, o, length)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := r.detect(); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return r, nil
+}
+
+// request begins to read an object, unless it is not the one that was listed.
+func (b *Bucket) request(ctx context.Context, o source.Object, length int64) (*Reader, error) {
 	raw, err := b.stored(ctx, o, 0, length)
 	if codeOf(err) == gcerrors.NotFound {
 		return nil, fmt.Errorf("%s: open %q: %w", b.name, o.Name, source.ErrGone)
@@ -91,12 +110,7 @@ func (b *Bucket) open(ctx context.Context, o source.Object, length int64) (*Read
 	}
 	r := &Reader{b: b, object: o, blob: raw, ctx: ctx}
 	if r.differs(raw.Size(), raw.ModTime()) {
-		err = r.changed()
-	} else {
-		err = r.detect()
-	}
-	if err != nil {
-		return nil, errors.Join(err, r.Close())
+		return nil, errors.Join(r.changed(), r.Close())
 	}
 	return r, nil
 }
@@ -111,7 +125,7 @@ func (n noted) Read(p []byte) (int, error) {
 	}
 	count, err := n.blob.Read(p)
 	n.taken += int64(count)
-	if err == nil || err == io.EOF { //nolint:errorlint // a wrapped EOF is a lost connection, not the end
+	if err == nil || err == io.EOF { // a wrapped EOF is a lost connection, not the end
 		return count, err
 	}
 	n.readErr = err
@@ -160,6 +174,9 @@ func (r *Reader) Damaged(err error) error {
 // Verify checks that the object is still the one that was listed. It costs
 // one request.
 func (r *Reader) Verify(ctx context.Context) error {
+	if r.verified {
+		return nil
+	}
 	now, err := r.b.blob.Attributes(ctx, keyOf(r.object))
 	if codeOf(err) == gcerrors.NotFound {
 		return fmt.Errorf("%s: check %q: %w", r.b.name, r.object.Name, source.ErrGone)

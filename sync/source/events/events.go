@@ -28,6 +28,10 @@ type Config struct {
 	Include []string
 	Exclude []string
 
+	// Audiences reports whether the messages about an audience count that no pattern names,
+	// by its key and by when the message was received. nil: none does. Exclude wins.
+	Audiences func(key string, received time.Time) bool
+
 	HonourIntegrations bool      // pass over messages that are not meant for impact.com, see [segment.Message.Allowed]
 	StartAt            time.Time // pass over messages from before; zero: none
 	ListFrom           time.Time // pass over folders of days that were over before; zero: none
@@ -119,6 +123,9 @@ func (s *Source) Since(ctx context.Context, since time.Time, reject func(source.
 // URL returns the bucket's address without credentials and parameters.
 func (s *Source) URL() string { return s.Bucket.URL() }
 
+// Fetch begins to fetch an object that is going to be read, see [bucket.Bucket.Fetch].
+func (s *Source) Fetch(ctx context.Context, o source.Object) { s.Bucket.Fetch(ctx, o) }
+
 // mostDepth is how deep folders of days are looked for, below that of the URL.
 const mostDepth = 4
 
@@ -146,7 +153,7 @@ func (s *Source) skip(m *segment.Message, change *segment.TraitChange) string {
 	switch {
 	case m.Type == "delete":
 		return "" // people who ask to be deleted are, whatever else the message says
-	case change != nil && !s.Includes(change.Key):
+	case change != nil && !s.takes(change):
 		return SkipTrait
 	case !at.IsZero() && at.Before(s.cfg.StartAt):
 		return SkipBeforeStart
@@ -156,11 +163,25 @@ func (s *Source) skip(m *segment.Message, change *segment.TraitChange) string {
 	return ""
 }
 
-// Includes reports whether changes of a trait count.
+// Includes reports whether changes of a trait count, today's if that matters.
 func (s *Source) Includes(key string) bool {
+	return s.includes(key, func() bool { return s.cfg.Audiences(key, time.Time{}) })
+}
+
+func (s *Source) takes(c *segment.TraitChange) bool {
+	received := c.ReceivedAt
+	if received.IsZero() {
+		received = c.At
+	}
+	return s.includes(c.Key, func() bool { return c.Class == segment.ClassAudience && s.cfg.Audiences(c.Key, received) })
+}
+
+// includes reports whether a key matches Include, or is one of Audiences, and does not
+// match Exclude.
+func (s *Source) includes(key string, all func() bool) bool {
 	match := func(pattern string) bool {
 		ok, _ := path.Match(pattern, key)
 		return ok
 	}
-	return slices.ContainsFunc(s.cfg.Include, match) && !slices.ContainsFunc(s.cfg.Exclude, match)
+	return (slices.ContainsFunc(s.cfg.Include, match) || s.cfg.Audiences != nil && key != "" && all()) && !slices.ContainsFunc(s.cfg.Exclude, match)
 }

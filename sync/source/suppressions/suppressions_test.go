@@ -276,7 +276,7 @@ func TestAPI(t *testing.T) {
 		a := serve(t, &api{})
 		a.Token = "sgp_wrong"
 		_, err := idsOf(t, a)
-		require.ErrorContains(t, err, "403: privacy.segmentToken")
+		require.ErrorContains(t, err, "403 (forbidden): privacy.segmentToken")
 		for _, secret := range []string{"sgp_", "p@x.test"} {
 			require.NotContains(t, err.Error(), secret)
 		}

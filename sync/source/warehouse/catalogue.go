@@ -121,7 +121,7 @@ func (c *catalogue) explain(err error, name sqlengine.Table) error {
 	case err == nil:
 		return nil
 	case name.Name == "" && errors.Is(err, sqlengine.ErrDenied):
-		return fmt.Errorf("%w: the owner of the tables grants this user USAGE on their schema and SELECT on them", err)
+		return fmt.Errorf("%w: the owner of the tables lets this user read them with GRANT USAGE ON SCHEMA and GRANT SELECT ON each table", err)
 	case errors.Is(err, sqlengine.ErrDenied):
 		return fmt.Errorf("%s: %w: its owner lets this user read it with: %s", shown(name), err, c.grant(name))
 	case errors.Is(err, sqlengine.ErrLocked):

@@ -48,8 +48,8 @@ type MessagesConfig struct {
 // Messages reads the tables of messages that Segment keeps in a warehouse
 // (https://segment.com/docs/connections/storage/warehouses/schema/): each is a log. A
 // row becomes the message that it was made from, as far as it is needed. What a row is
-// known by as a line is its received_at, in microseconds since 1970. It is safe for
-// concurrent use.
+// known by as a line is its received_at, in microseconds since 1970; the hash of a
+// position says when the reading began. It is safe for concurrent use.
 type Messages struct {
 	cfg     MessagesConfig
 	decoder segment.Decoder

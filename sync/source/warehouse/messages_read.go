@@ -36,6 +36,9 @@ func (s *Messages) Read(ctx context.Context, in source.Input, from source.Positi
 		return s.named(err)
 	}
 	r := &messageReader{source: s, table: m, layout: l, ctx: ctx, fn: fn, at: from, began: s.now()}
+	if len(from.Hash) == 0 {
+		r.at.Hash = stamp(r.began)
+	}
 	defer r.release()
 	statement, args := s.statement(l, m, from)
 	err = r.readAll(c.engine, statement, args)
@@ -58,7 +61,7 @@ func (s *Messages) statement(l *layout, m *messageTable, from source.Position) (
 		where = append(where, received+" >= "+t.dialect.Moment(first))
 	}
 	if from.Line > 0 {
-		where = append(where, l.since(time.UnixMicro(from.Line).Add(-s.cfg.Overlap)))
+		where = append(where, l.since(from, s.cfg.Overlap))
 	}
 	if len(where) == 0 {
 		where = append(where, received+" IS NOT NULL")
@@ -82,17 +85,26 @@ func (s *Messages) statement(l *layout, m *messageTable, from source.Position) (
 	return "SELECT " + strings.Join(columns, ", ") + " FROM " + t.from() + " WHERE " + strings.Join(where, " AND ") + " ORDER BY " + received, args
 }
 
-// since returns the condition for rows that were received, or that came into the
-// warehouse, since a time.
-func (l *layout) since(at time.Time) string {
-	moment := l.table.dialect.Moment(at)
-	conditions := []string{l.table.ref("received_at") + " >= " + moment}
+// since returns the condition for rows that were received after a position, or came into
+// the warehouse since the reading that ended there began.
+func (l *layout) since(from source.Position, overlap time.Duration) string {
+	conditions := []string{l.table.ref("received_at") + " >= " + l.table.dialect.Moment(time.UnixMicro(from.Line).Add(-overlap))}
+	began, known := stamped(from.Hash)
 	for _, name := range []string{"uuid_ts", "loaded_at"} {
-		if c, ok := l.table.column(name); ok && classOf(c.Type) == classTime {
-			conditions = append(conditions, l.table.ref(name)+" >= "+moment)
+		if c, ok := l.table.column(name); ok && known && classOf(c.Type) == classTime {
+			conditions = append(conditions, l.table.ref(name)+" >= "+l.table.dialect.Moment(began.Add(-overlap)))
 		}
 	}
 	return either(conditions)
+}
+
+// stamp returns when a reading began as a position keeps it: a row that comes into the
+// warehouse later may be older than those that were read.
+func stamp(at time.Time) []byte { return strconv.AppendInt(nil, at.UnixMicro(), 10) }
+
+func stamped(stamp []byte) (at time.Time, ok bool) {
+	micros, err := strconv.ParseInt(string(stamp), 10, 64)
+	return time.UnixMicro(micros), err == nil
 }
 
 // telling returns the condition for rows that say something although they are not sent:
@@ -220,7 +232,9 @@ func (r *messageReader) record(received int64) source.Record {
 // flush hands the records over.
 func (r *messageReader) flush(done bool) error {
 	at := r.at
-	at.Done = done
+	if at.Done = done; done {
+		at.Hash = stamp(r.began)
+	}
 	err := r.fn(source.Batch{Records: r.records, Position: at, Taken: r.bytes})
 	r.stopped = err != nil
 	r.release()
