@@ -19,7 +19,6 @@ import (
 // shop is a source of messages on PostgreSQL.
 type shop struct {
 	t      *testing.T
-	server *enginetest.Postgres
 	source *warehouse.Messages
 	at     map[string]source.Position // where each table was left
 	listed []string
@@ -40,7 +39,12 @@ func newShop(t *testing.T, server *enginetest.Postgres, schema string, settings 
 	if change != nil {
 		change(&cfg)
 	}
-	s := &shop{t: t, server: server, source: warehouse.NewMessages(cfg), at: map[string]source.Position{}}
+	return newShopOn(t, warehouse.NewMessages(cfg))
+}
+
+func newShopOn(t *testing.T, from *warehouse.Messages) *shop {
+	t.Helper()
+	s := &shop{t: t, source: from, at: map[string]source.Position{}}
 	t.Cleanup(func() { require.NoError(t, s.source.Close()) })
 	return s
 }
