@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,15 +26,18 @@ func (e *scripted) Close() error               { return nil }
 
 func (e *scripted) Query(_ context.Context, statement string, args ...any) (sqlengine.Rows, error) {
 	rows := &fixed{}
-	switch {
-	case strings.Contains(statement, "LIMIT 1"):
+	if strings.Contains(statement, "LIMIT 1") {
 		rows.rows = [][]string{{"1"}}
-	case strings.Contains(statement, "information_schema.tables"):
-		for t := range e.tables {
-			rows.rows = append(rows.rows, []string{t.Name})
+	}
+	asked := func(by string, with []any) bool { return by == statement && slices.Equal(with, args) }
+	for table, columns := range e.tables {
+		if asked(e.dialect.TablesOf(table.Schema)) {
+			rows.rows = append(rows.rows, []string{table.Name})
 		}
-	case strings.Contains(statement, "information_schema.columns"):
-		for _, c := range e.tables[sqlengine.Table{Schema: args[1].(string), Name: args[0].(string)}] {
+		if !asked(e.dialect.ColumnsOf(table)) {
+			continue
+		}
+		for _, c := range columns {
 			rows.rows = append(rows.rows, []string{c.Name, c.Type})
 		}
 	}
@@ -78,7 +82,10 @@ func texts(names ...string) (all []sqlengine.Column) {
 }
 
 // dialects are those for which the statements are kept.
-var dialects = map[string]sqlengine.Dialect{"postgres": sqlengine.Postgres(), "redshift": sqlengine.Redshift()}
+var dialects = map[string]sqlengine.Dialect{
+	"postgres": sqlengine.Postgres(), "redshift": sqlengine.Redshift(), "clickhouse": sqlengine.ClickHouse(),
+	"bigquery": sqlengine.BigQuery(), "snowflake": sqlengine.Snowflake(), "databricks": sqlengine.Databricks(),
+}
 
 // TestStatements keeps the statements that each engine is sent, to be read.
 func TestStatements(t *testing.T) {

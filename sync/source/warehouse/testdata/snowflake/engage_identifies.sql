@@ -1,0 +1,5 @@
+SELECT CASE WHEN CAST(e1."user_id" AS VARCHAR) IS NULL THEN 1 ELSE 0 END, CASE WHEN CAST(e1."user_id" AS VARCHAR) IS NULL THEN CAST(e1."anonymous_id" AS VARCHAR) ELSE CAST(e1."user_id" AS VARCHAR) END, e1."3_views", e1."user_id", e1."anonymous_id", CAST(NULL AS VARCHAR), e1."timestamp", e1."received_at", e1."id"
+FROM "engage_default"."identifies" e1
+LEFT JOIN (SELECT DISTINCT CAST(e1."anonymous_id" AS VARCHAR) AS visitor FROM "engage_default"."identifies" e1 WHERE CAST(e1."user_id" AS VARCHAR) IS NOT NULL AND CAST(e1."anonymous_id" AS VARCHAR) IS NOT NULL) ke1 ON CAST(e1."user_id" AS VARCHAR) IS NULL AND ke1.visitor = CAST(e1."anonymous_id" AS VARCHAR)
+WHERE ke1.visitor IS NULL AND e1."3_views" IS NOT NULL
+ORDER BY 1, 2, 7, 8, 9;
