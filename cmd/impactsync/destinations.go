@@ -104,8 +104,8 @@ func (a *app) goOver(c *cobra.Command, all []*turn) error {
 	if every, err := c.Flags().GetDuration("every"); err == nil && flag("watch") == "true" {
 		return a.again(c.Context(), watching{true, every}, func(ctx context.Context) error {
 			a.inOrder(ctx, all)
-			if stopped := ctx.Err() != nil; stopped {
-				return nil
+			if err := ctx.Err(); err != nil {
+				return err
 			}
 			return a.print(c, all)
 		})
