@@ -117,6 +117,7 @@ var examples = map[string]string{
 	"file show":  "  impactsync file show conversions_20261128T020405Z_12_k3v9q2xa_item.csv",
 	"file retry": "  impactsync file retry conversions_20261128T020405Z_12_k3v9q2xa_item.csv",
 	"notify":     "  impactsync notify test",
+	"receive":    "  impactsync receive --metrics-listen :9091",
 	"refused": `  impactsync refused list --class identifier
   impactsync refused retry --audience vip`,
 	"refused drop":  "  impactsync refused drop --class identifier --older-than 720h",
