@@ -111,7 +111,7 @@ func generate(t *testing.T) []byte {
 func comments(t *testing.T) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	for _, name := range []string{"config.go", "telling.go", "destinations.go", "segment.go"} {
+	for _, name := range []string{"config.go", "source.go", "telling.go", "destinations.go", "segment.go"} {
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
 		require.NoError(t, err)
 		fieldComments(file, out)
