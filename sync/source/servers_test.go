@@ -216,7 +216,7 @@ func putAndGet(t *testing.T, p place) {
 	broken := io.MultiReader(bytes.NewReader(want), iotest.ErrReader(errors.New("the disk is gone")))
 	require.ErrorContains(t, b.Create(t.Context(), "half.db", broken), "the disk is gone")
 	if !strings.HasPrefix(p.url, "gs:") { // this stand-in for Google keeps what came
-		require.ErrorContains(t, b.Get(t.Context(), "half.db", io.Discard), "not found")
+		require.ErrorContains(t, b.Get(t.Context(), "half.db", io.Discard), `there is no "half.db"`)
 	}
 }
 
