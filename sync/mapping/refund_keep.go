@@ -32,6 +32,10 @@ func (m *Mapper) reduceRefund(msg *segment.Message, order string) []byte {
 		dst = child.appendMember(dst, child.key, properties.Get(child.key))
 	}
 	properties.Each(func(key string, v segment.Value) {
+		if saysHowMuch(key) && segment.HoldsEmail(key) && present(v) {
+			// Without it, the order id would stand alone, which means the whole order.
+			dst = appendField(dst, "refund", "?")
+		}
 		if !slices.ContainsFunc(m.refunds.kept.children, func(c *node) bool { return c.key == key }) && isKeptOfRefunds(key) && present(v) {
 			dst = m.appendNumber(appendKey(dst, key), v)
 		}

@@ -192,7 +192,8 @@ func TestRefundSettingsAreChecked(t *testing.T) {
 }
 
 func FuzzRefund(f *testing.F) {
-	for _, properties := range []string{`"order_id":"o"`, `"order_id":1,"products":[{"sku":"A","quantity":"1"}],"total":"-3,5"`, `"order_id":"o","refund_amount":1e9,"products":{"a":{}}`} {
+	for _, properties := range []string{`"order_id":"o"`, `"order_id":1,"products":[{"sku":"A","quantity":"1"}],"total":"-3,5"`, `"order_id":"o","refund_amount":1e9,"products":{"a":{}}`,
+		`"order_id":"o","refund a@b.de":5`, `"order_id":"a@b.de","currency":"jpy","total":"1.234","tax":"x"`, `"orderId":" 7 ","refund_id":"a@b.de","full_refund":true,"products":"[{\"sku\":\"A\"}]"`} {
 		f.Add(properties)
 	}
 	s := withRefunds(Meaning{Source: "a", Amount: MeansField, Field: "properties.refund_amount"}, Meaning{Source: "b", Amount: MeansNewTotal}, Meaning{Source: "c", Amount: MeansReturned})
