@@ -22,7 +22,7 @@ func onNetwork() {
 func TestTwoAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 7, sandbox.Config{})
-	rounds := 100
+	rounds := 30
 	if testing.Short() {
 		rounds = 10
 	}
