@@ -47,7 +47,7 @@ race: ## the tests under the race detector
 lint: ## golangci-lint, at the version in .ci/versions
 	bash .ci/run lint
 
-fuzz: ## every fuzz target for FUZZ_SECONDS (default 5)
+fuzz: ## every fuzz target for FUZZ_SECONDS (default 3)
 	bash .ci/run fuzz
 
 sbom: ## dist/sbom.json: the modules that the program is made of, and their licences

@@ -23,7 +23,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var crashKills = flag.Int("crash.kills", 200, "how often TestKilledAtRandom kills the program")
+var (
+	crashKills = flag.Int("crash.kills", 100, "how often TestKilledAtRandom kills the program")
+	crashAll   = flag.Bool("crash.all", false, "kill reversals and reconciliations at every point, not at some")
+)
 
 // mostClaimed is what may be claimed and not settled: 16 workers and a group.
 const mostClaimed = 16 + 500

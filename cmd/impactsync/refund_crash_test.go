@@ -142,16 +142,16 @@ func (r *returns) url() string {
 	return url
 }
 
-// TestReversalsKilledAtEveryPoint kills the program before and after every commit and
-// request of a run that takes orders back: none is taken back twice, and none is
-// forgotten.
+// TestReversalsKilledAtEveryPoint kills the program before and after every second commit
+// and request of a run that takes orders back, with -crash.all at every one: none is
+// taken back twice, and none is forgotten.
 func TestReversalsKilledAtEveryPoint(t *testing.T) {
 	t.Parallel()
 	first := newReturns(t)
-	points := filepath.Join(first.dir, "points")
-	require.NoError(t, first.start("impactsync-crashing", "CRASH_POINTS="+points).Wait())
+	seen := filepath.Join(first.dir, "points")
+	require.NoError(t, first.start("impactsync-crashing", "CRASH_POINTS="+seen).Wait())
 	first.settle("without a kill")
-	data, err := os.ReadFile(points)
+	data, err := os.ReadFile(seen)
 	require.NoError(t, err)
 	count := map[string]int{}
 	for line := range strings.Lines(string(data)) {
@@ -166,10 +166,14 @@ func TestReversalsKilledAtEveryPoint(t *testing.T) {
 	slices.Sort(all)
 	t.Log(count)
 	const groups = 3
+	step := groups * 2
+	if *crashAll {
+		step = groups
+	}
 	for group := range groups {
 		t.Run(fmt.Sprintf("group %d", group), func(t *testing.T) {
 			t.Parallel()
-			for i := group; i < len(all); i += groups {
+			for i := group; i < len(all); i += step {
 				r := newReturns(t)
 				c := r.start("impactsync-crashing", "CRASH_AT="+all[i], "CRASH_POINTS="+filepath.Join(r.dir, "points"))
 				_ = c.Wait() // killed, or it ended before
