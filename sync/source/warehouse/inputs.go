@@ -99,6 +99,7 @@ func (c *catalogue) row(ctx context.Context, statement string, args []any, colum
 		if err := rows.Scan(dest...); err != nil {
 			return nil, err
 		}
+		rows.Next() // there is one; at the end, the connection can be used again
 	}
 	return row, rows.Err()
 }
