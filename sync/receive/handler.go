@@ -193,7 +193,7 @@ func (t *tally) note(no *refusal) {
 	if one.count++; time.Since(one.logged) < time.Minute {
 		return
 	}
-	attrs := []any{"reason", no.reason, "status", no.code, "requests", one.count}
+	attrs := []any{"reason", no.reason, "status", no.code, "answer", no.text, "requests", one.count}
 	if no.err != nil {
 		attrs = append(attrs, "error", no.err)
 	}

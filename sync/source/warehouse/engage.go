@@ -42,17 +42,20 @@ func planEngage(from string) planner {
 			if from != "" && from != one.name {
 				continue
 			}
-			with, without, err := engageTables(ctx, c, t, one.tables)
+			with, without, lacking, err := engageTables(ctx, c, t, one.tables)
 			if err != nil {
 				return plan{}, err
 			}
 			if len(with) > 0 {
+				if err := c.whole(ctx, t, one.name, with, lacking); err != nil {
+					return plan{}, err
+				}
 				return one.plan(c, with)
 			}
 			looked = append(looked, without...)
 		}
 		if len(looked) == 0 {
-			return plan{}, noEngage(ctx, c, from)
+			return plan{}, noEngage(c, from)
 		}
 		return plan{}, noColumn(c.dialect, t.Column, looked...)
 	}
@@ -75,13 +78,16 @@ func engageSchemas(ctx context.Context, c *catalogue) error {
 	return fmt.Errorf("schemas is missing: say which of the space's schemas are read (engage_..., or personas_... in older spaces); this user sees %s", someOf(all))
 }
 
-func engageTables(ctx context.Context, c *catalogue, t *Trait, names []string) (with []engageTable, without []table, err error) {
+// engageTables returns the tables of a name with the trait's column and without it, and
+// the schemas that have no such table.
+func engageTables(ctx context.Context, c *catalogue, t *Trait, names []string) (with []engageTable, without []table, lacking []string, err error) {
 	for i, schema := range c.schemas {
 		one, found, err := c.find(ctx, schema, fmt.Sprintf("e%d", i+1), names...)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		if !found {
+			lacking = append(lacking, schema)
 			continue
 		}
 		if column, ok := traitColumn(c.dialect, &one, t.Column); ok {
@@ -90,23 +96,21 @@ func engageTables(ctx context.Context, c *catalogue, t *Trait, names []string) (
 			without = append(without, one)
 		}
 	}
-	return with, without, nil
+	return with, without, lacking, nil
 }
 
-// noEngage says that no schema has the tables, or that they must not be read.
-func noEngage(ctx context.Context, c *catalogue, from string) error {
-	for _, schema := range c.schemas {
-		for _, name := range []string{FromUsers, FromIdentifies} {
-			if err := c.probe(ctx, sqlengine.Table{Schema: schema, Name: name}); err != nil && !isMissing(err) {
-				return err
-			}
-		}
+// whole wants each schema to have its part of a list, since whoever is missing of it
+// would leave.
+func (c *catalogue) whole(ctx context.Context, t *Trait, name string, with []engageTable, lacking []string) error {
+	if len(lacking) > 0 {
+		return &traitError{err: fmt.Errorf("%w %s in %s, but in other schemas: nothing is changed; let Segment sync it, or take what has none out of schemas", sqlengine.ErrNoTable, name, listed(lacking))}
 	}
-	want := "users or identifies"
-	if from != "" {
-		want = from
-	}
-	return fmt.Errorf("%w %s in %s: nothing is changed; connect the audience to the warehouse in Engage, and let it sync", sqlengine.ErrNoTable, want, listed(c.schemas))
+	return c.someoneIn(ctx, t, with...)
+}
+
+// noEngage says that no schema has the tables.
+func noEngage(c *catalogue, from string) error {
+	return fmt.Errorf("%w %s in %s: nothing is changed; connect the audience to the warehouse in Engage, and let it sync", sqlengine.ErrNoTable, cmp.Or(from, "users or identifies"), listed(c.schemas))
 }
 
 // planUsers reads users: a row for each person.

@@ -73,7 +73,7 @@ func (s *Source) lookAt(ctx context.Context, c *catalogue, p plan, o *source.Obj
 	for i, value := range row {
 		text, _ := textOf(value)
 		parts = append(parts, text)
-		if micros, ok := value.(int64); ok && i < v.times && time.UnixMicro(micros).After(newest) {
+		if micros, err := strconv.ParseInt(text, 10, 64); err == nil && i < v.times && time.UnixMicro(micros).After(newest) { // some databases give numbers as texts
 			newest = time.UnixMicro(micros)
 		}
 	}
@@ -99,6 +99,7 @@ func (c *catalogue) row(ctx context.Context, statement string, args []any, colum
 		if err := rows.Scan(dest...); err != nil {
 			return nil, err
 		}
+		rows.Next() // there is one; at the end, the connection can be used again
 	}
 	return row, rows.Err()
 }

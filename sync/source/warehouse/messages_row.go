@@ -91,7 +91,7 @@ func isJSON(text []byte) bool {
 func appendValue(dst, text []byte, c class) []byte {
 	switch c {
 	case classNumber, classFloat:
-		if (text[0] == '-' || text[0] >= '0' && text[0] <= '9') && json.Valid(text) {
+		if len(text) > 0 && (text[0] == '-' || text[0] >= '0' && text[0] <= '9') && json.Valid(text) {
 			return append(dst, text...)
 		}
 	case classBool:

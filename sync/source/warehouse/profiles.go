@@ -35,18 +35,11 @@ func planProfiles(ctx context.Context, c *catalogue, t *Trait) (plan, error) {
 	return plan{}, noProfiles(ctx, c, schema)
 }
 
-// noProfiles says what is missing of Profiles Sync. Tables may be there although the
-// catalogue hides them from who may not read them.
+// noProfiles says what is missing of Profiles Sync.
 func noProfiles(ctx context.Context, c *catalogue, schema string) error {
 	there, err := c.tablesOf(ctx, schema)
 	if err != nil {
 		return err
-	}
-	for _, name := range []string{"user_traits", "user_identifiers", "profile_traits", "external_id_mapping"} {
-		t := sqlengine.Table{Schema: schema, Name: name}
-		if err := c.probe(ctx, t); err != nil && !isMissing(err) {
-			return err
-		}
 	}
 	return fmt.Errorf("%w: schema %q has neither user_traits with user_identifiers nor profile_traits with external_id_mapping, but %s: "+
 		"nothing is changed; switch the materialized tables on in Segment (Unify, Profiles Sync, selective sync), let them sync, or build them with Segment's dbt package",
@@ -69,6 +62,9 @@ func planRows(ctx context.Context, c *catalogue, t *Trait, traits, ids table) (p
 		return plan{}, err
 	}
 	if err := c.someoneHas(ctx, &traits, t); err != nil {
+		return plan{}, err
+	}
+	if err := c.notEmpty(ctx, &ids); err != nil {
 		return plan{}, err
 	}
 	merges, merged, err := c.find(ctx, traits.Schema, "m", "profile_merges")
@@ -112,23 +108,21 @@ func order(columns ...string) string {
 	return listed(all)
 }
 
-// someoneHas says that nobody has a trait: a list that somebody emptied by mistake, or
-// that never was there, must not look like one that everybody left.
+// someoneHas wants a row to have the trait's name.
 func (c *catalogue) someoneHas(ctx context.Context, traits *table, t *Trait) error {
 	statement := fmt.Sprintf("SELECT 1 FROM %s WHERE %s = %s LIMIT 1", traits.from(), traits.ref("name"), c.dialect.Param(1))
 	row, err := c.row(ctx, statement, []any{t.Column}, 1)
 	if err != nil || row[0] != nil {
 		return c.explain(err, traits.Table)
 	}
+	if err := c.notEmpty(ctx, traits); err != nil {
+		return err
+	}
 	names, err := sqlengine.Texts(ctx, c.engine, fmt.Sprintf("SELECT DISTINCT %s FROM %s ORDER BY 1 LIMIT 10000", traits.ref("name"), traits.from()))
 	if err != nil {
 		return c.explain(err, traits.Table)
 	}
-	if len(names) == 0 {
-		return fmt.Errorf("%s is empty: nothing is changed; a sync failed or has not come to its end (Segment, Unify, Profiles Sync)", shown(traits.Table))
-	}
-	return &traitError{absent: true, err: fmt.Errorf("nobody in %s has a trait %q%s: nothing is changed; correct the key, or if the audience was deleted in Segment, set onMissing: exit to let its members leave",
-		shown(traits.Table), t.Column, likeOf(t.Column, names))}
+	return nobody([]string{shown(traits.Table)}, t, likeOf(t.Column, names))
 }
 
 // versionOf tells versions of a list apart by when its rows were loaded. Where the
@@ -152,7 +146,7 @@ func versionOf(c *catalogue, t *Trait, traits, ids, merges *table) version {
 // planColumns reads tables of Segment's dbt package: a row for each profile, with a
 // column for each trait. Profiles that were merged into another do not count
 // (https://github.com/segmentio/profiles-sync-dbt).
-func planColumns(_ context.Context, c *catalogue, t *Trait, traits, ids table) (plan, error) {
+func planColumns(ctx context.Context, c *catalogue, t *Trait, traits, ids table) (plan, error) {
 	if err := traits.needs("canonical_segment_id", "merged_to"); err != nil {
 		return plan{}, err
 	}
@@ -162,6 +156,12 @@ func planColumns(_ context.Context, c *catalogue, t *Trait, traits, ids table) (
 	value, ok := traitColumn(c.dialect, &traits, t.Column)
 	if !ok {
 		return plan{}, noColumn(c.dialect, t.Column, traits)
+	}
+	if err := c.someoneIn(ctx, t, engageTable{traits, value}); err != nil {
+		return plan{}, err
+	}
+	if err := c.notEmpty(ctx, &ids); err != nil {
+		return plan{}, err
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "SELECT %s, %s, %s, %s\nFROM %s\n", traits.ref("canonical_segment_id"), traits.ref(value.Name), ids.ref("external_id_type"), ids.ref("external_id_value"), traits.from())
