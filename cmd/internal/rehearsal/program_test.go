@@ -54,7 +54,8 @@ type stage struct {
 	runs int
 
 	kills int
-	peak  int64 // most memory of a process, in kilobytes
+	peak  int64         // most memory of a process, in kilobytes
+	cpu   time.Duration // of all processes
 }
 
 // The roads of conversions: by the API, and in files to a folder, or through a bad
@@ -129,6 +130,7 @@ func (s *stage) run(killAfter time.Duration, args ...string) (code int, output s
 	_ = c.Wait() // the code says it
 	measured()
 	s.runs++
+	s.cpu += c.ProcessState.UserTime() + c.ProcessState.SystemTime()
 	return c.ProcessState.ExitCode(), out.String()
 }
 

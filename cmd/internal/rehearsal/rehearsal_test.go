@@ -57,8 +57,8 @@ func rehearse(t *testing.T, road string) {
 	s.takeBack(shop)
 	s.audit(shop, began)
 	s.reconcile(shop, others, func(o *order) []string { return o.finally(began) })
-	t.Logf("%d orders, %d kills in %d runs, %d broken connections, %d requests, %v, peak %d MB", len(shop.orders), s.kills, s.runs, s.broken(), len(s.box.Calls()),
-		time.Since(began).Round(time.Second), s.peak>>10)
+	t.Logf("%d orders, %d kills in %d runs, %d broken connections, %d requests, %v, %v of CPU, peak %d MB", len(shop.orders), s.kills, s.runs, s.broken(), len(s.box.Calls()),
+		time.Since(began).Round(time.Second), s.cpu.Round(time.Second), s.peak>>10)
 }
 
 // badLuck spoils every fifth change of an action, most of them after it was made.

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// wire is a bad connection to a server: it breaks every third time, somewhere in what is
+// wire is a bad connection to a server: it breaks every second time, somewhere in what is
 // sent or answered.
 type wire struct {
 	server string
@@ -69,10 +69,10 @@ func (w *wire) carry(client net.Conn) {
 func (w *wire) most() int64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.rng.IntN(6) > 0 {
+	if w.rng.IntN(3) > 0 {
 		return 1 << 40
 	}
-	return w.rng.Int64N(1 << (8 + w.rng.IntN(10)))
+	return w.rng.Int64N(1 << (8 + w.rng.IntN(9)))
 }
 
 func (w *wire) breaks() {
