@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/impactsync/impactsync/sync/money"
 )
@@ -13,8 +14,17 @@ type RefundCount struct {
 	Class    string       `json:"class,omitempty"` // likewise
 	Currency string       `json:"currency,omitempty"`
 	Orders   int64        `json:"orders"`
-	Amount   money.Amount `json:"amount"` // that was taken back
-	Whole    int64        `json:"whole"`  // of the orders, those of which nothing is left
+	Amount   money.Amount `json:"-"`     // that was taken back; in JSON with its currency's places
+	Whole    int64        `json:"whole"` // of the orders, those of which nothing is left
+}
+
+// MarshalJSON implements [json.Marshaler].
+func (c RefundCount) MarshalJSON() ([]byte, error) {
+	type plain RefundCount
+	return json.Marshal(struct {
+		plain
+		Amount string `json:"amount"`
+	}{plain(c), c.Amount.Format(c.Currency)})
 }
 
 // RefundCounts returns them.
@@ -38,8 +48,17 @@ type RefundSample struct {
 	Class    string       `json:"class,omitempty"`
 	Reason   string       `json:"reason,omitempty"`
 	Wanted   string       `json:"wanted"` // as sold, reduced, reversed
-	Amount   money.Amount `json:"amount_back"`
+	Amount   money.Amount `json:"-"`      // that was taken back; in JSON with its currency's places
 	Currency string       `json:"currency,omitempty"`
+}
+
+// MarshalJSON implements [json.Marshaler].
+func (s RefundSample) MarshalJSON() ([]byte, error) {
+	type plain RefundSample
+	return json.Marshal(struct {
+		plain
+		Amount string `json:"amount_back"`
+	}{plain(s), s.Amount.Format(s.Currency)})
 }
 
 // RefundSamples returns the orders that a run would change, or that a person has to

@@ -42,9 +42,9 @@ type RefusedCount struct {
 // RefusedMoney is the money of refused conversions in one currency. Those whose worth
 // cannot be read are not among them.
 type RefusedMoney struct {
-	Currency    string       `json:"currency"` // "" for the account's own
-	Conversions int64        `json:"conversions"`
-	Amount      money.Amount `json:"amount"`
+	Currency    string // "" for the account's own
+	Conversions int64
+	Amount      money.Amount
 }
 
 // HeldCount counts what is held back, without saying whose it is.

@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"testing"
 
 	"github.com/impactsync/impactsync/state"
+	"github.com/impactsync/impactsync/sync/money"
 	"github.com/stretchr/testify/require"
 )
 
@@ -33,6 +35,29 @@ func TestTables(t *testing.T) {
 	writeTable(&out, state.Table{Columns: []string{"a", "b"}, Rows: [][]string{{"x\ty\n", "\x1b[2K"}}})
 	require.Equal(t, `a               b`+"\n"+`x\u0009y\u000a  \u001b[2K`+"\n", out.String(), "text from outside stays in its cell")
 	require.Equal(t, []map[string]string{{"a": "1", "b": "2"}}, objects(state.Table{Columns: []string{"a", "b"}, Rows: [][]string{{"1", "2"}}}))
+}
+
+func TestRefundsInARunsReport(t *testing.T) {
+	t.Parallel()
+	counts := []state.RefundCount{
+		{Status: "done", Currency: "JPY", Orders: 1000, Amount: 5 * money.Unit},
+		{Status: "held", Currency: "EUR", Orders: 1, Amount: 20 * money.Unit},
+		{Status: "reported", Class: "locked", Currency: "EUR", Orders: 1, Amount: money.Unit / 2},
+		{Status: "reported", Class: "locked", Currency: "JPY", Orders: 1, Amount: 300 * money.Unit},
+		{Status: "reported", Class: "part", Currency: "KWD", Orders: 1200, Amount: 12_340},
+		{Status: "waiting", Class: "action", Orders: 1},
+	}
+	require.Equal(t, "orders taken back and not settled: 1,202 reported (locked 2, part 1,200), 1 held, 1 waiting (action 1); in all 20.50 EUR, 300 JPY, 1.234 KWD", refundLine(counts))
+	require.Empty(t, refundLine(counts[:1]))
+
+	text, err := json.Marshal(counts[3:5])
+	require.NoError(t, err)
+	require.JSONEq(t, `[{"status":"reported","class":"locked","currency":"JPY","orders":1,"whole":0,"amount":"300"},{"status":"reported","class":"part","currency":"KWD","orders":1200,"whole":0,"amount":"1.234"}]`, string(text))
+	text, err = json.Marshal(state.RefundSample{OrderID: "o", Status: "held", Wanted: "reversed", Amount: 300 * money.Unit, Currency: "JPY"})
+	require.NoError(t, err)
+	require.JSONEq(t, `{"order_id":"o","status":"held","wanted":"reversed","amount_back":"300","currency":"JPY"}`, string(text))
+	_, err = json.Marshal(map[string]money.Amount{"amount": 1})
+	require.ErrorContains(t, err, "is written with its currency")
 }
 
 type broken struct{}

@@ -4,8 +4,11 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
+	"github.com/dustin/go-humanize"
 	"github.com/impactsync/impactsync/cmd/internal/words"
 	"github.com/impactsync/impactsync/state"
 	"github.com/impactsync/impactsync/sync/money"
@@ -22,20 +25,57 @@ func writeRefunds(w io.Writer, counts []state.RefundCount, samples []state.Refun
 	})
 }
 
-// refundLines are the same counts as lines of a run's report: of what is not settled.
-func refundLines(counts []state.RefundCount) (lines []string) {
-	for _, c := range counts {
-		switch c.Status {
-		case "none", "done", "carried", "superseded", "no_action":
-			continue
+// unsettled are the statuses of orders that were taken back and are not settled.
+var unsettled = []string{"reported", "held", "unknown", "in flight", "pending", "waiting"}
+
+// refundLine is the same counts as a line of a run's report: of what is not settled.
+func refundLine(counts []state.RefundCount) string {
+	var orders int64
+	var parts, sums []string
+	for _, status := range unsettled {
+		n, classes := refundsOf(counts, status)
+		if orders += n; n > 0 {
+			parts = append(parts, strings.TrimSpace(fmt.Sprintf("%s %s %s", humanize.Comma(n), status, classes)))
 		}
-		why := refundWords(c.Status, c.Class)
-		if sum := sumOf(c.Amount, c.Currency); sum != "" {
-			why = sum + "; " + why
-		}
-		lines = append(lines, fmt.Sprintf("orders taken back, %s: %d (%s)", c.Status, c.Orders, why))
 	}
-	return lines
+	worth := map[string]money.Amount{}
+	for _, c := range counts {
+		if slices.Contains(unsettled, c.Status) && c.Amount != 0 {
+			worth[c.Currency] += c.Amount
+		}
+	}
+	for _, currency := range slices.Sorted(maps.Keys(worth)) {
+		sums = append(sums, sumOf(worth[currency], currency))
+	}
+	if orders == 0 {
+		return ""
+	}
+	line := "orders taken back and not settled: " + strings.Join(parts, ", ")
+	if len(sums) > 0 {
+		line += "; in all " + strings.Join(sums, ", ")
+	}
+	return line
+}
+
+// refundsOf counts the orders with a status, and says how many of them have which class.
+func refundsOf(counts []state.RefundCount, status string) (n int64, classes string) {
+	by := map[string]int64{}
+	for _, c := range counts {
+		if c.Status == status {
+			n += c.Orders
+			by[c.Class] += c.Orders
+		}
+	}
+	var parts []string
+	for _, class := range slices.Sorted(maps.Keys(by)) {
+		if class != "" {
+			parts = append(parts, class+" "+humanize.Comma(by[class]))
+		}
+	}
+	if len(parts) == 0 {
+		return n, ""
+	}
+	return n, "(" + strings.Join(parts, ", ") + ")"
 }
 
 // refundStatus is a status with its class, as docs/refunds.md lists them.

@@ -244,7 +244,9 @@ func asides(r impactsync.Report) (lines []string) {
 	}
 	add("refunds_told")
 	add("refunds_done")
-	lines = append(lines, refundLines(r.Refunds)...)
+	if line := refundLine(r.Refunds); line != "" {
+		lines = append(lines, line)
+	}
 	add("looked_up")
 	add("verdict_fault")
 	add("install_not_asked")

@@ -3,6 +3,7 @@
 package money
 
 import (
+	"errors"
 	"fmt"
 	"math/bits"
 	"strconv"
@@ -98,8 +99,11 @@ func (a Amount) String() string {
 	return text
 }
 
-// MarshalText implements [encoding.TextMarshaler], for JSON.
-func (a Amount) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
+// MarshalText implements [encoding.TextMarshaler] and fails: an amount has no text
+// without its currency, so JSON has what [Amount.Format] returns.
+func (a Amount) MarshalText() ([]byte, error) {
+	return nil, errors.New("an amount of money is written with its currency")
+}
 
 // text returns the amount with some of its places; the others are dropped.
 func (a Amount) text(digits int) string {

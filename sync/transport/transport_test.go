@@ -9,12 +9,23 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ssh"
 
 	"github.com/impactsync/impactsync/sync/transport"
+	"github.com/impactsync/impactsync/sync/transport/sshdtest"
 )
+
+const (
+	pause = 10 * time.Second
+	tick  = 20 * time.Millisecond
+)
+
+func access(s *sshdtest.Server) transport.Config {
+	return transport.Config{URL: s.URL(s.Folder), PrivateKey: s.Key, HostKeys: []string{s.HostKey}}
+}
 
 // places are a folder here and one of a real OpenSSH server.
 func places(t *testing.T) map[string]struct {
@@ -23,13 +34,13 @@ func places(t *testing.T) map[string]struct {
 } {
 	t.Helper()
 	here := filepath.Join(t.TempDir(), "new", "folder")
-	s := startSSHD(t)
+	s := sshdtest.Start(t)
 	return map[string]struct {
 		transport.Config
 		folder string
 	}{
 		"folder": {transport.Config{URL: "file://" + here}, here},
-		"sftp":   {s.config(), s.folder},
+		"sftp":   {access(s), s.Folder},
 	}
 }
 
@@ -80,25 +91,25 @@ func TestFilesArrive(t *testing.T) {
 
 func TestOnlyTheServerThatIsConfigured(t *testing.T) {
 	t.Parallel()
-	s := startSSHD(t)
+	s := sshdtest.Start(t)
 	_, other, err := ed25519.GenerateKey(rand.Reader)
 	require.NoError(t, err)
 	signer, err := ssh.NewSignerFromKey(other)
 	require.NoError(t, err)
-	mine, _, _, _, err := ssh.ParseAuthorizedKey([]byte(s.hostKey))
+	mine, _, _, _, err := ssh.ParseAuthorizedKey([]byte(s.HostKey))
 	require.NoError(t, err)
 	for name, c := range map[string]struct {
 		keys []string
 		err  string
 	}{
 		"its fingerprint":         {[]string{ssh.FingerprintSHA256(mine)}, ""},
-		"its key beside another":  {[]string{string(ssh.MarshalAuthorizedKey(signer.PublicKey())), s.hostKey}, ""},
+		"its key beside another":  {[]string{string(ssh.MarshalAuthorizedKey(signer.PublicKey())), s.HostKey}, ""},
 		"another key":             {[]string{string(ssh.MarshalAuthorizedKey(signer.PublicKey()))}, ssh.FingerprintSHA256(mine)},
 		"another one's signature": {[]string{ssh.FingerprintSHA256(signer.PublicKey())}, "nothing was sent"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			config := s.config()
+			config := access(s)
 			config.HostKeys = c.keys
 			place, err := transport.New(config)
 			require.NoError(t, err)
@@ -116,9 +127,9 @@ func TestOnlyTheServerThatIsConfigured(t *testing.T) {
 
 func TestWhoIsNotLetIn(t *testing.T) {
 	t.Parallel()
-	s := startSSHD(t)
-	config := s.config()
-	config.PrivateKey = startSSHD(t).key
+	s := sshdtest.Start(t)
+	config := access(s)
+	config.PrivateKey = sshdtest.Start(t).Key
 	place, err := transport.New(config)
 	require.NoError(t, err)
 	_, err = place.Open(t.Context())
@@ -129,8 +140,8 @@ func TestWhoIsNotLetIn(t *testing.T) {
 // TestServerGoes: a server that dies in the middle of a file is an error, and soon.
 func TestServerGoes(t *testing.T) {
 	t.Parallel()
-	s := startSSHD(t)
-	place, err := transport.New(s.config())
+	s := sshdtest.Start(t)
+	place, err := transport.New(access(s))
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	f, err := place.Open(ctx)
@@ -144,12 +155,12 @@ func TestServerGoes(t *testing.T) {
 	_, err = w.Write([]byte("a"))
 	require.Error(t, err)
 	_ = f.Close()
-	require.FileExists(t, filepath.Join(s.folder, "receipt_a.csv.part"))
+	require.FileExists(t, filepath.Join(s.Folder, "receipt_a.csv.part"))
 }
 
 func TestWhatIsRefused(t *testing.T) {
 	t.Parallel()
-	key := startSSHD(t)
+	key := sshdtest.Start(t)
 	for name, c := range map[string]struct {
 		config transport.Config
 		want   string
@@ -157,12 +168,12 @@ func TestWhatIsRefused(t *testing.T) {
 		"no scheme":       {transport.Config{URL: "/out"}, "want file:// or sftp://"},
 		"another scheme":  {transport.Config{URL: "ftp://h/out"}, "want file:// or sftp://"},
 		"a relative path": {transport.Config{URL: "file://out"}, "names no folder"},
-		"no user":         {transport.Config{URL: "sftp://host/in", PrivateKey: key.key, HostKeys: []string{key.hostKey}}, "names no user"},
-		"a password":      {transport.Config{URL: "sftp://u:secret@host/in", PrivateKey: key.key, HostKeys: []string{key.hostKey}}, "holds a password"},
-		"no key":          {transport.Config{URL: "sftp://u@host/in", HostKeys: []string{key.hostKey}}, "private key is missing"},
-		"a broken key":    {transport.Config{URL: "sftp://u@host/in", PrivateKey: "-----BEGIN", HostKeys: []string{key.hostKey}}, "cannot be read"},
-		"no host key":     {transport.Config{URL: "sftp://u@host/in", PrivateKey: key.key}, "host key is missing"},
-		"a broken one":    {transport.Config{URL: "sftp://u@host/in", PrivateKey: key.key, HostKeys: []string{"ssh-rsa x"}}, "cannot be read"},
+		"no user":         {transport.Config{URL: "sftp://host/in", PrivateKey: key.Key, HostKeys: []string{key.HostKey}}, "names no user"},
+		"a password":      {transport.Config{URL: "sftp://u:secret@host/in", PrivateKey: key.Key, HostKeys: []string{key.HostKey}}, "holds a password"},
+		"no key":          {transport.Config{URL: "sftp://u@host/in", HostKeys: []string{key.HostKey}}, "private key is missing"},
+		"a broken key":    {transport.Config{URL: "sftp://u@host/in", PrivateKey: "-----BEGIN", HostKeys: []string{key.HostKey}}, "cannot be read"},
+		"no host key":     {transport.Config{URL: "sftp://u@host/in", PrivateKey: key.Key}, "host key is missing"},
+		"a broken one":    {transport.Config{URL: "sftp://u@host/in", PrivateKey: key.Key, HostKeys: []string{"ssh-rsa x"}}, "cannot be read"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,11 +1,13 @@
 package page
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/impactsync/impactsync/state"
+	impactsync "github.com/impactsync/impactsync/sync"
 )
 
 // Host is one of impact.com's hosts.
@@ -18,6 +20,7 @@ type Host struct {
 	ResetAt, PausedTil time.Time
 	Pace               float64
 	Due                int64
+	InFiles            int64 // conversions in files, or about to be: they take no requests
 	Takes              time.Duration
 	Most               int64 // in a minute of the last day
 	parts              []part
@@ -51,21 +54,26 @@ func (p *Page) readHosts(s *state.Snapshot) (err error) {
 			}
 		}
 	}
-	p.backlog()
-	return err
+	files, errFiles := state.Select(s, filesSQL.SQL, func(r *state.ByRoad) []any { return []any{&r.InFiles, &r.Undecided} })
+	if err := errors.Join(err, errFiles); err != nil {
+		return err
+	}
+	p.backlog(files[0])
+	return nil
 }
 
 // backlog says what is due at each host, and how long that takes at the known rates,
 // as the command status does.
-func (p *Page) backlog() {
+func (p *Page) backlog(roads state.ByRoad) {
 	s := &p.status
-	tracking, api := s.Traits.Open()+s.PageLoads.Open(), s.Conversions.Open()
+	inFiles := min(impactsync.InFiles(roads, p.ByFile), s.Conversions.Open())
+	tracking, api := s.Traits.Open()+s.PageLoads.Open(), s.Conversions.Open()-inFiles
 	takes := p.Rates.Take(s.Hosts, tracking, api, p.Now)
 	for i := range p.Hosts {
 		h := &p.Hosts[i]
 		h.Due, h.Takes = tracking, seconds(takes.TrackingHost)
 		if h.Name == state.HostAPI {
-			h.Due, h.Takes = api, seconds(takes.APIHost)
+			h.Due, h.Takes, h.InFiles = api, seconds(takes.APIHost), inFiles
 		}
 		p.Due.Takes = max(p.Due.Takes, h.Takes)
 	}

@@ -26,6 +26,7 @@ type Options struct {
 	State   string // the state file, for the queries to copy
 	Version string // of this program
 	Rates   impactsync.Rates
+	ByFile  bool // conversions go in files, if a file can hold them
 	WithIDs bool // show ids of people
 }
 

@@ -18,6 +18,11 @@ FROM counters -- a table; pending_deliveries and refused_deliveries have the row
 WHERE name IN ('pending', 'in_flight', 'retry_later', 'unknown', 'held', 'refused')
 GROUP BY host, name;`}
 
+	filesSQL = query{"files", `SELECT (SELECT count(*) FROM deliveries WHERE file > 0 AND status = 2) -- a table; conversion_files has the files themselves
+     + (SELECT count(*) FROM deliveries WHERE file > 0 AND status = 5) AS in_files,
+       (SELECT coalesce(sum(value), 0) FROM counters WHERE scope = -1 AND name = 'pending')
+     - (SELECT count(*) FROM deliveries WHERE file = 0 AND status = 1) AS fit_for_files;`}
+
 	// As the command status has it: the view pending_deliveries would read all that is due.
 	oldestSQL = query{"oldest", `WITH statuses (st) AS (VALUES (1), (2), (3), (5)), bits (b) AS (VALUES (0), (1)), kinds (k) AS (VALUES ('page_load'), ('conversion'))
 SELECT strftime('%Y-%m-%dT%H:%M:%SZ', min(at) / 1000000000, 'unixepoch') AS oldest_undelivered -- of tables: each index of what is due, once

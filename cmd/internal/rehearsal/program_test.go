@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/impactsync/impactsync/impactapi/sandbox"
+	"github.com/impactsync/impactsync/sync/transport/sshdtest"
 )
 
 // binary is the program, built once.
@@ -49,14 +50,24 @@ type stage struct {
 	dir  string
 	box  *sandbox.Sandbox
 	url  string
+	wire *wire // to the SFTP server, if there is one
 	runs int
 
 	kills int
-	peak  int64 // most memory of a process, in kilobytes
+	peak  int64         // most memory of a process, in kilobytes
+	cpu   time.Duration // of all processes
 }
 
-// newStage makes a folder, whose configuration has a route of conversions and more.
-func newStage(t *testing.T, seed uint64, config sandbox.Config, route, more string) *stage {
+// The roads of conversions: by the API, and in files to a folder, or through a bad
+// connection to a real SFTP server.
+const (
+	byAPI  = "api"
+	byFile = "file"
+	bySFTP = "sftp"
+)
+
+// newStage makes a folder, whose configuration has a road of conversions and more.
+func newStage(t *testing.T, seed uint64, config sandbox.Config, road, more string) *stage {
 	t.Helper()
 	s := &stage{t: t, rng: rand.New(rand.NewPCG(seed, 15)), dir: t.TempDir()}
 	config.DropDir = filepath.Join(s.dir, "drop")
@@ -67,6 +78,15 @@ func newStage(t *testing.T, seed uint64, config sandbox.Config, route, more stri
 	server := httptest.NewServer(s.box.Handler())
 	t.Cleanup(server.Close)
 	s.url = server.URL
+	route, place := "file", `url: "file://./drop/"`
+	switch road {
+	case byAPI:
+		route = "api"
+	case bySFTP:
+		host := sshdtest.Start(t)
+		s.wire, host.Address = newWire(t, host.Address, seed)
+		place = fmt.Sprintf("url: %q, privateKeyFile: %q, hostKeys: [%q]", host.URL(config.DropDir), host.KeyFile, host.HostKey)
+	}
 	require.NoError(t, os.Mkdir(filepath.Join(s.dir, "events"), 0o700))
 	text := fmt.Sprintf(`destination:
   accountSid: IRrehearsal
@@ -80,9 +100,9 @@ sources:
 state: {path: state.db}
 maxEventAge: 2160h
 delivery: {conversionsPerHour: 0, requestTimeout: 5s, attributionWait: 0s}
-conversions: {verify: all, route: %s, file: {url: "file://./drop/", orders: 500}}
+conversions: {verify: all, route: %s, file: {orders: 500, %s}}
 reconcile: {after: 1s, window: 45d}
-%s`, s.url, s.url, route, more)
+%s`, s.url, s.url, route, place, more)
 	require.NoError(t, os.WriteFile(filepath.Join(s.dir, "impactsync.yaml"), []byte(text), 0o600))
 	return s
 }
@@ -110,6 +130,7 @@ func (s *stage) run(killAfter time.Duration, args ...string) (code int, output s
 	_ = c.Wait() // the code says it
 	measured()
 	s.runs++
+	s.cpu += c.ProcessState.UserTime() + c.ProcessState.SystemTime()
 	return c.ProcessState.ExitCode(), out.String()
 }
 
@@ -168,6 +189,16 @@ func (s *stage) hurry() {
 		}
 		_, _ = db.Exec(`UPDATE files SET looked_at = NULL`)
 	})
+}
+
+// broken counts the connections to the SFTP server that broke.
+func (s *stage) broken() int {
+	if s.wire == nil {
+		return 0
+	}
+	s.wire.mu.Lock()
+	defer s.wire.mu.Unlock()
+	return s.wire.broken
 }
 
 // state opens the state.

@@ -37,63 +37,63 @@ var shapes = []func(o *order){
 		o.gone(0)
 	},
 	func(o *order) { // a cancellation repeats the order
-		o.says(0, "cancelled", "Order Cancelled", map[string]any{"total": price(total(o.lines)), "currency": "EUR", "products": products(o.lines)})
+		o.says(0, "cancelled", "Order Cancelled", map[string]any{"total": o.price(total(o.lines)), "currency": o.currency, "products": o.products(o.lines)})
 		o.gone(0)
 	},
 	func(o *order) { // the products that came back
-		o.says(0, "products", "Order Refunded", map[string]any{"total": price(o.lines[0].cents), "currency": "EUR", "products": products(o.first())})
+		o.says(0, "products", "Order Refunded", map[string]any{"total": o.price(o.lines[0].price), "currency": o.currency, "products": o.products(o.first())})
 		o.less(0)
 	},
 	func(o *order) { // all of them
-		o.says(0, "all products", "Order Refunded", map[string]any{"currency": "EUR", "products": products(o.lines)})
+		o.says(0, "all products", "Order Refunded", map[string]any{"currency": o.currency, "products": o.products(o.lines)})
 		o.gone(0)
 	},
 	func(o *order) { // a status: the whole order again
-		o.says(0, "status", "Status Refunded", map[string]any{"total": price(total(o.lines)), "currency": "EUR", "products": products(o.lines)})
+		o.says(0, "status", "Status Refunded", map[string]any{"total": o.price(total(o.lines)), "currency": o.currency, "products": o.products(o.lines)})
 		o.gone(0)
 	},
 	func(o *order) { // a part of the money
-		o.says(0, "money", "Amount Refunded", map[string]any{"refund_amount": price(1), "order_total": price(total(o.lines)), "currency": "EUR"})
+		o.says(0, "money", "Amount Refunded", map[string]any{"refund_amount": o.price(1), "order_total": o.price(total(o.lines)), "currency": o.currency})
 	},
 	func(o *order) { // all of the money
-		o.says(0, "all money", "Amount Refunded", map[string]any{"refund_amount": price(total(o.lines)), "order_total": price(total(o.lines)), "currency": "EUR"})
+		o.says(0, "all money", "Amount Refunded", map[string]any{"refund_amount": o.price(total(o.lines)), "order_total": o.price(total(o.lines)), "currency": o.currency})
 		o.gone(0)
 	},
 	func(o *order) { // a flag
-		o.says(0, "flag", "Amount Refunded", map[string]any{"refund_amount": price(1), "isFullRefund": true, "currency": "EUR"})
+		o.says(0, "flag", "Amount Refunded", map[string]any{"refund_amount": o.price(1), "isFullRefund": true, "currency": o.currency})
 		o.gone(0)
 	},
 	func(o *order) { // the sum so far
-		o.says(0, "sums", "Refunds So Far", map[string]any{"cumulativeRefundAmount": price(1), "currency": "EUR"})
-		o.says(1, "sums", "Refunds So Far", map[string]any{"cumulativeRefundAmount": price(total(o.lines)), "currency": "EUR"})
+		o.says(0, "sums", "Refunds So Far", map[string]any{"cumulativeRefundAmount": o.price(1), "currency": o.currency})
+		o.says(1, "sums", "Refunds So Far", map[string]any{"cumulativeRefundAmount": o.price(total(o.lines)), "currency": o.currency})
 		o.gone(1)
 	},
 	func(o *order) { // negative numbers
 		back := o.first()
 		back[0].quantity = -back[0].quantity
-		o.says(0, "negative", "Order Refunded", map[string]any{"total": price(-o.lines[0].cents), "currency": "EUR", "products": products(back)})
+		o.says(0, "negative", "Order Refunded", map[string]any{"total": o.price(-o.lines[0].price), "currency": o.currency, "products": o.products(back)})
 		o.less(0)
 	},
 	func(o *order) { // one message, twice
-		o.says(0, "repeated", "Order Refunded", map[string]any{"currency": "EUR", "products": products(o.first())})
+		o.says(0, "repeated", "Order Refunded", map[string]any{"currency": o.currency, "products": o.products(o.first())})
 		o.refund.waves[1] = o.refund.waves[0]
 		o.less(0)
 	},
 	func(o *order) { // one refund in two messages
-		o.says(0, "one refund", "Order Refunded", map[string]any{"refund_id": "r-" + o.id, "currency": "EUR", "products": products(o.first())})
-		o.says(1, "one refund", "Order Refunded", map[string]any{"refund_id": "r-" + o.id, "currency": "EUR", "products": products(o.first())})
+		o.says(0, "one refund", "Order Refunded", map[string]any{"refund_id": "r-" + o.id, "currency": o.currency, "products": o.products(o.first())})
+		o.says(1, "one refund", "Order Refunded", map[string]any{"refund_id": "r-" + o.id, "currency": o.currency, "products": o.products(o.first())})
 		o.less(0)
 	},
 	func(o *order) { // two parts
-		o.says(0, "two parts", "Order Refunded", map[string]any{"refund_id": "r1-" + o.id, "currency": "EUR", "products": products(o.first())})
+		o.says(0, "two parts", "Order Refunded", map[string]any{"refund_id": "r1-" + o.id, "currency": o.currency, "products": o.products(o.first())})
 		o.less(0)
 		if left := o.refund.left[0]; left != nil {
-			o.says(1, "two parts", "Order Refunded", map[string]any{"refund_id": "r2-" + o.id, "currency": "EUR", "products": products(left)})
+			o.says(1, "two parts", "Order Refunded", map[string]any{"refund_id": "r2-" + o.id, "currency": o.currency, "products": o.products(left)})
 			o.gone(1)
 		}
 	},
 	func(o *order) { // an update, which means nothing
-		o.says(0, "updated", "Order Updated", map[string]any{"total": price(1), "currency": "EUR", "products": products(o.first())})
+		o.says(0, "updated", "Order Updated", map[string]any{"total": o.price(1), "currency": o.currency, "products": o.products(o.first())})
 	},
 }
 
@@ -115,7 +115,7 @@ func (o *order) says(wave int, shape, event string, properties map[string]any) {
 }
 
 // first is one unit of the first line.
-func (o *order) first() []line { return []line{{o.lines[0].sku, 1, o.lines[0].cents}} }
+func (o *order) first() []line { return []line{{o.lines[0].sku, 1, o.lines[0].price}} }
 
 // less leaves the order without one unit of its first line.
 func (o *order) less(wave int) {
@@ -135,7 +135,7 @@ func (o *order) gone(wave int) { o.refund.whole[wave] = true }
 // booked is how an action must be in the end.
 type booked struct {
 	state   string
-	cents   int
+	amount  int
 	changes int
 }
 
@@ -155,7 +155,7 @@ func (o *order) wants(now time.Time) []booked {
 	case undone:
 		return []booked{{"REVERSED", 0, 1}}
 	case otherAmount:
-		plain.cents = 100_007
+		plain.amount = others[o.currency]
 	}
 	if now.Before(o.lock.Add(-margin)) {
 		plain.refund(&o.refund)
@@ -171,9 +171,9 @@ func (b *booked) refund(r *refund) {
 		}
 		switch {
 		case r.whole[wave]:
-			b.state, b.cents = "REVERSED", 0
+			b.state, b.amount = "REVERSED", 0
 		case r.left[wave] != nil:
-			b.cents = total(r.left[wave])
+			b.amount = total(r.left[wave])
 		}
 	}
 }

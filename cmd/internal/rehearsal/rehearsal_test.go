@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"math/big"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -22,6 +23,7 @@ import (
 var (
 	orders   = flag.Int("rehearsal.orders", 400, "how many orders to sell")
 	refunded = flag.Float64("rehearsal.refunded", 25, "how many of them are refunded, in percent")
+	roads    = flag.String("rehearsal.roads", byAPI+","+bySFTP, "by which roads, each of which is a rehearsal of its own")
 	seed     = flag.Uint64("rehearsal.seed", 1, "what becomes of which order")
 )
 
@@ -30,23 +32,23 @@ var (
 // are lost, throughout.
 func TestRehearsal(t *testing.T) {
 	t.Parallel()
-	for _, route := range []string{"api", "file"} {
-		t.Run(route, func(t *testing.T) {
+	for road := range strings.SplitSeq(*roads, ",") {
+		t.Run(road, func(t *testing.T) {
 			t.Parallel()
-			rehearse(t, route)
+			rehearse(t, road)
 		})
 	}
 }
 
-func rehearse(t *testing.T, route string) {
+func rehearse(t *testing.T, road string) {
 	began := time.Now()
 	shop := newScenario(*seed, *orders, *refunded/100, began)
 	s := newStage(t, *seed, sandbox.Config{
 		Seed: *seed, Record: true, Attribute: shop.attribute, LockAfter: locking,
 		ErrorRate: 0.01, ResetBefore: 0.005, ResetAfter: 0.01, ResetMidway: 0.005, Fault: (&badLuck{rng: rand.New(rand.NewPCG(*seed, 16))}).strike,
-	}, route, meanings)
+	}, road, meanings)
 	s.sell(shop)
-	if route == "file" {
+	if road != byAPI {
 		require.Zero(t, s.posted(), "conversions by the API")
 	}
 	others := s.othersSell(shop)
@@ -55,8 +57,8 @@ func rehearse(t *testing.T, route string) {
 	s.takeBack(shop)
 	s.audit(shop, began)
 	s.reconcile(shop, others, func(o *order) []string { return o.finally(began) })
-	t.Logf("%d orders, %d kills in %d runs, %d requests, %v, peak %d MB", len(shop.orders), s.kills, s.runs, len(s.box.Calls()),
-		time.Since(began).Round(time.Second), s.peak>>10)
+	t.Logf("%d orders, %d kills in %d runs, %d broken connections, %d requests, %v, %v of CPU, peak %d MB", len(shop.orders), s.kills, s.runs, s.broken(), len(s.box.Calls()),
+		time.Since(began).Round(time.Second), s.cpu.Round(time.Second), s.peak>>10)
 }
 
 // badLuck spoils every fifth change of an action, most of them after it was made.
@@ -237,7 +239,9 @@ func (o *order) agrees(a sandbox.Action, want booked) bool {
 	if o.fate == otherAmount && want.changes > 0 {
 		return same
 	}
-	return same && a.Amount == string(price(want.cents))
+	is, ok := new(big.Rat).SetString(a.Amount)
+	should, _ := new(big.Rat).SetString(string(o.price(want.amount)))
+	return same && ok && is.Cmp(should) == 0 && a.Currency == o.currency
 }
 
 // taken counts the changes that impact.com took, whether or not they were answered.

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"strconv"
 	"time"
 
 	"github.com/impactsync/impactsync/impactapi"
@@ -32,11 +31,12 @@ var fates = []struct {
 
 // order is one order of the shop.
 type order struct {
-	id    string
-	at    time.Time
-	fate  fate
-	lines []line
-	lock  time.Time // its action cannot be changed from then on
+	id       string
+	at       time.Time
+	fate     fate
+	currency string
+	lines    []line
+	lock     time.Time // its action cannot be changed from then on
 
 	refund refund
 }
@@ -44,8 +44,17 @@ type order struct {
 type line struct {
 	sku      string
 	quantity int
-	cents    int // of one unit
+	price    int // of one unit, in the smallest units of the currency
 }
+
+// places are how many decimal places the amounts of a currency have.
+var places = map[string]int{"EUR": 2, "JPY": 0, "KWD": 3}
+
+// currencies are those of the orders: every second one is in euros.
+var currencies = []string{"EUR", "EUR", "JPY", "KWD"}
+
+// others are amounts that impact.com books instead of an order's.
+var others = map[string]int{"EUR": 100_007, "JPY": 100_007, "KWD": 1_000_007}
 
 // verdict is what the program must find out about the order while nothing was refunded.
 func (o *order) verdict() string {
@@ -105,7 +114,7 @@ func (o *order) place(now time.Time, rng *rand.Rand) {
 func newScenario(seed uint64, n int, share float64, now time.Time) *scenario {
 	s := &scenario{rng: rand.New(rand.NewPCG(seed, 14)), byID: make(map[string]*order, n)}
 	for i := range n {
-		o := &order{id: fmt.Sprintf("SHOP-%06d", i), fate: s.fate()}
+		o := &order{id: fmt.Sprintf("SHOP-%06d", i), fate: s.fate(), currency: currencies[s.rng.IntN(len(currencies))]}
 		o.place(now, s.rng)
 		for j := range 1 + s.rng.IntN(3) {
 			o.lines = append(o.lines, line{fmt.Sprintf("SKU-%d", j), 1 + s.rng.IntN(3), 100 + s.rng.IntN(20_000)})
@@ -131,7 +140,8 @@ func (s *scenario) fate() fate {
 func (s *scenario) attribute(form impactapi.Params) sandbox.Attribution {
 	id, _ := form.Get("OrderId")
 	partner := sandbox.Attribution{Partner: "10001"}
-	switch s.byID[id].fate {
+	o := s.byID[id]
+	switch o.fate {
 	case unnoticed:
 		return sandbox.Attribution{}
 	case outOfTerms:
@@ -141,7 +151,7 @@ func (s *scenario) attribute(form impactapi.Params) sandbox.Attribution {
 	case reattributed:
 		partner.ReattributeAfter = time.Second
 	case otherAmount:
-		partner.Amount = "1000.07"
+		partner.Amount = string(price(others[o.currency], o.currency))
 	}
 	return partner
 }
@@ -161,30 +171,37 @@ func message(id, event string, at time.Time, properties map[string]any) []byte {
 // sale is the message of the order itself.
 func (o *order) sale() []byte {
 	return message("sale-"+o.id, "Order Completed", o.at, map[string]any{
-		"order_id": o.id, "currency": "EUR", "total": price(total(o.lines)), "products": products(o.lines),
+		"order_id": o.id, "currency": o.currency, "total": o.price(total(o.lines)), "products": o.products(o.lines),
 	})
 }
 
-// total is what lines cost, in cents.
+// total is what lines cost.
 func total(lines []line) (sum int) {
 	for _, l := range lines {
-		sum += l.quantity * l.cents
+		sum += l.quantity * l.price
 	}
 	return sum
 }
 
-func products(lines []line) (all []map[string]any) {
+func (o *order) products(lines []line) (all []map[string]any) {
 	for _, l := range lines {
-		all = append(all, map[string]any{"sku": l.sku, "quantity": l.quantity, "price": price(l.cents), "category": "goods"})
+		all = append(all, map[string]any{"sku": l.sku, "quantity": l.quantity, "price": o.price(l.price), "category": "goods"})
 	}
 	return all
 }
 
-// price is an amount of cents as a JSON number.
-func price(cents int) json.Number {
-	sign := ""
-	if cents < 0 {
-		sign, cents = "-", -cents
+// price is an amount in the order's currency.
+func (o *order) price(amount int) json.Number { return price(amount, o.currency) }
+
+// price is an amount of a currency's smallest units as a JSON number.
+func price(amount int, currency string) json.Number {
+	sign, digits := "", places[currency]
+	if amount < 0 {
+		sign, amount = "-", -amount
 	}
-	return json.Number(sign + strconv.Itoa(cents/100) + fmt.Sprintf(".%02d", cents%100))
+	text := fmt.Sprintf("%0*d", digits+1, amount)
+	if digits == 0 {
+		return json.Number(sign + text)
+	}
+	return json.Number(sign + text[:len(text)-digits] + "." + text[len(text)-digits:])
 }

@@ -1,7 +1,7 @@
-package transport_test
+// Package sshdtest starts real OpenSSH servers for tests.
+package sshdtest
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -19,25 +19,27 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ssh"
-
-	"github.com/impactsync/impactsync/sync/transport"
 )
 
-// sshd is an OpenSSH server of the test's own on a free loopback port, with the folder
-// that it serves.
-type sshd struct {
-	address string
-	folder  string
-	hostKey string // as in authorized_keys
-	key     string // the user's, RSA, in PEM
-	user    string
-	log     *bytes.Buffer
+// Server is an OpenSSH server of a test's own on a free loopback port. It lets one user
+// in, who may do there what the test may.
+type Server struct {
+	Address string // host:port
+	User    string
+	Folder  string // an empty one; any other can be named as well
+	HostKey string // its public key, as in authorized_keys
+	Key     string // the user's private key, RSA, in PEM
+	KeyFile string // where that is
+
 	process *exec.Cmd
 }
 
-// startSSHD starts OpenSSH: the program that IMPACTSYNC_SSHD names, or Debian's. A
-// machine without it skips the test.
-func startSSHD(t *testing.T) *sshd {
+// URL returns the address of a folder of the server.
+func (s *Server) URL(folder string) string { return "sftp://" + s.User + "@" + s.Address + folder }
+
+// Start starts OpenSSH: the program that IMPACTSYNC_SSHD names, or Debian's. A machine
+// without it skips the test. The server ends with the test, or by [Server.Stop].
+func Start(t *testing.T) *Server {
 	t.Helper()
 	path := cmp.Or(os.Getenv("IMPACTSYNC_SSHD"), "/usr/sbin/sshd")
 	if _, err := os.Stat(path); err != nil {
@@ -47,17 +49,17 @@ func startSSHD(t *testing.T) *sshd {
 	dir := t.TempDir()
 	me, err := user.Current()
 	require.NoError(t, err)
-	s := &sshd{folder: filepath.Join(dir, "in"), user: me.Username, log: new(bytes.Buffer)}
-	require.NoError(t, os.Mkdir(s.folder, 0o700))
+	s := &Server{Folder: filepath.Join(dir, "in"), User: me.Username, KeyFile: filepath.Join(dir, "user_key")}
+	require.NoError(t, os.Mkdir(s.Folder, 0o700))
 	_, hostKey, err := ed25519.GenerateKey(rand.Reader)
 	require.NoError(t, err)
-	s.hostKey = writeKey(t, filepath.Join(dir, "host_key"), hostKey)
+	s.HostKey = writeKey(t, filepath.Join(dir, "host_key"), hostKey)
 	userKey, err := rsa.GenerateKey(rand.Reader, 3072)
 	require.NoError(t, err)
-	public := writeKey(t, filepath.Join(dir, "user_key"), userKey)
-	text, err := os.ReadFile(filepath.Join(dir, "user_key"))
+	public := writeKey(t, s.KeyFile, userKey)
+	text, err := os.ReadFile(s.KeyFile)
 	require.NoError(t, err)
-	s.key = string(text)
+	s.Key = string(text)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "authorized_keys"), []byte(public), 0o600))
 	s.start(t, path, dir)
 	return s
@@ -74,15 +76,15 @@ func writeKey(t *testing.T, path string, key any) string {
 	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(signer.PublicKey())))
 }
 
-func (s *sshd) start(t *testing.T, path, dir string) {
+func (s *Server) start(t *testing.T, path, dir string) {
 	t.Helper()
 	if os.Getuid() == 0 {
 		require.NoError(t, os.MkdirAll("/run/sshd", 0o755)) // where OpenSSH separates privileges
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	s.address = listener.Addr().String()
-	_, port, err := net.SplitHostPort(s.address)
+	s.Address = listener.Addr().String()
+	_, port, err := net.SplitHostPort(s.Address)
 	require.NoError(t, err)
 	require.NoError(t, listener.Close())
 	config := filepath.Join(dir, "sshd_config")
@@ -98,11 +100,10 @@ PermitRootLogin prohibit-password
 Subsystem sftp internal-sftp
 `, port, dir, dir), 0o600))
 	s.process = exec.CommandContext(t.Context(), path, "-D", "-e", "-f", config)
-	s.process.Stderr = s.log
 	require.NoError(t, s.process.Start())
-	t.Cleanup(func() { _ = s.process.Process.Kill(); _ = s.process.Wait() })
+	t.Cleanup(s.Stop)
 	require.Eventually(t, func() bool {
-		c, err := net.DialTimeout("tcp", s.address, time.Second)
+		c, err := net.DialTimeout("tcp", s.Address, time.Second)
 		if err == nil {
 			_ = c.Close()
 		}
@@ -110,11 +111,5 @@ Subsystem sftp internal-sftp
 	}, 10*time.Second, 20*time.Millisecond)
 }
 
-const (
-	pause = 10 * time.Second
-	tick  = 20 * time.Millisecond
-)
-
-func (s *sshd) config() transport.Config {
-	return transport.Config{URL: "sftp://" + s.user + "@" + s.address + s.folder, PrivateKey: s.key, HostKeys: []string{s.hostKey}}
-}
+// Stop ends the server. Connections that it has go on.
+func (s *Server) Stop() { _ = s.process.Process.Kill(); _ = s.process.Wait() }
