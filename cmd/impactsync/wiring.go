@@ -94,7 +94,7 @@ func openFeed(ctx context.Context, c *config.Config, s config.Source, known *cat
 	case config.KindEvents:
 		return openEvents(ctx, c, s, known)
 	case config.KindWarehouse:
-		return openWarehouse(c, s)
+		return openWarehouse(c, s, known)
 	}
 	return openAudiences(ctx, c, s)
 }

@@ -24,7 +24,12 @@ var traitKeys = []string{"column", "query", "queryFile", "ref"}
 
 // checkWarehouse completes and checks a source of kind warehouse.
 func (l *loader) checkWarehouse(key string, s *Source) {
-	l.refuse(key, "kind: "+s.Kind, "url", "traits", "honourIntegrations", "maxLineBytes", "followLinks")
+	l.refuse(key, "kind: "+s.Kind, "url", "honourIntegrations", "maxLineBytes", "followLinks")
+	if s.AllAudiences {
+		l.refuse(key, "kind: "+s.Kind, "traits.include")
+	} else {
+		l.refuse(key, "kind: "+s.Kind, "traits")
+	}
 	l.must(s.DSN != "" || s.DSNFile != "", key+".dsn", "is missing", "the database, such as postgres://user:password@host:5432/database, or dsnFile with the path of a file that holds it")
 	l.must(s.Reader != "", key+".reader", "is missing", "profilesSync, engage, query or events")
 	l.must(s.Timeout >= 0, key+".timeout", "must not be negative", "0s means no limit")
@@ -35,7 +40,7 @@ func (l *loader) checkWarehouse(key string, s *Source) {
 	} else {
 		l.refuse(key, with, "overlap", "startAt")
 	}
-	l.must(len(s.Audiences) > 0 || s.Reader == "" || s.Reader == ReaderEvents, key+".audiences", "is missing: nothing would be read", "the audiences and traits to take, such as audiences: {vip: {}}")
+	l.must(len(s.Audiences) > 0 || s.AllAudiences || s.Reader == "" || s.Reader == ReaderEvents, key+".audiences", "is missing: nothing would be read", "the audiences and traits to take, such as audiences: {vip: {}}")
 	l.checkSchemas(key, s)
 	if s.Reader != ReaderEngage {
 		l.refuse(key, with, "from")
@@ -52,7 +57,7 @@ func (l *loader) checkWarehouse(key string, s *Source) {
 			continue
 		}
 		l.refuse(at, with, "query", "queryFile", "ref", "columns")
-		a.Column = cmp.Or(a.Column, a.segmentKey())
+		a.Column = cmp.Or(a.Column, a.SegmentKey())
 	}
 }
 
@@ -68,9 +73,9 @@ func (l *loader) checkSchemas(key string, s *Source) {
 // keyed are names that are keys already.
 var keyed = regexp.MustCompile(`^[a-z0-9_]+$`)
 
-// segmentKey returns the key of a warehouse's audience in Segment: the name by which it
+// SegmentKey returns the key of a warehouse's audience in Segment: the name by which it
 // is configured, if it can be one.
-func (a *Audience) segmentKey() string {
+func (a *Audience) SegmentKey() string {
 	if keyed.MatchString(a.Pattern) {
 		return a.Pattern
 	}
@@ -80,7 +85,7 @@ func (a *Audience) segmentKey() string {
 // checkTrait completes and checks an audience or trait of a warehouse.
 func (l *loader) checkTrait(at string, a *Audience) {
 	l.refuse(at, "kind: "+KindWarehouse, "list", "parts")
-	a.Key, a.Name = cmp.Or(a.Key, a.segmentKey()), cmp.Or(a.Name, a.Pattern)
+	a.Key, a.Name = cmp.Or(a.Key, a.SegmentKey()), cmp.Or(a.Name, a.Pattern)
 	l.must(a.Key != "", at, "no trait key can be made of this name", "write the audience's key in Segment instead")
 	a.List, a.Value = "full", cmp.Or(a.Value, "membership")
 }

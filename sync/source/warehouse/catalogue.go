@@ -84,7 +84,7 @@ func (c *catalogue) find(ctx context.Context, schema, alias string, names ...str
 		t, err := c.open(ctx, sqlengine.Table{Schema: schema, Name: there[i]}, alias)
 		return t, err == nil, err
 	}
-	for _, name := range names {
+	for _, name := range slices.Backward(names) { // the usual one is the last
 		if err := c.hidden(ctx, sqlengine.Table{Schema: schema, Name: name}); err != nil {
 			return t, false, err
 		}
