@@ -116,53 +116,75 @@ func noEngage(c *catalogue, from string) error {
 // planUsers reads users: a row for each person.
 func planUsers(c *catalogue, in []engageTable) (plan, error) {
 	roles := []role{roleProfile, roleValue, roleUserID, roleEmail, roleIgnored}
-	return unite(in, roles, func(e *engageTable, column columnFunc) (columns []string, rest string, err error) {
+	return unite(in, roles, func(e *engageTable, column columnFunc) (columns []string, from string, err error) {
 		id := column("id")
-		return []string{id, e.value(c, len(in)), id, column("email"), column("received_at")}, "", e.needs("id")
+		columns = []string{id, e.value(c, len(in)), id, column("email"), column("received_at")}
+		if len(in) > 1 {
+			err = e.needs("id", "received_at") // which is the newest row
+		} else {
+			err = e.needs("id")
+		}
+		return columns, e.having(), err
 	})
 }
 
 // planIdentifies reads identifies: a row for each change. Visitors of whom a row says
 // which user they are do not count by themselves.
 func planIdentifies(c *catalogue, in []engageTable) (plan, error) {
-	roles := []role{roleProfile, roleProfile, roleValue, roleUserID, roleAnonymousID, roleEmail, roleIgnored, roleIgnored, roleIgnored}
-	return unite(in, roles, func(e *engageTable, column columnFunc) (columns []string, rest string, err error) {
-		user, visitor, known := c.dialect.Text(e.ref("user_id")), c.dialect.Text(e.ref("anonymous_id")), "k"+e.alias
-		columns = []string{
-			fmt.Sprintf("CASE WHEN %s IS NULL THEN 1 ELSE 0 END", user), fmt.Sprintf("CASE WHEN %s IS NULL THEN %s ELSE %s END", user, visitor, user),
-			e.value(c, len(in)), column("user_id"), column("anonymous_id"), column("email"), column("timestamp"), column("received_at"), column("id"),
+	roles := []role{roleProfile, roleProfile, roleValue, roleUserID, roleAnonymousID, roleEmail, roleGone, roleIgnored, roleIgnored, roleIgnored}
+	return unite(in, roles, func(e *engageTable, column columnFunc) (columns []string, from string, err error) {
+		user, visitor := c.dialect.Text(e.ref("user_id")), c.dialect.Text(e.ref("anonymous_id"))
+		inner := []string{
+			user + " AS person", visitor + " AS visitor", e.value(c, len(in)) + " AS value", column("email") + " AS email",
+			column("timestamp") + " AS happened", column("received_at") + " AS received", column("id") + " AS id",
 		}
-		rest = fmt.Sprintf("\nLEFT JOIN (SELECT DISTINCT %s AS visitor FROM %s WHERE %s IS NOT NULL AND %s IS NOT NULL) %s ON %s IS NULL AND %s.visitor = %s\nWHERE %s.visitor IS NULL AND ",
-			visitor, e.from(), user, visitor, known, user, known, visitor, known)
-		return columns, rest, e.needs("user_id", "anonymous_id", "timestamp", "received_at", "id")
+		columns = []string{
+			"CASE WHEN r.person IS NULL THEN 1 ELSE 0 END", "CASE WHEN r.person IS NULL THEN r.visitor ELSE r.person END",
+			"r.value", "r.person", "r.visitor", "r.email", "CASE WHEN r.person IS NULL THEN k.known END", "r.happened", "r.received", "r.id",
+		}
+		from = fmt.Sprintf("(SELECT %s FROM %s) r\nLEFT JOIN (SELECT DISTINCT %s AS known FROM %s WHERE %s IS NOT NULL AND %s IS NOT NULL) k ON k.known = r.visitor",
+			listed(inner), e.having(), visitor, e.from(), user, visitor)
+		return columns, from, e.needs("user_id", "anonymous_id", "timestamp", "received_at", "id")
 	})
+}
+
+// having returns the table's rows that have a value.
+func (e *engageTable) having() string {
+	return e.from() + " WHERE " + e.ref(e.column.Name) + " IS NOT NULL"
 }
 
 // columnFunc returns an expression for a column; NULL if the table does not have it.
 type columnFunc func(name string) string
 
 // unite reads several tables as if they were one, in the order of the profiles, and
-// then of the columns that are ignored. What of says comes behind FROM, up to the
-// condition for the trait's column.
-func unite(in []engageTable, roles []role, of func(e *engageTable, column columnFunc) (columns []string, rest string, err error)) (plan, error) {
-	var parts, names, order []string
+// then of the columns that are ignored. What of says comes behind FROM.
+func unite(in []engageTable, roles []role, of func(e *engageTable, column columnFunc) (columns []string, from string, err error)) (plan, error) {
+	var parts, names, all, order []string
 	for i := range in {
 		e := &in[i]
-		columns, rest, err := of(e, func(name string) string { return e.textOrNull(name, len(in)) })
+		columns, from, err := of(e, func(name string) string { return e.textOrNull(name, len(in)) })
 		if err != nil {
 			return plan{}, err
 		}
-		parts = append(parts, "SELECT "+listed(columns)+"\nFROM "+e.from()+cmp.Or(rest, "\nWHERE ")+e.ref(e.column.Name)+" IS NOT NULL")
+		for n := range columns {
+			columns[n] += " AS c" + strconv.Itoa(n+1)
+		}
+		parts = append(parts, "SELECT "+listed(columns)+"\nFROM "+from)
 		names = append(names, shown(e.Table))
 	}
 	for i, r := range roles {
-		if r == roleProfile || r == roleIgnored {
-			order = append(order, strconv.Itoa(i+1))
+		name := "c" + strconv.Itoa(i+1)
+		all = append(all, name)
+		switch r {
+		case roleProfile:
+			order = append(order, name)
+		case roleIgnored:
+			order = append(order, name+" NULLS FIRST") // some databases have it otherwise
 		}
 	}
 	return plan{
 		object: strings.Join(names, "+") + "/" + in[0].column.Name, table: in[0].Table, roles: roles,
-		statement: strings.Join(parts, "\nUNION ALL\n") + "\nORDER BY " + listed(order),
+		statement: "SELECT " + listed(all) + "\nFROM (" + strings.Join(parts, "\nUNION ALL\n") + ") u\nORDER BY " + listed(order),
 	}, nil
 }
 

@@ -142,8 +142,11 @@ func TestStatements(t *testing.T) {
 func golden(t *testing.T, path string, p plan) {
 	t.Helper()
 	got := p.statement + ";\n"
-	if p.version.statement != "" {
-		got += "\n-- which version there is\n" + p.version.statement + ";\n"
+	if p.version != nil {
+		got += "\n-- which version there is\n"
+	}
+	for _, v := range p.version {
+		got += v.statement + ";\n"
 	}
 	if *update {
 		require.NoError(t, os.MkdirAll(path[:strings.LastIndexByte(path, '/')], 0o755))

@@ -68,20 +68,19 @@ func (s *Source) input(ctx context.Context, c *catalogue, t *Trait) (source.Inpu
 // lookAt asks which version of a list there is. Once a day it is read whatever the
 // answer is.
 func (s *Source) lookAt(ctx context.Context, c *catalogue, p plan, o *source.Object) error {
-	v := p.version
-	if v.statement == "" {
-		return nil
-	}
-	row, err := c.row(ctx, v.statement, v.args, v.columns)
-	if err != nil {
-		return c.explain(err, p.table)
-	}
 	parts := []string{time.Now().UTC().Format(time.DateOnly)}
 	newest := time.Time{}
-	for i, value := range row {
-		text, _ := textOf(value)
-		parts = append(parts, text)
-		if micros, err := strconv.ParseInt(text, 10, 64); err == nil && i < v.times && time.UnixMicro(micros).After(newest) { // some databases give numbers as texts
+	for _, v := range p.version {
+		row, err := c.row(ctx, v.statement, v.args, v.columns)
+		if err != nil {
+			return c.explain(err, p.table)
+		}
+		for _, value := range row {
+			text, _ := textOf(value)
+			parts = append(parts, text)
+		}
+		text, _ := textOf(row[0])
+		if micros, err := strconv.ParseInt(text, 10, 64); err == nil && time.UnixMicro(micros).After(newest) { // some databases give numbers as texts
 			newest = time.UnixMicro(micros)
 		}
 	}

@@ -15,6 +15,7 @@ const (
 	roleUserID
 	roleAnonymousID
 	roleEmail
+	roleGone // the profile does not count where it has a text
 	roleIgnored
 )
 
@@ -28,11 +29,13 @@ type plan struct {
 	version   version
 }
 
-// version is a statement whose one row changes whenever the list does. Its first
-// columns are times of the newest data, in microseconds since 1970. With an empty
-// statement nothing is known, and the list is always read.
-type version struct {
-	statement      string
-	args           []any
-	times, columns int
+// version are statements whose rows, one of each, change whenever the list does. The
+// first column of each is the time of the newest data, in microseconds since 1970. Of a
+// list without any, nothing is known, and it is always read.
+type version []versionPart
+
+type versionPart struct {
+	statement string
+	args      []any
+	columns   int
 }

@@ -101,7 +101,7 @@ func (e *engine) query(ctx context.Context, statement string) (*rows, error) {
 func (e *engine) settings() url.Values {
 	v := url.Values{
 		"readonly": {"2"}, "default_format": {format},
-		"join_use_nulls": {"1"}, // as in all other databases
+		"join_use_nulls": {"1"}, "join_default_strictness": {"ALL"}, // as in all other databases
 	}
 	if e.database != "" {
 		v.Set("database", e.database)
