@@ -62,7 +62,7 @@ func (l *loader) checkWarehouse(key string, s *Source) {
 }
 
 func (l *loader) checkSchemas(key string, s *Source) {
-	l.must(s.Schema == "" || len(s.Schemas) == 0, key+".schemas", "schema and schemas are both set", "keep one of them")
+	l.must(s.Schema == "" || !l.isSet(key+".schemas"), key+".schemas", "schema and schemas are both set", "keep one of them")
 	several := s.Reader == ReaderEngage || s.Reader == ReaderEvents
 	l.must(several || len(s.Schemas) < 2, key+".schemas", "only the readers engage and events take several schemas", "make a source of each")
 	if s.Schema != "" && len(s.Schemas) == 0 {
@@ -93,8 +93,8 @@ func (l *loader) checkTrait(at string, a *Audience) {
 // checkQuery checks that an audience has one statement or model, and reads its file.
 func (l *loader) checkQuery(at string, a *Audience, manifest bool) {
 	set := 0
-	for _, text := range []string{a.Query, a.QueryFile, a.Ref} {
-		if text != "" {
+	for _, one := range []string{".query", ".queryFile", ".ref"} {
+		if l.isSet(at + one) { // the text of a queryFile may be there already, for another destination
 			set++
 		}
 	}
