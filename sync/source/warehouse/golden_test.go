@@ -148,6 +148,12 @@ func golden(t *testing.T, path string, p plan) {
 	for _, v := range p.version {
 		got += v.statement + ";\n"
 	}
+	keep(t, path, got)
+}
+
+// keep compares a text with a file's, or writes it.
+func keep(t *testing.T, path, got string) {
+	t.Helper()
 	if *update {
 		require.NoError(t, os.MkdirAll(path[:strings.LastIndexByte(path, '/')], 0o755))
 		require.NoError(t, os.WriteFile(path, []byte(got), 0o600))
