@@ -6,6 +6,6 @@ LEFT JOIN (SELECT i."canonical_segment_id" AS owner, i."type" AS kind, i."value"
 ORDER BY t.profile, t.seq NULLS FIRST, i.seq, i.kind, i.id;
 
 -- which version there is
-SELECT CAST(EXTRACT(EPOCH FROM MAX(t."uuid_ts")) * 1000000 AS bigint), COUNT(*), MAX(t."seq") FROM "ps"."user_traits" t WHERE t."name" = $1;
-SELECT CAST(EXTRACT(EPOCH FROM MAX(i."uuid_ts")) * 1000000 AS bigint), COUNT(*) FROM "ps"."user_identifiers" i;
-SELECT CAST(EXTRACT(EPOCH FROM MAX(m."uuid_ts")) * 1000000 AS bigint), COUNT(*) FROM "ps"."profile_merges" m;
+SELECT DATEDIFF(microsecond, TIMESTAMP '1970-01-01 00:00:00', CAST(MAX(t."uuid_ts") AS timestamp)), COUNT(*), MAX(t."seq") FROM "ps"."user_traits" t WHERE t."name" = $1;
+SELECT DATEDIFF(microsecond, TIMESTAMP '1970-01-01 00:00:00', CAST(MAX(i."uuid_ts") AS timestamp)), COUNT(*) FROM "ps"."user_identifiers" i;
+SELECT DATEDIFF(microsecond, TIMESTAMP '1970-01-01 00:00:00', CAST(MAX(m."uuid_ts") AS timestamp)), COUNT(*) FROM "ps"."profile_merges" m;
