@@ -272,6 +272,17 @@ func (t *table) needs(names ...string) error {
 	return fmt.Errorf("%s has no column %s: %w; it has %s", shown(t.Table), listed(missing), sqlengine.ErrNoColumn, listed(t.names(8)))
 }
 
+// exact refuses columns of ids, as far as they are there, that may have lost digits: then
+// people would look like others. Once they are cast to text, that is not seen any more.
+func (t *table) exact(names ...string) error {
+	for _, name := range names {
+		if c, ok := t.column(name); ok && classOf(c.Type) == classFloat {
+			return fmt.Errorf("%s: column %s is of the type %s, which may have lost digits of an id: make it text", shown(t.Table), c.Name, c.Type)
+		}
+	}
+	return nil
+}
+
 // names returns the first columns.
 func (t *table) names(most int) []string {
 	var all []string

@@ -119,12 +119,14 @@ func planUsers(c *catalogue, in []engageTable) (plan, error) {
 	return unite(in, roles, func(e *engageTable, column columnFunc) (columns []string, from string, err error) {
 		id := column("id")
 		columns = []string{id, e.value(c, len(in)), id, column("email"), column("received_at")}
+		needed := []string{"id"}
 		if len(in) > 1 {
-			err = e.needs("id", "received_at") // which is the newest row
-		} else {
-			err = e.needs("id")
+			needed = append(needed, "received_at") // of a person's rows, the newest counts
 		}
-		return columns, e.having(), err
+		if err := e.needs(needed...); err != nil {
+			return nil, "", err
+		}
+		return columns, e.having(), e.exact("id")
 	})
 }
 
@@ -144,7 +146,10 @@ func planIdentifies(c *catalogue, in []engageTable) (plan, error) {
 		}
 		from = fmt.Sprintf("(SELECT %s FROM %s) r\nLEFT JOIN (SELECT DISTINCT %s AS known FROM %s WHERE %s IS NOT NULL AND %s IS NOT NULL) k ON k.known = r.visitor",
 			listed(inner), e.having(), visitor, e.from(), user, visitor)
-		return columns, from, e.needs("user_id", "anonymous_id", "timestamp", "received_at", "id")
+		if err := e.needs("user_id", "anonymous_id", "timestamp", "received_at", "id"); err != nil {
+			return nil, "", err
+		}
+		return columns, from, e.exact("user_id", "anonymous_id")
 	})
 }
 
