@@ -45,6 +45,10 @@ type Row struct {
 	Value string    // as it was told: "true", "false", or a computed trait's text
 	Gone  bool      // for Write: there is to be no such row
 	At    time.Time // when it was told; to the second
+
+	// What rides along with the key of a user or visitor; "" where nothing does.
+	AnonymousID string
+	EmailSHA1   string
 }
 
 // Owner is the state and the destination that a table belongs to.
@@ -91,8 +95,10 @@ type Wanted struct {
 // than differs, never less: who is not in it is told as it is wanted.
 type Difference struct {
 	Counts Counts
-	// Told are the rows that are not, or no longer, wanted as they were told. It is read
-	// once, to its end, before List.
+	// Told are the rows that are not, or no longer, wanted as they were told, and those of
+	// every id that stands in a row of List, however they were told (the state would
+	// otherwise take who is on List for somebody new). It is read once, to its end, before
+	// List.
 	Told iter.Seq2[Row, error]
 	// List returns the rows of the list that belong to profiles which are not told as it
 	// is wanted: all rows of each, in the list's order and with its columns.
@@ -121,9 +127,12 @@ type Table interface {
 	Write(ctx context.Context, token string, rows []Row) error
 	// Rows returns every row of a trait.
 	Rows(ctx context.Context, trait string) iter.Seq2[Row, error]
-	// Of returns the rows of people, of all traits.
+	// Of returns the rows of people, of all traits, by their keys.
 	Of(ctx context.Context, keys []Key) ([]Row, error)
-	// Forget removes the rows of people for good.
+	// Riding returns the rows with which one of some anonymous ids or SHA-1 rides along. It
+	// may read the whole table.
+	Riding(ctx context.Context, keys []Key) ([]Row, error)
+	// Forget removes the rows of people for good, by their keys.
 	Forget(ctx context.Context, keys []Key) error
 	// Objects names what Create makes.
 	Objects() []string
