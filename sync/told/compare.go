@@ -48,7 +48,7 @@ func (g *grammar) compare(told, trait string, w Wanted) (sqlengine.Statement, er
 	if err := c.check(); err != nil {
 		return sqlengine.Statement{}, err
 	}
-	c.list()
+	c.with("list", c.named())
 	c.with("told", "SELECT t.kind, t.id, t.value, "+g.Text(g.Micros("t.told_at"))+" AS told_at, t.anonymous_id, t.email_sha1\nFROM "+told+" t WHERE t.trait = "+g.Param(len(w.Args)+1))
 	if c.rowwise() {
 		c.rows()
@@ -97,9 +97,9 @@ func (c *comparison) text(column string) string {
 // rowwise reports whether each row is a profile of its own.
 func (c *comparison) rowwise() bool { return !slices.Contains(c.w.Roles, RoleProfile) }
 
-// list adds the list with names for its profiles. A row that is a profile of its own is
-// named by what it says.
-func (c *comparison) list() {
+// named returns the list with names for its profiles. A row that is a profile of its own
+// is named by what it says.
+func (c *comparison) named() string {
 	var names []string
 	if c.rowwise() {
 		for _, role := range []Role{RoleUserID, RoleAnonymousID, RoleEmail, RoleValue} {
@@ -119,7 +119,7 @@ func (c *comparison) list() {
 	for _, name := range c.w.Columns {
 		columns = append(columns, "s."+c.g.Quote(name))
 	}
-	c.with("list", "SELECT "+strings.Join(columns, ", ")+"\nFROM (\n"+c.w.Statement+"\n) s")
+	return "SELECT " + strings.Join(columns, ", ") + "\nFROM (\n" + c.w.Statement + "\n) s"
 }
 
 // of returns the columns that name a profile, from a table.
@@ -145,7 +145,10 @@ func (c *comparison) same(a, b string) string {
 func (c *comparison) unnamed(from string) string {
 	all := make([]string, len(c.profile))
 	for i, name := range c.profile {
-		all[i] = from + "." + name + " = ''"
+		all[i] = name + " = ''"
+		if from != "" {
+			all[i] = from + "." + all[i]
+		}
 	}
 	return strings.Join(all, " OR ")
 }
@@ -197,7 +200,7 @@ func (c *comparison) ids() {
 func (c *comparison) hash(level, id string) string {
 	sha1 := "NULL"
 	if c.g.sha1 != nil {
-		sha1 = c.g.sha1("LOWER(TRIM(" + id + "))")
+		sha1 = c.g.sha1("LOWER(" + c.g.trim(id) + ")")
 	}
 	return "CASE WHEN " + level + " <> 9 AND " + id + " LIKE '%@%' THEN " + sha1 + " WHEN " + level + " = 3 AND LENGTH(" + id + ") = 40 THEN LOWER(" + id + ") END"
 }

@@ -20,6 +20,7 @@ type subject struct {
 	text string // the type of a text that may be NULL
 	// engine is what stands behind the columns of a new table.
 	engine string
+	worlds []world
 }
 
 var (

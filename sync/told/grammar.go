@@ -16,6 +16,7 @@ type grammar struct {
 	after                 func(seconds int64) string // a moment from now
 	at                    func(seconds string) string
 	sha1                  func(text string) string // of a text, in lower-case hexadecimal digits; nil: there is none
+	trim                  func(text string) string // without space around it
 	// rows is a parameter with rows in JSON as a table with the columns of told, at in
 	// seconds, and gone.
 	rows   func(param string) string
@@ -28,6 +29,12 @@ func grammarOf(d sqlengine.Dialect) (*grammar, error) {
 	switch d {
 	case sqlengine.Postgres():
 		return postgresGrammar(d), nil
+	case sqlengine.ClickHouse():
+		return &grammar{
+			Dialect: d,
+			sha1:    func(text string) string { return "lower(hex(SHA1(" + text + ")))" },
+			trim:    func(text string) string { return "replaceRegexpAll(" + text + `, '^\\s+|\\s+$', '')` },
+		}, nil
 	}
 	return nil, fmt.Errorf("diff: warehouse is not known for %s", d.Name())
 }
@@ -37,6 +44,7 @@ func postgresGrammar(d sqlengine.Dialect) *grammar {
 		Dialect: d, text: "text", moment: "timestamp with time zone", integer: "bigint", key: ", PRIMARY KEY (trait, kind, id)", now: "now()",
 		after: func(seconds int64) string { return fmt.Sprintf("now() + INTERVAL '%d seconds'", seconds) },
 		at:    func(seconds string) string { return "to_timestamp(" + seconds + ")" },
+		trim:  func(text string) string { return "REGEXP_REPLACE(" + text + `, '^\s+|\s+$', '', 'g')` },
 		rows: func(param string) string {
 			return "jsonb_to_recordset(CAST(" + param + " AS jsonb)) AS r(trait text, kind text, id text, value text, at bigint, anonymous_id text, email_sha1 text, gone boolean)"
 		},

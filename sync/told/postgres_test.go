@@ -18,7 +18,7 @@ func TestPostgres(t *testing.T) {
 		own := server.Database(t)
 		own.Exec(t, extension, `CREATE SCHEMA "to'l""d"`, "CREATE SCHEMA lease", "CREATE SCHEMA rows", "CREATE SCHEMA difference", "CREATE SCHEMA world")
 		t.Run(name, func(t *testing.T) {
-			conform(t, subject{exec: own.Exec, text: "text", open: func(t *testing.T) sqlengine.Engine {
+			conform(t, subject{exec: own.Exec, text: "text", worlds: worlds, open: func(t *testing.T) sqlengine.Engine {
 				e, err := postgres.Open(sqlengine.Config{DSN: own.DSN, Timeout: time.Minute})
 				require.NoError(t, err)
 				return e

@@ -32,10 +32,14 @@ func New(e sqlengine.Engine, schema string) (Table, error) {
 	if schema == "" {
 		return nil, errors.New("toldSchema is missing: name a schema that is impactsync's own")
 	}
-	return &table{
+	t := &table{
 		engine: w, g: g, schema: schema,
 		told: sqlengine.Name(g, sqlengine.Table{Schema: schema, Name: toldTable}), meta: sqlengine.Name(g, sqlengine.Table{Schema: schema, Name: metaTable}),
-	}, nil
+	}
+	if e.Dialect() == sqlengine.ClickHouse() {
+		return newClickHouse(t), nil
+	}
+	return t, nil
 }
 
 // table implements [Table] for engines with statements that change rows.
@@ -78,12 +82,8 @@ func (t *table) Create(ctx context.Context, owner Owner) error {
 	if err := t.engine.Write(ctx, t.create()...); err != nil {
 		return t.explain(err)
 	}
-	rows, err := t.texts(ctx, "SELECT trait FROM "+t.told+" LIMIT 1")
-	if err != nil {
+	if err := t.unowned(ctx); err != nil {
 		return err
-	}
-	if len(rows) > 0 {
-		return fmt.Errorf("%w: %s has rows, and %s does not say whose: give another toldSchema, or drop both tables if they are of no use", ErrForeign, t.told, t.meta)
 	}
 	own := sqlengine.Statement{
 		Text: fmt.Sprintf("INSERT INTO %s (version, store_id, destination, holder, lease_until, token) SELECT %d, %s, %s, '', %s, '' FROM (SELECT COUNT(*) AS entries FROM %[1]s) m WHERE m.entries = 0",
@@ -94,6 +94,15 @@ func (t *table) Create(ctx context.Context, owner Owner) error {
 		return t.explain(err)
 	}
 	return t.Check(ctx, owner)
+}
+
+// unowned returns [ErrForeign] if there are rows of an owner who is not known.
+func (t *table) unowned(ctx context.Context) error {
+	rows, err := t.texts(ctx, "SELECT trait FROM "+t.told+" LIMIT 1")
+	if err == nil && len(rows) > 0 {
+		err = fmt.Errorf("%w: %s has rows, and %s does not say whose: give another toldSchema, or drop both tables if they are of no use", ErrForeign, t.told, t.meta)
+	}
+	return err
 }
 
 // Check implements [Table].

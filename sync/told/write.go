@@ -3,7 +3,7 @@ package told
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"slices"
 
 	"github.com/impactsync/impactsync/sync/sqlengine"
 )
@@ -59,9 +59,7 @@ func newest(rows []Row) []Row {
 
 // Forget implements [Table].
 func (t *table) Forget(ctx context.Context, keys []Key) error {
-	for len(keys) > 0 {
-		some := keys[:min(len(keys), mostKeys)]
-		keys = keys[len(some):]
+	for some := range slices.Chunk(keys, mostKeys) {
 		if err := t.change(ctx, "", func(holder string) ([]sqlengine.Statement, error) { return t.forget(holder, some) }); err != nil {
 			return err
 		}
@@ -76,7 +74,7 @@ func (t *table) change(ctx context.Context, token string, statements func(holder
 	holder := t.holder
 	t.mu.Unlock()
 	if holder == "" {
-		return fmt.Errorf("%w: nothing can be written without its lease", ErrLeased)
+		return errUnleased
 	}
 	if done, err := t.held(ctx, holder); err != nil || token != "" && done == token {
 		return err
@@ -102,7 +100,7 @@ func (t *table) held(ctx context.Context, holder string) (token string, err erro
 	case len(all) != 1:
 		return "", notOne(t.meta, len(all))
 	case all[0][0] != holder:
-		return "", fmt.Errorf("%w: this one's lease ran out, and %s took it", ErrLeased, holderName(all[0][0]))
+		return "", lostTo(all[0][0])
 	}
 	return all[0][1], nil
 }
