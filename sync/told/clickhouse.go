@@ -95,22 +95,25 @@ func (t *clickhouse) live(ctx context.Context) ([][]string, error) {
 func (t *clickhouse) Lease(ctx context.Context, holder string, ttl time.Duration) (func(context.Context) error, error) {
 	holder += "#" + rand.Text()
 	turn := int64(0)
-	hold := func(ctx context.Context, seconds int64) error {
+	hold := func(ctx context.Context, seconds int64) error { // now() has no fraction of a second
 		turn++
 		return t.note(ctx, "lease", holder, nil, "now() + "+strconv.FormatInt(seconds, 10), turn)
 	}
 	if err := t.another(ctx, holder); err != nil {
 		return nil, err
 	}
-	err := hold(ctx, seconds(ttl))
+	err := hold(ctx, seconds(ttl)+1)
 	if err == nil {
 		err = t.another(ctx, holder)
 	}
 	if err != nil {
 		return nil, errors.Join(err, hold(ctx, 0))
 	}
+	if err := t.clear(ctx); err != nil {
+		return nil, errors.Join(err, hold(ctx, 0))
+	}
 	t.take(holder)
-	stop := renew(ctx, ttl, func(ctx context.Context) error { return hold(ctx, seconds(ttl)) })
+	stop := renew(ctx, ttl, func(ctx context.Context) error { return hold(ctx, seconds(ttl)+1) })
 	return func(ctx context.Context) error {
 		stop()
 		t.take("")

@@ -134,7 +134,7 @@ type clickhouseComparison struct {
 
 // list copies the list.
 func (c *clickhouseComparison) list() sqlengine.Statement {
-	return sqlengine.Statement{Text: "CREATE TABLE " + c.copied + " ENGINE = Log AS\n" + c.named(), Args: c.w.Args}
+	return sqlengine.Statement{Text: "CREATE TABLE " + c.copied + " ENGINE = MergeTree ORDER BY tuple() AS\n" + c.named(), Args: c.w.Args}
 }
 
 // id is what is kept of each id of a profile: its level, itself, and its hash.
@@ -196,7 +196,7 @@ func (c *clickhouseComparison) keys(newest, trait string) sqlengine.Statement {
 		lists = append(lists, "groupArrayIf("+name+", row = 0) AS "+name+"s")
 	}
 	const kind = "multiIf(k.1 = 9, 'none', k.3 != '', '" + EmailSHA1 + "', k.1 = 1, '" + UserID + "', k.1 = 2, '" + AnonymousID + "', 'none')"
-	return sqlengine.Statement{Args: []any{trait}, Text: "CREATE TABLE " + c.keyed + " ENGINE = Log AS\n" +
+	return sqlengine.Statement{Args: []any{trait}, Text: "CREATE TABLE " + c.keyed + " ENGINE = MergeTree ORDER BY tuple() AS\n" +
 		"SELECT kind, id, " + strings.Join(lists, ", ") + ", groupArrayIf(want, row = 0) AS wants, groupArrayIf(here, row = 0) AS heres, groupArrayIf(odd, row = 0) AS odds,\n" +
 		"minIf(want, row = 0) AS low, maxIf(want, row = 0) AS high, maxIf(here, row = 0) AS first, maxIf(here * (1 - odd), row = 0) AS sure,\n" +
 		"max(row) AS is_told, maxIf(value, row = 1) AS was, maxIf(told_at, row = 1) AS was_at, maxIf(anonymous_id, row = 1) AS visitor, maxIf(email_sha1, row = 1) AS address,\n" +

@@ -21,7 +21,7 @@ import (
 var seeds = flag.Uint64("seeds", 2, "how many random worlds are tried")
 
 func (s subject) create(t *testing.T, table string, columns ...string) {
-	s.exec(t, "DROP TABLE IF EXISTS "+table, "CREATE TABLE "+table+" ("+strings.Join(columns, " "+s.text+", ")+" "+s.text+")"+s.engine)
+	s.make(t, table, "("+strings.Join(columns, " "+s.text+", ")+" "+s.text+")")
 }
 
 func (s subject) fill(t *testing.T, table string, rows [][]string) {
