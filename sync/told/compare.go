@@ -192,17 +192,21 @@ func (c *comparison) ids() {
 		}
 	}
 	c.with("ids", strings.Join(parts, "\nUNION ALL\n"))
-	c.with("hashed", "SELECT i.*, "+c.hash("i.level", "i.id")+" AS digest\nFROM ids i")
+	c.with("hashed", "SELECT i.*, "+c.hash("i.id", "i.level = 3")+" AS digest\nFROM ids i")
 }
 
-// hash returns the SHA-1 of an id that is an address, NULL for others. Digits of a SHA-1
-// are themselves, and 40 bytes without @ are never another person's.
-func (c *comparison) hash(level, id string) string {
-	sha1 := "NULL"
+// hash returns the SHA-1 of an id that is or holds an address, NULL of others. If it is an
+// address, it may be a SHA-1 itself: 40 bytes that are none are nobody's.
+func (c *comparison) hash(id, isEmail string) string {
+	sha1 := "CAST(NULL AS " + c.g.text + ")"
 	if c.g.sha1 != nil {
 		sha1 = c.g.sha1("LOWER(" + c.g.trim(id) + ")")
 	}
-	return "CASE WHEN " + level + " <> 9 AND " + id + " LIKE '%@%' THEN " + sha1 + " WHEN " + level + " = 3 AND LENGTH(" + id + ") = 40 THEN LOWER(" + id + ") END"
+	hash := "CASE WHEN " + id + " LIKE '%@%' THEN " + sha1
+	if isEmail != "" {
+		hash += " WHEN " + isEmail + " AND LENGTH(" + id + ") = 40 THEN LOWER(" + id + ")"
+	}
+	return hash + " END"
 }
 
 // people adds to each id its profile's newest value, first level, and whether it is odd.
@@ -226,7 +230,7 @@ func (c *comparison) people() {
 // rows adds the same for rows that are profiles of their own.
 func (c *comparison) rows() {
 	u, a, e := c.text(c.column("l", RoleUserID)), c.text(c.column("l", RoleAnonymousID)), c.text(c.column("l", RoleEmail))
-	c.with("ids", "SELECT "+c.of("l")+", "+c.value("l")+" AS value, "+u+" AS u, "+a+" AS a, "+e+" AS e, "+c.hash("1", u)+" AS hu, "+c.hash("2", a)+" AS ha, "+c.hash("3", e)+" AS he,\n"+
+	c.with("ids", "SELECT "+c.of("l")+", "+c.value("l")+" AS value, "+u+" AS u, "+a+" AS a, "+e+" AS e, "+c.hash(u, "")+" AS hu, "+c.hash(a, "")+" AS ha, "+c.hash(e, "1 = 1")+" AS he,\n"+
 		"CASE WHEN "+u+" <> '' THEN 1 WHEN "+a+" <> '' THEN 2 WHEN "+e+" <> '' THEN 3 ELSE 9 END AS foremost\nFROM list l")
 	part := func(level int, id, hash, condition string) string {
 		return "SELECT " + c.of("i") + ", " + strconv.Itoa(level) + " AS level, " + id + " AS id, " + hash + " AS digest, i.value, i.foremost,\n" +

@@ -106,7 +106,7 @@ func (t *table) counts(ctx context.Context, from string) (map[string]Counts, err
 
 // Of implements [Table].
 func (t *table) Of(ctx context.Context, keys []Key) ([]Row, error) {
-	return t.byKeys(ctx, keys, withKeys("SELECT "+t.g.columns()+" FROM (SELECT DISTINCT kind, id FROM "+t.g.rows(t.g.Param(1))+") k CROSS JOIN ("+t.g.traitsOf(t.told)+") n JOIN "+t.told+" t ON t.trait = n.trait AND t.kind = k.kind AND t.id = k.id"))
+	return t.byKeys(ctx, keys, withKeys("SELECT "+t.g.columns()+" FROM (SELECT DISTINCT r.kind, r.id FROM "+t.g.rows(t.g.Param(1))+") k CROSS JOIN ("+t.g.traitsOf(t.told)+") n JOIN "+t.told+" t ON t.trait = n.trait AND t.kind = k.kind AND t.id = k.id"))
 }
 
 // traitsOf returns a statement that gives the traits of told.
@@ -119,7 +119,7 @@ func (g *grammar) traitsOf(told string) string {
 
 // Riding implements [Table].
 func (t *table) Riding(ctx context.Context, keys []Key) ([]Row, error) {
-	return t.byKeys(ctx, keys, withKeys("SELECT "+t.g.columns()+" FROM "+t.told+" t JOIN (SELECT DISTINCT kind, id FROM "+t.g.rows(t.g.Param(1))+") k ON k.kind = '"+AnonymousID+"' AND k.id = t.anonymous_id OR k.kind = '"+EmailSHA1+"' AND k.id = t.email_sha1"))
+	return t.byKeys(ctx, keys, withKeys("SELECT "+t.g.columns()+" FROM "+t.told+" t JOIN (SELECT DISTINCT r.kind, r.id FROM "+t.g.rows(t.g.Param(1))+") k ON k.kind = '"+AnonymousID+"' AND k.id = t.anonymous_id OR k.kind = '"+EmailSHA1+"' AND k.id = t.email_sha1"))
 }
 
 // mostKeys is how many keys a statement takes.

@@ -66,8 +66,8 @@ func (t *table) Objects() []string {
 func (t *table) create() []sqlengine.Statement {
 	g := t.g
 	return []sqlengine.Statement{
-		{Text: fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s (trait %[2]s NOT NULL, kind %[2]s NOT NULL, id %[2]s NOT NULL, value %[2]s NOT NULL, told_at %[3]s NOT NULL, anonymous_id %[2]s NOT NULL, email_sha1 %[2]s NOT NULL%[4]s)",
-			t.told, g.text, g.moment, g.key)},
+		{Text: fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s (trait %[2]s NOT NULL, kind %[2]s NOT NULL, id %[2]s NOT NULL, value %[2]s NOT NULL, told_at %[3]s NOT NULL, anonymous_id %[2]s NOT NULL, email_sha1 %[2]s NOT NULL%[4]s)%[5]s",
+			t.told, g.text, g.moment, g.key, g.tail)},
 		{Text: fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s (version %[3]s NOT NULL, store_id %[2]s NOT NULL, destination %[2]s NOT NULL, holder %[2]s NOT NULL, lease_until %[4]s NOT NULL, token %[2]s NOT NULL)",
 			t.meta, g.text, g.integer, g.moment)},
 	}
