@@ -109,7 +109,8 @@ func (t *clickhouse) Lease(ctx context.Context, holder string, ttl time.Duration
 	if err != nil {
 		return nil, errors.Join(err, hold(ctx, 0))
 	}
-	if err := t.clear(ctx); err != nil {
+	// A plan, which has no lease, may take a difference now.
+	if err := t.clear(ctx, scratchBase(time.Now().AddDate(0, 0, -1))); err != nil {
 		return nil, errors.Join(err, hold(ctx, 0))
 	}
 	t.take(holder)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/impactsync/impactsync/sync/sqlengine"
 )
@@ -46,17 +47,21 @@ func (t *clickhouse) Riding(ctx context.Context, keys []Key) ([]Row, error) {
 
 // Drop implements [Table].
 func (t *clickhouse) Drop(ctx context.Context) error {
-	return errors.Join(t.clear(ctx), t.table.Drop(ctx))
+	return errors.Join(t.clear(ctx, scratch+"~"), t.table.Drop(ctx))
 }
 
-// scratch is how the names of tables for one difference begin.
+// scratch is how the names of tables for one difference begin; the day and a random text
+// follow.
 const scratch = "told_scratch_"
 
-// clear drops what an interrupted difference left.
-func (t *clickhouse) clear(ctx context.Context) error {
+// scratchBase returns what the names for a difference begin with.
+func scratchBase(at time.Time) string { return scratch + at.UTC().Format("20060102") }
+
+// clear drops tables of interrupted differences whose names come before another.
+func (t *clickhouse) clear(ctx context.Context, oldest string) error {
 	names, err := sqlengine.Tables(ctx, t.engine, t.schema)
 	for _, name := range names {
-		if strings.HasPrefix(name, scratch) {
+		if strings.HasPrefix(name, scratch) && name < oldest {
 			err = errors.Join(err, t.engine.Write(ctx, sqlengine.Statement{Text: "DROP TABLE IF EXISTS " + sqlengine.Name(t.g, sqlengine.Table{Schema: t.schema, Name: name})}))
 		}
 	}
@@ -66,7 +71,7 @@ func (t *clickhouse) clear(ctx context.Context) error {
 // Difference implements [Table]. The list is copied once, so that all of the difference
 // is of one moment; then each key, with who wants it and what it was told.
 func (t *clickhouse) Difference(ctx context.Context, trait string, wanted Wanted) (*Difference, error) {
-	base := scratch + strings.ToLower(rand.Text())
+	base := scratchBase(time.Now()) + "_" + strings.ToLower(rand.Text())
 	c := &clickhouseComparison{
 		comparison: comparison{g: t.g, w: wanted},
 		copied:     sqlengine.Name(t.g, sqlengine.Table{Schema: t.schema, Name: base + "_list"}),
