@@ -84,11 +84,15 @@ const (
 // RoleProfile each row is a profile of its own. Without RoleValue everybody on it is a
 // member.
 type Wanted struct {
-	Statement string
+	Statement string // without ORDER BY
 	Args      []any
-	Columns   []string // of the statement in order; nil: the engine's to find out
+	Columns   []string // of the statement in order, all different
 	Roles     []Role   // of the columns in order
+	Order     []int    // the columns by which the rows of a profile are older or newer
 	Computed  bool     // the value is any text, rather than a membership
+	// Whole wants everything of the list and of the table: when what the program takes for
+	// an id is another than when the table was written.
+	Whole bool
 }
 
 // Difference is how a list and the table differ, from one moment. It may hold more

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/impactsync/impactsync/sync/sqlengine"
+	"github.com/impactsync/impactsync/sync/told"
 )
 
 // The tables of an Engage space.
@@ -111,7 +112,7 @@ func noEngage(ctx context.Context, c *catalogue, from string) error {
 
 // planUsers reads users: a row for each person.
 func planUsers(c *catalogue, in []engageTable) (plan, error) {
-	roles := []role{roleProfile, roleValue, roleUserID, roleEmail, roleIgnored}
+	roles := []told.Role{told.RoleProfile, told.RoleValue, told.RoleUserID, told.RoleEmail, told.RoleIgnored}
 	return unite(in, roles, func(e *engageTable, column columnFunc) (columns []string, rest string, err error) {
 		id := column("id")
 		return []string{id, e.value(c, len(in)), id, column("email"), column("received_at")}, "", e.needs("id")
@@ -121,7 +122,7 @@ func planUsers(c *catalogue, in []engageTable) (plan, error) {
 // planIdentifies reads identifies: a row for each change. Visitors of whom a row says
 // which user they are do not count by themselves.
 func planIdentifies(c *catalogue, in []engageTable) (plan, error) {
-	roles := []role{roleProfile, roleProfile, roleValue, roleUserID, roleAnonymousID, roleEmail, roleIgnored, roleIgnored, roleIgnored}
+	roles := []told.Role{told.RoleProfile, told.RoleProfile, told.RoleValue, told.RoleUserID, told.RoleAnonymousID, told.RoleEmail, told.RoleIgnored, told.RoleIgnored, told.RoleIgnored}
 	return unite(in, roles, func(e *engageTable, column columnFunc) (columns []string, rest string, err error) {
 		user, visitor, known := c.dialect.Text(e.ref("user_id")), c.dialect.Text(e.ref("anonymous_id")), "k"+e.alias
 		columns = []string{
@@ -140,26 +141,34 @@ type columnFunc func(name string) string
 // unite reads several tables as if they were one, in the order of the profiles, and
 // then of the columns that are ignored. What of says comes behind FROM, up to the
 // condition for the trait's column.
-func unite(in []engageTable, roles []role, of func(e *engageTable, column columnFunc) (columns []string, rest string, err error)) (plan, error) {
-	var parts, names, order []string
+func unite(in []engageTable, roles []told.Role, of func(e *engageTable, column columnFunc) (columns []string, rest string, err error)) (plan, error) {
+	var parts, named, names, order []string
+	p := plan{table: in[0].Table, roles: roles, columns: namesOf(roles)}
 	for i := range in {
 		e := &in[i]
 		columns, rest, err := of(e, func(name string) string { return e.textOrNull(name, len(in)) })
 		if err != nil {
 			return plan{}, err
 		}
-		parts = append(parts, "SELECT "+listed(columns)+"\nFROM "+e.from()+cmp.Or(rest, "\nWHERE ")+e.ref(e.column.Name)+" IS NOT NULL")
+		rest = "\nFROM " + e.from() + cmp.Or(rest, "\nWHERE ") + e.ref(e.column.Name) + " IS NOT NULL"
+		parts = append(parts, "SELECT "+listed(columns)+rest)
+		at := slices.Index(roles, told.RoleValue)
+		columns[at] = cmp.Or(compared(e.dialect, &e.table, e.column), columns[at])
+		named = append(named, "SELECT "+listed(aliased(columns, p.columns))+rest)
 		names = append(names, shown(e.Table))
 	}
 	for i, r := range roles {
-		if r == roleProfile || r == roleIgnored {
+		if r == told.RoleProfile || r == told.RoleIgnored {
 			order = append(order, strconv.Itoa(i+1))
 		}
+		if r == told.RoleIgnored {
+			p.order = append(p.order, i)
+		}
 	}
-	return plan{
-		object: strings.Join(names, "+") + "/" + in[0].column.Name, table: in[0].Table, roles: roles,
-		statement: strings.Join(parts, "\nUNION ALL\n") + "\nORDER BY " + listed(order),
-	}, nil
+	p.object = strings.Join(names, "+") + "/" + in[0].column.Name
+	p.statement = strings.Join(parts, "\nUNION ALL\n") + "\nORDER BY " + listed(order)
+	p.list = strings.Join(named, "\nUNION ALL\n")
+	return p, nil
 }
 
 // value returns the trait's column: as text where other tables' are put below it.

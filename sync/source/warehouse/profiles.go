@@ -3,9 +3,11 @@ package warehouse
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/impactsync/impactsync/sync/sqlengine"
+	"github.com/impactsync/impactsync/sync/told"
 )
 
 // planProfiles plans the list of a trait of Profiles Sync, from the tables that Segment
@@ -57,7 +59,7 @@ func noProfiles(ctx context.Context, c *catalogue, schema string) error {
 var idKinds = []string{"user_id", "anonymous_id", "email"}
 
 // profileRoles are the columns of the statements for Profiles Sync.
-var profileRoles = []role{roleProfile, roleValue, roleKind, roleID}
+var profileRoles = []told.Role{told.RoleProfile, told.RoleValue, told.RoleKind, told.RoleID}
 
 // planRows reads tables with a row for each trait, and one for each id, of a profile.
 // Rows that a merged profile left behind do not count.
@@ -79,7 +81,7 @@ func planRows(ctx context.Context, c *catalogue, t *Trait, traits, ids table) (p
 		return plan{}, err
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "SELECT %s, %s, %s, %s\nFROM %s\n", traits.ref("canonical_segment_id"), traits.ref("value"), ids.ref("type"), ids.ref("value"), traits.from())
+	b.WriteString("FROM " + traits.from() + "\n")
 	b.WriteString(joinIDs(&traits, &ids, "type"))
 	if merged {
 		fmt.Fprintf(&b, "LEFT JOIN %s ON %s = %s AND %s <> %s\n", merges.from(), merges.ref("segment_id"), traits.ref("canonical_segment_id"), merges.ref("canonical_segment_id"), merges.ref("segment_id"))
@@ -88,11 +90,12 @@ func planRows(ctx context.Context, c *catalogue, t *Trait, traits, ids table) (p
 	if merged {
 		fmt.Fprintf(&b, " AND %s IS NULL", merges.ref("segment_id"))
 	}
-	b.WriteString("\nORDER BY " + order(traits.ref("canonical_segment_id"), traits.ref("seq"), ids.sorted("seq"), ids.ref("type"), ids.ref("value")))
-	return plan{
-		object: shown(traits.Table) + "/" + t.Column, table: traits.Table, roles: profileRoles,
-		statement: b.String(), args: []any{t.Column}, version: versionOf(c, t, &traits, &ids, &merges),
-	}, nil
+	p := plan{object: shown(traits.Table) + "/" + t.Column, table: traits.Table, args: []any{t.Column}, version: versionOf(c, t, &traits, &ids, &merges)}
+	p.lay(selection{
+		columns: []string{traits.ref("canonical_segment_id"), traits.ref("value"), ids.ref("type"), ids.ref("value")}, roles: profileRoles, body: b.String(),
+		order: given(traits.ref("canonical_segment_id"), traits.ref("seq"), ids.sorted("seq"), ids.ref("type"), ids.ref("value")),
+	})
+	return p, nil
 }
 
 // joinIDs adds to each profile its ids, or one row of NULLs.
@@ -101,15 +104,9 @@ func joinIDs(traits, ids *table, kind string) string {
 		ids.from(), ids.ref("canonical_segment_id"), traits.ref("canonical_segment_id"), ids.ref(kind), strings.Join(idKinds, "', '"))
 }
 
-// order joins what rows are ordered by, without what is "".
-func order(columns ...string) string {
-	var all []string
-	for _, c := range columns {
-		if c != "" {
-			all = append(all, c)
-		}
-	}
-	return listed(all)
+// given returns columns without those that are "".
+func given(columns ...string) []string {
+	return slices.DeleteFunc(columns, func(c string) bool { return c == "" })
 }
 
 // someoneHas says that nobody has a trait: a list that somebody emptied by mistake, or
@@ -164,12 +161,17 @@ func planColumns(_ context.Context, c *catalogue, t *Trait, traits, ids table) (
 		return plan{}, noColumn(c.dialect, t.Column, traits)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "SELECT %s, %s, %s, %s\nFROM %s\n", traits.ref("canonical_segment_id"), traits.ref(value.Name), ids.ref("external_id_type"), ids.ref("external_id_value"), traits.from())
+	b.WriteString("FROM " + traits.from() + "\n")
 	b.WriteString(joinIDs(&traits, &ids, "external_id_type"))
 	merged := traits.ref("merged_to")
-	fmt.Fprintf(&b, "WHERE %s IS NOT NULL AND (%s IS NULL OR %s = '')\n", traits.ref(value.Name), merged, merged)
-	b.WriteString("ORDER BY " + order(traits.ref("canonical_segment_id"), traits.sorted("seq", "uuid_ts"), ids.sorted("seq", "timestamp"), ids.ref("external_id_type"), ids.ref("external_id_value")))
-	return plan{object: shown(traits.Table) + "/" + value.Name, table: traits.Table, roles: profileRoles, statement: b.String()}, nil
+	fmt.Fprintf(&b, "WHERE %s IS NOT NULL AND (%s IS NULL OR %s = '')", traits.ref(value.Name), merged, merged)
+	p := plan{object: shown(traits.Table) + "/" + value.Name, table: traits.Table}
+	p.lay(selection{
+		columns: []string{traits.ref("canonical_segment_id"), traits.ref(value.Name), ids.ref("external_id_type"), ids.ref("external_id_value")}, roles: profileRoles,
+		value: compared(c.dialect, &traits, value), body: b.String(),
+		order: given(traits.ref("canonical_segment_id"), traits.sorted("seq", "uuid_ts"), ids.sorted("seq", "timestamp"), ids.ref("external_id_type"), ids.ref("external_id_value")),
+	})
+	return p, nil
 }
 
 // sorted returns the first of some columns that the table has, by which its rows are
