@@ -16,8 +16,8 @@ const (
 	partList   = "2"
 )
 
-// extra is how many columns stand before those of the list: the part, and six texts.
-const extra = 7
+// extra is how many columns stand before those of the list: the part, and seven texts.
+const extra = 8
 
 // comparison builds the one statement of a difference.
 //
@@ -140,6 +140,16 @@ func (c *comparison) same(a, b string) string {
 	return strings.Join(all, " AND ")
 }
 
+// unnamed is a condition for rows that do not say whose they are, which the program
+// decides.
+func (c *comparison) unnamed(from string) string {
+	all := make([]string, len(c.profile))
+	for i, name := range c.profile {
+		all[i] = from + "." + name + " = ''"
+	}
+	return strings.Join(all, " OR ")
+}
+
 // value returns a row's value as it is told; a membership is true, false or unknown.
 func (c *comparison) value(from string) string {
 	column := c.column(from, RoleValue)
@@ -179,7 +189,7 @@ func (c *comparison) ids() {
 		}
 	}
 	c.with("ids", strings.Join(parts, "\nUNION ALL\n"))
-	c.with("hashed", "SELECT i.*, "+c.hash("i.level", "i.id")+" AS hash\nFROM ids i")
+	c.with("hashed", "SELECT i.*, "+c.hash("i.level", "i.id")+" AS digest\nFROM ids i")
 }
 
 // hash returns the SHA-1 of an id that is an address, NULL for others. Digits of a SHA-1
@@ -203,23 +213,24 @@ func (c *comparison) people() {
 		}
 		value = "LAST_VALUE(h.value) OVER (PARTITION BY " + c.of("h") + " ORDER BY " + strings.Join(order, ", ") + " ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)"
 	}
+	value = "CASE WHEN " + c.unnamed("h") + " THEN 'unknown' ELSE " + value + " END"
 	is := func(condition string) string { return "MAX(CASE WHEN " + condition + " THEN 1 ELSE 0 END)" + over }
-	c.with("people", "SELECT "+c.of("h")+", h.level, h.id, h.hash, "+value+" AS value, MIN(h.level)"+over+" AS top,\n"+
+	c.with("people", "SELECT "+c.of("h")+", h.level, h.id, h.digest, "+value+" AS value, MIN(h.level)"+over+" AS foremost,\n"+
 		is("h.level = 1 AND h.id LIKE '%@%'")+" AS address_user, "+is("h.level = 2 AND h.id LIKE '%@%'")+" AS address_visitor,\n"+
-		is("h.level = 2")+" AS visitor, "+is("h.level = 3")+" AS addressed, MIN(h.hash)"+over+" AS low, MAX(h.hash)"+over+" AS high\nFROM hashed h")
+		is("h.level = 2")+" AS visitor, "+is("h.level = 3")+" AS addressed, MIN(h.digest)"+over+" AS low, MAX(h.digest)"+over+" AS high\nFROM hashed h")
 }
 
 // rows adds the same for rows that are profiles of their own.
 func (c *comparison) rows() {
 	u, a, e := c.text(c.column("l", RoleUserID)), c.text(c.column("l", RoleAnonymousID)), c.text(c.column("l", RoleEmail))
 	c.with("ids", "SELECT "+c.of("l")+", "+c.value("l")+" AS value, "+u+" AS u, "+a+" AS a, "+e+" AS e, "+c.hash("1", u)+" AS hu, "+c.hash("2", a)+" AS ha, "+c.hash("3", e)+" AS he,\n"+
-		"CASE WHEN "+u+" <> '' THEN 1 WHEN "+a+" <> '' THEN 2 WHEN "+e+" <> '' THEN 3 ELSE 9 END AS top\nFROM list l")
+		"CASE WHEN "+u+" <> '' THEN 1 WHEN "+a+" <> '' THEN 2 WHEN "+e+" <> '' THEN 3 ELSE 9 END AS foremost\nFROM list l")
 	part := func(level int, id, hash, condition string) string {
-		return "SELECT " + c.of("i") + ", " + strconv.Itoa(level) + " AS level, " + id + " AS id, " + hash + " AS hash, i.value, i.top,\n" +
+		return "SELECT " + c.of("i") + ", " + strconv.Itoa(level) + " AS level, " + id + " AS id, " + hash + " AS digest, i.value, i.foremost,\n" +
 			"CASE WHEN i.u LIKE '%@%' THEN 1 ELSE 0 END AS address_user, CASE WHEN i.a LIKE '%@%' THEN 1 ELSE 0 END AS address_visitor,\n" +
 			"CASE WHEN i.a <> '' THEN 1 ELSE 0 END AS visitor, CASE WHEN i.e <> '' THEN 1 ELSE 0 END AS addressed, COALESCE(i.hu, i.he) AS low, COALESCE(i.he, i.hu) AS high\nFROM ids i WHERE " + condition
 	}
-	parts := []string{part(levelNone, "''", "i.he", "i.top = 9")}
+	parts := []string{part(levelNone, "''", "i.he", "i.foremost = 9")}
 	for _, one := range []struct {
 		role     Role
 		level    int
@@ -238,16 +249,16 @@ func (c *comparison) keys() {
 	if c.g.sha1 == nil { // nothing can be said of addresses
 		odd = []string{"p.address_visitor = 1", "p.address_user = 1", "p.addressed = 1 AND EXISTS (SELECT 1 FROM told t WHERE t.kind = '" + EmailSHA1 + "' AND t.value <> 'false')"}
 	}
-	if !c.rowwise() { // the program does not know whose a row without a profile is
-		odd = append(odd, "p."+c.profile[0]+" = ''")
+	if !c.rowwise() {
+		odd = append(odd, c.unnamed("p"))
 	}
 	where := ""
 	if !c.w.Computed {
 		where = "\nWHERE p.value <> 'false'"
 	}
-	c.with("keys", "SELECT "+c.of("p")+", p.level, p.top, p.value,\n"+
-		"CASE WHEN p.level = 9 THEN 'none' WHEN p.hash IS NOT NULL THEN '"+EmailSHA1+"' WHEN p.level = 1 THEN '"+UserID+"' WHEN p.level = 2 THEN '"+AnonymousID+"' ELSE 'none' END AS kind,\n"+
-		"COALESCE(p.hash, p.id) AS id, CASE WHEN "+strings.Join(odd, " OR ")+" THEN 1 ELSE 0 END AS odd\nFROM people p"+where)
+	c.with("keys", "SELECT "+c.of("p")+", p.level, p.foremost, p.value,\n"+
+		"CASE WHEN p.level = 9 THEN 'none' WHEN p.digest IS NOT NULL THEN '"+EmailSHA1+"' WHEN p.level = 1 THEN '"+UserID+"' WHEN p.level = 2 THEN '"+AnonymousID+"' ELSE 'none' END AS kind,\n"+
+		"COALESCE(p.digest, p.id) AS id, CASE WHEN "+strings.Join(odd, " OR ")+" THEN 1 ELSE 0 END AS odd\nFROM people p"+where)
 }
 
 // parts adds what comes over, and the statement's end.
@@ -259,17 +270,22 @@ func (c *comparison) parts() {
 		return condition
 	}
 	// One row for each key: low and high differ if several profiles want it differently.
-	c.with("wanted", "SELECT k.kind, k.id, MIN(k.value) AS low, MAX(k.value) AS high, MAX(CASE WHEN k.level = k.top THEN 1 ELSE 0 END) AS first, MAX(CASE WHEN k.level = k.top AND k.odd = 0 THEN 1 ELSE 0 END) AS sure\nFROM keys k WHERE k.kind <> 'none'\nGROUP BY k.kind, k.id")
-	c.with("both", "SELECT w.kind, w.id, w.low, w.high, w.first, t.value\nFROM wanted w LEFT JOIN told t ON t.kind = w.kind AND t.id = w.id")
-	c.with("changed", "SELECT DISTINCT "+c.of("k")+"\nFROM keys k LEFT JOIN both b ON b.kind = k.kind AND b.id = k.id\nWHERE "+
-		always("k.top = 9 OR k.odd = 1 OR b.low <> b.high OR k.level = k.top AND (b.value IS NULL OR b.value <> k.value) OR k.level > k.top AND b.value <> 'false'"))
+	c.with("wanted", "SELECT k.kind, k.id, MIN(k.value) AS low, MAX(k.value) AS high, MAX(CASE WHEN k.level = k.foremost THEN 1 ELSE 0 END) AS here, MAX(CASE WHEN k.level = k.foremost AND k.odd = 0 THEN 1 ELSE 0 END) AS sure\nFROM keys k WHERE k.kind <> 'none'\nGROUP BY k.kind, k.id")
+	c.with("compared", "SELECT w.kind, w.id, w.low, w.high, w.here, t.value\nFROM wanted w LEFT JOIN told t ON t.kind = w.kind AND t.id = w.id")
+	c.with("changed", "SELECT DISTINCT "+c.of("k")+"\nFROM keys k LEFT JOIN compared b ON b.kind = k.kind AND b.id = k.id\nWHERE "+
+		always("k.foremost = 9 OR k.odd = 1 OR b.low <> b.high OR k.level = k.foremost AND (b.value IS NULL OR b.value <> k.value) OR k.level > k.foremost AND b.value <> 'false'"))
 	c.with("near", "SELECT DISTINCT k.kind, k.id\nFROM keys k JOIN changed c ON "+c.same("k", "c"))
 	idle := "t.value <> 'false'"
 	if c.w.Computed {
 		idle = "t.value <> ''"
 	}
-	c.with("back", "SELECT t.kind, t.id, t.value, t.told_at, t.anonymous_id, t.email_sha1\nFROM told t LEFT JOIN wanted w ON w.kind = t.kind AND w.id = t.id LEFT JOIN near n ON n.kind = t.kind AND n.id = t.id\nWHERE "+
-		always("n.id IS NOT NULL OR "+idle+" AND (w.id IS NULL OR w.sure = 0 OR w.low <> w.high OR w.low <> t.value)"))
+	near := "n.id IS NOT NULL"
+	if c.g.sha1 == nil { // whose addresses stand in the list is not known
+		near += " OR t.kind = '" + EmailSHA1 + "'"
+	}
+	kept := "w.sure = 1 AND w.low = w.high AND w.low = t.value"
+	c.with("back", "SELECT t.kind, t.id, t.value, t.told_at, t.anonymous_id, t.email_sha1, CASE WHEN "+kept+" THEN '1' ELSE '' END AS kept\nFROM told t LEFT JOIN wanted w ON w.kind = t.kind AND w.id = t.id LEFT JOIN near n ON n.kind = t.kind AND n.id = t.id\nWHERE "+
+		always(near+" OR "+idle+" AND (w.id IS NULL OR NOT ("+kept+"))"))
 	entries := func(what, from string) string { return "(SELECT " + c.g.Text(what) + " FROM " + from + ")" }
 	blanks := strings.Repeat(", NULL", len(c.profile)-1)
 	nulls := "CAST(NULL AS " + c.g.text + ")"
@@ -279,15 +295,20 @@ func (c *comparison) parts() {
 	}
 	c.with("parts", "SELECT '"+partCounts+"' AS part, "+strings.Join(named, ", ")+",\n"+
 		entries("COUNT(*)", "told t")+" AS a, "+entries("COUNT(*)", "told t WHERE t.value <> 'false'")+" AS b, "+
-		entries("COUNT(*)", "both b WHERE b.first = 1")+" AS c, "+entries("COUNT(*)", "both b WHERE b.first = 1 AND (b.value IS NULL OR b.value <> b.low)")+" AS d,\n"+
-		entries("COUNT(*)", "told t LEFT JOIN wanted w ON w.kind = t.kind AND w.id = t.id WHERE "+idle+" AND (w.id IS NULL OR w.first = 0)")+" AS e, '' AS f\n"+
-		"UNION ALL\nSELECT '"+partTold+"', NULL"+blanks+", b.kind, b.id, b.value, b.told_at, b.anonymous_id, b.email_sha1 FROM back b\n"+
+		entries("COUNT(*)", "compared b WHERE b.here = 1")+" AS c, "+entries("COUNT(*)", "compared b WHERE b.here = 1 AND (b.value IS NULL OR b.value <> b.low)")+" AS d,\n"+
+		entries("COUNT(*)", "told t LEFT JOIN wanted w ON w.kind = t.kind AND w.id = t.id WHERE "+idle+" AND (w.id IS NULL OR w.here = 0)")+" AS e, '' AS f, '' AS g\n"+
+		"UNION ALL\nSELECT '"+partTold+"', NULL"+blanks+", b.kind, b.id, b.value, b.told_at, b.anonymous_id, b.email_sha1, b.kept FROM back b\n"+
 		"UNION ALL\nSELECT '"+partList+"', "+c.of("c")+strings.Repeat(", NULL", extra-1)+" FROM changed c")
-	columns := []string{"x.part", "x.a", "x.b", "x.c", "x.d", "x.e", "x.f"}
+	columns := []string{"x.part", "x.a", "x.b", "x.c", "x.d", "x.e", "x.f", "x.g"}
 	for _, name := range c.w.Columns {
 		columns = append(columns, "l."+c.g.Quote(name))
 	}
 	order := []string{"x.part", c.of("x")}
+	for i, role := range c.w.Roles {
+		if role == RoleProfile { // NULL stands beside ""
+			order = append(order, "l."+c.g.Quote(c.w.Columns[i]))
+		}
+	}
 	for _, i := range c.w.Order {
 		order = append(order, "l."+c.g.Quote(c.w.Columns[i]))
 	}

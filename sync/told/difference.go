@@ -111,6 +111,7 @@ func (d *differing) told() iter.Seq2[Row, error] {
 				record[i+1] = d.head[i+1].String
 			}
 			row, err := rowOf(record)
+			row.Kept = d.head[extra-1].String != ""
 			if !yield(row, err) || err != nil {
 				return
 			}

@@ -45,6 +45,9 @@ type Row struct {
 	Value string    // as it was told: "true", "false", or a computed trait's text
 	Gone  bool      // for Write: there is to be no such row
 	At    time.Time // when it was told; to the second
+	// Kept is set in Difference.Told for a row that the list still wants as it was told:
+	// it is there because its id stands in the rows of somebody who differs.
+	Kept bool
 
 	// What rides along with the key of a user or visitor; "" where nothing does.
 	AnonymousID string
