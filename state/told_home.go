@@ -10,9 +10,8 @@ import (
 
 // BringHome stores rows of a table elsewhere as settled, or adds what was delivered to
 // rows that are here. Rows of a visitor who was absorbed become the user's, whose own
-// rows must come first or be here. Of a trait that differs is set for, the rows differ
-// from the list that is being compared.
-func (d *DB) BringHome(ctx context.Context, rows []Told, differs bool) error {
+// rows must come first or be here.
+func (d *DB) BringHome(ctx context.Context, rows []Told) error {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -30,7 +29,7 @@ func (d *DB) BringHome(ctx context.Context, rows []Told, differs bool) error {
 			if out, _ := barred.filter(&r.Person); out {
 				continue // the table forgets them, too
 			}
-			if err := t.bringHome(tr, r, differs); err != nil {
+			if err := t.bringHome(tr, r); err != nil {
 				return err
 			}
 		}
@@ -48,13 +47,13 @@ func toldPeople(rows []Told) func(func(Person) bool) {
 	}
 }
 
-func (t *tx) bringHome(tr *trait, r *Told, differs bool) error {
+func (t *tx) bringHome(tr *trait, r *Told) error {
 	at := unix(r.At)
 	prof, err := t.atHome(r.Person, at)
 	if err != nil {
 		return err
 	}
-	if differs {
+	if r.Differs {
 		if _, err := t.Exec(`INSERT OR IGNORE INTO told_differs (trait_id, profile_id) VALUES (?, ?)`, tr.id, prof.id); err != nil {
 			return err
 		}

@@ -18,11 +18,15 @@ type Told struct {
 	Value  string
 	At     time.Time // when it became wanted
 	Gone   bool      // there is to be no such row
+
+	// Differs is set if the list that is being compared does not want it so.
+	Differs bool
 }
 
 // ToldTable is what the state knows of a trait's rows in a table elsewhere.
 type ToldTable struct {
 	Place string // which table that is
+	IDs   string // a fingerprint of what were people's ids when a list was last compared with it
 	Class Class
 	Away  int64 // rows that are only there
 	Rows  int64 // how many there must be: fewer were lost
@@ -36,11 +40,11 @@ func (d *DB) Tables(ctx context.Context) (byKey map[string]ToldTable, err error)
 	}
 	byKey = map[string]ToldTable{}
 	return byKey, d.view(ctx, func(v *view) error {
-		all, err := collect(v, `SELECT t.key, t.class, e.place, coalesce((SELECT value FROM counters WHERE scope = t.id AND name = 'away_all'), 0),
+		all, err := collect(v, `SELECT t.key, t.class, e.place, e.ids, coalesce((SELECT value FROM counters WHERE scope = t.id AND name = 'away_all'), 0),
 				coalesce((SELECT value FROM counters WHERE scope = t.id AND name = 'away_all'), 0)
 				+ (SELECT count(*) FROM trait_rows v WHERE v.trait_id = t.id AND v.delivered IS NOT NULL AND v.delivered_at IS NULL)
 				- (SELECT count(*) FROM told_gone g WHERE g.trait_id IN (0, t.id))
-			FROM told_traits e JOIN traits t ON t.id = e.trait_id`, nil, func(t *table) []any { return []any{&t.key, &t.Class, &t.Place, &t.Away, &t.Rows} })
+			FROM told_traits e JOIN traits t ON t.id = e.trait_id`, nil, func(t *table) []any { return []any{&t.key, &t.Class, &t.Place, &t.IDs, &t.Away, &t.Rows} })
 		for _, t := range all {
 			byKey[t.key] = t.ToldTable
 		}
@@ -167,6 +171,24 @@ func (t *tx) setAway(tr *trait, is away) (more int64, err error) {
 func awayOf(t *tx, id int64) (a away, err error) {
 	n, err := pairs[int64](t, `SELECT name, value FROM counters WHERE scope = ? AND name IN ('away', 'away_all')`, id)
 	return away{told: n["away"] + t.moved[counter{id, "away"}], all: n["away_all"] + t.moved[counter{id, "away_all"}]}, err
+}
+
+// Compared says by which rules for ids a list was compared with its table.
+func (d *DB) Compared(ctx context.Context, key, ids string) error {
+	return d.update(ctx, func(t *tx) error {
+		tr, err := t.traitByKey(key)
+		if err == nil {
+			_, err = t.Exec(`UPDATE told_traits SET ids = ?1 WHERE trait_id = ?2 AND ids <> ?1`, ids, tr.id)
+		}
+		return err
+	})
+}
+
+// Owner returns the number of the state, and the account and program it belongs to.
+func (d *DB) Owner(ctx context.Context) (id, destination string, err error) {
+	return id, destination, d.view(ctx, func(v *view) error {
+		return v.Scan(`SELECT store_id, account_sid || '/' || campaign_id FROM store`, nil, &id, &destination)
+	})
 }
 
 // SetAway corrects how many rows are away by what the table has of a trait: all of them,

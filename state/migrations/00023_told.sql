@@ -6,7 +6,8 @@
 -- A delivered value without delivered_at stands there as it is here.
 CREATE TABLE told_traits (
   trait_id INTEGER PRIMARY KEY,
-  place    TEXT NOT NULL                    -- the schema with the table, as the configuration names it
+  place    TEXT NOT NULL,                   -- the schema with the table, as the configuration names it
+  ids      TEXT NOT NULL DEFAULT ''         -- a fingerprint of what were people's ids when a list was last compared with it
 );
 
 -- People whose rows of the table differ from a list that is being compared.
