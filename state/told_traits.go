@@ -215,3 +215,10 @@ func (t *tx) correctAway(tr *trait, told, all int64) (int64, error) {
 	}
 	return t.setAway(tr, away{told: max(told-hereTold, 0), all: max(all-here, 0)})
 }
+
+// TraitInfos returns the traits that are known, as a list names them.
+func (d *DB) TraitInfos(ctx context.Context) ([]TraitInfo, error) {
+	return read(ctx, d, func(v *view) ([]TraitInfo, error) {
+		return collect(v, `SELECT key, name, class, authority FROM traits ORDER BY key`, nil, func(i *TraitInfo) []any { return []any{&i.Key, &i.Name, &i.Class, &i.Authority} })
+	})
+}

@@ -175,7 +175,7 @@ func (e *Elsewhere) point(name string) {
 // Flush writes what was delivered to the tables. What is settled then leaves the state.
 // It may be repeated.
 func (e *Elsewhere) Flush(ctx context.Context) error {
-	if err := e.remove(ctx); err != nil {
+	if err := e.Remove(ctx); err != nil {
 		return err
 	}
 	tables, err := e.State.Tables(ctx)
@@ -217,8 +217,8 @@ func (e *Elsewhere) write(ctx context.Context, at *Place, rows []state.Told) err
 	return err
 }
 
-// remove takes out of the tables whoever is somebody else by now, or forgotten.
-func (e *Elsewhere) remove(ctx context.Context) error {
+// Remove takes out of the tables whoever is somebody else by now, or forgotten.
+func (e *Elsewhere) Remove(ctx context.Context) error {
 	for len(e.open) > 0 {
 		single, forgotten, err := e.State.ToRemove(ctx, toldBatch)
 		if err != nil {

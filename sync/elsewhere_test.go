@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"net/http"
@@ -77,6 +78,9 @@ func newShop(t *testing.T, database *enginetest.Postgres, elsewhere bool) *shop 
 		c.FirstRetry, c.Workers = time.Millisecond, 1
 		c.Guards = state.Guards{Traits: rules.Table{General: state.Guard{}}}
 		c.Point = s.point
+		if os.Getenv("TRACE") != "" && elsewhere {
+			c.Log = slog.New(slog.NewTextHandler(os.Stdout, nil))
+		}
 	}
 	return s
 }
@@ -337,6 +341,7 @@ func TestDifferencesAreTheSame(t *testing.T) {
 					}
 				}
 				local.pass()
+				kills := 0
 				for {
 					if away.kill = r.IntN(40); round == 8 || r.IntN(3) == 0 {
 						away.kill = 0
@@ -344,10 +349,18 @@ func TestDifferencesAreTheSame(t *testing.T) {
 					if _, killed := away.pass(); !killed {
 						break
 					}
+					kills++
 				}
 				want, have := slices.Clone(local.answers.taken[mark[0]:]), slices.Clone(away.answers.taken[mark[1]:])
 				slices.Sort(want)
 				slices.Sort(have)
+				if os.Getenv("TRACE") != "" {
+					fmt.Println("round", round, "ids", l.ids, "values", l.values, "killed", kills)
+					fmt.Println("  want", want)
+					fmt.Println("  have", have)
+					fmt.Println("  local", local.delivered())
+					fmt.Println("  away ", away.delivered())
+				}
 				require.Equal(t, want, have, "round %d", round)
 				require.Equal(t, local.delivered(), away.delivered(), "round %d", round)
 			}
