@@ -131,8 +131,8 @@ func (d *DB) BeginDifference(ctx context.Context, key string) error {
 // AddImplied adds to a list of a trait elsewhere the people who are on it although they
 // do not differ from it: everybody here who was told a value, unless the table's row
 // differs. In a rehearsal, values that were not written yet say nothing of the list: see
-// [DB.ToWrite].
-func (l *List) AddImplied(ctx context.Context, written bool) error {
+// [DB.ToWrite]. It calls seen with each of them.
+func (l *List) AddImplied(ctx context.Context, written bool, seen func(Person)) error {
 	type implied struct {
 		profile
 		value sql.NullString
@@ -152,9 +152,11 @@ func (l *List) AddImplied(ctx context.Context, written bool) error {
 			return err
 		}
 		for i := range some {
-			if err := l.Add(ctx, some[i].person.keyOnly(), some[i].value.String, false); err != nil {
+			key := some[i].person.keyOnly()
+			if err := l.Add(ctx, key, some[i].value.String, false); err != nil {
 				return err
 			}
+			seen(key)
 			last = some[i].id
 		}
 		if len(some) < listBlock {

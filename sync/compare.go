@@ -139,7 +139,8 @@ func (c *comparing) run(ctx context.Context, src comparable, add func(source.Bat
 	if err := c.follow(ctx); err != nil {
 		return err
 	}
-	if err := stored(c.list.AddImplied(ctx, c.rehearsal)); err != nil || c.rehearsal {
+	seen := func(p state.Person) { c.reader.forms.add(segment.Identity(p)) }
+	if err := stored(c.list.AddImplied(ctx, c.rehearsal, seen)); err != nil || c.rehearsal {
 		return err
 	}
 	return c.note(ctx, d.Counts, ids)
@@ -162,13 +163,14 @@ func (c *comparing) bringTold(ctx context.Context, d *told.Difference) error {
 	return h.flush(ctx)
 }
 
-// startForms has the ids of the list compared with those of people who are known, if
-// most of these differ from it. Otherwise they are on it under the ids they had.
+// startForms has the ids of the list compared with those of people who are known, unless
+// more than a tenth of these are on it under the ids they had.
 func (c *comparing) startForms(ctx context.Context, n told.Counts) (err error) {
-	c.reader.forms = newFormCheck(state.Known{})
-	if 2*n.Exits >= n.Told {
-		c.reader.forms, err = c.startFormCheck(ctx, c.input.Key)
+	if 10*n.Exits < 9*n.Told {
+		c.reader.forms, c.reader.sameIDs = newFormCheck(state.Known{}), true
+		return nil
 	}
+	c.reader.forms, err = c.startFormCheck(ctx, c.input.Key)
 	return stored(err)
 }
 

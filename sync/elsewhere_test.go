@@ -294,9 +294,9 @@ func (l *lists) store() {
 	l.t.Helper()
 	statements := []string{`DELETE FROM ps.user_traits`, `DELETE FROM ps.user_identifiers`, `INSERT INTO ps.user_traits VALUES ('p0', 'vip', 'false', 0), ('p0', 'gold', 'false', 0), ('none', 'tier', '1', 0)`}
 	for _, trait := range slices.Sorted(maps.Keys(l.values)) {
-		for p, value := range l.values[trait] {
+		for _, p := range slices.Sorted(maps.Keys(l.values[trait])) {
 			l.seq++
-			statements = append(statements, fmt.Sprintf(`INSERT INTO ps.user_traits VALUES ('p%d', '%s', '%s', %d)`, p, trait, value, l.seq))
+			statements = append(statements, fmt.Sprintf(`INSERT INTO ps.user_traits VALUES ('p%d', '%s', '%s', %d)`, p, trait, l.values[trait][p], l.seq))
 		}
 	}
 	for _, p := range slices.Sorted(maps.Keys(l.ids)) {
@@ -306,7 +306,7 @@ func (l *lists) store() {
 			statements = append(statements, fmt.Sprintf(`INSERT INTO ps.user_identifiers VALUES ('p%d', '%s', '%s', %d)`, p, kind, id, l.seq))
 		}
 	}
-	l.database.Exec(l.t, statements...)
+	l.database.Exec(l.t, strings.Join(statements, "; "))
 }
 
 // TestDifferencesAreTheSame plays random histories with the difference taken in the

@@ -50,11 +50,13 @@ func (p *pass) readList(ctx context.Context, f Feed, in source.Input) error {
 		return p.badList(ctx, f, in, &source.DamagedError{Object: objectNames(in), Err: errors.New("no row of it can be used")})
 	}
 	p.Progress.start("diff", in.Key, list.Len(), "people")
-	if err := p.firstForm(ctx, r.forms, f.Name(), in.Key, objectNames(in)); err != nil {
-		return stored(err)
-	}
 	list.Unreadable(r.unreadable)
-	list.Suspect(r.forms.verdict())
+	if !r.sameIDs {
+		if err := p.firstForm(ctx, r.forms, f.Name(), in.Key, objectNames(in)); err != nil {
+			return stored(err)
+		}
+		list.Suspect(r.forms.verdict())
+	}
 	v, err := list.Apply(ctx)
 	p.Progress.done()
 	if err != nil {

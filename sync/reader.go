@@ -23,6 +23,7 @@ type reader struct {
 	rejected   int64
 	unreadable int64
 	others     bool // there are people on the list whose rows need not be read
+	sameIDs    bool // they have the ids they had
 }
 
 func (r *reader) batch(b source.Batch, at state.Object) state.Batch {
