@@ -136,8 +136,9 @@ func (l *List) spillAll(ctx context.Context, block []member) error {
 		return err
 	}
 	for i := range before {
-		if block[i].person != before[i] {
-			l.followed = append(l.followed, block[i].person)
+		// A warehouse may not know an address by the hash that we make of it.
+		if p := block[i].person; p != before[i] || p.UserID == "" && p.AnonymousID == "" {
+			l.followed = append(l.followed, p.keyOnly())
 		}
 	}
 	for i := range block {

@@ -165,21 +165,24 @@ func (l *List) AddImplied(ctx context.Context, written bool, seen func(Person)) 
 	}
 }
 
-// Followed returns the users whom visitors on a list of a trait elsewhere turned out to
-// be, and who have no row of it here. Call it after [List.Flush].
-func (l *List) Followed(ctx context.Context) (users []Person, err error) {
-	return users, l.d.update(ctx, func(t *tx) error {
+// Unsure returns those on a list of a trait elsewhere whom the difference may not have
+// compared under their key, and who have no row here: users whom visitors turned out to
+// be, and people known by an address alone. Call it after [List.Flush].
+func (l *List) Unsure(ctx context.Context) (people []Person, err error) {
+	return people, l.d.update(ctx, func(t *tx) error {
 		for _, p := range l.followed {
-			prof, found, err := t.find(p.keyOnly())
-			if err != nil || !found {
-				return err
-			}
-			old, err := t.traitRow(t.d.traits[l.info.Trait.Key], prof.id)
+			prof, found, err := t.find(p)
 			if err != nil {
 				return err
 			}
+			var old traitRow
+			if found {
+				if old, err = t.traitRow(t.d.traits[l.info.Trait.Key], prof.id); err != nil {
+					return err
+				}
+			}
 			if !old.exists || !old.delivered.Valid {
-				users = append(users, p.keyOnly())
+				people = append(people, p)
 			}
 		}
 		l.followed = nil

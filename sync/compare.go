@@ -133,10 +133,10 @@ func (c *comparing) run(ctx context.Context, src comparable, add func(source.Bat
 		return err
 	}
 	c.reader.others = d.Counts.Members > d.Counts.Joins
-	if err := src.ReadRows(ctx, c.input, w, rows, c.reader.others, add); err != nil {
+	if err := src.ReadRows(ctx, c.input, w, rows, d.Counts.Members > 0, add); err != nil {
 		return err
 	}
-	if err := c.follow(ctx); err != nil {
+	if err := c.bringUnsure(ctx, d.Counts); err != nil {
 		return err
 	}
 	seen := func(p state.Person) { c.reader.forms.add(segment.Identity(p)) }
@@ -174,16 +174,20 @@ func (c *comparing) startForms(ctx context.Context, n told.Counts) (err error) {
 	return stored(err)
 }
 
-// follow brings home the users whom visitors on the list turned out to be.
-func (c *comparing) follow(ctx context.Context) error {
+// bringUnsure brings home people on the list whom the warehouse may know by another key
+// than we do.
+func (c *comparing) bringUnsure(ctx context.Context, n told.Counts) error {
 	if err := c.list.Flush(ctx); err != nil {
 		return stored(err)
 	}
-	users, err := c.list.Followed(ctx)
+	if n.Rows == 0 {
+		return nil
+	}
+	people, err := c.list.Unsure(ctx)
 	if err != nil {
 		return stored(err)
 	}
-	if err := c.elsewhere.Bring(ctx, users); err != nil {
+	if err := c.elsewhere.Bring(ctx, people); err != nil {
 		return err
 	}
 	return c.addUnwritten(ctx)
