@@ -222,3 +222,11 @@ func (d *DB) TraitInfos(ctx context.Context) ([]TraitInfo, error) {
 		return collect(v, `SELECT key, name, class, authority FROM traits ORDER BY key`, nil, func(i *TraitInfo) []any { return []any{&i.Key, &i.Name, &i.Class, &i.Authority} })
 	})
 }
+
+// PersonOf returns the key of a profile; nothing, if it is not known.
+func (d *DB) PersonOf(ctx context.Context, profile int64) (Person, error) {
+	return read(ctx, d, func(v *view) (Person, error) {
+		prof, _, err := v.byID(profile)
+		return prof.person.keyOnly(), err
+	})
+}

@@ -286,6 +286,29 @@ func (e *Elsewhere) bring(ctx context.Context, people []state.Person) (n int, er
 	return n, nil
 }
 
+// addValues adds to a person's values those that are elsewhere.
+func (e *Elsewhere) addValues(ctx context.Context, profile int64, values map[string]string) error {
+	if len(e.open) == 0 {
+		return nil
+	}
+	who, err := e.State.PersonOf(ctx, profile)
+	if err != nil || who.IsZero() {
+		return err
+	}
+	for _, at := range e.open {
+		rows, err := at.Table.Of(ctx, keysOfPeople([]state.Person{who}))
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			if _, here := values[r.Trait]; !here {
+				values[r.Trait] = r.Value
+			}
+		}
+	}
+	return nil
+}
+
 // BringRiding brings home what the tables have of people with whom an anonymous id or an
 // address rides along.
 func (e *Elsewhere) BringRiding(ctx context.Context, people []state.Person) error {

@@ -92,7 +92,8 @@ type Options struct {
 // Engine runs passes, one at a time.
 type Engine struct {
 	Config
-	now func() time.Time
+	now       func() time.Time
+	elsewhere *Elsewhere // of the pass
 }
 
 // New checks the configuration. The caller closes what it passes in.
@@ -110,7 +111,7 @@ func New(c Config) (*Engine, error) {
 	if c.Point == nil {
 		c.Point = func(string) {}
 	}
-	return &Engine{Config: c, now: time.Now}, nil
+	return &Engine{Config: c, now: time.Now, elsewhere: &Elsewhere{}}, nil
 }
 
 // pass is one run under way.
@@ -134,8 +135,7 @@ type pass struct {
 	folder      *transport.Folder // of files of conversions; nil: not open
 	listing     *state.Listing    // of the logs that are to be read
 	rules       rules.Table       // of traits
-	elsewhere   *Elsewhere
-	unwell      map[*Place]error // that cannot be used
+	unwell      map[*Place]error  // that cannot be used
 	refusing
 
 	messages        int64 // that were read
@@ -263,7 +263,8 @@ func (p *pass) adopt(ctx context.Context) error {
 
 // begin begins a run in the history.
 func (e *Engine) begin(ctx context.Context, kind string, o Options) (*pass, error) {
-	p := &pass{Engine: e, elsewhere: &Elsewhere{}, options: o, failed: map[string]string{}, unsteady: map[string]bool{}, rehearsal: kind == "plan", kind: kind}
+	e.elsewhere = &Elsewhere{}
+	p := &pass{Engine: e, options: o, failed: map[string]string{}, unsteady: map[string]bool{}, rehearsal: kind == "plan", kind: kind}
 	var routes []state.Route // reconciling sends nothing
 	if kind != reconcileKind {
 		routes = e.routes()
