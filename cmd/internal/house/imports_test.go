@@ -59,7 +59,7 @@ var rooms = map[string][]string{
 	"sync/sqlengine/snowflake":  {"sync/sqlengine"},
 	"sync/sqlengine/enginetest": {"sync/sqlengine"},
 	"sync/sqlengine/postgres":   {"sync/sqlengine"},
-	"sync":                      {"sync/catalogue", "state", "state/rules", "impactapi", "sync/money", "sync/refund", "sync/segment", "sync/mapping", "sync/source", "sync/limit", "sync/reconcile", "sync/bulk", "sync/transport"},
+	"sync":                      {"sync/catalogue", "state", "state/rules", "impactapi", "sync/money", "sync/refund", "sync/segment", "sync/mapping", "sync/source", "sync/limit", "sync/reconcile", "sync/bulk", "sync/transport", "sync/sqlengine", "sync/told"},
 	"cmd/internal/config":       {"impactapi", "sync/daemon", "sync/segment", "sync/mapping"},
 	"cmd/internal/notify":       {},
 	"cmd/internal/progress":     {"sync"},
