@@ -16,8 +16,11 @@ const (
 	ReaderEvents       = "events"
 )
 
+// DiffWarehouse is where the warehouse compares lists with what impact.com was told.
+const DiffWarehouse = "warehouse"
+
 // warehouseKeys are those of a source that go with kind warehouse alone.
-var warehouseKeys = []string{"dsn", "dsnFile", "reader", "schema", "schemas", "from", "manifest", "timeout", "overlap"}
+var warehouseKeys = []string{"dsn", "dsnFile", "reader", "schema", "schemas", "from", "manifest", "timeout", "overlap", "diff", "toldSchema"}
 
 // traitKeys are those of an audience that go with kind warehouse alone.
 var traitKeys = []string{"column", "query", "queryFile", "ref"}
@@ -36,12 +39,13 @@ func (l *loader) checkWarehouse(key string, s *Source) {
 	l.must(s.Overlap >= 0, key+".overlap", "must not be negative", "")
 	with := "reader: " + s.Reader
 	if s.Reader == ReaderEvents {
-		l.refuse(key, with, "audiences")
+		l.refuse(key, with, "audiences", "diff", "toldSchema")
 	} else {
 		l.refuse(key, with, "overlap", "startAt")
 	}
 	l.must(len(s.Audiences) > 0 || s.AllAudiences || s.Reader == "" || s.Reader == ReaderEvents, key+".audiences", "is missing: nothing would be read", "the audiences and traits to take, such as audiences: {vip: {}}")
 	l.checkSchemas(key, s)
+	l.checkDiff(key, s)
 	if s.Reader != ReaderEngage {
 		l.refuse(key, with, "from")
 	}
@@ -67,6 +71,26 @@ func (l *loader) checkSchemas(key string, s *Source) {
 	l.must(several || len(s.Schemas) < 2, key+".schemas", "only the readers engage and events take several schemas", "make a source of each")
 	if s.Schema != "" && len(s.Schemas) == 0 {
 		s.Schemas = []string{s.Schema}
+	}
+}
+
+// checkDiff checks where lists are compared.
+func (l *loader) checkDiff(key string, s *Source) {
+	if s.Diff != DiffWarehouse {
+		l.refuse(key, "diff: local", "toldSchema")
+		return
+	}
+	l.must(s.ToldSchema != "", key+".toldSchema", "is missing", "a schema of the warehouse that is impactsync's own; docs/sources.md has the statements that make it")
+	for _, own := range s.Schemas {
+		l.must(own != s.ToldSchema, key+".toldSchema", "is a schema that is read", "one of its own: impactsync needs the right to write there, and nowhere else")
+	}
+	for i := range s.Audiences {
+		a := &s.Audiences[i]
+		l.must(a.Authority == "" || a.Authority == "list", fmt.Sprintf("%s.audiences[%q].authority", key, a.Pattern), "does not go with diff: warehouse", "list, or diff: local: what messages say would have to be compared with values that are only in the warehouse")
+	}
+	for i := range l.config.Sources {
+		o := &l.config.Sources[i]
+		l.must(o.Name == s.Name || o.ToldSchema != s.ToldSchema || o.DSN == s.DSN && o.DSNFile == s.DSNFile, key+".toldSchema", fmt.Sprintf("is that of source %q, which has another dsn", o.Name), "another schema")
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/impactsync/impactsync/sync/sqlengine"
+	"github.com/impactsync/impactsync/sync/told"
 )
 
 // The tables of an Engage space.
@@ -115,7 +116,7 @@ func noEngage(c *catalogue, from string) error {
 
 // planUsers reads users: a row for each person.
 func planUsers(c *catalogue, in []engageTable) (plan, error) {
-	roles := []role{roleProfile, roleValue, roleUserID, roleEmail, roleIgnored}
+	roles := []told.Role{told.RoleProfile, told.RoleValue, told.RoleUserID, told.RoleEmail, told.RoleIgnored}
 	return unite(in, roles, func(e *engageTable, column columnFunc) (columns []string, from string, err error) {
 		id := column("id")
 		columns = []string{id, e.value(c, len(in)), id, column("email"), column("received_at")}
@@ -133,7 +134,7 @@ func planUsers(c *catalogue, in []engageTable) (plan, error) {
 // planIdentifies reads identifies: a row for each change. Visitors of whom a row says
 // which user they are do not count by themselves.
 func planIdentifies(c *catalogue, in []engageTable) (plan, error) {
-	roles := []role{roleProfile, roleProfile, roleValue, roleUserID, roleAnonymousID, roleEmail, roleGone, roleIgnored, roleIgnored, roleIgnored}
+	roles := []told.Role{told.RoleProfile, told.RoleProfile, told.RoleValue, told.RoleUserID, told.RoleAnonymousID, told.RoleEmail, told.RoleGone, told.RoleIgnored, told.RoleIgnored, told.RoleIgnored}
 	return unite(in, roles, func(e *engageTable, column columnFunc) (columns []string, from string, err error) {
 		user, visitor := c.dialect.Text(e.ref("user_id")), c.dialect.Text(e.ref("anonymous_id"))
 		inner := []string{
@@ -163,34 +164,46 @@ type columnFunc func(name string) string
 
 // unite reads several tables as if they were one, in the order of the profiles, and
 // then of the columns that are ignored. What of says comes behind FROM.
-func unite(in []engageTable, roles []role, of func(e *engageTable, column columnFunc) (columns []string, from string, err error)) (plan, error) {
-	var parts, names, all, order []string
+func unite(in []engageTable, roles []told.Role, of func(e *engageTable, column columnFunc) (columns []string, from string, err error)) (plan, error) {
+	var parts, compares, names, all, order []string
+	p := plan{table: in[0].Table, roles: roles}
 	for i := range in {
 		e := &in[i]
 		columns, from, err := of(e, func(name string) string { return e.textOrNull(name, len(in)) })
 		if err != nil {
 			return plan{}, err
 		}
-		for n := range columns {
-			columns[n] += " AS c" + strconv.Itoa(n+1)
+		part := func() string {
+			named := slices.Clone(columns)
+			for n := range named {
+				named[n] += " AS c" + strconv.Itoa(n+1)
+			}
+			return "SELECT " + listed(named) + "\nFROM " + from
 		}
-		parts = append(parts, "SELECT "+listed(columns)+"\nFROM "+from)
+		parts = append(parts, part())
+		if at := slices.Index(roles, told.RoleValue); len(in) == 1 && strings.HasPrefix(e.column.Type, "bool") {
+			columns[at] = sqlengine.BoolText(columns[at])
+		}
+		compares = append(compares, part())
 		names = append(names, shown(e.Table))
 	}
 	for i, r := range roles {
 		name := "c" + strconv.Itoa(i+1)
 		all = append(all, name)
 		switch r {
-		case roleProfile:
+		case told.RoleProfile:
 			order = append(order, name)
-		case roleIgnored:
-			order = append(order, name+" NULLS FIRST") // some databases have it otherwise
+		case told.RoleIgnored:
+			order = append(order, name+nullsFirst)
+			p.order = append(p.order, i)
 		}
 	}
-	return plan{
-		object: strings.Join(names, "+") + "/" + in[0].column.Name, table: in[0].Table, roles: roles,
-		statement: "SELECT " + listed(all) + "\nFROM (" + strings.Join(parts, "\nUNION ALL\n") + ") u\nORDER BY " + listed(order),
-	}, nil
+	from := func(parts []string) string {
+		return "SELECT " + listed(all) + "\nFROM (" + strings.Join(parts, "\nUNION ALL\n") + ") u"
+	}
+	p.object, p.columns = strings.Join(names, "+")+"/"+in[0].column.Name, all
+	p.statement, p.list = from(parts)+"\nORDER BY "+listed(order), from(compares)
+	return p, nil
 }
 
 // value returns the trait's column: as text where other tables' are put below it.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/impactsync/impactsync/sync/sqlengine"
+	"github.com/impactsync/impactsync/sync/told"
 )
 
 // planProfiles plans the list of a trait of Profiles Sync, from the tables that Segment
@@ -50,11 +51,11 @@ func noProfiles(ctx context.Context, c *catalogue, schema string) error {
 var idKinds = []string{"user_id", "anonymous_id", "email"}
 
 // profileRoles are the columns of the statements for Profiles Sync.
-func profileRoles(gone bool) []role {
+func profileRoles(gone bool) []told.Role {
 	if gone {
-		return []role{roleProfile, roleValue, roleGone, roleKind, roleID}
+		return []told.Role{told.RoleProfile, told.RoleValue, told.RoleGone, told.RoleKind, told.RoleID}
 	}
-	return []role{roleProfile, roleValue, roleKind, roleID}
+	return []told.Role{told.RoleProfile, told.RoleValue, told.RoleKind, told.RoleID}
 }
 
 // planRows reads tables with a row for each trait, and one for each id, of a profile.
@@ -85,28 +86,29 @@ func planRows(ctx context.Context, c *catalogue, t *Trait, traits, ids table) (p
 		values = fmt.Sprintf("SELECT a.profile AS profile, a.value AS value, a.seq AS seq, g.gone AS gone\nFROM (%s) a\nLEFT JOIN (SELECT %s AS gone FROM %s WHERE %s <> %s) g ON g.gone = a.profile",
 			values, merges.ref("segment_id"), merges.from(), merges.ref("canonical_segment_id"), merges.ref("segment_id"))
 	}
-	return plan{
-		object: shown(traits.Table) + "/" + t.Column, table: traits.Table, roles: profileRoles(merged),
-		statement: withIDs(values, merged, &ids, "type", "value", ids.sorted("seq")), args: []any{t.Column}, version: versionOf(c, t, &traits, &ids, &merges),
-	}, nil
+	p := plan{object: shown(traits.Table) + "/" + t.Column, table: traits.Table, args: []any{t.Column}, version: versionOf(c, t, &traits, &ids, &merges)}
+	p.lay(c.dialect, withIDs(values, merged, &ids, "type", "value", ids.sorted("seq")))
+	return p, nil
 }
 
 // withIDs joins to the profiles of a statement their ids, the oldest first, or one row of
 // NULLs. All conditions are within the parts, and joins are by one column: not every
 // database takes more, and one gives wrong answers.
-func withIDs(values string, gone bool, ids *table, kind, value, seq string) string {
-	what := "t.profile, t.value"
+func withIDs(values string, gone bool, ids *table, kind, value, seq string) selection {
+	s := selection{columns: []string{"t.profile", "t.value"}, roles: profileRoles(gone), order: []string{"t.profile", "t.seq"}, oldest: "t.seq"}
 	if gone {
-		what += ", t.gone"
+		s.columns = append(s.columns, "t.gone")
 	}
-	columns, last := "", ""
+	s.columns = append(s.columns, "i.kind", "i.id")
+	columns := ""
 	if seq != "" {
-		columns, last = ", "+seq+" AS seq", "i.seq, "
+		columns, s.order = ", "+seq+" AS seq", append(s.order, "i.seq")
 	}
-	return fmt.Sprintf("SELECT %s, i.kind, i.id\nFROM (%s) t\n", what, values) +
-		fmt.Sprintf("LEFT JOIN (SELECT %s AS owner, %s AS kind, %s AS id%s FROM %s WHERE %s IN ('%s')) i ON i.owner = t.profile\n",
-			ids.ref("canonical_segment_id"), ids.ref(kind), ids.ref(value), columns, ids.from(), ids.ref(kind), strings.Join(idKinds, "', '")) +
-		"ORDER BY t.profile, t.seq NULLS FIRST, " + last + "i.kind, i.id"
+	s.order = append(s.order, "i.kind", "i.id")
+	s.body = fmt.Sprintf("FROM (%s) t\n", values) +
+		fmt.Sprintf("LEFT JOIN (SELECT %s AS owner, %s AS kind, %s AS id%s FROM %s WHERE %s IN ('%s')) i ON i.owner = t.profile",
+			ids.ref("canonical_segment_id"), ids.ref(kind), ids.ref(value), columns, ids.from(), ids.ref(kind), strings.Join(idKinds, "', '"))
+	return s
 }
 
 // someoneHas wants a row to have the trait's name.
@@ -168,10 +170,13 @@ func planColumns(ctx context.Context, c *catalogue, t *Trait, traits, ids table)
 	}
 	values := fmt.Sprintf("SELECT %s AS profile, %s AS value, %s AS seq FROM %s WHERE %s IS NOT NULL AND (%s IS NULL OR %s = '')",
 		traits.ref("canonical_segment_id"), traits.ref(value.Name), seq, traits.from(), traits.ref(value.Name), merged, merged)
-	return plan{
-		object: shown(traits.Table) + "/" + value.Name, table: traits.Table, roles: profileRoles(false),
-		statement: withIDs(values, false, &ids, "external_id_type", "external_id_value", ids.sorted("seq", "timestamp")),
-	}, nil
+	p := plan{object: shown(traits.Table) + "/" + value.Name, table: traits.Table}
+	laid := withIDs(values, false, &ids, "external_id_type", "external_id_value", ids.sorted("seq", "timestamp"))
+	if strings.HasPrefix(value.Type, "bool") {
+		laid.value = sqlengine.BoolText("t.value")
+	}
+	p.lay(c.dialect, laid)
+	return p, nil
 }
 
 // sorted returns the first of some columns that the table has, by which its rows are
