@@ -48,7 +48,7 @@ func (g *grammar) compare(told, trait string, w Wanted) (sqlengine.Statement, er
 	if err := c.check(); err != nil {
 		return sqlengine.Statement{}, err
 	}
-	c.list()
+	c.with("list", c.named())
 	c.with("told", "SELECT t.kind, t.id, t.value, "+g.Text(g.Micros("t.told_at"))+" AS told_at, t.anonymous_id, t.email_sha1\nFROM "+told+" t WHERE t.trait = "+g.Param(len(w.Args)+1))
 	if c.rowwise() {
 		c.rows()
@@ -97,9 +97,9 @@ func (c *comparison) text(column string) string {
 // rowwise reports whether each row is a profile of its own.
 func (c *comparison) rowwise() bool { return !slices.Contains(c.w.Roles, RoleProfile) }
 
-// list adds the list with names for its profiles. A row that is a profile of its own is
-// named by what it says.
-func (c *comparison) list() {
+// named returns the list with names for its profiles. A row that is a profile of its own
+// is named by what it says.
+func (c *comparison) named() string {
 	var names []string
 	if c.rowwise() {
 		for _, role := range []Role{RoleUserID, RoleAnonymousID, RoleEmail, RoleValue} {
@@ -119,7 +119,7 @@ func (c *comparison) list() {
 	for _, name := range c.w.Columns {
 		columns = append(columns, "s."+c.g.Quote(name))
 	}
-	c.with("list", "SELECT "+strings.Join(columns, ", ")+"\nFROM (\n"+c.w.Statement+"\n) s")
+	return "SELECT " + strings.Join(columns, ", ") + "\nFROM (\n" + c.w.Statement + "\n) s"
 }
 
 // of returns the columns that name a profile, from a table.
@@ -145,7 +145,10 @@ func (c *comparison) same(a, b string) string {
 func (c *comparison) unnamed(from string) string {
 	all := make([]string, len(c.profile))
 	for i, name := range c.profile {
-		all[i] = from + "." + name + " = ''"
+		all[i] = name + " = ''"
+		if from != "" {
+			all[i] = from + "." + all[i]
+		}
 	}
 	return strings.Join(all, " OR ")
 }
@@ -189,17 +192,21 @@ func (c *comparison) ids() {
 		}
 	}
 	c.with("ids", strings.Join(parts, "\nUNION ALL\n"))
-	c.with("hashed", "SELECT i.*, "+c.hash("i.level", "i.id")+" AS digest\nFROM ids i")
+	c.with("hashed", "SELECT i.*, "+c.hash("i.id", "i.level = 3")+" AS digest\nFROM ids i")
 }
 
-// hash returns the SHA-1 of an id that is an address, NULL for others. Digits of a SHA-1
-// are themselves, and 40 bytes without @ are never another person's.
-func (c *comparison) hash(level, id string) string {
-	sha1 := "NULL"
+// hash returns the SHA-1 of an id that is or holds an address, NULL of others. If it is an
+// address, it may be a SHA-1 itself: 40 bytes that are none are nobody's.
+func (c *comparison) hash(id, isEmail string) string {
+	sha1 := "CAST(NULL AS " + c.g.text + ")"
 	if c.g.sha1 != nil {
-		sha1 = c.g.sha1("LOWER(TRIM(" + id + "))")
+		sha1 = c.g.sha1("LOWER(" + c.g.trim(id) + ")")
 	}
-	return "CASE WHEN " + level + " <> 9 AND " + id + " LIKE '%@%' THEN " + sha1 + " WHEN " + level + " = 3 AND LENGTH(" + id + ") = 40 THEN LOWER(" + id + ") END"
+	hash := "CASE WHEN " + id + " LIKE '%@%' THEN " + sha1
+	if isEmail != "" {
+		hash += " WHEN " + isEmail + " AND LENGTH(" + id + ") = 40 THEN LOWER(" + id + ")"
+	}
+	return hash + " END"
 }
 
 // people adds to each id its profile's newest value, first level, and whether it is odd.
@@ -223,7 +230,7 @@ func (c *comparison) people() {
 // rows adds the same for rows that are profiles of their own.
 func (c *comparison) rows() {
 	u, a, e := c.text(c.column("l", RoleUserID)), c.text(c.column("l", RoleAnonymousID)), c.text(c.column("l", RoleEmail))
-	c.with("ids", "SELECT "+c.of("l")+", "+c.value("l")+" AS value, "+u+" AS u, "+a+" AS a, "+e+" AS e, "+c.hash("1", u)+" AS hu, "+c.hash("2", a)+" AS ha, "+c.hash("3", e)+" AS he,\n"+
+	c.with("ids", "SELECT "+c.of("l")+", "+c.value("l")+" AS value, "+u+" AS u, "+a+" AS a, "+e+" AS e, "+c.hash(u, "")+" AS hu, "+c.hash(a, "")+" AS ha, "+c.hash(e, "1 = 1")+" AS he,\n"+
 		"CASE WHEN "+u+" <> '' THEN 1 WHEN "+a+" <> '' THEN 2 WHEN "+e+" <> '' THEN 3 ELSE 9 END AS foremost\nFROM list l")
 	part := func(level int, id, hash, condition string) string {
 		return "SELECT " + c.of("i") + ", " + strconv.Itoa(level) + " AS level, " + id + " AS id, " + hash + " AS digest, i.value, i.foremost,\n" +

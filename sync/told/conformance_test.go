@@ -15,11 +15,12 @@ import (
 
 // subject is an engine on which the tables are tried.
 type subject struct {
-	open func(t *testing.T) sqlengine.Engine
-	exec func(t *testing.T, statements ...string)
-	text string // the type of a text that may be NULL
-	// engine is what stands behind the columns of a new table.
-	engine string
+	open   func(t *testing.T) sqlengine.Engine
+	exec   func(t *testing.T, statements ...string)
+	text   string                                    // the type of a text that may be NULL
+	expire string                                    // ends the lease in the schema lease
+	make   func(t *testing.T, table, columns string) // a table anew
+	worlds []world
 }
 
 var (
@@ -109,18 +110,23 @@ func (s subject) lease(t *testing.T) {
 	one, two := s.table(t, "lease"), s.table(t, "lease")
 	require.NoError(t, one.Create(t.Context(), owner))
 	require.ErrorIs(t, one.Write(t.Context(), "t0", []told.Row{user("vip", "u1", "true")}), told.ErrLeased)
-	release, err := one.Lease(t.Context(), "host 1", time.Second)
+	release, err := one.Lease(t.Context(), "host 1", time.Minute)
 	require.NoError(t, err)
 	_, err = two.Lease(t.Context(), "host 2", time.Minute)
 	require.ErrorIs(t, err, told.ErrLeased)
 	require.ErrorContains(t, err, "host 1")
 	require.NoError(t, one.Write(t.Context(), "t1", []told.Row{user("vip", "u1", "true")}))
 	require.NoError(t, release(t.Context()))
-	release, err = two.Lease(t.Context(), "host 2", time.Minute)
+	release, err = one.Lease(t.Context(), "host 1", time.Minute)
+	require.NoError(t, err)
+	s.exec(t, s.expire) // as if the process had stood still
+	late, err := two.Lease(t.Context(), "host 2", time.Minute)
 	require.NoError(t, err)
 	require.ErrorIs(t, one.Write(t.Context(), "t2", []told.Row{user("vip", "u2", "true")}), told.ErrLeased)
 	require.Len(t, all(t, two, "vip"), 1)
 	require.NoError(t, release(t.Context()))
+	require.NoError(t, two.Write(t.Context(), "t3", []told.Row{user("vip", "u2", "true")}), "the other's release is not this one's")
+	require.NoError(t, late(t.Context()))
 }
 
 func (s subject) rows(t *testing.T) {

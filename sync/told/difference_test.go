@@ -14,13 +14,14 @@ import (
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
 	"github.com/impactsync/impactsync/sync/source/warehouse"
+	"github.com/impactsync/impactsync/sync/sqlengine"
 	"github.com/impactsync/impactsync/sync/told"
 )
 
 var seeds = flag.Uint64("seeds", 2, "how many random worlds are tried")
 
 func (s subject) create(t *testing.T, table string, columns ...string) {
-	s.exec(t, "DROP TABLE IF EXISTS "+table, "CREATE TABLE "+table+" ("+strings.Join(columns, " "+s.text+", ")+" "+s.text+")"+s.engine)
+	s.make(t, table, "("+strings.Join(columns, " "+s.text+", ")+" "+s.text+")")
 }
 
 func (s subject) fill(t *testing.T, table string, rows [][]string) {
@@ -41,6 +42,7 @@ type world struct {
 	reader string
 	make   func(t *testing.T, s subject, r *rand.Rand)
 	config func(c *warehouse.Config)
+	flat   bool
 }
 
 func pick(r *rand.Rand, from ...string) string { return from[r.IntN(len(from))] }
@@ -94,7 +96,7 @@ var worlds = []world{
 		s.fill(t, "world.user_traits", traits)
 		s.fill(t, "world.user_identifiers", ids)
 		s.fill(t, "world.profile_merges", append(merges, []string{"p1", "p1"}))
-	}, func(*warehouse.Config) {}},
+	}, func(*warehouse.Config) {}, false},
 	{warehouse.Engage, func(t *testing.T, s subject, r *rand.Rand) {
 		s.create(t, "world.identifies", "id", "user_id", "anonymous_id", "email", "vip", "ltv", "timestamp", "received_at")
 		var rows [][]string
@@ -103,7 +105,7 @@ var worlds = []world{
 			rows = append(rows, []string{fmt.Sprint(i), pick(r, anyID(r, "u"), "NULL"), pick(r, anyID(r, "a"), "NULL"), pick(r, anyMail(r), "NULL"), pick(r, "true", "false", "NULL"), pick(r, "1", "2", "NULL"), at, at})
 		}
 		s.fill(t, "world.identifies", rows)
-	}, func(c *warehouse.Config) { c.From = warehouse.FromIdentifies }},
+	}, func(c *warehouse.Config) { c.From = warehouse.FromIdentifies }, false},
 	{warehouse.Query, func(t *testing.T, s subject, r *rand.Rand) {
 		s.create(t, "world.people", "customer", "seen", "mail", "vip", "ltv")
 		var rows [][]string
@@ -114,9 +116,36 @@ var worlds = []world{
 	}, func(c *warehouse.Config) {
 		for i := range c.Traits {
 			one := &c.Traits[i]
-			one.IDs, one.Query = [3]string{"customer", "seen", "mail"}, "SELECT "+one.Key+", mail, customer, seen, 1 AS other FROM world.people -- all;"
+			one.IDs, one.Query = [3]string{"customer", "seen", "mail"}, "SELECT "+one.Key+", mail, customer, seen, 1 AS other FROM world.people -- all"
 		}
-	}},
+	}, false},
+}
+
+// flat is for engines that do not take the joins of the other readers: a table with a row
+// for each id of a profile.
+var flat = world{warehouse.Query, func(t *testing.T, s subject, r *rand.Rand) {
+	s.create(t, "world.flat", "profile", "vip", "ltv", "kind", "id", "seq")
+	var rows [][]string
+	for range 120 {
+		kind, id := anyIDOf(r)
+		rows = append(rows, []string{pick(r, fmt.Sprintf("p%d", r.IntN(40)), fmt.Sprintf("p%d", r.IntN(40)), "NULL", ""), pick(r, "true", "true", "false", "NULL", "maybe"), pick(r, "1", "2", "NULL"),
+			pick(r, kind, kind, "NULL", "ga_client_id"), pick(r, id, id, id, "NULL"), pick(r, fmt.Sprint(10+len(rows)), "NULL")})
+	}
+	s.fill(t, "world.flat", rows)
+}, func(c *warehouse.Config) {
+	for i := range c.Traits {
+		c.Traits[i].Query = "SELECT id AS user_id FROM world.flat"
+		if c.Traits[i].Class == segment.ClassComputed {
+			c.Traits[i].Query = "SELECT id AS user_id, ltv FROM world.flat"
+		}
+	}
+}, true}
+
+func flatWanted(key string) told.Wanted {
+	return told.Wanted{
+		Statement: "SELECT profile, " + key + " AS value, kind, id, seq FROM world.flat", Columns: []string{"profile", "value", "kind", "id", "seq"},
+		Roles: []told.Role{told.RoleProfile, told.RoleValue, told.RoleKind, told.RoleID, told.RoleIgnored}, Order: []int{4, 1, 2, 3}, Computed: key == "ltv",
+	}
 }
 
 // enough checks, with random lists, that whoever is not in the difference is told as it
@@ -125,7 +154,7 @@ var worlds = []world{
 func (s subject) enough(t *testing.T) {
 	table := s.leased(t, "difference")
 	for seed := range *seeds {
-		for _, w := range worlds {
+		for _, w := range s.worlds {
 			r := rand.New(rand.NewPCG(seed, 1))
 			for round := range 2 {
 				w.make(t, s, r)
@@ -137,7 +166,7 @@ func (s subject) enough(t *testing.T) {
 				require.NoError(t, err)
 				for in, err := range src.Inputs(t.Context(), nil) {
 					require.NoError(t, err)
-					step(t, table, src, in, fmt.Sprintf("%s seed %d round %d %s", w.reader, seed, round, in.Key))
+					step(t, table, src, in, w.flat, cfg.Engine, fmt.Sprintf("%s seed %d round %d %s", w.reader, seed, round, in.Key))
 				}
 				require.NoError(t, src.Close())
 			}
@@ -172,12 +201,20 @@ func keyOf(who segment.Identity) told.Key {
 }
 
 // step takes the difference of a list, checks it, and tells what it says.
-func step(t *testing.T, table told.Table, src *warehouse.Source, in source.Input, label string) {
+func step(t *testing.T, table told.Table, src *warehouse.Source, in source.Input, isFlat bool, e sqlengine.Engine, label string) {
 	t.Helper()
 	wanted, err := src.Wanted(t.Context(), in)
 	require.NoError(t, err, label)
 	list := wish{}
-	require.NoError(t, src.Read(t.Context(), in, source.Position{}, list.take), label)
+	if isFlat {
+		wanted = flatWanted(in.Key)
+		rows, err := e.Query(t.Context(), wanted.Statement+" ORDER BY profile, seq, value, kind, id")
+		require.NoError(t, err, label)
+		require.NoError(t, src.ReadRows(t.Context(), in, wanted, rows, true, list.take), label)
+		require.NoError(t, rows.Close())
+	} else {
+		require.NoError(t, src.Read(t.Context(), in, source.Position{}, list.take), label)
+	}
 	idle := "false"
 	if wanted.Computed {
 		idle = ""

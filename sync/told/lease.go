@@ -94,3 +94,10 @@ func holderName(holder string) string {
 	name, _, _ := strings.Cut(holder, "#")
 	return name
 }
+
+var errUnleased = fmt.Errorf("%w: nothing can be written without its lease", ErrLeased)
+
+// lostTo says that a lease ran out and somebody else took it.
+func lostTo(holder string) error {
+	return fmt.Errorf("%w: this one's lease ran out, and %s took it", ErrLeased, holderName(holder))
+}

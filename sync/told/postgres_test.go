@@ -18,11 +18,18 @@ func TestPostgres(t *testing.T) {
 		own := server.Database(t)
 		own.Exec(t, extension, `CREATE SCHEMA "to'l""d"`, "CREATE SCHEMA lease", "CREATE SCHEMA rows", "CREATE SCHEMA difference", "CREATE SCHEMA world")
 		t.Run(name, func(t *testing.T) {
-			conform(t, subject{exec: own.Exec, text: "text", open: func(t *testing.T) sqlengine.Engine {
-				e, err := postgres.Open(sqlengine.Config{DSN: own.DSN, Timeout: time.Minute})
-				require.NoError(t, err)
-				return e
-			}})
+			conform(t, subject{
+				exec: own.Exec, text: "text", worlds: worlds,
+				expire: "UPDATE lease.told_meta SET lease_until = now() - INTERVAL '1 second'",
+				make: func(t *testing.T, table, columns string) {
+					own.Exec(t, "DROP TABLE IF EXISTS "+table, "CREATE TABLE "+table+" "+columns)
+				},
+				open: func(t *testing.T) sqlengine.Engine {
+					e, err := postgres.Open(sqlengine.Config{DSN: own.DSN, Timeout: time.Minute})
+					require.NoError(t, err)
+					return e
+				},
+			})
 		})
 	}
 }

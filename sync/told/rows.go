@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strconv"
 	"time"
+
+	"github.com/impactsync/impactsync/sync/sqlengine"
 )
 
 // stream ranges over the rows of a statement, as texts; NULL is "". A row is valid until
@@ -83,7 +86,12 @@ func (t *table) Rows(ctx context.Context, trait string) iter.Seq2[Row, error] {
 
 // Counts implements [Table].
 func (t *table) Counts(ctx context.Context) (map[string]Counts, error) {
-	all, err := t.records(ctx, 3, "SELECT trait, "+t.g.Text("COUNT(*)")+", "+t.g.Text("SUM(CASE WHEN value = 'false' THEN 0 ELSE 1 END)")+" FROM "+t.told+" GROUP BY trait")
+	return t.counts(ctx, t.told)
+}
+
+// counts returns the rows of each trait of a table.
+func (t *table) counts(ctx context.Context, from string) (map[string]Counts, error) {
+	all, err := t.records(ctx, 3, "SELECT trait, "+t.g.Text("COUNT(*)")+", "+t.g.Text("SUM(CASE WHEN value = 'false' THEN 0 ELSE 1 END)")+" FROM "+from+" GROUP BY trait")
 	counts := make(map[string]Counts, len(all))
 	for _, one := range all {
 		n, errRows := strconv.ParseInt(one[1], 10, 64)
@@ -98,7 +106,7 @@ func (t *table) Counts(ctx context.Context) (map[string]Counts, error) {
 
 // Of implements [Table].
 func (t *table) Of(ctx context.Context, keys []Key) ([]Row, error) {
-	return t.byKeys(ctx, keys, "SELECT "+t.g.columns()+" FROM (SELECT DISTINCT kind, id FROM "+t.g.rows(t.g.Param(1))+") k CROSS JOIN ("+t.g.traitsOf(t.told)+") n JOIN "+t.told+" t ON t.trait = n.trait AND t.kind = k.kind AND t.id = k.id")
+	return t.byKeys(ctx, keys, withKeys("SELECT "+t.g.columns()+" FROM (SELECT DISTINCT r.kind, r.id FROM "+t.g.rows(t.g.Param(1))+") k CROSS JOIN ("+t.g.traitsOf(t.told)+") n JOIN "+t.told+" t ON t.trait = n.trait AND t.kind = k.kind AND t.id = k.id"))
 }
 
 // traitsOf returns a statement that gives the traits of told.
@@ -111,23 +119,21 @@ func (g *grammar) traitsOf(told string) string {
 
 // Riding implements [Table].
 func (t *table) Riding(ctx context.Context, keys []Key) ([]Row, error) {
-	return t.byKeys(ctx, keys, "SELECT "+t.g.columns()+" FROM "+t.told+" t JOIN (SELECT DISTINCT kind, id FROM "+t.g.rows(t.g.Param(1))+") k ON k.kind = '"+AnonymousID+"' AND k.id = t.anonymous_id OR k.kind = '"+EmailSHA1+"' AND k.id = t.email_sha1")
+	return t.byKeys(ctx, keys, withKeys("SELECT "+t.g.columns()+" FROM "+t.told+" t JOIN (SELECT DISTINCT r.kind, r.id FROM "+t.g.rows(t.g.Param(1))+") k ON k.kind = '"+AnonymousID+"' AND k.id = t.anonymous_id OR k.kind = '"+EmailSHA1+"' AND k.id = t.email_sha1"))
 }
 
 // mostKeys is how many keys a statement takes.
 const mostKeys = 1000
 
-// byKeys returns the rows of a statement whose parameter is some keys.
-func (t *table) byKeys(ctx context.Context, keys []Key, statement string) (all []Row, err error) {
-	seen := map[[3]string]bool{} // of several batches
-	for len(keys) > 0 {
-		some := keys[:min(len(keys), mostKeys)]
-		keys = keys[len(some):]
-		text, err := encode(rowsOfKeys(some))
+// byKeys returns the rows of statements for some keys at a time.
+func (t *table) byKeys(ctx context.Context, keys []Key, statement func([]Key) (sqlengine.Statement, error)) (all []Row, err error) {
+	seen := map[[3]string]bool{} // in several of them
+	for some := range slices.Chunk(keys, mostKeys) {
+		s, err := statement(some)
 		if err != nil {
 			return nil, err
 		}
-		for row, err := range rowsOf(t.stream(ctx, rowColumns, statement, text)) {
+		for row, err := range rowsOf(t.stream(ctx, rowColumns, s.Text, s.Args...)) {
 			if err != nil {
 				return nil, err
 			}
@@ -138,6 +144,14 @@ func (t *table) byKeys(ctx context.Context, keys []Key, statement string) (all [
 		}
 	}
 	return all, nil
+}
+
+// withKeys adds keys as the parameter of a statement.
+func withKeys(text string) func([]Key) (sqlengine.Statement, error) {
+	return func(keys []Key) (sqlengine.Statement, error) {
+		param, err := encode(rowsOfKeys(keys))
+		return sqlengine.Statement{Text: text, Args: []any{param}}, err
+	}
 }
 
 func rowsOfKeys(keys []Key) []Row {

@@ -32,10 +32,14 @@ func New(e sqlengine.Engine, schema string) (Table, error) {
 	if schema == "" {
 		return nil, errors.New("toldSchema is missing: name a schema that is impactsync's own")
 	}
-	return &table{
+	t := &table{
 		engine: w, g: g, schema: schema,
 		told: sqlengine.Name(g, sqlengine.Table{Schema: schema, Name: toldTable}), meta: sqlengine.Name(g, sqlengine.Table{Schema: schema, Name: metaTable}),
-	}, nil
+	}
+	if e.Dialect() == sqlengine.ClickHouse() {
+		return newClickHouse(t), nil
+	}
+	return t, nil
 }
 
 // table implements [Table] for engines with statements that change rows.
@@ -62,8 +66,8 @@ func (t *table) Objects() []string {
 func (t *table) create() []sqlengine.Statement {
 	g := t.g
 	return []sqlengine.Statement{
-		{Text: fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s (trait %[2]s NOT NULL, kind %[2]s NOT NULL, id %[2]s NOT NULL, value %[2]s NOT NULL, told_at %[3]s NOT NULL, anonymous_id %[2]s NOT NULL, email_sha1 %[2]s NOT NULL%[4]s)",
-			t.told, g.text, g.moment, g.key)},
+		{Text: fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s (trait %[2]s NOT NULL, kind %[2]s NOT NULL, id %[2]s NOT NULL, value %[2]s NOT NULL, told_at %[3]s NOT NULL, anonymous_id %[2]s NOT NULL, email_sha1 %[2]s NOT NULL%[4]s)%[5]s",
+			t.told, g.text, g.moment, g.key, g.tail)},
 		{Text: fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s (version %[3]s NOT NULL, store_id %[2]s NOT NULL, destination %[2]s NOT NULL, holder %[2]s NOT NULL, lease_until %[4]s NOT NULL, token %[2]s NOT NULL)",
 			t.meta, g.text, g.integer, g.moment)},
 	}
@@ -78,12 +82,8 @@ func (t *table) Create(ctx context.Context, owner Owner) error {
 	if err := t.engine.Write(ctx, t.create()...); err != nil {
 		return t.explain(err)
 	}
-	rows, err := t.texts(ctx, "SELECT trait FROM "+t.told+" LIMIT 1")
-	if err != nil {
+	if err := t.unowned(ctx); err != nil {
 		return err
-	}
-	if len(rows) > 0 {
-		return fmt.Errorf("%w: %s has rows, and %s does not say whose: give another toldSchema, or drop both tables if they are of no use", ErrForeign, t.told, t.meta)
 	}
 	own := sqlengine.Statement{
 		Text: fmt.Sprintf("INSERT INTO %s (version, store_id, destination, holder, lease_until, token) SELECT %d, %s, %s, '', %s, '' FROM (SELECT COUNT(*) AS entries FROM %[1]s) m WHERE m.entries = 0",
@@ -94,6 +94,15 @@ func (t *table) Create(ctx context.Context, owner Owner) error {
 		return t.explain(err)
 	}
 	return t.Check(ctx, owner)
+}
+
+// unowned returns [ErrForeign] if there are rows of an owner who is not known.
+func (t *table) unowned(ctx context.Context) error {
+	rows, err := t.texts(ctx, "SELECT trait FROM "+t.told+" LIMIT 1")
+	if err == nil && len(rows) > 0 {
+		err = fmt.Errorf("%w: %s has rows, and %s does not say whose: give another toldSchema, or drop both tables if they are of no use", ErrForeign, t.told, t.meta)
+	}
+	return err
 }
 
 // Check implements [Table].

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/impactsync/impactsync/sync/sqlengine"
 )
@@ -14,7 +16,7 @@ type jsonRow struct {
 	Kind        string `json:"kind"`
 	ID          string `json:"id"`
 	Value       string `json:"value"`
-	At          int64  `json:"at"`
+	Seconds     int64  `json:"seconds"` // since 1970
 	AnonymousID string `json:"anonymous_id"`
 	EmailSHA1   string `json:"email_sha1"`
 	Gone        bool   `json:"gone"`
@@ -59,9 +61,7 @@ func newest(rows []Row) []Row {
 
 // Forget implements [Table].
 func (t *table) Forget(ctx context.Context, keys []Key) error {
-	for len(keys) > 0 {
-		some := keys[:min(len(keys), mostKeys)]
-		keys = keys[len(some):]
+	for some := range slices.Chunk(keys, mostKeys) {
 		if err := t.change(ctx, "", func(holder string) ([]sqlengine.Statement, error) { return t.forget(holder, some) }); err != nil {
 			return err
 		}
@@ -76,7 +76,7 @@ func (t *table) change(ctx context.Context, token string, statements func(holder
 	holder := t.holder
 	t.mu.Unlock()
 	if holder == "" {
-		return fmt.Errorf("%w: nothing can be written without its lease", ErrLeased)
+		return errUnleased
 	}
 	if done, err := t.held(ctx, holder); err != nil || token != "" && done == token {
 		return err
@@ -85,7 +85,7 @@ func (t *table) change(ctx context.Context, token string, statements func(holder
 	if err != nil {
 		return err
 	}
-	if err := t.engine.Write(ctx, append(t.fence(holder, token), all...)...); err != nil {
+	if err := t.engine.Write(ctx, t.fence(holder, token, all)...); err != nil {
 		return t.explain(err)
 	}
 	_, err = t.held(ctx, holder)
@@ -102,25 +102,50 @@ func (t *table) held(ctx context.Context, holder string) (token string, err erro
 	case len(all) != 1:
 		return "", notOne(t.meta, len(all))
 	case all[0][0] != holder:
-		return "", fmt.Errorf("%w: this one's lease ran out, and %s took it", ErrLeased, holderName(all[0][0]))
+		return "", lostTo(all[0][0])
 	}
 	return all[0][1], nil
 }
 
-// fence returns the statement that notes a token, and keeps others from the lease until
-// the transaction ends. What follows in it takes effect if [grammar.fenced] holds.
-func (t *table) fence(holder, token string) []sqlengine.Statement {
-	return []sqlengine.Statement{{
-		Text: "UPDATE " + t.meta + " SET token = " + t.g.Param(1) + " WHERE holder = " + t.g.Param(2), Args: []any{token, holder},
-	}}
+// fence adds to statements one that notes a token. In a transaction it comes first, and
+// keeps others from the lease until the end; without one it comes last, when all of the
+// batch is there.
+func (t *table) fence(holder, token string, all []sqlengine.Statement) []sqlengine.Statement {
+	note := sqlengine.Statement{Text: "UPDATE " + t.meta + " SET token = " + t.g.Param(1) + " WHERE holder = " + t.g.Param(2), Args: []any{token, holder}}
+	if t.g.change == withMerge {
+		return append(all, note)
+	}
+	return append([]sqlengine.Statement{note}, all...)
 }
 
+// fenced is a condition of what is written: the lease is still this one's.
 func (t *table) fenced(param int) string {
 	return "EXISTS (SELECT 1 FROM " + t.meta + " m WHERE m.holder = " + t.g.Param(param) + ")"
 }
 
-// put returns the statements that put rows in place of those of the same key.
+// The columns of told, and those of rows for it.
+const (
+	ownColumns = "trait, kind, id, value, told_at, anonymous_id, email_sha1"
+	sameKey    = "t.trait = r.trait AND t.kind = r.kind AND t.id = r.id"
+)
+
+func (g *grammar) values() string {
+	return "r.trait, r.kind, r.id, r.value, " + g.at("r.seconds") + ", r.anonymous_id, r.email_sha1"
+}
+
+// put returns the statements that put rows in place of those of the same key, which are
+// all different.
 func (t *table) put(holder string, rows []Row) ([]sqlengine.Statement, error) {
+	from := t.g.rows(t.g.Param(1))
+	switch t.g.change {
+	case withMerge:
+		return t.filled("MERGE INTO "+t.told+" t\nUSING (SELECT r.* FROM "+from+" WHERE "+t.fenced(2)+") r\nON "+sameKey+"\n"+
+			"WHEN MATCHED AND r.gone THEN DELETE\n"+
+			"WHEN MATCHED THEN UPDATE SET value = r.value, told_at = "+t.g.at("r.seconds")+", anonymous_id = r.anonymous_id, email_sha1 = r.email_sha1\n"+
+			"WHEN NOT MATCHED AND NOT r.gone THEN INSERT ("+ownColumns+") VALUES ("+t.g.values()+")", holder, rows)
+	case withTemporary:
+		return t.staged(holder, rows, sameKey, "INSERT INTO "+t.told+" ("+ownColumns+")\nSELECT "+t.g.values()+" FROM told_new r WHERE NOT r.gone AND "+t.fenced(1))
+	}
 	var keep, gone []Row
 	for _, r := range rows {
 		if r.Gone {
@@ -129,29 +154,62 @@ func (t *table) put(holder string, rows []Row) ([]sqlengine.Statement, error) {
 			keep = append(keep, r)
 		}
 	}
-	var all []sqlengine.Statement
-	add := func(text string, rows []Row) error {
-		if len(rows) == 0 {
-			return nil
-		}
-		param, err := encode(rows)
-		all = append(all, sqlengine.Statement{Text: text, Args: []any{param, holder}})
-		return err
-	}
-	if err := add("DELETE FROM "+t.told+" t USING "+t.g.rows(t.g.Param(1))+" WHERE t.trait = r.trait AND t.kind = r.kind AND t.id = r.id AND "+t.fenced(2), gone); err != nil {
+	less, err := t.filled("DELETE FROM "+t.told+" t USING "+from+"\nWHERE "+sameKey+" AND "+t.fenced(2), holder, gone)
+	if err != nil {
 		return nil, err
 	}
-	err := add("INSERT INTO "+t.told+" (trait, kind, id, value, told_at, anonymous_id, email_sha1)\n"+
-		"SELECT r.trait, r.kind, r.id, r.value, "+t.g.at("r.at")+", r.anonymous_id, r.email_sha1 FROM "+t.g.rows(t.g.Param(1))+" WHERE "+t.fenced(2)+"\n"+
-		"ON CONFLICT (trait, kind, id) DO UPDATE SET value = excluded.value, told_at = excluded.told_at, anonymous_id = excluded.anonymous_id, email_sha1 = excluded.email_sha1", keep)
-	return all, err
+	more, err := t.filled("INSERT INTO "+t.told+" ("+ownColumns+")\nSELECT "+t.g.values()+" FROM "+from+" WHERE "+t.fenced(2)+"\n"+
+		"ON CONFLICT (trait, kind, id) DO UPDATE SET value = excluded.value, told_at = excluded.told_at, anonymous_id = excluded.anonymous_id, email_sha1 = excluded.email_sha1", holder, keep)
+	return append(less, more...), err
 }
 
 // forget returns the statements that remove the rows of keys.
 func (t *table) forget(holder string, keys []Key) ([]sqlengine.Statement, error) {
-	param, err := encode(rowsOfKeys(keys))
-	return []sqlengine.Statement{{
-		Text: "DELETE FROM " + t.told + " t USING " + t.g.rows(t.g.Param(1)) + ", (" + t.g.traitsOf(t.told) + ") n WHERE t.trait = n.trait AND t.kind = r.kind AND t.id = r.id AND " + t.fenced(2),
-		Args: []any{param, holder},
-	}}, err
+	const same = "t.kind = r.kind AND t.id = r.id"
+	from, rows := t.g.rows(t.g.Param(1)), rowsOfKeys(keys)
+	switch t.g.change {
+	case withMerge:
+		return t.filled("MERGE INTO "+t.told+" t\nUSING (SELECT DISTINCT r.kind, r.id FROM "+from+" WHERE "+t.fenced(2)+") r\nON "+same+"\nWHEN MATCHED THEN DELETE", holder, rows)
+	case withTemporary:
+		return t.staged(holder, rows, same)
+	}
+	return t.filled("DELETE FROM "+t.told+" t USING "+from+", ("+t.g.traitsOf(t.told)+") n\nWHERE t.trait = n.trait AND "+same+" AND "+t.fenced(2), holder, rows)
+}
+
+// filled returns a statement with rows as its first parameter and the holder as its
+// second, several times if the rows do not fit into one.
+func (t *table) filled(text, holder string, rows []Row) (all []sqlengine.Statement, err error) {
+	for len(rows) > 0 {
+		some := rows
+		param, err := encode(some)
+		for err == nil && len(param) > t.g.most && len(some) > 1 {
+			some = some[:len(some)/2]
+			param, err = encode(some)
+		}
+		if err != nil {
+			return nil, err
+		}
+		s := sqlengine.Statement{Text: text, Args: []any{param}}
+		if holder != "" {
+			s.Args = append(s.Args, holder)
+		}
+		all, rows = append(all, s), rows[len(some):]
+	}
+	return all, nil
+}
+
+// staged returns the statements that put rows into a temporary table, and delete those of
+// the same key, for an engine that cannot do better.
+func (t *table) staged(holder string, rows []Row, same string, then ...string) ([]sqlengine.Statement, error) {
+	g := t.g
+	all := []sqlengine.Statement{{Text: fmt.Sprintf("CREATE TEMPORARY TABLE told_new (trait %[1]s, kind %[1]s, id %[1]s, value %[1]s, seconds %[2]s, anonymous_id %[1]s, email_sha1 %[1]s, gone boolean)", g.text, g.integer)}}
+	filled, err := t.filled("INSERT INTO told_new\nSELECT r.trait, r.kind, r.id, r.value, r.seconds, r.anonymous_id, r.email_sha1, r.gone FROM "+g.rows(g.Param(1)), "", rows)
+	if err != nil {
+		return nil, err
+	}
+	all = append(all, filled...)
+	for _, text := range append([]string{"DELETE FROM " + t.told + " USING told_new r\nWHERE " + strings.ReplaceAll(same, "t.", t.told+".") + " AND " + t.fenced(1)}, then...) {
+		all = append(all, sqlengine.Statement{Text: text, Args: []any{holder}})
+	}
+	return append(all, sqlengine.Statement{Text: "DROP TABLE told_new"}), nil
 }

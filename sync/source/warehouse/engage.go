@@ -154,7 +154,7 @@ func unite(in []engageTable, roles []told.Role, of func(e *engageTable, column c
 		parts = append(parts, "SELECT "+listed(columns)+rest)
 		at := slices.Index(roles, told.RoleValue)
 		columns[at] = cmp.Or(compared(e.dialect, &e.table, e.column), columns[at])
-		named = append(named, "SELECT "+listed(aliased(columns, p.columns))+rest)
+		named = append(named, "SELECT "+listed(aliased(e.dialect, columns, p.columns))+rest)
 		names = append(names, shown(e.Table))
 	}
 	for i, r := range roles {

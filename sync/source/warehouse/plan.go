@@ -45,7 +45,7 @@ type selection struct {
 
 // lay makes the statements of a plan. What rows are ordered by is a column of the list
 // that the database compares.
-func (p *plan) lay(s selection) {
+func (p *plan) lay(d sqlengine.Dialect, s selection) {
 	p.statement = "SELECT " + listed(s.columns) + "\n" + s.body + "\nORDER BY " + listed(s.order)
 	p.roles = s.roles
 	columns, roles := slices.Clone(s.columns), slices.Clone(s.roles)
@@ -63,7 +63,7 @@ func (p *plan) lay(s selection) {
 		columns[slices.Index(roles, told.RoleValue)] = s.value
 	}
 	p.columns, p.roles = namesOf(roles), roles[:len(s.roles):len(s.roles)]
-	p.list = "SELECT " + listed(aliased(columns, p.columns)) + "\n" + s.body
+	p.list = "SELECT " + listed(aliased(d, columns, p.columns)) + "\n" + s.body
 }
 
 // roleNames are names for columns by what they hold.
@@ -84,10 +84,10 @@ func namesOf(roles []told.Role) []string {
 	return names
 }
 
-func aliased(columns, names []string) []string {
+func aliased(d sqlengine.Dialect, columns, names []string) []string {
 	all := make([]string, len(columns))
 	for i, column := range columns {
-		all[i] = column + " AS " + names[i]
+		all[i] = column + " AS " + d.Quote(names[i])
 	}
 	return all
 }

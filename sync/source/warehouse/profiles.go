@@ -91,7 +91,7 @@ func planRows(ctx context.Context, c *catalogue, t *Trait, traits, ids table) (p
 		fmt.Fprintf(&b, " AND %s IS NULL", merges.ref("segment_id"))
 	}
 	p := plan{object: shown(traits.Table) + "/" + t.Column, table: traits.Table, args: []any{t.Column}, version: versionOf(c, t, &traits, &ids, &merges)}
-	p.lay(selection{
+	p.lay(c.dialect, selection{
 		columns: []string{traits.ref("canonical_segment_id"), traits.ref("value"), ids.ref("type"), ids.ref("value")}, roles: profileRoles, body: b.String(),
 		order: given(traits.ref("canonical_segment_id"), traits.ref("seq"), ids.sorted("seq"), ids.ref("type"), ids.ref("value")),
 	})
@@ -166,7 +166,7 @@ func planColumns(_ context.Context, c *catalogue, t *Trait, traits, ids table) (
 	merged := traits.ref("merged_to")
 	fmt.Fprintf(&b, "WHERE %s IS NOT NULL AND (%s IS NULL OR %s = '')", traits.ref(value.Name), merged, merged)
 	p := plan{object: shown(traits.Table) + "/" + value.Name, table: traits.Table}
-	p.lay(selection{
+	p.lay(c.dialect, selection{
 		columns: []string{traits.ref("canonical_segment_id"), traits.ref(value.Name), ids.ref("external_id_type"), ids.ref("external_id_value")}, roles: profileRoles,
 		value: compared(c.dialect, &traits, value), body: b.String(),
 		order: given(traits.ref("canonical_segment_id"), traits.sorted("seq", "uuid_ts"), ids.sorted("seq", "timestamp"), ids.ref("external_id_type"), ids.ref("external_id_value")),
