@@ -148,6 +148,7 @@ func golden(t *testing.T, path string, p plan) {
 	for _, v := range p.version {
 		got += v.statement + ";\n"
 	}
+	got += "\n-- as diff: warehouse has it compared\n" + p.list + ";\n"
 	keep(t, path, got)
 }
 

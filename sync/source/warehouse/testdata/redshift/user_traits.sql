@@ -9,3 +9,10 @@ ORDER BY t.profile, t.seq NULLS FIRST, i.seq, i.kind, i.id;
 SELECT DATEDIFF(microsecond, TIMESTAMP '1970-01-01 00:00:00', CAST(MAX(t."uuid_ts") AS timestamp)), COUNT(*), MAX(t."seq") FROM "ps"."user_traits" t WHERE t."name" = $1;
 SELECT DATEDIFF(microsecond, TIMESTAMP '1970-01-01 00:00:00', CAST(MAX(i."uuid_ts") AS timestamp)), COUNT(*) FROM "ps"."user_identifiers" i;
 SELECT DATEDIFF(microsecond, TIMESTAMP '1970-01-01 00:00:00', CAST(MAX(m."uuid_ts") AS timestamp)), COUNT(*) FROM "ps"."profile_merges" m;
+
+-- as diff: warehouse has it compared
+SELECT t.profile AS "profile", t.value AS "value", t.gone AS "gone", i.kind AS "kind", i.id AS "id", t.seq AS "sorted", i.seq AS "sorted2"
+FROM (SELECT a.profile AS profile, a.value AS value, a.seq AS seq, g.gone AS gone
+FROM (SELECT t."canonical_segment_id" AS profile, t."value" AS value, t."seq" AS seq FROM "ps"."user_traits" t WHERE t."name" = $1) a
+LEFT JOIN (SELECT m."segment_id" AS gone FROM "ps"."profile_merges" m WHERE m."canonical_segment_id" <> m."segment_id") g ON g.gone = a.profile) t
+LEFT JOIN (SELECT i."canonical_segment_id" AS owner, i."type" AS kind, i."value" AS id, i."seq" AS seq FROM "ps"."user_identifiers" i WHERE i."type" IN ('user_id', 'anonymous_id', 'email')) i ON i.owner = t.profile;
