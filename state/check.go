@@ -80,8 +80,9 @@ var checks = []struct{ what, query string }{
 	{"refunds without an order", `SELECT r.key FROM refunds r WHERE NOT EXISTS (SELECT 1 FROM order_changes c WHERE c.order_id = r.order_id) LIMIT 10`},
 	{"counters of traits", `SELECT coalesce(t.key, 'trait ' || d.scope) || ' ' || d.name || ': counted ' || d.counted || ', is ' || d.real FROM (
 			SELECT scope, name, sum(counted) AS counted, sum(real) AS real FROM (
-				SELECT scope, name, value AS counted, 0 AS real FROM counters WHERE scope > 0
+				SELECT scope, name, value AS counted, 0 AS real FROM counters WHERE scope > 0 AND name NOT IN ('away', 'away_all')
 				UNION ALL SELECT scope, name, 0, value FROM (` + countedValues(``) + `)
+				UNION ALL SELECT scope, name, 0, value FROM (` + countedAway + `)
 			) GROUP BY 1, 2 HAVING sum(counted) <> sum(real)
 		) d LEFT JOIN traits t ON t.id = d.scope LIMIT 10`},
 	{"what the guard holds", `SELECT class || ' of trait ' || trait_id || ' profile ' || profile_id FROM trait_due

@@ -148,6 +148,8 @@ type caches struct {
 	used     map[bool]int // traits that count, of lists or not; nil: not counted so far
 	profiles known
 
+	anyElsewhere bool // what is settled of some trait is in a table elsewhere
+
 	unapplied *unapplied // nil: not known
 
 	trackers map[string]bool // event types of impact.com that were noted

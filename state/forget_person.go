@@ -90,6 +90,9 @@ func (f *forgetting) person(p Person) error {
 		f.asked++
 	}
 	f.ids[name] = name
+	if err := f.goneFrom(nil, p.keyOnly()); err != nil { // of whom only a table may know
+		return err
+	}
 	return f.remove(prof, name)
 }
 

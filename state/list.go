@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -62,6 +63,8 @@ type List struct {
 	unreadable int64
 	suspicion  string
 	riders     bool // some line has more than the person's key
+	elsewhere  bool // what is settled of the trait is not here
+	followed   []Person
 	buf        []byte
 }
 
@@ -125,8 +128,18 @@ func (l *List) Flush(ctx context.Context) error {
 }
 
 func (l *List) spillAll(ctx context.Context, block []member) error {
+	var before []Person
+	if l.elsewhere {
+		before = slices.Collect(peopleOn(block))
+	}
 	if err := l.d.follow(ctx, visitorsOn(block)); err != nil {
 		return err
+	}
+	for i := range before {
+		// A warehouse may not know an address by the hash that we make of it.
+		if p := block[i].person; p != before[i] || p.UserID == "" && p.AnonymousID == "" {
+			l.followed = append(l.followed, p.keyOnly())
+		}
 	}
 	for i := range block {
 		m := &block[i]
@@ -181,6 +194,7 @@ func (l *List) begin(t *tx) (ignored, err error) {
 	if err := t.feed(tr, l.info.Source, true); err != nil {
 		return nil, err
 	}
+	l.elsewhere = tr.elsewhere
 	if tr.authority == AuthorityChanges && tr.changesSource != "" {
 		t.countRun("not_authority", 1)
 		return fmt.Errorf("%w: messages are the authority of %q", ErrIgnoredList, tr.key), nil

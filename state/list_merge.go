@@ -73,9 +73,11 @@ func newMerge(ctx context.Context, t *tx, l *List) (*merge, error) {
 		m.barred = now
 	}
 	var rows int64
-	_, err = t.Get(`SELECT coalesce(sum(value) FILTER (WHERE name NOT IN ('wanted', 'delivered', 'told')), 0), coalesce(sum(value) FILTER (WHERE name = 'told'), 0)
-		FROM counters WHERE scope = ?`, []any{tr.id}, &rows, &m.verdict.Told)
-	const most = 2_000 // in a range, about
+	_, err = t.Get(`SELECT coalesce(sum(value) FILTER (WHERE name NOT IN ('wanted', 'delivered', 'told', 'away', 'away_all')), 0) - coalesce(sum(value) FILTER (WHERE name = 'away_all'), 0),
+			coalesce(sum(value) FILTER (WHERE name = 'told'), 0), coalesce(sum(value) FILTER (WHERE name = 'away'), 0)
+		FROM counters WHERE scope = ?`, []any{tr.id}, &rows, &m.verdict.Told, &m.verdict.Members)
+	m.verdict.Unchanged = m.verdict.Members // who is away is on the list: the others were brought home
+	const most = 2_000                      // in a range, about
 	m.ranges = int(max(rows, l.Len())/most) + 1
 	return m, err
 }

@@ -74,6 +74,9 @@ func (d *DB) DropRefused(ctx context.Context, f Filter) (int64, error) {
 		next.delivered = sql.NullString{String: r.toSend(), Valid: true} // as if it had been delivered
 		next.doubt, next.sent = false, sql.NullString{}
 		next.status = statusSettled
+		if r.trait.elsewhere {
+			next.deliveredAt = sql.NullInt64{Int64: t.now / int64(time.Second), Valid: true} // it is to be written
+		}
 		t.countRun("dropped", 1)
 		return t.put(r, next)
 	})

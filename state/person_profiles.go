@@ -184,6 +184,9 @@ func (t *tx) forgetDevices(anonymousIDs string) error {
 // deletePerson removes everything that is stored under a profile's number, except
 // for its events and attempts, and returns how many rows that were.
 func (t *tx) deletePerson(id int64) (removed int64, err error) {
+	if err := t.goneEverywhere(id); err != nil {
+		return 0, err
+	}
 	rows, err := t.rowsOf(id)
 	if err != nil {
 		return 0, err

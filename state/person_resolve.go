@@ -99,6 +99,11 @@ func (t *tx) absorb(anon Person, user, seenAt, event int64) (inherited click, er
 		t.absorbed[old.id] = user
 	}
 	t.joined[user] = true
+	if before == 0 {
+		if err := t.callHome(anon); err != nil {
+			return click{}, err
+		}
+	}
 	switch {
 	case before != 0:
 		return click{}, t.keepEvents(old.id, before, event)
@@ -187,6 +192,11 @@ func (t *tx) absorbTrait(from traitRow, user int64) error {
 	}
 	if err := t.deleteTraitRow(from); err != nil {
 		return err
+	}
+	if from.trait.elsewhere && from.delivered.Valid {
+		if err := t.goneOf(from); err != nil {
+			return err
+		}
 	}
 	next = next.moved()
 	if next.status == statusPending && (to.status == statusHeld || from.status == statusHeld) {

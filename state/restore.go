@@ -100,6 +100,9 @@ func (d *DB) doubtAll(ctx context.Context) (n int64, err error) {
 	err = d.update(ctx, func(t *tx) error {
 		for _, tr := range d.ordered() {
 			due, stay, err := t.doubtValues(tr, false)
+			if err == nil && tr.elsewhere {
+				err = t.unwritten(tr) // the table is newer
+			}
 			if err != nil {
 				return fmt.Errorf("doubt %q: %w", tr.key, err)
 			}

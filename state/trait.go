@@ -46,6 +46,7 @@ type trait struct {
 	changesSource string
 	authority     Authority
 	listedAt      int64                // the time of its last list; 0 without one
+	elsewhere     bool                 // what is settled is in a table elsewhere
 	computations  map[computation]bool // seen; true: approved
 }
 
@@ -64,9 +65,9 @@ func (t *tx) loadTraits() error {
 		return nil
 	}
 	traits := map[string]*trait{}
-	err := t.Each(`SELECT id, key, class, coalesce(list_source, ''), coalesce(changes_source, ''), authority, coalesce(last_list_at, 0) FROM traits`, nil, func(rows *sql.Rows) error {
+	err := t.Each(`SELECT id, key, class, coalesce(list_source, ''), coalesce(changes_source, ''), authority, coalesce(last_list_at, 0), EXISTS (SELECT 1 FROM told_traits e WHERE e.trait_id = traits.id) FROM traits`, nil, func(rows *sql.Rows) error {
 		tr := &trait{computations: map[computation]bool{}}
-		if err := rows.Scan(&tr.id, &tr.key, &tr.class, &tr.listSource, &tr.changesSource, &tr.authority, &tr.listedAt); err != nil {
+		if err := rows.Scan(&tr.id, &tr.key, &tr.class, &tr.listSource, &tr.changesSource, &tr.authority, &tr.listedAt, &tr.elsewhere); err != nil {
 			return err
 		}
 		traits[tr.key] = tr
@@ -89,9 +90,10 @@ func (t *tx) loadTraits() error {
 
 // index makes traits known by number, too.
 func (d *DB) index() {
-	d.byID = make(map[int64]*trait, len(d.traits))
+	d.byID, d.anyElsewhere = make(map[int64]*trait, len(d.traits)), false
 	for _, tr := range d.traits {
 		d.byID[tr.id] = tr
+		d.anyElsewhere = d.anyElsewhere || tr.elsewhere
 	}
 }
 

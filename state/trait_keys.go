@@ -95,6 +95,10 @@ func (t *tx) feed(tr *trait, source string, list bool) error {
 	if other != "" && tr.authority == "" {
 		return fmt.Errorf("%w: %q comes as full lists and as messages (sources %q and %q); set authority: list, changes or latest for it", ErrAuthority, tr.key, source, other)
 	}
+	if tr.elsewhere && !list && tr.authority != AuthorityList {
+		tr.changesSource = source // for the words; the transaction is rolled back
+		return t.twoFeeds(tr)
+	}
 	if *have == source {
 		return nil
 	}

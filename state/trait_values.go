@@ -337,6 +337,42 @@ func (t *tx) doubtValues(tr *trait, told bool) (due, stay int64, err error) {
 	return due + settled, stay, errors.Join(err, t.recount(tr))
 }
 
+// leaveHome removes the rows of a range of people that are settled, and written to a
+// table elsewhere, and returns whose they were. The counters keep them: they are away.
+func (t *tx) leaveHome(tr *trait, after, last int64) (people []int64, err error) {
+	args := []any{tr.id, after, last, tr.class}
+	const (
+		within = ` WHERE trait_id = ?1 AND profile_id > ?2 AND profile_id <= ?3`
+		// A computed trait that was cleared is not as the table has it.
+		leaves = within + ` AND (?4 = 'audience' OR delivered IS NULL OR wanted IS delivered)`
+	)
+	if _, err = t.Exec(`DELETE FROM trait_values AS v`+within+` AND EXISTS (SELECT 1 FROM trait_due d WHERE d.trait_id = v.trait_id AND d.profile_id = v.profile_id)`, args[:3]...); err != nil {
+		return nil, err
+	}
+	type left struct {
+		id        int64
+		delivered sql.NullString
+	}
+	rows, err := collect(t, `DELETE FROM trait_values`+leaves+` RETURNING profile_id, delivered`, args, func(l *left) []any { return []any{&l.id, value{&l.delivered}} })
+	for _, l := range rows {
+		people = append(people, l.id)
+		if r := (traitRow{trait: tr, delivered: l.delivered}); l.delivered.Valid {
+			t.countAway(tr, one(r.isDelivered()), 1)
+		} else {
+			t.count(tr.id, statusNames[statusSettled], -1)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, table := range []string{"trait_values", "trait_due"} { // what stays is written, too
+		if _, err := t.Exec(`UPDATE `+table+` SET delivered_at = NULL`+within+` AND delivered IS NOT NULL AND delivered_at IS NOT NULL`, args[:3]...); err != nil {
+			return nil, err
+		}
+	}
+	return people, nil
+}
+
 // countedValues counts rows as the counters do.
 func countedValues(where string) string {
 	return `WITH counted AS MATERIALIZED (SELECT v.trait_id, v.status, count(*) AS n, count(*) FILTER (WHERE ` + isTrue("v.wanted") + `) AS wanted, count(*) FILTER (WHERE ` + isTrue("v.delivered") + `) AS delivered,
@@ -360,12 +396,21 @@ func (t *tx) recount(tr *trait) error {
 			delete(t.moved, c)
 		}
 	}
-	if _, err := t.Exec(`DELETE FROM counters WHERE scope = ?`, tr.id); err != nil {
+	if _, err := t.Exec(`DELETE FROM counters WHERE scope = ? AND name NOT IN ('away', 'away_all')`, tr.id); err != nil {
 		return err
 	}
 	_, err := t.Exec(`INSERT INTO counters (scope, name, value) SELECT scope, name, value FROM (`+countedValues(`WHERE v.trait_id = ?`)+`)`, tr.id)
+	if err != nil || !tr.elsewhere {
+		return err
+	}
+	_, err = t.Exec(`INSERT INTO counters (scope, name, value) SELECT scope, name, value FROM (`+countedAway+`) WHERE scope = ?
+		ON CONFLICT (scope, name) DO UPDATE SET value = value + excluded.value`, tr.id)
 	return err
 }
+
+// countedAway counts rows that are elsewhere as the counters do.
+const countedAway = `SELECT c.scope, n.name, c.value FROM counters c JOIN (SELECT 'wanted' AS name UNION ALL VALUES ('delivered'), ('told')) n WHERE c.name = 'away'
+	UNION ALL SELECT scope, 'settled', value FROM counters WHERE name = 'away_all'`
 
 // tornValues are values that would wait for ever: without the time of their retry, or
 // refused without a reason.

@@ -22,6 +22,7 @@ type Feed struct {
 	source.Source
 	MaxAge time.Duration // older newest input: warn and exit 3; 0 means never
 	Lists  bool          // it holds no events, such as the page load that a conversion belongs to
+	Told   *Place        // where what is settled of its lists is kept; nil: in the state
 
 	// Since lists the inputs without those of days that were over before a time; nil: the
 	// source has no days. Place then says what is listed, for whether it is still the same.
@@ -91,7 +92,8 @@ type Options struct {
 // Engine runs passes, one at a time.
 type Engine struct {
 	Config
-	now func() time.Time
+	now       func() time.Time
+	elsewhere *Elsewhere // of the pass
 }
 
 // New checks the configuration. The caller closes what it passes in.
@@ -109,7 +111,7 @@ func New(c Config) (*Engine, error) {
 	if c.Point == nil {
 		c.Point = func(string) {}
 	}
-	return &Engine{Config: c, now: time.Now}, nil
+	return &Engine{Config: c, now: time.Now, elsewhere: &Elsewhere{}}, nil
 }
 
 // pass is one run under way.
@@ -133,6 +135,7 @@ type pass struct {
 	folder      *transport.Folder // of files of conversions; nil: not open
 	listing     *state.Listing    // of the logs that are to be read
 	rules       rules.Table       // of traits
+	unwell      map[*Place]error  // that cannot be used
 	refusing
 
 	messages        int64 // that were read
@@ -155,6 +158,9 @@ func (e *Engine) Run(ctx context.Context, o Options) (Report, error) {
 		return Report{ExitCode: ExitCode(err)}, fmt.Errorf("begin the run: %w", err)
 	}
 	err = p.run(ctx)
+	if closed := p.elsewhere.Close(ctx); closed != nil {
+		e.Log.Warn("the lease of the table of what impact.com was told could not be given back; it ends by itself", "error", closed)
+	}
 	return p.finish(ctx, err)
 }
 
@@ -164,9 +170,13 @@ func (p *pass) run(ctx context.Context) error {
 		return err
 	}
 	if p.options.Adopt != "" {
-		return p.adopt(ctx)
+		return errors.Join(p.adopt(ctx), p.flushTold(ctx))
 	}
-	if err := p.sendDue(ctx); err != nil {
+	err := p.sendDue(ctx)
+	if ctx.Err() == nil { // else the next run does
+		err = errors.Join(err, p.flushTold(ctx))
+	}
+	if err != nil {
 		return err
 	}
 	return errors.Join(append(p.unread, p.hostsDown(ctx), p.verify(ctx), p.reconcileIfDue(ctx), p.refund(ctx))...)
@@ -199,6 +209,9 @@ func (p *pass) takeIn(ctx context.Context) (err error) {
 	}
 	p.listing = p.State.NewListing(p.keepEvents())
 	defer func() { err = errors.Join(err, p.listing.Close()) }()
+	if err := p.openTold(ctx); err != nil {
+		return err
+	}
 	if err := p.askSegment(ctx); err != nil {
 		return err
 	}
@@ -250,6 +263,7 @@ func (p *pass) adopt(ctx context.Context) error {
 
 // begin begins a run in the history.
 func (e *Engine) begin(ctx context.Context, kind string, o Options) (*pass, error) {
+	e.elsewhere = &Elsewhere{}
 	p := &pass{Engine: e, options: o, failed: map[string]string{}, unsteady: map[string]bool{}, rehearsal: kind == "plan", kind: kind}
 	var routes []state.Route // reconciling sends nothing
 	if kind != reconcileKind {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/impactsync/impactsync/state"
 	"github.com/impactsync/impactsync/sync/limit"
+	"github.com/impactsync/impactsync/sync/told"
 )
 
 // Exit codes of the program, as the state's history records them. [ExitStatuses]
@@ -38,12 +39,12 @@ type ExitStatus struct {
 var ExitStatuses = []ExitStatus{
 	{ExitInterrupted, "interrupted by SIGINT", []error{ErrInterrupted}},
 	{
-		ExitState, "the state is damaged, unreadable, newer than this program, or bound to another destination",
-		[]error{state.ErrUnusable, state.ErrNewer, state.ErrBound},
+		ExitState, "the state, or its table in a warehouse, is damaged, missing, newer than this program, or of another destination",
+		[]error{state.ErrUnusable, state.ErrNewer, state.ErrBound, told.ErrGone, told.ErrForeign, told.ErrOld},
 	},
 	{ExitCredentials, "impact.com refused the credentials", []error{ErrCredentials}},
-	{ExitLocked, "another run holds the state", []error{state.ErrLocked}},
-	{ExitUsage, "usage or configuration", []error{ErrConfig, state.ErrAuthority, state.ErrHashKey, state.ErrNoFolder}},
+	{ExitLocked, "another run holds the state, or its table in a warehouse", []error{state.ErrLocked, told.ErrLeased}},
+	{ExitUsage, "usage or configuration", []error{ErrConfig, state.ErrElsewhere, state.ErrAuthority, state.ErrHashKey, state.ErrNoFolder}},
 	{ExitFailed, "failed; nothing is lost, run again", []error{ErrBreaker, ErrHostDown}},
 	{ExitUnfinished, "stopped in good order with work still due (deadline, rate limit, SIGTERM, --limit, --source)", []error{ErrTerminated, limit.ErrNoRoom}},
 	{ExitHeld, "finished, but changes are held back (guard, or delivery.unknown: hold)", nil},

@@ -17,6 +17,9 @@ func (p *pass) readList(ctx context.Context, f Feed, in source.Input) error {
 	if err != nil || same {
 		return stored(err)
 	}
+	if err := p.keptWhere(ctx, f, in); err != nil {
+		return err
+	}
 	list, err := p.State.NewList(ctx, p.listInfo(f, in))
 	if errors.Is(err, state.ErrStaleList) {
 		p.stale(f.Name(), fmt.Sprintf("%s is not newer than the last list of %s", objectNames(in), in.Key))
@@ -34,27 +37,26 @@ func (p *pass) readList(ctx context.Context, f Feed, in source.Input) error {
 	}
 	defer list.Close()
 	r := &reader{pass: p, feed: f, input: in}
-	if r.forms, err = p.startFormCheck(ctx, in.Key); err != nil {
-		return stored(err)
-	}
 	p.estimate(ctx, f, in)
 	p.Progress.start("read", in.Key, size(in), "bytes")
-	err = f.Read(ctx, in, source.Position{}, func(b source.Batch) error { return r.members(ctx, list, b) })
+	err = p.fill(ctx, f, in, list, r)
 	if err == nil {
 		err = stored(list.Flush(ctx))
 	}
 	if err != nil {
 		return p.badList(ctx, f, in, err)
 	}
-	if list.Len() == 0 && r.rejected > 0 {
+	if list.Len() == 0 && r.rejected > 0 && !r.others {
 		return p.badList(ctx, f, in, &source.DamagedError{Object: objectNames(in), Err: errors.New("no row of it can be used")})
 	}
 	p.Progress.start("diff", in.Key, list.Len(), "people")
-	if err := p.firstForm(ctx, r.forms, f.Name(), in.Key, objectNames(in)); err != nil {
-		return stored(err)
-	}
 	list.Unreadable(r.unreadable)
-	list.Suspect(r.forms.verdict())
+	if !r.sameIDs {
+		if err := p.firstForm(ctx, r.forms, f.Name(), in.Key, objectNames(in)); err != nil {
+			return stored(err)
+		}
+		list.Suspect(r.forms.verdict())
+	}
 	v, err := list.Apply(ctx)
 	p.Progress.done()
 	if err != nil {
@@ -172,6 +174,14 @@ func (p *pass) vanished(ctx context.Context, f Feed, gone []source.Input) error 
 }
 
 func (p *pass) applyVanished(ctx context.Context, f Feed, in source.Input) error {
+	if err := p.keptWhere(ctx, f, in); err != nil {
+		return err
+	}
+	if f.Told != nil {
+		if err := p.elsewhere.BringAll(ctx, in.Key, f.Told.Name, true); err != nil {
+			return err
+		}
+	}
 	list, err := p.State.NewList(ctx, p.listInfo(f, in))
 	if errors.Is(err, state.ErrIgnoredList) {
 		return nil

@@ -28,6 +28,9 @@ func (p *pass) read(ctx context.Context, found []inputs) error {
 	if err := p.holdCrowds(ctx); err != nil {
 		return err
 	}
+	if err := p.elsewhere.BringAbsorbed(ctx); err != nil {
+		return err
+	}
 	return p.judge(ctx)
 }
 

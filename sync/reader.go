@@ -22,6 +22,8 @@ type reader struct {
 	counted    int64            // lines of the object whose names were counted before
 	rejected   int64
 	unreadable int64
+	others     bool // there are people on the list whose rows need not be read
+	sameIDs    bool // they have the ids they had
 }
 
 func (r *reader) batch(b source.Batch, at state.Object) state.Batch {

@@ -162,6 +162,9 @@ func (e *Engine) traitsOf(ctx context.Context, profile int64) func(string) (stri
 			if values, err = e.State.TraitsOf(ctx, profile); err != nil {
 				e.Log.Warn("a person's traits cannot be read", "error", err)
 			}
+			if err := e.elsewhere.addValues(ctx, profile, values); err != nil {
+				e.Log.Warn("a person's traits cannot be read from the warehouse", "error", err)
+			}
 		}
 		v, ok := values[key]
 		return v, ok

@@ -92,7 +92,11 @@ func (s *suppressing) add(ctx context.Context, who state.Person) error {
 			}
 		}
 	}
-	if s.people = append(s.people, who); len(s.people) < suppressChunk {
+	most := suppressChunk
+	if len(s.elsewhere.open) > 0 {
+		most = toldBatch // of whom the tables are asked at once
+	}
+	if s.people = append(s.people, who); len(s.people) < most {
 		return nil
 	}
 	return s.take(ctx)
@@ -100,13 +104,27 @@ func (s *suppressing) add(ctx context.Context, who state.Person) error {
 
 // known adds the people who are known by the addresses.
 func (s *suppressing) known(ctx context.Context) error {
+	if err := s.elsewhere.BringRiding(ctx, byAddress(s.addresses)); err != nil {
+		return err
+	}
 	people, err := s.State.KnownBy(ctx, s.addresses)
 	s.addresses = s.addresses[:0]
 	s.people = append(s.people, people...)
 	return err
 }
 
+func byAddress(hashes []string) []state.Person {
+	people := make([]state.Person, len(hashes))
+	for i, h := range hashes {
+		people[i].EmailSHA1 = h
+	}
+	return people
+}
+
 func (s *suppressing) take(ctx context.Context) error {
+	if err := s.elsewhere.Bring(ctx, s.people); err != nil {
+		return err
+	}
 	for some := range slices.Chunk(s.people, suppressChunk) {
 		n, err := s.State.Suppress(ctx, some, s.SuppressedFalse)
 		if err != nil {

@@ -83,7 +83,7 @@ exactly what changed.`,
 		a.runCommand(), a.planCommand(), a.statusCommand(), a.explainCommand(),
 		a.refusedCommand(), a.rejectedCommand(), a.fileCommand(), a.approveCommand(), a.adoptCommand(), a.resyncCommand(), a.reconcileCommand(), a.resendCommand(),
 		a.forgetCommand(), a.reportCommand(), a.uiCommand(), a.doctorCommand(), a.daemonCommand(), a.receiveCommand(), a.sandboxCommand(), a.audiencesCommand(), a.auditCommand(), a.keyCommand(),
-		a.configCommand(), a.notifyCommand(), a.stateCommand(), a.completionCommand(), a.versionCommand(),
+		a.configCommand(), a.notifyCommand(), a.stateCommand(), a.toldCommand(), a.completionCommand(), a.versionCommand(),
 	)
 	root.SetHelpFunc(a.helpText)
 	root.CompletionOptions.DisableDefaultCmd = true // there is one of our own, with examples and exit codes

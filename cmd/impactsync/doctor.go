@@ -168,7 +168,9 @@ func (d *doctor) checkEvents() {
 
 func (d *doctor) checkSource(ctx context.Context, s config.Source) {
 	check := "source " + s.Name
-	feed, err := openFeed(ctx, d.config, s, segmentCatalogue(d.config))
+	shared := places{}
+	defer func() { _ = closePlaces(shared) }()
+	feed, err := openFeed(ctx, d.config, s, segmentCatalogue(d.config), shared)
 	if err != nil {
 		d.failed(check, "correct the source's url or dsn, or mount the folder", unopened(err))
 		return

@@ -82,7 +82,13 @@ func hashKey(c *config.Config, undo, mayReturn bool) ([]byte, error) {
 }
 
 func (a *app) forget(ctx context.Context, db *state.DB, id string) error {
+	if err := a.bringPerson(ctx, db, id); err != nil {
+		return err
+	}
 	removed, err := db.Forget(ctx, id)
+	if err == nil {
+		err = a.forgetElsewhere(ctx, db)
+	}
 	if errors.Is(err, state.ErrNotFound) {
 		err = &failure{impactsync.ExitFailed, err, "ids are byte-exact; impactsync explain USER looks without changing anything"}
 	}

@@ -13,10 +13,10 @@ import (
 func (a *app) stateCommand() *cobra.Command {
 	c := group(&cobra.Command{
 		Use:   "state",
-		Short: "Check, back up, restore, migrate or compact the state file",
+		Short: "Check, back up, restore, migrate, compact or move the state",
 		Long:  "Look after the state file." + exits("done", exitFailLine, exitLockLine, exitStateLine, exitUsageLine),
 	})
-	c.AddCommand(a.stateCheck(), a.stateBackup(), a.stateRestore(), a.stateMigrate(), a.stateCompact())
+	c.AddCommand(a.stateCheck(), a.stateBackup(), a.stateRestore(), a.stateMigrate(), a.stateCompact(), a.stateMove())
 	return c
 }
 
@@ -26,11 +26,15 @@ func (a *app) stateCheck() *cobra.Command {
 		Short: "Look for damage and recount everything",
 		Long: `Look for damage in the state file: SQLite's own integrity check, rows without an
 owner, statuses that contradict their values, and counters that do not add up. It
-reads the whole file and changes nothing.` + exits("the state is sound", "1   there is no state yet", "12  problems, listed on stdout", exitUsageLine),
+reads the whole file and changes nothing. Of lists with diff: warehouse, it also compares
+how many values their tables have with what was counted.` + exits("the state is sound", "1   there is no state yet", "12  problems, listed on stdout", exitUsageLine),
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.viewed(c.Context(), func(db *state.DB) error {
 				problems, err := db.Check(c.Context())
+				if err == nil {
+					problems, err = a.checkElsewhere(c.Context(), db, problems)
+				}
 				if err != nil {
 					return err
 				}

@@ -58,6 +58,9 @@ become due at once; what is refused or held stays so. Nothing is forgotten.` + e
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.locked(c.Context(), func(db *state.DB) error {
+				if err := a.bringTrait(c.Context(), db, args[0]); err != nil {
+					return err
+				}
 				n, err := db.Resync(c.Context(), args[0])
 				return a.result(map[string]int64{"due": n}, unknownKey(err), func(w io.Writer) {
 					fmt.Fprintf(w, "%s: %s due again; the next run sends them\n", args[0], count(n, "value"))

@@ -51,8 +51,10 @@ func wire(ctx context.Context, c *config.Config) (*wiring, error) {
 // open opens the sources and the lists of suppressed people.
 func (w *wiring) open(ctx context.Context, c *config.Config) error {
 	w.Catalogue = segmentCatalogue(c)
+	shared := places{}
+	w.opened = append(w.opened, closer(func() error { return closePlaces(shared) }))
 	for _, s := range c.Sources {
-		feed, err := openFeed(ctx, c, s, w.Catalogue)
+		feed, err := openFeed(ctx, c, s, w.Catalogue, shared)
 		if err != nil {
 			return err
 		}
@@ -89,12 +91,18 @@ func unopened(err error) error {
 	return usage("", "%w", err)
 }
 
-func openFeed(ctx context.Context, c *config.Config, s config.Source, known *catalogue.Catalogue) (impactsync.Feed, error) {
+// closer closes something.
+type closer func() error
+
+// Close implements [io.Closer].
+func (c closer) Close() error { return c() }
+
+func openFeed(ctx context.Context, c *config.Config, s config.Source, known *catalogue.Catalogue, shared places) (impactsync.Feed, error) {
 	switch s.Kind {
 	case config.KindEvents:
 		return openEvents(ctx, c, s, known)
 	case config.KindWarehouse:
-		return openWarehouse(c, s)
+		return openWarehouse(c, s, known, shared)
 	}
 	return openAudiences(ctx, c, s)
 }

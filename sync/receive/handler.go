@@ -80,7 +80,7 @@ func Handler(c Config) http.Handler {
 // health answers 503 while nothing is taken, so that others are asked instead.
 func (h *handler) health(w http.ResponseWriter, _ *http.Request) {
 	if err := h.Spool.Full(); err != nil {
-		http.Error(w, "the spool is full", http.StatusServiceUnavailable)
+		http.Error(w, "nothing is taken: "+unstored(err).text, http.StatusServiceUnavailable)
 		return
 	}
 	fmt.Fprintln(w, "ok")

@@ -53,7 +53,12 @@ type Spool struct {
 	done  chan struct{}
 	room  atomic.Pointer[Room]
 	added atomic.Int64 // bytes since room was looked at
-	file  file         // the goroutine's own
+	// broken is why nothing is tried until the folder is looked at again.
+	broken atomic.Pointer[error]
+
+	// The goroutine's own.
+	file     file
+	failures int // since something was stored
 }
 
 // entry is what one Put brings. Either the spool takes its lines, or a sender who waits no
@@ -178,8 +183,13 @@ func (s *Spool) commit(group []*entry) {
 		return
 	}
 	err := s.store(group)
-	if err != nil {
+	if err == nil {
+		s.failures = 0
+	} else {
 		s.cfg.Log.Error("the spool cannot be written; senders are told to try again", "error", err)
+		if s.failures++; s.failures > 1 { // another file did not help
+			s.broken.Store(&err)
+		}
 	}
 	for _, e := range group {
 		e.done <- err
@@ -204,8 +214,10 @@ func (s *Spool) rotate() {
 	}
 }
 
-// tend looks how much room there is, and completes what could not be completed.
+// tend looks how much room there is, completes what could not be completed, and has a
+// disk that could not be written tried again.
 func (s *Spool) tend() {
+	s.broken.Store(nil)
 	err := s.look()
 	if s.file.left {
 		unable := s.recover()

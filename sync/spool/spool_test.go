@@ -217,9 +217,21 @@ func TestAFileThatCannotBeWritten(t *testing.T) {
 	require.Error(t, s.Put(t.Context(), []byte("lost\n")))
 	require.NoError(t, s.Put(t.Context(), []byte("two\n")))
 	s.tend()
+	require.NoError(t, s.file.f.Close())
+	require.NoError(t, os.Rename(cfg.Dir, cfg.Dir+"-gone"))
+	require.NoError(t, os.WriteFile(cfg.Dir, nil, 0o600)) // no folder any more
+	require.NoError(t, s.Full())
+	for range 2 {
+		require.Error(t, s.Put(t.Context(), []byte("lost\n")))
+	}
+	require.ErrorContains(t, s.Full(), "begin a file of the spool", "another file did not help: nothing is tried for a while")
+	require.NoError(t, os.Remove(cfg.Dir))
+	require.NoError(t, os.Rename(cfg.Dir+"-gone", cfg.Dir))
+	s.tend()
+	require.NoError(t, s.Put(t.Context(), []byte("three\n")))
 	require.NoError(t, s.Close())
 	text, parts := content(t, cfg.Dir)
-	require.Equal(t, "one\ntwo\n", text)
+	require.Equal(t, "one\ntwo\nthree\n", text)
 	require.Zero(t, parts)
 }
 

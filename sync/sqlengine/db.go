@@ -19,7 +19,9 @@ type DB struct {
 	Limit func(time.Duration) string
 	// Timeout is that time; zero: no limit.
 	Timeout time.Duration
-	// Refuse returns an error for a statement that is not to be sent; nil: there is none.
+	// Atomic means that statements which write together are one transaction.
+	Atomic bool
+	// Refuse returns an error for a query that is not to be sent; nil: there is none.
 	Refuse func(statement string) error
 	// Args returns the values of parameters as the driver takes them; nil: as they are.
 	Args func([]any) []any
@@ -27,7 +29,7 @@ type DB struct {
 	Classify func(error) error
 }
 
-var _ Engine = (*DB)(nil)
+var _ Writer = (*DB)(nil)
 
 // Dialect implements [Engine].
 func (d *DB) Dialect() Dialect { return d.How }

@@ -22,8 +22,16 @@ func (clickhouse) Quote(name string) string {
 // Param is written as current versions write parameters; the engine itself puts the
 // values in, since old ones have none.
 func (clickhouse) Param(n int) string        { return "{p" + strconv.Itoa(n) + ":String}" }
-func (clickhouse) Text(expr string) string   { return "toString(" + expr + ")" }
 func (clickhouse) Column(name string) string { return name }
+
+// Text gives NULL itself a type, without which no table can be made of it.
+func (clickhouse) Text(expr string) string {
+	if expr == "NULL" {
+		return "CAST(NULL AS Nullable(String))"
+	}
+	return "toString(" + expr + ")"
+}
+
 func (clickhouse) Micros(expr string) string {
 	return "toInt64(round(toFloat64(" + expr + ") * 1000000))"
 }

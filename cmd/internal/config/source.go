@@ -33,6 +33,10 @@ type Source struct {
 	Manifest string `yaml:"manifest"`
 	// The longest that a statement may take, all its rows included (kind warehouse). Default 1h; 0s: no limit.
 	Timeout time.Duration `yaml:"timeout" default:"1h"`
+	// Where lists are compared with what impact.com was told (kind warehouse): local, in the state; warehouse, by one statement on the warehouse's own engine, so that only what differs comes over. Default local.
+	Diff string `yaml:"diff" oneof:"local warehouse" default:"local"`
+	// A schema of the warehouse that is impactsync's own, and there already, for the tables of what impact.com was told. Required with diff: warehouse.
+	ToldSchema string `yaml:"toldSchema"`
 	// How far before the last row that was read the next run begins, since rows do not come in order (reader events). Default 1h.
 	Overlap time.Duration `yaml:"overlap" default:"1h"`
 	// Which traits to take from the messages (kind events). Default none.
@@ -47,9 +51,9 @@ type Source struct {
 	MaxLineBytes int `yaml:"maxLineBytes" range:"1024 1073741824" default:"1048576"`
 	// Also read files of file:// that are links out of the folder. Default false: they are reported and left out.
 	FollowLinks bool `yaml:"followLinks"`
-	// What the files are, by a pattern for their names (path.Match); if several match, a plain name wins, otherwise the longest pattern (kind audiences). Of kind warehouse: what to take, by its key or name in Segment. all (kind events): every enabled audience of the space, see segment.
+	// What the files are, by a pattern for their names (path.Match); if several match, a plain name wins, otherwise the longest pattern (kind audiences). Of kind warehouse: what to take, by its key or name in Segment. all (kind events, readers profilesSync and engage): every enabled audience of the space, see segment.
 	Audiences []Audience `yaml:"audiences"`
-	// AllAudiences is audiences: all (kind events): every audience of the space that is enabled, see Segment.
+	// AllAudiences is audiences: all: every audience of the space that is enabled, see Segment.
 	AllAudiences bool `yaml:"-"`
 }
 

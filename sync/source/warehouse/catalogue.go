@@ -84,7 +84,7 @@ func (c *catalogue) find(ctx context.Context, schema, alias string, names ...str
 		t, err := c.open(ctx, sqlengine.Table{Schema: schema, Name: there[i]}, alias)
 		return t, err == nil, err
 	}
-	for _, name := range names {
+	for _, name := range slices.Backward(names) { // the usual one is the last
 		if err := c.hidden(ctx, sqlengine.Table{Schema: schema, Name: name}); err != nil {
 			return t, false, err
 		}
@@ -270,6 +270,17 @@ func (t *table) needs(names ...string) error {
 		return nil
 	}
 	return fmt.Errorf("%s has no column %s: %w; it has %s", shown(t.Table), listed(missing), sqlengine.ErrNoColumn, listed(t.names(8)))
+}
+
+// exact refuses columns of ids, as far as they are there, that may have lost digits: then
+// people would look like others. Once they are cast to text, that is not seen any more.
+func (t *table) exact(names ...string) error {
+	for _, name := range names {
+		if c, ok := t.column(name); ok && classOf(c.Type) == classFloat {
+			return fmt.Errorf("%s: column %s is of the type %s, which may have lost digits of an id: make it text", shown(t.Table), c.Name, c.Type)
+		}
+	}
+	return nil
 }
 
 // names returns the first columns.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/impactsync/impactsync/sync/sqlengine"
+	"github.com/impactsync/impactsync/sync/told"
 )
 
 // The tables of an Engage space.
@@ -115,55 +116,94 @@ func noEngage(c *catalogue, from string) error {
 
 // planUsers reads users: a row for each person.
 func planUsers(c *catalogue, in []engageTable) (plan, error) {
-	roles := []role{roleProfile, roleValue, roleUserID, roleEmail, roleIgnored}
-	return unite(in, roles, func(e *engageTable, column columnFunc) (columns []string, rest string, err error) {
+	roles := []told.Role{told.RoleProfile, told.RoleValue, told.RoleUserID, told.RoleEmail, told.RoleIgnored}
+	return unite(in, roles, func(e *engageTable, column columnFunc) (columns []string, from string, err error) {
 		id := column("id")
-		return []string{id, e.value(c, len(in)), id, column("email"), column("received_at")}, "", e.needs("id")
+		columns = []string{id, e.value(c, len(in)), id, column("email"), column("received_at")}
+		needed := []string{"id"}
+		if len(in) > 1 {
+			needed = append(needed, "received_at") // of a person's rows, the newest counts
+		}
+		if err := e.needs(needed...); err != nil {
+			return nil, "", err
+		}
+		return columns, e.having(), e.exact("id")
 	})
 }
 
 // planIdentifies reads identifies: a row for each change. Visitors of whom a row says
 // which user they are do not count by themselves.
 func planIdentifies(c *catalogue, in []engageTable) (plan, error) {
-	roles := []role{roleProfile, roleProfile, roleValue, roleUserID, roleAnonymousID, roleEmail, roleIgnored, roleIgnored, roleIgnored}
-	return unite(in, roles, func(e *engageTable, column columnFunc) (columns []string, rest string, err error) {
-		user, visitor, known := c.dialect.Text(e.ref("user_id")), c.dialect.Text(e.ref("anonymous_id")), "k"+e.alias
-		columns = []string{
-			fmt.Sprintf("CASE WHEN %s IS NULL THEN 1 ELSE 0 END", user), fmt.Sprintf("CASE WHEN %s IS NULL THEN %s ELSE %s END", user, visitor, user),
-			e.value(c, len(in)), column("user_id"), column("anonymous_id"), column("email"), column("timestamp"), column("received_at"), column("id"),
+	roles := []told.Role{told.RoleProfile, told.RoleProfile, told.RoleValue, told.RoleUserID, told.RoleAnonymousID, told.RoleEmail, told.RoleGone, told.RoleIgnored, told.RoleIgnored, told.RoleIgnored}
+	return unite(in, roles, func(e *engageTable, column columnFunc) (columns []string, from string, err error) {
+		user, visitor := c.dialect.Text(e.ref("user_id")), c.dialect.Text(e.ref("anonymous_id"))
+		inner := []string{
+			user + " AS person", visitor + " AS visitor", e.value(c, len(in)) + " AS value", column("email") + " AS email",
+			column("timestamp") + " AS happened", column("received_at") + " AS received", column("id") + " AS id",
 		}
-		rest = fmt.Sprintf("\nLEFT JOIN (SELECT DISTINCT %s AS visitor FROM %s WHERE %s IS NOT NULL AND %s IS NOT NULL) %s ON %s IS NULL AND %s.visitor = %s\nWHERE %s.visitor IS NULL AND ",
-			visitor, e.from(), user, visitor, known, user, known, visitor, known)
-		return columns, rest, e.needs("user_id", "anonymous_id", "timestamp", "received_at", "id")
+		columns = []string{
+			"CASE WHEN r.person IS NULL THEN 1 ELSE 0 END", "CASE WHEN r.person IS NULL THEN r.visitor ELSE r.person END",
+			"r.value", "r.person", "r.visitor", "r.email", "CASE WHEN r.person IS NULL THEN k.known END", "r.happened", "r.received", "r.id",
+		}
+		from = fmt.Sprintf("(SELECT %s FROM %s) r\nLEFT JOIN (SELECT DISTINCT %s AS known FROM %s WHERE %s IS NOT NULL AND %s IS NOT NULL) k ON k.known = r.visitor",
+			listed(inner), e.having(), visitor, e.from(), user, visitor)
+		if err := e.needs("user_id", "anonymous_id", "timestamp", "received_at", "id"); err != nil {
+			return nil, "", err
+		}
+		return columns, from, e.exact("user_id", "anonymous_id")
 	})
+}
+
+// having returns the table's rows that have a value.
+func (e *engageTable) having() string {
+	return e.from() + " WHERE " + e.ref(e.column.Name) + " IS NOT NULL"
 }
 
 // columnFunc returns an expression for a column; NULL if the table does not have it.
 type columnFunc func(name string) string
 
 // unite reads several tables as if they were one, in the order of the profiles, and
-// then of the columns that are ignored. What of says comes behind FROM, up to the
-// condition for the trait's column.
-func unite(in []engageTable, roles []role, of func(e *engageTable, column columnFunc) (columns []string, rest string, err error)) (plan, error) {
-	var parts, names, order []string
+// then of the columns that are ignored. What of says comes behind FROM.
+func unite(in []engageTable, roles []told.Role, of func(e *engageTable, column columnFunc) (columns []string, from string, err error)) (plan, error) {
+	var parts, compares, names, all, order []string
+	p := plan{table: in[0].Table, roles: roles}
 	for i := range in {
 		e := &in[i]
-		columns, rest, err := of(e, func(name string) string { return e.textOrNull(name, len(in)) })
+		columns, from, err := of(e, func(name string) string { return e.textOrNull(name, len(in)) })
 		if err != nil {
 			return plan{}, err
 		}
-		parts = append(parts, "SELECT "+listed(columns)+"\nFROM "+e.from()+cmp.Or(rest, "\nWHERE ")+e.ref(e.column.Name)+" IS NOT NULL")
+		part := func() string {
+			named := slices.Clone(columns)
+			for n := range named {
+				named[n] += " AS c" + strconv.Itoa(n+1)
+			}
+			return "SELECT " + listed(named) + "\nFROM " + from
+		}
+		parts = append(parts, part())
+		if at := slices.Index(roles, told.RoleValue); len(in) == 1 && strings.HasPrefix(e.column.Type, "bool") {
+			columns[at] = sqlengine.BoolText(columns[at])
+		}
+		compares = append(compares, part())
 		names = append(names, shown(e.Table))
 	}
 	for i, r := range roles {
-		if r == roleProfile || r == roleIgnored {
-			order = append(order, strconv.Itoa(i+1))
+		name := "c" + strconv.Itoa(i+1)
+		all = append(all, name)
+		switch r {
+		case told.RoleProfile:
+			order = append(order, name)
+		case told.RoleIgnored:
+			order = append(order, name+nullsFirst)
+			p.order = append(p.order, i)
 		}
 	}
-	return plan{
-		object: strings.Join(names, "+") + "/" + in[0].column.Name, table: in[0].Table, roles: roles,
-		statement: strings.Join(parts, "\nUNION ALL\n") + "\nORDER BY " + listed(order),
-	}, nil
+	from := func(parts []string) string {
+		return "SELECT " + listed(all) + "\nFROM (" + strings.Join(parts, "\nUNION ALL\n") + ") u"
+	}
+	p.object, p.columns = strings.Join(names, "+")+"/"+in[0].column.Name, all
+	p.statement, p.list = from(parts)+"\nORDER BY "+listed(order), from(compares)
+	return p, nil
 }
 
 // value returns the trait's column: as text where other tables' are put below it.

@@ -154,6 +154,7 @@ func lessThanThere(t *testing.T, server *enginetest.Postgres) {
 		{engage, `REVOKE SELECT ON engage_b.users FROM less`, `GRANT SELECT ON engage_b.users TO less`, "engage_b.users: the database refuses the right"},
 		{engage, `ALTER TABLE engage_b.users RENAME TO x`, `ALTER TABLE engage_b.x RENAME TO users`, "no such table users in engage_b, but in other schemas"},
 		{engage, `DELETE FROM engage_b.users`, `INSERT INTO engage_b.users VALUES ('u2', NULL, true, now())`, "engage_b.users is empty: nothing is changed"},
+		{engage, `ALTER TABLE engage_b.users ALTER id TYPE double precision USING 1.5`, `ALTER TABLE engage_b.users ALTER id TYPE text`, "engage_b.users: column id is of the type double precision, which may have lost digits"},
 		{engage, `UPDATE engage_b.users SET vip = NULL`, `UPDATE engage_b.users SET vip = true`, ""}, // nobody of one schema was a member
 		{engage, `UPDATE engage_a.users SET vip = NULL; UPDATE engage_b.users SET vip = NULL`, `UPDATE engage_b.users SET vip = true`, `nobody in engage_a.users or engage_b.users has a trait "vip"`},
 		{vip, `DELETE FROM ps.user_identifiers`, `DROP TABLE ps.user_identifiers`, "ps.user_identifiers is empty: nothing is changed"},

@@ -142,9 +142,19 @@ func TestStatements(t *testing.T) {
 func golden(t *testing.T, path string, p plan) {
 	t.Helper()
 	got := p.statement + ";\n"
-	if p.version.statement != "" {
-		got += "\n-- which version there is\n" + p.version.statement + ";\n"
+	if p.version != nil {
+		got += "\n-- which version there is\n"
 	}
+	for _, v := range p.version {
+		got += v.statement + ";\n"
+	}
+	got += "\n-- as diff: warehouse has it compared\n" + p.list + ";\n"
+	keep(t, path, got)
+}
+
+// keep compares a text with a file's, or writes it.
+func keep(t *testing.T, path, got string) {
+	t.Helper()
 	if *update {
 		require.NoError(t, os.MkdirAll(path[:strings.LastIndexByte(path, '/')], 0o755))
 		require.NoError(t, os.WriteFile(path, []byte(got), 0o600))

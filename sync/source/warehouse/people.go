@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/impactsync/impactsync/sync/segment"
+	"github.com/impactsync/impactsync/sync/told"
 )
 
 // mostIDs is how many anonymous ids and addresses of a profile are kept, the newest:
@@ -13,21 +14,22 @@ const mostIDs = 1000
 
 // profile gathers the rows of one profile.
 type profile struct {
-	roles   []role
+	roles   []told.Role
 	columns []string // for errors
-	key     []string // of the columns with roleProfile
+	key     []string // of the columns with told.RoleProfile
 	rows    int64    // 0: nothing was gathered
 	line    int64    // of its last row
 	value   any
 	ids     [3][]string // as idKinds, the newest last
 	valid   bool        // its key has no NULL
+	gone    bool        // it does not count
 }
 
 // same reports whether a row belongs to the profile.
 func (p *profile) same(row []any) bool {
 	n := 0
 	for i, r := range p.roles {
-		if r != roleProfile {
+		if r != told.RoleProfile {
 			continue
 		}
 		if key, ok := textOf(row[i]); !ok || n >= len(p.key) || p.key[n] != key {
@@ -40,12 +42,12 @@ func (p *profile) same(row []any) bool {
 
 // reset begins with the profile of a row.
 func (p *profile) reset(row []any) {
-	p.key, p.rows, p.value, p.valid = p.key[:0], 0, nil, true
+	p.key, p.rows, p.value, p.valid, p.gone = p.key[:0], 0, nil, true, false
 	for kind := range p.ids {
 		p.ids[kind] = p.ids[kind][:0]
 	}
 	for i, r := range p.roles {
-		if r == roleProfile {
+		if r == told.RoleProfile {
 			key, ok := textOf(row[i])
 			p.key, p.valid = append(p.key, key), p.valid && ok
 		}
@@ -59,17 +61,20 @@ func (p *profile) add(row []any) error {
 	for i, r := range p.roles {
 		v := row[i]
 		switch r {
-		case roleValue:
+		case told.RoleValue:
 			p.value = v
-		case roleKind:
+		case told.RoleGone:
+			into, _ := textOf(v)
+			p.gone = p.gone || into != "" // of what a join did not find, some databases make ""
+		case told.RoleKind:
 			text, _ := textOf(v)
 			kind = slices.Index(idKinds, text)
-		case roleID:
+		case told.RoleID:
 			if err := p.addID(kind, v, p.columns[i]); err != nil {
 				return err
 			}
-		case roleUserID, roleAnonymousID, roleEmail:
-			kind := int(r - roleUserID)
+		case told.RoleUserID, told.RoleAnonymousID, told.RoleEmail:
+			kind := int(r - told.RoleUserID)
 			if err := p.addID(kind, v, p.columns[i]); err != nil {
 				return err
 			}

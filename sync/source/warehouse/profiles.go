@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/impactsync/impactsync/sync/sqlengine"
+	"github.com/impactsync/impactsync/sync/told"
 )
 
 // planProfiles plans the list of a trait of Profiles Sync, from the tables that Segment
@@ -50,7 +51,12 @@ func noProfiles(ctx context.Context, c *catalogue, schema string) error {
 var idKinds = []string{"user_id", "anonymous_id", "email"}
 
 // profileRoles are the columns of the statements for Profiles Sync.
-var profileRoles = []role{roleProfile, roleValue, roleKind, roleID}
+func profileRoles(gone bool) []told.Role {
+	if gone {
+		return []told.Role{told.RoleProfile, told.RoleValue, told.RoleGone, told.RoleKind, told.RoleID}
+	}
+	return []told.Role{told.RoleProfile, told.RoleValue, told.RoleKind, told.RoleID}
+}
 
 // planRows reads tables with a row for each trait, and one for each id, of a profile.
 // Rows that a merged profile left behind do not count.
@@ -74,38 +80,35 @@ func planRows(ctx context.Context, c *catalogue, t *Trait, traits, ids table) (p
 	if err != nil {
 		return plan{}, err
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "SELECT %s, %s, %s, %s\nFROM %s\n", traits.ref("canonical_segment_id"), traits.ref("value"), ids.ref("type"), ids.ref("value"), traits.from())
-	b.WriteString(joinIDs(&traits, &ids, "type"))
+	values := fmt.Sprintf("SELECT %s AS profile, %s AS value, %s AS seq FROM %s WHERE %s = %s",
+		traits.ref("canonical_segment_id"), traits.ref("value"), traits.ref("seq"), traits.from(), traits.ref("name"), c.dialect.Param(1))
 	if merged {
-		fmt.Fprintf(&b, "LEFT JOIN %s ON %s = %s AND %s <> %s\n", merges.from(), merges.ref("segment_id"), traits.ref("canonical_segment_id"), merges.ref("canonical_segment_id"), merges.ref("segment_id"))
+		values = fmt.Sprintf("SELECT a.profile AS profile, a.value AS value, a.seq AS seq, g.gone AS gone\nFROM (%s) a\nLEFT JOIN (SELECT %s AS gone FROM %s WHERE %s <> %s) g ON g.gone = a.profile",
+			values, merges.ref("segment_id"), merges.from(), merges.ref("canonical_segment_id"), merges.ref("segment_id"))
 	}
-	fmt.Fprintf(&b, "WHERE %s = %s", traits.ref("name"), c.dialect.Param(1))
-	if merged {
-		fmt.Fprintf(&b, " AND %s IS NULL", merges.ref("segment_id"))
-	}
-	b.WriteString("\nORDER BY " + order(traits.ref("canonical_segment_id"), traits.ref("seq"), ids.sorted("seq"), ids.ref("type"), ids.ref("value")))
-	return plan{
-		object: shown(traits.Table) + "/" + t.Column, table: traits.Table, roles: profileRoles,
-		statement: b.String(), args: []any{t.Column}, version: versionOf(c, t, &traits, &ids, &merges),
-	}, nil
+	p := plan{object: shown(traits.Table) + "/" + t.Column, table: traits.Table, args: []any{t.Column}, version: versionOf(c, t, &traits, &ids, &merges)}
+	p.lay(c.dialect, withIDs(values, merged, &ids, "type", "value", ids.sorted("seq")))
+	return p, nil
 }
 
-// joinIDs adds to each profile its ids, or one row of NULLs.
-func joinIDs(traits, ids *table, kind string) string {
-	return fmt.Sprintf("LEFT JOIN %s ON %s = %s AND %s IN ('%s')\n",
-		ids.from(), ids.ref("canonical_segment_id"), traits.ref("canonical_segment_id"), ids.ref(kind), strings.Join(idKinds, "', '"))
-}
-
-// order joins what rows are ordered by, without what is "".
-func order(columns ...string) string {
-	var all []string
-	for _, c := range columns {
-		if c != "" {
-			all = append(all, c)
-		}
+// withIDs joins to the profiles of a statement their ids, the oldest first, or one row of
+// NULLs. All conditions are within the parts, and joins are by one column: not every
+// database takes more, and one gives wrong answers.
+func withIDs(values string, gone bool, ids *table, kind, value, seq string) selection {
+	s := selection{columns: []string{"t.profile", "t.value"}, roles: profileRoles(gone), order: []string{"t.profile", "t.seq"}, oldest: "t.seq"}
+	if gone {
+		s.columns = append(s.columns, "t.gone")
 	}
-	return listed(all)
+	s.columns = append(s.columns, "i.kind", "i.id")
+	columns := ""
+	if seq != "" {
+		columns, s.order = ", "+seq+" AS seq", append(s.order, "i.seq")
+	}
+	s.order = append(s.order, "i.kind", "i.id")
+	s.body = fmt.Sprintf("FROM (%s) t\n", values) +
+		fmt.Sprintf("LEFT JOIN (SELECT %s AS owner, %s AS kind, %s AS id%s FROM %s WHERE %s IN ('%s')) i ON i.owner = t.profile",
+			ids.ref("canonical_segment_id"), ids.ref(kind), ids.ref(value), columns, ids.from(), ids.ref(kind), strings.Join(idKinds, "', '"))
+	return s
 }
 
 // someoneHas wants a row to have the trait's name.
@@ -130,17 +133,15 @@ func (c *catalogue) someoneHas(ctx context.Context, traits *table, t *Trait) err
 func versionOf(c *catalogue, t *Trait, traits, ids, merges *table) version {
 	const loaded = "uuid_ts"
 	if !traits.has(loaded) || !ids.has(loaded) || !merges.has(loaded) {
-		return version{}
+		return nil
 	}
-	newest := func(t *table) string {
-		return c.dialect.Micros("MAX("+t.ref(loaded)+")") + " AS newest, COUNT(*) AS entries"
+	count := func(t *table, more string) string {
+		return "SELECT " + c.dialect.Micros("MAX("+t.ref(loaded)+")") + ", COUNT(*)" + more + " FROM " + t.from()
 	}
-	var b strings.Builder
-	b.WriteString("SELECT a.newest, b.newest, c.newest, a.entries, b.entries, c.entries, a.seq\n")
-	fmt.Fprintf(&b, "FROM (SELECT %s, MAX(%s) AS seq FROM %s WHERE %s = %s) a\n", newest(traits), traits.ref("seq"), traits.from(), traits.ref("name"), c.dialect.Param(1))
-	fmt.Fprintf(&b, "CROSS JOIN (SELECT %s FROM %s) b\n", newest(ids), ids.from())
-	fmt.Fprintf(&b, "CROSS JOIN (SELECT %s FROM %s) c", newest(merges), merges.from())
-	return version{statement: b.String(), args: []any{t.Column}, times: 3, columns: 7}
+	return version{
+		{count(traits, ", MAX("+traits.ref("seq")+")") + fmt.Sprintf(" WHERE %s = %s", traits.ref("name"), c.dialect.Param(1)), []any{t.Column}, 3},
+		{count(ids, ""), nil, 2}, {count(merges, ""), nil, 2},
+	}
 }
 
 // planColumns reads tables of Segment's dbt package: a row for each profile, with a
@@ -163,13 +164,19 @@ func planColumns(ctx context.Context, c *catalogue, t *Trait, traits, ids table)
 	if err := c.notEmpty(ctx, &ids); err != nil {
 		return plan{}, err
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "SELECT %s, %s, %s, %s\nFROM %s\n", traits.ref("canonical_segment_id"), traits.ref(value.Name), ids.ref("external_id_type"), ids.ref("external_id_value"), traits.from())
-	b.WriteString(joinIDs(&traits, &ids, "external_id_type"))
-	merged := traits.ref("merged_to")
-	fmt.Fprintf(&b, "WHERE %s IS NOT NULL AND (%s IS NULL OR %s = '')\n", traits.ref(value.Name), merged, merged)
-	b.WriteString("ORDER BY " + order(traits.ref("canonical_segment_id"), traits.sorted("seq", "uuid_ts"), ids.sorted("seq", "timestamp"), ids.ref("external_id_type"), ids.ref("external_id_value")))
-	return plan{object: shown(traits.Table) + "/" + value.Name, table: traits.Table, roles: profileRoles, statement: b.String()}, nil
+	merged, seq := traits.ref("merged_to"), traits.sorted("seq", "uuid_ts")
+	if seq == "" {
+		seq = "1" // there is a row for each profile
+	}
+	values := fmt.Sprintf("SELECT %s AS profile, %s AS value, %s AS seq FROM %s WHERE %s IS NOT NULL AND (%s IS NULL OR %s = '')",
+		traits.ref("canonical_segment_id"), traits.ref(value.Name), seq, traits.from(), traits.ref(value.Name), merged, merged)
+	p := plan{object: shown(traits.Table) + "/" + value.Name, table: traits.Table}
+	laid := withIDs(values, false, &ids, "external_id_type", "external_id_value", ids.sorted("seq", "timestamp"))
+	if strings.HasPrefix(value.Type, "bool") {
+		laid.value = sqlengine.BoolText("t.value")
+	}
+	p.lay(c.dialect, laid)
+	return p, nil
 }
 
 // sorted returns the first of some columns that the table has, by which its rows are

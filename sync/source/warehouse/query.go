@@ -9,6 +9,7 @@ import (
 
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/sqlengine"
+	"github.com/impactsync/impactsync/sync/told"
 )
 
 // planQuery plans a statement or dbt model of the trait's own. Nothing is known of how
@@ -48,20 +49,20 @@ func (t *Trait) wanted() []string {
 }
 
 // roles says what the columns of a statement hold, by their names.
-func (t *Trait) roles(columns []string) ([]role, error) {
+func (t *Trait) roles(columns []string) ([]told.Role, error) {
 	want := t.wanted()
-	roles := make([]role, len(columns))
+	roles := make([]told.Role, len(columns))
 	found := [4]int{}
 	for i, name := range columns {
 		at := slices.IndexFunc(want, func(w string) bool { return strings.EqualFold(w, name) })
 		if at < 0 {
-			roles[i] = roleIgnored
+			roles[i] = told.RoleIgnored
 			continue
 		}
 		if found[at]++; found[at] > 1 {
 			return nil, fmt.Errorf("two columns %s: give one of them another name with AS", name)
 		}
-		roles[i] = [...]role{roleUserID, roleAnonymousID, roleEmail, roleValue}[at]
+		roles[i] = [...]told.Role{told.RoleUserID, told.RoleAnonymousID, told.RoleEmail, told.RoleValue}[at]
 	}
 	switch {
 	case found[0]+found[1]+found[2] == 0:

@@ -10,6 +10,7 @@ import (
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source"
 	"github.com/impactsync/impactsync/sync/sqlengine"
+	"github.com/impactsync/impactsync/sync/told"
 )
 
 // mostBad is how many values may be of no use before the first good one: the column is
@@ -33,15 +34,23 @@ func (s *Source) Read(ctx context.Context, in source.Input, _ source.Position, f
 	if err != nil {
 		return s.named(err)
 	}
-	r := &reader{trait: t, nobody: s.cfg.Placeholders, object: p.object, fn: fn, ctx: ctx}
-	err = r.readAll(c.engine, p)
+	r := s.reader(ctx, t, p.object, fn)
+	return s.finish(r, c, p.table, r.readAll(c.engine, p))
+}
+
+func (s *Source) reader(ctx context.Context, t *Trait, object string, fn func(source.Batch) error) *reader {
+	return &reader{trait: t, nobody: s.cfg.Placeholders, object: object, fn: fn, ctx: ctx}
+}
+
+// finish hands over what is left of a list that was read, or explains why it was not.
+func (s *Source) finish(r *reader, c *catalogue, table sqlengine.Table, err error) error {
 	switch {
 	case r.stopped:
 		return err
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
+	case r.ctx.Err() != nil:
+		return context.Cause(r.ctx)
 	case err != nil:
-		return s.named(c.explain(err, p.table))
+		return s.named(c.explain(err, table))
 	}
 	return r.flush(true)
 }
@@ -99,11 +108,16 @@ func (r *reader) readAll(e sqlengine.Engine, p plan) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
+	return r.readRows(rows, p.roles)
+}
+
+// readRows reads rows whose columns have roles; nil: their names tell.
+func (r *reader) readRows(rows sqlengine.Rows, roles []told.Role) error {
 	columns, err := rows.Columns()
 	if err != nil {
 		return err
 	}
-	if r.profile.roles = p.roles; p.roles == nil {
+	if r.profile.roles = roles; roles == nil {
 		if r.profile.roles, err = r.trait.roles(columns); err != nil {
 			return err
 		}
@@ -148,8 +162,11 @@ func (r *reader) end() error {
 	if p.rows == 0 {
 		return nil
 	}
-	value, member, problem := r.valueOf(p)
 	p.rows = 0
+	if p.gone {
+		return nil
+	}
+	value, member, problem := r.valueOf(p)
 	switch {
 	case problem != "":
 		if r.bad++; r.bad > mostBad && !r.good {
@@ -171,7 +188,7 @@ func (r *reader) end() error {
 
 // valueOf returns a profile's value, and whether it is on the list.
 func (r *reader) valueOf(p *profile) (value string, member bool, problem string) {
-	if !slices.Contains(p.roles, roleValue) {
+	if !slices.Contains(p.roles, told.RoleValue) {
 		return "true", true, ""
 	}
 	text, _ := textOf(p.value)

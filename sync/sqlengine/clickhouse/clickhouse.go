@@ -78,12 +78,7 @@ func (e *engine) Query(ctx context.Context, statement string, args ...any) (sqle
 }
 
 func (e *engine) query(ctx context.Context, statement string) (*rows, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.url+"?"+e.settings().Encode(), strings.NewReader(statement))
-	if err != nil {
-		return nil, err
-	}
-	req.SetBasicAuth(e.user, e.password)
-	resp, err := e.client.Do(req)
+	resp, err := e.send(ctx, e.settings(), statement)
 	if err != nil {
 		return nil, err
 	}
@@ -97,11 +92,25 @@ func (e *engine) query(ctx context.Context, statement string) (*rows, error) {
 	return r, nil
 }
 
+func (e *engine) send(ctx context.Context, settings url.Values, statement string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.url+"?"+settings.Encode(), strings.NewReader(statement))
+	if err != nil {
+		return nil, err
+	}
+	req.SetBasicAuth(e.user, e.password)
+	return e.client.Do(req)
+}
+
 // settings allow nothing but reading. With readonly=1 no other setting could be given.
 func (e *engine) settings() url.Values {
 	v := url.Values{
 		"readonly": {"2"}, "default_format": {format},
-		"join_use_nulls": {"1"}, // as in all other databases
+		"join_use_nulls":                     {"1"},          // as in all other databases
+		"join_default_strictness":            {"ALL"},        // and so is this
+		"distributed_product_mode":           {"global"},     // tables of a cluster can be joined
+		"max_query_size":                     {"4194304"},    // values are part of the statement
+		"max_bytes_before_external_group_by": {"2000000000"}, // rather than to fail at 10 GB
+		"max_bytes_before_external_sort":     {"2000000000"},
 	}
 	if e.database != "" {
 		v.Set("database", e.database)

@@ -31,7 +31,7 @@ const clickhouseConfig = `<yandex>
 	<listen_host>127.0.0.1</listen_host><http_port>%[2]s</http_port><tcp_port>%[3]s</tcp_port>
 	<path>%[1]s/data/</path><tmp_path>%[1]s/tmp/</tmp_path><user_files_path>%[1]s/files/</user_files_path><format_schema_path>%[1]s/schemas/</format_schema_path>
 	<users_config>%[1]s/users.xml</users_config><default_profile>default</default_profile><default_database>default</default_database>
-	<mark_cache_size>67108864</mark_cache_size><timezone>Asia/Kolkata</timezone>
+	<mark_cache_size>67108864</mark_cache_size><timezone>Asia/Kolkata</timezone>%[4]s
 </yandex>
 `
 
@@ -49,6 +49,22 @@ const clickhouseUsers = `<yandex>
 // Debian's. A machine without it skips the test. Its time zone is not UTC.
 func StartClickHouse(t *testing.T) *ClickHouse {
 	t.Helper()
+	return startClickHouse(t, freePort(t), "")
+}
+
+// StartClickHousePair starts two servers that are the cluster pair, of a shard each.
+func StartClickHousePair(t *testing.T) [2]*ClickHouse {
+	t.Helper()
+	ports, shards := [2]string{freePort(t), freePort(t)}, ""
+	for _, port := range ports {
+		shards += "<shard><replica><host>127.0.0.1</host><port>" + port + "</port></replica></shard>"
+	}
+	cluster := "<remote_servers><pair>" + shards + "</pair></remote_servers>"
+	return [2]*ClickHouse{startClickHouse(t, ports[0], cluster), startClickHouse(t, ports[1], cluster)}
+}
+
+func startClickHouse(t *testing.T, native, more string) *ClickHouse {
+	t.Helper()
 	program := os.Getenv("IMPACTSYNC_CLICKHOUSE")
 	if program == "" {
 		if program = "/usr/sbin/clickhouse-server"; !exists(program) { // where Debian has it
@@ -56,7 +72,7 @@ func StartClickHouse(t *testing.T) *ClickHouse {
 		}
 	}
 	dir, port := t.TempDir(), freePort(t)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "config.xml"), fmt.Appendf(nil, clickhouseConfig, dir, port, freePort(t)), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "config.xml"), fmt.Appendf(nil, clickhouseConfig, dir, port, native, more), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "users.xml"), []byte(clickhouseUsers), 0o600))
 	c := &ClickHouse{DSN: "clickhouse://default@127.0.0.1:" + port + "/default", program: program, dir: dir, url: "http://127.0.0.1:" + port + "/"}
 	c.Start(t)

@@ -52,7 +52,7 @@ func Open(cfg sqlengine.Config) (sqlengine.Engine, error) {
 		conn.RuntimeParams["timezone"] = "UTC" // in which Segment's times without a zone are; Redshift's default
 	}
 	db := &sqlengine.DB{
-		Pool: stdlib.OpenDB(*conn), How: dialect, Timeout: cfg.Timeout, Classify: classify,
+		Pool: stdlib.OpenDB(*conn), How: dialect, Timeout: cfg.Timeout, Classify: classify, Atomic: true,
 		ReadOnly: &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 		Limit: func(d time.Duration) string {
 			return "SET LOCAL statement_timeout = " + strconv.FormatInt(d.Milliseconds(), 10) +

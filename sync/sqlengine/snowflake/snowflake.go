@@ -45,7 +45,7 @@ func Open(cfg sqlengine.Config) (sqlengine.Engine, error) {
 	}
 	db := &sqlengine.DB{
 		Pool: sql.OpenDB(gosnowflake.NewConnector(gosnowflake.SnowflakeDriver{}, *conn)), How: sqlengine.Snowflake(),
-		Timeout: cfg.Timeout, Classify: classify, Refuse: sqlengine.OnlyReads,
+		Timeout: cfg.Timeout, Classify: classify, Refuse: sqlengine.OnlyReads, Atomic: true,
 	}
 	db.Pool.SetMaxOpenConns(4)
 	db.Pool.SetConnMaxIdleTime(time.Minute)

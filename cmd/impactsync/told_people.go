@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/impactsync/impactsync/cmd/internal/config"
+	"github.com/impactsync/impactsync/state"
+	impactsync "github.com/impactsync/impactsync/sync"
+	settled "github.com/impactsync/impactsync/sync/told"
+)
+
+// inWarehouse runs fn with the tables of the configuration, if what is settled of some
+// trait is there.
+func (a *app) inWarehouse(ctx context.Context, db *state.DB, look bool, fn func(*impactsync.Elsewhere) error) error {
+	_, any, err := keptElsewhere(ctx, db)
+	if err != nil || !any {
+		return err
+	}
+	cfg, err := a.load()
+	if err != nil {
+		return err
+	}
+	return a.elsewhere(ctx, cfg, db, look, fn)
+}
+
+// checkElsewhere adds how the tables differ from what the state counted.
+func (a *app) checkElsewhere(ctx context.Context, db *state.DB, problems []string) ([]string, error) {
+	err := a.inWarehouse(ctx, db, true, func(e *impactsync.Elsewhere) error {
+		found, err := e.Missing(ctx)
+		problems = append(problems, found...)
+		return err
+	})
+	if errors.Is(err, settled.ErrGone) || errors.Is(err, settled.ErrForeign) || errors.Is(err, settled.ErrOld) {
+		return append(problems, err.Error()), nil
+	}
+	return problems, err
+}
+
+// bringTrait brings home what a table has of a trait.
+func (a *app) bringTrait(ctx context.Context, db *state.DB, key string) error {
+	tables, err := db.Tables(ctx)
+	t, there := tables[key]
+	if err != nil || !there {
+		return err
+	}
+	return a.inWarehouse(ctx, db, false, func(e *impactsync.Elsewhere) error { return e.BringAll(ctx, key, t.Place, false) })
+}
+
+// idsOf returns whom an id may mean.
+func idsOf(id string) []state.Person {
+	people := []state.Person{{UserID: id}, {AnonymousID: id}}
+	if len(id) == 40 && strings.Trim(id, "0123456789abcdef") == "" {
+		people = append(people, state.Person{EmailSHA1: id})
+	}
+	return people
+}
+
+// bringPerson brings home what tables have of a person.
+func (a *app) bringPerson(ctx context.Context, db *state.DB, id string) error {
+	return a.inWarehouse(ctx, db, true, func(e *impactsync.Elsewhere) error {
+		return errors.Join(e.Bring(ctx, idsOf(id)), e.BringRiding(ctx, idsOf(id)))
+	})
+}
+
+// forgetElsewhere removes from the tables who is forgotten. If a run works with them, it
+// does that itself.
+func (a *app) forgetElsewhere(ctx context.Context, db *state.DB) error {
+	err := a.inWarehouse(ctx, db, false, func(e *impactsync.Elsewhere) error { return e.Remove(ctx) })
+	if errors.Is(err, settled.ErrLeased) {
+		a.log.Info("a run works with the tables in the warehouse: it, or the next one, removes the person there")
+		return nil
+	}
+	return err
+}
+
+// addTold adds to a person what tables have of them.
+func (a *app) addTold(ctx context.Context, cfg *config.Config, db *state.DB, id string, e *explained, err error) error {
+	if err != nil && !errors.Is(err, state.ErrNotFound) {
+		return err
+	}
+	tables, any, failed := keptElsewhere(ctx, db)
+	if failed != nil || !any {
+		return errors.Join(err, failed)
+	}
+	people := idsOf(idOf(id))
+	if e.UserID != "" {
+		people = append(people, state.Person{UserID: e.UserID})
+	}
+	var rows []state.Told
+	failed = a.elsewhere(ctx, cfg, db, true, func(w *impactsync.Elsewhere) error {
+		rows, failed = w.About(ctx, people)
+		return failed
+	})
+	if failed != nil {
+		a.log.Warn("the warehouse with what impact.com was told cannot be asked; this is what is under way", "error", failed)
+		return err
+	}
+	for _, r := range rows {
+		known := slices.ContainsFunc(e.Traits, func(t state.PersonTrait) bool { return t.Key == r.Trait })
+		if known || e.UserID+e.AnonymousID+e.EmailSHA1 != "" && r.Person.UserID != e.UserID {
+			continue
+		}
+		if err = nil; e.UserID+e.AnonymousID+e.EmailSHA1 == "" {
+			e.UserID, e.AnonymousID, e.EmailSHA1 = r.Person.UserID, r.Person.AnonymousID, r.Person.EmailSHA1
+			e.Events, e.Attempts = []state.PersonEvent{}, []state.PersonAttempt{}
+		}
+		value := r.Value
+		e.Traits = append(e.Traits, state.PersonTrait{
+			Key: r.Trait, Wanted: &value, Delivered: &value, Status: "settled", ChangedAt: r.At.UTC().Format(time.RFC3339), Origin: "warehouse, schema " + tables[r.Trait].Place,
+		})
+	}
+	return err
+}

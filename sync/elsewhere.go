@@ -1,0 +1,463 @@
+package sync
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/impactsync/impactsync/state"
+	"github.com/impactsync/impactsync/sync/told"
+)
+
+// Place is a table of the customer's warehouse in which what is settled is kept, of lists
+// of the same warehouse.
+type Place struct {
+	Name  string // its schema
+	Table told.Table
+}
+
+// toldBatch is how many rows are written, and asked for, at a time.
+const toldBatch = 20_000
+
+// leaseTime is how long a table stays another's that died.
+const leaseTime = time.Minute
+
+// Elsewhere are the tables that a state works with. Nothing of them is written without
+// their leases.
+type Elsewhere struct {
+	State  *state.DB
+	Places []*Place
+	// Point is for tests that kill the process; nil: none.
+	Point func(name string)
+
+	open    map[string]*Place // that can be used, by name
+	absent  map[string]bool   // those that were never there, and are not made
+	release []func(context.Context) error
+}
+
+// Places returns the tables of some feeds, each once.
+func Places(feeds []Feed) (all []*Place) {
+	seen := map[*Place]bool{}
+	for _, f := range feeds {
+		if f.Told != nil && !seen[f.Told] {
+			seen[f.Told] = true
+			all = append(all, f.Told)
+		}
+	}
+	return all
+}
+
+// Open checks the tables and takes their leases. A table that was never there is made.
+// If only looking, nothing is made or taken. It returns [told.ErrGone],
+// [told.ErrForeign] or [told.ErrOld] for a table that must not be used, and
+// [told.ErrLeased] for one that another works with; a warehouse that cannot be reached
+// is passed to down.
+func (e *Elsewhere) Open(ctx context.Context, look bool, down func(*Place, error)) error {
+	e.open, e.absent = map[string]*Place{}, map[string]bool{}
+	if len(e.Places) == 0 {
+		return nil
+	}
+	tables, err := e.State.Tables(ctx)
+	if err != nil {
+		return stored(err)
+	}
+	for _, at := range e.Places {
+		err := e.openOne(ctx, at, tables, look)
+		switch {
+		case e.absent[at.Name]:
+		case err == nil:
+			e.open[at.Name] = at
+		case isTold(err) || ctx.Err() != nil:
+			return err
+		case errors.As(err, new(*storeError)):
+			return err
+		default:
+			down(at, err)
+		}
+	}
+	return nil
+}
+
+// isTold reports whether an error is one of a table, rather than of its warehouse.
+func isTold(err error) bool {
+	return errors.Is(err, told.ErrGone) || errors.Is(err, told.ErrForeign) || errors.Is(err, told.ErrOld) || errors.Is(err, told.ErrLeased)
+}
+
+func (e *Elsewhere) openOne(ctx context.Context, at *Place, tables map[string]state.ToldTable, look bool) error {
+	id, destination, err := e.State.Owner(ctx)
+	if err != nil {
+		return stored(err)
+	}
+	owner := told.Owner{StoreID: id, Destination: destination}
+	var known int64 // rows that must be there
+	for _, t := range tables {
+		if t.Place == at.Name {
+			known += max(t.Rows, 0)
+		}
+	}
+	err = at.Table.Check(ctx, owner)
+	if errors.Is(err, told.ErrGone) && known == 0 {
+		if e.absent[at.Name] = look; look {
+			return nil
+		}
+		err = at.Table.Create(ctx, owner)
+	}
+	if err != nil {
+		return rebuild(at, err)
+	}
+	if !look {
+		release, err := at.Table.Lease(ctx, e.holder(id), leaseTime)
+		if err != nil {
+			return err
+		}
+		e.release = append(e.release, release)
+	}
+	return e.whole(ctx, at, tables)
+}
+
+// holder names this state for others. Who has the state's lock may take over what a dead
+// process of the same name has left.
+func (e *Elsewhere) holder(id string) string {
+	host, _ := os.Hostname()
+	path, err := filepath.Abs(e.State.Path())
+	if err != nil {
+		path = e.State.Path()
+	}
+	return fmt.Sprintf("%s on %s, %s", id, host, path)
+}
+
+// whole returns [told.ErrGone] for a table that has lost rows.
+func (e *Elsewhere) whole(ctx context.Context, at *Place, tables map[string]state.ToldTable) error {
+	counts, err := at.Table.Counts(ctx)
+	if err != nil {
+		return err
+	}
+	for key, t := range tables {
+		if t.Place == at.Name && counts[key].Rows < t.Rows {
+			return rebuild(at, fmt.Errorf("%w: schema %s has %d rows of %s, and %d were written", told.ErrGone, at.Name, counts[key].Rows, key, t.Rows))
+		}
+	}
+	return nil
+}
+
+// rebuild adds to an error of a table what can be done.
+func rebuild(at *Place, err error) error {
+	if !errors.Is(err, told.ErrGone) {
+		return err
+	}
+	return fmt.Errorf("%w: nothing was sent or changed; bring schema %s back as it was (time travel, a backup), or begin anew with: impactsync told create --lost (docs/state.md says what is sent then)", err, at.Name)
+}
+
+// Close gives the leases back.
+func (e *Elsewhere) Close(ctx context.Context) error {
+	const patience = 10 * time.Second
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	var errs []error
+	for _, release := range e.release {
+		errs = append(errs, release(ctx))
+	}
+	e.release = nil
+	return errors.Join(errs...)
+}
+
+func (e *Elsewhere) point(name string) {
+	if e.Point != nil {
+		e.Point(name)
+	}
+}
+
+// Flush writes what was delivered to the tables. What is settled then leaves the state.
+// It may be repeated.
+func (e *Elsewhere) Flush(ctx context.Context) error {
+	if err := e.Remove(ctx); err != nil {
+		return err
+	}
+	tables, err := e.State.Tables(ctx)
+	if err != nil {
+		return stored(err)
+	}
+	for key, t := range tables {
+		at := e.open[t.Place]
+		if at == nil {
+			continue
+		}
+		for w := (state.Writing{Key: key, Last: -1}); !w.Done; {
+			if w, err = e.State.ToWrite(ctx, w, toldBatch); err != nil {
+				return stored(err)
+			}
+			if err := e.write(ctx, at, w.Rows); err != nil {
+				return fmt.Errorf("write what was delivered of %s: %w", key, err)
+			}
+			if err := e.State.Written(ctx, w); err != nil {
+				return stored(err)
+			}
+			e.point("after rows left the state")
+		}
+	}
+	return nil
+}
+
+func (e *Elsewhere) write(ctx context.Context, at *Place, rows []state.Told) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	all := make([]told.Row, len(rows))
+	for i := range rows {
+		all[i] = toldRow(&rows[i])
+	}
+	e.point("before rows are written")
+	err := at.Table.Write(ctx, rand.Text(), all)
+	e.point("after rows were written")
+	return err
+}
+
+// Remove takes out of the tables whoever is somebody else by now, or forgotten.
+func (e *Elsewhere) Remove(ctx context.Context) error {
+	for len(e.open) > 0 {
+		single, forgotten, err := e.State.ToRemove(ctx, toldBatch)
+		if err != nil {
+			return stored(err)
+		}
+		if len(single)+len(forgotten) == 0 {
+			return nil
+		}
+		all, telling := map[string]int64{}, map[string]int64{}
+		for _, at := range e.open {
+			if err := e.removeFrom(ctx, at, single, forgotten, all, telling); err != nil {
+				return err
+			}
+		}
+		if err := e.State.Removed(ctx, single, forgotten, all, telling); err != nil {
+			return stored(err)
+		}
+	}
+	return nil
+}
+
+func (e *Elsewhere) removeFrom(ctx context.Context, at *Place, single []state.Told, forgotten []state.Person, all, told map[string]int64) error {
+	if err := e.write(ctx, at, single); err != nil {
+		return fmt.Errorf("remove rows of people who are others now: %w", err)
+	}
+	if len(forgotten) > 0 {
+		keys := keysOfPeople(forgotten)
+		rows, err := at.Table.Of(ctx, keys)
+		if err != nil {
+			return err
+		}
+		for _, r := range rows { // what rode along is theirs as well
+			keys = append(keys, ridersOf(r)...)
+		}
+		if err := at.Table.Forget(ctx, keys); err != nil {
+			return fmt.Errorf("remove people who are forgotten: %w", err)
+		}
+	}
+	counts, err := at.Table.Counts(ctx)
+	for key, n := range counts {
+		all[key], told[key] = n.Rows, n.Told
+	}
+	return err
+}
+
+// Bring brings home what the tables have of people.
+func (e *Elsewhere) Bring(ctx context.Context, people []state.Person) error {
+	_, err := e.bring(ctx, people)
+	return err
+}
+
+func (e *Elsewhere) bring(ctx context.Context, people []state.Person) (n int, err error) {
+	for _, at := range e.open {
+		for some := range slices.Chunk(people, toldBatch) {
+			rows, err := at.Table.Of(ctx, keysOfPeople(some))
+			if err != nil {
+				return n, err
+			}
+			n += len(rows)
+			if err := e.State.BringHome(ctx, toldOf(rows)); err != nil {
+				return n, stored(err)
+			}
+		}
+	}
+	return n, nil
+}
+
+// addValues adds to a person's values those that are elsewhere.
+func (e *Elsewhere) addValues(ctx context.Context, profile int64, values map[string]string) error {
+	if len(e.open) == 0 {
+		return nil
+	}
+	who, err := e.State.PersonOf(ctx, profile)
+	if err != nil || who.IsZero() {
+		return err
+	}
+	for _, at := range e.open {
+		rows, err := at.Table.Of(ctx, keysOfPeople([]state.Person{who}))
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			if _, here := values[r.Trait]; !here {
+				values[r.Trait] = r.Value
+			}
+		}
+	}
+	return nil
+}
+
+// BringRiding brings home what the tables have of people with whom an anonymous id or an
+// address rides along.
+func (e *Elsewhere) BringRiding(ctx context.Context, people []state.Person) error {
+	for _, at := range e.open {
+		if len(people) == 0 {
+			return nil
+		}
+		rows, err := at.Table.Riding(ctx, keysOfPeople(people))
+		if err != nil {
+			return err
+		}
+		if err := e.State.BringHome(ctx, toldOf(rows)); err != nil {
+			return stored(err)
+		}
+	}
+	return nil
+}
+
+// BringAll brings home everything that its table has of a trait.
+func (e *Elsewhere) BringAll(ctx context.Context, key, place string, differs bool) error {
+	at := e.open[place]
+	switch {
+	case e.absent[place]:
+		return nil
+	case at == nil:
+		return fmt.Errorf("the warehouse with schema %s cannot be used", place)
+	}
+	h := homing{Elsewhere: e, differs: differs}
+	for row, err := range at.Table.Rows(ctx, key) {
+		if err == nil {
+			err = h.add(ctx, row)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return h.flush(ctx)
+}
+
+// BringAbsorbed brings home what the tables have of visitors who turned out to be users:
+// it is the users' now.
+func (e *Elsewhere) BringAbsorbed(ctx context.Context) error {
+	for len(e.open) > 0 {
+		visitors, users, err := e.State.Calls(ctx, toldBatch)
+		if err != nil || len(visitors) == 0 {
+			return stored(err)
+		}
+		var theirs []told.Row
+		for _, at := range e.open {
+			rows, err := at.Table.Of(ctx, keysOfPeople(visitors))
+			if err != nil {
+				return err
+			}
+			theirs = append(theirs, rows...)
+		}
+		if len(theirs) > 0 { // the users' own come first
+			if err := e.Bring(ctx, users); err != nil {
+				return err
+			}
+			if err := e.State.BringHome(ctx, toldOf(theirs)); err != nil {
+				return stored(err)
+			}
+		}
+		if err := e.State.Called(ctx, visitors); err != nil {
+			return stored(err)
+		}
+	}
+	return nil
+}
+
+// homing brings rows home in groups.
+type homing struct {
+	*Elsewhere
+	differs bool // from the list
+	rows    []state.Told
+}
+
+func (h *homing) add(ctx context.Context, row told.Row) error {
+	r := stateRow(row)
+	r.Differs = h.differs && !row.Kept
+	if h.rows = append(h.rows, r); len(h.rows) < toldBatch {
+		return nil
+	}
+	return h.flush(ctx)
+}
+
+func (h *homing) flush(ctx context.Context) error {
+	err := stored(h.State.BringHome(ctx, h.rows))
+	h.rows = h.rows[:0]
+	h.point("after rows came home")
+	return err
+}
+
+func keyOfPerson(p state.Person) told.Key {
+	switch {
+	case p.UserID != "":
+		return told.Key{Kind: told.UserID, ID: p.UserID}
+	case p.AnonymousID != "":
+		return told.Key{Kind: told.AnonymousID, ID: p.AnonymousID}
+	}
+	return told.Key{Kind: told.EmailSHA1, ID: p.EmailSHA1}
+}
+
+func keysOfPeople(people []state.Person) []told.Key {
+	keys := make([]told.Key, len(people))
+	for i, p := range people {
+		keys[i] = keyOfPerson(p)
+	}
+	return keys
+}
+
+func ridersOf(r told.Row) (keys []told.Key) {
+	if r.AnonymousID != "" {
+		keys = append(keys, told.Key{Kind: told.AnonymousID, ID: r.AnonymousID})
+	}
+	if r.EmailSHA1 != "" {
+		keys = append(keys, told.Key{Kind: told.EmailSHA1, ID: r.EmailSHA1})
+	}
+	return keys
+}
+
+func toldRow(r *state.Told) told.Row {
+	row := told.Row{Trait: r.Trait, Key: keyOfPerson(r.Person), Value: r.Value, Gone: r.Gone, At: r.At}
+	if p := r.Person; p.UserID != "" {
+		row.AnonymousID = p.AnonymousID
+	}
+	if row.Key.Kind != told.EmailSHA1 {
+		row.EmailSHA1 = r.Person.EmailSHA1
+	}
+	return row
+}
+
+func stateRow(r told.Row) state.Told {
+	p := state.Person{AnonymousID: r.AnonymousID, EmailSHA1: r.EmailSHA1}
+	switch r.Key.Kind {
+	case told.UserID:
+		p.UserID = r.Key.ID
+	case told.AnonymousID:
+		p.AnonymousID = r.Key.ID
+	default:
+		p.EmailSHA1 = r.Key.ID
+	}
+	return state.Told{Trait: r.Trait, Person: p, Value: r.Value, At: r.At}
+}
+
+func toldOf(rows []told.Row) []state.Told {
+	all := make([]state.Told, len(rows))
+	for i, r := range rows {
+		all[i] = stateRow(r)
+	}
+	return all
+}
