@@ -23,6 +23,9 @@ func (d *DB) JudgeOrders(ctx context.Context, j Judging) error {
 	if err != nil {
 		return err
 	}
+	if err := d.update(ctx, (*tx).settleSeen); err != nil {
+		return err
+	}
 	for low, more := "", true; more; {
 		err := d.update(ctx, func(t *tx) (err error) {
 			var high any

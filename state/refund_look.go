@@ -52,12 +52,14 @@ func (d *DB) RefundLooks(ctx context.Context, most int) ([]RefundedOrder, error)
 
 // KnownActions returns the actions of an order that were read.
 func (d *DB) KnownActions(ctx context.Context, order string) ([]SeenAction, error) {
-	return read(ctx, d, func(v *view) ([]SeenAction, error) {
-		return collect(v, `SELECT id, tracker_id, event_type, state, amount, intended_amount, coalesce(currency, ''), locking_at FROM actions WHERE order_id = ? ORDER BY id`, []any{order},
-			func(a *SeenAction) []any {
-				return []any{&a.ID, &a.Tracker, &a.EventType, &a.State, &a.Amount, &a.Intended, &a.Currency, moment{&a.LockingAt}}
-			})
-	})
+	return read(ctx, d, func(v *view) ([]SeenAction, error) { return knownActions(v, order) })
+}
+
+func knownActions(r reading, order string) ([]SeenAction, error) {
+	return collect(r, `SELECT id, tracker_id, event_type, state, amount, intended_amount, coalesce(currency, ''), locking_at FROM actions WHERE order_id = ? ORDER BY id`, []any{order},
+		func(a *SeenAction) []any {
+			return []any{&a.ID, &a.Tracker, &a.EventType, &a.State, &a.Amount, &a.Intended, &a.Currency, moment{&a.LockingAt}}
+		})
 }
 
 // Look is what a look at an order's actions found.
@@ -146,7 +148,7 @@ func (c *orderChange) shows(a *SeenAction) bool {
 	if c.sent.String == refund.Reversed {
 		return !a.live()
 	}
-	return !a.live() || a.Amount != c.before
+	return !a.live() || a.Amount.Valid && a.Amount != c.before
 }
 
 // shown settles a change that impact.com shows.
