@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -257,6 +258,8 @@ func (c *orderChange) against(a *SeenAction, rules RefundRules, now int64) (clas
 	switch {
 	case a.State == "APPROVED":
 		return "locked", "the action is approved and can no longer be changed: what is paid for it can only come back as a transfer between brand and partner"
+	case a.State != "PENDING":
+		return "locked", "the action is in the state " + strconv.Quote(a.State) + ", in which nothing is changed"
 	case a.LockingAt.IsZero() || slices.Contains(rules.OpenEnded, a.Tracker) || slices.Contains(rules.OpenEnded, c.eventType):
 		return "open_ended", "the action has no locking date, or refunds.openEnded names its event type: any change would approve or reject it"
 	case now >= locks-int64(rules.Margin):

@@ -29,6 +29,7 @@ func (d *doctor) checkHosts(ctx context.Context) {
 	d.checkCredentials(ctx, client)
 	d.checkCampaign(ctx, client)
 	d.checkActions(ctx, client)
+	d.checkFileList(ctx, client)
 }
 
 // mostSkew is how wrong a clock may be before it matters for events and dates.
