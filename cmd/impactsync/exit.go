@@ -15,6 +15,7 @@ import (
 	"github.com/impactsync/impactsync/state"
 	impactsync "github.com/impactsync/impactsync/sync"
 	"github.com/impactsync/impactsync/sync/source"
+	"github.com/impactsync/impactsync/sync/transport"
 )
 
 // failure is an error with its exit code and a hint what to do about it. Code 0 is
@@ -97,6 +98,10 @@ var hints = []struct {
 	{impactsync.ErrHostDown, "nothing is lost; impactsync doctor shows whether impact.com answers; then run again"},
 	{impactsync.ErrInterrupted, "nothing is lost; run again to continue from here"},
 	{impactsync.ErrTerminated, "nothing is lost; run again to continue from here"},
+	{transport.ErrHostKey, "send nothing before you know whose key that is: compare it with what impact.com says; if it is impact.com's, put it into conversions.file.hostKeys"},
+	{transport.ErrLogin, "compare the user in conversions.file.url with impact.com's, and give impact.com the public key of privateKeyFile (ssh-keygen -y -f FILE shows it)"},
+	{transport.ErrConnect, "look at host and port in conversions.file.url, name resolution and firewall"},
+	{transport.ErrFolder, "look at the path in conversions.file.url, and at what its user may do there"},
 	{source.ErrEmpty, "look at the source's url; impactsync doctor lists what it finds"},
 }
 

@@ -185,18 +185,24 @@ func (r *refundReader) part(m stated, key string) refund.Message {
 func (r *refundReader) field() refund.Message {
 	key := strings.TrimPrefix(r.meaning.Field, "properties.")
 	n := r.mapper.numberOf(r.build.msg.Lookup(*r.meaning.field))
-	m := n.asMoney(key, r.build.code)
-	if r.meaning.MinorUnits && m.fault == "" {
-		m = n.asMoney(key, "")
-		m.amount = m.amount.Share(int64(money.Smallest(r.build.code)), int64(money.Unit))
+	m := r.build.inCurrency(n, key)
+	if r.meaning.MinorUnits {
+		m = n.exactly(key)
+		m.amount = m.amount.Share(int64(money.Smallest(r.build.code)), int64(money.Unit)).Round(r.build.code)
 	}
 	switch {
 	case !m.found:
 		return unreadable("there is no " + r.meaning.Field)
 	case m.fault != "":
 		return unreadable("the amount cannot be read: " + m.fault)
+	case r.meaning.MinorUnits && r.build.code == "":
+		return unreadable("it is in the smallest units of a currency, and neither names one nor is there a default")
 	}
-	return r.part(m, key)
+	part := r.part(m, key)
+	if r.meaning.MinorUnits { // in whose units it was read, whatever the order's are
+		part.Currency = r.build.code
+	}
+	return part
 }
 
 func (r *refundReader) fromProducts() refund.Message {

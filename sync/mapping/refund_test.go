@@ -90,6 +90,11 @@ func TestShapesOfRefunds(t *testing.T) {
 		{"named, but not there", "Order Refunded", ``, Meaning{Amount: MeansField, Field: "properties.refund_amount"}, "unclear: there is no properties.refund_amount"},
 		{"in cents", "Order Refunded", `"refundAmountCents":1250`, Meaning{Amount: MeansField, Field: "properties.refundAmountCents", MinorUnits: true}, "part 12.50"},
 		{"in the smallest unit of yen", "Order Refunded", `"refundAmountCents":1250,"currency":"JPY"`, Meaning{Amount: MeansField, Field: "properties.refundAmountCents", MinorUnits: true}, "part 1250.00"},
+		{"in thousandths of a dinar", "Order Refunded", `"cents":1250,"currency":"KWD"`, Meaning{Amount: MeansField, Field: "properties.cents", MinorUnits: true}, "part 1.25"},
+		{"a text in dinars", "Order Refunded", `"amount":"1.234","currency":"KWD"`, Meaning{Amount: MeansField, Field: "properties.amount"}, "part 1.234"},
+		{"dinars or euros", "Order Refunded", `"amount":1.234`, Meaning{Amount: MeansField, Field: "properties.amount"}, "part 1.234"},
+		{"a text that may be dinars or euros", "Order Refunded", `"amount":"1.234"`, Meaning{Amount: MeansField, Field: "properties.amount"}, `unclear: the amount cannot be read: amount "1.234" could be 1234 or 1.234; destination.decimalSign says which`},
+		{"a text in thousandths", "Order Refunded", `"cents":"1.234","currency":"KWD"`, Meaning{Amount: MeansField, Field: "properties.cents", MinorUnits: true}, `unclear: the amount cannot be read: cents "1.234" could be 1234 or 1.234; destination.decimalSign says which`},
 		{"so far", "Order Refunded", `"cumulativeRefundAmount":20`, Meaning{Amount: MeansField, Field: "properties.cumulativeRefundAmount", Cumulative: true}, "part 20.00 so far"},
 		{"a flag for the whole order", "Order Refunded", `"refundAmount":20,"isFullRefund":true`, Meaning{Amount: MeansField, Field: "properties.refundAmount", Full: "properties.isFullRefund"}, "whole"},
 		{"the flag says no", "Order Refunded", `"refundAmount":20,"isFullRefund":false`, Meaning{Amount: MeansField, Field: "properties.refundAmount", Full: "properties.isFullRefund"}, "part 20.00"},
@@ -130,7 +135,10 @@ func TestShapesOfRefunds(t *testing.T) {
 // A refund that names no currency is in its order's, not in the configured default.
 func TestCurrencyOfRefunds(t *testing.T) {
 	t.Parallel()
-	m := newMapper(t, withRefunds(Meaning{Amount: MeansReturned}))
+	m := newMapper(t, withRefunds(Meaning{Source: "cents", Amount: MeansField, Field: "properties.cents", MinorUnits: true}, Meaning{Amount: MeansReturned}))
+	inCents, ok := m.Refund("cents", decode(t, `{"type":"track","messageId":"m1","event":"Order Refunded","properties":{"order_id":"o1","cents":1250}}`))
+	require.True(t, ok)
+	require.Equal(t, "USD", inCents.Currency, "whose units were assumed: an order in dinars is not taken back by it")
 	for properties, want := range map[string]string{
 		`"total":5`: "", `"total":5,"currency":" eur"`: "EUR", `"total":5,"currency":"euros"`: "", `"currency":"JPY","products":[{"sku":"B","quantity":1}]`: "JPY",
 	} {

@@ -21,6 +21,8 @@ type files interface {
 	Rename(from, to string) error
 	// Remove removes a file, or returns an error that is fs.ErrNotExist.
 	Remove(name string) error
+	// Count returns how many files and folders are there.
+	Count() (int, error)
 	Close() error
 }
 
