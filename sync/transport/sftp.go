@@ -3,6 +3,8 @@ package transport
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -83,7 +85,11 @@ type hostKeys struct {
 func parseHostKeys(texts []string) (h hostKeys, err error) {
 	for _, text := range texts {
 		if strings.HasPrefix(text, "SHA256:") {
-			h.prints = append(h.prints, strings.TrimRight(text, "="))
+			text = strings.TrimRight(text, "=")
+			if sum, err := base64.RawStdEncoding.DecodeString(strings.TrimPrefix(text, "SHA256:")); err != nil || len(sum) != sha256.Size {
+				return h, fmt.Errorf("host key %.20q... is no whole fingerprint: want SHA256: and 43 letters (ssh-keyscan HOST | ssh-keygen -lf -)", text)
+			}
+			h.prints = append(h.prints, text)
 			continue
 		}
 		key, _, _, rest, err := ssh.ParseAuthorizedKey([]byte(text))
@@ -223,7 +229,12 @@ func (r *remote) path(name string) string { return path.Join(r.folder, name) }
 
 func (r *remote) Create(name string) (io.WriteCloser, error) {
 	f, err := r.sftp.Create(r.path(name)) // one that an earlier attempt left is overwritten
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("the server has no folder %s: %w", r.folder, err)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("the server lets the user write nothing into %s: %w", r.folder, err)
+	case err != nil:
 		return nil, err
 	}
 	return f, nil

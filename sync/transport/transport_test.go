@@ -204,6 +204,24 @@ func TestServerGoes(t *testing.T) {
 	require.FileExists(t, filepath.Join(s.Folder, "receipt_a.csv.part"))
 }
 
+// TestFull: SFTP has no code for a full disk.
+func TestFull(t *testing.T) {
+	t.Parallel()
+	s := sshdtest.Start(t)
+	place, err := transport.New(access(s))
+	require.NoError(t, err)
+	f, err := place.Open(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, os.Symlink("/dev/full", filepath.Join(s.Folder, "a.csv")))
+	w, err := f.Create("a.csv")
+	require.NoError(t, err)
+	_, err = w.Write([]byte("more than nothing"))
+	require.ErrorIs(t, err, transport.ErrFolder)
+	require.ErrorContains(t, err, "is full")
+	_ = w.Close()
+	require.NoError(t, f.Close())
+}
+
 func TestWhatIsRefused(t *testing.T) {
 	t.Parallel()
 	key := sshdtest.Start(t)
@@ -219,6 +237,7 @@ func TestWhatIsRefused(t *testing.T) {
 		"no key":          {transport.Config{URL: "sftp://u@host/in", HostKeys: []string{key.HostKey}}, "private key is missing"},
 		"a broken key":    {transport.Config{URL: "sftp://u@host/in", PrivateKey: "-----BEGIN", HostKeys: []string{key.HostKey}}, "cannot be read"},
 		"no host key":     {transport.Config{URL: "sftp://u@host/in", PrivateKey: key.Key}, "host key is missing"},
+		"half a print":    {transport.Config{URL: "sftp://u@host/in", PrivateKey: key.Key, HostKeys: []string{"SHA256:xyz"}}, "no whole fingerprint"},
 		"a broken one":    {transport.Config{URL: "sftp://u@host/in", PrivateKey: key.Key, HostKeys: []string{"ssh-rsa x"}}, "cannot be read"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -40,7 +40,7 @@ func (f *Folder) try() error {
 	name := "receipt_impactsync_" + rand.Text()[:8] + ".part"
 	w, err := f.Create(name)
 	if err != nil {
-		return fmt.Errorf("%w: no file can be made there: %w", ErrFolder, err)
+		return err
 	}
 	if err = errors.Join(w.Close(), f.Remove(name)); err != nil {
 		return fmt.Errorf("%w: the file %s was made there to try it, and cannot be removed: %w", ErrFolder, name, err)
