@@ -224,5 +224,5 @@ var (
 	// differs says in what a live action differs from what it is to be.
 	differs = `CASE WHEN currency_sent <> currency AND currency <> ?4 THEN 'currency'
 		WHEN ` + otherCurrency + ` OR ` + expected + ` IS NULL OR abs(amount - ` + expected + `) <= ` + slack + ` THEN NULL
-		WHEN abs(intended_amount - amount_sent) <= ` + slack + ` THEN 'modified' ELSE 'amount' END`
+		WHEN amount IS NOT NULL AND abs(intended_amount - amount_sent) <= ` + slack + ` THEN 'modified' ELSE 'amount' END`
 )

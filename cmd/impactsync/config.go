@@ -70,6 +70,9 @@ func (a *app) checkConfig() error {
 	if err != nil {
 		return badConfig(fmt.Errorf("%s: destination: %w", a.config, err))
 	}
+	if _, err := conversionFiles(c); err != nil {
+		return err
+	}
 	v := struct {
 		OK       bool               `json:"ok"`
 		Warnings []string           `json:"warnings,omitempty"`
