@@ -40,7 +40,7 @@ func itemsText(items string) string {
 func (v *view) toldMoments(o *OrderExplanation) error {
 	type told struct {
 		attempted, told, changed, status, class, reason, wanted, action, currency, sent string
-		left                                                                                  money.Amount
+		left                                                                            money.Amount
 	}
 	all, err := collect(v, `SELECT `+isoText("c.attempted_at")+`, `+isoText("c.told_at")+`, `+isoText("c.changed_at")+`, r.status, coalesce(r.class, ''), coalesce(r.reason, ''), r.wanted, coalesce(c.action_id, ''),
 		coalesce(c.currency, ''), coalesce(c.amount_left, 0), coalesce(c.sent, '') FROM order_changes c JOIN order_refunds r USING (order_id) WHERE c.order_id = ?`, []any{o.OrderID}, func(t *told) []any {
