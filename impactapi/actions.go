@@ -57,8 +57,8 @@ type actionRow struct {
 
 func (r *actionRow) action() *Action {
 	return &Action{
-		ID: string(r.ID), TrackerID: string(r.ActionTrackerID), TrackerName: string(r.TrackerName), EventCode: string(r.EventCode),
-		PartnerID: string(r.MediaPartnerID), State: string(r.State), OrderID: string(r.Oid), Amount: r.Amount.decimal(), IntendedAmount: r.IntendedAmount.decimal(),
+		ID: string(r.ID), TrackerID: string(r.ActionTrackerID), TrackerName: redactEmails(string(r.TrackerName)), EventCode: string(r.EventCode),
+		PartnerID: string(r.MediaPartnerID), State: string(r.State), OrderID: idOf(r.Oid), Amount: r.Amount.decimal(), IntendedAmount: r.IntendedAmount.decimal(),
 		Currency: string(r.Currency), Payout: r.Payout.decimal(), ClientCost: r.ClientCost.decimal(),
 		EventAt: r.EventDate.time(), CreatedAt: r.CreationDate.time(), LockingAt: r.LockingDate.time(), ClearedAt: r.ClearedDate.time(),
 	}
@@ -103,8 +103,8 @@ type updateRow struct {
 func (c *Client) ActionUpdates(ctx context.Context, w Window, each func(*ActionUpdate) error) (*Page, error) {
 	return listed(ctx, c, "ActionUpdates", w, func(r *updateRow) error {
 		return each(&ActionUpdate{
-			ID: string(r.ID), ActionID: string(r.ActionID), State: string(r.State), Disposition: string(r.Disposition), DeltaAmount: r.DeltaAmount.decimal(),
-			Currency: string(r.Currency), Sku: string(r.Sku), Quantity: string(r.Quantity), UpdatedAt: r.UpdateDate.time(),
+			ID: string(r.ID), ActionID: string(r.ActionID), State: string(r.State), Disposition: redactEmails(string(r.Disposition)), DeltaAmount: r.DeltaAmount.decimal(),
+			Currency: string(r.Currency), Sku: idOf(r.Sku), Quantity: string(r.Quantity), UpdatedAt: r.UpdateDate.time(),
 		})
 	})
 }

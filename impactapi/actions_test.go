@@ -116,6 +116,16 @@ func TestActions(t *testing.T) {
 	})
 }
 
+// Somebody else may send an address as the order's id: each stays one of its own.
+func TestAddressesInIds(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "SHOP@1", idOf("SHOP@1"))
+	one, two := idOf("X ann@x.example"), idOf("X ben@x.example")
+	require.NotContains(t, one+two, "@")
+	require.NotEqual(t, one, two)
+	require.Equal(t, idOf("ann@x.example"), idOf(" Ann@x.example"))
+}
+
 func TestNumbersOfActions(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[text]string{"80.00": "80.00", "1.2e2": "120.000000000", "-5E-1": "-0.500000000", "1e999999999": "1e999999999", "": "", "n/a": "n/a", "e": "e"} {

@@ -87,8 +87,8 @@ type fileErrorRow struct {
 
 func (r *fileErrorRow) error() FileError {
 	e := FileError{
-		Line: string(r.Line), OrderID: string(r.OrderID), Sku: string(r.Sku), EventType: string(r.ActionTrackerID), ErrorType: string(r.Status),
-		Reasons: strings.Fields(strings.ReplaceAll(string(r.Reason), ",", " ")),
+		Line: string(r.Line), OrderID: idOf(r.OrderID), Sku: idOf(r.Sku), EventType: string(r.ActionTrackerID), ErrorType: redactEmails(string(r.Status)),
+		Reasons: strings.Fields(strings.ReplaceAll(redactEmails(string(r.Reason)), ",", " ")),
 	}
 	if e.EventType == "" || e.EventType == "0" {
 		e.EventType = string(r.EventCode)

@@ -91,7 +91,7 @@ func (c *Client) Submission(ctx context.Context, queuedURI string) (*Submission,
 	completed, _ := time.Parse(time.RFC3339, b.text("completiondate"))
 	return &Submission{
 		BatchID: b.text("batchid"), OrderID: b.text("orderid"), Type: b.text("type"), Status: b.text("status"), CompletedAt: completed,
-		ErrorType: b.text("errortype"), Reasons: strings.Fields(b.text("errorreason")), Rate: a.rate, Attempts: a.attempts,
+		ErrorType: c.name(b.text("errortype")), Reasons: strings.Fields(c.name(b.text("errorreason"))), Rate: a.rate, Attempts: a.attempts,
 	}, nil
 }
 

@@ -1,6 +1,8 @@
 package impactapi
 
 import (
+	"crypto/sha1"
+	"encoding/hex"
 	"regexp"
 	"strings"
 	"unicode"
@@ -68,6 +70,17 @@ func redactEmails(s string) string {
 		return s
 	}
 	return address.ReplaceAllLiteralString(s, "[address]")
+}
+
+// idOf returns an id that somebody else gave, such as an order's. One that holds an
+// e-mail address becomes a hash, so that different ones stay different.
+func idOf(t text) string {
+	s := string(t)
+	if !hasEmail(unveil(s)) {
+		return s
+	}
+	sum := sha1.Sum([]byte(strings.ToLower(strings.TrimSpace(unveil(s))))) //nolint:gosec // as impact.com wants addresses hashed
+	return hex.EncodeToString(sum[:])
 }
 
 // token matches what is long enough to be a credential: impact.com's have 32

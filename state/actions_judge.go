@@ -3,7 +3,12 @@ package state
 import (
 	"context"
 	"database/sql"
+	"fmt"
+	"maps"
+	"slices"
 	"time"
+
+	"github.com/impactsync/impactsync/sync/money"
 )
 
 // Judging says how orders are judged.
@@ -21,6 +26,9 @@ const judgedAtOnce = 10_000
 func (d *DB) JudgeOrders(ctx context.Context, j Judging) error {
 	args, err := d.judgingArgs(ctx, j)
 	if err != nil {
+		return err
+	}
+	if err := d.update(ctx, (*tx).settleSeen); err != nil {
 		return err
 	}
 	for low, more := "", true; more; {
@@ -122,7 +130,7 @@ func (t *tx) countVerdicts(before, after map[string]int64) error {
 // currency, since when actions were read, until when an order must have been sent to
 // have an action by now, the dispositions of re-attributions, and how long an order is
 // young.
-const judgeOrders = `
+var judgeOrders = `
 WITH sold AS MATERIALIZED (
 	SELECT d.order_id, d.event_type, d.status, d.outcome, d.amount, d.currency, d.event_at, d.last_error, v.verdict AS submission, v.reasons,
 		CASE WHEN d.status = 0 AND d.outcome NOT IN ('dropped', 'refunded') THEN d.delivered_at END AS sent_at
@@ -195,9 +203,17 @@ ON CONFLICT (order_id, event_type) DO UPDATE SET verdict = excluded.verdict, rea
 	partner_id = excluded.partner_id, locking_at = excluded.locking_at, cleared_at = excluded.cleared_at, disposition = excluded.disposition, seen_at = excluded.seen_at,
 	judged_at = excluded.judged_at, changed_at = excluded.changed_at`
 
-const (
-	// slack is the difference of amounts that rounding explains: a hundredth.
-	slack = `100`
+// slack is the difference of amounts that rounding explains: the smallest amount of the
+// action's currency.
+var slack = func() string {
+	text := `(CASE upper(currency)`
+	for _, code := range slices.Sorted(maps.Keys(money.Odd())) {
+		text += fmt.Sprintf(" WHEN '%s' THEN %d", code, money.Smallest(code))
+	}
+	return text + fmt.Sprintf(" ELSE %d END)", money.Smallest(""))
+}()
+
+var (
 	// expected is what an action is to be worth.
 	expected = `coalesce(amount_wanted, amount_sent)`
 	// otherCurrency is true if the amounts are not comparable: impact.com converts into
@@ -208,5 +224,5 @@ const (
 	// differs says in what a live action differs from what it is to be.
 	differs = `CASE WHEN currency_sent <> currency AND currency <> ?4 THEN 'currency'
 		WHEN ` + otherCurrency + ` OR ` + expected + ` IS NULL OR abs(amount - ` + expected + `) <= ` + slack + ` THEN NULL
-		WHEN abs(intended_amount - amount_sent) <= ` + slack + ` THEN 'modified' ELSE 'amount' END`
+		WHEN amount IS NOT NULL AND abs(intended_amount - amount_sent) <= ` + slack + ` THEN 'modified' ELSE 'amount' END`
 )

@@ -16,9 +16,14 @@ import (
 // sold sends some orders worth 100 EUR.
 func (b *bench) sold(eventType string, ids ...string) {
 	b.t.Helper()
+	b.soldIn("EUR", eventType, ids...)
+}
+
+func (b *bench) soldIn(currency, eventType string, ids ...string) {
+	b.t.Helper()
 	for _, id := range ids {
 		b.store(state.Item{Event: &state.Event{
-			Key: eventType + id, MessageID: id, Kind: state.Conversion, Name: "Order Completed", EventType: eventType, OrderID: id, Amount: 100_0000, Currency: "EUR", At: b.now, Payload: []byte("{}"),
+			Key: eventType + id, MessageID: id, Kind: state.Conversion, Name: "Order Completed", EventType: eventType, OrderID: id, Amount: 100_0000, Currency: currency, At: b.now, Payload: []byte("{}"),
 		}, Person: user(eventType + id)})
 	}
 	b.settle(state.Delivered, b.claim()...)
@@ -99,6 +104,27 @@ func (b *bench) verdicts() map[string]string {
 	}
 	require.EqualValues(b.t, len(out), sum, "the sums add up")
 	return out
+}
+
+// TestRounding: an amount may differ by the smallest amount of its currency.
+func TestRounding(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var all []state.Action
+	smallest := map[string]int64{"EUR": 100, "JPY": 1_0000, "KWD": 10}
+	for currency, amount := range smallest {
+		b.soldIn(currency, "310", currency+"-near", currency+"-far")
+		for name, off := range map[string]int64{"-near": amount, "-far": 2 * amount} {
+			all = append(all, action(currency+name, currency+name, in(currency), func(a *state.Action) { a.Amount.Int64 += off; a.Intended.Int64 += off }))
+		}
+	}
+	b.now = b.now.Add(72 * time.Hour)
+	b.readActions(nil, all...)
+	got := b.verdicts()
+	for currency := range smallest {
+		require.Equal(t, "matched", got[currency+"-near"], currency)
+		require.Equal(t, "differs: amount", got[currency+"-far"], currency)
+	}
 }
 
 func TestVerdicts(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -74,17 +75,19 @@ type CompletedFile struct {
 	Orders  int64 // that were open
 	Refused int64
 	Strange int64 // errors of orders that are not in the file
+	Problem string // what is odd about it
 }
 
 // CompleteFile settles the orders of a file that impact.com completed: those with an
 // error of at least this severity are refused, the others delivered. A process that
-// dies meanwhile leaves the rest to the next one.
-func (d *DB) CompleteFile(ctx context.Context, id int64, worst int, fingerprint string) (c CompletedFile, err error) {
+// dies meanwhile leaves the rest to the next one. What is odd about the file is kept.
+func (d *DB) CompleteFile(ctx context.Context, id int64, worst int, fingerprint, odd string) (c CompletedFile, err error) {
 	ctx = context.WithoutCancel(ctx)
 	err = d.update(ctx, func(t *tx) (err error) {
 		if _, err = t.Get(strangeErrors, []any{id}, &c.Strange); err != nil {
 			return err
 		}
+		c.Problem = c.problem(odd)
 		c.Refused, err = t.refuseFaults(id, worst, fingerprint)
 		t.countRun("refused", c.Refused)
 		c.Orders += c.Refused
@@ -97,7 +100,7 @@ func (d *DB) CompleteFile(ctx context.Context, id int64, worst int, fingerprint 
 			if more = left; err != nil || more {
 				return err
 			}
-			_, err = t.Exec(`UPDATE files SET status = 'complete', settled_at = ?, problem = ? WHERE id = ?`, t.now, null(c.problem()), id)
+			_, err = t.Exec(`UPDATE files SET status = 'complete', settled_at = ?, problem = ? WHERE id = ?`, t.now, null(c.Problem), id)
 			return err
 		})
 		more = more && err == nil
@@ -107,11 +110,11 @@ func (d *DB) CompleteFile(ctx context.Context, id int64, worst int, fingerprint 
 
 const strangeErrors = `SELECT count(*) FROM file_errors e WHERE e.file_id = ?1 AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.order_id = e.order_id AND +d.file = ?1)`
 
-func (c *CompletedFile) problem() string {
+func (c *CompletedFile) problem(odd string) string {
 	if c.Strange == 0 {
-		return ""
+		return odd
 	}
-	return fmt.Sprintf("impact.com's errors name orders that are not in the file: %d", c.Strange)
+	return strings.TrimPrefix(odd+"; ", "; ") + fmt.Sprintf("impact.com's errors name orders that are not in the file: %d", c.Strange)
 }
 
 // closeSome settles some orders of a file as delivered.

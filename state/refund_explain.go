@@ -39,20 +39,24 @@ func itemsText(items string) string {
 
 func (v *view) toldMoments(o *OrderExplanation) error {
 	type told struct {
-		attempted, told, changed, status, class, reason, wanted, said, action, currency, sent string
-		left                                                                                  money.Amount
+		attempted, told, changed, status, class, reason, wanted, action, currency, sent string
+		left                                                                            money.Amount
 	}
-	all, err := collect(v, `SELECT `+isoText("c.attempted_at")+`, `+isoText("c.told_at")+`, `+isoText("c.changed_at")+`, r.status, coalesce(r.class, ''), coalesce(r.reason, ''), r.wanted, r.told, coalesce(c.action_id, ''),
+	all, err := collect(v, `SELECT `+isoText("c.attempted_at")+`, `+isoText("c.told_at")+`, `+isoText("c.changed_at")+`, r.status, coalesce(r.class, ''), coalesce(r.reason, ''), r.wanted, coalesce(c.action_id, ''),
 		coalesce(c.currency, ''), coalesce(c.amount_left, 0), coalesce(c.sent, '') FROM order_changes c JOIN order_refunds r USING (order_id) WHERE c.order_id = ?`, []any{o.OrderID}, func(t *told) []any {
-		return []any{&t.attempted, &t.told, &t.changed, &t.status, &t.class, &t.reason, &t.wanted, &t.said, &t.action, &t.currency, &t.left, &t.sent}
+		return []any{&t.attempted, &t.told, &t.changed, &t.status, &t.class, &t.reason, &t.wanted, &t.action, &t.currency, &t.left, &t.sent}
 	})
 	if err != nil {
 		return err
 	}
 	for _, t := range all {
+		said := "reversed"
+		if t.sent != refund.Reversed {
+			said = "reduced"
+		}
 		o.add(t.attempted, "a change of the action was sent", labelled("action", t.action), labelled("left of the items:", itemsText(t.sent)))
-		o.add(t.told, "impact.com took the change", t.said)
-		o.add(t.changed, "refund "+t.status, "wanted: "+t.wanted, "left: "+t.left.Format(t.currency)+" "+t.currency, cmp.Or(t.reason, t.class))
+		o.add(t.told, "impact.com took the change", said)
+		o.add(t.changed, "refund "+t.status, "wanted: "+t.wanted, strings.TrimSpace("left: "+t.left.Format(t.currency)+" "+t.currency), cmp.Or(t.reason, t.class))
 	}
 	return nil
 }

@@ -149,7 +149,7 @@ func (d *DB) JudgeRefunds(ctx context.Context, rules RefundRules) error {
 			return err
 		}
 	}
-	return nil
+	return d.update(ctx, (*tx).settleSeen)
 }
 
 // noteCarried notes what conversions said of refunds that came before them.

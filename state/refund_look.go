@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -52,12 +53,14 @@ func (d *DB) RefundLooks(ctx context.Context, most int) ([]RefundedOrder, error)
 
 // KnownActions returns the actions of an order that were read.
 func (d *DB) KnownActions(ctx context.Context, order string) ([]SeenAction, error) {
-	return read(ctx, d, func(v *view) ([]SeenAction, error) {
-		return collect(v, `SELECT id, tracker_id, event_type, state, amount, intended_amount, coalesce(currency, ''), locking_at FROM actions WHERE order_id = ? ORDER BY id`, []any{order},
-			func(a *SeenAction) []any {
-				return []any{&a.ID, &a.Tracker, &a.EventType, &a.State, &a.Amount, &a.Intended, &a.Currency, moment{&a.LockingAt}}
-			})
-	})
+	return read(ctx, d, func(v *view) ([]SeenAction, error) { return knownActions(v, order) })
+}
+
+func knownActions(r reading, order string) ([]SeenAction, error) {
+	return collect(r, `SELECT id, tracker_id, event_type, state, amount, intended_amount, coalesce(currency, ''), locking_at FROM actions WHERE order_id = ? ORDER BY id`, []any{order},
+		func(a *SeenAction) []any {
+			return []any{&a.ID, &a.Tracker, &a.EventType, &a.State, &a.Amount, &a.Intended, &a.Currency, moment{&a.LockingAt}}
+		})
 }
 
 // Look is what a look at an order's actions found.
@@ -146,7 +149,7 @@ func (c *orderChange) shows(a *SeenAction) bool {
 	if c.sent.String == refund.Reversed {
 		return !a.live()
 	}
-	return !a.live() || a.Amount != c.before
+	return !a.live() || a.Amount.Valid && a.Amount != c.before
 }
 
 // shown settles a change that impact.com shows.
@@ -255,6 +258,8 @@ func (c *orderChange) against(a *SeenAction, rules RefundRules, now int64) (clas
 	switch {
 	case a.State == "APPROVED":
 		return "locked", "the action is approved and can no longer be changed: what is paid for it can only come back as a transfer between brand and partner"
+	case a.State != "PENDING":
+		return "locked", "the action is in the state " + strconv.Quote(a.State) + ", in which nothing is changed"
 	case a.LockingAt.IsZero() || slices.Contains(rules.OpenEnded, a.Tracker) || slices.Contains(rules.OpenEnded, c.eventType):
 		return "open_ended", "the action has no locking date, or refunds.openEnded names its event type: any change would approve or reject it"
 	case now >= locks-int64(rules.Margin):

@@ -96,6 +96,7 @@ type Status struct {
 	Hosts       []HostStatus     `json:"hosts"`
 	Verdicts    []VerdictStatus  `json:"verdicts"`
 	Crowds      []Crowd          `json:"crowds"`
+	Refunds     []RefundCount    `json:"refunds,omitempty"`
 }
 
 // UnusableInput is an object that cannot be read to its end.
@@ -123,6 +124,7 @@ func (d *DB) Status(ctx context.Context, runs int) (s Status, err error) {
 			func() (err error) { s.Unusable, err = v.unusable(); return },
 			func() (err error) { s.Verdicts, err = v.verdicts(); return },
 			func() (err error) { s.Crowds, err = v.crowds(); return },
+			func() (err error) { s.Refunds, err = v.refundCounts(); return },
 			func() (err error) { s.Hosts, err = v.hosts(now); return },
 		} {
 			if err := step(); err != nil {

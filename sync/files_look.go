@@ -121,7 +121,7 @@ func (p *pass) settleFiles(ctx context.Context, shown []shownFile) error {
 		if !f.Complete() {
 			continue
 		}
-		problem, err := p.readErrors(ctx, f)
+		problem, fewer, err := p.readErrors(ctx, f)
 		if err != nil {
 			if trouble := p.filesTrouble(ctx, err); trouble != nil {
 				return trouble
@@ -134,9 +134,13 @@ func (p *pass) settleFiles(ctx context.Context, shown []shownFile) error {
 			}
 			continue
 		}
-		done, err := p.State.CompleteFile(ctx, f.ID, severity[VerdictFault], p.Mapper.Fingerprint())
+		done, err := p.State.CompleteFile(ctx, f.ID, severity[VerdictFault], p.Mapper.Fingerprint(), fewer)
 		if err != nil {
 			return fmt.Errorf("settle the orders of the file %s: %w", f.Name, err)
+		}
+		if done.Problem != "" {
+			p.Log.WarnContext(ctx, "impact.com completed a file of conversions, and some of its errors belong to no order: perhaps it did not take them all", "file", f.Name, "problem", done.Problem,
+				"hint", "look at the file in impact.com; impactsync file show "+f.Name)
 		}
 		p.Log.InfoContext(ctx, "impact.com completed a file of conversions", "file", f.Name, "orders", done.Orders, "refused", done.Refused)
 	}
@@ -144,13 +148,14 @@ func (p *pass) settleFiles(ctx context.Context, shown []shownFile) error {
 }
 
 // readErrors stores what was wrong in a file. It returns why the file cannot be settled,
-// if impact.com's numbers contradict each other or what was sent.
-func (p *pass) readErrors(ctx context.Context, f *shownFile) (problem string, err error) {
+// if impact.com's numbers contradict what was sent, and whether it lists fewer errors
+// than it counts.
+func (p *pass) readErrors(ctx context.Context, f *shownFile) (problem, fewer string, err error) {
 	if f.Records >= 0 && f.Records+max(f.Errors, 0) < f.Orders {
-		return fmt.Sprintf("by impact.com, its records: %d, its errors: %d; its orders: %d", f.Records, max(f.Errors, 0), f.Orders), nil
+		return fmt.Sprintf("by impact.com, its records: %d, its errors: %d; its orders: %d", f.Records, max(f.Errors, 0), f.Orders), "", nil
 	}
 	if f.Errors == 0 || f.Errors < 0 && f.ErrorsURI == "" {
-		return "", nil
+		return "", "", nil
 	}
 	found := 0
 	err = p.pages(ctx, func(page int) (*impactapi.Page, error) {
@@ -169,10 +174,14 @@ func (p *pass) readErrors(ctx context.Context, f *shownFile) (problem string, er
 		})
 		return at, errors.Join(err, keep())
 	})
-	if err == nil && found == 0 && f.Errors > 0 {
+	switch {
+	case err != nil:
+	case found == 0 && f.Errors > 0:
 		problem = fmt.Sprintf("by impact.com, its errors are %d, and it lists none", f.Errors)
+	case int64(found) < f.Errors:
+		fewer = fmt.Sprintf("by impact.com, its errors are %d, and it lists %d", f.Errors, found)
 	}
-	return problem, err
+	return problem, fewer, err
 }
 
 // fileError reads an entry of impact.com's list of errors as its verdicts on single

@@ -30,6 +30,7 @@ type inbox struct {
 	taken  map[string][][]string // lines by file, the header first
 	status string                // of all files
 	errors []map[string]any
+	more   int // errors that are counted and not listed
 	http   int // status of the list; 0 is 200
 	lists  int
 }
@@ -96,7 +97,7 @@ func (in *inbox) list(w http.ResponseWriter, _ *http.Request) {
 	for name, lines := range in.taken {
 		all = append(all, map[string]any{
 			"BatchId": "F-" + strings.TrimSuffix(name, ".csv"), "FileName": name, "Type": "Conversion", "Status": in.status, "SubmissionDate": time.Now().Format(time.RFC3339),
-			"CompletionDate": time.Now().Format(time.RFC3339), "TotalRecords": strconv.Itoa(len(lines) - 1), "TotalErrors": len(in.errorsIn(name)),
+			"CompletionDate": time.Now().Format(time.RFC3339), "TotalRecords": strconv.Itoa(len(lines) - 1), "TotalErrors": len(in.errorsIn(name)) + in.more,
 			"ErrorsUri": "/Advertisers/IRsid/FTPFileSubmissions/F-" + strings.TrimSuffix(name, ".csv") + "/ErrorDetails",
 		})
 	}
@@ -213,4 +214,31 @@ func TestConversionsGoByFile(t *testing.T) {
 	refused, err := db.ConversionFiles(t.Context(), "complete", 0)
 	require.NoError(t, err)
 	require.Len(t, refused.Rows, 2)
+}
+
+// TestErrorsThatBelongToNoOrder: what impact.com says is settled, and what it does not say
+// is told. It may quote the customer.
+func TestErrorsThatBelongToNoOrder(t *testing.T) {
+	t.Parallel()
+	w := setup(t, sandbox.Config{})
+	in := w.files(impactsync.ByFile, nil)
+	w.log("a.ndjson", sales(0, 3, true)...)
+	w.pass()
+	in.take(t)
+	in.errors = []map[string]any{
+		{"OrderId": "o001", "Sku": "MUG", "Status": "Validation", "Reason": "bad address jane.doe@shop.example"},
+		{"OrderId": "", "Status": "Validation", "Reason": "MALFORMED"},
+	}
+	in.more = 3
+	r := w.pass()
+	require.EqualValues(t, 2, r.Counts["delivered"])
+	require.EqualValues(t, 1, r.Counts["refused"])
+	db := w.open()
+	defer db.Close()
+	files, err := db.ConversionFiles(t.Context(), "complete", 0)
+	require.NoError(t, err)
+	require.Len(t, files.Rows, 1)
+	require.Contains(t, files.Rows[0], "by impact.com, its errors are 5, and it lists 2; impact.com's errors name orders that are not in the file: 1")
+	reasons := strings.Join(w.refusedReasons(), " ")
+	require.Contains(t, reasons, "bad address [address]")
 }

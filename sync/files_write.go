@@ -237,6 +237,12 @@ func (a *attempt) abandon(ctx context.Context, why error) error {
 		if err := a.State.WithdrawFile(ctx, o.ID, text); err != nil {
 			return errors.Join(why, err)
 		}
+		if o == &a.orders && o.buffer == nil { // it was never begun, and the other file says why
+			if err := a.State.CloseFiles(ctx, o.FileSize); err != nil {
+				return errors.Join(why, err)
+			}
+			continue
+		}
 		if a.folder.Remove(temporary(o.name)) == nil {
 			why = errors.Join(why, a.State.FileTidied(ctx, o.ID))
 		}

@@ -22,6 +22,7 @@ type reversing struct {
 	tried map[int64]bool // orders whose action was looked at for a change in this run
 	sent  int
 	vain  atomic.Int64 // looks in a row that failed
+	blind atomic.Bool  // the token may not read submissions
 }
 
 // room returns for how many orders requests may be made now, each of them so many. The

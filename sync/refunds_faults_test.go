@@ -104,6 +104,17 @@ func TestLooksThatFail(t *testing.T) {
 		require.Equal(t, []string{"o00 waiting retry, reversed, told as sold"}, w.refunds())
 	})
 
+	t.Run("a token that may not read submissions learns from the actions", func(t *testing.T) {
+		t.Parallel()
+		w := refunding(t, state.RefundReverse, sandbox.Config{Forbidden: []string{"APISubmissions"}})
+		w.log("a.ndjson", sold("o1", 30), sold("o2", 30))
+		w.mustRun()
+		w.log("b.ndjson", refunded("r1", "o1", 20, ""), refunded("r2", "o2", 20, ""))
+		w.mustRun()
+		w.mustRunLater(time.Hour)
+		require.Equal(t, []string{"o1 done, reversed, told reversed", "o2 done, reversed, told reversed"}, w.refunds())
+	})
+
 	t.Run("if none can be looked at, the run gives up early, and nothing is lost", func(t *testing.T) {
 		t.Parallel()
 		var looks atomic.Int64

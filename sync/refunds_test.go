@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -283,17 +284,57 @@ func TestRefunds(t *testing.T) {
 		require.Len(t, w.changes(), 1)
 	})
 
-	t.Run("a partner who does not consent is reported", func(t *testing.T) {
+	t.Run("a partner who does not consent is reported, until the actions show that he did", func(t *testing.T) {
 		t.Parallel()
-		w := refunding(t, state.RefundReverse, sandbox.Config{Attribute: func(impactapi.Params) sandbox.Attribution { return sandbox.Attribution{Partner: "42", Consent: true} }})
-		w.log("a.ndjson", sold("o1", 30))
+		var ahead atomic.Int64
+		w := refunding(t, state.RefundItems, sandbox.Config{
+			Attribute:    func(impactapi.Params) sandbox.Attribution { return sandbox.Attribution{Partner: "42", Consent: true} },
+			ConsentAfter: 70 * time.Hour, Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) },
+		})
+		w.log("a.ndjson", sold("o1", 30), sold("o2", 30))
 		w.mustRun()
-		w.log("b.ndjson", refunded("r1", "o1", 20, ""))
+		w.log("b.ndjson", refunded("r1", "o1", 20, ""), refunded("r2", "o2", 20, `"products":[{"sku":"B","quantity":1}]`))
 		w.mustRun()
 		w.mustRunLater(50 * time.Hour)
 		w.mustRunLater(60 * time.Hour)
-		require.Equal(t, []string{"o1 reported not_shown, reversed, told as sold"}, w.refunds())
-		require.Len(t, w.changes(), 1)
+		require.Equal(t, []string{"o1 reported not_shown, reversed, told as sold", "o2 reported not_shown, reduced, told as sold"}, w.refunds())
+		ahead.Store(int64(80 * time.Hour))
+		change := w.change
+		w.change = func(c *impactsync.Config) {
+			change(c)
+			c.Orders = impactsync.Reconcile{Campaign: "23224", Every: time.Hour, Window: 45 * 24 * time.Hour}
+		}
+		r, err := w.later(81*time.Hour, impactsync.Options{})
+		require.NoError(t, err)
+		require.Equal(t, []string{"o1 done, reversed, told reversed", "o2 done, reduced, told reduced"}, w.refunds())
+		require.Equal(t, map[string]int64{"reversed": 1, "matched": 1}, r.Reconciled.Orders)
+		require.Len(t, w.changes(), 2)
+	})
+
+	t.Run("what a person reversed at impact.com is no longer reported", func(t *testing.T) {
+		t.Parallel()
+		w := refunding(t, state.RefundReport, sandbox.Config{})
+		change := w.change
+		w.change = func(c *impactsync.Config) {
+			change(c)
+			c.Orders = impactsync.Reconcile{Campaign: "23224", Every: time.Nanosecond, Window: 45 * 24 * time.Hour}
+		}
+		w.log("a.ndjson", sold("o1", 30), sold("o2", 30))
+		w.log("b.ndjson", refunded("r1", "o1", 20, ""), refunded("r2", "o2", 20, ""))
+		w.mustRun()
+		require.Equal(t, []string{"o1 reported mode, reversed, told as sold", "o2 reported mode, reversed, told as sold"}, w.refunds())
+		db := w.open()
+		for _, a := range w.sandbox.Actions() {
+			if a.OrderID == "o1" {
+				_, err := w.engine(db).Client.ReverseAction(t.Context(), a.ID, "ITEM_RETURNED")
+				require.NoError(t, err)
+			}
+		}
+		require.NoError(t, db.Close())
+		w.mustRun()
+		require.Equal(t, []string{"o1 done, reversed, told as sold", "o2 reported mode, reversed, told as sold"}, w.refunds())
+		w.mustRun()
+		require.Equal(t, []string{"o1 done, reversed, told as sold", "o2 reported mode, reversed, told as sold"}, w.refunds())
 	})
 
 	t.Run("a re-attributed order is left to a person", func(t *testing.T) {

@@ -53,14 +53,14 @@ why. Look at the input first: a broken list looks like a mass exit.
 
   approve KEY --exits N         up to N people may leave the trait
   approve KEY --joins N         up to N people may join it
-  approve KEY --computation ID  accept the changes of a new computation (or space)
-                                under this key for good; its exits and joins are
-                                then judged like any others
+  approve KEY --computation ID  accept the changes of a new computation (or
+                                space) under this key for good; its exits and
+                                joins are then judged like any others
   approve --conversions N       up to N conversions may go, the oldest first
   approve --suppressions N      up to N people on the suppression list may be
                                 suppressed
-  approve --reversals N         up to N orders that were refunded may be taken back at
-                                impact.com, the oldest first
+  approve --reversals N         up to N orders that were refunded may be taken
+                                back at impact.com, the oldest first
 
 An approval covers what is held now, and the next run within 24 hours, which sends it.
 Whatever that run no longer finds held, for example because the list was fixed, is no

@@ -41,8 +41,9 @@ func (a *app) configCheck() *cobra.Command {
 		Long: `Check the configuration file: keys, types, secrets, names and settings. It reports all
 problems at once, with line and column, and lists the event names in effect, with the
 defaults. It uses no network, unless --online has it ask impact.com for what the
-configuration names: account, program, event types, and what the token may read.` +
-			exits("it can be used; there may be warnings", "1   with --online: impact.com or a database does not answer", "11  with --online: impact.com refused the credentials", "64  it cannot"),
+configuration names: account, program, event types, and what the token may read. It
+then also tries the databases of sources and the server for files of conversions.` +
+			exits("it can be used; there may be warnings", "1   with --online: impact.com, a database or the server for files does not answer", "11  with --online: impact.com refused the credentials", "64  it cannot"),
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if !online {
@@ -53,7 +54,7 @@ configuration names: account, program, event types, and what the token may read.
 			return a.online(ctx)
 		},
 	}
-	c.Flags().BoolVar(&online, "online", false, "ask impact.com and the databases of sources, too; it sends nothing")
+	c.Flags().BoolVar(&online, "online", false, "ask impact.com, the databases of sources and the server for files, too; it sends nothing")
 	return c
 }
 
@@ -68,6 +69,9 @@ func (a *app) checkConfig() error {
 	m, err := mapping.New(settings(c))
 	if err != nil {
 		return badConfig(fmt.Errorf("%s: destination: %w", a.config, err))
+	}
+	if _, err := conversionFiles(c); err != nil {
+		return err
 	}
 	v := struct {
 		OK       bool               `json:"ok"`

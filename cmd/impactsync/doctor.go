@@ -25,10 +25,13 @@ func (a *app) doctorCommand() *cobra.Command {
 the configuration, the file of the secret, the credentials and the program, whether
 both hosts answer, the clock, each source with the age of its newest input, the state
 file with its lock, destination and disk, and the quota used in the last hour. It shows
-which event types the account's latest actions have, and what the token may read.
+which event types the account's latest actions have, and what the token may read. If
+conversions go by file, it logs in to the server that takes the files and compares its
+host key.
 
-It sends no page load and no conversion, and changes nothing. Its calls to apiURL
-count towards impact.com's hourly limit.` +
+It sends no page load and no conversion, and changes nothing, but that it makes an empty
+file where files of conversions go (receipt_..., which impact.com ignores) and removes it.
+Its calls to apiURL count towards impact.com's hourly limit.` +
 			exits("no FAIL; there may be warnings, such as a stale source", "1   a source or a host does not answer", exitCredentialsLine, exitStateLine, exitUsageLine),
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -77,6 +80,7 @@ func (a *app) doctor(ctx context.Context) error {
 	if d.checkConfig() {
 		d.checkEvents()
 		d.checkHosts(ctx)
+		d.checkFiles(ctx)
 		d.checkSegment(ctx)
 	} else { // a host that may not get the token, for example by http, is not asked either
 		d.warn("hosts", "correct the configuration first", "not asked")
@@ -88,12 +92,14 @@ func (a *app) doctor(ctx context.Context) error {
 	return d.end()
 }
 
-// online checks the configuration with impact.com and the databases of its sources.
+// online checks the configuration with impact.com, the server for files of conversions and
+// the databases of its sources.
 func (a *app) online(ctx context.Context) error {
 	d := &doctor{app: a}
 	if d.checkConfig() {
 		d.checkEvents()
 		d.checkHosts(ctx)
+		d.checkFiles(ctx)
 		d.checkSegment(ctx)
 		for _, s := range d.config.Sources {
 			if s.Kind == config.KindWarehouse {

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/impactsync/impactsync/impactapi"
+	"github.com/impactsync/impactsync/state"
+	impactsync "github.com/impactsync/impactsync/sync"
 )
 
 // shownActions is how far back the account's actions are looked at.
@@ -43,7 +45,8 @@ func (d *doctor) checkActions(ctx context.Context, client *impactapi.Client) {
 		}
 		return nil
 	})
-	if !d.scope("Actions", "impactsync reconcile and refunds", d.config.Reconcile.Every > 0, err) {
+	reversing := d.config.Refunds != nil && d.config.Refunds.Mode != string(state.RefundReport)
+	if !d.scope("Actions", "impactsync reconcile and refunds", d.config.Reconcile.Every > 0 || reversing, err) {
 		return
 	}
 	if r := page.Rate; r.Known && r.Remaining >= 0 {
@@ -56,6 +59,16 @@ func (d *doctor) checkActions(ctx context.Context, client *impactapi.Client) {
 	w.From, w.PageSize = now.Add(-time.Minute), 2000
 	_, err = client.ActionUpdates(ctx, w, func(*impactapi.ActionUpdate) error { return nil })
 	d.scope("ActionUpdates", "the reason of reversals in impactsync reconcile", d.config.Reconcile.Every > 0, err)
+}
+
+// checkFileList looks whether the token may read what became of files.
+func (d *doctor) checkFileList(ctx context.Context, client *impactapi.Client) {
+	if d.config.Conversions.Route == string(impactsync.ByAPI) {
+		return
+	}
+	now := time.Now()
+	_, err := client.FileSubmissions(ctx, now.Add(-time.Minute), now, 1, func(impactapi.FileSubmission) error { return nil })
+	d.scope("FTPFileSubmissions", "conversions by file: nobody learns what became of them", true, err)
 }
 
 // String describes an event type.

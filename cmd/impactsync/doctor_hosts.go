@@ -29,6 +29,7 @@ func (d *doctor) checkHosts(ctx context.Context) {
 	d.checkCredentials(ctx, client)
 	d.checkCampaign(ctx, client)
 	d.checkActions(ctx, client)
+	d.checkFileList(ctx, client)
 }
 
 // mostSkew is how wrong a clock may be before it matters for events and dates.
@@ -97,4 +98,23 @@ func (d *doctor) checkCampaign(ctx context.Context, client *impactapi.Client) {
 		found = fmt.Sprintf("cannot be looked up: %v", err)
 	}
 	d.warn("program", "compare campaignId with impact.com's list of programs", "%s", found)
+}
+
+// checkFiles tries the place where files of conversions go.
+func (d *doctor) checkFiles(ctx context.Context) {
+	const check = "files of conversions"
+	files, err := conversionFiles(d.config)
+	switch {
+	case err != nil:
+		d.failed(check, "correct the configuration as the error says", err)
+		return
+	case files.Place == nil || files.Route == impactsync.ByAPI:
+		return
+	}
+	found, err := files.Place.Try(ctx)
+	if err != nil {
+		d.failed(check, "", fmt.Errorf("%s: %w", files.Place, err))
+		return
+	}
+	d.ok(check, "%s can be listed (%s) and written", files.Place, count(int64(found), "file"))
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/impactsync/impactsync/state"
 	impactsync "github.com/impactsync/impactsync/sync"
 	"github.com/impactsync/impactsync/sync/source"
+	"github.com/impactsync/impactsync/sync/transport"
 )
 
 // failure is an error with its exit code and a hint what to do about it. Code 0 is
@@ -88,7 +89,11 @@ var hints = []struct {
 	{state.ErrLocked, "wait for that run to end; one run at a time holds the state (impactsync status shows it)"},
 	{state.ErrNoFolder, noFolderHint},
 	{state.ErrMissing, "nothing was run with this state.path yet; impactsync plan shows what a first run would send"},
-	// Only temporary files report ENOSPC: for the state's volume SQLite has an error of its own.
+	{transport.ErrHostKey, "send nothing before you know whose key that is: compare it with what impact.com says; if it is impact.com's, put it into conversions.file.hostKeys"},
+	{transport.ErrLogin, "compare the user in conversions.file.url with impact.com's, and give impact.com the public key of privateKeyFile (ssh-keygen -y -f FILE shows it)"},
+	{transport.ErrConnect, "look at host and port in conversions.file.url, name resolution and firewall"},
+	{transport.ErrFolder, "look at the path in conversions.file.url, at what its user may do there, and whether it is full; nothing is lost"},
+	// Else only temporary files report ENOSPC: for the state's volume SQLite has an error of its own.
 	{syscall.ENOSPC, "free some space in the temporary folder, or set TMPDIR to a larger one, then run again; nothing is lost"},
 	{state.ErrFull, "nothing is lost; if there is nothing to remove, enlarge the volume"},
 	{state.ErrAuthority, "set authority: list, changes or latest for the key, under audiences in the configuration; or leave it out of the messages with traits.exclude"},

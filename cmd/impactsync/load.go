@@ -49,7 +49,7 @@ func (a *app) any() (*config.Config, error) {
 
 func badConfig(err error) error {
 	hint := ""
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) && !errors.As(err, new(config.Problems)) { // else a file that it names is missing
 		hint = "impactsync config init writes one; or name another with --config"
 	}
 	return usage(hint, "%w", err)

@@ -160,7 +160,7 @@ func (a *app) pageOptions(c *config.Config, ids bool) page.Options {
 	o := page.Options{
 		Now: time.Now(), Name: c.Name, Account: b.AccountSID, Program: b.CampaignID, Sandbox: !b.Official && b.Hosts != "",
 		State: filepath.Base(c.State.Path), Version: name, WithIDs: ids,
-		Rates: impactsync.Rates{PageLoadsPerSecond: c.Delivery.PageLoadsPerSecond, ConversionsPerHour: c.Delivery.ConversionsPerHour},
+		Rates:  impactsync.Rates{PageLoadsPerSecond: c.Delivery.PageLoadsPerSecond, ConversionsPerHour: c.Delivery.ConversionsPerHour},
 		ByFile: c.Conversions.Route == string(impactsync.ByFile),
 	}
 	if a.config != defaultConfig {

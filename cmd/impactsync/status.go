@@ -29,7 +29,7 @@ func (a *app) statusCommand() *cobra.Command {
 		Long: `Show the last runs, what is pending, refused, held and unknown, the age of the
 oldest undelivered change, how long it takes to send everything at the known rates, each
 trait and source, ids that several people share, what impact.com made of
-conversions, and event names and trait keys that the configuration does not mention,
+conversions, orders that were taken back and are not settled, and event names and trait keys that the configuration does not mention,
 most frequent first.
 
 It only reads, without lock or credentials, and can be used during a run.` + exits("shown", "1   there is no state yet", exitReadLine, exitUsageLine),
@@ -100,6 +100,9 @@ func writeStatus(w io.Writer, s statusReport, now time.Time) {
 	writeHosts(w, s, now)
 	if s.InFiles > 0 {
 		fmt.Fprintf(w, "%s of those due in files, or about to be: they take no requests and no quota (impactsync file list).\n", count(s.InFiles, "conversion"))
+	}
+	if line := refundLine(s.Refunds); line != "" {
+		fmt.Fprintf(w, "\nO%s (impactsync plan shows some of them, impactsync explain ORDER one).\n", line[1:])
 	}
 	writeAudiences(w, s.Audiences)
 	writeRefusedAudiences(w, s.RefusedAudiences)

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/impactsync/impactsync/sync/money"
 	"github.com/impactsync/impactsync/sync/segment"
 )
 
@@ -20,11 +21,22 @@ type number struct {
 // asMeasure reads a number that is not money: a point is a decimal point then, and
 // a percent sign means nothing.
 func (n number) asMeasure() number {
-	if n.point != "" {
+	if n.point != "" && n.mark == "" {
 		n.plain, n.fault = n.point, ""
 	}
 	if n.mark == percent {
 		n.mark = ""
+	}
+	return n
+}
+
+// in reads a number as money in a currency. If the currency has three places, three
+// digits after a point are these: 1.234 dinars are what a machine writes, and 1234 of
+// them would have a point for the thousands and no places at all. A comma may still
+// separate thousands, as it does where these currencies are used.
+func (n number) in(currency string) number {
+	if n.point != "" && money.Digits(currency) == len(n.point)-strings.Index(n.point, ".")-1 {
+		n.plain, n.fault = n.point, ""
 	}
 	return n
 }
@@ -94,22 +106,27 @@ func formatted(text, decimalSign string) number {
 	tail, trailing := withoutSign(withoutDash(tail))
 	mark, known := markOf(head, tail)
 	plain, ambiguous, ok := spelt(core, decimalSign)
+	contradictory := minus && trailing || negative && (minus || trailing)
 	switch {
-	case ambiguous && known:
+	case ambiguous && known && !contradictory:
 		n.fault = quote(text) + " could be " + strings.Map(onlyDigits, core) + " or " + strings.Replace(core, ",", ".", 1) +
 			"; destination.decimalSign says which"
-		if segment.IsDecimal(text) {
-			n.point = text
+		if strings.Contains(core, ".") {
+			n.point, n.mark = signed(core, negative || minus || trailing), mark
 		}
-	case !ok || !known || minus && trailing || negative && (minus || trailing):
+	case !ok || !known || contradictory:
 		n.fault = quote(text) + " is not a number"
 	default:
-		n.plain, n.mark = plain, mark
-		if negative || minus || trailing {
-			n.plain = "-" + plain
-		}
+		n.plain, n.mark = signed(plain, negative || minus || trailing), mark
 	}
 	return n
+}
+
+func signed(plain string, negative bool) string {
+	if negative {
+		return "-" + plain
+	}
+	return plain
 }
 
 // visible drops the invisible characters, such as marks for the direction of

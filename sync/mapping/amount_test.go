@@ -42,6 +42,17 @@ func TestNumbersAsPeopleWriteThem(t *testing.T) {
 	for text, want := range map[string][2]string{"1,199": {"1199", "1.199"}, "1.199 €": {"1.199", "1199"}, "19,99": {"19.99", "19.99"}, "1.199,00": {"1199.00", "1199.00"}} {
 		require.Equal(t, want, [2]string{numberIn(text, SignPoint).plain, numberIn(text, SignComma).plain}, text)
 	}
+	for text, want := range map[string]string{"1.199": "1.199", "-1.199": "-1.199", "KWD 199.990": "199.99", "(1.199)": "-1.199", "1,199": "", "5.199%": ""} {
+		m := numberIn(text, SignAuto).asMoney("total", "KWD")
+		if want == "" {
+			require.NotEmpty(t, m.fault, text)
+			continue
+		}
+		require.Empty(t, m.fault, text)
+		require.Equal(t, want, m.amount.String(), text)
+	}
+	require.NotEmpty(t, numberIn("1.199", SignAuto).asMoney("total", "JPY").fault)
+	require.Equal(t, "1199.000", numberIn("1.199", SignComma).asMoney("total", "KWD").amount.Format("KWD"))
 	require.False(t, numberIn("", SignAuto).found)
 	require.False(t, numberIn(" \u00a0", SignAuto).found)
 }

@@ -55,6 +55,7 @@ type build struct {
 	worth        money.Amount // of all items
 	marks        []mark       // the currencies beside the amounts that are sent
 	code         string       // the currency whose places amounts have
+	anyCurrency  bool         // amounts are in the currency of another message, and keep all their places
 	leftOut      string       // why the order's sum is sent instead of its items
 	assumed      string       // the first product whose quantity was assumed to be 1
 	money        bool         // has an amount

@@ -200,7 +200,7 @@ func (b *build) worthOf(v segment.Value, i int) (w itemWorth, fault string) {
 		return itemWorth{}, ""
 	}
 	w.line = line
-	n := b.mapper.numberOf(value)
+	n := b.mapper.numberOf(value).in(b.code)
 	m := p.price.amount(n, where, b.code)
 	if m.fault != "" {
 		return w, m.fault

@@ -17,11 +17,17 @@ func (m stated) positive() bool { return m.found && m.fault == "" && m.amount > 
 
 // asMoney reads a number as money in a currency; where is its place in the message.
 func (n number) asMoney(where, currency string) stated {
+	m := n.in(currency).exactly(where)
+	m.amount = m.amount.Round(currency)
+	return m
+}
+
+// exactly reads a number as money with all the places that it has.
+func (n number) exactly(where string) stated {
 	if !n.found || n.fault != "" {
 		return stated{found: n.found, fault: join(where, n.fault)}
 	}
 	amount, err := money.Parse(n.plain)
-	amount = amount.Round(currency)
 	switch {
 	case n.mark == percent:
 		return stated{found: true, fault: join(where, quote(n.plain+percent)+" is a share, not an amount")}
@@ -69,7 +75,16 @@ func (b *build) sumAt(key string) stated {
 	if !present(v) {
 		return stated{}
 	}
-	return b.mapper.numberOf(v).asMoney(key, b.code)
+	return b.inCurrency(b.mapper.numberOf(v), key)
+}
+
+// inCurrency reads a number as money in the currency of the message. If that is not known,
+// it keeps all its places.
+func (b *build) inCurrency(n number, where string) stated {
+	if b.anyCurrency {
+		return n.exactly(where)
+	}
+	return n.asMoney(where, b.code)
 }
 
 // netSum returns one of the order's sums without tax and shipping.

@@ -39,11 +39,13 @@ func TestMoneyIsWhatWouldBeSent(t *testing.T) {
 func TestAmountsHaveThePlacesOfTheirCurrency(t *testing.T) {
 	t.Parallel()
 	for properties, want := range map[string]string{
-		`"currency":"KWD","total":1.234`:                 "Amount=1.234",
-		`"currency":"KWD","total":1.23450001`:            "Amount=1.235",
-		`"currency":"JPY","total":"¥1,200.5"`:            "Amount=1201",
-		`"total":"BHD 1.5"`:                              "Amount=1.500",
-		`"currency":"EUR","total":1.2349999999999999999`: "Amount=1.23",
+		`"currency":"KWD","total":1.234`:                                                           "Amount=1.234",
+		`"currency":"KWD","total":"1.234"`:                                                         "Amount=1.234",
+		`"currency":"KWD","products":[{"price":"1.234","quantity":2}],"shipping":"2.500"`:          "ItemPrice1=1.234 ItemQuantity1=2 OrderShipping=2.500",
+		`"currency":"KWD","total":1.23450001`:                                                      "Amount=1.235",
+		`"currency":"JPY","total":"¥1,200.5"`:                                                      "Amount=1201",
+		`"total":"BHD 1.5"`:                                                                        "Amount=1.500",
+		`"currency":"EUR","total":1.2349999999999999999`:                                           "Amount=1.23",
 		`"currency":"KWD","tax":0.0005,"products":[{"price":1.0015,"quantity":2,"subtotal":9}]`:    "ItemPrice1=1.002 ItemQuantity1=2 OrderTax=0.001",
 		`"currency":"KWD","products":[{"price":1.3333,"quantity":10}],"shipping":0.0004,"value":9`: "ItemSubTotal1=13.333 ItemQuantity1=10 OrderShipping=0.000",
 	} {

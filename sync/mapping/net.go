@@ -41,21 +41,22 @@ func (b *build) discounted() bool {
 	return false
 }
 
-// itemDiscount returns what is subtracted of all units of an item.
+// itemDiscount returns what is subtracted of all units of an item, at most what they
+// cost. The item's amount has the places of its currency.
 func (b *build) itemDiscount(item int) money.Amount {
 	of := func(name string) string { return numbered(name, item) }
 	quantity, _ := b.params.Get(of("ItemQuantity"))
+	total := b.paramAmount(of("ItemSubTotal"))
+	if price, has := b.params.Get(of("ItemPrice")); has {
+		total, _ = money.Product(price, quantity)
+	}
 	each, _ := b.params.Get(of("ItemDiscount"))
 	off, _ := money.Product(each, quantity)
 	off += b.paramAmount(of("ItemTotalDiscount"))
 	if rate := b.paramAmount(of("ItemDiscountRate")); rate > 0 {
-		total := b.paramAmount(of("ItemSubTotal"))
-		if price, has := b.params.Get(of("ItemPrice")); has {
-			total, _ = money.Product(price, quantity)
-		}
-		off += (total - off).Share(int64(min(rate, hundred)), int64(hundred))
+		off += max(total-off, 0).Share(int64(min(rate, hundred)), int64(hundred))
 	}
-	return off
+	return total - max(total-off, 0).Round(b.code)
 }
 
 // paramAmount returns an amount of the request; 0 for none.

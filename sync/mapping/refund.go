@@ -186,13 +186,15 @@ func (m *Mapper) Refund(source string, msg *segment.Message) (r Refund, ok bool)
 	}
 	read := refundReader{mapper: m, build: m.newBuild(msg, Person{}), meaning: m.refunds.of(source, event, kind)}
 	read.build.code = strings.Clone(read.build.statedCurrency()) // it outlives the message
+	stated := read.currency()
+	read.build.anyCurrency = stated == ""
 	r.OrderID = read.orderID()
 	r.Key, r.Event = messageKey(msg), segment.Redact(strings.TrimSpace(msg.Event))
 	if r.OrderID == "" {
 		return r, false
 	}
 	r.Message = read.message(kind)
-	r.Currency = read.currency()
+	r.Currency = cmp.Or(r.Currency, stated)
 	r.Key, r.ID, r.At = messageKey(msg), messageKey(msg), msg.EffectiveTime().UnixNano()
 	if id := strings.TrimSpace(textOf(msg.Lookup(m.refunds.id))); segment.UsableID(id) {
 		r.ID = strings.Clone(segment.Redact(id))

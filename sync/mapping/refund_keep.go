@@ -9,7 +9,7 @@ import (
 
 // keptOfRefunds are words in the names of the properties that are kept of a message
 // about a refund: what one of them means may be configured later.
-var keptOfRefunds = []string{"refund", "amount", "total", "revenue", "value", "tax", "shipping", "discount", "full", "partial"}
+var keptOfRefunds = append([]string{"tax", "shipping", "discount"}, howMuch...)
 
 // isKeptOfRefunds reports whether a property is kept.
 func isKeptOfRefunds(key string) bool {
@@ -32,12 +32,18 @@ func (m *Mapper) reduceRefund(msg *segment.Message, order string) []byte {
 		dst = child.appendMember(dst, child.key, properties.Get(child.key))
 	}
 	properties.Each(func(key string, v segment.Value) {
-		if saysHowMuch(key) && segment.HoldsEmail(key) && present(v) {
+		if segment.HoldsEmail(key) && isHint(key, v) {
 			// Without it, the order id would stand alone, which means the whole order.
 			dst = appendField(dst, "refund", "?")
 		}
-		if !slices.ContainsFunc(m.refunds.kept.children, func(c *node) bool { return c.key == key }) && isKeptOfRefunds(key) && present(v) {
+		if slices.ContainsFunc(m.refunds.kept.children, func(c *node) bool { return c.key == key }) || !present(v) {
+			return
+		}
+		switch {
+		case isKeptOfRefunds(key):
 			dst = m.appendNumber(appendKey(dst, key), v)
+		case saysPartial(v) && !segment.HoldsEmail(key):
+			dst = appendField(dst, key, partial)
 		}
 	})
 	dst = appendField(dst, "currency", bounded(strings.TrimSpace(textOf(properties.Get("currency")))))

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -91,23 +92,49 @@ func (r *refundReader) byDefault() refund.Message {
 	if _, key := r.sum(); key != "" {
 		return unreadable("what properties." + key + " means is not said: refunds.meanings says whether it is the part that was returned or what is left")
 	}
-	if keys := r.refundAmounts(); len(keys) > 0 {
-		return unreadable("what properties." + keys[0] + " means is not said: refunds.meanings can name it (amount: field)")
+	switch keys := r.hints(); {
+	case len(keys) == 0:
+	case keys[0] == "products":
+		return unreadable("properties.products is an empty list: perhaps only money was given back; refunds.meanings can say that each such message is the whole order (amount: wholeOrder)")
+	default:
+		return unreadable("what properties." + keys[0] + " means is not said: refunds.meanings can name it (amount: field), or say that each such message is the whole order (amount: wholeOrder)")
 	}
 	return refund.Message{Kind: refund.Whole}
 }
 
-// refundAmounts returns the properties whose names say that they are about how much
-// was refunded. They are not read, but the order id does not stand alone.
-func (r *refundReader) refundAmounts() (keys []string) {
+// hints returns the properties that may be about how much was refunded, the plainest
+// first. They are not read, but the order id does not stand alone.
+func (r *refundReader) hints() (keys []string) {
 	r.build.msg.Lookup(pathProperties).Each(func(key string, v segment.Value) {
-		if present(v) && saysHowMuch(key) {
+		if isHint(key, v) {
 			keys = append(keys, segment.Redact(strings.Clone(key)))
 		}
 	})
-	slices.Sort(keys)
+	refundFirst := func(key string) int {
+		if strings.Contains(strings.ToLower(key), "refund") {
+			return 0
+		}
+		return 1
+	}
+	slices.SortFunc(keys, func(a, b string) int { return cmp.Or(refundFirst(a)-refundFirst(b), strings.Compare(a, b)) })
 	return keys
 }
+
+// isHint reports whether a property may be about how much was refunded: its name says
+// so, or it is the word "partial", or a list of products without any.
+func isHint(key string, v segment.Value) bool {
+	return present(v) && (saysHowMuch(key) || key == "products" && v.IsArray() || saysPartial(v))
+}
+
+const partial = "partial"
+
+func saysPartial(v segment.Value) bool {
+	text, _ := v.Text()
+	return strings.Contains(strings.ToLower(text), partial)
+}
+
+// howMuch are words in the names of properties that are about how much was refunded.
+var howMuch = []string{"refund", partial, "full", "return", "amount", "total", "revenue", "value", "price", "quantity", "qty", "items", "lines"}
 
 // saysHowMuch reports whether a property's name says that it is about how much was
 // refunded, and not about who, when or why.
@@ -118,7 +145,7 @@ func saysHowMuch(key string) bool {
 			return false
 		}
 	}
-	return !strings.HasSuffix(key, "At") && slices.ContainsFunc([]string{"refund", "partial", "full"}, func(word string) bool { return strings.Contains(name, word) })
+	return !strings.HasSuffix(key, "At") && slices.ContainsFunc(howMuch, func(word string) bool { return strings.Contains(name, word) })
 }
 
 func unreadable(reason string) refund.Message {
@@ -158,18 +185,24 @@ func (r *refundReader) part(m stated, key string) refund.Message {
 func (r *refundReader) field() refund.Message {
 	key := strings.TrimPrefix(r.meaning.Field, "properties.")
 	n := r.mapper.numberOf(r.build.msg.Lookup(*r.meaning.field))
-	m := n.asMoney(key, r.build.code)
-	if r.meaning.MinorUnits && m.fault == "" {
-		m = n.asMoney(key, "")
-		m.amount = m.amount.Share(int64(money.Smallest(r.build.code)), int64(money.Unit))
+	m := r.build.inCurrency(n, key)
+	if r.meaning.MinorUnits {
+		m = n.exactly(key)
+		m.amount = m.amount.Share(int64(money.Smallest(r.build.code)), int64(money.Unit)).Round(r.build.code)
 	}
 	switch {
 	case !m.found:
 		return unreadable("there is no " + r.meaning.Field)
 	case m.fault != "":
 		return unreadable("the amount cannot be read: " + m.fault)
+	case r.meaning.MinorUnits && r.build.code == "":
+		return unreadable("it is in the smallest units of a currency, and neither names one nor is there a default")
 	}
-	return r.part(m, key)
+	part := r.part(m, key)
+	if r.meaning.MinorUnits { // in whose units it was read, whatever the order's are
+		part.Currency = r.build.code
+	}
+	return part
 }
 
 func (r *refundReader) fromProducts() refund.Message {

@@ -44,6 +44,10 @@ func shown(r Refund, ok bool) string {
 	return text
 }
 
+func notSaid(key string) string {
+	return "unclear: what properties." + key + " means is not said: refunds.meanings can name it (amount: field), or say that each such message is the whole order (amount: wholeOrder)"
+}
+
 // TestShapesOfRefunds reads what senders were seen to send.
 func TestShapesOfRefunds(t *testing.T) {
 	t.Parallel()
@@ -59,7 +63,13 @@ func TestShapesOfRefunds(t *testing.T) {
 		{"negative quantities", "Order Refunded", `"products":[{"sku":"B","quantity":-1}]`, Meaning{}, "returned B*1"},
 		{"the status of a shop: the whole order again", "ORDER REFUNDED", `"total":30,` + two, Meaning{}, "returned A*1 B*2"},
 		{"the same, said to be so", "Order Refunded", `"total":30,"products":[{"name":"x"}]`, Meaning{Amount: MeansWholeOrder}, "whole"},
-		{"a word for a part", "Order Refunded", `"refund_type":"partial","refund_id":"m1","refund_reason":"broken"`, Meaning{}, "unclear: what properties.refund_type means is not said: refunds.meanings can name it (amount: field)"},
+		{"a word for a part", "Order Refunded", `"refund_type":"partial","refund_id":"m1","refund_reason":"broken"`, Meaning{}, notSaid("refund_type")},
+		{"a part of a word", "Order Refunded", `"status":"Partially Refunded"`, Meaning{}, notSaid("status")},
+		{"an amount by another name", "Order Refunded", `"amount":5`, Meaning{}, notSaid("amount")},
+		{"a number of units", "Order Refunded", `"sku":"A","quantity":1`, Meaning{}, notSaid("quantity")},
+		{"products by another name", "Order Refunded", `"line_items":[{"sku":"A","quantity":1}]`, Meaning{}, notSaid("line_items")},
+		{"a list of no products", "Order Refunded", `"products":[]`, Meaning{}, "unclear: properties.products is an empty list: perhaps only money was given back; refunds.meanings can say that each such message is the whole order (amount: wholeOrder)"},
+		{"words for nothing", "Order Refunded", `"products":null,"amount":null,"total":""`, Meaning{}, "whole"},
 		{"an id and a reason", "Order Refunded", `"refund_id":"m1","refund_reason":"broken","fulfillment":"dhl"`, Meaning{}, "whole"},
 		{"an amount in words", "Order Refunded", `"total":{"value":3}`, Meaning{}, "unclear: what properties.total means is not said: refunds.meanings says whether it is the part that was returned or what is left"},
 		{"products without quantities", "Order Refunded", `"products":[{"sku":"B"}]`, Meaning{}, `unclear: product 1 ("B") has no quantity that is read`},
@@ -75,11 +85,16 @@ func TestShapesOfRefunds(t *testing.T) {
 		{"said to be the rest, nothing", "Order Refunded", `"total":0`, Meaning{Amount: MeansNewTotal}, "left"},
 		{"said to be the rest, products", "Order Refunded", two, Meaning{Amount: MeansNewTotal}, "left A*1 B*2"},
 		{"said to be the rest, negative", "Order Refunded", `"total":-1`, Meaning{Amount: MeansNewTotal}, "unclear: total is negative, which cannot be what is left of the order"},
-		{"an amount beside the order's total", "Order Refunded", `"order_total":50,"refund_amount":12.5`, Meaning{}, "unclear: what properties.refund_amount means is not said: refunds.meanings can name it (amount: field)"},
+		{"an amount beside the order's total", "Order Refunded", `"order_total":50,"refund_amount":12.5`, Meaning{}, notSaid("refund_amount")},
 		{"the same, named", "Order Refunded", `"order_total":50,"refund_amount":12.5`, Meaning{Amount: MeansField, Field: "properties.refund_amount"}, "part 12.50"},
 		{"named, but not there", "Order Refunded", ``, Meaning{Amount: MeansField, Field: "properties.refund_amount"}, "unclear: there is no properties.refund_amount"},
 		{"in cents", "Order Refunded", `"refundAmountCents":1250`, Meaning{Amount: MeansField, Field: "properties.refundAmountCents", MinorUnits: true}, "part 12.50"},
 		{"in the smallest unit of yen", "Order Refunded", `"refundAmountCents":1250,"currency":"JPY"`, Meaning{Amount: MeansField, Field: "properties.refundAmountCents", MinorUnits: true}, "part 1250.00"},
+		{"in thousandths of a dinar", "Order Refunded", `"cents":1250,"currency":"KWD"`, Meaning{Amount: MeansField, Field: "properties.cents", MinorUnits: true}, "part 1.25"},
+		{"a text in dinars", "Order Refunded", `"amount":"1.234","currency":"KWD"`, Meaning{Amount: MeansField, Field: "properties.amount"}, "part 1.234"},
+		{"dinars or euros", "Order Refunded", `"amount":1.234`, Meaning{Amount: MeansField, Field: "properties.amount"}, "part 1.234"},
+		{"a text that may be dinars or euros", "Order Refunded", `"amount":"1.234"`, Meaning{Amount: MeansField, Field: "properties.amount"}, `unclear: the amount cannot be read: amount "1.234" could be 1234 or 1.234; destination.decimalSign says which`},
+		{"a text in thousandths", "Order Refunded", `"cents":"1.234","currency":"KWD"`, Meaning{Amount: MeansField, Field: "properties.cents", MinorUnits: true}, `unclear: the amount cannot be read: cents "1.234" could be 1234 or 1.234; destination.decimalSign says which`},
 		{"so far", "Order Refunded", `"cumulativeRefundAmount":20`, Meaning{Amount: MeansField, Field: "properties.cumulativeRefundAmount", Cumulative: true}, "part 20.00 so far"},
 		{"a flag for the whole order", "Order Refunded", `"refundAmount":20,"isFullRefund":true`, Meaning{Amount: MeansField, Field: "properties.refundAmount", Full: "properties.isFullRefund"}, "whole"},
 		{"the flag says no", "Order Refunded", `"refundAmount":20,"isFullRefund":false`, Meaning{Amount: MeansField, Field: "properties.refundAmount", Full: "properties.isFullRefund"}, "part 20.00"},
@@ -120,7 +135,10 @@ func TestShapesOfRefunds(t *testing.T) {
 // A refund that names no currency is in its order's, not in the configured default.
 func TestCurrencyOfRefunds(t *testing.T) {
 	t.Parallel()
-	m := newMapper(t, withRefunds(Meaning{Amount: MeansReturned}))
+	m := newMapper(t, withRefunds(Meaning{Source: "cents", Amount: MeansField, Field: "properties.cents", MinorUnits: true}, Meaning{Amount: MeansReturned}))
+	inCents, ok := m.Refund("cents", decode(t, `{"type":"track","messageId":"m1","event":"Order Refunded","properties":{"order_id":"o1","cents":1250}}`))
+	require.True(t, ok)
+	require.Equal(t, "USD", inCents.Currency, "whose units were assumed: an order in dinars is not taken back by it")
 	for properties, want := range map[string]string{
 		`"total":5`: "", `"total":5,"currency":" eur"`: "EUR", `"total":5,"currency":"euros"`: "", `"currency":"JPY","products":[{"sku":"B","quantity":1}]`: "JPY",
 	} {

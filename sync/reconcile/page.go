@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/impactsync/impactsync/impactapi"
 	"github.com/impactsync/impactsync/state"
@@ -119,7 +120,7 @@ func (b *batch[row]) flush() error {
 
 func actionOf(a *impactapi.Action) state.Action {
 	return state.Action{
-		ID: a.ID, TrackerID: a.TrackerID, TrackerName: a.TrackerName, EventCode: a.EventCode, PartnerID: a.PartnerID, State: a.State, OrderID: a.OrderID, Currency: a.Currency,
+		ID: a.ID, TrackerID: a.TrackerID, TrackerName: a.TrackerName, EventCode: a.EventCode, PartnerID: a.PartnerID, State: strings.ToUpper(a.State), OrderID: a.OrderID, Currency: a.Currency,
 		Amount: amountOf(a.Amount), Intended: amountOf(a.IntendedAmount), Payout: amountOf(a.Payout), ClientCost: amountOf(a.ClientCost),
 		EventAt: a.EventAt, CreatedAt: a.CreatedAt, LockingAt: a.LockingAt, ClearedAt: a.ClearedAt,
 	}
@@ -127,7 +128,7 @@ func actionOf(a *impactapi.Action) state.Action {
 
 func changeOf(u *impactapi.ActionUpdate) state.ActionChange {
 	return state.ActionChange{
-		ID: u.ID, ActionID: u.ActionID, State: u.State, Disposition: u.Disposition, Sku: u.Sku, Quantity: u.Quantity, Delta: amountOf(u.DeltaAmount), UpdatedAt: u.UpdatedAt,
+		ID: u.ID, ActionID: u.ActionID, State: strings.ToUpper(u.State), Disposition: u.Disposition, Sku: u.Sku, Quantity: u.Quantity, Delta: amountOf(u.DeltaAmount), UpdatedAt: u.UpdatedAt,
 	}
 }
 

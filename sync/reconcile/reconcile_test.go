@@ -288,6 +288,17 @@ func TestBadReadings(t *testing.T) {
 		require.Equal(t, map[string]int64{"matched": 29, "differs": 1}, r.counts())
 	})
 
+	t.Run("impact.com asks for quiet", func(t *testing.T) {
+		t.Parallel()
+		r := set(t, sandbox.Config{})
+		r.fault = func(_ int64, w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+			w.Header().Set("Retry-After", "600")
+			w.WriteHeader(http.StatusTooManyRequests)
+		}
+		_, err := r.run(1)
+		require.ErrorIs(t, err, limit.ErrNoRoom, "exit code 4, not 1")
+	})
+
 	t.Run("the token may not read actions", func(t *testing.T) {
 		t.Parallel()
 		_, err := filled(t, sandbox.Config{Forbidden: []string{"Actions"}}).run(14)

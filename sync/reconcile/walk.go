@@ -71,8 +71,12 @@ func day(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 // refused says what an error of a request means.
 func refused(err error) error {
 	var api *impactapi.Error
-	if errors.As(err, &api) && api.Status == http.StatusForbidden {
+	switch {
+	case !errors.As(err, &api):
+	case api.Status == http.StatusForbidden:
 		return fmt.Errorf("%w: %w", ErrScope, err)
+	case api.Status == http.StatusTooManyRequests:
+		return fmt.Errorf("%w: impact.com asked for quiet: %w; the next run goes on", limit.ErrNoRoom, err)
 	}
 	return err
 }

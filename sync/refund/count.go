@@ -2,7 +2,9 @@ package refund
 
 import (
 	"cmp"
+	"maps"
 	"slices"
+	"time"
 
 	"github.com/impactsync/impactsync/sync/money"
 )
@@ -15,6 +17,7 @@ type counting struct {
 	gone       bool
 	net, gross money.Amount // given back, as amounts
 	cumulative [2]money.Amount
+	returns    []*Message
 	latest     *Message // of Left
 	unsure     *Message // the latest that is tentative
 
@@ -29,6 +32,7 @@ func (c *counting) object(class, reason string) {
 }
 
 func (c *counting) add(m *Message) {
+	m.Amount = m.Amount.Round(c.order.Currency)
 	switch {
 	case m.Tentative:
 		c.unsure = m
@@ -60,6 +64,7 @@ func (c *counting) returned(m *Message) {
 	for _, it := range m.Items {
 		c.left[it.Sku] -= it.Quantity
 	}
+	c.returns = append(c.returns, m)
 }
 
 func (c *counting) part(m *Message) {
@@ -111,9 +116,35 @@ func (c *counting) keepItems(m *Message) {
 		}
 		listed[it.Sku] += it.Quantity
 	}
-	for sku, n := range c.left {
-		c.left[sku] = min(n, listed[sku])
+	for _, sku := range slices.Sorted(maps.Keys(c.left)) {
+		later, soon := c.returnedAfter(sku, m)
+		left := min(c.left[sku], max(listed[sku]-later, 0))
+		if left > max(listed[sku]-later-soon, 0) {
+			c.object("unclear", "product "+quote(sku)+" was returned within an hour after a message that says what is left of the order, and may be missing there already")
+		}
+		c.left[sku] = left
 	}
+}
+
+// sameOccasion is how long after a message that says what is left of an order a return
+// may be the one that it speaks of.
+const sameOccasion = int64(time.Hour)
+
+// returnedAfter returns how many units of a Sku came back after a message about what is
+// left, which cannot know of them, and how many so soon that it may.
+func (c *counting) returnedAfter(sku string, m *Message) (later, soon int64) {
+	for _, r := range c.returns {
+		for _, it := range r.Items {
+			switch {
+			case it.Sku != sku || r.At < m.At:
+			case r.At-m.At < sameOccasion:
+				soon += it.Quantity
+			default:
+				later += it.Quantity
+			}
+		}
+	}
+	return later, soon
 }
 
 func (c *counting) remains() Remains {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -81,6 +82,60 @@ func TestRemains(t *testing.T) {
 		require.Equal(t, c.class, r.Class, name)
 		require.Equal(t, r.Class != "", r.Reason != "", name)
 		require.Equal(t, shop.Amount, r.Amount+r.Back, name)
+	}
+}
+
+// A message that says what is left knows of earlier returns. Of one that comes soon after
+// it, nobody can tell.
+func TestReturnsAroundWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	const u, hour = money.Unit, int64(time.Hour)
+	o := refund.Order{Known: true, Amount: 12 * u, Gross: 12 * u, Currency: "EUR", Items: []refund.Item{{Sku: "A", Quantity: 4, Amount: 12 * u}}}
+	for name, c := range map[string]struct {
+		left      int
+		returned  int
+		at, again int64 // after that; of the same number of units once more, unless it is 0
+		want      money.Amount
+		class     string
+	}{
+		"before":                         {3, 1, -hour, 0, 9 * u, ""},
+		"before, and more of them":       {3, 2, -hour, 0, 6 * u, ""},
+		"the day after":                  {3, 1, 24 * hour, 0, 6 * u, ""},
+		"two days":                       {3, 1, 24 * hour, 48 * hour, 3 * u, ""},
+		"before and after":               {3, 1, -hour, 24 * hour, 6 * u, ""},
+		"more than were left":            {1, 2, 24 * hour, 0, 0, ""},
+		"at the same time":               {3, 1, 0, 0, 9 * u, "unclear"},
+		"soon after":                     {3, 1, hour - 1, 0, 9 * u, "unclear"},
+		"soon after, and the next day":   {3, 1, 1, 24 * hour, 6 * u, "unclear"},
+		"soon after one that left them":  {4, 1, 1, 0, 9 * u, ""},
+		"soon after, and before, it was": {3, 1, -hour, 1, 6 * u, ""},
+	} {
+		all := []refund.Message{
+			{Key: "left", ID: "left", At: 100 * hour, Kind: refund.Left, Items: items("A", c.left)},
+			{Key: "r1", ID: "r1", At: 100*hour + c.at, Kind: refund.Returned, Items: items("A", c.returned)},
+		}
+		if c.again != 0 {
+			all = append(all, refund.Message{Key: "r2", ID: "r2", At: 100*hour + c.again, Kind: refund.Returned, Items: items("A", c.returned)})
+		}
+		r := refund.Of(o, all)
+		require.Equal(t, c.want, r.Amount, name)
+		require.Equal(t, c.class, r.Class, name)
+	}
+}
+
+// TestAmountsOfAnyCurrency: a refund that names no currency has all its places.
+func TestAmountsOfAnyCurrency(t *testing.T) {
+	t.Parallel()
+	for currency, c := range map[string]struct{ order, back string }{"KWD": {"1.234", "1.2336"}, "JPY": {"300", "299.6"}, "EUR": {"19.99", "19.9899"}} {
+		amount, err := money.Parse(c.order)
+		require.NoError(t, err)
+		back, err := money.Parse(c.back)
+		require.NoError(t, err)
+		o := refund.Order{Known: true, Amount: amount, Gross: amount, Currency: currency}
+		r := refund.Of(o, []refund.Message{{Key: "m", ID: "m", Kind: refund.Part, Amount: back}})
+		require.Equal(t, "reversed", r.Text(), currency)
+		r = refund.Of(o, []refund.Message{{Key: "m", ID: "m", Kind: refund.Part, Amount: back - money.Smallest(currency)}})
+		require.Equal(t, "part", r.Class, currency)
 	}
 }
 

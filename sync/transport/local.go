@@ -14,7 +14,7 @@ type local struct{ folder string }
 // openLocal makes the folder if it is missing.
 func openLocal(folder string) (*local, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return nil, fmt.Errorf("make the folder of the files: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrFolder, err)
 	}
 	return &local{folder}, nil
 }
@@ -54,6 +54,14 @@ func (l *local) renameWithoutLinks(from, to string, why error) error {
 }
 
 func (l *local) Remove(name string) error { return os.Remove(l.path(name)) }
+
+func (l *local) Count() (int, error) {
+	all, err := os.ReadDir(l.folder)
+	if err != nil {
+		return 0, fmt.Errorf("%w: it cannot be listed: %w", ErrFolder, err)
+	}
+	return len(all), nil
+}
 
 func (l *local) Close() error { return nil }
 

@@ -3,6 +3,8 @@ package transport
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -83,7 +85,11 @@ type hostKeys struct {
 func parseHostKeys(texts []string) (h hostKeys, err error) {
 	for _, text := range texts {
 		if strings.HasPrefix(text, "SHA256:") {
-			h.prints = append(h.prints, strings.TrimRight(text, "="))
+			text = strings.TrimRight(text, "=")
+			if sum, err := base64.RawStdEncoding.DecodeString(strings.TrimPrefix(text, "SHA256:")); err != nil || len(sum) != sha256.Size {
+				return h, fmt.Errorf("host key %.20q... is no whole fingerprint: want SHA256: and 43 letters (ssh-keyscan HOST | ssh-keygen -lf -)", text)
+			}
+			h.prints = append(h.prints, text)
 			continue
 		}
 		key, _, _, rest, err := ssh.ParseAuthorizedKey([]byte(text))
@@ -139,7 +145,7 @@ func (s *server) connect(ctx context.Context) (*remote, error) {
 	defer cancel()
 	raw, err := new(net.Dialer).DialContext(dialing, "tcp", s.address)
 	if err != nil {
-		return nil, fmt.Errorf("connect to %s: %w", s.address, err)
+		return nil, fmt.Errorf("%w: %w", ErrConnect, err)
 	}
 	conn := &patient{Conn: raw}
 	stop := context.AfterFunc(dialing, func() { _ = raw.Close() })
@@ -148,7 +154,7 @@ func (s *server) connect(ctx context.Context) (*remote, error) {
 	}
 	c, channels, requests, err := ssh.NewClientConn(conn, s.address, config)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("log in to %s as %s: %w", s.address, s.user, err), ignoreClosed(raw.Close()))
+		return nil, errors.Join(s.notLetIn(err), ignoreClosed(raw.Close()))
 	}
 	if !stop() {
 		return nil, errors.Join(context.Cause(dialing), ignoreClosed(c.Close()))
@@ -156,12 +162,26 @@ func (s *server) connect(ctx context.Context) (*remote, error) {
 	client := ssh.NewClient(c, channels, requests)
 	files, err := sftp.NewClient(client, sftp.UseConcurrentWrites(true))
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open SFTP at %s: %w", s.address, err), ignoreClosed(client.Close()))
+		return nil, errors.Join(fmt.Errorf("%w: %s lets %s in, and offers no SFTP: %w", ErrLogin, s.address, s.user, err), ignoreClosed(client.Close()))
 	}
 	r := &remote{folder: s.folder, ssh: client, sftp: files, done: make(chan struct{})}
 	go r.keepAlive()
 	context.AfterFunc(ctx, func() { _ = raw.Close() })
 	return r, nil
+}
+
+// notLetIn says why a handshake failed.
+func (s *server) notLetIn(err error) error {
+	var kinds *ssh.AlgorithmNegotiationError
+	switch {
+	case errors.Is(err, ErrHostKey):
+		return err
+	case errors.As(err, &kinds) && kinds.What == "host key":
+		return fmt.Errorf("%w, of another kind: it has %s; nothing was sent", ErrHostKey, strings.Join(kinds.RequestedAlgorithms, ", "))
+	case strings.Contains(err.Error(), "unable to authenticate"): // there is no error to compare with
+		return fmt.Errorf("%w: %s at %s: %w", ErrLogin, s.user, s.address, err)
+	}
+	return fmt.Errorf("%w: %s does not speak SSH as expected: %w", ErrConnect, s.address, err)
 }
 
 // keepAlive asks the server for a sign of life, without which the connection is given
@@ -209,7 +229,12 @@ func (r *remote) path(name string) string { return path.Join(r.folder, name) }
 
 func (r *remote) Create(name string) (io.WriteCloser, error) {
 	f, err := r.sftp.Create(r.path(name)) // one that an earlier attempt left is overwritten
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("the server has no folder %s: %w", r.folder, err)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("the server lets the user write nothing into %s: %w", r.folder, err)
+	case err != nil:
 		return nil, err
 	}
 	return f, nil
@@ -232,6 +257,14 @@ func (r *remote) Remove(name string) error {
 		return fs.ErrNotExist
 	}
 	return err
+}
+
+func (r *remote) Count() (int, error) {
+	all, err := r.sftp.ReadDir(r.folder)
+	if err != nil {
+		return 0, fmt.Errorf("%w: %s cannot be listed: %w", ErrFolder, r.folder, err)
+	}
+	return len(all), nil
 }
 
 func (r *remote) Close() error {

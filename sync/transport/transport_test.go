@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -106,6 +107,7 @@ func TestOnlyTheServerThatIsConfigured(t *testing.T) {
 		"its key beside another":  {[]string{string(ssh.MarshalAuthorizedKey(signer.PublicKey())), s.HostKey}, ""},
 		"another key":             {[]string{string(ssh.MarshalAuthorizedKey(signer.PublicKey()))}, ssh.FingerprintSHA256(mine)},
 		"another one's signature": {[]string{ssh.FingerprintSHA256(signer.PublicKey())}, "nothing was sent"},
+		"a key of another kind":   {[]string{"ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBEmKSENjQEezOmxkZMy7opKgwFB9nkt5YRrYMjNuG5N87uRgg6CLrbo5wAdT/y6v0mKV0U2w0WZ2YB/++Tpockg="}, "of another kind: it has ssh-ed25519"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -133,8 +135,52 @@ func TestWhoIsNotLetIn(t *testing.T) {
 	place, err := transport.New(config)
 	require.NoError(t, err)
 	_, err = place.Open(t.Context())
-	require.ErrorContains(t, err, "log in to")
+	require.ErrorIs(t, err, transport.ErrLogin)
 	require.NotContains(t, err.Error(), "PRIVATE")
+}
+
+// TestTry: each thing that can be wrong has an error of its own, and nothing stays behind.
+func TestTry(t *testing.T) {
+	t.Parallel()
+	s := sshdtest.Start(t)
+	try := func(c transport.Config) (int, error) {
+		place, err := transport.New(c)
+		require.NoError(t, err)
+		return place.Try(t.Context())
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(s.Folder, "a.csv"), nil, 0o600))
+	n, err := try(access(s))
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	left, err := os.ReadDir(s.Folder)
+	require.NoError(t, err)
+	require.Len(t, left, 1)
+
+	at := func(folder string) transport.Config { c := access(s); c.URL = s.URL(folder); return c }
+	_, err = try(at(s.Folder + "/nowhere"))
+	require.ErrorIs(t, err, transport.ErrFolder)
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	_, err = try(at(s.Folder + "/a.csv"))
+	require.ErrorIs(t, err, transport.ErrFolder)
+	_, err = try(at("/proc")) // nobody may make files there
+	require.ErrorIs(t, err, transport.ErrFolder)
+	require.ErrorContains(t, err, "no file can be made there")
+
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	c := access(s)
+	c.URL = "sftp://u@" + silent.Addr().String() + "/in/"
+	require.NoError(t, silent.Close())
+	_, err = try(c)
+	require.ErrorIs(t, err, transport.ErrConnect)
+
+	here := filepath.Join(t.TempDir(), "new")
+	n, err = try(transport.Config{URL: "file://" + here})
+	require.NoError(t, err)
+	require.Zero(t, n)
+	require.NoDirExists(t, here)
+	_, err = try(transport.Config{URL: "file:///proc"})
+	require.ErrorIs(t, err, transport.ErrFolder)
 }
 
 // TestServerGoes: a server that dies in the middle of a file is an error, and soon.
@@ -158,6 +204,24 @@ func TestServerGoes(t *testing.T) {
 	require.FileExists(t, filepath.Join(s.Folder, "receipt_a.csv.part"))
 }
 
+// TestFull: SFTP has no code for a full disk.
+func TestFull(t *testing.T) {
+	t.Parallel()
+	s := sshdtest.Start(t)
+	place, err := transport.New(access(s))
+	require.NoError(t, err)
+	f, err := place.Open(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, os.Symlink("/dev/full", filepath.Join(s.Folder, "a.csv")))
+	w, err := f.Create("a.csv")
+	require.NoError(t, err)
+	_, err = w.Write([]byte("more than nothing"))
+	require.ErrorIs(t, err, transport.ErrFolder)
+	require.ErrorContains(t, err, "is full")
+	_ = w.Close()
+	require.NoError(t, f.Close())
+}
+
 func TestWhatIsRefused(t *testing.T) {
 	t.Parallel()
 	key := sshdtest.Start(t)
@@ -173,6 +237,7 @@ func TestWhatIsRefused(t *testing.T) {
 		"no key":          {transport.Config{URL: "sftp://u@host/in", HostKeys: []string{key.HostKey}}, "private key is missing"},
 		"a broken key":    {transport.Config{URL: "sftp://u@host/in", PrivateKey: "-----BEGIN", HostKeys: []string{key.HostKey}}, "cannot be read"},
 		"no host key":     {transport.Config{URL: "sftp://u@host/in", PrivateKey: key.Key}, "host key is missing"},
+		"half a print":    {transport.Config{URL: "sftp://u@host/in", PrivateKey: key.Key, HostKeys: []string{"SHA256:xyz"}}, "no whole fingerprint"},
 		"a broken one":    {transport.Config{URL: "sftp://u@host/in", PrivateKey: key.Key, HostKeys: []string{"ssh-rsa x"}}, "cannot be read"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -79,9 +79,9 @@ func writeKey(t *testing.T, path string, key any) string {
 func (s *Server) start(t *testing.T, path, dir string) {
 	t.Helper()
 	if os.Getuid() == 0 {
-		require.NoError(t, os.MkdirAll("/run/sshd", 0o755)) // where OpenSSH separates privileges
+		require.NoError(t, os.MkdirAll("/run/sshd", 0o755)) //nolint:gosec // where OpenSSH separates privileges, as Debian has it
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	s.Address = listener.Addr().String()
 	_, port, err := net.SplitHostPort(s.Address)
@@ -99,11 +99,11 @@ PasswordAuthentication no
 PermitRootLogin prohibit-password
 Subsystem sftp internal-sftp
 `, port, dir, dir), 0o600))
-	s.process = exec.CommandContext(t.Context(), path, "-D", "-e", "-f", config)
+	s.process = exec.CommandContext(t.Context(), path, "-D", "-e", "-f", config) //nolint:gosec // Debian's, or what the environment names
 	require.NoError(t, s.process.Start())
 	t.Cleanup(s.Stop)
 	require.Eventually(t, func() bool {
-		c, err := net.DialTimeout("tcp", s.Address, time.Second)
+		c, err := new(net.Dialer).DialContext(t.Context(), "tcp", s.Address)
 		if err == nil {
 			_ = c.Close()
 		}
