@@ -42,7 +42,7 @@ func TestProgressOfEachHostAgreesWithThePlan(t *testing.T) {
 		}
 		last[name] = report{done, of, takes.Round(time.Minute)}
 	}
-	_, err = e.Run(t.Context(), impactsync.Options{Deadline: time.Now().Add(3 * time.Second)})
+	_, err = e.Run(t.Context(), impactsync.Options{Deadline: time.Now().Add(8 * time.Second)})
 	require.NoError(t, err)
 	seconds := func(s float64) time.Duration {
 		return time.Duration(s * float64(time.Second)).Round(time.Second / 10)
