@@ -38,8 +38,8 @@ sample: ## make the bundled sample data anew
 test: ## all tests of the program
 	go test -timeout 15m ./...
 
-rehearsal: ## 100,000 orders of two months, with kills and lost answers, and 1,000,000 actions: an hour each (ORDERS=n, ACTIONS=n, ROADS=api,file,sftp)
-	go test ./cmd/internal/rehearsal -timeout 4h -v -rehearsal.orders $(or $(ORDERS),100000) -rehearsal.refunded 5 -rehearsal.roads $(or $(ROADS),api) -rehearsal.actions $(or $(ACTIONS),1000000)
+rehearsal: ## 100,000 orders of two months, with kills and lost answers, by each of ROADS=api,file,sftp; 1,000,000 actions; 1,000,000 orders in one file: an hour (ORDERS=n, ACTIONS=n, FILE=n)
+	go test ./cmd/internal/rehearsal -timeout 4h -v -rehearsal.orders $(or $(ORDERS),100000) -rehearsal.refunded 5 -rehearsal.roads $(or $(ROADS),api$(comma)sftp) -rehearsal.actions $(or $(ACTIONS),1000000) -rehearsal.file $(or $(FILE),1000000)
 
 race: ## the tests under the race detector
 	bash .ci/run race

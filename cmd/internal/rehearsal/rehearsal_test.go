@@ -259,7 +259,7 @@ var actions = flag.Int("rehearsal.actions", 5_000, "how many actions to reconcil
 
 // TestManyActions reads actions of 45 days, which are more than one window may have.
 func TestManyActions(t *testing.T) {
-	s := newStage(t, *seed, sandbox.Config{LockAfter: locking, PageSize: *actions / 25}, "api", "")
+	s := newStage(t, *seed, sandbox.Config{Record: true, LockAfter: locking, PageSize: *actions / 25}, "api", "")
 	now := time.Now()
 	for i := range *actions {
 		at := now.Add(-44 * day).Add(time.Duration(i) * (43 * day / time.Duration(*actions)))
@@ -270,6 +270,6 @@ func TestManyActions(t *testing.T) {
 	began := time.Now()
 	code, output := s.run(0, "reconcile")
 	require.Zero(t, code, output)
-	t.Logf("%d actions in %v, peak %d MB", *actions, time.Since(began).Round(time.Millisecond), s.peak>>10)
+	t.Logf("%d actions in %v, %v of CPU, %d requests, peak %d MB", *actions, time.Since(began).Round(time.Millisecond), s.cpu.Round(time.Millisecond), len(s.box.Calls()), s.peak>>10)
 	require.Equal(t, *actions, s.number(`SELECT count(*) FROM order_reconciliation WHERE verdict = 'not_ours'`))
 }
