@@ -26,6 +26,7 @@ type plan struct {
 	statement string
 	args      []any
 	roles     []role // of the columns in order; nil: their names tell
+	none      error  // what it means if there is no row; nil: nobody is on the list
 	version   version
 }
 

@@ -156,7 +156,7 @@ func planColumns(ctx context.Context, c *catalogue, t *Trait, traits, ids table)
 	if !ok {
 		return plan{}, noColumn(c.dialect, t.Column, traits)
 	}
-	if err := c.someoneIn(ctx, t, engageTable{traits, value}); err != nil {
+	if err := c.notEmpty(ctx, &traits); err != nil {
 		return plan{}, err
 	}
 	if err := c.notEmpty(ctx, &ids); err != nil {
@@ -169,7 +169,7 @@ func planColumns(ctx context.Context, c *catalogue, t *Trait, traits, ids table)
 	values := fmt.Sprintf("SELECT %s AS profile, %s AS value, %s AS seq FROM %s WHERE %s IS NOT NULL AND (%s IS NULL OR %s = '')",
 		traits.ref("canonical_segment_id"), traits.ref(value.Name), seq, traits.from(), traits.ref(value.Name), merged, merged)
 	return plan{
-		object: shown(traits.Table) + "/" + value.Name, table: traits.Table, roles: profileRoles(false),
+		object: shown(traits.Table) + "/" + value.Name, table: traits.Table, roles: profileRoles(false), none: nobody([]string{shown(traits.Table)}, t, ""),
 		statement: withIDs(values, false, &ids, "external_id_type", "external_id_value", ids.sorted("seq", "timestamp")),
 	}, nil
 }

@@ -42,6 +42,8 @@ func (s *Source) Read(ctx context.Context, in source.Input, _ source.Position, f
 		return context.Cause(ctx)
 	case err != nil:
 		return s.named(c.explain(err, p.table))
+	case r.line == 0 && p.none != nil && in.OnMissing != "exit":
+		return s.named(p.none) // who left has a row that says so
 	}
 	return r.flush(true)
 }
