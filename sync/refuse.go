@@ -48,10 +48,14 @@ func (p *pass) readCatalogue(ctx context.Context, c *catalogue.Catalogue) error 
 	if err != nil {
 		return fmt.Errorf("keep what Segment says: %w", err)
 	}
-	for _, why := range unread {
-		if c.Required {
-			return fmt.Errorf("segment.required: %w", why)
+	if !c.Enough(unread) {
+		setting := "segment.required"
+		if !c.Required {
+			setting = "audiences: all, and Segment's catalogue was never read"
 		}
+		return fmt.Errorf("%s: %w", setting, unread[0])
+	}
+	for _, why := range unread {
 		p.Log.Warn("Segment's catalogue cannot be read; what it said last counts", "error", why, "hint", catalogue.Hint(why))
 	}
 	if why := c.Outdated(); why != "" {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"time"
 
 	"github.com/impactsync/impactsync/cmd/internal/config"
@@ -27,7 +28,7 @@ func segmentCatalogue(c *config.Config) *catalogue.Catalogue {
 	return catalogue.New(catalogue.Config{
 		API: segmentapi.NewPublic(s.APIURL, string(s.Token), segmentOptions()), Space: s.SpaceID, Required: s.Required, Keep: s.KeepFor,
 		Accepted: s.AcceptStatuses, Unchecked: s.Unchecked, Suppressions: s.Suppressions, Far: s.Share(),
-		Keys: segmentKeys(c),
+		Keys: segmentKeys(c), Needed: slices.ContainsFunc(c.Sources, func(s config.Source) bool { return s.AllAudiences }),
 	})
 }
 

@@ -23,6 +23,7 @@ type Config struct {
 	API          *segmentapi.Public
 	Space        string
 	Required     bool          // an error of Read is the run's
+	Needed       bool          // there is nothing to go on with if it never was read
 	Keep         time.Duration // how long old answers count; 0: for ever
 	Accepted     []string      // words of status with which a trait is applied
 	Unchecked    []string      // patterns of keys that are applied whatever Segment says
@@ -89,6 +90,11 @@ func (c *Catalogue) ask(ctx context.Context, class state.Class) ([]state.Computa
 		}
 	}
 	return all, err
+}
+
+// Enough reports whether a run can go on with what Segment said, now or before.
+func (c *Catalogue) Enough(unread []error) bool {
+	return len(unread) == 0 || !c.Required && !(c.Needed && c.readAt(state.Audience).IsZero())
 }
 
 // Load reads what the state has of Segment's answers.

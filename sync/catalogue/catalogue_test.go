@@ -107,10 +107,20 @@ func TestSizes(t *testing.T) {
 
 func TestAllAudiences(t *testing.T) {
 	t.Parallel()
-	c, _, db := asked(t)
+	c, s, db := asked(t)
+	c.Needed = true
 	now := time.Now()
-	_, err := c.Read(t.Context(), db, now)
+	s.Fail(standin.Fault{Status: 401})
+	unread, err := c.Read(t.Context(), db, now)
 	require.NoError(t, err)
+	require.False(t, c.Enough(unread), "nothing says which audiences there are")
+	s.Fail()
+	_, err = c.Read(t.Context(), db, now)
+	require.NoError(t, err)
+	s.Fail(standin.Fault{Status: 401})
+	unread, err = c.Read(t.Context(), db, now)
+	require.NoError(t, err)
+	require.True(t, c.Enough(unread))
 	var keys []string
 	for _, one := range c.Audiences() {
 		keys = append(keys, one.Key)

@@ -18,7 +18,7 @@ type catalogue struct {
 	tables  map[string][]string
 	columns map[sqlengine.Table][]sqlengine.Column
 	absent  map[sqlengine.Table]bool
-	filled  map[string]bool // by the condition for a row
+	filled  map[sqlengine.Table]bool
 }
 
 func (s *Source) catalogue() *catalogue { return newCatalogue(s.cfg.Engine, s.cfg.Schemas) }
@@ -29,7 +29,7 @@ func newCatalogue(e sqlengine.Engine, schemas []string) *catalogue {
 	}
 	return &catalogue{
 		engine: e, dialect: e.Dialect(), schemas: schemas,
-		tables: map[string][]string{}, columns: map[sqlengine.Table][]sqlengine.Column{}, absent: map[sqlengine.Table]bool{}, filled: map[string]bool{},
+		tables: map[string][]string{}, columns: map[sqlengine.Table][]sqlengine.Column{}, absent: map[sqlengine.Table]bool{}, filled: map[sqlengine.Table]bool{},
 	}
 }
 
@@ -108,59 +108,25 @@ func (c *catalogue) hidden(ctx context.Context, name sqlengine.Table) error {
 	return err
 }
 
-// hasRow reports whether a table has a row with a value in a column, or any row if the
-// column is "".
-func (c *catalogue) hasRow(ctx context.Context, t *table, column string) (bool, error) {
-	statement := "SELECT 1 FROM " + t.from()
-	if column != "" {
-		statement += " WHERE " + t.ref(column) + " IS NOT NULL"
-	}
-	statement += " LIMIT 1"
-	if known, ok := c.filled[statement]; ok {
-		return known, nil
-	}
-	row, err := c.row(ctx, statement, nil, 1)
-	if err != nil {
-		return false, c.explain(err, t.Table)
-	}
-	c.filled[statement] = row[0] != nil
-	return row[0] != nil, nil
-}
-
 // notEmpty wants a table to have rows: who is not in one that was emptied did not leave.
 func (c *catalogue) notEmpty(ctx context.Context, t *table) error {
-	if there, err := c.hasRow(ctx, t, ""); err != nil || there {
-		return err
-	}
-	return fmt.Errorf("%s is empty: nothing is changed; a sync failed or has not come to its end (look at the warehouse's syncs in Segment)", shown(t.Table))
-}
-
-// someoneIn wants somebody to have a value in the column of a trait, and no table to be
-// empty.
-func (c *catalogue) someoneIn(ctx context.Context, t *Trait, in ...engageTable) error {
-	var names []string
-	someone := false
-	for i := range in {
-		one := &in[i]
-		there, err := c.hasRow(ctx, &one.table, one.column.Name)
-		if err == nil && !there {
-			err = c.notEmpty(ctx, &one.table)
-		}
-		if err != nil {
-			return err
-		}
-		someone = someone || there
-		names = append(names, shown(one.Table))
-	}
-	if someone {
+	if c.filled[t.Table] {
 		return nil
 	}
-	return nobody(names, t, "")
+	row, err := c.row(ctx, "SELECT 1 FROM "+t.from()+" LIMIT 1", nil, 1)
+	switch {
+	case err != nil:
+		return c.explain(err, t.Table)
+	case row[0] == nil:
+		return fmt.Errorf("%s is empty: nothing is changed; a sync failed or has not come to its end (look at the warehouse's syncs in Segment)", shown(t.Table))
+	}
+	c.filled[t.Table] = true
+	return nil
 }
 
 // nobody says that no row of some tables has a trait: a list that somebody emptied by
 // mistake, or that never was there, must not look like one that everybody left.
-func nobody(tables []string, t *Trait, near string) error {
+func nobody(tables []string, t *Trait, near string) *traitError {
 	return &traitError{absent: true, err: fmt.Errorf("nobody in %s has a trait %q%s: nothing is changed; correct the key, or if the audience was deleted in Segment, set onMissing: exit to let its members leave",
 		strings.Join(tables, " or "), t.Column, near)}
 }

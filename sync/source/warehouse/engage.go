@@ -48,10 +48,12 @@ func planEngage(from string) planner {
 				return plan{}, err
 			}
 			if len(with) > 0 {
-				if err := c.whole(ctx, t, one.name, with, lacking); err != nil {
+				if err := c.whole(ctx, one.name, with, lacking); err != nil {
 					return plan{}, err
 				}
-				return one.plan(c, with)
+				p, err := one.plan(c, with)
+				p.none = nobody(names(with), t, "")
+				return p, err
 			}
 			looked = append(looked, without...)
 		}
@@ -102,11 +104,24 @@ func engageTables(ctx context.Context, c *catalogue, t *Trait, names []string) (
 
 // whole wants each schema to have its part of a list, since whoever is missing of it
 // would leave.
-func (c *catalogue) whole(ctx context.Context, t *Trait, name string, with []engageTable, lacking []string) error {
+func (c *catalogue) whole(ctx context.Context, name string, with []engageTable, lacking []string) error {
 	if len(lacking) > 0 {
 		return &traitError{err: fmt.Errorf("%w %s in %s, but in other schemas: nothing is changed; let Segment sync it, or take what has none out of schemas", sqlengine.ErrNoTable, name, listed(lacking))}
 	}
-	return c.someoneIn(ctx, t, with...)
+	for i := range with {
+		if err := c.notEmpty(ctx, &with[i].table); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// names returns the tables' names for people.
+func names(in []engageTable) (all []string) {
+	for i := range in {
+		all = append(all, shown(in[i].Table))
+	}
+	return all
 }
 
 // noEngage says that no schema has the tables.
@@ -165,7 +180,7 @@ type columnFunc func(name string) string
 // unite reads several tables as if they were one, in the order of the profiles, and
 // then of the columns that are ignored. What of says comes behind FROM.
 func unite(in []engageTable, roles []told.Role, of func(e *engageTable, column columnFunc) (columns []string, from string, err error)) (plan, error) {
-	var parts, compares, names, all, order []string
+	var parts, compares, all, order []string
 	p := plan{table: in[0].Table, roles: roles}
 	for i := range in {
 		e := &in[i]
@@ -185,7 +200,6 @@ func unite(in []engageTable, roles []told.Role, of func(e *engageTable, column c
 			columns[at] = sqlengine.BoolText(columns[at])
 		}
 		compares = append(compares, part())
-		names = append(names, shown(e.Table))
 	}
 	for i, r := range roles {
 		name := "c" + strconv.Itoa(i+1)
@@ -201,7 +215,7 @@ func unite(in []engageTable, roles []told.Role, of func(e *engageTable, column c
 	from := func(parts []string) string {
 		return "SELECT " + listed(all) + "\nFROM (" + strings.Join(parts, "\nUNION ALL\n") + ") u"
 	}
-	p.object, p.columns = strings.Join(names, "+")+"/"+in[0].column.Name, all
+	p.object, p.columns = strings.Join(names(in), "+")+"/"+in[0].column.Name, all
 	p.statement, p.list = from(parts)+"\nORDER BY "+listed(order), from(compares)
 	return p, nil
 }

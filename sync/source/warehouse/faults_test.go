@@ -159,8 +159,8 @@ func lessThanThere(t *testing.T, server *enginetest.Postgres) {
 		{engage, `UPDATE engage_a.users SET vip = NULL; UPDATE engage_b.users SET vip = NULL`, `UPDATE engage_b.users SET vip = true`, `nobody in engage_a.users or engage_b.users has a trait "vip"`},
 		{vip, `DELETE FROM ps.user_identifiers`, `DROP TABLE ps.user_identifiers`, "ps.user_identifiers is empty: nothing is changed"},
 		{vip, `DELETE FROM ps.profile_traits`, `INSERT INTO ps.profile_traits VALUES ('p1', NULL, NULL)`, "ps.profile_traits is empty: nothing is changed"},
-		{vip, ``, `UPDATE ps.profile_traits SET vip = true`, `nobody in ps.profile_traits has a trait "vip"`},
 		{vip, ``, `INSERT INTO ps.external_id_mapping VALUES ('p1', 'user_id', 'u1')`, "ps.external_id_mapping is empty: nothing is changed"},
+		{vip, ``, `UPDATE ps.profile_traits SET vip = true`, `nobody in ps.profile_traits has a trait "vip"`},
 		{vip, ``, ``, ""},
 	} {
 		server.Exec(t, c.broken)

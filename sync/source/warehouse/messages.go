@@ -75,7 +75,7 @@ func (s *Messages) Name() string { return s.cfg.Name }
 // Close implements [source.Source].
 func (s *Messages) Close() error { return s.cfg.Engine.Close() }
 
-func (s *Messages) named(err error) error { return fmt.Errorf("source %q: %w", s.cfg.Name, err) }
+func (s *Messages) named(err error) error { return named(s.cfg.Name, err) }
 
 func (s *Messages) catalogue() *catalogue { return newCatalogue(s.cfg.Engine, s.cfg.Schemas) }
 

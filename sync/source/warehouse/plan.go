@@ -16,6 +16,7 @@ type plan struct {
 	statement string
 	args      []any
 	roles     []told.Role // of the columns in order; nil: their names tell
+	none      error       // what it means if there is no row; nil: nobody is on the list
 	version   version
 
 	// The same list, to be compared by the database: without its order, and with names for

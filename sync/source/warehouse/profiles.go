@@ -158,7 +158,7 @@ func planColumns(ctx context.Context, c *catalogue, t *Trait, traits, ids table)
 	if !ok {
 		return plan{}, noColumn(c.dialect, t.Column, traits)
 	}
-	if err := c.someoneIn(ctx, t, engageTable{traits, value}); err != nil {
+	if err := c.notEmpty(ctx, &traits); err != nil {
 		return plan{}, err
 	}
 	if err := c.notEmpty(ctx, &ids); err != nil {
@@ -170,7 +170,7 @@ func planColumns(ctx context.Context, c *catalogue, t *Trait, traits, ids table)
 	}
 	values := fmt.Sprintf("SELECT %s AS profile, %s AS value, %s AS seq FROM %s WHERE %s IS NOT NULL AND (%s IS NULL OR %s = '')",
 		traits.ref("canonical_segment_id"), traits.ref(value.Name), seq, traits.from(), traits.ref(value.Name), merged, merged)
-	p := plan{object: shown(traits.Table) + "/" + value.Name, table: traits.Table}
+	p := plan{object: shown(traits.Table) + "/" + value.Name, table: traits.Table, none: nobody([]string{shown(traits.Table)}, t, "")}
 	laid := withIDs(values, false, &ids, "external_id_type", "external_id_value", ids.sorted("seq", "timestamp"))
 	if strings.HasPrefix(value.Type, "bool") {
 		laid.value = sqlengine.BoolText("t.value")

@@ -35,7 +35,11 @@ func (s *Source) Read(ctx context.Context, in source.Input, _ source.Position, f
 		return s.named(err)
 	}
 	r := s.reader(ctx, t, p.object, fn)
-	return s.finish(r, c, p.table, r.readAll(c.engine, p))
+	err = r.readAll(c.engine, p)
+	if err == nil && r.line == 0 && p.none != nil && in.OnMissing != "exit" {
+		return s.named(p.none) // who left has a row that says so
+	}
+	return s.finish(r, c, p.table, err)
 }
 
 func (s *Source) reader(ctx context.Context, t *Trait, object string, fn func(source.Batch) error) *reader {

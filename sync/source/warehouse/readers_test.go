@@ -70,6 +70,7 @@ func query(t *testing.T, server *enginetest.Postgres) {
 		{Key: "twice", Column: "value", Query: `SELECT customer AS user_id, seen AS user_id FROM people`},
 		{Key: "valueless", Column: "value", Class: segment.ClassComputed, Query: `SELECT customer AS user_id FROM people`},
 		{Key: "wrong", Column: "value", Query: `SELECT n AS user_id, 'gold' AS value FROM generate_series(1, 200) n`},
+		{Key: "addresses", Column: "value", Query: `SELECT CAST(mail AS int) AS user_id FROM people`},
 		{Key: "writes", Column: "value", Query: `WITH x AS (DELETE FROM people RETURNING customer) SELECT customer AS user_id FROM x`},
 	}})
 	requireMembers(t, s, "vip", "1 a1 85e2 true", "1 a1 85e2 true", "2   true")
@@ -84,6 +85,7 @@ func query(t *testing.T, server *enginetest.Postgres) {
 		"twice":     "two columns user_id",
 		"valueless": "no such column value with the trait's value",
 		"wrong":     `none of the first values can be used: "gold" is neither true nor false: set value: computed`,
+		"addresses": "invalid input syntax for type integer: (an e-mail address) (22P02)",
 		"writes":    "read-only transaction",
 	} {
 		_, _, err := members(t, s, key)

@@ -22,6 +22,15 @@ func (s *Source) Wanted(ctx context.Context, in source.Input) (told.Wanted, erro
 	if err != nil {
 		return told.Wanted{}, s.named(err)
 	}
+	if p.none != nil && in.OnMissing != "exit" {
+		row, err := c.row(ctx, "SELECT 1 FROM (\n"+p.list+"\n) q LIMIT 1", p.args, 1)
+		if err != nil {
+			return told.Wanted{}, s.named(c.explain(err, p.table))
+		}
+		if row[0] == nil {
+			return told.Wanted{}, s.named(p.none)
+		}
+	}
 	w := told.Wanted{Statement: p.list, Args: p.args, Columns: p.columns, Roles: p.roles, Order: p.order, Computed: t.Class == segment.ClassComputed}
 	if p.list == "" {
 		if w, err = ownStatement(ctx, c, t, p); err != nil {

@@ -152,8 +152,28 @@ func (e *traitError) Unwrap() error { return e.err }
 // ofTrait reports whether an error concerns one list, and is not the end of the source.
 func ofTrait(err error) (e *traitError, ok bool) { return e, errors.As(err, &e) }
 
+func (s *Source) named(err error) error { return named(s.cfg.Name, err) }
+
 // named adds the source to an error.
-func (s *Source) named(err error) error { return fmt.Errorf("source %q: %w", s.cfg.Name, err) }
+func named(source string, err error) error {
+	return fmt.Errorf("source %q: %w", source, withoutAddresses{err})
+}
+
+// withoutAddresses is an error whose text holds no e-mail address: databases quote the
+// value that they cannot convert.
+type withoutAddresses struct{ error }
+
+func (e withoutAddresses) Unwrap() error { return e.error }
+
+func (e withoutAddresses) Error() string {
+	words := strings.Split(e.error.Error(), " ")
+	for i, word := range words {
+		if segment.HoldsEmail(word) {
+			words[i] = "(an e-mail address)"
+		}
+	}
+	return strings.Join(words, " ")
+}
 
 // listed joins names for people.
 func listed(names []string) string { return strings.Join(names, ", ") }
