@@ -33,11 +33,10 @@ type event struct {
 func (t *tx) insertEvents(events []event) (again []event, err error) {
 	for i := range events {
 		e := &events[i]
-		added, err := t.Exec(insertEvent, t.eventArgs(e)...)
-		if err != nil {
+		switch added, err := t.insertEvent(e); {
+		case err != nil:
 			return nil, err
-		}
-		if added == 0 {
+		case !added:
 			again = append(again, *e)
 			continue
 		}
@@ -48,6 +47,15 @@ func (t *tx) insertEvents(events []event) (again []event, err error) {
 		}
 	}
 	return again, nil
+}
+
+// insertEvent stores an event, unless its order is there already.
+func (t *tx) insertEvent(e *event) (added bool, err error) {
+	if e.OrderID == "" {
+		return true, t.Put(insertEvent, t.eventArgs(e)...)
+	}
+	n, err := t.Exec(insertEvent, t.eventArgs(e)...)
+	return n > 0, err
 }
 
 const insertEvent = `INSERT INTO deliveries (id, kind, status, has_click, profile_id, message_id, event, event_at, created_at, payload, origin, line, event_type, order_id, amount, currency, own_refusal, unsure)

@@ -147,11 +147,10 @@ func (t *tx) putProfile(p profile) error {
 	if p.absorbed != 0 {
 		absorbed = p.absorbed
 	}
-	_, err := t.Exec(`INSERT INTO profiles (id, user_id, anonymous_id, email_sha1, click_id, click_at, click_sure, seen_at, absorbed_into) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+	return t.Put(`INSERT INTO profiles (id, user_id, anonymous_id, email_sha1, click_id, click_at, click_sure, seen_at, absorbed_into) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET (anonymous_id, email_sha1, click_id, click_at, click_sure, seen_at, absorbed_into)
 			= (excluded.anonymous_id, excluded.email_sha1, excluded.click_id, excluded.click_at, excluded.click_sure, excluded.seen_at, excluded.absorbed_into)`,
 		p.id, null(p.person.UserID), null(p.person.AnonymousID), null(p.person.EmailSHA1), null(p.click.id), clickAt, p.click.sure, seenAt, absorbed)
-	return err
 }
 
 // addProfiles stores people by their keys alone, but for those whose number is

@@ -103,8 +103,7 @@ func (t *tx) addSightings(all ...sighting) error {
 		s := &all[i]
 		args = append(args, number(s.profile), number(s.visitor), null(s.person.UserID), null(s.person.AnonymousID), null(s.person.EmailSHA1), s.at, s.until, s.event, null(s.click.id), s.click.sure)
 	}
-	_, err := t.Exec(valuesOf(insertSightings, "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", len(all)), args...)
-	return err
+	return t.Put(valuesOf(insertSightings, "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", len(all)), args...)
 }
 
 // number makes 0 NULL.

@@ -130,10 +130,9 @@ func (t *tx) put(old, r traitRow) error {
 		r.fault = old.fault // it is still held for the same reason
 	}
 	if !r.settled() {
-		_, err := t.Exec(insertDue, r.dueArgs()...)
-		return err
+		return t.Put(insertDue, r.dueArgs()...)
 	}
-	if _, err := t.Exec(insertSettled, r.settledArgs()...); err != nil || !old.exists || old.settled() {
+	if err := t.Put(insertSettled, r.settledArgs()...); err != nil || !old.exists || old.settled() {
 		return err
 	}
 	return t.deleteDue(&r)

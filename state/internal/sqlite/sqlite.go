@@ -3,11 +3,14 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/url"
 	"os"
+
+	"github.com/mattn/go-sqlite3"
 )
 
 // Mode is what a file is opened for.
@@ -30,7 +33,9 @@ type DB struct {
 	pool      *sql.DB // of the writer
 	writer    *sql.Conn
 	readers   *sql.DB
-	stmts     map[string]*sql.Stmt // of the writer
+	stmts     map[string]*sql.Stmt           // of the writer
+	raws      map[string]*sqlite3.SQLiteStmt // see [Tx.raw]
+	values    []driver.NamedValue
 	rehearsal bool
 }
 
@@ -39,7 +44,7 @@ func Open(ctx context.Context, path string, mode Mode) (*DB, error) {
 	if err := check(ctx, path, mode); err != nil {
 		return nil, err
 	}
-	d := &DB{path: path, rehearsal: mode == Rehearsal, stmts: map[string]*sql.Stmt{}}
+	d := &DB{path: path, rehearsal: mode == Rehearsal, stmts: map[string]*sql.Stmt{}, raws: map[string]*sqlite3.SQLiteStmt{}}
 	err := d.connect(ctx, mode)
 	if err == nil {
 		d.opened, err = os.Stat(path)
@@ -140,6 +145,10 @@ func (d *DB) Close() error {
 		errs = append(errs, s.Close())
 	}
 	d.stmts = map[string]*sql.Stmt{}
+	for _, s := range d.raws {
+		errs = append(errs, s.Close())
+	}
+	d.raws = map[string]*sqlite3.SQLiteStmt{}
 	if d.writer != nil {
 		if d.rehearsal {
 			_, err := d.writer.ExecContext(untorn, "ROLLBACK")
