@@ -155,7 +155,7 @@ func (e *Elsewhere) whole(ctx context.Context, at *Place, tables map[string]stat
 	}
 	for key, t := range tables {
 		if t.Place == at.Name && counts[key].Rows < t.Rows {
-			return rebuild(at, fmt.Errorf("%w: schema %s has %d rows of %s, and %d were written", told.ErrGone, at.Name, counts[key].Rows, key, t.Rows))
+			return rebuild(at, fmt.Errorf("%w: rows of %[4]s in schema %[2]s: %[3]d, and written were %[5]d", told.ErrGone, at.Name, counts[key].Rows, key, t.Rows))
 		}
 	}
 	return nil
