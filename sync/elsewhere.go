@@ -111,7 +111,7 @@ func (e *Elsewhere) openOne(ctx context.Context, at *Place, tables map[string]st
 		return rebuild(at, err)
 	}
 	if !look {
-		release, err := at.Table.Lease(ctx, e.holder(id), leaseTime)
+		release, err := e.lease(ctx, at, e.holder(id))
 		if err != nil {
 			return err
 		}
@@ -120,8 +120,24 @@ func (e *Elsewhere) openOne(ctx context.Context, at *Place, tables map[string]st
 	return e.whole(ctx, at, tables)
 }
 
-// holder names this state for others. Who has the state's lock may take over what a dead
-// process of the same name has left.
+// lease takes the lease of a table. One that is held in this state's own name is that of a
+// process that died, since we have the state's lock: it ends soon.
+func (e *Elsewhere) lease(ctx context.Context, at *Place, holder string) (func(context.Context) error, error) {
+	for patience := time.Now().Add(leaseTime + leaseTime/4); ; {
+		release, err := at.Table.Lease(ctx, holder, leaseTime)
+		var leased *told.LeasedError
+		if !errors.As(err, &leased) || leased.Holder != holder || time.Now().After(patience) {
+			return release, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// holder names this state for others.
 func (e *Elsewhere) holder(id string) string {
 	host, _ := os.Hostname()
 	path, err := filepath.Abs(e.State.Path())
@@ -139,7 +155,7 @@ func (e *Elsewhere) whole(ctx context.Context, at *Place, tables map[string]stat
 	}
 	for key, t := range tables {
 		if t.Place == at.Name && counts[key].Rows < t.Rows {
-			return rebuild(at, fmt.Errorf("%w: schema %s has %d rows of %s, and %d were written", told.ErrGone, at.Name, counts[key].Rows, key, t.Rows))
+			return rebuild(at, fmt.Errorf("%w: rows of %[4]s in schema %[2]s: %[3]d, and written were %[5]d", told.ErrGone, at.Name, counts[key].Rows, key, t.Rows))
 		}
 	}
 	return nil
