@@ -47,9 +47,22 @@ func (p *pass) estimate(ctx context.Context, f Feed, in source.Input) {
 	if !p.rehearsal || !ok {
 		return
 	}
-	if takes, err := db.Estimate(ctx, in); err == nil && takes != "" {
+	if takes, err := p.takes(ctx, f, db, in); err == nil && takes != "" {
 		p.reads = append(p.reads, ListRead{f.Name(), in.Key, takes})
 	}
+}
+
+// takes returns what reading a list takes, or comparing it in its warehouse.
+func (p *pass) takes(ctx context.Context, f Feed, db source.Database, in source.Input) (string, error) {
+	src, ok := f.Source.(comparable)
+	if f.Told == nil || !ok || p.elsewhere.absent[f.Told.Name] {
+		return db.Estimate(ctx, in)
+	}
+	w, err := src.Wanted(ctx, in)
+	if err != nil {
+		return "", err
+	}
+	return f.Told.Table.Estimate(ctx, in.Key, w)
 }
 
 // sampleSize is how many deliveries of each kind a plan shows by default.

@@ -81,7 +81,7 @@ func TestClickHouseCluster(t *testing.T) {
 // until runs fn over and over, kills a server meanwhile, and returns fn's error.
 func until(t *testing.T, server *enginetest.ClickHouse, fn func(turn int) error) (turn int, err error) {
 	t.Helper()
-	began, done := make(chan bool), make(chan error)
+	began, done := make(chan bool), make(chan error, 1)
 	go func() {
 		for ; ; turn++ {
 			if turn == 2 {
@@ -93,9 +93,12 @@ func until(t *testing.T, server *enginetest.ClickHouse, fn func(turn int) error)
 			}
 		}
 	}()
-	<-began
-	server.Kill(t)
-	err = <-done
+	select {
+	case <-began:
+		server.Kill(t)
+		err = <-done
+	case err = <-done:
+	}
 	return turn, err
 }
 

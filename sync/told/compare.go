@@ -192,7 +192,7 @@ func (c *comparison) ids() {
 		}
 	}
 	c.with("ids", strings.Join(parts, "\nUNION ALL\n"))
-	c.with("hashed", "SELECT i.*, "+c.hash("i.id", "i.level = 3")+" AS digest\nFROM ids i")
+	c.with("hashed", "SELECT i.*, "+c.hash("i.id", "i.level = 3")+" AS digest\nFROM ids i"+c.g.once)
 }
 
 // hash returns the SHA-1 of an id that is or holds an address, NULL of others. If it is an
@@ -231,7 +231,7 @@ func (c *comparison) people() {
 func (c *comparison) rows() {
 	u, a, e := c.text(c.column("l", RoleUserID)), c.text(c.column("l", RoleAnonymousID)), c.text(c.column("l", RoleEmail))
 	c.with("ids", "SELECT "+c.of("l")+", "+c.value("l")+" AS value, "+u+" AS u, "+a+" AS a, "+e+" AS e, "+c.hash(u, "")+" AS hu, "+c.hash(a, "")+" AS ha, "+c.hash(e, "1 = 1")+" AS he,\n"+
-		"CASE WHEN "+u+" <> '' THEN 1 WHEN "+a+" <> '' THEN 2 WHEN "+e+" <> '' THEN 3 ELSE 9 END AS foremost\nFROM list l")
+		"CASE WHEN "+u+" <> '' THEN 1 WHEN "+a+" <> '' THEN 2 WHEN "+e+" <> '' THEN 3 ELSE 9 END AS foremost\nFROM list l"+c.g.once)
 	part := func(level int, id, hash, condition string) string {
 		return "SELECT " + c.of("i") + ", " + strconv.Itoa(level) + " AS level, " + id + " AS id, " + hash + " AS digest, i.value, i.foremost,\n" +
 			"CASE WHEN i.u LIKE '%@%' THEN 1 ELSE 0 END AS address_user, CASE WHEN i.a LIKE '%@%' THEN 1 ELSE 0 END AS address_visitor,\n" +
@@ -270,6 +270,7 @@ func (c *comparison) keys() {
 
 // parts adds what comes over, and the statement's end.
 func (c *comparison) parts() {
+	flag := func(condition string) string { return "CASE WHEN " + condition + " THEN 1 ELSE 0 END" }
 	always := func(condition string) string {
 		if c.w.Whole {
 			return "1 = 1"
@@ -277,47 +278,53 @@ func (c *comparison) parts() {
 		return condition
 	}
 	// One row for each key: low and high differ if several profiles want it differently.
-	c.with("wanted", "SELECT k.kind, k.id, MIN(k.value) AS low, MAX(k.value) AS high, MAX(CASE WHEN k.level = k.foremost THEN 1 ELSE 0 END) AS here, MAX(CASE WHEN k.level = k.foremost AND k.odd = 0 THEN 1 ELSE 0 END) AS sure\nFROM keys k WHERE k.kind <> 'none'\nGROUP BY k.kind, k.id")
-	c.with("compared", "SELECT w.kind, w.id, w.low, w.high, w.here, t.value\nFROM wanted w LEFT JOIN told t ON t.kind = w.kind AND t.id = w.id")
-	c.with("changed", "SELECT DISTINCT "+c.of("k")+"\nFROM keys k LEFT JOIN compared b ON b.kind = k.kind AND b.id = k.id\nWHERE "+
-		always("k.foremost = 9 OR k.odd = 1 OR b.low <> b.high OR k.level = k.foremost AND (b.value IS NULL OR b.value <> k.value) OR k.level > k.foremost AND b.value <> 'false'"))
+	c.with("wanted", "SELECT k.kind, k.id, MIN(k.value) AS low, MAX(k.value) AS high, MAX("+flag("k.level = k.foremost")+") AS here, MAX("+flag("k.level = k.foremost AND k.odd = 0")+") AS sure, MAX("+flag("k.level > k.foremost")+") AS rides\n"+
+		"FROM keys k WHERE k.kind <> 'none'\nGROUP BY k.kind, k.id")
+	c.with("compared", "SELECT COALESCE(w.kind, t.kind) AS kind, COALESCE(w.id, t.id) AS id, w.low, w.high, COALESCE(w.here, 0) AS here, w.rides, t.value, t.told_at, t.anonymous_id, t.email_sha1,\n"+
+		flag("w.sure = 1 AND w.low = w.high AND w.low = t.value")+" AS kept\nFROM wanted w FULL JOIN told t ON t.kind = w.kind AND t.id = w.id")
+	c.with("differing", "SELECT b.kind, b.id, b.low, b.high, b.value\nFROM compared b WHERE b.low <> b.high OR b.here = 1 AND (b.value IS NULL OR b.value <> b.low) OR b.rides = 1 AND b.value <> 'false'")
+	c.with("changed", "SELECT DISTINCT "+c.of("k")+"\nFROM keys k LEFT JOIN differing d ON d.kind = k.kind AND d.id = k.id\nWHERE "+
+		always("k.odd = 1 OR k.level = k.foremost AND k.kind = 'none' OR d.low <> d.high OR d.low IS NOT NULL AND k.level = k.foremost AND (d.value IS NULL OR d.value <> k.value) OR k.level > k.foremost AND d.value <> 'false'"))
 	c.with("near", "SELECT DISTINCT k.kind, k.id\nFROM keys k JOIN changed c ON "+c.same("k", "c"))
-	idle := "t.value <> 'false'"
+	idle := "b.value <> 'false'"
 	if c.w.Computed {
-		idle = "t.value <> ''"
+		idle = "b.value <> ''"
 	}
 	near := "n.id IS NOT NULL"
 	if c.g.sha1 == nil { // whose addresses stand in the list is not known
-		near += " OR t.kind = '" + EmailSHA1 + "'"
+		near += " OR b.kind = '" + EmailSHA1 + "'"
 	}
-	kept := "w.sure = 1 AND w.low = w.high AND w.low = t.value"
-	c.with("back", "SELECT t.kind, t.id, t.value, t.told_at, t.anonymous_id, t.email_sha1, CASE WHEN "+kept+" THEN '1' ELSE '' END AS kept\nFROM told t LEFT JOIN wanted w ON w.kind = t.kind AND w.id = t.id LEFT JOIN near n ON n.kind = t.kind AND n.id = t.id\nWHERE "+
-		always(near+" OR "+idle+" AND (w.id IS NULL OR NOT ("+kept+"))"))
-	entries := func(what, from string) string { return "(SELECT " + c.g.Text(what) + " FROM " + from + ")" }
+	c.with("back", "SELECT b.kind, b.id, b.value, b.told_at, b.anonymous_id, b.email_sha1, CASE WHEN b.kept = 1 THEN '1' ELSE '' END AS kept\n"+
+		"FROM compared b LEFT JOIN near n ON n.kind = b.kind AND n.id = b.id\nWHERE b.value IS NOT NULL AND ("+always(near+" OR "+idle+" AND b.kept = 0")+")")
+	number := func(condition string) string { return c.g.Text("COALESCE(SUM(" + flag(condition) + "), 0)") }
 	blanks := strings.Repeat(", NULL", len(c.profile)-1)
-	nulls := "CAST(NULL AS " + c.g.text + ")"
 	var named []string
 	for _, name := range c.profile {
-		named = append(named, nulls+" AS "+name)
+		named = append(named, "CAST(NULL AS "+c.g.text+") AS "+name)
 	}
-	c.with("parts", "SELECT '"+partCounts+"' AS part, "+strings.Join(named, ", ")+",\n"+
-		entries("COUNT(*)", "told t")+" AS a, "+entries("COUNT(*)", "told t WHERE t.value <> 'false'")+" AS b, "+
-		entries("COUNT(*)", "compared b WHERE b.here = 1")+" AS c, "+entries("COUNT(*)", "compared b WHERE b.here = 1 AND (b.value IS NULL OR b.value <> b.low)")+" AS d,\n"+
-		entries("COUNT(*)", "told t LEFT JOIN wanted w ON w.kind = t.kind AND w.id = t.id WHERE "+idle+" AND (w.id IS NULL OR w.here = 0)")+" AS e, '' AS f, '' AS g\n"+
+	c.with("parts", "SELECT '"+partCounts+"' AS part, "+strings.Join(named, ", ")+", "+number("b.value IS NOT NULL")+" AS a, "+number("b.value <> 'false'")+" AS b, "+
+		number("b.here = 1")+" AS c, "+number("b.here = 1 AND (b.value IS NULL OR b.value <> b.low)")+" AS d, "+number(idle+" AND b.here = 0")+" AS e, '' AS f, '' AS g FROM compared b\n"+
 		"UNION ALL\nSELECT '"+partTold+"', NULL"+blanks+", b.kind, b.id, b.value, b.told_at, b.anonymous_id, b.email_sha1, b.kept FROM back b\n"+
 		"UNION ALL\nSELECT '"+partList+"', "+c.of("c")+strings.Repeat(", NULL", extra-1)+" FROM changed c")
+	c.b.WriteString(c.end())
+}
+
+// end returns what is selected: the parts one after another, and of the last the list's
+// rows in order.
+func (c *comparison) end() string {
 	columns := []string{"x.part", "x.a", "x.b", "x.c", "x.d", "x.e", "x.f", "x.g"}
-	for _, name := range c.w.Columns {
-		columns = append(columns, "l."+c.g.Quote(name))
-	}
 	order := []string{"x.part", c.of("x")}
-	for i, role := range c.w.Roles {
-		if role == RoleProfile { // NULL stands beside ""
-			order = append(order, "l."+c.g.Quote(c.w.Columns[i]))
+	var listed []string
+	for i, name := range c.w.Columns {
+		name = "l." + c.g.Quote(name)
+		columns, listed = append(columns, name), append(listed, name)
+		if c.w.Roles[i] == RoleProfile { // NULL stands beside ""
+			order = append(order, name)
 		}
 	}
 	for _, i := range c.w.Order {
 		order = append(order, "l."+c.g.Quote(c.w.Columns[i]))
 	}
-	c.b.WriteString("\nSELECT " + strings.Join(columns, ", ") + "\nFROM parts x LEFT JOIN list l ON " + c.same("l", "x") + "\nORDER BY " + strings.Join(order, ", "))
+	return "\nSELECT " + strings.Join(columns, ", ") + "\nFROM parts x LEFT JOIN (\nSELECT " + c.of("l") + ", " + strings.Join(listed, ", ") + "\nFROM list l JOIN changed c ON " + c.same("l", "c") + "\n) l ON " + c.same("l", "x") +
+		"\nORDER BY " + strings.Join(order, ", ")
 }

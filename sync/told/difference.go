@@ -13,24 +13,15 @@ import (
 
 // Difference implements [Table].
 func (t *table) Difference(ctx context.Context, trait string, wanted Wanted) (*Difference, error) {
-	g, err := t.grammar(ctx)
+	s, err := t.compare(ctx, trait, wanted)
 	if err != nil {
 		return nil, err
 	}
-	s, err := g.compare(t.told, trait, wanted)
+	rows, err := t.engine.Query(ctx, s.Text, s.Args...)
 	if err != nil {
-		return nil, err
+		return nil, t.explain(err)
 	}
-	return differ(ctx, t.engine, trait, wanted, s, t.explain)
-}
-
-// differ runs the statement of a difference and reads its counts.
-func differ(ctx context.Context, e sqlengine.Engine, trait string, wanted Wanted, s sqlengine.Statement, explain func(error) error) (*Difference, error) {
-	rows, err := e.Query(ctx, s.Text, s.Args...)
-	if err != nil {
-		return nil, explain(err)
-	}
-	d := &differing{Rows: rows, trait: trait, columns: wanted.Columns, explain: explain}
+	d := &differing{Rows: rows, trait: trait, columns: wanted.Columns, explain: t.explain}
 	d.head = make([]sql.NullString, extra)
 	d.dest = make([]any, extra+len(wanted.Columns))
 	for i := range d.head {
@@ -44,6 +35,29 @@ func differ(ctx context.Context, e sqlengine.Engine, trait string, wanted Wanted
 		return nil, errors.Join(err, rows.Close())
 	}
 	return &Difference{Counts: counts, Told: d.told(), List: d.list, Close: rows.Close}, nil
+}
+
+// Estimate implements [Table].
+func (t *table) Estimate(ctx context.Context, trait string, wanted Wanted) (string, error) {
+	e, ok := t.engine.(sqlengine.Estimator)
+	if !ok {
+		return "", nil
+	}
+	s, err := t.compare(ctx, trait, wanted)
+	if err != nil {
+		return "", err
+	}
+	text, err := e.Estimate(ctx, s.Text, s.Args...)
+	return text, t.explain(err)
+}
+
+// compare returns the statement of a difference.
+func (t *table) compare(ctx context.Context, trait string, wanted Wanted) (sqlengine.Statement, error) {
+	g, err := t.grammar(ctx)
+	if err != nil {
+		return sqlengine.Statement{}, err
+	}
+	return g.compare(t.told, trait, wanted)
 }
 
 // differing reads the rows of a difference: its counts, the rows of the table, and those

@@ -223,6 +223,10 @@ func step(t *testing.T, table told.Table, src *warehouse.Source, in source.Input
 	for _, row := range all(t, table, in.Key) {
 		before[row.Key] = row.Value
 	}
+	takes, err := table.Estimate(t.Context(), in.Key, wanted)
+	require.NoError(t, err, label)
+	_, tells := e.(sqlengine.Estimator)
+	require.Equal(t, tells, takes != "", label)
 	d, err := table.Difference(t.Context(), in.Key, wanted)
 	require.NoError(t, err, label)
 	back, kept, changed := map[told.Key]string{}, map[told.Key]bool{}, wish{}

@@ -37,13 +37,13 @@ func TestMeasure(t *testing.T) {
 		"INSERT INTO ps.user_identifiers SELECT canonical_segment_id, 'user_id', 'user-' || seq, seq FROM ps.user_traits",
 		"INSERT INTO ps.user_identifiers SELECT canonical_segment_id, 'email', 'user' || seq || '@example.com', seq FROM ps.user_traits",
 		"VACUUM ANALYZE ps.user_traits", "VACUUM ANALYZE ps.user_identifiers")
-	e, err := postgres.Open(sqlengine.Config{DSN: server.DSN})
+	e, err := postgres.Open(sqlengine.Config{DSN: server.DSN + "?work_mem=256MB"})
 	require.NoError(t, err)
 	src, err := warehouse.New(warehouse.Config{Name: "dwh", Engine: e, Reader: warehouse.ProfilesSync, Schemas: []string{"ps"}, Traits: []warehouse.Trait{{Key: "vip", Name: "vip", Column: "vip", Class: segment.ClassAudience}}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, src.Close()) })
 	s := subject{open: func(t *testing.T) sqlengine.Engine {
-		e, err := postgres.Open(sqlengine.Config{DSN: server.DSN})
+		e, err := postgres.Open(sqlengine.Config{DSN: server.DSN + "?work_mem=256MB"})
 		require.NoError(t, err)
 		return e
 	}}

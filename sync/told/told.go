@@ -143,6 +143,9 @@ type Table interface {
 	Counts(context.Context) (map[string]Counts, error)
 	// Difference compares a list with what was told of a trait.
 	Difference(ctx context.Context, trait string, wanted Wanted) (*Difference, error)
+	// Estimate returns what a difference takes, in the engine's own words; "" if it does not
+	// tell.
+	Estimate(ctx context.Context, trait string, wanted Wanted) (string, error)
 	// Write puts rows in place of those of the same trait and key, and removes those that
 	// are Gone. It may be repeated with the same token and rows. A token is new for each
 	// batch.

@@ -137,6 +137,7 @@ func golden(t *testing.T, path string, p plan) {
 	if p.version.statement != "" {
 		got += "\n-- which version there is\n" + p.version.statement + ";\n"
 	}
+	got += "\n-- as diff: warehouse has it compared\n" + p.list + ";\n"
 	if *update {
 		require.NoError(t, os.MkdirAll(path[:strings.LastIndexByte(path, '/')], 0o755))
 		require.NoError(t, os.WriteFile(path, []byte(got), 0o600))

@@ -46,7 +46,7 @@ FROM list l
 ),
 hashed AS (
 SELECT i.*, CASE WHEN i.id LIKE '%@%' THEN CAST(NULL AS text) WHEN i.level = 3 AND LENGTH(i.id) = 40 THEN LOWER(i.id) END AS digest
-FROM ids i
+FROM ids i OFFSET 0
 ),
 people AS (
 SELECT h.told_p1, h.level, h.id, h.digest, CASE WHEN h.told_p1 = '' THEN 'unknown' ELSE LAST_VALUE(h.value) OVER (PARTITION BY h.told_p1 ORDER BY h.o1 ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) END AS value, MIN(h.level) OVER (PARTITION BY h.told_p1) AS foremost,
@@ -62,39 +62,45 @@ FROM people p
 WHERE p.value <> 'false'
 ),
 wanted AS (
-SELECT k.kind, k.id, MIN(k.value) AS low, MAX(k.value) AS high, MAX(CASE WHEN k.level = k.foremost THEN 1 ELSE 0 END) AS here, MAX(CASE WHEN k.level = k.foremost AND k.odd = 0 THEN 1 ELSE 0 END) AS sure
+SELECT k.kind, k.id, MIN(k.value) AS low, MAX(k.value) AS high, MAX(CASE WHEN k.level = k.foremost THEN 1 ELSE 0 END) AS here, MAX(CASE WHEN k.level = k.foremost AND k.odd = 0 THEN 1 ELSE 0 END) AS sure, MAX(CASE WHEN k.level > k.foremost THEN 1 ELSE 0 END) AS rides
 FROM keys k WHERE k.kind <> 'none'
 GROUP BY k.kind, k.id
 ),
 compared AS (
-SELECT w.kind, w.id, w.low, w.high, w.here, t.value
-FROM wanted w LEFT JOIN told t ON t.kind = w.kind AND t.id = w.id
+SELECT COALESCE(w.kind, t.kind) AS kind, COALESCE(w.id, t.id) AS id, w.low, w.high, COALESCE(w.here, 0) AS here, w.rides, t.value, t.told_at, t.anonymous_id, t.email_sha1,
+CASE WHEN w.sure = 1 AND w.low = w.high AND w.low = t.value THEN 1 ELSE 0 END AS kept
+FROM wanted w FULL JOIN told t ON t.kind = w.kind AND t.id = w.id
+),
+differing AS (
+SELECT b.kind, b.id, b.low, b.high, b.value
+FROM compared b WHERE b.low <> b.high OR b.here = 1 AND (b.value IS NULL OR b.value <> b.low) OR b.rides = 1 AND b.value <> 'false'
 ),
 changed AS (
 SELECT DISTINCT k.told_p1
-FROM keys k LEFT JOIN compared b ON b.kind = k.kind AND b.id = k.id
-WHERE k.foremost = 9 OR k.odd = 1 OR b.low <> b.high OR k.level = k.foremost AND (b.value IS NULL OR b.value <> k.value) OR k.level > k.foremost AND b.value <> 'false'
+FROM keys k LEFT JOIN differing d ON d.kind = k.kind AND d.id = k.id
+WHERE k.odd = 1 OR k.level = k.foremost AND k.kind = 'none' OR d.low <> d.high OR d.low IS NOT NULL AND k.level = k.foremost AND (d.value IS NULL OR d.value <> k.value) OR k.level > k.foremost AND d.value <> 'false'
 ),
 near AS (
 SELECT DISTINCT k.kind, k.id
 FROM keys k JOIN changed c ON k.told_p1 = c.told_p1
 ),
 back AS (
-SELECT t.kind, t.id, t.value, t.told_at, t.anonymous_id, t.email_sha1, CASE WHEN w.sure = 1 AND w.low = w.high AND w.low = t.value THEN '1' ELSE '' END AS kept
-FROM told t LEFT JOIN wanted w ON w.kind = t.kind AND w.id = t.id LEFT JOIN near n ON n.kind = t.kind AND n.id = t.id
-WHERE n.id IS NOT NULL OR t.kind = 'email_sha1' OR t.value <> 'false' AND (w.id IS NULL OR NOT (w.sure = 1 AND w.low = w.high AND w.low = t.value))
+SELECT b.kind, b.id, b.value, b.told_at, b.anonymous_id, b.email_sha1, CASE WHEN b.kept = 1 THEN '1' ELSE '' END AS kept
+FROM compared b LEFT JOIN near n ON n.kind = b.kind AND n.id = b.id
+WHERE b.value IS NOT NULL AND (n.id IS NOT NULL OR b.kind = 'email_sha1' OR b.value <> 'false' AND b.kept = 0)
 ),
 parts AS (
-SELECT '0' AS part, CAST(NULL AS text) AS told_p1,
-(SELECT CAST(COUNT(*) AS text) FROM told t) AS a, (SELECT CAST(COUNT(*) AS text) FROM told t WHERE t.value <> 'false') AS b, (SELECT CAST(COUNT(*) AS text) FROM compared b WHERE b.here = 1) AS c, (SELECT CAST(COUNT(*) AS text) FROM compared b WHERE b.here = 1 AND (b.value IS NULL OR b.value <> b.low)) AS d,
-(SELECT CAST(COUNT(*) AS text) FROM told t LEFT JOIN wanted w ON w.kind = t.kind AND w.id = t.id WHERE t.value <> 'false' AND (w.id IS NULL OR w.here = 0)) AS e, '' AS f, '' AS g
+SELECT '0' AS part, CAST(NULL AS text) AS told_p1, CAST(COALESCE(SUM(CASE WHEN b.value IS NOT NULL THEN 1 ELSE 0 END), 0) AS text) AS a, CAST(COALESCE(SUM(CASE WHEN b.value <> 'false' THEN 1 ELSE 0 END), 0) AS text) AS b, CAST(COALESCE(SUM(CASE WHEN b.here = 1 THEN 1 ELSE 0 END), 0) AS text) AS c, CAST(COALESCE(SUM(CASE WHEN b.here = 1 AND (b.value IS NULL OR b.value <> b.low) THEN 1 ELSE 0 END), 0) AS text) AS d, CAST(COALESCE(SUM(CASE WHEN b.value <> 'false' AND b.here = 0 THEN 1 ELSE 0 END), 0) AS text) AS e, '' AS f, '' AS g FROM compared b
 UNION ALL
 SELECT '1', NULL, b.kind, b.id, b.value, b.told_at, b.anonymous_id, b.email_sha1, b.kept FROM back b
 UNION ALL
 SELECT '2', c.told_p1, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM changed c
 )
 SELECT x.part, x.a, x.b, x.c, x.d, x.e, x.f, x.g, l."profile", l."value", l."kind", l."id", l."sorted"
-FROM parts x LEFT JOIN list l ON l.told_p1 = x.told_p1
+FROM parts x LEFT JOIN (
+SELECT l.told_p1, l."profile", l."value", l."kind", l."id", l."sorted"
+FROM list l JOIN changed c ON l.told_p1 = c.told_p1
+) l ON l.told_p1 = x.told_p1
 ORDER BY x.part, x.told_p1, l."profile", l."sorted";
 
 -- the difference of a query
@@ -111,7 +117,7 @@ FROM "impactsync"."told" t WHERE t.trait = $1
 ids AS (
 SELECT l.told_p1, l.told_p2, l.told_p3, l.told_p4, COALESCE(CAST(l."value" AS text), '') AS value, COALESCE(CAST(l."user_id" AS text), '') AS u, '' AS a, COALESCE(CAST(l."email" AS text), '') AS e, CASE WHEN COALESCE(CAST(l."user_id" AS text), '') LIKE '%@%' THEN CAST(NULL AS text) END AS hu, CASE WHEN '' LIKE '%@%' THEN CAST(NULL AS text) END AS ha, CASE WHEN COALESCE(CAST(l."email" AS text), '') LIKE '%@%' THEN CAST(NULL AS text) WHEN 1 = 1 AND LENGTH(COALESCE(CAST(l."email" AS text), '')) = 40 THEN LOWER(COALESCE(CAST(l."email" AS text), '')) END AS he,
 CASE WHEN COALESCE(CAST(l."user_id" AS text), '') <> '' THEN 1 WHEN '' <> '' THEN 2 WHEN COALESCE(CAST(l."email" AS text), '') <> '' THEN 3 ELSE 9 END AS foremost
-FROM list l
+FROM list l OFFSET 0
 ),
 people AS (
 SELECT i.told_p1, i.told_p2, i.told_p3, i.told_p4, 9 AS level, '' AS id, i.he AS digest, i.value, i.foremost,
@@ -136,37 +142,43 @@ COALESCE(p.digest, p.id) AS id, CASE WHEN p.address_visitor = 1 OR p.address_use
 FROM people p
 ),
 wanted AS (
-SELECT k.kind, k.id, MIN(k.value) AS low, MAX(k.value) AS high, MAX(CASE WHEN k.level = k.foremost THEN 1 ELSE 0 END) AS here, MAX(CASE WHEN k.level = k.foremost AND k.odd = 0 THEN 1 ELSE 0 END) AS sure
+SELECT k.kind, k.id, MIN(k.value) AS low, MAX(k.value) AS high, MAX(CASE WHEN k.level = k.foremost THEN 1 ELSE 0 END) AS here, MAX(CASE WHEN k.level = k.foremost AND k.odd = 0 THEN 1 ELSE 0 END) AS sure, MAX(CASE WHEN k.level > k.foremost THEN 1 ELSE 0 END) AS rides
 FROM keys k WHERE k.kind <> 'none'
 GROUP BY k.kind, k.id
 ),
 compared AS (
-SELECT w.kind, w.id, w.low, w.high, w.here, t.value
-FROM wanted w LEFT JOIN told t ON t.kind = w.kind AND t.id = w.id
+SELECT COALESCE(w.kind, t.kind) AS kind, COALESCE(w.id, t.id) AS id, w.low, w.high, COALESCE(w.here, 0) AS here, w.rides, t.value, t.told_at, t.anonymous_id, t.email_sha1,
+CASE WHEN w.sure = 1 AND w.low = w.high AND w.low = t.value THEN 1 ELSE 0 END AS kept
+FROM wanted w FULL JOIN told t ON t.kind = w.kind AND t.id = w.id
+),
+differing AS (
+SELECT b.kind, b.id, b.low, b.high, b.value
+FROM compared b WHERE b.low <> b.high OR b.here = 1 AND (b.value IS NULL OR b.value <> b.low) OR b.rides = 1 AND b.value <> 'false'
 ),
 changed AS (
 SELECT DISTINCT k.told_p1, k.told_p2, k.told_p3, k.told_p4
-FROM keys k LEFT JOIN compared b ON b.kind = k.kind AND b.id = k.id
-WHERE k.foremost = 9 OR k.odd = 1 OR b.low <> b.high OR k.level = k.foremost AND (b.value IS NULL OR b.value <> k.value) OR k.level > k.foremost AND b.value <> 'false'
+FROM keys k LEFT JOIN differing d ON d.kind = k.kind AND d.id = k.id
+WHERE k.odd = 1 OR k.level = k.foremost AND k.kind = 'none' OR d.low <> d.high OR d.low IS NOT NULL AND k.level = k.foremost AND (d.value IS NULL OR d.value <> k.value) OR k.level > k.foremost AND d.value <> 'false'
 ),
 near AS (
 SELECT DISTINCT k.kind, k.id
 FROM keys k JOIN changed c ON k.told_p1 = c.told_p1 AND k.told_p2 = c.told_p2 AND k.told_p3 = c.told_p3 AND k.told_p4 = c.told_p4
 ),
 back AS (
-SELECT t.kind, t.id, t.value, t.told_at, t.anonymous_id, t.email_sha1, CASE WHEN w.sure = 1 AND w.low = w.high AND w.low = t.value THEN '1' ELSE '' END AS kept
-FROM told t LEFT JOIN wanted w ON w.kind = t.kind AND w.id = t.id LEFT JOIN near n ON n.kind = t.kind AND n.id = t.id
-WHERE n.id IS NOT NULL OR t.kind = 'email_sha1' OR t.value <> '' AND (w.id IS NULL OR NOT (w.sure = 1 AND w.low = w.high AND w.low = t.value))
+SELECT b.kind, b.id, b.value, b.told_at, b.anonymous_id, b.email_sha1, CASE WHEN b.kept = 1 THEN '1' ELSE '' END AS kept
+FROM compared b LEFT JOIN near n ON n.kind = b.kind AND n.id = b.id
+WHERE b.value IS NOT NULL AND (n.id IS NOT NULL OR b.kind = 'email_sha1' OR b.value <> '' AND b.kept = 0)
 ),
 parts AS (
-SELECT '0' AS part, CAST(NULL AS text) AS told_p1, CAST(NULL AS text) AS told_p2, CAST(NULL AS text) AS told_p3, CAST(NULL AS text) AS told_p4,
-(SELECT CAST(COUNT(*) AS text) FROM told t) AS a, (SELECT CAST(COUNT(*) AS text) FROM told t WHERE t.value <> 'false') AS b, (SELECT CAST(COUNT(*) AS text) FROM compared b WHERE b.here = 1) AS c, (SELECT CAST(COUNT(*) AS text) FROM compared b WHERE b.here = 1 AND (b.value IS NULL OR b.value <> b.low)) AS d,
-(SELECT CAST(COUNT(*) AS text) FROM told t LEFT JOIN wanted w ON w.kind = t.kind AND w.id = t.id WHERE t.value <> '' AND (w.id IS NULL OR w.here = 0)) AS e, '' AS f, '' AS g
+SELECT '0' AS part, CAST(NULL AS text) AS told_p1, CAST(NULL AS text) AS told_p2, CAST(NULL AS text) AS told_p3, CAST(NULL AS text) AS told_p4, CAST(COALESCE(SUM(CASE WHEN b.value IS NOT NULL THEN 1 ELSE 0 END), 0) AS text) AS a, CAST(COALESCE(SUM(CASE WHEN b.value <> 'false' THEN 1 ELSE 0 END), 0) AS text) AS b, CAST(COALESCE(SUM(CASE WHEN b.here = 1 THEN 1 ELSE 0 END), 0) AS text) AS c, CAST(COALESCE(SUM(CASE WHEN b.here = 1 AND (b.value IS NULL OR b.value <> b.low) THEN 1 ELSE 0 END), 0) AS text) AS d, CAST(COALESCE(SUM(CASE WHEN b.value <> '' AND b.here = 0 THEN 1 ELSE 0 END), 0) AS text) AS e, '' AS f, '' AS g FROM compared b
 UNION ALL
 SELECT '1', NULL, NULL, NULL, NULL, b.kind, b.id, b.value, b.told_at, b.anonymous_id, b.email_sha1, b.kept FROM back b
 UNION ALL
 SELECT '2', c.told_p1, c.told_p2, c.told_p3, c.told_p4, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM changed c
 )
 SELECT x.part, x.a, x.b, x.c, x.d, x.e, x.f, x.g, l."user_id", l."email", l."value"
-FROM parts x LEFT JOIN list l ON l.told_p1 = x.told_p1 AND l.told_p2 = x.told_p2 AND l.told_p3 = x.told_p3 AND l.told_p4 = x.told_p4
+FROM parts x LEFT JOIN (
+SELECT l.told_p1, l.told_p2, l.told_p3, l.told_p4, l."user_id", l."email", l."value"
+FROM list l JOIN changed c ON l.told_p1 = c.told_p1 AND l.told_p2 = c.told_p2 AND l.told_p3 = c.told_p3 AND l.told_p4 = c.told_p4
+) l ON l.told_p1 = x.told_p1 AND l.told_p2 = x.told_p2 AND l.told_p3 = x.told_p3 AND l.told_p4 = x.told_p4
 ORDER BY x.part, x.told_p1, x.told_p2, x.told_p3, x.told_p4;

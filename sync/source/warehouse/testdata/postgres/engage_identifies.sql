@@ -3,3 +3,9 @@ FROM "engage_default"."identifies" e1
 LEFT JOIN (SELECT DISTINCT CAST(e1."anonymous_id" AS text) AS visitor FROM "engage_default"."identifies" e1 WHERE CAST(e1."user_id" AS text) IS NOT NULL AND CAST(e1."anonymous_id" AS text) IS NOT NULL) ke1 ON CAST(e1."user_id" AS text) IS NULL AND ke1.visitor = CAST(e1."anonymous_id" AS text)
 WHERE ke1.visitor IS NULL AND e1."3_views" IS NOT NULL
 ORDER BY 1, 2, 7, 8, 9;
+
+-- as diff: warehouse has it compared
+SELECT CASE WHEN CAST(e1."user_id" AS text) IS NULL THEN 1 ELSE 0 END AS "profile", CASE WHEN CAST(e1."user_id" AS text) IS NULL THEN CAST(e1."anonymous_id" AS text) ELSE CAST(e1."user_id" AS text) END AS "profile2", CASE WHEN e1."3_views" THEN 'true' WHEN NOT e1."3_views" THEN 'false' END AS "value", e1."user_id" AS "user_id", e1."anonymous_id" AS "anonymous_id", CAST(NULL AS text) AS "email", e1."timestamp" AS "sorted", e1."received_at" AS "sorted2", e1."id" AS "sorted3"
+FROM "engage_default"."identifies" e1
+LEFT JOIN (SELECT DISTINCT CAST(e1."anonymous_id" AS text) AS visitor FROM "engage_default"."identifies" e1 WHERE CAST(e1."user_id" AS text) IS NOT NULL AND CAST(e1."anonymous_id" AS text) IS NOT NULL) ke1 ON CAST(e1."user_id" AS text) IS NULL AND ke1.visitor = CAST(e1."anonymous_id" AS text)
+WHERE ke1.visitor IS NULL AND e1."3_views" IS NOT NULL;
