@@ -111,7 +111,7 @@ func (e *Elsewhere) openOne(ctx context.Context, at *Place, tables map[string]st
 		return rebuild(at, err)
 	}
 	if !look {
-		release, err := at.Table.Lease(ctx, e.holder(id), leaseTime)
+		release, err := e.lease(ctx, at, e.holder(id))
 		if err != nil {
 			return err
 		}
@@ -120,8 +120,24 @@ func (e *Elsewhere) openOne(ctx context.Context, at *Place, tables map[string]st
 	return e.whole(ctx, at, tables)
 }
 
-// holder names this state for others. Who has the state's lock may take over what a dead
-// process of the same name has left.
+// lease takes the lease of a table. One that is held in this state's own name is that of a
+// process that died, since we have the state's lock: it ends soon.
+func (e *Elsewhere) lease(ctx context.Context, at *Place, holder string) (func(context.Context) error, error) {
+	for patience := time.Now().Add(leaseTime + leaseTime/4); ; {
+		release, err := at.Table.Lease(ctx, holder, leaseTime)
+		var leased *told.LeasedError
+		if !errors.As(err, &leased) || leased.Holder != holder || time.Now().After(patience) {
+			return release, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// holder names this state for others.
 func (e *Elsewhere) holder(id string) string {
 	host, _ := os.Hostname()
 	path, err := filepath.Abs(e.State.Path())
@@ -139,7 +155,7 @@ func (e *Elsewhere) whole(ctx context.Context, at *Place, tables map[string]stat
 	}
 	for key, t := range tables {
 		if t.Place == at.Name && counts[key].Rows < t.Rows {
-			return rebuild(at, fmt.Errorf("%w: schema %s has %d rows of %s, and %d were written", told.ErrGone, at.Name, counts[key].Rows, key, t.Rows))
+			return rebuild(at, fmt.Errorf("%w: rows of %[4]s in schema %[2]s: %[3]d, and written were %[5]d", told.ErrGone, at.Name, counts[key].Rows, key, t.Rows))
 		}
 	}
 	return nil
@@ -400,64 +416,4 @@ func (h *homing) flush(ctx context.Context) error {
 	h.rows = h.rows[:0]
 	h.point("after rows came home")
 	return err
-}
-
-func keyOfPerson(p state.Person) told.Key {
-	switch {
-	case p.UserID != "":
-		return told.Key{Kind: told.UserID, ID: p.UserID}
-	case p.AnonymousID != "":
-		return told.Key{Kind: told.AnonymousID, ID: p.AnonymousID}
-	}
-	return told.Key{Kind: told.EmailSHA1, ID: p.EmailSHA1}
-}
-
-func keysOfPeople(people []state.Person) []told.Key {
-	keys := make([]told.Key, len(people))
-	for i, p := range people {
-		keys[i] = keyOfPerson(p)
-	}
-	return keys
-}
-
-func ridersOf(r told.Row) (keys []told.Key) {
-	if r.AnonymousID != "" {
-		keys = append(keys, told.Key{Kind: told.AnonymousID, ID: r.AnonymousID})
-	}
-	if r.EmailSHA1 != "" {
-		keys = append(keys, told.Key{Kind: told.EmailSHA1, ID: r.EmailSHA1})
-	}
-	return keys
-}
-
-func toldRow(r *state.Told) told.Row {
-	row := told.Row{Trait: r.Trait, Key: keyOfPerson(r.Person), Value: r.Value, Gone: r.Gone, At: r.At}
-	if p := r.Person; p.UserID != "" {
-		row.AnonymousID = p.AnonymousID
-	}
-	if row.Key.Kind != told.EmailSHA1 {
-		row.EmailSHA1 = r.Person.EmailSHA1
-	}
-	return row
-}
-
-func stateRow(r told.Row) state.Told {
-	p := state.Person{AnonymousID: r.AnonymousID, EmailSHA1: r.EmailSHA1}
-	switch r.Key.Kind {
-	case told.UserID:
-		p.UserID = r.Key.ID
-	case told.AnonymousID:
-		p.AnonymousID = r.Key.ID
-	default:
-		p.EmailSHA1 = r.Key.ID
-	}
-	return state.Told{Trait: r.Trait, Person: p, Value: r.Value, At: r.At}
-}
-
-func toldOf(rows []told.Row) []state.Told {
-	all := make([]state.Told, len(rows))
-	for i, r := range rows {
-		all[i] = stateRow(r)
-	}
-	return all
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/impactsync/impactsync/state"
 	"github.com/impactsync/impactsync/state/rules"
 	impactsync "github.com/impactsync/impactsync/sync"
+	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/sqlengine/enginetest"
 )
 
@@ -201,6 +202,22 @@ func TestElsewhere(t *testing.T) {
 		require.Len(t, s.answers.taken, 5)
 	})
 
+	t.Run("who is suppressed is told false once, and is not in the table either", func(t *testing.T) {
+		s, _ := settledShop(t, server, 3)
+		change := s.change
+		s.change = func(c *impactsync.Config) {
+			change(c)
+			c.Suppressions, c.SuppressedFalse = []impactsync.Suppressions{nobodyAnyMore{"u1"}}, true
+		}
+		for range 2 {
+			s.pass()
+			require.Equal(t, []string{"/PageLoad CustomerId=u1 vip=false"}, linesWithoutRiders(s.answers.taken[3:]))
+		}
+		for _, line := range s.delivered() {
+			require.NotContains(t, line, "u1")
+		}
+	})
+
 	t.Run("a value that is sent again is looked for in both halves", func(t *testing.T) {
 		s, _ := settledShop(t, server, 4)
 		s.opened(func(ctx context.Context, db *state.DB, e *impactsync.Elsewhere) {
@@ -212,4 +229,16 @@ func TestElsewhere(t *testing.T) {
 		s.pass()
 		require.Len(t, s.answers.taken, 8)
 	})
+}
+
+// nobodyAnyMore is a list of suppressed users.
+type nobodyAnyMore []string
+
+func (n nobodyAnyMore) Each(_ context.Context, fn func(segment.Identity) error) error {
+	for _, user := range n {
+		if err := fn(segment.Identity{UserID: user}); err != nil {
+			return err
+		}
+	}
+	return nil
 }

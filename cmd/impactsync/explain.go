@@ -50,7 +50,7 @@ run.` +
 			}
 			return a.opened(c.Context(), cfg, state.Options{ReadOnly: true}, func(db *state.DB) error {
 				e, err := explain(c.Context(), db, args[0])
-				err = a.addTold(c.Context(), cfg, db, args[0], &e, err)
+				err = a.addTold(c.Context(), db, args[0], &e, err)
 				if live {
 					err = a.addLive(c.Context(), cfg, db, args[0], &e, err)
 				}

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/impactsync/impactsync/cmd/internal/config"
 	"github.com/impactsync/impactsync/state"
 	impactsync "github.com/impactsync/impactsync/sync"
 	settled "github.com/impactsync/impactsync/sync/told"
@@ -78,12 +77,12 @@ func (a *app) forgetElsewhere(ctx context.Context, db *state.DB) error {
 }
 
 // addTold adds to a person what tables have of them.
-func (a *app) addTold(ctx context.Context, cfg *config.Config, db *state.DB, id string, e *explained, err error) error {
+func (a *app) addTold(ctx context.Context, db *state.DB, id string, e *explained, err error) error {
 	if err != nil && !errors.Is(err, state.ErrNotFound) {
 		return err
 	}
-	tables, any, failed := keptElsewhere(ctx, db)
-	if failed != nil || !any {
+	tables, failed := db.Tables(ctx)
+	if failed != nil || len(tables) == 0 {
 		return errors.Join(err, failed)
 	}
 	people := idsOf(idOf(id))
@@ -91,13 +90,16 @@ func (a *app) addTold(ctx context.Context, cfg *config.Config, db *state.DB, id 
 		people = append(people, state.Person{UserID: e.UserID})
 	}
 	var rows []state.Told
-	failed = a.elsewhere(ctx, cfg, db, true, func(w *impactsync.Elsewhere) error {
-		rows, failed = w.About(ctx, people)
-		return failed
+	failed = a.inWarehouse(ctx, db, true, func(w *impactsync.Elsewhere) (err error) {
+		rows, err = w.About(ctx, people)
+		return err
 	})
 	if failed != nil {
 		a.log.Warn("the warehouse with what impact.com was told cannot be asked; this is what is under way", "error", failed)
 		return err
+	}
+	if err != nil && len(rows) > 0 { // only the warehouse knows the person
+		e.Explanation = state.Explanation{Traits: []state.PersonTrait{}, Events: []state.PersonEvent{}, Attempts: []state.PersonAttempt{}}
 	}
 	for _, r := range rows {
 		known := slices.ContainsFunc(e.Traits, func(t state.PersonTrait) bool { return t.Key == r.Trait })
@@ -106,7 +108,6 @@ func (a *app) addTold(ctx context.Context, cfg *config.Config, db *state.DB, id 
 		}
 		if err = nil; e.UserID+e.AnonymousID+e.EmailSHA1 == "" {
 			e.UserID, e.AnonymousID, e.EmailSHA1 = r.Person.UserID, r.Person.AnonymousID, r.Person.EmailSHA1
-			e.Events, e.Attempts = []state.PersonEvent{}, []state.PersonAttempt{}
 		}
 		value := r.Value
 		e.Traits = append(e.Traits, state.PersonTrait{

@@ -201,7 +201,7 @@ func (c *comparison) ids() {
 		}
 	}
 	c.with("ids", strings.Join(parts, "\nUNION ALL\n"))
-	c.with("hashed", "SELECT i.*, "+c.hash("i.id", "i.level = 3")+" AS digest\nFROM ids i")
+	c.with("hashed", "SELECT i.*, "+c.hash("i.id", "i.level = 3")+" AS digest\nFROM ids i"+c.g.once)
 }
 
 // hash returns the SHA-1 of an id that is or holds an address, NULL of others. If it is an
@@ -240,7 +240,7 @@ func (c *comparison) people() {
 func (c *comparison) rows() {
 	u, a, e := c.text(c.column("l", RoleUserID)), c.text(c.column("l", RoleAnonymousID)), c.text(c.column("l", RoleEmail))
 	c.with("ids", "SELECT "+c.of("l")+", "+c.value("l")+" AS value, "+u+" AS u, "+a+" AS a, "+e+" AS e, "+c.hash(u, "")+" AS hu, "+c.hash(a, "")+" AS ha, "+c.hash(e, "1 = 1")+" AS he,\n"+
-		"CASE WHEN "+u+" <> '' THEN 1 WHEN "+a+" <> '' THEN 2 WHEN "+e+" <> '' THEN 3 ELSE 9 END AS foremost\nFROM list l")
+		"CASE WHEN "+u+" <> '' THEN 1 WHEN "+a+" <> '' THEN 2 WHEN "+e+" <> '' THEN 3 ELSE 9 END AS foremost\nFROM list l"+c.g.once)
 	part := func(level int, id, hash, condition string) string {
 		return "SELECT " + c.of("i") + ", " + strconv.Itoa(level) + " AS level, " + id + " AS id, " + hash + " AS digest, i.value, i.foremost,\n" +
 			"CASE WHEN i.u LIKE '%@%' THEN 1 ELSE 0 END AS address_user, CASE WHEN i.a LIKE '%@%' THEN 1 ELSE 0 END AS address_visitor,\n" +

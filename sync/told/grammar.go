@@ -20,6 +20,7 @@ type grammar struct {
 	// rows is a parameter with rows in JSON as a table r with the columns of [jsonRow].
 	rows   func(param string) string
 	most   int    // bytes of that parameter
+	once   string // behind a query whose expressions are to be evaluated once, although later ones name them more often
 	traits string // a statement for the traits of %s; "": the usual one
 	change change
 }
@@ -61,7 +62,8 @@ func postgresGrammar(d sqlengine.Dialect) *grammar {
 		Dialect: d, text: "text", moment: "timestamp with time zone", integer: "bigint", key: ", PRIMARY KEY (trait, kind, id)", now: "now()", most: 64 << 20,
 		after: func(seconds int64) string { return fmt.Sprintf("now() + INTERVAL '%d seconds'", seconds) },
 		at:    call("to_timestamp"),
-		trim:  func(text string) string { return "REGEXP_REPLACE(" + text + `, '^\s+|\s+$', '', 'g')` },
+		trim:  func(text string) string { return "BTRIM(" + text + `, E' \t\n\r\f\v')` },
+		once:  " OFFSET 0",
 		rows: func(param string) string {
 			return "jsonb_to_recordset(CAST(" + param + " AS jsonb)) AS r(trait text, kind text, id text, value text, seconds bigint, anonymous_id text, email_sha1 text, gone boolean)"
 		},

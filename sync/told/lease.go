@@ -82,7 +82,7 @@ func leasedBy(holder, until string) error {
 	if err != nil {
 		return err
 	}
-	return fmt.Errorf("%w: %s, which has it until %s unless it goes on", ErrLeased, holderName(holder), time.UnixMicro(micros).UTC().Format(time.RFC3339))
+	return &LeasedError{Holder: holderName(holder), Until: time.UnixMicro(micros)}
 }
 
 func notOne(table string, n int) error {

@@ -10,6 +10,7 @@ package told
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"time"
 
@@ -27,6 +28,20 @@ var (
 	// ErrLeased means that another impactsync works with it.
 	ErrLeased = errors.New("another impactsync works with the table of what impact.com was told")
 )
+
+// LeasedError is an [ErrLeased] that says who has the lease.
+type LeasedError struct {
+	Holder string
+	Until  time.Time // if it is not renewed
+}
+
+// Error implements error.
+func (e *LeasedError) Error() string {
+	return fmt.Sprintf("%v: %s, which has it until %s unless it goes on", ErrLeased, e.Holder, e.Until.UTC().Format(time.RFC3339))
+}
+
+// Unwrap returns ErrLeased.
+func (e *LeasedError) Unwrap() error { return ErrLeased }
 
 // Kinds of [Key].
 const (

@@ -46,7 +46,7 @@ FROM list l
 ),
 hashed AS (
 SELECT i.*, CASE WHEN i.id LIKE '%@%' THEN CAST(NULL AS text) WHEN i.level = 3 AND LENGTH(i.id) = 40 THEN LOWER(i.id) END AS digest
-FROM ids i
+FROM ids i OFFSET 0
 ),
 people AS (
 SELECT h.told_p1, h.level, h.id, h.digest, CASE WHEN h.told_p1 = '' THEN 'unknown' ELSE LAST_VALUE(h.value) OVER (PARTITION BY h.told_p1 ORDER BY h.o1 NULLS FIRST ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) END AS value, MIN(h.level) OVER (PARTITION BY h.told_p1) AS foremost,
@@ -117,7 +117,7 @@ FROM "impactsync"."told" t WHERE t.trait = $1
 ids AS (
 SELECT l.told_p1, l.told_p2, l.told_p3, l.told_p4, COALESCE(CAST(l."value" AS text), '') AS value, COALESCE(CAST(l."user_id" AS text), '') AS u, '' AS a, COALESCE(CAST(l."email" AS text), '') AS e, CASE WHEN COALESCE(CAST(l."user_id" AS text), '') LIKE '%@%' THEN CAST(NULL AS text) END AS hu, CASE WHEN '' LIKE '%@%' THEN CAST(NULL AS text) END AS ha, CASE WHEN COALESCE(CAST(l."email" AS text), '') LIKE '%@%' THEN CAST(NULL AS text) WHEN 1 = 1 AND LENGTH(COALESCE(CAST(l."email" AS text), '')) = 40 THEN LOWER(COALESCE(CAST(l."email" AS text), '')) END AS he,
 CASE WHEN COALESCE(CAST(l."user_id" AS text), '') <> '' THEN 1 WHEN '' <> '' THEN 2 WHEN COALESCE(CAST(l."email" AS text), '') <> '' THEN 3 ELSE 9 END AS foremost
-FROM list l
+FROM list l OFFSET 0
 ),
 people AS (
 SELECT i.told_p1, i.told_p2, i.told_p3, i.told_p4, 9 AS level, '' AS id, i.he AS digest, i.value, i.foremost,
