@@ -79,7 +79,7 @@ func idOf(t text) string {
 	if !hasEmail(unveil(s)) {
 		return s
 	}
-	sum := sha1.Sum([]byte(strings.ToLower(strings.TrimSpace(unveil(s))))) //nolint:gosec // as impact.com wants addresses hashed
+	sum := sha1.Sum([]byte(strings.ToLower(strings.TrimSpace(unveil(s)))))
 	return hex.EncodeToString(sum[:])
 }
 

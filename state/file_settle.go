@@ -74,7 +74,7 @@ const settledAtOnce = 200_000
 type CompletedFile struct {
 	Orders  int64 // that were open
 	Refused int64
-	Strange int64 // errors of orders that are not in the file
+	Strange int64  // errors of orders that are not in the file
 	Problem string // what is odd about it
 }
 

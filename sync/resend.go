@@ -64,6 +64,8 @@ func (e *Engine) mayResend(o state.SentOrder, risk bool) error {
 		return fmt.Errorf("%w: impact.com has %d action(s) of it that are not reversed", ErrWouldDouble, o.Live)
 	case o.Status == "refused":
 		return nil
+	case o.File != "" && o.Status != "settled":
+		return fmt.Errorf("%w: it is in the file %s, which impact.com has not completed (impactsync file show %s)", ErrNotSent, o.File, o.File)
 	case o.Status != "settled":
 		return fmt.Errorf("%w: it is %s; the next run sends it, or impactsync status says why not", ErrNotSent, o.Status)
 	case o.Outcome == "refunded":

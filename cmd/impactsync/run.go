@@ -233,7 +233,7 @@ func asides(r impactsync.Report) (lines []string) {
 	}
 	add("unknown")
 	if again := r.Traits.Unknown + r.PageLoads.Unknown + r.Conversions.Unknown; again > 0 {
-		lines = append(lines, "due again as unknown, because no clear answer came: "+humanize.Comma(again))
+		lines = append(lines, "unknown in all, because no clear answer came: "+humanize.Comma(again))
 	}
 	add("recovered")
 	if waits := r.Traits.Refused + r.PageLoads.Refused + r.Conversions.Refused; waits > 0 {
