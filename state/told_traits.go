@@ -32,6 +32,16 @@ type ToldTable struct {
 	Rows  int64 // how many there must be: fewer were lost
 }
 
+// loadElsewhere marks the traits in the cache of which what is settled is elsewhere.
+func (t *tx) loadElsewhere() error {
+	ids, err := collect(t, `SELECT trait_id FROM told_traits`, nil, itself[int64])
+	t.d.anyElsewhere = len(ids) > 0
+	for _, id := range ids {
+		t.d.byID[id].elsewhere = true
+	}
+	return err
+}
+
 // Tables returns the traits of which what is settled is elsewhere.
 func (d *DB) Tables(ctx context.Context) (byKey map[string]ToldTable, err error) {
 	type table struct {

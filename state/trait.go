@@ -65,9 +65,9 @@ func (t *tx) loadTraits() error {
 		return nil
 	}
 	traits := map[string]*trait{}
-	err := t.Each(`SELECT id, key, class, coalesce(list_source, ''), coalesce(changes_source, ''), authority, coalesce(last_list_at, 0), EXISTS (SELECT 1 FROM told_traits e WHERE e.trait_id = traits.id) FROM traits`, nil, func(rows *sql.Rows) error {
+	err := t.Each(`SELECT id, key, class, coalesce(list_source, ''), coalesce(changes_source, ''), authority, coalesce(last_list_at, 0) FROM traits`, nil, func(rows *sql.Rows) error {
 		tr := &trait{computations: map[computation]bool{}}
-		if err := rows.Scan(&tr.id, &tr.key, &tr.class, &tr.listSource, &tr.changesSource, &tr.authority, &tr.listedAt, &tr.elsewhere); err != nil {
+		if err := rows.Scan(&tr.id, &tr.key, &tr.class, &tr.listSource, &tr.changesSource, &tr.authority, &tr.listedAt); err != nil {
 			return err
 		}
 		traits[tr.key] = tr
@@ -77,7 +77,11 @@ func (t *tx) loadTraits() error {
 		return err
 	}
 	t.d.traits, t.d.used = traits, nil
-	t.d.index()
+	if t.d.index(); len(traits) > 0 {
+		if err := t.loadElsewhere(); err != nil {
+			return err
+		}
+	}
 	return t.Each(`SELECT t.key, c.space_id, c.computation_id, c.approved_at IS NOT NULL FROM computations c JOIN traits t ON t.id = c.trait_id`, nil, func(rows *sql.Rows) error {
 		var key string
 		var c computation
@@ -90,10 +94,9 @@ func (t *tx) loadTraits() error {
 
 // index makes traits known by number, too.
 func (d *DB) index() {
-	d.byID, d.anyElsewhere = make(map[int64]*trait, len(d.traits)), false
+	d.byID = make(map[int64]*trait, len(d.traits))
 	for _, tr := range d.traits {
 		d.byID[tr.id] = tr
-		d.anyElsewhere = d.anyElsewhere || tr.elsewhere
 	}
 }
 

@@ -175,7 +175,9 @@ func withoutRiders(line string) string {
 	if !strings.Contains(line, " CustomerId=") {
 		return line
 	}
-	return strings.Join(slices.DeleteFunc(words, func(w string) bool { return strings.HasPrefix(w, "CustomProfileId=") || strings.HasPrefix(w, "CustomerEmail=") }), " ")
+	return strings.Join(slices.DeleteFunc(words, func(w string) bool {
+		return strings.HasPrefix(w, "CustomProfileId=") || strings.HasPrefix(w, "CustomerEmail=")
+	}), " ")
 }
 
 func linesWithoutRiders(lines []string) (all []string) {

@@ -56,6 +56,7 @@ type audienceLine struct {
 	Enabled   *bool  `json:"enabled,omitempty"`
 	Size      *int64 `json:"size"` // profiles
 	Here      bool   `json:"here"`
+	KeyHere   string `json:"key_here,omitempty"` // if it is another
 	Source    string `json:"source,omitempty"`
 	Members   int64  `json:"members"`
 	Told      int64  `json:"told"`
@@ -68,7 +69,7 @@ type audienceLine struct {
 func (a *app) audiences(ctx context.Context, c *config.Config) error {
 	known := segmentCatalogue(c)
 	if known == nil {
-		known = catalogue.New(catalogue.Config{Accepted: c.Segment.AcceptStatuses, Unchecked: c.Segment.Unchecked, Far: c.Segment.Share(), Keep: c.Segment.KeepFor})
+		known = catalogue.New(catalogue.Config{Accepted: c.Segment.AcceptStatuses, Unchecked: c.Segment.Unchecked, Far: c.Segment.Share(), Keep: c.Segment.KeepFor, Keys: segmentKeys(c)})
 		a.log.Warn("Segment is not asked: segment.token is not set", "hint", "docs/segment-api.md")
 	}
 	var lines []audienceLine
@@ -92,14 +93,14 @@ func (a *app) audiences(ctx context.Context, c *config.Config) error {
 
 // audienceLines returns what Segment has and what is held, by key.
 func audienceLines(ctx context.Context, known *catalogue.Catalogue, db *state.DB) ([]audienceLine, error) {
-	held := map[string]state.AudienceStatus{}
+	held := map[string]state.AudienceStatus{} // by Segment's key
 	if db != nil {
 		s, err := db.Status(ctx, 0)
 		if err != nil {
 			return nil, err
 		}
 		for _, one := range s.Audiences {
-			held[one.Key] = one
+			held[known.SegmentKey(one.Key)] = one
 		}
 	}
 	lines := []audienceLine{}
@@ -114,8 +115,8 @@ func audienceLines(ctx context.Context, known *catalogue.Catalogue, db *state.DB
 		}
 		lines = append(lines, l)
 	}
-	for key, t := range held {
-		l := audienceLine{Key: key, Class: t.Class, Name: t.Name}
+	for _, t := range held {
+		l := audienceLine{Key: t.Key, Class: t.Class, Name: t.Name}
 		l.hold(&t)
 		lines = append(lines, l)
 	}
@@ -131,6 +132,9 @@ func audienceLines(ctx context.Context, known *catalogue.Catalogue, db *state.DB
 }
 
 func (l *audienceLine) hold(t *state.AudienceStatus) {
+	if t.Key != l.Key {
+		l.KeyHere = t.Key
+	}
 	l.Here, l.Source, l.Members, l.Told, l.LastList = true, t.Source, t.Wanted, t.Delivered, t.LastList
 }
 
@@ -145,6 +149,9 @@ func (l *audienceLine) note() string {
 	}
 	if !l.Here {
 		notes = append(notes, "not held here")
+	}
+	if l.KeyHere != "" {
+		notes = append(notes, "here "+l.KeyHere)
 	}
 	if l.Expected != "" {
 		notes = append(notes, "its name would give "+l.Expected)

@@ -127,11 +127,11 @@ func auditScope(ctx context.Context, c *config.Config, db *state.DB) (s audit.Sc
 	if err != nil {
 		return s, err
 	}
-	known := catalogue.New(catalogue.Config{})
+	known := catalogue.New(catalogue.Config{Keys: segmentKeys(c)})
 	if err := known.Load(ctx, db, time.Now()); err != nil {
 		return s, err
 	}
-	s = audit.Scope{Traits: map[string]state.Class{}, Unchecked: c.Segment.Unchecked}
+	s = audit.Scope{Traits: map[string]state.Class{}, Unchecked: c.Segment.Unchecked, Keys: known.Keys}
 	for key, feed := range feeds {
 		if known.Has(key, feed.Class) {
 			s.Traits[key] = feed.Class

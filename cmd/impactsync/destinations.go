@@ -26,7 +26,7 @@ import (
 // want a name, or see to it themselves.
 var goesOver = map[string]way{
 	"impactsync run": {}, "impactsync plan": {whole: true}, "impactsync reconcile": {whole: true}, "impactsync config check": {whole: true},
-	"impactsync status": {}, "impactsync doctor": {}, "impactsync refused list": {}, "impactsync rejected list": {}, "impactsync file list": {},
+	"impactsync status": {}, "impactsync doctor": {}, "impactsync audiences": {}, "impactsync audit": {}, "impactsync refused list": {}, "impactsync rejected list": {}, "impactsync file list": {},
 	"impactsync state check": {}, "impactsync state migrate": {}, "impactsync state compact": {},
 	"impactsync explain": {anywhere: true}, "impactsync forget": {anywhere: true},
 }

@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
 	"github.com/impactsync/impactsync/cmd/internal/config"
 	impactsync "github.com/impactsync/impactsync/sync"
+	"github.com/impactsync/impactsync/sync/catalogue"
 	"github.com/impactsync/impactsync/sync/mapping"
 	"github.com/impactsync/impactsync/sync/segment"
 	"github.com/impactsync/impactsync/sync/source/warehouse"
@@ -48,7 +50,7 @@ func openEngine(s config.Source) (sqlengine.Engine, error) {
 }
 
 // openWarehouse opens a source of kind warehouse.
-func openWarehouse(c *config.Config, s config.Source, places places) (impactsync.Feed, error) {
+func openWarehouse(c *config.Config, s config.Source, known *catalogue.Catalogue, places places) (impactsync.Feed, error) {
 	e, err := openEngine(s)
 	if err != nil {
 		return impactsync.Feed{}, err
@@ -67,6 +69,9 @@ func openWarehouse(c *config.Config, s config.Source, places places) (impactsync
 			t.Class = segment.ClassComputed
 		}
 		cfg.Traits = append(cfg.Traits, t)
+	}
+	if s.AllAudiences {
+		cfg.More = func() []warehouse.Trait { return allAudiences(&s, known) }
 	}
 	src, err := warehouse.New(cfg)
 	if err != nil {
@@ -121,6 +126,18 @@ func closePlaces(all places) error {
 		errs = append(errs, at.Table.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// allAudiences returns the audiences of the space. One that is not known here yet may be
+// connected to something else than the database.
+func allAudiences(s *config.Source, known *catalogue.Catalogue) (all []warehouse.Trait) {
+	for _, one := range known.Audiences() {
+		excluded := slices.ContainsFunc(s.Traits.Exclude, func(p string) bool { ok, _ := path.Match(p, one.Key); return ok })
+		if !excluded {
+			all = append(all, warehouse.Trait{Key: one.Key, Name: one.Name, Column: one.Key, Class: segment.ClassAudience, Optional: !known.Knows(one.Key)})
+		}
+	}
+	return all
 }
 
 // openMessages opens a source that reads messages from a database.

@@ -118,15 +118,15 @@ func (a *app) startReceiver(ctx context.Context, c *config.Receive) (*receiver, 
 			return nil, usage("", "receive.tlsCertFile: %w", err)
 		}
 	}
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", c.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("listen for webhooks: %w", err)
-	}
 	r := &receiver{ended: make(chan error, 1)}
 	r.metrics = telemetry.NewReceiving(func() telemetry.Spooled { return spooled(r.spool) }, receive.Reasons())
 	if r.spool, err = a.openSpool(c, r.metrics); err != nil {
-		return nil, errors.Join(err, l.Close())
+		return nil, err
+	}
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", c.Listen)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("listen for webhooks: %w", err), r.spool.Close())
 	}
 	r.handler = receive.Handler(receive.Config{
 		Path: c.Path, Secrets: secrets, Spool: r.spool, MostBody: int64(c.MaxBodyBytes), Log: a.log,

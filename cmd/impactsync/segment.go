@@ -27,7 +27,22 @@ func segmentCatalogue(c *config.Config) *catalogue.Catalogue {
 	return catalogue.New(catalogue.Config{
 		API: segmentapi.NewPublic(s.APIURL, string(s.Token), segmentOptions()), Space: s.SpaceID, Required: s.Required, Keep: s.KeepFor,
 		Accepted: s.AcceptStatuses, Unchecked: s.Unchecked, Suppressions: s.Suppressions, Far: s.Share(),
+		Keys: segmentKeys(c),
 	})
+}
+
+// segmentKeys returns Segment's keys of traits that have others here.
+func segmentKeys(c *config.Config) map[string]string {
+	keys := map[string]string{}
+	for i := range c.Sources {
+		s := &c.Sources[i]
+		for j := range s.Audiences {
+			if a := &s.Audiences[j]; s.Kind == config.KindWarehouse && s.Reader != config.ReaderQuery && a.SegmentKey() != a.Key {
+				keys[a.Key] = a.SegmentKey()
+			}
+		}
+	}
+	return keys
 }
 
 // profileAPI returns the client of Segment's Profile API, or an error that says what to

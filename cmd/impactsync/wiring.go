@@ -102,7 +102,7 @@ func openFeed(ctx context.Context, c *config.Config, s config.Source, known *cat
 	case config.KindEvents:
 		return openEvents(ctx, c, s, known)
 	case config.KindWarehouse:
-		return openWarehouse(c, s, shared)
+		return openWarehouse(c, s, known, shared)
 	}
 	return openAudiences(ctx, c, s)
 }

@@ -3,6 +3,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -90,6 +91,7 @@ type Difference struct {
 type Scope struct {
 	Traits    map[string]state.Class // of the state
 	Unchecked []string               // patterns of keys that are not Segment's
+	Keys      map[string]string      // Segment's keys of traits that have others here
 }
 
 // Compare returns what is different, by key. An audience that somebody never was in is
@@ -109,7 +111,7 @@ func (s Scope) Compare(held []state.PersonTrait, live *Live) []Difference {
 			traits = live.Computed
 		}
 		var there *string
-		if value, found := traits[key]; found {
+		if value, found := traits[cmp.Or(s.Keys[key], key)]; found {
 			there = &value
 		}
 		if !same(s.Traits[key], t.Wanted, there) {
@@ -164,7 +166,7 @@ func Sample(ctx context.Context, api *segmentapi.Profiles, scope Scope, people [
 	gate := time.NewTicker(max(time.Duration(2*float64(time.Second)/perSecond), time.Nanosecond)) // a person takes two requests
 	defer gate.Stop()
 	found := make([]*Person, len(people))
-	p := pool.New().WithContext(ctx).WithCancelOnError().WithMaxGoroutines(workers)
+	p := pool.New().WithContext(ctx).WithCancelOnError().WithFirstError().WithMaxGoroutines(workers)
 	var mu sync.Mutex
 	for i := range people {
 		p.Go(func(ctx context.Context) error {

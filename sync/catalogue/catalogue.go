@@ -28,7 +28,12 @@ type Config struct {
 	Unchecked    []string      // patterns of keys that are applied whatever Segment says
 	Suppressions bool          // whom Segment suppresses is taken out
 	Far          float64       // share of Segment's size by which ours may differ; 0: any
+	// Keys are Segment's keys of traits that have others here.
+	Keys map[string]string
 }
+
+// SegmentKey returns a trait's key in Segment.
+func (c *Config) SegmentKey(key string) string { return cmp.Or(c.Keys[key], key) }
 
 // Catalogue is what Segment said last. Read comes first; the other methods then are
 // safe for concurrent use.
@@ -146,7 +151,7 @@ var words = map[state.Class]string{state.Audience: "audience", state.Computed: "
 
 func (c *Catalogue) find(key string, class state.Class) (state.Computation, bool) {
 	for _, k := range classes {
-		if one, found := c.known[k][key]; found && c.counts(k) && (class == "" || class == k) {
+		if one, found := c.known[k][c.SegmentKey(key)]; found && c.counts(k) && (class == "" || class == k) {
 			return one, true
 		}
 	}
@@ -181,22 +186,25 @@ func matches(patterns []string, key string) bool {
 func (c *Catalogue) Takes(key string, received time.Time) bool {
 	one, found := c.known[state.Audience][key]
 	switch {
-	case found && one.Enabled && !same(one.Status, "Disabled"), c.traits[key].Source != "":
+	case found && one.Enabled && !same(one.Status, "Disabled"), c.Knows(key):
 		return true
 	}
 	return received.After(c.readAt(state.Audience))
 }
 
-// Audiences returns the keys of the audiences that are enabled and not refused.
-func (c *Catalogue) Audiences() (keys []string) {
-	for key := range c.known[state.Audience] {
-		if c.Refusal(key, state.Audience) == "" {
-			keys = append(keys, key)
+// Audiences returns those of which a source with audiences: all reads lists: all that are
+// enabled, and those that we know, of which a run then says why they are not applied.
+func (c *Catalogue) Audiences() (all []state.Computation) {
+	for _, key := range slices.Sorted(maps.Keys(c.known[state.Audience])) {
+		if one := c.known[state.Audience][key]; one.Enabled && !same(one.Status, "Disabled") || c.Knows(key) {
+			all = append(all, one)
 		}
 	}
-	slices.Sort(keys)
-	return keys
+	return all
 }
+
+// Knows reports whether the state had a trait when Segment was asked.
+func (c *Catalogue) Knows(key string) bool { return c.traits[key].Source != "" }
 
 // Traits returns what the state knew of its traits.
 func (c *Catalogue) Traits() map[string]state.TraitFeed { return c.traits }
@@ -223,7 +231,7 @@ func Hint(err error) string {
 	case segmentapi.Refused(err):
 		return "segment.token is not the token of a workspace owner, or the workspace is in another region (segment.region)"
 	case segmentapi.NotFound(err):
-		return "segment.spaceId names no space of the workspace, or the workspace is in another region (segment.region)"
+		return "segment.spaceId names no space of the workspace, or the workspace is in another region (segment.region), or has no such API"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "Segment's API is slow; the next run asks again"
 	}
@@ -270,6 +278,6 @@ func (c *Catalogue) All() (all []state.Computation) {
 
 // Has reports whether Segment has a trait, or may have it: it was not asked.
 func (c *Catalogue) Has(key string, class state.Class) bool {
-	_, found := c.known[class][key]
+	_, found := c.known[class][c.SegmentKey(key)]
 	return found || c.readAt(class).IsZero()
 }

@@ -80,7 +80,7 @@ func Handler(c Config) http.Handler {
 // health answers 503 while nothing is taken, so that others are asked instead.
 func (h *handler) health(w http.ResponseWriter, _ *http.Request) {
 	if err := h.Spool.Full(); err != nil {
-		http.Error(w, "the spool is full", http.StatusServiceUnavailable)
+		http.Error(w, "nothing is taken: "+unstored(err).text, http.StatusServiceUnavailable)
 		return
 	}
 	fmt.Fprintln(w, "ok")
@@ -193,7 +193,7 @@ func (t *tally) note(no *refusal) {
 	if one.count++; time.Since(one.logged) < time.Minute {
 		return
 	}
-	attrs := []any{"reason", no.reason, "status", no.code, "requests", one.count}
+	attrs := []any{"reason", no.reason, "status", no.code, "answer", no.text, "requests", one.count}
 	if no.err != nil {
 		attrs = append(attrs, "error", no.err)
 	}

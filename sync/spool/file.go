@@ -67,7 +67,7 @@ func (f *file) pack(group []*entry) error {
 	}
 	f.gzip.Reset(&f.packed)
 	for _, e := range group {
-		if _, err := f.gzip.Write(e.lines); err != nil {
+		if _, err := f.gzip.Write(e.taken); err != nil {
 			return err
 		}
 	}

@@ -23,11 +23,11 @@ func (s *Spool) recover() error {
 		if !strings.HasSuffix(path, suffix+part) || s.file.f != nil && s.file.f.Name() == path {
 			continue
 		}
-		if err := s.cut(path); err != nil {
-			return fmt.Errorf("complete %s: %w", path, err)
+		if unable := s.cut(path); unable != nil { // the others are completed
+			err = errors.Join(err, fmt.Errorf("complete %s: %w", path, unable))
 		}
 	}
-	return nil
+	return err
 }
 
 func (s *Spool) cut(path string) error {

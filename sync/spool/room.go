@@ -27,8 +27,12 @@ func (s *Spool) Room() Room {
 	return r
 }
 
-// Full returns an [ErrFull] that says why nothing is taken, or nil.
+// Full says why nothing is taken: an [ErrFull], or why the disk cannot be written. It
+// returns nil if something would be.
 func (s *Spool) Full() error {
+	if why := s.broken.Load(); why != nil {
+		return *why
+	}
 	switch r := s.Room(); {
 	case r.Bytes >= s.cfg.MaxBytes:
 		return fmt.Errorf("%w: its files have reached maxBytes (%d of %d); have runs read them?", ErrFull, r.Bytes, s.cfg.MaxBytes)

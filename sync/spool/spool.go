@@ -53,13 +53,28 @@ type Spool struct {
 	done  chan struct{}
 	room  atomic.Pointer[Room]
 	added atomic.Int64 // bytes since room was looked at
-	file  file         // the goroutine's own
+	// broken is why nothing is tried until the folder is looked at again.
+	broken atomic.Pointer[error]
+
+	// The goroutine's own.
+	file     file
+	failures int // since something was stored
 }
 
-// entry is what one Put brings.
+// entry is what one Put brings. Either the spool takes its lines, or a sender who waits no
+// longer takes them back, so that they hold no memory while a disk hangs.
 type entry struct {
-	lines []byte
+	lines atomic.Pointer[[]byte]
+	taken []byte // by the spool
 	done  chan error
+}
+
+// take returns the lines to whoever asks first; nil to everybody else.
+func (e *entry) take() []byte {
+	if lines := e.lines.Swap(nil); lines != nil {
+		return *lines
+	}
+	return nil
 }
 
 // Open opens a spool, and completes the files that an earlier process left.
@@ -88,7 +103,8 @@ func (s *Spool) Put(ctx context.Context, lines []byte) error {
 	if err := s.Full(); err != nil {
 		return err
 	}
-	e := &entry{lines, make(chan error, 1)}
+	e := &entry{done: make(chan error, 1)}
+	e.lines.Store(&lines)
 	select {
 	case s.queue <- e:
 	case <-s.quit:
@@ -100,6 +116,7 @@ func (s *Spool) Put(ctx context.Context, lines []byte) error {
 	case err := <-e.done:
 		return err
 	case <-ctx.Done():
+		e.take()
 		return context.Cause(ctx)
 	case <-s.done:
 	}
@@ -138,15 +155,22 @@ func (s *Spool) run() {
 	}
 }
 
-// gather returns an entry with those that came while it waited.
-func (s *Spool) gather(first *entry) []*entry {
-	group, size := []*entry{first}, len(first.lines)
+// gather returns an entry with those that came while it waited, as far as their senders
+// still wait.
+func (s *Spool) gather(first *entry) (group []*entry) {
+	size := 0
+	add := func(e *entry) {
+		if e.taken = e.take(); e.taken != nil {
+			group, size = append(group, e), size+len(e.taken)
+		}
+	}
+	add(first)
 	wait := time.NewTimer(gathering)
 	defer wait.Stop()
 	for size < mostGroup {
 		select {
 		case e := <-s.queue:
-			group, size = append(group, e), size+len(e.lines)
+			add(e)
 		case <-wait.C:
 			return group
 		}
@@ -155,9 +179,17 @@ func (s *Spool) gather(first *entry) []*entry {
 }
 
 func (s *Spool) commit(group []*entry) {
+	if len(group) == 0 {
+		return
+	}
 	err := s.store(group)
-	if err != nil {
+	if err == nil {
+		s.failures = 0
+	} else {
 		s.cfg.Log.Error("the spool cannot be written; senders are told to try again", "error", err)
+		if s.failures++; s.failures > 1 { // another file did not help
+			s.broken.Store(&err)
+		}
 	}
 	for _, e := range group {
 		e.done <- err
@@ -182,12 +214,15 @@ func (s *Spool) rotate() {
 	}
 }
 
-// tend looks how much room there is, and completes what could not be completed.
+// tend looks how much room there is, completes what could not be completed, and has a
+// disk that could not be written tried again.
 func (s *Spool) tend() {
+	s.broken.Store(nil)
 	err := s.look()
 	if s.file.left {
-		s.file.left = false
-		err = errors.Join(err, s.recover())
+		unable := s.recover()
+		s.file.left = unable != nil
+		err = errors.Join(err, unable)
 	}
 	if err != nil {
 		s.cfg.Log.Error("the spool's folder cannot be looked after", "error", err)

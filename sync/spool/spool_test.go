@@ -217,8 +217,61 @@ func TestAFileThatCannotBeWritten(t *testing.T) {
 	require.Error(t, s.Put(t.Context(), []byte("lost\n")))
 	require.NoError(t, s.Put(t.Context(), []byte("two\n")))
 	s.tend()
+	require.NoError(t, s.file.f.Close())
+	require.NoError(t, os.Rename(cfg.Dir, cfg.Dir+"-gone"))
+	require.NoError(t, os.WriteFile(cfg.Dir, nil, 0o600)) // no folder any more
+	require.NoError(t, s.Full())
+	for range 2 {
+		require.Error(t, s.Put(t.Context(), []byte("lost\n")))
+	}
+	require.ErrorContains(t, s.Full(), "begin a file of the spool", "another file did not help: nothing is tried for a while")
+	require.NoError(t, os.Remove(cfg.Dir))
+	require.NoError(t, os.Rename(cfg.Dir+"-gone", cfg.Dir))
+	s.tend()
+	require.NoError(t, s.Put(t.Context(), []byte("three\n")))
 	require.NoError(t, s.Close())
 	text, parts := content(t, cfg.Dir)
-	require.Equal(t, "one\ntwo\n", text)
+	require.Equal(t, "one\ntwo\nthree\n", text)
 	require.Zero(t, parts)
+}
+
+// TestAFileThatCannotBeCompleted is tried again until it can.
+func TestAFileThatCannotBeCompleted(t *testing.T) {
+	t.Parallel()
+	cfg := config(t)
+	s := open(t, cfg)
+	require.NoError(t, s.Put(t.Context(), []byte("one\n")))
+	name := strings.TrimSuffix(s.file.f.Name(), part)
+	require.NoError(t, os.Mkdir(name, 0o700)) // in its way
+	require.Error(t, s.Close())
+	s.tend()
+	s.tend()
+	require.True(t, s.file.left)
+	require.NoError(t, os.Remove(name))
+	s.tend()
+	text, parts := content(t, cfg.Dir)
+	require.Equal(t, "one\n", text)
+	require.Zero(t, parts)
+}
+
+// TestWhoeverGaveUpHoldsNoMemory: a disk that hangs must not gather the bodies of senders
+// who were told to come again.
+func TestWhoeverGaveUpHoldsNoMemory(t *testing.T) {
+	t.Parallel()
+	s := &Spool{cfg: config(t), queue: make(chan *entry, 10), quit: make(chan struct{}), done: make(chan struct{})}
+	s.cfg.MinFree = -1
+	s.room.Store(&Room{}) // and nothing is written
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for len(s.queue) < 2 {
+		require.ErrorIs(t, s.Put(ctx, []byte("given up\n")), context.Canceled)
+	}
+	waits := make(chan error)
+	go func() { waits <- s.Put(context.WithoutCancel(ctx), []byte("waits\n")) }()
+	require.Eventually(t, func() bool { return len(s.queue) == 3 }, 10*time.Second, time.Millisecond)
+	group := s.gather(<-s.queue)
+	require.Len(t, group, 1)
+	require.Equal(t, "waits\n", string(group[0].taken))
+	group[0].done <- nil
+	require.NoError(t, <-waits)
 }

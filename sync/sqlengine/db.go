@@ -129,6 +129,13 @@ type dbRows struct {
 	ctx    context.Context
 	tx     *sql.Tx
 	cancel context.CancelFunc
+	atEnd  bool
+}
+
+// Next implements [Rows].
+func (r *dbRows) Next() bool {
+	r.atEnd = !r.Rows.Next()
+	return !r.atEnd
 }
 
 // Err implements [Rows].
@@ -139,9 +146,13 @@ func (r *dbRows) Err() error {
 	return nil
 }
 
-// Close implements [Rows]. Rows that were not read to their end are given up at once.
+// Close implements [Rows]. Rows that were not read to their end are given up at once,
+// with the connection: that is what a driver does when it is cancelled.
 func (r *dbRows) Close() error {
-	r.cancel()
+	defer r.cancel()
+	if !r.atEnd {
+		r.cancel()
+	}
 	err := r.Rows.Close()
 	if r.tx != nil {
 		_ = r.tx.Rollback() // it only read

@@ -21,7 +21,8 @@ type Dialect interface {
 	Quote(name string) string
 	// Param returns the n-th parameter of a statement, from 1.
 	Param(n int) string
-	// Text returns an expression's value as text; NULL stays NULL.
+	// Text returns an expression's value as text; NULL stays NULL. For booleans, see
+	// [BoolText].
 	Text(expr string) string
 	// Micros returns a time in microseconds since 1970.
 	Micros(expr string) string
@@ -46,6 +47,12 @@ func Name(d Dialect, t Table) string {
 		return d.Quote(t.Name)
 	}
 	return d.Quote(t.Schema) + "." + d.Quote(t.Name)
+}
+
+// BoolText returns the value of a boolean expression as the text true or false; NULL stays
+// NULL. Not every database casts booleans to text (Redshift does not).
+func BoolText(expr string) string {
+	return "CASE WHEN " + expr + " THEN 'true' WHEN NOT " + expr + " THEN 'false' END"
 }
 
 // quoted puts a name between quotes and doubles those in it.

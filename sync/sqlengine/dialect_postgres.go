@@ -77,6 +77,12 @@ type redshift struct{ postgres }
 func (redshift) Name() string            { return "Redshift" }
 func (redshift) Text(expr string) string { return "CAST(" + expr + " AS varchar(65535))" }
 
+// Micros counts: EXTRACT gives whole seconds as a 4-byte integer there, which does not hold
+// microseconds (https://docs.aws.amazon.com/redshift/latest/dg/r_EXTRACT_function.html).
+func (redshift) Micros(expr string) string {
+	return "DATEDIFF(microsecond, TIMESTAMP '1970-01-01 00:00:00', CAST(" + expr + " AS timestamp))"
+}
+
 // Column returns a name in lower case, of 127 bytes at most
 // (https://docs.aws.amazon.com/redshift/latest/dg/r_names.html).
 func (redshift) Column(name string) string {

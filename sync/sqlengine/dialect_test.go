@@ -17,7 +17,7 @@ func TestDialects(t *testing.T) {
 		name, param, text, micros, moment, column string
 	}{
 		{sqlengine.Postgres(), `"a"."b""` + "`" + `c"`, "$2", "CAST(x AS text)", "CAST(EXTRACT(EPOCH FROM x) * 1000000 AS bigint)", "TIMESTAMP WITH TIME ZONE '2026-01-02 02:04:05+00'", "3_views"},
-		{sqlengine.Redshift(), `"a"."b""` + "`" + `c"`, "$2", "CAST(x AS varchar(65535))", "CAST(EXTRACT(EPOCH FROM x) * 1000000 AS bigint)", "TIMESTAMP WITH TIME ZONE '2026-01-02 02:04:05+00'", "_3_views"},
+		{sqlengine.Redshift(), `"a"."b""` + "`" + `c"`, "$2", "CAST(x AS varchar(65535))", "DATEDIFF(microsecond, TIMESTAMP '1970-01-01 00:00:00', CAST(x AS timestamp))", "TIMESTAMP WITH TIME ZONE '2026-01-02 02:04:05+00'", "_3_views"},
 		{sqlengine.ClickHouse(), "`a`.`b\"\\`c`", "{p2:String}", "toString(x)", "toInt64(round(toFloat64(x) * 1000000))", "toDateTime(1767319445)", "3_views"},
 		{sqlengine.BigQuery(), "`a`.`b\"\\`c`", "@p2", "CAST(x AS STRING)", "UNIX_MICROS(x)", "TIMESTAMP '2026-01-02 02:04:05+00'", "3_views"},
 		{sqlengine.Snowflake(), `"a"."b""` + "`" + `c"`, ":2", "CAST(x AS VARCHAR)", "DATE_PART(EPOCH_MICROSECOND, x)", "TO_TIMESTAMP_TZ('2026-01-02 02:04:05 +00:00')", "3_VIEWS"},

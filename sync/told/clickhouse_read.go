@@ -145,9 +145,9 @@ func (c *clickhouseComparison) list() sqlengine.Statement {
 // id is what is kept of each id of a profile: its level, itself, and its hash.
 func (c *clickhouseComparison) ids() string {
 	order := []string{"0"}
-	for _, column := range c.w.Order { // NULL comes last
+	for _, column := range c.w.Order { // NULL comes first
 		name := "l." + c.g.Quote(c.w.Columns[column])
-		order = append(order, "isNull("+name+")", "assumeNotNull("+name+")")
+		order = append(order, "isNotNull("+name+")", "assumeNotNull("+name+")")
 	}
 	part := func(level, id string) string {
 		return "SELECT " + c.aliased("l") + ", " + c.value("l") + " AS v, CASE WHEN " + id + " = '' THEN 9 ELSE " + level + " END AS level, " + id + " AS id, (" + strings.Join(order, ", ") + ") AS turn\nFROM " + c.copied + " l"
@@ -270,7 +270,7 @@ func (c *clickhouseComparison) changedRows() string {
 		}
 	}
 	for _, i := range c.w.Order {
-		order = append(order, c.g.Quote(c.w.Columns[i]))
+		order = append(order, c.g.Quote(c.w.Columns[i])+" NULLS FIRST")
 	}
 	return "SELECT " + strings.Join(columns, ", ") + " FROM " + c.copied + " WHERE (" + strings.Join(c.profile, ", ") + ") IN (" + c.changed() + ") ORDER BY " + strings.Join(order, ", ")
 }

@@ -119,7 +119,16 @@ func (c *comparison) named() string {
 	for _, name := range c.w.Columns {
 		columns = append(columns, "s."+c.g.Quote(name))
 	}
-	return "SELECT " + strings.Join(columns, ", ") + "\nFROM (\n" + c.w.Statement + "\n) s"
+	return "SELECT " + strings.Join(columns, ", ") + "\nFROM (\n" + c.w.Statement + "\n) s" + c.counting()
+}
+
+// counting is the condition for rows of the list (s) whose profile counts.
+func (c *comparison) counting() string {
+	gone := c.column("s", RoleGone)
+	if gone == "" {
+		return ""
+	}
+	return "\nWHERE " + c.text(gone) + " = ''"
 }
 
 // of returns the columns that name a profile, from a table.
@@ -216,7 +225,7 @@ func (c *comparison) people() {
 	if len(c.w.Order) > 0 {
 		var order []string
 		for i := range c.w.Order {
-			order = append(order, "h.o"+strconv.Itoa(i+1))
+			order = append(order, "h.o"+strconv.Itoa(i+1)+" NULLS FIRST")
 		}
 		value = "LAST_VALUE(h.value) OVER (PARTITION BY " + c.of("h") + " ORDER BY " + strings.Join(order, ", ") + " ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)"
 	}
@@ -323,7 +332,7 @@ func (c *comparison) end() string {
 		}
 	}
 	for _, i := range c.w.Order {
-		order = append(order, "l."+c.g.Quote(c.w.Columns[i]))
+		order = append(order, "l."+c.g.Quote(c.w.Columns[i])+" NULLS FIRST")
 	}
 	return "\nSELECT " + strings.Join(columns, ", ") + "\nFROM parts x LEFT JOIN (\nSELECT " + c.of("l") + ", " + strings.Join(listed, ", ") + "\nFROM list l JOIN changed c ON " + c.same("l", "c") + "\n) l ON " + c.same("l", "x") +
 		"\nORDER BY " + strings.Join(order, ", ")

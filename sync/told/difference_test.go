@@ -208,7 +208,7 @@ func step(t *testing.T, table told.Table, src *warehouse.Source, in source.Input
 	list := wish{}
 	if isFlat {
 		wanted = flatWanted(in.Key)
-		rows, err := e.Query(t.Context(), wanted.Statement+" ORDER BY profile, seq, value, kind, id")
+		rows, err := e.Query(t.Context(), wanted.Statement+" ORDER BY profile, seq NULLS FIRST, value NULLS FIRST, kind NULLS FIRST, id NULLS FIRST")
 		require.NoError(t, err, label)
 		require.NoError(t, src.ReadRows(t.Context(), in, wanted, rows, true, list.take), label)
 		require.NoError(t, rows.Close())

@@ -95,6 +95,7 @@ const (
 	RoleUserID                  //
 	RoleAnonymousID             //
 	RoleEmail                   // an address in clear, or its SHA-1
+	RoleGone                    // the profile does not count where it has a text
 	RoleIgnored                 //
 )
 

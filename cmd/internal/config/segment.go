@@ -118,6 +118,7 @@ func (l *loader) markAll() {
 	for i := range l.config.Sources {
 		s, key := &l.config.Sources[i], fmt.Sprintf("sources[%d].audiences", i)
 		s.AllAudiences = l.raw[key] == "all"
-		l.must(!s.AllAudiences || s.Kind == KindEvents, key, "all goes with kind: events alone", "name the audiences, or remove it where files say which there are")
+		lists := s.Kind == KindWarehouse && (s.Reader == ReaderProfilesSync || s.Reader == ReaderEngage)
+		l.must(!s.AllAudiences || s.Kind == KindEvents || lists, key, "all goes with kind: events, and with the readers profilesSync and engage", "name the audiences, or remove it where files say which there are")
 	}
 }

@@ -51,9 +51,9 @@ type Source struct {
 	MaxLineBytes int `yaml:"maxLineBytes" range:"1024 1073741824" default:"1048576"`
 	// Also read files of file:// that are links out of the folder. Default false: they are reported and left out.
 	FollowLinks bool `yaml:"followLinks"`
-	// What the files are, by a pattern for their names (path.Match); if several match, a plain name wins, otherwise the longest pattern (kind audiences). Of kind warehouse: what to take, by its key or name in Segment. all (kind events): every enabled audience of the space, see segment.
+	// What the files are, by a pattern for their names (path.Match); if several match, a plain name wins, otherwise the longest pattern (kind audiences). Of kind warehouse: what to take, by its key or name in Segment. all (kind events, readers profilesSync and engage): every enabled audience of the space, see segment.
 	Audiences []Audience `yaml:"audiences"`
-	// AllAudiences is audiences: all (kind events): every audience of the space that is enabled, see Segment.
+	// AllAudiences is audiences: all: every audience of the space that is enabled, see Segment.
 	AllAudiences bool `yaml:"-"`
 }
 

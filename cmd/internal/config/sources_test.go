@@ -2,6 +2,7 @@ package config
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -55,5 +56,30 @@ func TestWarehouse(t *testing.T) {
 	} {
 		_, problems := load(rest)
 		require.ErrorContains(t, problems, want, "%s", rest)
+	}
+}
+
+// TestWarehouseOfSeveralDestinations: what is completed for the first of them must not
+// look like what somebody wrote for the next.
+func TestWarehouseOfSeveralDestinations(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, text := range map[string]string{"dsn": "postgres://reader@db/x", "vip.sql": "SELECT user_id FROM vip", "x.yaml": `
+destinations: [{name: a, campaignId: "1", accountSid: IR1, apiKey: x, pageUrl: https://a.example/}, {name: b, campaignId: "2", accountSid: IR1, apiKey: x, pageUrl: https://a.example/}]
+sources:
+  - {name: ps, kind: warehouse, dsnFile: dsn, reader: profilesSync, schema: ps, audiences: {vip: {}, Big Spenders: {key: big}}}
+  - {name: own, kind: warehouse, dsnFile: dsn, reader: query, audiences: {gold: {queryFile: vip.sql}}}
+state: {path: state.db}
+`} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+	c, err := Load(filepath.Join(dir, "x.yaml"), func(string) (string, bool) { return "", false })
+	require.NoError(t, err)
+	require.Len(t, c.Each, 2)
+	for _, one := range c.Each {
+		require.Equal(t, []string{"ps"}, one.Sources[0].Schemas)
+		require.EqualValues(t, "postgres://reader@db/x", one.Sources[0].DSN)
+		require.Equal(t, "big", one.Sources[0].Audiences[1].Key)
+		require.Equal(t, "SELECT user_id FROM vip", one.Sources[1].Audiences[0].Query)
 	}
 }

@@ -27,7 +27,12 @@ var traitKeys = []string{"column", "query", "queryFile", "ref"}
 
 // checkWarehouse completes and checks a source of kind warehouse.
 func (l *loader) checkWarehouse(key string, s *Source) {
-	l.refuse(key, "kind: "+s.Kind, "url", "traits", "honourIntegrations", "maxLineBytes", "followLinks")
+	l.refuse(key, "kind: "+s.Kind, "url", "honourIntegrations", "maxLineBytes", "followLinks")
+	if s.AllAudiences {
+		l.refuse(key, "kind: "+s.Kind, "traits.include")
+	} else {
+		l.refuse(key, "kind: "+s.Kind, "traits")
+	}
 	l.must(s.DSN != "" || s.DSNFile != "", key+".dsn", "is missing", "the database, such as postgres://user:password@host:5432/database, or dsnFile with the path of a file that holds it")
 	l.must(s.Reader != "", key+".reader", "is missing", "profilesSync, engage, query or events")
 	l.must(s.Timeout >= 0, key+".timeout", "must not be negative", "0s means no limit")
@@ -38,7 +43,7 @@ func (l *loader) checkWarehouse(key string, s *Source) {
 	} else {
 		l.refuse(key, with, "overlap", "startAt")
 	}
-	l.must(len(s.Audiences) > 0 || s.Reader == "" || s.Reader == ReaderEvents, key+".audiences", "is missing: nothing would be read", "the audiences and traits to take, such as audiences: {vip: {}}")
+	l.must(len(s.Audiences) > 0 || s.AllAudiences || s.Reader == "" || s.Reader == ReaderEvents, key+".audiences", "is missing: nothing would be read", "the audiences and traits to take, such as audiences: {vip: {}}")
 	l.checkSchemas(key, s)
 	l.checkDiff(key, s)
 	if s.Reader != ReaderEngage {
@@ -56,12 +61,12 @@ func (l *loader) checkWarehouse(key string, s *Source) {
 			continue
 		}
 		l.refuse(at, with, "query", "queryFile", "ref", "columns")
-		a.Column = cmp.Or(a.Column, a.segmentKey())
+		a.Column = cmp.Or(a.Column, a.SegmentKey())
 	}
 }
 
 func (l *loader) checkSchemas(key string, s *Source) {
-	l.must(s.Schema == "" || len(s.Schemas) == 0, key+".schemas", "schema and schemas are both set", "keep one of them")
+	l.must(s.Schema == "" || !l.isSet(key+".schemas"), key+".schemas", "schema and schemas are both set", "keep one of them")
 	several := s.Reader == ReaderEngage || s.Reader == ReaderEvents
 	l.must(several || len(s.Schemas) < 2, key+".schemas", "only the readers engage and events take several schemas", "make a source of each")
 	if s.Schema != "" && len(s.Schemas) == 0 {
@@ -92,9 +97,9 @@ func (l *loader) checkDiff(key string, s *Source) {
 // keyed are names that are keys already.
 var keyed = regexp.MustCompile(`^[a-z0-9_]+$`)
 
-// segmentKey returns the key of a warehouse's audience in Segment: the name by which it
+// SegmentKey returns the key of a warehouse's audience in Segment: the name by which it
 // is configured, if it can be one.
-func (a *Audience) segmentKey() string {
+func (a *Audience) SegmentKey() string {
 	if keyed.MatchString(a.Pattern) {
 		return a.Pattern
 	}
@@ -104,7 +109,7 @@ func (a *Audience) segmentKey() string {
 // checkTrait completes and checks an audience or trait of a warehouse.
 func (l *loader) checkTrait(at string, a *Audience) {
 	l.refuse(at, "kind: "+KindWarehouse, "list", "parts")
-	a.Key, a.Name = cmp.Or(a.Key, a.segmentKey()), cmp.Or(a.Name, a.Pattern)
+	a.Key, a.Name = cmp.Or(a.Key, a.SegmentKey()), cmp.Or(a.Name, a.Pattern)
 	l.must(a.Key != "", at, "no trait key can be made of this name", "write the audience's key in Segment instead")
 	a.List, a.Value = "full", cmp.Or(a.Value, "membership")
 }
@@ -112,8 +117,8 @@ func (l *loader) checkTrait(at string, a *Audience) {
 // checkQuery checks that an audience has one statement or model, and reads its file.
 func (l *loader) checkQuery(at string, a *Audience, manifest bool) {
 	set := 0
-	for _, text := range []string{a.Query, a.QueryFile, a.Ref} {
-		if text != "" {
+	for _, one := range []string{".query", ".queryFile", ".ref"} {
+		if l.isSet(at + one) { // the text of a queryFile may be there already, for another destination
 			set++
 		}
 	}

@@ -17,6 +17,8 @@ type catalogue struct {
 	schemas []string // those of the configuration; at least one, which may be ""
 	tables  map[string][]string
 	columns map[sqlengine.Table][]sqlengine.Column
+	absent  map[sqlengine.Table]bool
+	filled  map[string]bool // by the condition for a row
 }
 
 func (s *Source) catalogue() *catalogue { return newCatalogue(s.cfg.Engine, s.cfg.Schemas) }
@@ -27,7 +29,7 @@ func newCatalogue(e sqlengine.Engine, schemas []string) *catalogue {
 	}
 	return &catalogue{
 		engine: e, dialect: e.Dialect(), schemas: schemas,
-		tables: map[string][]string{}, columns: map[sqlengine.Table][]sqlengine.Column{},
+		tables: map[string][]string{}, columns: map[sqlengine.Table][]sqlengine.Column{}, absent: map[sqlengine.Table]bool{}, filled: map[string]bool{},
 	}
 }
 
@@ -67,7 +69,8 @@ type table struct {
 	columns []sqlengine.Column
 }
 
-// find returns the first of some tables that is in a schema.
+// find returns the first of some tables that is in a schema. One that may not be read is
+// an error, even if the database hides it: it must not pass for one that is not there.
 func (c *catalogue) find(ctx context.Context, schema, alias string, names ...string) (t table, found bool, err error) {
 	there, err := c.tablesOf(ctx, schema)
 	if err != nil {
@@ -81,7 +84,85 @@ func (c *catalogue) find(ctx context.Context, schema, alias string, names ...str
 		t, err := c.open(ctx, sqlengine.Table{Schema: schema, Name: there[i]}, alias)
 		return t, err == nil, err
 	}
+	for _, name := range slices.Backward(names) { // the usual one is the last
+		if err := c.hidden(ctx, sqlengine.Table{Schema: schema, Name: name}); err != nil {
+			return t, false, err
+		}
+	}
 	return t, false, nil
+}
+
+// hidden says why a table that the database does not list cannot be read; nil: there is
+// none.
+func (c *catalogue) hidden(ctx context.Context, name sqlengine.Table) error {
+	if c.absent[name] {
+		return nil
+	}
+	err := c.probe(ctx, name)
+	if err == nil {
+		return fmt.Errorf("%s: the database lists neither it nor its columns, although it can be read (a materialized view?): make a view of it", shown(name))
+	}
+	if isMissing(err) {
+		c.absent[name], err = true, nil
+	}
+	return err
+}
+
+// hasRow reports whether a table has a row with a value in a column, or any row if the
+// column is "".
+func (c *catalogue) hasRow(ctx context.Context, t *table, column string) (bool, error) {
+	statement := "SELECT 1 FROM " + t.from()
+	if column != "" {
+		statement += " WHERE " + t.ref(column) + " IS NOT NULL"
+	}
+	statement += " LIMIT 1"
+	if known, ok := c.filled[statement]; ok {
+		return known, nil
+	}
+	row, err := c.row(ctx, statement, nil, 1)
+	if err != nil {
+		return false, c.explain(err, t.Table)
+	}
+	c.filled[statement] = row[0] != nil
+	return row[0] != nil, nil
+}
+
+// notEmpty wants a table to have rows: who is not in one that was emptied did not leave.
+func (c *catalogue) notEmpty(ctx context.Context, t *table) error {
+	if there, err := c.hasRow(ctx, t, ""); err != nil || there {
+		return err
+	}
+	return fmt.Errorf("%s is empty: nothing is changed; a sync failed or has not come to its end (look at the warehouse's syncs in Segment)", shown(t.Table))
+}
+
+// someoneIn wants somebody to have a value in the column of a trait, and no table to be
+// empty.
+func (c *catalogue) someoneIn(ctx context.Context, t *Trait, in ...engageTable) error {
+	var names []string
+	someone := false
+	for i := range in {
+		one := &in[i]
+		there, err := c.hasRow(ctx, &one.table, one.column.Name)
+		if err == nil && !there {
+			err = c.notEmpty(ctx, &one.table)
+		}
+		if err != nil {
+			return err
+		}
+		someone = someone || there
+		names = append(names, shown(one.Table))
+	}
+	if someone {
+		return nil
+	}
+	return nobody(names, t, "")
+}
+
+// nobody says that no row of some tables has a trait: a list that somebody emptied by
+// mistake, or that never was there, must not look like one that everybody left.
+func nobody(tables []string, t *Trait, near string) error {
+	return &traitError{absent: true, err: fmt.Errorf("nobody in %s has a trait %q%s: nothing is changed; correct the key, or if the audience was deleted in Segment, set onMissing: exit to let its members leave",
+		strings.Join(tables, " or "), t.Column, near)}
 }
 
 // open reads a table's columns. Whether the table may be read is asked with a
@@ -189,6 +270,17 @@ func (t *table) needs(names ...string) error {
 		return nil
 	}
 	return fmt.Errorf("%s has no column %s: %w; it has %s", shown(t.Table), listed(missing), sqlengine.ErrNoColumn, listed(t.names(8)))
+}
+
+// exact refuses columns of ids, as far as they are there, that may have lost digits: then
+// people would look like others. Once they are cast to text, that is not seen any more.
+func (t *table) exact(names ...string) error {
+	for _, name := range names {
+		if c, ok := t.column(name); ok && classOf(c.Type) == classFloat {
+			return fmt.Errorf("%s: column %s is of the type %s, which may have lost digits of an id: make it text", shown(t.Table), c.Name, c.Type)
+		}
+	}
+	return nil
 }
 
 // names returns the first columns.

@@ -49,7 +49,7 @@ func noColumn(d sqlengine.Dialect, trait string, in ...table) error {
 func textExpr(d sqlengine.Dialect, t *table, c sqlengine.Column) string {
 	expr := t.ref(c.Name)
 	if strings.HasPrefix(c.Type, "bool") {
-		return "CASE WHEN " + expr + " THEN 'true' WHEN NOT " + expr + " THEN 'false' END" // Redshift casts none to text
+		return sqlengine.BoolText(expr)
 	}
 	return d.Text(expr)
 }

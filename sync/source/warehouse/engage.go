@@ -43,17 +43,20 @@ func planEngage(from string) planner {
 			if from != "" && from != one.name {
 				continue
 			}
-			with, without, err := engageTables(ctx, c, t, one.tables)
+			with, without, lacking, err := engageTables(ctx, c, t, one.tables)
 			if err != nil {
 				return plan{}, err
 			}
 			if len(with) > 0 {
+				if err := c.whole(ctx, t, one.name, with, lacking); err != nil {
+					return plan{}, err
+				}
 				return one.plan(c, with)
 			}
 			looked = append(looked, without...)
 		}
 		if len(looked) == 0 {
-			return plan{}, noEngage(ctx, c, from)
+			return plan{}, noEngage(c, from)
 		}
 		return plan{}, noColumn(c.dialect, t.Column, looked...)
 	}
@@ -76,13 +79,16 @@ func engageSchemas(ctx context.Context, c *catalogue) error {
 	return fmt.Errorf("schemas is missing: say which of the space's schemas are read (engage_..., or personas_... in older spaces); this user sees %s", someOf(all))
 }
 
-func engageTables(ctx context.Context, c *catalogue, t *Trait, names []string) (with []engageTable, without []table, err error) {
+// engageTables returns the tables of a name with the trait's column and without it, and
+// the schemas that have no such table.
+func engageTables(ctx context.Context, c *catalogue, t *Trait, names []string) (with []engageTable, without []table, lacking []string, err error) {
 	for i, schema := range c.schemas {
 		one, found, err := c.find(ctx, schema, fmt.Sprintf("e%d", i+1), names...)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		if !found {
+			lacking = append(lacking, schema)
 			continue
 		}
 		if column, ok := traitColumn(c.dialect, &one, t.Column); ok {
@@ -91,83 +97,112 @@ func engageTables(ctx context.Context, c *catalogue, t *Trait, names []string) (
 			without = append(without, one)
 		}
 	}
-	return with, without, nil
+	return with, without, lacking, nil
 }
 
-// noEngage says that no schema has the tables, or that they must not be read.
-func noEngage(ctx context.Context, c *catalogue, from string) error {
-	for _, schema := range c.schemas {
-		for _, name := range []string{FromUsers, FromIdentifies} {
-			if err := c.probe(ctx, sqlengine.Table{Schema: schema, Name: name}); err != nil && !isMissing(err) {
-				return err
-			}
-		}
+// whole wants each schema to have its part of a list, since whoever is missing of it
+// would leave.
+func (c *catalogue) whole(ctx context.Context, t *Trait, name string, with []engageTable, lacking []string) error {
+	if len(lacking) > 0 {
+		return &traitError{err: fmt.Errorf("%w %s in %s, but in other schemas: nothing is changed; let Segment sync it, or take what has none out of schemas", sqlengine.ErrNoTable, name, listed(lacking))}
 	}
-	want := "users or identifies"
-	if from != "" {
-		want = from
-	}
-	return fmt.Errorf("%w %s in %s: nothing is changed; connect the audience to the warehouse in Engage, and let it sync", sqlengine.ErrNoTable, want, listed(c.schemas))
+	return c.someoneIn(ctx, t, with...)
+}
+
+// noEngage says that no schema has the tables.
+func noEngage(c *catalogue, from string) error {
+	return fmt.Errorf("%w %s in %s: nothing is changed; connect the audience to the warehouse in Engage, and let it sync", sqlengine.ErrNoTable, cmp.Or(from, "users or identifies"), listed(c.schemas))
 }
 
 // planUsers reads users: a row for each person.
 func planUsers(c *catalogue, in []engageTable) (plan, error) {
 	roles := []told.Role{told.RoleProfile, told.RoleValue, told.RoleUserID, told.RoleEmail, told.RoleIgnored}
-	return unite(in, roles, func(e *engageTable, column columnFunc) (columns []string, rest string, err error) {
+	return unite(in, roles, func(e *engageTable, column columnFunc) (columns []string, from string, err error) {
 		id := column("id")
-		return []string{id, e.value(c, len(in)), id, column("email"), column("received_at")}, "", e.needs("id")
+		columns = []string{id, e.value(c, len(in)), id, column("email"), column("received_at")}
+		needed := []string{"id"}
+		if len(in) > 1 {
+			needed = append(needed, "received_at") // of a person's rows, the newest counts
+		}
+		if err := e.needs(needed...); err != nil {
+			return nil, "", err
+		}
+		return columns, e.having(), e.exact("id")
 	})
 }
 
 // planIdentifies reads identifies: a row for each change. Visitors of whom a row says
 // which user they are do not count by themselves.
 func planIdentifies(c *catalogue, in []engageTable) (plan, error) {
-	roles := []told.Role{told.RoleProfile, told.RoleProfile, told.RoleValue, told.RoleUserID, told.RoleAnonymousID, told.RoleEmail, told.RoleIgnored, told.RoleIgnored, told.RoleIgnored}
-	return unite(in, roles, func(e *engageTable, column columnFunc) (columns []string, rest string, err error) {
-		user, visitor, known := c.dialect.Text(e.ref("user_id")), c.dialect.Text(e.ref("anonymous_id")), "k"+e.alias
-		columns = []string{
-			fmt.Sprintf("CASE WHEN %s IS NULL THEN 1 ELSE 0 END", user), fmt.Sprintf("CASE WHEN %s IS NULL THEN %s ELSE %s END", user, visitor, user),
-			e.value(c, len(in)), column("user_id"), column("anonymous_id"), column("email"), column("timestamp"), column("received_at"), column("id"),
+	roles := []told.Role{told.RoleProfile, told.RoleProfile, told.RoleValue, told.RoleUserID, told.RoleAnonymousID, told.RoleEmail, told.RoleGone, told.RoleIgnored, told.RoleIgnored, told.RoleIgnored}
+	return unite(in, roles, func(e *engageTable, column columnFunc) (columns []string, from string, err error) {
+		user, visitor := c.dialect.Text(e.ref("user_id")), c.dialect.Text(e.ref("anonymous_id"))
+		inner := []string{
+			user + " AS person", visitor + " AS visitor", e.value(c, len(in)) + " AS value", column("email") + " AS email",
+			column("timestamp") + " AS happened", column("received_at") + " AS received", column("id") + " AS id",
 		}
-		rest = fmt.Sprintf("\nLEFT JOIN (SELECT DISTINCT %s AS visitor FROM %s WHERE %s IS NOT NULL AND %s IS NOT NULL) %s ON %s IS NULL AND %s.visitor = %s\nWHERE %s.visitor IS NULL AND ",
-			visitor, e.from(), user, visitor, known, user, known, visitor, known)
-		return columns, rest, e.needs("user_id", "anonymous_id", "timestamp", "received_at", "id")
+		columns = []string{
+			"CASE WHEN r.person IS NULL THEN 1 ELSE 0 END", "CASE WHEN r.person IS NULL THEN r.visitor ELSE r.person END",
+			"r.value", "r.person", "r.visitor", "r.email", "CASE WHEN r.person IS NULL THEN k.known END", "r.happened", "r.received", "r.id",
+		}
+		from = fmt.Sprintf("(SELECT %s FROM %s) r\nLEFT JOIN (SELECT DISTINCT %s AS known FROM %s WHERE %s IS NOT NULL AND %s IS NOT NULL) k ON k.known = r.visitor",
+			listed(inner), e.having(), visitor, e.from(), user, visitor)
+		if err := e.needs("user_id", "anonymous_id", "timestamp", "received_at", "id"); err != nil {
+			return nil, "", err
+		}
+		return columns, from, e.exact("user_id", "anonymous_id")
 	})
+}
+
+// having returns the table's rows that have a value.
+func (e *engageTable) having() string {
+	return e.from() + " WHERE " + e.ref(e.column.Name) + " IS NOT NULL"
 }
 
 // columnFunc returns an expression for a column; NULL if the table does not have it.
 type columnFunc func(name string) string
 
 // unite reads several tables as if they were one, in the order of the profiles, and
-// then of the columns that are ignored. What of says comes behind FROM, up to the
-// condition for the trait's column.
-func unite(in []engageTable, roles []told.Role, of func(e *engageTable, column columnFunc) (columns []string, rest string, err error)) (plan, error) {
-	var parts, named, names, order []string
-	p := plan{table: in[0].Table, roles: roles, columns: namesOf(roles)}
+// then of the columns that are ignored. What of says comes behind FROM.
+func unite(in []engageTable, roles []told.Role, of func(e *engageTable, column columnFunc) (columns []string, from string, err error)) (plan, error) {
+	var parts, compares, names, all, order []string
+	p := plan{table: in[0].Table, roles: roles}
 	for i := range in {
 		e := &in[i]
-		columns, rest, err := of(e, func(name string) string { return e.textOrNull(name, len(in)) })
+		columns, from, err := of(e, func(name string) string { return e.textOrNull(name, len(in)) })
 		if err != nil {
 			return plan{}, err
 		}
-		rest = "\nFROM " + e.from() + cmp.Or(rest, "\nWHERE ") + e.ref(e.column.Name) + " IS NOT NULL"
-		parts = append(parts, "SELECT "+listed(columns)+rest)
-		at := slices.Index(roles, told.RoleValue)
-		columns[at] = cmp.Or(compared(e.dialect, &e.table, e.column), columns[at])
-		named = append(named, "SELECT "+listed(aliased(e.dialect, columns, p.columns))+rest)
+		part := func() string {
+			named := slices.Clone(columns)
+			for n := range named {
+				named[n] += " AS c" + strconv.Itoa(n+1)
+			}
+			return "SELECT " + listed(named) + "\nFROM " + from
+		}
+		parts = append(parts, part())
+		if at := slices.Index(roles, told.RoleValue); len(in) == 1 && strings.HasPrefix(e.column.Type, "bool") {
+			columns[at] = sqlengine.BoolText(columns[at])
+		}
+		compares = append(compares, part())
 		names = append(names, shown(e.Table))
 	}
 	for i, r := range roles {
-		if r == told.RoleProfile || r == told.RoleIgnored {
-			order = append(order, strconv.Itoa(i+1))
-		}
-		if r == told.RoleIgnored {
+		name := "c" + strconv.Itoa(i+1)
+		all = append(all, name)
+		switch r {
+		case told.RoleProfile:
+			order = append(order, name)
+		case told.RoleIgnored:
+			order = append(order, name+nullsFirst)
 			p.order = append(p.order, i)
 		}
 	}
-	p.object = strings.Join(names, "+") + "/" + in[0].column.Name
-	p.statement = strings.Join(parts, "\nUNION ALL\n") + "\nORDER BY " + listed(order)
-	p.list = strings.Join(named, "\nUNION ALL\n")
+	from := func(parts []string) string {
+		return "SELECT " + listed(all) + "\nFROM (" + strings.Join(parts, "\nUNION ALL\n") + ") u"
+	}
+	p.object, p.columns = strings.Join(names, "+")+"/"+in[0].column.Name, all
+	p.statement, p.list = from(parts)+"\nORDER BY "+listed(order), from(compares)
 	return p, nil
 }
 

@@ -2,6 +2,7 @@ package warehouse_test
 
 import (
 	"database/sql"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -118,4 +119,52 @@ func absent(t *testing.T, server *enginetest.Postgres) {
 	server.Exec(t, `DROP TABLE ps.user_identifiers`)
 	_, err = lists(t, s)
 	require.ErrorContains(t, err, `schema "ps" has neither user_traits with user_identifiers nor profile_traits with external_id_mapping, but profile_merges, user_traits`)
+}
+
+// lessThanThere reads lists of which a part cannot be seen, or was emptied. It must not
+// look as if people left.
+func lessThanThere(t *testing.T, server *enginetest.Postgres) {
+	crowd(t, server, "10")
+	server.Exec(t, `CREATE SCHEMA engage_a`, `CREATE SCHEMA engage_b`, `CREATE TABLE engage_a.users (id text, email text, vip boolean, received_at timestamptz)`,
+		`INSERT INTO engage_a.users VALUES ('u1', NULL, true, now())`, `CREATE TABLE engage_b.users AS TABLE engage_a.users`,
+		`CREATE TABLE ps.profile_traits (canonical_segment_id text, vip boolean, merged_to text)`, `CREATE TABLE ps.external_id_mapping (canonical_segment_id text, external_id_type text, external_id_value text)`)
+	reader := strings.Replace(server.DSN, "postgres@", "less@", 1)
+	server.Exec(t, `CREATE ROLE less LOGIN`, `GRANT USAGE ON SCHEMA ps, engage_a, engage_b TO less`, `GRANT SELECT ON ALL TABLES IN SCHEMA ps, engage_a, engage_b TO less`)
+	engage := warehouse.Config{Reader: warehouse.Engage, Schemas: []string{"engage_a", "engage_b"}, Traits: []warehouse.Trait{{Key: "vip", Column: "vip"}}}
+	check := func(cfg warehouse.Config, want string) {
+		t.Helper()
+		cfg.Traits = slices.Clone(cfg.Traits)
+		s := open(t, &enginetest.Postgres{DSN: reader}, cfg)
+		_, _, err := members(t, s, "vip")
+		if want == "" {
+			require.NoError(t, err)
+		} else {
+			require.ErrorContains(t, err, want)
+		}
+	}
+	check(vip, "")
+	check(engage, "")
+	for _, c := range []struct {
+		cfg            warehouse.Config
+		broken, mended string
+		want           string
+	}{
+		{vip, `REVOKE SELECT ON ps.profile_merges FROM less`, `GRANT SELECT ON ps.profile_merges TO less`, "ps.profile_merges: the database refuses the right"},
+		{vip, `REVOKE SELECT ON ps.user_traits FROM less`, `GRANT SELECT ON ps.user_traits TO less`, "ps.user_traits: the database refuses the right"},
+		{engage, `REVOKE SELECT ON engage_b.users FROM less`, `GRANT SELECT ON engage_b.users TO less`, "engage_b.users: the database refuses the right"},
+		{engage, `ALTER TABLE engage_b.users RENAME TO x`, `ALTER TABLE engage_b.x RENAME TO users`, "no such table users in engage_b, but in other schemas"},
+		{engage, `DELETE FROM engage_b.users`, `INSERT INTO engage_b.users VALUES ('u2', NULL, true, now())`, "engage_b.users is empty: nothing is changed"},
+		{engage, `ALTER TABLE engage_b.users ALTER id TYPE double precision USING 1.5`, `ALTER TABLE engage_b.users ALTER id TYPE text`, "engage_b.users: column id is of the type double precision, which may have lost digits"},
+		{engage, `UPDATE engage_b.users SET vip = NULL`, `UPDATE engage_b.users SET vip = true`, ""}, // nobody of one schema was a member
+		{engage, `UPDATE engage_a.users SET vip = NULL; UPDATE engage_b.users SET vip = NULL`, `UPDATE engage_b.users SET vip = true`, `nobody in engage_a.users or engage_b.users has a trait "vip"`},
+		{vip, `DELETE FROM ps.user_identifiers`, `DROP TABLE ps.user_identifiers`, "ps.user_identifiers is empty: nothing is changed"},
+		{vip, `DELETE FROM ps.profile_traits`, `INSERT INTO ps.profile_traits VALUES ('p1', NULL, NULL)`, "ps.profile_traits is empty: nothing is changed"},
+		{vip, ``, `UPDATE ps.profile_traits SET vip = true`, `nobody in ps.profile_traits has a trait "vip"`},
+		{vip, ``, `INSERT INTO ps.external_id_mapping VALUES ('p1', 'user_id', 'u1')`, "ps.external_id_mapping is empty: nothing is changed"},
+		{vip, ``, ``, ""},
+	} {
+		server.Exec(t, c.broken)
+		check(c.cfg, c.want)
+		server.Exec(t, c.mended)
+	}
 }

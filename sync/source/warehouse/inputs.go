@@ -19,8 +19,11 @@ import (
 func (s *Source) Inputs(ctx context.Context, _ func(source.Object, int64, string)) iter.Seq2[source.Input, error] {
 	return func(yield func(source.Input, error) bool) {
 		c := s.catalogue()
-		for i := range s.cfg.Traits {
-			in, err := s.input(ctx, c, &s.cfg.Traits[i])
+		for _, t := range s.traits() {
+			in, err := s.input(ctx, c, &t)
+			if errors.Is(err, errPassed) {
+				continue
+			}
 			if err != nil {
 				err = s.named(err)
 			}
@@ -30,6 +33,9 @@ func (s *Source) Inputs(ctx context.Context, _ func(source.Object, int64, string
 		}
 	}
 }
+
+// errPassed says that the database does not have an optional trait.
+var errPassed = errors.New("passed over")
 
 // input lists a trait as of now: a list says who is a member when it is read, whenever
 // Segment wrote that.
@@ -42,6 +48,8 @@ func (s *Source) input(ctx context.Context, c *catalogue, t *Trait) (source.Inpu
 	p, err := s.plan(ctx, c, t)
 	one, only := ofTrait(err)
 	switch {
+	case only && t.Optional:
+		return in, errPassed
 	case only && one.absent && in.OnMissing == "exit":
 		return in, nil
 	case err != nil && !only:
@@ -60,20 +68,19 @@ func (s *Source) input(ctx context.Context, c *catalogue, t *Trait) (source.Inpu
 // lookAt asks which version of a list there is. Once a day it is read whatever the
 // answer is.
 func (s *Source) lookAt(ctx context.Context, c *catalogue, p plan, o *source.Object) error {
-	v := p.version
-	if v.statement == "" {
-		return nil
-	}
-	row, err := c.row(ctx, v.statement, v.args, v.columns)
-	if err != nil {
-		return c.explain(err, p.table)
-	}
 	parts := []string{time.Now().UTC().Format(time.DateOnly)}
 	newest := time.Time{}
-	for i, value := range row {
-		text, _ := textOf(value)
-		parts = append(parts, text)
-		if micros, ok := value.(int64); ok && i < v.times && time.UnixMicro(micros).After(newest) {
+	for _, v := range p.version {
+		row, err := c.row(ctx, v.statement, v.args, v.columns)
+		if err != nil {
+			return c.explain(err, p.table)
+		}
+		for _, value := range row {
+			text, _ := textOf(value)
+			parts = append(parts, text)
+		}
+		text, _ := textOf(row[0])
+		if micros, err := strconv.ParseInt(text, 10, 64); err == nil && time.UnixMicro(micros).After(newest) { // some databases give numbers as texts
 			newest = time.UnixMicro(micros)
 		}
 	}
@@ -99,6 +106,7 @@ func (c *catalogue) row(ctx context.Context, statement string, args []any, colum
 		if err := rows.Scan(dest...); err != nil {
 			return nil, err
 		}
+		rows.Next() // there is one; at the end, the connection can be used again
 	}
 	return row, rows.Err()
 }

@@ -114,10 +114,8 @@ func (l *layout) check() error {
 	if err := l.table.needs("id", "received_at"); err != nil {
 		return err
 	}
-	for _, name := range []string{"id", "user_id", "anonymous_id"} {
-		if c, ok := l.table.column(name); ok && classOf(c.Type) == classFloat {
-			return fmt.Errorf("%s: column %s is of the type %s, which may have lost digits of an id: make it text", shown(l.table.Table), c.Name, c.Type)
-		}
+	if err := l.table.exact("id", "user_id", "anonymous_id"); err != nil {
+		return err
 	}
 	if c, _ := l.table.column("received_at"); classOf(c.Type) != classTime {
 		return fmt.Errorf("%s: column %s is of the type %s and not a timestamp, so nothing says which rows are new", shown(l.table.Table), c.Name, c.Type)

@@ -53,23 +53,26 @@ func (s *Messages) findIn(ctx context.Context, c *catalogue, schema string) (all
 		return sqlengine.Table{Schema: schema, Name: there[i]}, true
 	}
 	for _, m := range messageTables {
-		if t, found := find(m.table); found {
-			all = append(all, &messageTable{Table: t, kind: m.kind, sent: slices.Contains(s.cfg.Reads.Types, m.kind)})
+		t := &messageTable{kind: m.kind, sent: slices.Contains(s.cfg.Reads.Types, m.kind)}
+		var found bool
+		if t.Table, found = find(m.table); !found && t.sent {
+			t.err = c.hidden(ctx, t.Table)
+		}
+		if found || t.err != nil {
+			all = append(all, t)
 		}
 	}
 	events, missing := s.events(c, find)
-	if len(all) == 0 && len(events) == 0 {
-		if _, found := find("tracks"); !found {
-			return nil, nil
-		}
-	}
 	tracks := &messageTable{kind: "track"}
 	var found bool
-	if tracks.Table, found = find("tracks"); !found && len(events) == 0 {
-		return all, nil
-	}
-	if !found {
-		tracks.err = fmt.Errorf("%s: %w, but there are tables of events: let Segment sync it, or grant this user the right to read it", tracks.object(), sqlengine.ErrNoTable)
+	if tracks.Table, found = find("tracks"); !found {
+		tracks.err = c.hidden(ctx, tracks.Table)
+		if tracks.err == nil && len(events) == 0 {
+			return all, nil
+		}
+		if tracks.err == nil {
+			tracks.err = fmt.Errorf("%s: %w, but there are tables of events: let Segment sync it", tracks.object(), sqlengine.ErrNoTable)
+		}
 	}
 	for _, t := range events {
 		tracks.others = append(tracks.others, segment.WarehouseName(t.event))

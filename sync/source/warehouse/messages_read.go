@@ -55,16 +55,14 @@ func (s *Messages) Read(ctx context.Context, in source.Input, from source.Positi
 
 // statement selects the rows that are new since a position, the oldest first.
 func (s *Messages) statement(l *layout, m *messageTable, from source.Position) (string, []any) {
-	t, where := l.table, []string{}
+	t := l.table
 	received := t.ref("received_at")
+	where := []string{received + " IS NOT NULL"} // nothing says which rows without it are new
 	if first := s.first(m); !first.IsZero() {
 		where = append(where, received+" >= "+t.dialect.Moment(first))
 	}
 	if from.Line > 0 {
 		where = append(where, l.since(from, s.cfg.Overlap))
-	}
-	if len(where) == 0 {
-		where = append(where, received+" IS NOT NULL")
 	}
 	var args []any
 	if len(m.others) > 0 && t.has("event") {

@@ -7,14 +7,15 @@ import (
 	"time"
 
 	"github.com/impactsync/impactsync/sync/segment"
+	"github.com/impactsync/impactsync/sync/sqlengine"
 )
 
 // expression returns how a field is read: as a text, whatever its type is.
 func (l *layout) expression(f field) string {
 	ref := l.table.ref(f.name)
 	switch f.class {
-	case classBool: // which not every database turns into a text
-		return "CASE WHEN " + ref + " THEN 'true' WHEN NOT " + ref + " THEN 'false' END"
+	case classBool:
+		return sqlengine.BoolText(ref)
 	case classTime:
 		return l.table.dialect.Micros(ref)
 	}
@@ -91,7 +92,7 @@ func isJSON(text []byte) bool {
 func appendValue(dst, text []byte, c class) []byte {
 	switch c {
 	case classNumber, classFloat:
-		if (text[0] == '-' || text[0] >= '0' && text[0] <= '9') && json.Valid(text) {
+		if len(text) > 0 && (text[0] == '-' || text[0] >= '0' && text[0] <= '9') && json.Valid(text) {
 			return append(dst, text...)
 		}
 	case classBool:

@@ -22,6 +22,7 @@ type profile struct {
 	value   any
 	ids     [3][]string // as idKinds, the newest last
 	valid   bool        // its key has no NULL
+	gone    bool        // it does not count
 }
 
 // same reports whether a row belongs to the profile.
@@ -41,7 +42,7 @@ func (p *profile) same(row []any) bool {
 
 // reset begins with the profile of a row.
 func (p *profile) reset(row []any) {
-	p.key, p.rows, p.value, p.valid = p.key[:0], 0, nil, true
+	p.key, p.rows, p.value, p.valid, p.gone = p.key[:0], 0, nil, true, false
 	for kind := range p.ids {
 		p.ids[kind] = p.ids[kind][:0]
 	}
@@ -62,6 +63,9 @@ func (p *profile) add(row []any) error {
 		switch r {
 		case told.RoleValue:
 			p.value = v
+		case told.RoleGone:
+			into, _ := textOf(v)
+			p.gone = p.gone || into != "" // of what a join did not find, some databases make ""
 		case told.RoleKind:
 			text, _ := textOf(v)
 			kind = slices.Index(idKinds, text)

@@ -25,13 +25,15 @@ type plan struct {
 	order   []int
 }
 
-// version is a statement whose one row changes whenever the list does. Its first
-// columns are times of the newest data, in microseconds since 1970. With an empty
-// statement nothing is known, and the list is always read.
-type version struct {
-	statement      string
-	args           []any
-	times, columns int
+// version are statements whose rows, one of each, change whenever the list does. The
+// first column of each is the time of the newest data, in microseconds since 1970. Of a
+// list without any, nothing is known, and it is always read.
+type version []versionPart
+
+type versionPart struct {
+	statement string
+	args      []any
+	columns   int
 }
 
 // selection is what is selected from some tables, and in which order.
@@ -41,13 +43,19 @@ type selection struct {
 	value   string // the value as the database is to compare it; "": as in columns
 	body    string // from FROM on
 	order   []string
+	oldest  string // of order: NULL comes first, which some databases have otherwise
 }
+
+const nullsFirst = " NULLS FIRST"
 
 // lay makes the statements of a plan. What rows are ordered by is a column of the list
 // that the database compares.
 func (p *plan) lay(d sqlengine.Dialect, s selection) {
-	p.statement = "SELECT " + listed(s.columns) + "\n" + s.body + "\nORDER BY " + listed(s.order)
-	p.roles = s.roles
+	order := slices.Clone(s.order)
+	if i := slices.Index(order, s.oldest); i >= 0 {
+		order[i] += nullsFirst
+	}
+	p.statement = "SELECT " + listed(s.columns) + "\n" + s.body + "\nORDER BY " + listed(order)
 	columns, roles := slices.Clone(s.columns), slices.Clone(s.roles)
 	for _, by := range s.order {
 		i := slices.Index(s.columns, by)
@@ -69,7 +77,7 @@ func (p *plan) lay(d sqlengine.Dialect, s selection) {
 // roleNames are names for columns by what they hold.
 var roleNames = map[told.Role]string{
 	told.RoleProfile: "profile", told.RoleValue: "value", told.RoleKind: "kind", told.RoleID: "id",
-	told.RoleUserID: "user_id", told.RoleAnonymousID: "anonymous_id", told.RoleEmail: "email", told.RoleIgnored: "sorted",
+	told.RoleUserID: "user_id", told.RoleAnonymousID: "anonymous_id", told.RoleEmail: "email", told.RoleGone: "gone", told.RoleIgnored: "sorted",
 }
 
 // namesOf returns different names for columns.

@@ -3,7 +3,6 @@ package warehouse
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/impactsync/impactsync/sync/sqlengine"
@@ -37,18 +36,11 @@ func planProfiles(ctx context.Context, c *catalogue, t *Trait) (plan, error) {
 	return plan{}, noProfiles(ctx, c, schema)
 }
 
-// noProfiles says what is missing of Profiles Sync. Tables may be there although the
-// catalogue hides them from who may not read them.
+// noProfiles says what is missing of Profiles Sync.
 func noProfiles(ctx context.Context, c *catalogue, schema string) error {
 	there, err := c.tablesOf(ctx, schema)
 	if err != nil {
 		return err
-	}
-	for _, name := range []string{"user_traits", "user_identifiers", "profile_traits", "external_id_mapping"} {
-		t := sqlengine.Table{Schema: schema, Name: name}
-		if err := c.probe(ctx, t); err != nil && !isMissing(err) {
-			return err
-		}
 	}
 	return fmt.Errorf("%w: schema %q has neither user_traits with user_identifiers nor profile_traits with external_id_mapping, but %s: "+
 		"nothing is changed; switch the materialized tables on in Segment (Unify, Profiles Sync, selective sync), let them sync, or build them with Segment's dbt package",
@@ -59,7 +51,12 @@ func noProfiles(ctx context.Context, c *catalogue, schema string) error {
 var idKinds = []string{"user_id", "anonymous_id", "email"}
 
 // profileRoles are the columns of the statements for Profiles Sync.
-var profileRoles = []told.Role{told.RoleProfile, told.RoleValue, told.RoleKind, told.RoleID}
+func profileRoles(gone bool) []told.Role {
+	if gone {
+		return []told.Role{told.RoleProfile, told.RoleValue, told.RoleGone, told.RoleKind, told.RoleID}
+	}
+	return []told.Role{told.RoleProfile, told.RoleValue, told.RoleKind, told.RoleID}
+}
 
 // planRows reads tables with a row for each trait, and one for each id, of a profile.
 // Rows that a merged profile left behind do not count.
@@ -73,6 +70,9 @@ func planRows(ctx context.Context, c *catalogue, t *Trait, traits, ids table) (p
 	if err := c.someoneHas(ctx, &traits, t); err != nil {
 		return plan{}, err
 	}
+	if err := c.notEmpty(ctx, &ids); err != nil {
+		return plan{}, err
+	}
 	merges, merged, err := c.find(ctx, traits.Schema, "m", "profile_merges")
 	if err == nil && merged {
 		err = merges.needs("canonical_segment_id", "segment_id")
@@ -80,52 +80,52 @@ func planRows(ctx context.Context, c *catalogue, t *Trait, traits, ids table) (p
 	if err != nil {
 		return plan{}, err
 	}
-	var b strings.Builder
-	b.WriteString("FROM " + traits.from() + "\n")
-	b.WriteString(joinIDs(&traits, &ids, "type"))
+	values := fmt.Sprintf("SELECT %s AS profile, %s AS value, %s AS seq FROM %s WHERE %s = %s",
+		traits.ref("canonical_segment_id"), traits.ref("value"), traits.ref("seq"), traits.from(), traits.ref("name"), c.dialect.Param(1))
 	if merged {
-		fmt.Fprintf(&b, "LEFT JOIN %s ON %s = %s AND %s <> %s\n", merges.from(), merges.ref("segment_id"), traits.ref("canonical_segment_id"), merges.ref("canonical_segment_id"), merges.ref("segment_id"))
-	}
-	fmt.Fprintf(&b, "WHERE %s = %s", traits.ref("name"), c.dialect.Param(1))
-	if merged {
-		fmt.Fprintf(&b, " AND %s IS NULL", merges.ref("segment_id"))
+		values = fmt.Sprintf("SELECT a.profile AS profile, a.value AS value, a.seq AS seq, g.gone AS gone\nFROM (%s) a\nLEFT JOIN (SELECT %s AS gone FROM %s WHERE %s <> %s) g ON g.gone = a.profile",
+			values, merges.ref("segment_id"), merges.from(), merges.ref("canonical_segment_id"), merges.ref("segment_id"))
 	}
 	p := plan{object: shown(traits.Table) + "/" + t.Column, table: traits.Table, args: []any{t.Column}, version: versionOf(c, t, &traits, &ids, &merges)}
-	p.lay(c.dialect, selection{
-		columns: []string{traits.ref("canonical_segment_id"), traits.ref("value"), ids.ref("type"), ids.ref("value")}, roles: profileRoles, body: b.String(),
-		order: given(traits.ref("canonical_segment_id"), traits.ref("seq"), ids.sorted("seq"), ids.ref("type"), ids.ref("value")),
-	})
+	p.lay(c.dialect, withIDs(values, merged, &ids, "type", "value", ids.sorted("seq")))
 	return p, nil
 }
 
-// joinIDs adds to each profile its ids, or one row of NULLs.
-func joinIDs(traits, ids *table, kind string) string {
-	return fmt.Sprintf("LEFT JOIN %s ON %s = %s AND %s IN ('%s')\n",
-		ids.from(), ids.ref("canonical_segment_id"), traits.ref("canonical_segment_id"), ids.ref(kind), strings.Join(idKinds, "', '"))
+// withIDs joins to the profiles of a statement their ids, the oldest first, or one row of
+// NULLs. All conditions are within the parts, and joins are by one column: not every
+// database takes more, and one gives wrong answers.
+func withIDs(values string, gone bool, ids *table, kind, value, seq string) selection {
+	s := selection{columns: []string{"t.profile", "t.value"}, roles: profileRoles(gone), order: []string{"t.profile", "t.seq"}, oldest: "t.seq"}
+	if gone {
+		s.columns = append(s.columns, "t.gone")
+	}
+	s.columns = append(s.columns, "i.kind", "i.id")
+	columns := ""
+	if seq != "" {
+		columns, s.order = ", "+seq+" AS seq", append(s.order, "i.seq")
+	}
+	s.order = append(s.order, "i.kind", "i.id")
+	s.body = fmt.Sprintf("FROM (%s) t\n", values) +
+		fmt.Sprintf("LEFT JOIN (SELECT %s AS owner, %s AS kind, %s AS id%s FROM %s WHERE %s IN ('%s')) i ON i.owner = t.profile",
+			ids.ref("canonical_segment_id"), ids.ref(kind), ids.ref(value), columns, ids.from(), ids.ref(kind), strings.Join(idKinds, "', '"))
+	return s
 }
 
-// given returns columns without those that are "".
-func given(columns ...string) []string {
-	return slices.DeleteFunc(columns, func(c string) bool { return c == "" })
-}
-
-// someoneHas says that nobody has a trait: a list that somebody emptied by mistake, or
-// that never was there, must not look like one that everybody left.
+// someoneHas wants a row to have the trait's name.
 func (c *catalogue) someoneHas(ctx context.Context, traits *table, t *Trait) error {
 	statement := fmt.Sprintf("SELECT 1 FROM %s WHERE %s = %s LIMIT 1", traits.from(), traits.ref("name"), c.dialect.Param(1))
 	row, err := c.row(ctx, statement, []any{t.Column}, 1)
 	if err != nil || row[0] != nil {
 		return c.explain(err, traits.Table)
 	}
+	if err := c.notEmpty(ctx, traits); err != nil {
+		return err
+	}
 	names, err := sqlengine.Texts(ctx, c.engine, fmt.Sprintf("SELECT DISTINCT %s FROM %s ORDER BY 1 LIMIT 10000", traits.ref("name"), traits.from()))
 	if err != nil {
 		return c.explain(err, traits.Table)
 	}
-	if len(names) == 0 {
-		return fmt.Errorf("%s is empty: nothing is changed; a sync failed or has not come to its end (Segment, Unify, Profiles Sync)", shown(traits.Table))
-	}
-	return &traitError{absent: true, err: fmt.Errorf("nobody in %s has a trait %q%s: nothing is changed; correct the key, or if the audience was deleted in Segment, set onMissing: exit to let its members leave",
-		shown(traits.Table), t.Column, likeOf(t.Column, names))}
+	return nobody([]string{shown(traits.Table)}, t, likeOf(t.Column, names))
 }
 
 // versionOf tells versions of a list apart by when its rows were loaded. Where the
@@ -133,23 +133,21 @@ func (c *catalogue) someoneHas(ctx context.Context, traits *table, t *Trait) err
 func versionOf(c *catalogue, t *Trait, traits, ids, merges *table) version {
 	const loaded = "uuid_ts"
 	if !traits.has(loaded) || !ids.has(loaded) || !merges.has(loaded) {
-		return version{}
+		return nil
 	}
-	newest := func(t *table) string {
-		return c.dialect.Micros("MAX("+t.ref(loaded)+")") + " AS newest, COUNT(*) AS entries"
+	count := func(t *table, more string) string {
+		return "SELECT " + c.dialect.Micros("MAX("+t.ref(loaded)+")") + ", COUNT(*)" + more + " FROM " + t.from()
 	}
-	var b strings.Builder
-	b.WriteString("SELECT a.newest, b.newest, c.newest, a.entries, b.entries, c.entries, a.seq\n")
-	fmt.Fprintf(&b, "FROM (SELECT %s, MAX(%s) AS seq FROM %s WHERE %s = %s) a\n", newest(traits), traits.ref("seq"), traits.from(), traits.ref("name"), c.dialect.Param(1))
-	fmt.Fprintf(&b, "CROSS JOIN (SELECT %s FROM %s) b\n", newest(ids), ids.from())
-	fmt.Fprintf(&b, "CROSS JOIN (SELECT %s FROM %s) c", newest(merges), merges.from())
-	return version{statement: b.String(), args: []any{t.Column}, times: 3, columns: 7}
+	return version{
+		{count(traits, ", MAX("+traits.ref("seq")+")") + fmt.Sprintf(" WHERE %s = %s", traits.ref("name"), c.dialect.Param(1)), []any{t.Column}, 3},
+		{count(ids, ""), nil, 2}, {count(merges, ""), nil, 2},
+	}
 }
 
 // planColumns reads tables of Segment's dbt package: a row for each profile, with a
 // column for each trait. Profiles that were merged into another do not count
 // (https://github.com/segmentio/profiles-sync-dbt).
-func planColumns(_ context.Context, c *catalogue, t *Trait, traits, ids table) (plan, error) {
+func planColumns(ctx context.Context, c *catalogue, t *Trait, traits, ids table) (plan, error) {
 	if err := traits.needs("canonical_segment_id", "merged_to"); err != nil {
 		return plan{}, err
 	}
@@ -160,17 +158,24 @@ func planColumns(_ context.Context, c *catalogue, t *Trait, traits, ids table) (
 	if !ok {
 		return plan{}, noColumn(c.dialect, t.Column, traits)
 	}
-	var b strings.Builder
-	b.WriteString("FROM " + traits.from() + "\n")
-	b.WriteString(joinIDs(&traits, &ids, "external_id_type"))
-	merged := traits.ref("merged_to")
-	fmt.Fprintf(&b, "WHERE %s IS NOT NULL AND (%s IS NULL OR %s = '')", traits.ref(value.Name), merged, merged)
+	if err := c.someoneIn(ctx, t, engageTable{traits, value}); err != nil {
+		return plan{}, err
+	}
+	if err := c.notEmpty(ctx, &ids); err != nil {
+		return plan{}, err
+	}
+	merged, seq := traits.ref("merged_to"), traits.sorted("seq", "uuid_ts")
+	if seq == "" {
+		seq = "1" // there is a row for each profile
+	}
+	values := fmt.Sprintf("SELECT %s AS profile, %s AS value, %s AS seq FROM %s WHERE %s IS NOT NULL AND (%s IS NULL OR %s = '')",
+		traits.ref("canonical_segment_id"), traits.ref(value.Name), seq, traits.from(), traits.ref(value.Name), merged, merged)
 	p := plan{object: shown(traits.Table) + "/" + value.Name, table: traits.Table}
-	p.lay(c.dialect, selection{
-		columns: []string{traits.ref("canonical_segment_id"), traits.ref(value.Name), ids.ref("external_id_type"), ids.ref("external_id_value")}, roles: profileRoles,
-		value: compared(c.dialect, &traits, value), body: b.String(),
-		order: given(traits.ref("canonical_segment_id"), traits.sorted("seq", "uuid_ts"), ids.sorted("seq", "timestamp"), ids.ref("external_id_type"), ids.ref("external_id_value")),
-	})
+	laid := withIDs(values, false, &ids, "external_id_type", "external_id_value", ids.sorted("seq", "timestamp"))
+	if strings.HasPrefix(value.Type, "bool") {
+		laid.value = sqlengine.BoolText("t.value")
+	}
+	p.lay(c.dialect, laid)
 	return p, nil
 }
 

@@ -162,8 +162,11 @@ func (r *reader) end() error {
 	if p.rows == 0 {
 		return nil
 	}
-	value, member, problem := r.valueOf(p)
 	p.rows = 0
+	if p.gone {
+		return nil
+	}
+	value, member, problem := r.valueOf(p)
 	switch {
 	case problem != "":
 		if r.bad++; r.bad > mostBad && !r.good {

@@ -39,7 +39,7 @@ func engage(t *testing.T, server *enginetest.Postgres) {
 			('4', NULL, 'a1', NULL, true, '2026-01-01', '2026-01-01'), ('5', NULL, 'a2', NULL, true, '2026-01-01', '2026-01-01'),
 			('6', 'u4', 'a4', NULL, false, '2026-01-01', '2026-01-01'), ('7', 'u4', 'a5', NULL, true, '2026-01-01', '2026-01-01')`,
 		`CREATE TABLE engage_ads.users (id bigint, vip text, received_at timestamptz)`,
-		`INSERT INTO engage_ads.users VALUES (77, 'true', now()), (78, NULL, now())`)
+		`INSERT INTO engage_ads.users VALUES (77, 'true', now()), (78, NULL, now())`, `CREATE TABLE engage_ads.identifies (id text)`)
 	both := []string{"engage_default", "engage_ads"}
 	s := open(t, server, warehouse.Config{Reader: warehouse.Engage, Schemas: both, Traits: []warehouse.Trait{
 		{Key: "vip"}, {Key: long}, {Key: "ltv", Class: segment.ClassComputed}, {Key: "j_o_first__opened"}, {Key: "visitors"}, {Key: "vp"},
@@ -50,7 +50,7 @@ func engage(t *testing.T, server *enginetest.Postgres) {
 	requireMembers(t, s, "j_o_first__opened", "u1  85e2 true")
 	requireMembers(t, s, "visitors", " a2  true", "u4 a5  true") // users lacks the column
 	_, _, err := members(t, s, "vp")
-	require.ErrorContains(t, err, "no such column vp (of the trait vp) in engage_default.users or engage_ads.users or engage_default.identifies; the nearest are vip,")
+	require.ErrorContains(t, err, "no such column vp (of the trait vp) in engage_default.users or engage_ads.users or engage_default.identifies or engage_ads.identifies; the nearest are vip,")
 
 	changes := open(t, server, warehouse.Config{Reader: warehouse.Engage, Schemas: both, From: warehouse.FromIdentifies, Traits: []warehouse.Trait{{Key: "vip"}}})
 	requireMembers(t, changes, "vip", "u1   true")

@@ -28,6 +28,8 @@ type Config struct {
 	Schemas []string // Segment's; none: the one that the connection uses
 	From    string   // of reader Engage: [FromUsers] or [FromIdentifies]; "": users, or identifies where users lacks the column
 	Traits  []Trait
+	// More are asked for in each listing; nil: there are none.
+	More func() []Trait
 	// Manifest is the path of dbt's manifest.json, for traits with a Ref.
 	Manifest string
 
@@ -43,6 +45,7 @@ type Trait struct {
 	Class     segment.Class
 	OnMissing string // see [source.Input]
 	Rule      *rules.Rule
+	Optional  bool // it is passed over if the database does not have it
 
 	// The rest is of reader Query, one of Query and Ref.
 	Query string
@@ -118,13 +121,22 @@ func (s *Source) Name() string { return s.cfg.Name }
 // Close implements [source.Source].
 func (s *Source) Close() error { return s.cfg.Engine.Close() }
 
+// traits returns what is read now.
+func (s *Source) traits() []Trait {
+	if s.cfg.More == nil {
+		return s.cfg.Traits
+	}
+	return slices.Concat(s.cfg.Traits, s.cfg.More())
+}
+
 // trait returns the trait of a key.
 func (s *Source) trait(key string) (*Trait, error) {
-	i := slices.IndexFunc(s.cfg.Traits, func(t Trait) bool { return t.Key == key })
+	all := s.traits()
+	i := slices.IndexFunc(all, func(t Trait) bool { return t.Key == key })
 	if i < 0 {
 		return nil, fmt.Errorf("source %q has no trait %q", s.cfg.Name, key)
 	}
-	return &s.cfg.Traits[i], nil
+	return &all[i], nil
 }
 
 // traitError is an error of one list; the others of the source can be read.

@@ -32,6 +32,7 @@ func TestPostgres(t *testing.T) {
 		"Locked":                  locked,
 		"Versions":                versions,
 		"Absent":                  absent,
+		"LessThanThere":           lessThanThere,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, server.Database(t)) })
 	}

@@ -106,6 +106,7 @@ func (e *engine) settings() url.Values {
 	v := url.Values{
 		"readonly": {"2"}, "default_format": {format},
 		"join_use_nulls":                     {"1"},          // as in all other databases
+		"join_default_strictness":            {"ALL"},        // and so is this
 		"distributed_product_mode":           {"global"},     // tables of a cluster can be joined
 		"max_query_size":                     {"4194304"},    // values are part of the statement
 		"max_bytes_before_external_group_by": {"2000000000"}, // rather than to fail at 10 GB

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/impactsync/impactsync/sync/sqlengine"
@@ -26,6 +27,7 @@ type rows struct {
 	in     *bufio.Reader
 
 	names  []string
+	floats []bool   // the columns of floating-point numbers
 	long   []byte   // a line that did not fit into in
 	values [][]byte // of the row; nil is NULL
 	err    error
@@ -35,7 +37,7 @@ func newRows(ctx context.Context, body io.ReadCloser) *rows {
 	return &rows{ctx: ctx, body: body, in: bufio.NewReaderSize(body, 256<<10)}
 }
 
-// readHead reads the columns' names and skips their types.
+// readHead reads the columns' names and types.
 func (r *rows) readHead() error {
 	names, err := r.line()
 	if err != nil {
@@ -50,6 +52,9 @@ func (r *rows) readHead() error {
 	}
 	if found := exception(types); found >= 0 {
 		return r.said(types[found:])
+	}
+	for typ := range bytes.SplitSeq(types, []byte("\t")) {
+		r.floats = append(r.floats, bytes.Contains(typ, []byte("Float")))
 	}
 	return nil
 }
@@ -164,7 +169,11 @@ func (r *rows) Scan(dest ...any) error {
 		return fmt.Errorf("the number of a row's columns is %d, not %d", len(r.values), len(dest))
 	}
 	for i, d := range dest {
-		if err := sqlengine.Assign(d, r.values[i]); err != nil {
+		err := sqlengine.Assign(d, r.values[i])
+		if d, ok := d.(*any); ok && r.values[i] != nil && i < len(r.floats) && r.floats[i] {
+			*d, err = strconv.ParseFloat(string(r.values[i]), 64) // who reads ids has to know
+		}
+		if err != nil {
 			return fmt.Errorf("column %q: %w", r.names[i], err)
 		}
 	}

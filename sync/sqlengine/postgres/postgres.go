@@ -10,7 +10,9 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -35,6 +37,9 @@ const lockWait = 30 * time.Second
 func Open(cfg sqlengine.Config) (sqlengine.Engine, error) {
 	address, dialect, err := parse(cfg.DSN)
 	if err != nil {
+		return nil, err
+	}
+	if err := unreadable(address); err != nil {
 		return nil, err
 	}
 	conn, err := pgx.ParseConfig(address)
@@ -143,11 +148,34 @@ func kindOf(code string) error {
 	return nil
 }
 
-// cause leaves out the user and the database, which pgx names.
+// cause leaves out the user and the database, which pgx names. There are several if
+// several addresses were tried, or with and without TLS.
 func cause(err *pgconn.ConnectError) string {
 	inner := err.Unwrap()
 	if inner == nil {
 		return "no connection"
 	}
-	return fmt.Sprintf("%s: %v", err.Config.Host, inner)
+	text := strings.Join(slices.Compact(strings.Split(inner.Error(), "\n")), "; ")
+	if strings.Contains(text, "x509: ") { // pgx verifies in two ways, with errors of two types
+		text += ": sslrootcert=/path/ca.pem in the DSN names the authority, and the host must be one that the certificate is for"
+	}
+	return text
+}
+
+// unreadable says which file of the address cannot be read: pgx does not tell.
+func unreadable(address string) error {
+	u, err := url.Parse(address)
+	if err != nil {
+		return err
+	}
+	for _, key := range []string{"sslrootcert", "sslcert", "sslkey", "passfile", "servicefile"} {
+		path := u.Query().Get(key)
+		if path == "" || path == "system" {
+			continue
+		}
+		if _, err := os.ReadFile(path); err != nil {
+			return fmt.Errorf("%s in the DSN: %w", key, err)
+		}
+	}
+	return nil
 }

@@ -1,8 +1,14 @@
 package postgres_test
 
 import (
+	"crypto/tls"
+	"io"
+	"net"
+	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -45,6 +51,63 @@ func TestPostgres(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, []string{"1767323045678901"}, got)
 	})
+	t.Run("statements follow one another on one connection", func(t *testing.T) {
+		e, err := postgres.Open(sqlengine.Config{DSN: server.DSN, Timeout: time.Minute})
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, e.Close()) })
+		first, err := enginetest.Lines(t, e, "SELECT pg_backend_pid()")
+		require.NoError(t, err)
+		_, err = enginetest.Lines(t, e, "SELECT nothing")
+		require.ErrorIs(t, err, sqlengine.ErrNoColumn)
+		second, err := enginetest.Lines(t, e, "SELECT pg_backend_pid()")
+		require.NoError(t, err)
+		require.Equal(t, first, second)
+	})
+}
+
+func TestUnreachable(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	for dsn, want := range map[string]string{
+		"postgres://u:s3cret@127.0.0.1:1/x":                         "the database cannot be reached: 127.0.0.1:1 (127.0.0.1): dial error: dial tcp 127.0.0.1:1: connect: connection refused",
+		"postgres://u:s3cret@127.0.0.1:1/x?sslrootcert=" + file:     "sslrootcert in the DSN: open " + file,
+		"postgres://u:s3cret@" + stranger(t) + "?sslmode=verify-ca": "sslrootcert=/path/ca.pem in the DSN names the authority",
+	} {
+		e, err := postgres.Open(sqlengine.Config{DSN: dsn, Timeout: time.Minute})
+		if err == nil {
+			_, err = enginetest.Lines(t, e, "SELECT 1")
+			require.ErrorIs(t, err, sqlengine.ErrUnreachable)
+			require.NoError(t, e.Close())
+		}
+		require.ErrorContains(t, err, want)
+		require.NotContains(t, err.Error(), "\n")
+		require.NotContains(t, err.Error(), "s3cret")
+	}
+}
+
+// stranger is a server whose certificate nobody knows, up to where it is verified.
+func stranger(t *testing.T) string {
+	t.Helper()
+	web := httptest.NewTLSServer(nil) // which makes itself a certificate
+	t.Cleanup(web.Close)
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			asked := make([]byte, 8) // for TLS
+			if _, err := io.ReadFull(c, asked); err == nil {
+				_, _ = c.Write([]byte("S"))
+				_ = tls.Server(c, web.TLS).HandshakeContext(t.Context())
+			}
+			_ = c.Close()
+		}
+	}()
+	return l.Addr().String() + "/x"
 }
 
 func TestUnusableAddresses(t *testing.T) {

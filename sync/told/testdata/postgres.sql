@@ -49,7 +49,7 @@ SELECT i.*, CASE WHEN i.id LIKE '%@%' THEN CAST(NULL AS text) WHEN i.level = 3 A
 FROM ids i OFFSET 0
 ),
 people AS (
-SELECT h.told_p1, h.level, h.id, h.digest, CASE WHEN h.told_p1 = '' THEN 'unknown' ELSE LAST_VALUE(h.value) OVER (PARTITION BY h.told_p1 ORDER BY h.o1 ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) END AS value, MIN(h.level) OVER (PARTITION BY h.told_p1) AS foremost,
+SELECT h.told_p1, h.level, h.id, h.digest, CASE WHEN h.told_p1 = '' THEN 'unknown' ELSE LAST_VALUE(h.value) OVER (PARTITION BY h.told_p1 ORDER BY h.o1 NULLS FIRST ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) END AS value, MIN(h.level) OVER (PARTITION BY h.told_p1) AS foremost,
 MAX(CASE WHEN h.level = 1 AND h.id LIKE '%@%' THEN 1 ELSE 0 END) OVER (PARTITION BY h.told_p1) AS address_user, MAX(CASE WHEN h.level = 2 AND h.id LIKE '%@%' THEN 1 ELSE 0 END) OVER (PARTITION BY h.told_p1) AS address_visitor,
 MAX(CASE WHEN h.level = 2 THEN 1 ELSE 0 END) OVER (PARTITION BY h.told_p1) AS visitor, MAX(CASE WHEN h.level = 3 THEN 1 ELSE 0 END) OVER (PARTITION BY h.told_p1) AS addressed, MIN(h.digest) OVER (PARTITION BY h.told_p1) AS low, MAX(h.digest) OVER (PARTITION BY h.told_p1) AS high
 FROM hashed h
@@ -101,7 +101,7 @@ FROM parts x LEFT JOIN (
 SELECT l.told_p1, l."profile", l."value", l."kind", l."id", l."sorted"
 FROM list l JOIN changed c ON l.told_p1 = c.told_p1
 ) l ON l.told_p1 = x.told_p1
-ORDER BY x.part, x.told_p1, l."profile", l."sorted";
+ORDER BY x.part, x.told_p1, l."profile", l."sorted" NULLS FIRST;
 
 -- the difference of a query
 WITH list AS (

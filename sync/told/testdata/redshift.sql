@@ -4,7 +4,7 @@ CREATE TABLE IF NOT EXISTS "impactsync"."told_meta" (version bigint NOT NULL, st
 
 -- the lease
 UPDATE "impactsync"."told_meta" SET holder = $1, lease_until = DATEADD(second, 60, GETDATE()) WHERE holder = $2 OR holder = '' OR lease_until < GETDATE();
-SELECT holder, CAST(CAST(EXTRACT(EPOCH FROM lease_until) * 1000000 AS bigint) AS varchar(65535)) FROM "impactsync"."told_meta";
+SELECT holder, CAST(DATEDIFF(microsecond, TIMESTAMP '1970-01-01 00:00:00', CAST(lease_until AS timestamp)) AS varchar(65535)) FROM "impactsync"."told_meta";
 
 -- a batch
 UPDATE "impactsync"."told_meta" SET token = $1 WHERE holder = $2;
@@ -26,8 +26,8 @@ WHERE "impactsync"."told".kind = r.kind AND "impactsync"."told".id = r.id AND EX
 DROP TABLE told_new;
 
 -- explain
-SELECT t.trait, t.kind, t.id, t.value, CAST(CAST(EXTRACT(EPOCH FROM t.told_at) * 1000000 AS bigint) AS varchar(65535)), t.anonymous_id, t.email_sha1 FROM (SELECT DISTINCT r.kind, r.id FROM (SELECT CAST(j.trait AS varchar(2048)) AS trait, CAST(j.kind AS varchar(2048)) AS kind, CAST(j.id AS varchar(2048)) AS id, CAST(j.value AS varchar(2048)) AS value, CAST(j.seconds AS bigint) AS seconds, CAST(j.anonymous_id AS varchar(2048)) AS anonymous_id, CAST(j.email_sha1 AS varchar(2048)) AS email_sha1, CAST(j.gone AS boolean) AS gone FROM (SELECT JSON_PARSE(CAST($1 AS varchar(65535))) AS doc) d, d.doc AS j) r) k CROSS JOIN (SELECT DISTINCT trait FROM "impactsync"."told") n JOIN "impactsync"."told" t ON t.trait = n.trait AND t.kind = k.kind AND t.id = k.id;
-SELECT t.trait, t.kind, t.id, t.value, CAST(CAST(EXTRACT(EPOCH FROM t.told_at) * 1000000 AS bigint) AS varchar(65535)), t.anonymous_id, t.email_sha1 FROM "impactsync"."told" t JOIN (SELECT DISTINCT r.kind, r.id FROM (SELECT CAST(j.trait AS varchar(2048)) AS trait, CAST(j.kind AS varchar(2048)) AS kind, CAST(j.id AS varchar(2048)) AS id, CAST(j.value AS varchar(2048)) AS value, CAST(j.seconds AS bigint) AS seconds, CAST(j.anonymous_id AS varchar(2048)) AS anonymous_id, CAST(j.email_sha1 AS varchar(2048)) AS email_sha1, CAST(j.gone AS boolean) AS gone FROM (SELECT JSON_PARSE(CAST($1 AS varchar(65535))) AS doc) d, d.doc AS j) r) k ON k.kind = 'anonymous_id' AND k.id = t.anonymous_id OR k.kind = 'email_sha1' AND k.id = t.email_sha1;
+SELECT t.trait, t.kind, t.id, t.value, CAST(DATEDIFF(microsecond, TIMESTAMP '1970-01-01 00:00:00', CAST(t.told_at AS timestamp)) AS varchar(65535)), t.anonymous_id, t.email_sha1 FROM (SELECT DISTINCT r.kind, r.id FROM (SELECT CAST(j.trait AS varchar(2048)) AS trait, CAST(j.kind AS varchar(2048)) AS kind, CAST(j.id AS varchar(2048)) AS id, CAST(j.value AS varchar(2048)) AS value, CAST(j.seconds AS bigint) AS seconds, CAST(j.anonymous_id AS varchar(2048)) AS anonymous_id, CAST(j.email_sha1 AS varchar(2048)) AS email_sha1, CAST(j.gone AS boolean) AS gone FROM (SELECT JSON_PARSE(CAST($1 AS varchar(65535))) AS doc) d, d.doc AS j) r) k CROSS JOIN (SELECT DISTINCT trait FROM "impactsync"."told") n JOIN "impactsync"."told" t ON t.trait = n.trait AND t.kind = k.kind AND t.id = k.id;
+SELECT t.trait, t.kind, t.id, t.value, CAST(DATEDIFF(microsecond, TIMESTAMP '1970-01-01 00:00:00', CAST(t.told_at AS timestamp)) AS varchar(65535)), t.anonymous_id, t.email_sha1 FROM "impactsync"."told" t JOIN (SELECT DISTINCT r.kind, r.id FROM (SELECT CAST(j.trait AS varchar(2048)) AS trait, CAST(j.kind AS varchar(2048)) AS kind, CAST(j.id AS varchar(2048)) AS id, CAST(j.value AS varchar(2048)) AS value, CAST(j.seconds AS bigint) AS seconds, CAST(j.anonymous_id AS varchar(2048)) AS anonymous_id, CAST(j.email_sha1 AS varchar(2048)) AS email_sha1, CAST(j.gone AS boolean) AS gone FROM (SELECT JSON_PARSE(CAST($1 AS varchar(65535))) AS doc) d, d.doc AS j) r) k ON k.kind = 'anonymous_id' AND k.id = t.anonymous_id OR k.kind = 'email_sha1' AND k.id = t.email_sha1;
 
 -- status
 SELECT trait, CAST(COUNT(*) AS varchar(65535)), CAST(SUM(CASE WHEN value = 'false' THEN 0 ELSE 1 END) AS varchar(65535)) FROM "impactsync"."told" GROUP BY trait;
@@ -44,7 +44,7 @@ SELECT 1 -- the reader's
 ) s
 ),
 told AS (
-SELECT t.kind, t.id, t.value, CAST(CAST(EXTRACT(EPOCH FROM t.told_at) * 1000000 AS bigint) AS varchar(65535)) AS told_at, t.anonymous_id, t.email_sha1
+SELECT t.kind, t.id, t.value, CAST(DATEDIFF(microsecond, TIMESTAMP '1970-01-01 00:00:00', CAST(t.told_at AS timestamp)) AS varchar(65535)) AS told_at, t.anonymous_id, t.email_sha1
 FROM "impactsync"."told" t WHERE t.trait = $2
 ),
 ids AS (
@@ -56,7 +56,7 @@ SELECT i.*, CASE WHEN i.id LIKE '%@%' THEN SHA1(LOWER(TRIM(i.id))) WHEN i.level 
 FROM ids i
 ),
 people AS (
-SELECT h.told_p1, h.level, h.id, h.digest, CASE WHEN h.told_p1 = '' THEN 'unknown' ELSE LAST_VALUE(h.value) OVER (PARTITION BY h.told_p1 ORDER BY h.o1 ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) END AS value, MIN(h.level) OVER (PARTITION BY h.told_p1) AS foremost,
+SELECT h.told_p1, h.level, h.id, h.digest, CASE WHEN h.told_p1 = '' THEN 'unknown' ELSE LAST_VALUE(h.value) OVER (PARTITION BY h.told_p1 ORDER BY h.o1 NULLS FIRST ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) END AS value, MIN(h.level) OVER (PARTITION BY h.told_p1) AS foremost,
 MAX(CASE WHEN h.level = 1 AND h.id LIKE '%@%' THEN 1 ELSE 0 END) OVER (PARTITION BY h.told_p1) AS address_user, MAX(CASE WHEN h.level = 2 AND h.id LIKE '%@%' THEN 1 ELSE 0 END) OVER (PARTITION BY h.told_p1) AS address_visitor,
 MAX(CASE WHEN h.level = 2 THEN 1 ELSE 0 END) OVER (PARTITION BY h.told_p1) AS visitor, MAX(CASE WHEN h.level = 3 THEN 1 ELSE 0 END) OVER (PARTITION BY h.told_p1) AS addressed, MIN(h.digest) OVER (PARTITION BY h.told_p1) AS low, MAX(h.digest) OVER (PARTITION BY h.told_p1) AS high
 FROM hashed h
@@ -108,7 +108,7 @@ FROM parts x LEFT JOIN (
 SELECT l.told_p1, l."profile", l."value", l."kind", l."id", l."sorted"
 FROM list l JOIN changed c ON l.told_p1 = c.told_p1
 ) l ON l.told_p1 = x.told_p1
-ORDER BY x.part, x.told_p1, l."profile", l."sorted";
+ORDER BY x.part, x.told_p1, l."profile", l."sorted" NULLS FIRST;
 
 -- the difference of a query
 WITH list AS (
@@ -118,7 +118,7 @@ SELECT 1 -- the reader's
 ) s
 ),
 told AS (
-SELECT t.kind, t.id, t.value, CAST(CAST(EXTRACT(EPOCH FROM t.told_at) * 1000000 AS bigint) AS varchar(65535)) AS told_at, t.anonymous_id, t.email_sha1
+SELECT t.kind, t.id, t.value, CAST(DATEDIFF(microsecond, TIMESTAMP '1970-01-01 00:00:00', CAST(t.told_at AS timestamp)) AS varchar(65535)) AS told_at, t.anonymous_id, t.email_sha1
 FROM "impactsync"."told" t WHERE t.trait = $1
 ),
 ids AS (

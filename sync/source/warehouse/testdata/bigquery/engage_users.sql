@@ -1,9 +1,9 @@
-SELECT e1.`id`, e1.`3_views`, e1.`id`, e1.`email`, e1.`received_at`
-FROM `engage_default`.`users` e1
-WHERE e1.`3_views` IS NOT NULL
-ORDER BY 1, 5;
+SELECT c1, c2, c3, c4, c5
+FROM (SELECT e1.`id` AS c1, e1.`3_views` AS c2, e1.`id` AS c3, e1.`email` AS c4, e1.`received_at` AS c5
+FROM `engage_default`.`users` e1 WHERE e1.`3_views` IS NOT NULL) u
+ORDER BY c1, c5 NULLS FIRST;
 
 -- as diff: warehouse has it compared
-SELECT e1.`id` AS `profile`, CASE WHEN e1.`3_views` THEN 'true' WHEN NOT e1.`3_views` THEN 'false' END AS `value`, e1.`id` AS `user_id`, e1.`email` AS `email`, e1.`received_at` AS `sorted`
-FROM `engage_default`.`users` e1
-WHERE e1.`3_views` IS NOT NULL;
+SELECT c1, c2, c3, c4, c5
+FROM (SELECT e1.`id` AS c1, CASE WHEN e1.`3_views` THEN 'true' WHEN NOT e1.`3_views` THEN 'false' END AS c2, e1.`id` AS c3, e1.`email` AS c4, e1.`received_at` AS c5
+FROM `engage_default`.`users` e1 WHERE e1.`3_views` IS NOT NULL) u;

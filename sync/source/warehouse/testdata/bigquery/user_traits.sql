@@ -1,19 +1,18 @@
-SELECT t.`canonical_segment_id`, t.`value`, i.`type`, i.`value`
-FROM `ps`.`user_traits` t
-LEFT JOIN `ps`.`user_identifiers` i ON i.`canonical_segment_id` = t.`canonical_segment_id` AND i.`type` IN ('user_id', 'anonymous_id', 'email')
-LEFT JOIN `ps`.`profile_merges` m ON m.`segment_id` = t.`canonical_segment_id` AND m.`canonical_segment_id` <> m.`segment_id`
-WHERE t.`name` = @p1 AND m.`segment_id` IS NULL
-ORDER BY t.`canonical_segment_id`, t.`seq`, i.`seq`, i.`type`, i.`value`;
+SELECT t.profile, t.value, t.gone, i.kind, i.id
+FROM (SELECT a.profile AS profile, a.value AS value, a.seq AS seq, g.gone AS gone
+FROM (SELECT t.`canonical_segment_id` AS profile, t.`value` AS value, t.`seq` AS seq FROM `ps`.`user_traits` t WHERE t.`name` = @p1) a
+LEFT JOIN (SELECT m.`segment_id` AS gone FROM `ps`.`profile_merges` m WHERE m.`canonical_segment_id` <> m.`segment_id`) g ON g.gone = a.profile) t
+LEFT JOIN (SELECT i.`canonical_segment_id` AS owner, i.`type` AS kind, i.`value` AS id, i.`seq` AS seq FROM `ps`.`user_identifiers` i WHERE i.`type` IN ('user_id', 'anonymous_id', 'email')) i ON i.owner = t.profile
+ORDER BY t.profile, t.seq NULLS FIRST, i.seq, i.kind, i.id;
 
 -- which version there is
-SELECT a.newest, b.newest, c.newest, a.entries, b.entries, c.entries, a.seq
-FROM (SELECT UNIX_MICROS(MAX(t.`uuid_ts`)) AS newest, COUNT(*) AS entries, MAX(t.`seq`) AS seq FROM `ps`.`user_traits` t WHERE t.`name` = @p1) a
-CROSS JOIN (SELECT UNIX_MICROS(MAX(i.`uuid_ts`)) AS newest, COUNT(*) AS entries FROM `ps`.`user_identifiers` i) b
-CROSS JOIN (SELECT UNIX_MICROS(MAX(m.`uuid_ts`)) AS newest, COUNT(*) AS entries FROM `ps`.`profile_merges` m) c;
+SELECT UNIX_MICROS(MAX(t.`uuid_ts`)), COUNT(*), MAX(t.`seq`) FROM `ps`.`user_traits` t WHERE t.`name` = @p1;
+SELECT UNIX_MICROS(MAX(i.`uuid_ts`)), COUNT(*) FROM `ps`.`user_identifiers` i;
+SELECT UNIX_MICROS(MAX(m.`uuid_ts`)), COUNT(*) FROM `ps`.`profile_merges` m;
 
 -- as diff: warehouse has it compared
-SELECT t.`canonical_segment_id` AS `profile`, t.`value` AS `value`, i.`type` AS `kind`, i.`value` AS `id`, t.`seq` AS `sorted`, i.`seq` AS `sorted2`
-FROM `ps`.`user_traits` t
-LEFT JOIN `ps`.`user_identifiers` i ON i.`canonical_segment_id` = t.`canonical_segment_id` AND i.`type` IN ('user_id', 'anonymous_id', 'email')
-LEFT JOIN `ps`.`profile_merges` m ON m.`segment_id` = t.`canonical_segment_id` AND m.`canonical_segment_id` <> m.`segment_id`
-WHERE t.`name` = @p1 AND m.`segment_id` IS NULL;
+SELECT t.profile AS `profile`, t.value AS `value`, t.gone AS `gone`, i.kind AS `kind`, i.id AS `id`, t.seq AS `sorted`, i.seq AS `sorted2`
+FROM (SELECT a.profile AS profile, a.value AS value, a.seq AS seq, g.gone AS gone
+FROM (SELECT t.`canonical_segment_id` AS profile, t.`value` AS value, t.`seq` AS seq FROM `ps`.`user_traits` t WHERE t.`name` = @p1) a
+LEFT JOIN (SELECT m.`segment_id` AS gone FROM `ps`.`profile_merges` m WHERE m.`canonical_segment_id` <> m.`segment_id`) g ON g.gone = a.profile) t
+LEFT JOIN (SELECT i.`canonical_segment_id` AS owner, i.`type` AS kind, i.`value` AS id, i.`seq` AS seq FROM `ps`.`user_identifiers` i WHERE i.`type` IN ('user_id', 'anonymous_id', 'email')) i ON i.owner = t.profile;

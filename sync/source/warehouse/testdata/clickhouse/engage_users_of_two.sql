@@ -1,17 +1,15 @@
-SELECT toString(e1.`id`), CASE WHEN e1.`3_views` THEN 'true' WHEN NOT e1.`3_views` THEN 'false' END, toString(e1.`id`), CAST(NULL AS Nullable(String)), e1.`received_at`
-FROM `engage_default`.`users` e1
-WHERE e1.`3_views` IS NOT NULL
+SELECT c1, c2, c3, c4, c5
+FROM (SELECT toString(e1.`id`) AS c1, CASE WHEN e1.`3_views` THEN 'true' WHEN NOT e1.`3_views` THEN 'false' END AS c2, toString(e1.`id`) AS c3, CAST(NULL AS Nullable(String)) AS c4, e1.`received_at` AS c5
+FROM `engage_default`.`users` e1 WHERE e1.`3_views` IS NOT NULL
 UNION ALL
-SELECT toString(e2.`id`), CASE WHEN e2.`3_views` THEN 'true' WHEN NOT e2.`3_views` THEN 'false' END, toString(e2.`id`), CAST(NULL AS Nullable(String)), e2.`received_at`
-FROM `engage_ads`.`users` e2
-WHERE e2.`3_views` IS NOT NULL
-ORDER BY 1, 5;
+SELECT toString(e2.`id`) AS c1, CASE WHEN e2.`3_views` THEN 'true' WHEN NOT e2.`3_views` THEN 'false' END AS c2, toString(e2.`id`) AS c3, CAST(NULL AS Nullable(String)) AS c4, e2.`received_at` AS c5
+FROM `engage_ads`.`users` e2 WHERE e2.`3_views` IS NOT NULL) u
+ORDER BY c1, c5 NULLS FIRST;
 
 -- as diff: warehouse has it compared
-SELECT toString(e1.`id`) AS `profile`, CASE WHEN e1.`3_views` THEN 'true' WHEN NOT e1.`3_views` THEN 'false' END AS `value`, toString(e1.`id`) AS `user_id`, CAST(NULL AS Nullable(String)) AS `email`, e1.`received_at` AS `sorted`
-FROM `engage_default`.`users` e1
-WHERE e1.`3_views` IS NOT NULL
+SELECT c1, c2, c3, c4, c5
+FROM (SELECT toString(e1.`id`) AS c1, CASE WHEN e1.`3_views` THEN 'true' WHEN NOT e1.`3_views` THEN 'false' END AS c2, toString(e1.`id`) AS c3, CAST(NULL AS Nullable(String)) AS c4, e1.`received_at` AS c5
+FROM `engage_default`.`users` e1 WHERE e1.`3_views` IS NOT NULL
 UNION ALL
-SELECT toString(e2.`id`) AS `profile`, CASE WHEN e2.`3_views` THEN 'true' WHEN NOT e2.`3_views` THEN 'false' END AS `value`, toString(e2.`id`) AS `user_id`, CAST(NULL AS Nullable(String)) AS `email`, e2.`received_at` AS `sorted`
-FROM `engage_ads`.`users` e2
-WHERE e2.`3_views` IS NOT NULL;
+SELECT toString(e2.`id`) AS c1, CASE WHEN e2.`3_views` THEN 'true' WHEN NOT e2.`3_views` THEN 'false' END AS c2, toString(e2.`id`) AS c3, CAST(NULL AS Nullable(String)) AS c4, e2.`received_at` AS c5
+FROM `engage_ads`.`users` e2 WHERE e2.`3_views` IS NOT NULL) u;

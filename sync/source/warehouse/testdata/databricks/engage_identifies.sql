@@ -1,11 +1,11 @@
-SELECT CASE WHEN CAST(e1.`user_id` AS STRING) IS NULL THEN 1 ELSE 0 END, CASE WHEN CAST(e1.`user_id` AS STRING) IS NULL THEN CAST(e1.`anonymous_id` AS STRING) ELSE CAST(e1.`user_id` AS STRING) END, e1.`3_views`, e1.`user_id`, e1.`anonymous_id`, CAST(NULL AS STRING), e1.`timestamp`, e1.`received_at`, e1.`id`
-FROM `engage_default`.`identifies` e1
-LEFT JOIN (SELECT DISTINCT CAST(e1.`anonymous_id` AS STRING) AS visitor FROM `engage_default`.`identifies` e1 WHERE CAST(e1.`user_id` AS STRING) IS NOT NULL AND CAST(e1.`anonymous_id` AS STRING) IS NOT NULL) ke1 ON CAST(e1.`user_id` AS STRING) IS NULL AND ke1.visitor = CAST(e1.`anonymous_id` AS STRING)
-WHERE ke1.visitor IS NULL AND e1.`3_views` IS NOT NULL
-ORDER BY 1, 2, 7, 8, 9;
+SELECT c1, c2, c3, c4, c5, c6, c7, c8, c9, c10
+FROM (SELECT CASE WHEN r.person IS NULL THEN 1 ELSE 0 END AS c1, CASE WHEN r.person IS NULL THEN r.visitor ELSE r.person END AS c2, r.value AS c3, r.person AS c4, r.visitor AS c5, r.email AS c6, CASE WHEN r.person IS NULL THEN k.known END AS c7, r.happened AS c8, r.received AS c9, r.id AS c10
+FROM (SELECT CAST(e1.`user_id` AS STRING) AS person, CAST(e1.`anonymous_id` AS STRING) AS visitor, e1.`3_views` AS value, CAST(NULL AS STRING) AS email, e1.`timestamp` AS happened, e1.`received_at` AS received, e1.`id` AS id FROM `engage_default`.`identifies` e1 WHERE e1.`3_views` IS NOT NULL) r
+LEFT JOIN (SELECT DISTINCT CAST(e1.`anonymous_id` AS STRING) AS known FROM `engage_default`.`identifies` e1 WHERE CAST(e1.`user_id` AS STRING) IS NOT NULL AND CAST(e1.`anonymous_id` AS STRING) IS NOT NULL) k ON k.known = r.visitor) u
+ORDER BY c1, c2, c8 NULLS FIRST, c9 NULLS FIRST, c10 NULLS FIRST;
 
 -- as diff: warehouse has it compared
-SELECT CASE WHEN CAST(e1.`user_id` AS STRING) IS NULL THEN 1 ELSE 0 END AS `profile`, CASE WHEN CAST(e1.`user_id` AS STRING) IS NULL THEN CAST(e1.`anonymous_id` AS STRING) ELSE CAST(e1.`user_id` AS STRING) END AS `profile2`, CASE WHEN e1.`3_views` THEN 'true' WHEN NOT e1.`3_views` THEN 'false' END AS `value`, e1.`user_id` AS `user_id`, e1.`anonymous_id` AS `anonymous_id`, CAST(NULL AS STRING) AS `email`, e1.`timestamp` AS `sorted`, e1.`received_at` AS `sorted2`, e1.`id` AS `sorted3`
-FROM `engage_default`.`identifies` e1
-LEFT JOIN (SELECT DISTINCT CAST(e1.`anonymous_id` AS STRING) AS visitor FROM `engage_default`.`identifies` e1 WHERE CAST(e1.`user_id` AS STRING) IS NOT NULL AND CAST(e1.`anonymous_id` AS STRING) IS NOT NULL) ke1 ON CAST(e1.`user_id` AS STRING) IS NULL AND ke1.visitor = CAST(e1.`anonymous_id` AS STRING)
-WHERE ke1.visitor IS NULL AND e1.`3_views` IS NOT NULL;
+SELECT c1, c2, c3, c4, c5, c6, c7, c8, c9, c10
+FROM (SELECT CASE WHEN r.person IS NULL THEN 1 ELSE 0 END AS c1, CASE WHEN r.person IS NULL THEN r.visitor ELSE r.person END AS c2, CASE WHEN r.value THEN 'true' WHEN NOT r.value THEN 'false' END AS c3, r.person AS c4, r.visitor AS c5, r.email AS c6, CASE WHEN r.person IS NULL THEN k.known END AS c7, r.happened AS c8, r.received AS c9, r.id AS c10
+FROM (SELECT CAST(e1.`user_id` AS STRING) AS person, CAST(e1.`anonymous_id` AS STRING) AS visitor, e1.`3_views` AS value, CAST(NULL AS STRING) AS email, e1.`timestamp` AS happened, e1.`received_at` AS received, e1.`id` AS id FROM `engage_default`.`identifies` e1 WHERE e1.`3_views` IS NOT NULL) r
+LEFT JOIN (SELECT DISTINCT CAST(e1.`anonymous_id` AS STRING) AS known FROM `engage_default`.`identifies` e1 WHERE CAST(e1.`user_id` AS STRING) IS NOT NULL AND CAST(e1.`anonymous_id` AS STRING) IS NOT NULL) k ON k.known = r.visitor) u;

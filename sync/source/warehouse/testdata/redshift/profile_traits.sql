@@ -1,11 +1,9 @@
-SELECT t."canonical_segment_id", t."_3_views", i."external_id_type", i."external_id_value"
-FROM "ps"."profile_traits" t
-LEFT JOIN "ps"."external_id_mapping" i ON i."canonical_segment_id" = t."canonical_segment_id" AND i."external_id_type" IN ('user_id', 'anonymous_id', 'email')
-WHERE t."_3_views" IS NOT NULL AND (t."merged_to" IS NULL OR t."merged_to" = '')
-ORDER BY t."canonical_segment_id", t."uuid_ts", i."timestamp", i."external_id_type", i."external_id_value";
+SELECT t.profile, t.value, i.kind, i.id
+FROM (SELECT t."canonical_segment_id" AS profile, t."_3_views" AS value, t."uuid_ts" AS seq FROM "ps"."profile_traits" t WHERE t."_3_views" IS NOT NULL AND (t."merged_to" IS NULL OR t."merged_to" = '')) t
+LEFT JOIN (SELECT i."canonical_segment_id" AS owner, i."external_id_type" AS kind, i."external_id_value" AS id, i."timestamp" AS seq FROM "ps"."external_id_mapping" i WHERE i."external_id_type" IN ('user_id', 'anonymous_id', 'email')) i ON i.owner = t.profile
+ORDER BY t.profile, t.seq NULLS FIRST, i.seq, i.kind, i.id;
 
 -- as diff: warehouse has it compared
-SELECT t."canonical_segment_id" AS "profile", CASE WHEN t."_3_views" THEN 'true' WHEN NOT t."_3_views" THEN 'false' END AS "value", i."external_id_type" AS "kind", i."external_id_value" AS "id", t."uuid_ts" AS "sorted", i."timestamp" AS "sorted2"
-FROM "ps"."profile_traits" t
-LEFT JOIN "ps"."external_id_mapping" i ON i."canonical_segment_id" = t."canonical_segment_id" AND i."external_id_type" IN ('user_id', 'anonymous_id', 'email')
-WHERE t."_3_views" IS NOT NULL AND (t."merged_to" IS NULL OR t."merged_to" = '');
+SELECT t.profile AS "profile", CASE WHEN t.value THEN 'true' WHEN NOT t.value THEN 'false' END AS "value", i.kind AS "kind", i.id AS "id", t.seq AS "sorted", i.seq AS "sorted2"
+FROM (SELECT t."canonical_segment_id" AS profile, t."_3_views" AS value, t."uuid_ts" AS seq FROM "ps"."profile_traits" t WHERE t."_3_views" IS NOT NULL AND (t."merged_to" IS NULL OR t."merged_to" = '')) t
+LEFT JOIN (SELECT i."canonical_segment_id" AS owner, i."external_id_type" AS kind, i."external_id_value" AS id, i."timestamp" AS seq FROM "ps"."external_id_mapping" i WHERE i."external_id_type" IN ('user_id', 'anonymous_id', 'email')) i ON i.owner = t.profile;
