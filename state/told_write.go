@@ -76,10 +76,10 @@ func (d *DB) Written(ctx context.Context, w Writing) error {
 
 // ToRemove returns people whose rows are to be removed from the tables: single ones of a
 // trait, and all of those who are forgotten.
-func (d *DB) ToRemove(ctx context.Context, most int) (single []Told, forgotten []Person, err error) {
+func (d *DB) ToRemove(ctx context.Context) (single []Told, forgotten []Person, err error) {
 	type gone struct{ kind, id, trait string }
 	return single, forgotten, d.view(ctx, func(v *view) error {
-		all, err := collect(v, `SELECT g.kind, g.id, coalesce(t.key, '') FROM told_gone g LEFT JOIN traits t ON t.id = g.trait_id ORDER BY g.trait_id, g.kind, g.id LIMIT ?`, []any{most},
+		all, err := collect(v, `SELECT g.kind, g.id, coalesce(t.key, '') FROM told_gone g LEFT JOIN traits t ON t.id = g.trait_id ORDER BY g.trait_id, g.kind, g.id`, nil,
 			func(g *gone) []any { return []any{&g.kind, &g.id, &g.trait} })
 		for _, g := range all {
 			p := personOf(g.kind, g.id)
@@ -103,8 +103,8 @@ func personOf(kind, id string) Person {
 	return Person{EmailSHA1: id}
 }
 
-// Removed says that rows were removed from the tables. Tables holds what these have of
-// each trait since: all rows, and those told true.
+// Removed says that rows were removed from the tables, and everything was written. All
+// and told are what the tables have of each trait since: all rows, and those told true.
 func (d *DB) Removed(ctx context.Context, single []Told, forgotten []Person, all, told map[string]int64) error {
 	return d.update(ctx, func(t *tx) error {
 		for _, g := range single {

@@ -191,7 +191,8 @@ func (e *Elsewhere) point(name string) {
 // Flush writes what was delivered to the tables. What is settled then leaves the state.
 // It may be repeated.
 func (e *Elsewhere) Flush(ctx context.Context) error {
-	if err := e.Remove(ctx); err != nil {
+	gone, err := e.remove(ctx)
+	if err != nil {
 		return err
 	}
 	tables, err := e.State.Tables(ctx)
@@ -216,7 +217,7 @@ func (e *Elsewhere) Flush(ctx context.Context) error {
 			e.point("after rows left the state")
 		}
 	}
-	return nil
+	return e.removed(ctx, gone)
 }
 
 func (e *Elsewhere) write(ctx context.Context, at *Place, rows []state.Told) error {
@@ -233,51 +234,64 @@ func (e *Elsewhere) write(ctx context.Context, at *Place, rows []state.Told) err
 	return err
 }
 
-// Remove takes out of the tables whoever is somebody else by now, or forgotten.
-func (e *Elsewhere) Remove(ctx context.Context) error {
-	for len(e.open) > 0 {
-		single, forgotten, err := e.State.ToRemove(ctx, toldBatch)
-		if err != nil {
-			return stored(err)
-		}
-		if len(single)+len(forgotten) == 0 {
-			return nil
-		}
-		all, telling := map[string]int64{}, map[string]int64{}
-		for _, at := range e.open {
-			if err := e.removeFrom(ctx, at, single, forgotten, all, telling); err != nil {
-				return err
-			}
-		}
-		if err := e.State.Removed(ctx, single, forgotten, all, telling); err != nil {
-			return stored(err)
-		}
-	}
-	return nil
+// removing is who is to be removed from the tables. It stays noted in the state until the
+// rows are counted again: until then fewer of them are no loss.
+type removing struct {
+	single    []state.Told
+	forgotten []state.Person
 }
 
-func (e *Elsewhere) removeFrom(ctx context.Context, at *Place, single []state.Told, forgotten []state.Person, all, told map[string]int64) error {
-	if err := e.write(ctx, at, single); err != nil {
-		return fmt.Errorf("remove rows of people who are others now: %w", err)
+// remove takes out of the tables whoever is somebody else by now, or forgotten.
+func (e *Elsewhere) remove(ctx context.Context) (r removing, err error) {
+	if len(e.open) == 0 {
+		return r, nil
 	}
-	if len(forgotten) > 0 {
-		keys := keysOfPeople(forgotten)
-		rows, err := at.Table.Of(ctx, keys)
+	if r.single, r.forgotten, err = e.State.ToRemove(ctx); err != nil {
+		return r, stored(err)
+	}
+	for _, at := range e.open {
+		for single := range slices.Chunk(r.single, toldBatch) {
+			if err := e.write(ctx, at, single); err != nil {
+				return r, fmt.Errorf("remove rows of people who are others now: %w", err)
+			}
+		}
+		for forgotten := range slices.Chunk(r.forgotten, toldBatch) {
+			if err := e.forget(ctx, at, forgotten); err != nil {
+				return r, fmt.Errorf("remove people who are forgotten: %w", err)
+			}
+		}
+	}
+	return r, nil
+}
+
+func (e *Elsewhere) forget(ctx context.Context, at *Place, people []state.Person) error {
+	keys := keysOfPeople(people)
+	rows, err := at.Table.Of(ctx, keys)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows { // what rode along is theirs as well
+		keys = append(keys, ridersOf(r)...)
+	}
+	return at.Table.Forget(ctx, keys)
+}
+
+// removed notes that they are removed. Everything that is here must be written.
+func (e *Elsewhere) removed(ctx context.Context, r removing) error {
+	if len(r.single)+len(r.forgotten) == 0 {
+		return nil
+	}
+	all, telling := map[string]int64{}, map[string]int64{}
+	for _, at := range e.open {
+		counts, err := at.Table.Counts(ctx)
 		if err != nil {
 			return err
 		}
-		for _, r := range rows { // what rode along is theirs as well
-			keys = append(keys, ridersOf(r)...)
-		}
-		if err := at.Table.Forget(ctx, keys); err != nil {
-			return fmt.Errorf("remove people who are forgotten: %w", err)
+		for key, n := range counts {
+			all[key], telling[key] = n.Rows, n.Told
 		}
 	}
-	counts, err := at.Table.Counts(ctx)
-	for key, n := range counts {
-		all[key], told[key] = n.Rows, n.Told
-	}
-	return err
+	return stored(e.State.Removed(ctx, r.single, r.forgotten, all, telling))
 }
 
 // Bring brings home what the tables have of people.

@@ -179,7 +179,7 @@ func TestElsewhere(t *testing.T) {
 			removed, err := db.Forget(ctx, "u1")
 			require.NoError(t, err)
 			require.Positive(t, removed)
-			require.NoError(t, e.Remove(ctx))
+			require.NoError(t, e.Flush(ctx))
 		})
 		for _, line := range s.delivered() {
 			require.NotContains(t, line, "u1")

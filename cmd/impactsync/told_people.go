@@ -68,7 +68,7 @@ func (a *app) bringPerson(ctx context.Context, db *state.DB, id string) error {
 // forgetElsewhere removes from the tables who is forgotten. If a run works with them, it
 // does that itself.
 func (a *app) forgetElsewhere(ctx context.Context, db *state.DB) error {
-	err := a.inWarehouse(ctx, db, false, func(e *impactsync.Elsewhere) error { return e.Remove(ctx) })
+	err := a.inWarehouse(ctx, db, false, func(e *impactsync.Elsewhere) error { return e.Flush(ctx) })
 	if errors.Is(err, settled.ErrLeased) {
 		a.log.Info("a run works with the tables in the warehouse: it, or the next one, removes the person there")
 		return nil
