@@ -60,7 +60,7 @@ func call(function string) func(string) string {
 func postgresGrammar(d sqlengine.Dialect) *grammar {
 	return &grammar{
 		Dialect: d, text: "text", moment: "timestamp with time zone", integer: "bigint", key: ", PRIMARY KEY (trait, kind, id)", now: "now()", most: 64 << 20,
-		after: func(seconds int64) string { return fmt.Sprintf("now() + INTERVAL '%d seconds'", seconds) },
+		after: func(seconds int64) string { return fmt.Sprintf("now() + INTERVAL '%[1]d seconds'", seconds) },
 		at:    call("to_timestamp"),
 		trim:  func(text string) string { return "BTRIM(" + text + `, E' \t\n\r\f\v')` },
 		once:  " OFFSET 0",
