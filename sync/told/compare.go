@@ -63,7 +63,7 @@ func (g *grammar) compare(told, trait string, w Wanted) (sqlengine.Statement, er
 
 func (c *comparison) check() error {
 	if len(c.w.Columns) != len(c.w.Roles) || len(c.w.Columns) == 0 {
-		return fmt.Errorf("the columns (%d) and the roles (%d) of the list do not fit", len(c.w.Columns), len(c.w.Roles))
+		return fmt.Errorf("columns and roles of the list differ in number: %d and %d", len(c.w.Columns), len(c.w.Roles))
 	}
 	return nil
 }

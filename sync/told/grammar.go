@@ -60,7 +60,7 @@ func call(function string) func(string) string {
 func postgresGrammar(d sqlengine.Dialect) *grammar {
 	return &grammar{
 		Dialect: d, text: "text", moment: "timestamp with time zone", integer: "bigint", key: ", PRIMARY KEY (trait, kind, id)", now: "now()", most: 64 << 20,
-		after: func(seconds int64) string { return fmt.Sprintf("now() + INTERVAL '%[1]d seconds'", seconds) },
+		after: func(seconds int64) string { return fmt.Sprintf("now() + %d * INTERVAL '1 second'", seconds) },
 		at:    call("to_timestamp"),
 		trim:  func(text string) string { return "BTRIM(" + text + `, E' \t\n\r\f\v')` },
 		once:  " OFFSET 0",
@@ -129,7 +129,7 @@ func snowflakeGrammar(d sqlengine.Dialect) *grammar {
 func databricksGrammar(d sqlengine.Dialect) *grammar {
 	return &grammar{
 		Dialect: d, text: "STRING", moment: "TIMESTAMP", integer: "BIGINT", tail: " CLUSTER BY (trait, kind, id)", now: "current_timestamp()", most: 1 << 20, change: withMerge,
-		after: func(seconds int64) string { return fmt.Sprintf("current_timestamp() + INTERVAL %d SECONDS", seconds) },
+		after: func(seconds int64) string { return fmt.Sprintf("current_timestamp() + INTERVAL %d SECOND", seconds) },
 		at:    call("timestamp_seconds"), sha1: call("sha1"), trim: call("TRIM"),
 		rows: func(param string) string {
 			return "(SELECT INLINE(from_json(" + param + ", 'array<struct<trait:string,kind:string,id:string,value:string,seconds:bigint,anonymous_id:string,email_sha1:string,gone:boolean>>'))) r"

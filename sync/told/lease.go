@@ -86,7 +86,7 @@ func leasedBy(holder, until string) error {
 }
 
 func notOne(table string, n int) error {
-	return fmt.Errorf("%w: %s has %d rows instead of one", ErrGone, table, n)
+	return fmt.Errorf("%w: the rows of %s are not one, but %d", ErrGone, table, n)
 }
 
 // holderName is what a holder called itself.

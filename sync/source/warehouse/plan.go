@@ -3,7 +3,6 @@ package warehouse
 import (
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/impactsync/impactsync/sync/sqlengine"
 	"github.com/impactsync/impactsync/sync/told"
@@ -98,13 +97,4 @@ func aliased(d sqlengine.Dialect, columns, names []string) []string {
 		all[i] = column + " AS " + d.Quote(names[i])
 	}
 	return all
-}
-
-// compared returns a value's column so that each database casts it to text: Redshift
-// casts no boolean.
-func compared(d sqlengine.Dialect, t *table, c sqlengine.Column) string {
-	if strings.HasPrefix(c.Type, "bool") {
-		return textExpr(d, t, c)
-	}
-	return ""
 }

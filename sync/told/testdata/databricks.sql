@@ -3,7 +3,7 @@ CREATE TABLE IF NOT EXISTS `impactsync`.`told` (trait STRING NOT NULL, kind STRI
 CREATE TABLE IF NOT EXISTS `impactsync`.`told_meta` (version BIGINT NOT NULL, store_id STRING NOT NULL, destination STRING NOT NULL, holder STRING NOT NULL, lease_until TIMESTAMP NOT NULL, token STRING NOT NULL);
 
 -- the lease
-UPDATE `impactsync`.`told_meta` SET holder = :p1, lease_until = current_timestamp() + INTERVAL 60 SECONDS WHERE holder = :p2 OR holder = '' OR lease_until < current_timestamp();
+UPDATE `impactsync`.`told_meta` SET holder = :p1, lease_until = current_timestamp() + INTERVAL 60 SECOND WHERE holder = :p2 OR holder = '' OR lease_until < current_timestamp();
 SELECT holder, CAST(unix_micros(CAST(lease_until AS TIMESTAMP)) AS STRING) FROM `impactsync`.`told_meta`;
 
 -- a batch

@@ -3,7 +3,7 @@ CREATE TABLE IF NOT EXISTS "impactsync"."told" (trait text NOT NULL, kind text N
 CREATE TABLE IF NOT EXISTS "impactsync"."told_meta" (version bigint NOT NULL, store_id text NOT NULL, destination text NOT NULL, holder text NOT NULL, lease_until timestamp with time zone NOT NULL, token text NOT NULL);
 
 -- the lease
-UPDATE "impactsync"."told_meta" SET holder = $1, lease_until = now() + INTERVAL '60 seconds' WHERE holder = $2 OR holder = '' OR lease_until < now();
+UPDATE "impactsync"."told_meta" SET holder = $1, lease_until = now() + 60 * INTERVAL '1 second' WHERE holder = $2 OR holder = '' OR lease_until < now();
 SELECT holder, CAST(CAST(EXTRACT(EPOCH FROM lease_until) * 1000000 AS bigint) AS text) FROM "impactsync"."told_meta";
 
 -- a batch
