@@ -133,11 +133,12 @@ var examples = map[string]string{
 	"state backup":  "  impactsync state backup /backups/state-$(date +%F).db",
 	"state check":   "  impactsync state check",
 	"state compact": "  impactsync state compact",
-	"told create":   "  impactsync told create\n  impactsync told create --lost        after the tables were dropped",
-	"told show":     "  impactsync told show",
-	"told drop":     "  impactsync state move --to local && impactsync told drop",
 	"state migrate": "  impactsync state backup before.db && impactsync state migrate",
 	"state restore": "  impactsync state restore /backups/state-2026-11-27.db",
+	"told":          "  impactsync told show",
+	"told create":   "  impactsync told create\n  impactsync told create --lost        after the tables were dropped",
+	"told drop":     "  impactsync state move --to local && impactsync told drop",
+	"told show":     "  impactsync told show",
 	"version":       "  impactsync version --json",
 }
 
