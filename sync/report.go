@@ -44,13 +44,14 @@ type Report struct {
 
 // Open returns how much could still be sent.
 func (r *Report) Open() int64 {
-	return r.Traits.Open() + r.PageLoads.Open() + r.Conversions.Open() + r.refunds("pending", "in flight")
+	return r.Traits.Open() + r.PageLoads.Open() + r.Conversions.Open() + r.refunds("pending", "in flight", "waiting retry")
 }
 
-// refunds returns how many orders that were taken back have one of some statuses.
+// refunds returns how many orders that were taken back have one of some statuses, alone
+// or with its class.
 func (r *Report) refunds(statuses ...string) (n int64) {
 	for _, c := range r.Refunds {
-		if slices.Contains(statuses, c.Status) {
+		if slices.Contains(statuses, c.Status) || slices.Contains(statuses, c.Status+" "+c.Class) {
 			n += c.Orders
 		}
 	}
