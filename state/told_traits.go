@@ -30,6 +30,7 @@ type ToldTable struct {
 	Class Class
 	Away  int64 // rows that are only there
 	Rows  int64 // how many there must be: fewer were lost
+	More  int64 // how many more there may be: a run that was killed may have written or not removed them
 }
 
 // loadElsewhere marks the traits in the cache of which what is settled is elsewhere.
@@ -53,8 +54,10 @@ func (d *DB) Tables(ctx context.Context) (byKey map[string]ToldTable, err error)
 		all, err := collect(v, `SELECT t.key, t.class, e.place, e.ids, coalesce((SELECT value FROM counters WHERE scope = t.id AND name = 'away_all'), 0),
 				coalesce((SELECT value FROM counters WHERE scope = t.id AND name = 'away_all'), 0)
 				+ (SELECT count(*) FROM trait_rows v WHERE v.trait_id = t.id AND v.delivered IS NOT NULL AND v.delivered_at IS NULL)
-				- (SELECT count(*) FROM told_gone g WHERE g.trait_id IN (0, t.id))
-			FROM told_traits e JOIN traits t ON t.id = e.trait_id`, nil, func(t *table) []any { return []any{&t.key, &t.Class, &t.Place, &t.IDs, &t.Away, &t.Rows} })
+				- (SELECT count(*) FROM told_gone g WHERE g.trait_id IN (0, t.id)),
+				(SELECT count(*) FROM trait_rows v WHERE v.trait_id = t.id AND v.delivered IS NOT NULL AND v.delivered_at IS NOT NULL)
+				+ (SELECT count(*) FROM told_gone g WHERE g.trait_id IN (0, t.id))
+			FROM told_traits e JOIN traits t ON t.id = e.trait_id`, nil, func(t *table) []any { return []any{&t.key, &t.Class, &t.Place, &t.IDs, &t.Away, &t.Rows, &t.More} })
 		for _, t := range all {
 			byKey[t.key] = t.ToldTable
 		}
@@ -128,8 +131,10 @@ func (d *DB) KeepHere(ctx context.Context, key string) error {
 }
 
 // Rewrite has everything that is here of traits elsewhere written again, and takes as
-// lost what is not here, as their table is empty. It returns how many values were lost.
-func (d *DB) Rewrite(ctx context.Context, place string) (lost int64, err error) {
+// lost what is neither here nor in their table, which has so many rows by trait, and so
+// many that were told true. It returns how many values were lost. Their lists are read
+// again even if they are as they were, since nobody knows any more who was told.
+func (d *DB) Rewrite(ctx context.Context, place string, all, told map[string]int64) (lost int64, err error) {
 	return lost, d.update(ctx, func(t *tx) error {
 		for _, tr := range d.ordered() {
 			var at string
@@ -140,9 +145,12 @@ func (d *DB) Rewrite(ctx context.Context, place string) (lost int64, err error) 
 			if !found || at != place {
 				continue
 			}
-			n, err := t.setAway(tr, away{})
+			n, err := t.correctAway(tr, told[tr.key], all[tr.key])
 			lost -= n
 			if err = errors.Join(err, t.unwritten(tr)); err != nil {
+				return err
+			}
+			if _, err := t.Exec(`UPDATE objects SET etag = '' WHERE (source, name) IN (SELECT source, objects FROM generations WHERE trait_id = ?)`, tr.id); err != nil {
 				return err
 			}
 		}
@@ -230,6 +238,18 @@ func (t *tx) correctAway(tr *trait, told, all int64) (int64, error) {
 func (d *DB) TraitInfos(ctx context.Context) ([]TraitInfo, error) {
 	return read(ctx, d, func(v *view) ([]TraitInfo, error) {
 		return collect(v, `SELECT key, name, class, authority FROM traits ORDER BY key`, nil, func(i *TraitInfo) []any { return []any{&i.Key, &i.Name, &i.Class, &i.Authority} })
+	})
+}
+
+// ListSources returns the source whose lists feed a trait, by its key.
+func (d *DB) ListSources(ctx context.Context) (byKey map[string]string, err error) {
+	byKey = map[string]string{}
+	return byKey, d.view(ctx, func(v *view) error {
+		all, err := collect(v, `SELECT key, list_source FROM traits WHERE list_source IS NOT NULL`, nil, func(p *[2]string) []any { return []any{&p[0], &p[1]} })
+		for _, p := range all {
+			byKey[p[0]] = p[1]
+		}
+		return err
 	})
 }
 

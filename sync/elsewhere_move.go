@@ -3,6 +3,8 @@ package sync
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/impactsync/impactsync/state"
 	"github.com/impactsync/impactsync/sync/told"
@@ -115,9 +117,10 @@ func (e *Elsewhere) Missing(ctx context.Context) (problems []string, err error) 
 		if err != nil {
 			return nil, err
 		}
-		for key, t := range tables {
-			if t.Place == at.Name && counts[key].Rows != t.Rows {
-				problems = append(problems, fmt.Sprintf("rows of %s in schema %s: counted %d, are %d", key, at.Name, t.Rows, counts[key].Rows))
+		for _, key := range slices.Sorted(maps.Keys(tables)) {
+			t, n := tables[key], counts[key].Rows
+			if t.Place == at.Name && (n < t.Rows || n > t.Rows+t.More) {
+				problems = append(problems, fmt.Sprintf("rows of %s in schema %s: counted %d, are %d", key, at.Name, t.Rows, n))
 			}
 		}
 	}

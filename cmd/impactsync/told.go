@@ -38,7 +38,7 @@ func (a *app) elsewhere(ctx context.Context, c *config.Config, db *state.DB, loo
 			err = errors.Join(err, at.Table.Close())
 		}
 	}()
-	e := &impactsync.Elsewhere{State: db, Places: all}
+	e := &impactsync.Elsewhere{State: db, Places: all, Waits: impactsync.WaitsFor(a.log)}
 	defer func() { err = errors.Join(err, e.Close(ctx)) }()
 	var down error
 	err = e.Open(ctx, look, func(_ *impactsync.Place, err error) { down = errors.Join(down, err) })
@@ -86,7 +86,7 @@ its time travel.` + exits("made, or there already", exitFailLine, exitLockLine, 
 							fmt.Fprintln(w, name)
 						}
 						if gone > 0 {
-							fmt.Fprintf(w, "%s lost: the next run sends everybody who is on a list again; adopt KEY sends nothing\n", count(gone, "value"))
+							fmt.Fprintf(w, "%s lost: the next run sends everybody on a list again of whom nothing is left; adopt KEY sends nothing\n", count(gone, "value"))
 						}
 					})
 				})
@@ -108,18 +108,36 @@ func (a *app) giveUp(ctx context.Context, cfg *config.Config, db *state.DB) (los
 		return 0, err
 	}
 	for _, at := range all {
-		one := &impactsync.Elsewhere{State: db, Places: []*impactsync.Place{at}}
-		err := one.Open(ctx, true, func(*impactsync.Place, error) {})
-		if errors.Is(err, settled.ErrGone) {
-			var n int64
-			n, err = db.Rewrite(ctx, at.Name)
-			lost += n
-		}
-		if err = errors.Join(err, at.Table.Close()); err != nil {
-			return lost, err
-		}
+		n, failed := giveUpOne(ctx, db, at)
+		lost += n
+		err = errors.Join(err, failed, at.Table.Close())
 	}
-	return lost, nil
+	return lost, err
+}
+
+// giveUpOne makes what is missing of a place, and then takes as lost what it has not.
+func giveUpOne(ctx context.Context, db *state.DB, at *impactsync.Place) (int64, error) {
+	one := &impactsync.Elsewhere{State: db, Places: []*impactsync.Place{at}}
+	err := one.Open(ctx, true, func(*impactsync.Place, error) {})
+	if !errors.Is(err, settled.ErrGone) {
+		return 0, err
+	}
+	id, destination, err := db.Owner(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if err := at.Table.Create(ctx, settled.Owner{StoreID: id, Destination: destination}); err != nil {
+		return 0, err
+	}
+	counts, err := at.Table.Counts(ctx)
+	if err != nil {
+		return 0, err
+	}
+	all, told := map[string]int64{}, map[string]int64{}
+	for key, n := range counts {
+		all[key], told[key] = n.Rows, n.Told
+	}
+	return db.Rewrite(ctx, at.Name, all, told)
 }
 
 // withTold runs fn on the locked state, with a configuration that has tables.
@@ -272,7 +290,11 @@ It can be repeated after it was cut short, and changes nothing of what is sent.`
 				return a.elsewhere(ctx, cfg, db, false, func(e *impactsync.Elsewhere) error {
 					move := e.MoveHere
 					if to == "warehouse" {
-						move = func(ctx context.Context) (map[string]int64, error) { return e.MoveThere(ctx, placesOf(cfg)) }
+						fedBy, err := db.ListSources(ctx)
+						if err != nil {
+							return err
+						}
+						move = func(ctx context.Context) (map[string]int64, error) { return e.MoveThere(ctx, placesOf(cfg, fedBy)) }
 					}
 					moved, err := move(ctx)
 					return a.result(map[string]any{"moved": moved}, err, func(w io.Writer) {
@@ -291,13 +313,22 @@ It can be repeated after it was cut short, and changes nothing of what is sent.`
 	return c
 }
 
-// placesOf returns the schemas that the configuration names, by trait key.
-func placesOf(c *config.Config) map[string]string {
+// placesOf returns the schemas that the configuration names, by trait key. With audiences:
+// all, the keys are those that lists of the source fed.
+func placesOf(c *config.Config, fedBy map[string]string) map[string]string {
 	byKey := map[string]string{}
 	for _, s := range c.Sources {
+		if s.Diff != config.DiffWarehouse {
+			continue
+		}
 		for _, t := range s.Audiences {
-			if s.Diff == config.DiffWarehouse {
-				byKey[t.Key] = s.ToldSchema
+			byKey[t.Key] = s.ToldSchema
+		}
+		if s.AllAudiences {
+			for key, source := range fedBy {
+				if source == s.Name {
+					byKey[key] = s.ToldSchema
+				}
 			}
 		}
 	}

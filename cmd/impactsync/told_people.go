@@ -95,8 +95,11 @@ func (a *app) addTold(ctx context.Context, db *state.DB, id string, e *explained
 		return err
 	})
 	if failed != nil {
+		if err != nil { // the person may be known there
+			return failed
+		}
 		a.log.Warn("the warehouse with what impact.com was told cannot be asked; this is what is under way", "error", failed)
-		return err
+		return nil
 	}
 	if err != nil && len(rows) > 0 { // only the warehouse knows the person
 		e.Explanation = state.Explanation{Traits: []state.PersonTrait{}, Events: []state.PersonEvent{}, Attempts: []state.PersonAttempt{}}
