@@ -36,7 +36,8 @@ type Elsewhere struct {
 	Places []*Place
 	// Point is for tests that kill the process; nil: none.
 	Point func(name string)
-	// Waits is told once of a table whose lease a process of this state still has that died.
+	// Waits is told once of a table whose lease a process of this state still has. It died,
+	// if we have the state's lock, and the lease is waited for; nil: nobody waits.
 	Waits func(at *Place, until time.Time)
 
 	open    map[string]*Place // that can be used, by name
@@ -124,17 +125,17 @@ func (e *Elsewhere) openOne(ctx context.Context, at *Place, tables map[string]st
 	return e.whole(ctx, at, tables)
 }
 
-// lease takes the lease of a table. One that is held in this state's own name is that of a
-// process that died, since we have the state's lock: it ends soon.
+// lease takes the lease of a table. With the state's lock, one that is held in this state's
+// own name is that of a process that died: it ends soon.
 func (e *Elsewhere) lease(ctx context.Context, at *Place, holder string) (func(context.Context) error, error) {
 	patience := time.Now().Add(leaseTime + leaseTime/4)
 	for said := false; ; said = true {
 		release, err := at.Table.Lease(ctx, holder, leaseTime)
 		var leased *told.LeasedError
-		if !errors.As(err, &leased) || leased.Holder != holder || time.Now().After(patience) {
+		if !errors.As(err, &leased) || leased.Holder != holder || e.Waits == nil || time.Now().After(patience) {
 			return release, err
 		}
-		if !said && e.Waits != nil {
+		if !said {
 			e.Waits(at, leased.Until)
 		}
 		select {

@@ -10,9 +10,12 @@ import (
 	"github.com/impactsync/impactsync/sync/told"
 )
 
+// There reports whether a table is there and can be used.
+func (e *Elsewhere) There(at *Place) bool { return e.open[at.Name] != nil }
+
 // Counts returns what a table has of each trait; nothing, if it was never made.
 func (e *Elsewhere) Counts(ctx context.Context, at *Place) (map[string]told.Counts, error) {
-	if e.open[at.Name] == nil {
+	if !e.There(at) {
 		return nil, nil
 	}
 	return at.Table.Counts(ctx)

@@ -27,8 +27,9 @@ told and is settled. The first run makes them.` + exits("done", exitFailLine, ex
 }
 
 // elsewhere opens the tables of the configuration and runs fn. If only looking, nothing is
-// made, and no lease is taken.
-func (a *app) elsewhere(ctx context.Context, c *config.Config, db *state.DB, look bool, fn func(*impactsync.Elsewhere) error) (err error) {
+// made, and no lease is taken. Only who has the state's lock may wait for the lease of a
+// process that died.
+func (a *app) elsewhere(ctx context.Context, c *config.Config, db *state.DB, look, locked bool, fn func(*impactsync.Elsewhere) error) (err error) {
 	all, err := openPlaces(c)
 	if err != nil {
 		return err
@@ -38,7 +39,10 @@ func (a *app) elsewhere(ctx context.Context, c *config.Config, db *state.DB, loo
 			err = errors.Join(err, at.Table.Close())
 		}
 	}()
-	e := &impactsync.Elsewhere{State: db, Places: all, Waits: impactsync.WaitsFor(a.log)}
+	e := &impactsync.Elsewhere{State: db, Places: all}
+	if locked {
+		e.Waits = impactsync.WaitsFor(a.log)
+	}
 	defer func() { err = errors.Join(err, e.Close(ctx)) }()
 	var down error
 	err = e.Open(ctx, look, func(_ *impactsync.Place, err error) { down = errors.Join(down, err) })
@@ -76,7 +80,7 @@ its time travel.` + exits("made, or there already", exitFailLine, exitLockLine, 
 						return err
 					}
 				}
-				return a.elsewhere(ctx, cfg, db, false, func(e *impactsync.Elsewhere) error {
+				return a.elsewhere(ctx, cfg, db, false, true, func(e *impactsync.Elsewhere) error {
 					var names []string
 					for _, at := range e.Places {
 						names = append(names, at.Table.Objects()...)
@@ -99,7 +103,7 @@ its time travel.` + exits("made, or there already", exitFailLine, exitLockLine, 
 
 // giveUp takes as lost what tables had that are gone.
 func (a *app) giveUp(ctx context.Context, cfg *config.Config, db *state.DB) (lost int64, err error) {
-	err = a.elsewhere(ctx, cfg, db, true, func(*impactsync.Elsewhere) error { return nil })
+	err = a.elsewhere(ctx, cfg, db, true, true, func(*impactsync.Elsewhere) error { return nil })
 	if !errors.Is(err, settled.ErrGone) {
 		return 0, err
 	}
@@ -179,7 +183,7 @@ func (a *app) toldShow() *cobra.Command {
 				return err
 			}
 			return a.opened(c.Context(), cfg, state.Options{ReadOnly: true}, func(db *state.DB) error {
-				return a.elsewhere(c.Context(), cfg, db, true, func(e *impactsync.Elsewhere) error { return a.showTold(c.Context(), db, e) })
+				return a.elsewhere(c.Context(), cfg, db, true, false, func(e *impactsync.Elsewhere) error { return a.showTold(c.Context(), db, e) })
 			})
 		},
 	}
@@ -195,7 +199,9 @@ func (a *app) showTold(ctx context.Context, db *state.DB, e *impactsync.Elsewher
 		Traits  []toldShown `json:"traits"`
 	}{[]string{}, []toldShown{}}
 	for _, at := range e.Places {
-		v.Objects = append(v.Objects, at.Table.Objects()...)
+		if e.There(at) {
+			v.Objects = append(v.Objects, at.Table.Objects()...)
+		}
 		counts, err := e.Counts(ctx, at)
 		if err != nil {
 			return err
@@ -207,6 +213,10 @@ func (a *app) showTold(ctx context.Context, db *state.DB, e *impactsync.Elsewher
 		}
 	}
 	return a.result(v, nil, func(w io.Writer) {
+		if len(v.Objects) == 0 {
+			fmt.Fprintln(w, "There are no tables; the next run makes them.")
+			return
+		}
 		for _, name := range v.Objects {
 			fmt.Fprintln(w, name)
 		}
@@ -233,7 +243,7 @@ is dropped. The schemas stay.` + exits("dropped", exitFailLine, exitLockLine, ex
 					return errors.Join(err, usageIf(any, "impactsync state move --to local brings them home", "the tables are in use for %s", traitsText(tables)))
 				}
 				var names []string
-				err := a.elsewhere(ctx, cfg, db, true, func(e *impactsync.Elsewhere) error {
+				err := a.elsewhere(ctx, cfg, db, true, true, func(e *impactsync.Elsewhere) error {
 					for _, at := range e.Places {
 						if err := at.Table.Drop(ctx); err != nil {
 							return err
@@ -287,7 +297,7 @@ It can be repeated after it was cut short, and changes nothing of what is sent.`
 				return usage("", "--to %q: want warehouse or local", to)
 			}
 			return a.withTold(c.Context(), func(ctx context.Context, cfg *config.Config, db *state.DB) error {
-				return a.elsewhere(ctx, cfg, db, false, func(e *impactsync.Elsewhere) error {
+				return a.elsewhere(ctx, cfg, db, false, true, func(e *impactsync.Elsewhere) error {
 					move := e.MoveHere
 					if to == "warehouse" {
 						fedBy, err := db.ListSources(ctx)

@@ -23,7 +23,7 @@ func (a *app) inWarehouse(ctx context.Context, db *state.DB, look bool, fn func(
 	if err != nil {
 		return err
 	}
-	return a.elsewhere(ctx, cfg, db, look, fn)
+	return a.elsewhere(ctx, cfg, db, look, false, fn)
 }
 
 // checkElsewhere adds how the tables differ from what the state counted.
