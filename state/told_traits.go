@@ -30,7 +30,6 @@ type ToldTable struct {
 	Class Class
 	Away  int64 // rows that are only there
 	Rows  int64 // how many there must be: fewer were lost
-	More  int64 // how many more there may be: a run that was killed may have written or not removed them
 }
 
 // loadElsewhere marks the traits in the cache of which what is settled is elsewhere.
@@ -54,10 +53,8 @@ func (d *DB) Tables(ctx context.Context) (byKey map[string]ToldTable, err error)
 		all, err := collect(v, `SELECT t.key, t.class, e.place, e.ids, coalesce((SELECT value FROM counters WHERE scope = t.id AND name = 'away_all'), 0),
 				coalesce((SELECT value FROM counters WHERE scope = t.id AND name = 'away_all'), 0)
 				+ (SELECT count(*) FROM trait_rows v WHERE v.trait_id = t.id AND v.delivered IS NOT NULL AND v.delivered_at IS NULL)
-				- (SELECT count(*) FROM told_gone g WHERE g.trait_id IN (0, t.id)),
-				(SELECT count(*) FROM trait_rows v WHERE v.trait_id = t.id AND v.delivered IS NOT NULL AND v.delivered_at IS NOT NULL)
-				+ (SELECT count(*) FROM told_gone g WHERE g.trait_id IN (0, t.id))
-			FROM told_traits e JOIN traits t ON t.id = e.trait_id`, nil, func(t *table) []any { return []any{&t.key, &t.Class, &t.Place, &t.IDs, &t.Away, &t.Rows, &t.More} })
+				- (SELECT count(*) FROM told_gone g WHERE g.trait_id IN (0, t.id))
+			FROM told_traits e JOIN traits t ON t.id = e.trait_id`, nil, func(t *table) []any { return []any{&t.key, &t.Class, &t.Place, &t.IDs, &t.Away, &t.Rows} })
 		for _, t := range all {
 			byKey[t.key] = t.ToldTable
 		}

@@ -87,9 +87,6 @@ func TestElsewhere(t *testing.T) {
 					require.EqualValues(t, 5, a.Delivered)
 				}
 			}
-			problems, err := e.Missing(ctx)
-			require.NoError(t, err)
-			require.Empty(t, problems)
 		})
 		l.ids[9] = []string{"user_id u9"}
 		l.values["vip"][9], l.values["vip"][0] = "true", "false"

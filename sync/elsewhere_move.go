@@ -3,8 +3,6 @@ package sync
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/impactsync/impactsync/state"
 	"github.com/impactsync/impactsync/sync/told"
@@ -107,27 +105,6 @@ func (e *Elsewhere) empty(ctx context.Context, at *Place, key string) error {
 		}
 	}
 	return flush()
-}
-
-// Missing returns how the tables differ from what the state knows of them, in words.
-func (e *Elsewhere) Missing(ctx context.Context) (problems []string, err error) {
-	tables, err := e.State.Tables(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, at := range e.Places {
-		counts, err := e.Counts(ctx, at)
-		if err != nil {
-			return nil, err
-		}
-		for _, key := range slices.Sorted(maps.Keys(tables)) {
-			t, n := tables[key], counts[key].Rows
-			if t.Place == at.Name && (n < t.Rows || n > t.Rows+t.More) {
-				problems = append(problems, fmt.Sprintf("rows of %s in schema %s: counted %d, are %d", key, at.Name, t.Rows, n))
-			}
-		}
-	}
-	return problems, nil
 }
 
 // About returns what the tables have of people, and of those with whom one of the ids

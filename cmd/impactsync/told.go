@@ -152,7 +152,7 @@ func (a *app) withTold(ctx context.Context, fn func(context.Context, *config.Con
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(cfg.Sources, func(s config.Source) bool { return s.Diff == config.DiffWarehouse }) {
+	if !keepsTold(cfg) {
 		return usage("set it for a source of kind warehouse, with toldSchema", "no source has diff: warehouse")
 	}
 	return a.holding(cfg, func() error {
@@ -160,6 +160,11 @@ func (a *app) withTold(ctx context.Context, fn func(context.Context, *config.Con
 			return impactsync.Cause(ctx, fn(ctx, cfg, db))
 		})
 	})
+}
+
+// keepsTold reports whether some source has diff: warehouse.
+func keepsTold(c *config.Config) bool {
+	return slices.ContainsFunc(c.Sources, func(s config.Source) bool { return s.Diff == config.DiffWarehouse })
 }
 
 // toldShown is what there is of a trait.
