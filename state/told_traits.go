@@ -80,7 +80,7 @@ func (d *DB) KeepElsewhere(ctx context.Context, info TraitInfo, place string, mo
 		case found && have == place:
 			return nil
 		case found:
-			return fmt.Errorf("%w: that of %q is in schema %q, and the configuration says %q: move it home first with impactsync state move --to local", ErrElsewhere, tr.key, have, place)
+			return fmt.Errorf("%w: that of %q is in schema %q, and the configuration says %q: set toldSchema as it was, and run impactsync state move --to local first", ErrElsewhere, tr.key, have, place)
 		}
 		known, err := t.rowsKnown(tr)
 		if err == nil && known && !move {

@@ -49,7 +49,7 @@ func (d *doctor) checkState(ctx context.Context) {
 
 // checkTold looks at the tables of what impact.com was told.
 func (d *doctor) checkTold(ctx context.Context, db *state.DB) {
-	if !keepsTold(d.config) {
+	if _, any, err := keptElsewhere(ctx, db); err == nil && !any && !keepsTold(d.config) {
 		return
 	}
 	err := d.elsewhere(ctx, d.config, db, true, false, func(e *impactsync.Elsewhere) error {

@@ -30,6 +30,9 @@ told and is settled. The first run makes them.` + exits("done", exitFailLine, ex
 // made, and no lease is taken. Only who has the state's lock may wait for the lease of a
 // process that died.
 func (a *app) elsewhere(ctx context.Context, c *config.Config, db *state.DB, look, locked bool, fn func(*impactsync.Elsewhere) error) (err error) {
+	if err := allNamed(ctx, c, db); err != nil {
+		return err
+	}
 	all, err := openPlaces(c)
 	if err != nil {
 		return err
@@ -50,6 +53,19 @@ func (a *app) elsewhere(ctx context.Context, c *config.Config, db *state.DB, loo
 		return err
 	}
 	return fn(e)
+}
+
+// allNamed returns an error if what is settled of some trait is in a schema that the
+// configuration does not name: it would be overlooked.
+func allNamed(ctx context.Context, c *config.Config, db *state.DB) error {
+	tables, err := db.Tables(ctx)
+	maps.DeleteFunc(tables, func(_ string, t state.ToldTable) bool {
+		return slices.ContainsFunc(c.Sources, func(s config.Source) bool { return s.Diff == config.DiffWarehouse && s.ToldSchema == t.Place })
+	})
+	for _, t := range tables {
+		return usage("set diff and toldSchema as they were; impactsync state move --to local then brings it home", "what impact.com was told of %s is in a warehouse's schema %s, and no source of the configuration names it", traitsText(tables), t.Place)
+	}
+	return err
 }
 
 // keptElsewhere reports whether what is settled of some trait is in a warehouse.
