@@ -154,6 +154,12 @@ func TestElsewhere(t *testing.T) {
 			require.Equal(t, map[string]int64{"vip": 6, "gold": 0, "tier": 6}, moved)
 		})
 		require.Empty(t, s.delivered())
+		s.database.Exec(t, `INSERT INTO impactsync.told VALUES ('vip', 'user_id', 'u0', 'true', now(), '', '')`) // a move that was cut short
+		s.opened(func(ctx context.Context, _ *state.DB, e *impactsync.Elsewhere) {
+			_, err := e.MoveHere(ctx)
+			require.NoError(t, err)
+		})
+		require.Empty(t, s.delivered())
 		s.table = nil
 		require.Equal(t, before, s.delivered(), "in the state")
 		s.pass()

@@ -38,11 +38,25 @@ func (e *Elsewhere) MoveHere(ctx context.Context) (moved map[string]int64, err e
 			return moved, err
 		}
 		moved[key] = t.Away
-		if err := e.empty(ctx, e.open[t.Place], key); err != nil {
-			return moved, fmt.Errorf("remove %s, which is in the state by now: %w", key, err)
+	}
+	return moved, e.clear(ctx)
+}
+
+// clear removes from the tables what is in the state by now; also what a move left that
+// was cut short.
+func (e *Elsewhere) clear(ctx context.Context) error {
+	for _, at := range e.open {
+		counts, err := at.Table.Counts(ctx)
+		if err != nil {
+			return err
+		}
+		for key := range counts {
+			if err := e.empty(ctx, at, key); err != nil {
+				return fmt.Errorf("remove %s, which is in the state by now: %w", key, err)
+			}
 		}
 	}
-	return moved, nil
+	return nil
 }
 
 // MoveThere moves what is settled of traits that are in the state to the tables of their
