@@ -80,7 +80,7 @@ func (d *DB) KeepElsewhere(ctx context.Context, info TraitInfo, place string, mo
 		case found && have == place:
 			return nil
 		case found:
-			return fmt.Errorf("%w: that of %q is in schema %q, and the configuration says %q: move it home first with impactsync state move --to local", ErrElsewhere, tr.key, have, place)
+			return fmt.Errorf("%w: that of %q is in schema %q, and the configuration says %q: set toldSchema as it was, and run impactsync state move --to local first", ErrElsewhere, tr.key, have, place)
 		}
 		known, err := t.rowsKnown(tr)
 		if err == nil && known && !move {
@@ -128,8 +128,10 @@ func (d *DB) KeepHere(ctx context.Context, key string) error {
 }
 
 // Rewrite has everything that is here of traits elsewhere written again, and takes as
-// lost what is not here, as their table is empty. It returns how many values were lost.
-func (d *DB) Rewrite(ctx context.Context, place string) (lost int64, err error) {
+// lost what is neither here nor in their table, which has so many rows by trait, and so
+// many that were told true. It returns how many values were lost. Their lists are read
+// again even if they are as they were, since nobody knows any more who was told.
+func (d *DB) Rewrite(ctx context.Context, place string, all, told map[string]int64) (lost int64, err error) {
 	return lost, d.update(ctx, func(t *tx) error {
 		for _, tr := range d.ordered() {
 			var at string
@@ -140,9 +142,12 @@ func (d *DB) Rewrite(ctx context.Context, place string) (lost int64, err error) 
 			if !found || at != place {
 				continue
 			}
-			n, err := t.setAway(tr, away{})
+			n, err := t.correctAway(tr, told[tr.key], all[tr.key])
 			lost -= n
 			if err = errors.Join(err, t.unwritten(tr)); err != nil {
+				return err
+			}
+			if _, err := t.Exec(`UPDATE objects SET etag = '' WHERE (source, name) IN (SELECT source, objects FROM generations WHERE trait_id = ?)`, tr.id); err != nil {
 				return err
 			}
 		}
@@ -230,6 +235,18 @@ func (t *tx) correctAway(tr *trait, told, all int64) (int64, error) {
 func (d *DB) TraitInfos(ctx context.Context) ([]TraitInfo, error) {
 	return read(ctx, d, func(v *view) ([]TraitInfo, error) {
 		return collect(v, `SELECT key, name, class, authority FROM traits ORDER BY key`, nil, func(i *TraitInfo) []any { return []any{&i.Key, &i.Name, &i.Class, &i.Authority} })
+	})
+}
+
+// ListSources returns the source whose lists feed a trait, by its key.
+func (d *DB) ListSources(ctx context.Context) (byKey map[string]string, err error) {
+	byKey = map[string]string{}
+	return byKey, d.view(ctx, func(v *view) error {
+		all, err := collect(v, `SELECT key, list_source FROM traits WHERE list_source IS NOT NULL`, nil, func(p *[2]string) []any { return []any{&p[0], &p[1]} })
+		for _, p := range all {
+			byKey[p[0]] = p[1]
+		}
+		return err
 	})
 }
 

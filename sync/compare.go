@@ -21,7 +21,7 @@ type comparable interface {
 // openTold opens the tables of what impact.com was told, and writes to them what a run
 // before left to be written.
 func (p *pass) openTold(ctx context.Context) error {
-	p.elsewhere = &Elsewhere{State: p.State, Places: Places(p.Feeds), Point: p.Point}
+	p.elsewhere = &Elsewhere{State: p.State, Places: Places(p.Feeds), Point: p.Point, Waits: WaitsFor(p.Log)}
 	p.unwell = map[*Place]error{}
 	err := p.elsewhere.Open(ctx, p.rehearsal, func(at *Place, err error) {
 		p.unwell[at] = err
@@ -55,7 +55,7 @@ func (p *pass) keptWhere(ctx context.Context, f Feed, in source.Input) error {
 	}
 	tables, err := p.State.Tables(ctx)
 	if t, there := tables[in.Key]; err == nil && there {
-		err = fmt.Errorf("%w: that of %q is in schema %s of a warehouse, and source %q says diff: local: move it with impactsync state move --to local", state.ErrElsewhere, in.Key, t.Place, f.Name())
+		err = fmt.Errorf("%w: that of %q is in schema %s of a warehouse, and source %q says diff: local: set diff and toldSchema as they were, run impactsync state move --to local, and then set diff: local", state.ErrElsewhere, in.Key, t.Place, f.Name())
 	}
 	return wronglyKept(err)
 }

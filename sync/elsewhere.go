@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -34,6 +36,9 @@ type Elsewhere struct {
 	Places []*Place
 	// Point is for tests that kill the process; nil: none.
 	Point func(name string)
+	// Waits is told once of a table whose lease a process of this state still has. It died,
+	// if we have the state's lock, and the lease is waited for; nil: nobody waits.
+	Waits func(at *Place, until time.Time)
 
 	open    map[string]*Place // that can be used, by name
 	absent  map[string]bool   // those that were never there, and are not made
@@ -120,20 +125,31 @@ func (e *Elsewhere) openOne(ctx context.Context, at *Place, tables map[string]st
 	return e.whole(ctx, at, tables)
 }
 
-// lease takes the lease of a table. One that is held in this state's own name is that of a
-// process that died, since we have the state's lock: it ends soon.
+// lease takes the lease of a table. With the state's lock, one that is held in this state's
+// own name is that of a process that died: it ends soon.
 func (e *Elsewhere) lease(ctx context.Context, at *Place, holder string) (func(context.Context) error, error) {
-	for patience := time.Now().Add(leaseTime + leaseTime/4); ; {
+	patience := time.Now().Add(leaseTime + leaseTime/4)
+	for said := false; ; said = true {
 		release, err := at.Table.Lease(ctx, holder, leaseTime)
 		var leased *told.LeasedError
-		if !errors.As(err, &leased) || leased.Holder != holder || time.Now().After(patience) {
+		if !errors.As(err, &leased) || leased.Holder != holder || e.Waits == nil || time.Now().After(patience) {
 			return release, err
+		}
+		if !said {
+			e.Waits(at, leased.Until)
 		}
 		select {
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		case <-time.After(time.Second):
 		}
+	}
+}
+
+// WaitsFor logs that a table is waited for.
+func WaitsFor(log *slog.Logger) func(*Place, time.Time) {
+	return func(at *Place, until time.Time) {
+		log.Info("a process of this state that died still has the table of what impact.com was told; waiting until that ends", "schema", at.Name, "until", until.UTC().Format(time.RFC3339))
 	}
 }
 
@@ -153,8 +169,8 @@ func (e *Elsewhere) whole(ctx context.Context, at *Place, tables map[string]stat
 	if err != nil {
 		return err
 	}
-	for key, t := range tables {
-		if t.Place == at.Name && counts[key].Rows < t.Rows {
+	for _, key := range slices.Sorted(maps.Keys(tables)) {
+		if t := tables[key]; t.Place == at.Name && counts[key].Rows < t.Rows {
 			return rebuild(at, fmt.Errorf("%w: rows of %[4]s in schema %[2]s: %[3]d, and written were %[5]d", told.ErrGone, at.Name, counts[key].Rows, key, t.Rows))
 		}
 	}

@@ -8,9 +8,12 @@ import (
 	"github.com/impactsync/impactsync/sync/told"
 )
 
+// There reports whether a table is there and can be used.
+func (e *Elsewhere) There(at *Place) bool { return e.open[at.Name] != nil }
+
 // Counts returns what a table has of each trait; nothing, if it was never made.
 func (e *Elsewhere) Counts(ctx context.Context, at *Place) (map[string]told.Counts, error) {
-	if e.open[at.Name] == nil {
+	if !e.There(at) {
 		return nil, nil
 	}
 	return at.Table.Counts(ctx)
@@ -35,11 +38,25 @@ func (e *Elsewhere) MoveHere(ctx context.Context) (moved map[string]int64, err e
 			return moved, err
 		}
 		moved[key] = t.Away
-		if err := e.empty(ctx, e.open[t.Place], key); err != nil {
-			return moved, fmt.Errorf("remove %s, which is in the state by now: %w", key, err)
+	}
+	return moved, e.clear(ctx)
+}
+
+// clear removes from the tables what is in the state by now; also what a move left that
+// was cut short.
+func (e *Elsewhere) clear(ctx context.Context) error {
+	for _, at := range e.open {
+		counts, err := at.Table.Counts(ctx)
+		if err != nil {
+			return err
+		}
+		for key := range counts {
+			if err := e.empty(ctx, at, key); err != nil {
+				return fmt.Errorf("remove %s, which is in the state by now: %w", key, err)
+			}
 		}
 	}
-	return moved, nil
+	return nil
 }
 
 // MoveThere moves what is settled of traits that are in the state to the tables of their
@@ -102,26 +119,6 @@ func (e *Elsewhere) empty(ctx context.Context, at *Place, key string) error {
 		}
 	}
 	return flush()
-}
-
-// Missing returns how the tables differ from what the state knows of them, in words.
-func (e *Elsewhere) Missing(ctx context.Context) (problems []string, err error) {
-	tables, err := e.State.Tables(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, at := range e.Places {
-		counts, err := e.Counts(ctx, at)
-		if err != nil {
-			return nil, err
-		}
-		for key, t := range tables {
-			if t.Place == at.Name && counts[key].Rows != t.Rows {
-				problems = append(problems, fmt.Sprintf("rows of %s in schema %s: counted %d, are %d", key, at.Name, t.Rows, counts[key].Rows))
-			}
-		}
-	}
-	return problems, nil
 }
 
 // About returns what the tables have of people, and of those with whom one of the ids

@@ -44,6 +44,27 @@ func (d *doctor) checkState(ctx context.Context) {
 	}
 	d.checkLock(s)
 	d.checkQuota(ctx, db)
+	d.checkTold(ctx, db)
+}
+
+// checkTold looks at the tables of what impact.com was told.
+func (d *doctor) checkTold(ctx context.Context, db *state.DB) {
+	if _, any, err := keptElsewhere(ctx, db); err == nil && !any && !keepsTold(d.config) {
+		return
+	}
+	err := d.elsewhere(ctx, d.config, db, true, false, func(e *impactsync.Elsewhere) error {
+		for _, at := range e.Places {
+			text := "not there yet; the first run makes it"
+			if e.There(at) {
+				text = "there, of this state, and has lost no rows"
+			}
+			d.ok("told", "schema %s: %s", at.Name, text)
+		}
+		return nil
+	})
+	if err != nil {
+		d.failed("told", "", err)
+	}
 }
 
 // checkLock tries the lock only if the state has a run without an end, so that it

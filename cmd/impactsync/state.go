@@ -26,12 +26,16 @@ func (a *app) stateCheck() *cobra.Command {
 		Short: "Look for damage and recount everything",
 		Long: `Look for damage in the state file: SQLite's own integrity check, rows without an
 owner, statuses that contradict their values, and counters that do not add up. It
-reads the whole file and changes nothing. Of lists with diff: warehouse, it also compares
-how many values their tables have with what was counted.` + exits("the state is sound", "1   there is no state yet", "12  problems, listed on stdout", exitUsageLine),
+reads the whole file and changes nothing. With diff: warehouse, it also looks whether the
+tables there are this state's, and have lost rows.` + exits("the state is sound", "1   there is no state yet", "12  problems, listed on stdout", exitUsageLine),
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.viewed(c.Context(), func(db *state.DB) error {
 				problems, err := db.Check(c.Context())
+				hint := "keep a copy of the file and report this; impactsync state restore FILE restores a backup"
+				if err == nil && len(problems) == 0 {
+					hint = "the state file is sound, the table in the warehouse is not: docs/state.md says what to do if it is lost"
+				}
 				if err == nil {
 					problems, err = a.checkElsewhere(c.Context(), db, problems)
 				}
@@ -51,8 +55,7 @@ how many values their tables have with what was counted.` + exits("the state is 
 					}
 				})
 				if err == nil && !v.OK {
-					err = &failure{impactsync.ExitState, fmt.Errorf("%s: %s", db.Path(), count(int64(len(problems)), "problem")),
-						"keep a copy of the file and report this; impactsync state restore FILE restores a backup"}
+					err = &failure{impactsync.ExitState, fmt.Errorf("%s: %s", db.Path(), count(int64(len(problems)), "problem")), hint}
 				}
 				return err
 			})

@@ -27,8 +27,12 @@ told and is settled. The first run makes them.` + exits("done", exitFailLine, ex
 }
 
 // elsewhere opens the tables of the configuration and runs fn. If only looking, nothing is
-// made, and no lease is taken.
-func (a *app) elsewhere(ctx context.Context, c *config.Config, db *state.DB, look bool, fn func(*impactsync.Elsewhere) error) (err error) {
+// made, and no lease is taken. Only who has the state's lock may wait for the lease of a
+// process that died.
+func (a *app) elsewhere(ctx context.Context, c *config.Config, db *state.DB, look, locked bool, fn func(*impactsync.Elsewhere) error) (err error) {
+	if err := allNamed(ctx, c, db); err != nil {
+		return err
+	}
 	all, err := openPlaces(c)
 	if err != nil {
 		return err
@@ -39,6 +43,9 @@ func (a *app) elsewhere(ctx context.Context, c *config.Config, db *state.DB, loo
 		}
 	}()
 	e := &impactsync.Elsewhere{State: db, Places: all}
+	if locked {
+		e.Waits = impactsync.WaitsFor(a.log)
+	}
 	defer func() { err = errors.Join(err, e.Close(ctx)) }()
 	var down error
 	err = e.Open(ctx, look, func(_ *impactsync.Place, err error) { down = errors.Join(down, err) })
@@ -46,6 +53,19 @@ func (a *app) elsewhere(ctx context.Context, c *config.Config, db *state.DB, loo
 		return err
 	}
 	return fn(e)
+}
+
+// allNamed returns an error if what is settled of some trait is in a schema that the
+// configuration does not name: it would be overlooked.
+func allNamed(ctx context.Context, c *config.Config, db *state.DB) error {
+	tables, err := db.Tables(ctx)
+	maps.DeleteFunc(tables, func(_ string, t state.ToldTable) bool {
+		return slices.ContainsFunc(c.Sources, func(s config.Source) bool { return s.Diff == config.DiffWarehouse && s.ToldSchema == t.Place })
+	})
+	for _, t := range tables {
+		return usage("set diff and toldSchema as they were; impactsync state move --to local then brings it home", "what impact.com was told of %s is in a warehouse's schema %s, and no source of the configuration names it", traitsText(tables), t.Place)
+	}
+	return err
 }
 
 // keptElsewhere reports whether what is settled of some trait is in a warehouse.
@@ -76,7 +96,7 @@ its time travel.` + exits("made, or there already", exitFailLine, exitLockLine, 
 						return err
 					}
 				}
-				return a.elsewhere(ctx, cfg, db, false, func(e *impactsync.Elsewhere) error {
+				return a.elsewhere(ctx, cfg, db, false, true, func(e *impactsync.Elsewhere) error {
 					var names []string
 					for _, at := range e.Places {
 						names = append(names, at.Table.Objects()...)
@@ -86,7 +106,7 @@ its time travel.` + exits("made, or there already", exitFailLine, exitLockLine, 
 							fmt.Fprintln(w, name)
 						}
 						if gone > 0 {
-							fmt.Fprintf(w, "%s lost: the next run sends everybody who is on a list again; adopt KEY sends nothing\n", count(gone, "value"))
+							fmt.Fprintf(w, "%s lost: the next run sends everybody on a list again of whom nothing is left; adopt KEY sends nothing\n", count(gone, "value"))
 						}
 					})
 				})
@@ -99,7 +119,7 @@ its time travel.` + exits("made, or there already", exitFailLine, exitLockLine, 
 
 // giveUp takes as lost what tables had that are gone.
 func (a *app) giveUp(ctx context.Context, cfg *config.Config, db *state.DB) (lost int64, err error) {
-	err = a.elsewhere(ctx, cfg, db, true, func(*impactsync.Elsewhere) error { return nil })
+	err = a.elsewhere(ctx, cfg, db, true, true, func(*impactsync.Elsewhere) error { return nil })
 	if !errors.Is(err, settled.ErrGone) {
 		return 0, err
 	}
@@ -108,18 +128,36 @@ func (a *app) giveUp(ctx context.Context, cfg *config.Config, db *state.DB) (los
 		return 0, err
 	}
 	for _, at := range all {
-		one := &impactsync.Elsewhere{State: db, Places: []*impactsync.Place{at}}
-		err := one.Open(ctx, true, func(*impactsync.Place, error) {})
-		if errors.Is(err, settled.ErrGone) {
-			var n int64
-			n, err = db.Rewrite(ctx, at.Name)
-			lost += n
-		}
-		if err = errors.Join(err, at.Table.Close()); err != nil {
-			return lost, err
-		}
+		n, failed := giveUpOne(ctx, db, at)
+		lost += n
+		err = errors.Join(err, failed, at.Table.Close())
 	}
-	return lost, nil
+	return lost, err
+}
+
+// giveUpOne makes what is missing of a place, and then takes as lost what it has not.
+func giveUpOne(ctx context.Context, db *state.DB, at *impactsync.Place) (int64, error) {
+	one := &impactsync.Elsewhere{State: db, Places: []*impactsync.Place{at}}
+	err := one.Open(ctx, true, func(*impactsync.Place, error) {})
+	if !errors.Is(err, settled.ErrGone) {
+		return 0, err
+	}
+	id, destination, err := db.Owner(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if err := at.Table.Create(ctx, settled.Owner{StoreID: id, Destination: destination}); err != nil {
+		return 0, err
+	}
+	counts, err := at.Table.Counts(ctx)
+	if err != nil {
+		return 0, err
+	}
+	all, told := map[string]int64{}, map[string]int64{}
+	for key, n := range counts {
+		all[key], told[key] = n.Rows, n.Told
+	}
+	return db.Rewrite(ctx, at.Name, all, told)
 }
 
 // withTold runs fn on the locked state, with a configuration that has tables.
@@ -130,7 +168,7 @@ func (a *app) withTold(ctx context.Context, fn func(context.Context, *config.Con
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(cfg.Sources, func(s config.Source) bool { return s.Diff == config.DiffWarehouse }) {
+	if !keepsTold(cfg) {
 		return usage("set it for a source of kind warehouse, with toldSchema", "no source has diff: warehouse")
 	}
 	return a.holding(cfg, func() error {
@@ -138,6 +176,11 @@ func (a *app) withTold(ctx context.Context, fn func(context.Context, *config.Con
 			return impactsync.Cause(ctx, fn(ctx, cfg, db))
 		})
 	})
+}
+
+// keepsTold reports whether some source has diff: warehouse.
+func keepsTold(c *config.Config) bool {
+	return slices.ContainsFunc(c.Sources, func(s config.Source) bool { return s.Diff == config.DiffWarehouse })
 }
 
 // toldShown is what there is of a trait.
@@ -161,7 +204,7 @@ func (a *app) toldShow() *cobra.Command {
 				return err
 			}
 			return a.opened(c.Context(), cfg, state.Options{ReadOnly: true}, func(db *state.DB) error {
-				return a.elsewhere(c.Context(), cfg, db, true, func(e *impactsync.Elsewhere) error { return a.showTold(c.Context(), db, e) })
+				return a.elsewhere(c.Context(), cfg, db, true, false, func(e *impactsync.Elsewhere) error { return a.showTold(c.Context(), db, e) })
 			})
 		},
 	}
@@ -177,7 +220,9 @@ func (a *app) showTold(ctx context.Context, db *state.DB, e *impactsync.Elsewher
 		Traits  []toldShown `json:"traits"`
 	}{[]string{}, []toldShown{}}
 	for _, at := range e.Places {
-		v.Objects = append(v.Objects, at.Table.Objects()...)
+		if e.There(at) {
+			v.Objects = append(v.Objects, at.Table.Objects()...)
+		}
 		counts, err := e.Counts(ctx, at)
 		if err != nil {
 			return err
@@ -189,6 +234,10 @@ func (a *app) showTold(ctx context.Context, db *state.DB, e *impactsync.Elsewher
 		}
 	}
 	return a.result(v, nil, func(w io.Writer) {
+		if len(v.Objects) == 0 {
+			fmt.Fprintln(w, "There are no tables; the next run makes them.")
+			return
+		}
 		for _, name := range v.Objects {
 			fmt.Fprintln(w, name)
 		}
@@ -215,7 +264,7 @@ is dropped. The schemas stay.` + exits("dropped", exitFailLine, exitLockLine, ex
 					return errors.Join(err, usageIf(any, "impactsync state move --to local brings them home", "the tables are in use for %s", traitsText(tables)))
 				}
 				var names []string
-				err := a.elsewhere(ctx, cfg, db, true, func(e *impactsync.Elsewhere) error {
+				err := a.elsewhere(ctx, cfg, db, true, true, func(e *impactsync.Elsewhere) error {
 					for _, at := range e.Places {
 						if err := at.Table.Drop(ctx); err != nil {
 							return err
@@ -269,10 +318,14 @@ It can be repeated after it was cut short, and changes nothing of what is sent.`
 				return usage("", "--to %q: want warehouse or local", to)
 			}
 			return a.withTold(c.Context(), func(ctx context.Context, cfg *config.Config, db *state.DB) error {
-				return a.elsewhere(ctx, cfg, db, false, func(e *impactsync.Elsewhere) error {
+				return a.elsewhere(ctx, cfg, db, false, true, func(e *impactsync.Elsewhere) error {
 					move := e.MoveHere
 					if to == "warehouse" {
-						move = func(ctx context.Context) (map[string]int64, error) { return e.MoveThere(ctx, placesOf(cfg)) }
+						fedBy, err := db.ListSources(ctx)
+						if err != nil {
+							return err
+						}
+						move = func(ctx context.Context) (map[string]int64, error) { return e.MoveThere(ctx, placesOf(cfg, fedBy)) }
 					}
 					moved, err := move(ctx)
 					return a.result(map[string]any{"moved": moved}, err, func(w io.Writer) {
@@ -291,13 +344,22 @@ It can be repeated after it was cut short, and changes nothing of what is sent.`
 	return c
 }
 
-// placesOf returns the schemas that the configuration names, by trait key.
-func placesOf(c *config.Config) map[string]string {
+// placesOf returns the schemas that the configuration names, by trait key. With audiences:
+// all, the keys are those that lists of the source fed.
+func placesOf(c *config.Config, fedBy map[string]string) map[string]string {
 	byKey := map[string]string{}
 	for _, s := range c.Sources {
+		if s.Diff != config.DiffWarehouse {
+			continue
+		}
 		for _, t := range s.Audiences {
-			if s.Diff == config.DiffWarehouse {
-				byKey[t.Key] = s.ToldSchema
+			byKey[t.Key] = s.ToldSchema
+		}
+		if s.AllAudiences {
+			for key, source := range fedBy {
+				if source == s.Name {
+					byKey[key] = s.ToldSchema
+				}
 			}
 		}
 	}

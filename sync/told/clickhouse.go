@@ -38,7 +38,7 @@ func (t *clickhouse) Create(ctx context.Context, owner Owner) error {
 		sqlengine.Statement{Text: "CREATE TABLE IF NOT EXISTS " + t.told + " (trait String, kind String, id String, value String, told_at DateTime, anonymous_id String, email_sha1 String, gone UInt8, version UInt64) ENGINE = ReplacingMergeTree(version) ORDER BY (trait, kind, id)"},
 		sqlengine.Statement{Text: "CREATE TABLE IF NOT EXISTS " + t.meta + " (what String, holder String, value String, lease_until DateTime, version UInt64) ENGINE = ReplacingMergeTree(version) ORDER BY (what, holder)"})
 	if err != nil {
-		return t.explain(err)
+		return t.notMade(err)
 	}
 	if err := t.unowned(ctx); err != nil {
 		return err

@@ -80,7 +80,7 @@ func (t *table) Create(ctx context.Context, owner Owner) error {
 		return err
 	}
 	if err := t.engine.Write(ctx, t.create()...); err != nil {
-		return t.explain(err)
+		return t.notMade(err)
 	}
 	if err := t.unowned(ctx); err != nil {
 		return err
@@ -94,6 +94,14 @@ func (t *table) Create(ctx context.Context, owner Owner) error {
 		return t.explain(err)
 	}
 	return t.Check(ctx, owner)
+}
+
+// notMade says why the tables could not be made. That their schema is missing is no loss.
+func (t *table) notMade(err error) error {
+	if errors.Is(err, sqlengine.ErrNoTable) {
+		return fmt.Errorf("schema %s must be there before the tables can be made: make it with the statements in docs/sources.md: %w", t.schema, err)
+	}
+	return t.explain(err)
 }
 
 // unowned returns [ErrForeign] if there are rows of an owner who is not known.
