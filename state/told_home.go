@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -72,16 +73,28 @@ func (t *tx) bringHome(tr *trait, r *Told) error {
 	return t.absorbTrait(row, prof.absorbed)
 }
 
-// atHome returns the profile of a row's key, and stores it if it is new, with what rides
-// along.
+// atHome returns the profile of a row's key, and stores what is new of it: what rides
+// along, too. The rows of a user differ in that, as each has what was known when it was
+// written.
 func (t *tx) atHome(p Person, at int64) (profile, error) {
 	prof, found, err := t.find(p.keyOnly())
-	if err != nil || found {
+	if err != nil || found && !p.hasVisitor() {
 		return prof, err
 	}
-	prof.person, prof.seenAt = p, at
-	if err := t.putProfile(prof); err != nil || !p.hasVisitor() {
+	var crowd bool // takes no visitors
+	if _, err := t.Get(`SELECT EXISTS (SELECT 1 FROM crowds WHERE profile_id = ?)`, []any{prof.id}, &crowd); err != nil || crowd {
 		return prof, err
+	}
+	is := p.keyOnly()
+	is.AnonymousID, is.EmailSHA1 = cmp.Or(prof.person.AnonymousID, p.AnonymousID), cmp.Or(prof.person.EmailSHA1, p.EmailSHA1)
+	if !found || is != prof.person {
+		prof.person, prof.seenAt = is, cmp.Or(prof.seenAt, at)
+		if err := t.putProfile(prof); err != nil {
+			return prof, err
+		}
+	}
+	if !p.hasVisitor() {
+		return prof, nil
 	}
 	visitor, found, err := t.find(Person{AnonymousID: p.AnonymousID})
 	if err != nil || found {

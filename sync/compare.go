@@ -21,7 +21,7 @@ type comparable interface {
 // openTold opens the tables of what impact.com was told, and writes to them what a run
 // before left to be written.
 func (p *pass) openTold(ctx context.Context) error {
-	p.elsewhere = &Elsewhere{State: p.State, Places: Places(p.Feeds), Point: p.Point, Waits: WaitsFor(p.Log)}
+	p.elsewhere = &Elsewhere{State: p.State, Places: Places(p.Feeds), Point: p.Point, Waits: WaitsFor(p.Log), Deadline: p.options.Deadline}
 	p.unwell = map[*Place]error{}
 	err := p.elsewhere.Open(ctx, p.rehearsal, func(at *Place, err error) {
 		p.unwell[at] = err

@@ -39,6 +39,8 @@ type Elsewhere struct {
 	// Waits is told once of a table whose lease a process of this state still has. It died,
 	// if we have the state's lock, and the lease is waited for; nil: nobody waits.
 	Waits func(at *Place, until time.Time)
+	// Deadline is when waiting ends; zero: never.
+	Deadline time.Time
 
 	open    map[string]*Place // that can be used, by name
 	absent  map[string]bool   // those that were never there, and are not made
@@ -129,6 +131,9 @@ func (e *Elsewhere) openOne(ctx context.Context, at *Place, tables map[string]st
 // own name is that of a process that died: it ends soon.
 func (e *Elsewhere) lease(ctx context.Context, at *Place, holder string) (func(context.Context) error, error) {
 	patience := time.Now().Add(leaseTime + leaseTime/4)
+	if !e.Deadline.IsZero() && e.Deadline.Before(patience) {
+		patience = e.Deadline
+	}
 	for said := false; ; said = true {
 		release, err := at.Table.Lease(ctx, holder, leaseTime)
 		var leased *told.LeasedError

@@ -176,6 +176,16 @@ func TestElsewhere(t *testing.T) {
 		require.Len(t, s.answers.taken, 6)
 	})
 
+	t.Run("a visitor is the user's although not every row of the user says so", func(t *testing.T) {
+		s, _ := settledShop(t, server, 3)
+		s.database.Exec(t, `UPDATE impactsync.told SET anonymous_id = '' WHERE trait = 'tier'`)
+		s.opened(func(ctx context.Context, _ *state.DB, e *impactsync.Elsewhere) {
+			require.NoError(t, e.BringAll(ctx, "tier", "impactsync", false))
+			require.NoError(t, e.BringAll(ctx, "vip", "impactsync", false))
+			require.Equal(t, "3", s.value(`SELECT count(*) FROM profiles v JOIN profiles u ON u.id = v.absorbed_into AND u.anonymous_id = v.anonymous_id`))
+		})
+	})
+
 	t.Run("who is forgotten is not in the table either", func(t *testing.T) {
 		s, _ := settledShop(t, server, 3)
 		s.opened(func(ctx context.Context, db *state.DB, e *impactsync.Elsewhere) {
