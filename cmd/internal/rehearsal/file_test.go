@@ -90,6 +90,7 @@ func (s *stage) sendOne(how, folder string) (path string) {
 	code, output := s.run(0, "run")
 	s.t.Logf("claimed and sent %s in %v, %v of CPU, with the program's start and end; peak %d MB", how, time.Since(began).Round(time.Millisecond), s.cpu.Round(time.Millisecond), s.peak>>10)
 	require.Equal(s.t, 4, code, output) // the file is not completed
+	s.t.Logf("from the claim to the file's name: %d ms", s.number(`SELECT (sent_at - claimed_at) / 1000000 FROM files`))
 	all, err := filepath.Glob(filepath.Join(folder, "*"))
 	require.NoError(s.t, err)
 	require.Len(s.t, all, 1)
