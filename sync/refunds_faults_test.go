@@ -100,7 +100,7 @@ func TestLooksThatFail(t *testing.T) {
 		w := returned(t, 1, func(int64, *http.Request) (sandbox.Fault, bool) {
 			return sandbox.Fault{Status: http.StatusNotFound, Body: `{"Status":"ERROR","Message":"not found"}`}, true
 		})
-		require.Equal(t, impactsync.ExitOK, w.mustRun().ExitCode)
+		require.Equal(t, impactsync.ExitUnfinished, w.mustRun().ExitCode)
 		require.Equal(t, []string{"o00 waiting retry, reversed, told as sold"}, w.refunds())
 	})
 
