@@ -222,7 +222,7 @@ func (d *DB) Calls(ctx context.Context, most int) (visitors, users []Person, err
 	})
 }
 
-// Called says that everything the table had of some visitors is home.
+// Called records that everything the table had of some visitors is home.
 func (d *DB) Called(ctx context.Context, visitors []Person) error {
 	return d.update(ctx, func(t *tx) error {
 		ids := make([]string, len(visitors))

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// ErrElsewhere says that what is known of a trait is not where the configuration says,
+// ErrElsewhere means that what is known of a trait is not where the configuration says,
 // or that its table has lost rows. Nothing was changed.
 var ErrElsewhere = errors.New("what impact.com was told of a trait is elsewhere")
 
@@ -62,7 +62,7 @@ func (d *DB) Tables(ctx context.Context) (byKey map[string]ToldTable, err error)
 	})
 }
 
-// KeepElsewhere says that what is settled of a trait is kept at a place. It returns
+// KeepElsewhere records that what is settled of a trait is kept at a place. It returns
 // [ErrElsewhere] if it is kept at another one, or in the state unless move is set.
 func (d *DB) KeepElsewhere(ctx context.Context, info TraitInfo, place string, move bool) error {
 	return d.update(ctx, func(t *tx) error {
@@ -106,7 +106,7 @@ func (t *tx) rowsKnown(tr *trait) (known bool, err error) {
 	return known, err
 }
 
-// KeepHere says that everything of a trait is kept in the state. Its rows must all be
+// KeepHere records that everything of a trait is kept in the state. Its rows must all be
 // here: see [DB.BringHome].
 func (d *DB) KeepHere(ctx context.Context, key string) error {
 	return d.update(ctx, func(t *tx) error {
@@ -188,7 +188,7 @@ func awayOf(t *tx, id int64) (a away, err error) {
 	return away{told: n["away"] + t.moved[counter{id, "away"}], all: n["away_all"] + t.moved[counter{id, "away_all"}]}, err
 }
 
-// Compared says by which rules for ids a list was compared with its table.
+// Compared records by which rules for ids a list was compared with its table.
 func (d *DB) Compared(ctx context.Context, key, ids string) error {
 	return d.update(ctx, func(t *tx) error {
 		tr, err := t.traitByKey(key)

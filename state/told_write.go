@@ -58,7 +58,7 @@ func (v *view) unwrittenRows(w Writing, id int64) ([]Told, error) {
 	return rows, err
 }
 
-// Written says that a range was written. What is settled of it leaves the state, with
+// Written records that a range was written. What is settled of it leaves the state, with
 // people of whom nothing else is known.
 func (d *DB) Written(ctx context.Context, w Writing) error {
 	return d.update(ctx, func(t *tx) error {
@@ -103,7 +103,7 @@ func personOf(kind, id string) Person {
 	return Person{EmailSHA1: id}
 }
 
-// Removed says that rows were removed from the tables, and everything was written. All
+// Removed records that rows were removed from the tables, and everything was written. All
 // and told are what the tables have of each trait since: all rows, and those told true.
 func (d *DB) Removed(ctx context.Context, single []Told, forgotten []Person, all, told map[string]int64) error {
 	return d.update(ctx, func(t *tx) error {

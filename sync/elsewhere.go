@@ -190,7 +190,7 @@ func rebuild(at *Place, err error) error {
 	return fmt.Errorf("%w: nothing was sent or changed; bring schema %s back as it was (time travel, a backup), or begin anew with: impactsync told create --lost (docs/state.md says what is sent then)", err, at.Name)
 }
 
-// Close gives the leases back.
+// Close releases the leases.
 func (e *Elsewhere) Close(ctx context.Context) error {
 	const patience = 10 * time.Second
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)

@@ -17,11 +17,10 @@ import (
 	settled "github.com/impactsync/impactsync/sync/told"
 )
 
-// TestElsewhereOnClickHouse makes passes over a list that a cluster of two servers
-// compares. One of them is killed before what was delivered is written back, and before
-// the lists are compared.
-func TestElsewhereOnClickHouse(t *testing.T) {
-	t.Parallel()
+// newClickHousePair starts two servers, each with half of the list shop.vip and half of
+// the table of what impact.com was told.
+func newClickHousePair(t *testing.T) [2]*enginetest.ClickHouse {
+	t.Helper()
 	pair := enginetest.StartClickHousePair(t)
 	for _, server := range pair {
 		server.Exec(t, "CREATE DATABASE impactsync", "CREATE DATABASE shop",
@@ -31,6 +30,15 @@ func TestElsewhereOnClickHouse(t *testing.T) {
 	pair[0].Exec(t, "CREATE TABLE shop.today (day UInt8) ENGINE = Log",
 		"CREATE TABLE shop.vip (day UInt8, user_id String) ENGINE = Distributed(pair, shop, vip_local, cityHash64(user_id))",
 		"CREATE TABLE impactsync.told (trait String, kind String, id String, value String, told_at DateTime, anonymous_id String, email_sha1 String, gone UInt8, version UInt64) ENGINE = Distributed(pair, impactsync, told_local, cityHash64(kind, id))")
+	return pair
+}
+
+// TestElsewhereOnClickHouse makes passes over a list that a cluster of two servers
+// compares. One of them is killed before what was delivered is written back, and before
+// the lists are compared.
+func TestElsewhereOnClickHouse(t *testing.T) {
+	t.Parallel()
+	pair := newClickHousePair(t)
 	open := func() sqlengine.Engine {
 		e, err := clickhouse.Open(sqlengine.Config{DSN: pair[0].DSN, Timeout: time.Minute})
 		require.NoError(t, err)

@@ -43,7 +43,7 @@ type shop struct {
 	database *enginetest.Postgres
 	table    settled.Table // nil: diff: local
 	leases   []func(context.Context) error
-	kill     int // at the so-manieth point from now; 0: never
+	kill     int // at which point, counted from now; 0: at none
 	main     string
 	answers  *answers
 	fails    bool // a pass may fail, with err

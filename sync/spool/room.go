@@ -27,7 +27,7 @@ func (s *Spool) Room() Room {
 	return r
 }
 
-// Full says why nothing is taken: an [ErrFull], or why the disk cannot be written. It
+// Full returns why nothing is taken: an [ErrFull], or why the disk cannot be written. It
 // returns nil if something would be.
 func (s *Spool) Full() error {
 	if why := s.broken.Load(); why != nil {

@@ -162,7 +162,7 @@ func (t *clickhouse) change(ctx context.Context, token string, write func(ctx co
 		}
 	}
 	if len(all) == 0 {
-		return fmt.Errorf("%w: this one's lease ran out", ErrLeased)
+		return fmt.Errorf("%w: the lease of this process ran out", ErrLeased)
 	}
 	if token != "" {
 		if last, err := t.noted(ctx, "token"); err != nil || len(last) == 1 && last[0] == token {

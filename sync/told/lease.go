@@ -99,5 +99,5 @@ var errUnleased = fmt.Errorf("%w: nothing can be written without its lease", Err
 
 // lostTo says that a lease ran out and somebody else took it.
 func lostTo(holder string) error {
-	return fmt.Errorf("%w: this one's lease ran out, and %s took it", ErrLeased, holderName(holder))
+	return fmt.Errorf("%w: the lease of this process ran out, and %s took it", ErrLeased, holderName(holder))
 }
