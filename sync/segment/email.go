@@ -59,10 +59,11 @@ func isHost(domain string) bool {
 }
 
 func localStart(s string, at int) int {
-	if at > 1 && s[at-1] == '"' { // "a b"@x.example
-		if open := strings.LastIndexByte(s[:at-1], '"'); open >= 0 && at-1-open > 1 {
+	if at > 0 && s[at-1] == '"' { // "a b"@x.example
+		if open := strings.LastIndexByte(s[:at-1], '"'); open >= 0 {
 			return open
 		}
+		return at - 1 // the rest of a quoted name that was split
 	}
 	for at > 0 && isLocal(s[at-1]) {
 		at--
@@ -92,8 +93,9 @@ func isDomain(c byte) bool {
 	return c == '.' || c == '-' || c >= utf8.RuneSelf || (c >= '0' && c <= '9') || (lower >= 'a' && lower <= 'z')
 }
 
-// literal matches an IP address in place of a domain.
-var literal = regexp.MustCompile(`^\[(?:[Ii][Pp][Vv]6:)?[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]*\]`)
+// literal matches an IP address in place of a domain, or what is left of one that was
+// split at a colon.
+var literal = regexp.MustCompile(`^\[(?:[Ii][Pp][Vv]6:?)?(?:[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]*\]|[0-9A-Fa-f.:]*$)`)
 
 // veils replaces other ways to write an @ or a dot: full-width and ideographic signs,
 // and HTML's character references.

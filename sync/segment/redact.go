@@ -8,17 +8,31 @@ import (
 // Redact removes e-mail addresses from a text. A text that is an address becomes its
 // SHA-1 (see [HashEmail]), a URL is treated as by [RedactURL], and from any other
 // text the addresses are cut out.
-func Redact(s string) string {
-	s = unveil(s)
-	if !mayHoldEmail(s) {
-		return s
+func Redact(s string) string { return settle(s, redactText) }
+
+// settle redacts until nothing changes: what is cut out may leave an address behind.
+// It ends, because every step makes the text shorter.
+func settle(s string, redact func(string) string) string {
+	for {
+		plain := unveil(s)
+		if !mayHoldEmail(plain) {
+			return plain
+		}
+		redacted := redact(plain)
+		if redacted == s {
+			return s
+		}
+		s = redacted
 	}
+}
+
+func redactText(s string) string {
 	if LooksLikeEmail(s) {
 		hash, _ := HashEmail(s)
 		return hash
 	}
-	if strings.Contains(s, ":") || strings.ContainsAny(s, "?%") {
-		s = RedactURL(s)
+	if strings.ContainsAny(s, ":?%") {
+		s = redactURL(s)
 	}
 	for {
 		start, end := findEmail(s)
@@ -39,11 +53,9 @@ func HoldsEmail(s string) bool {
 // RedactURL empties every part of a URL that holds an e-mail address, in clear or
 // percent-encoded: parts of the path, query names and values, and the fragment. It
 // also removes a user name before the host. The rest stays byte for byte.
-func RedactURL(s string) string {
-	s = unveil(s)
-	if !mayHoldEmail(s) {
-		return s
-	}
+func RedactURL(s string) string { return settle(s, redactURL) }
+
+func redactURL(s string) string {
 	var b strings.Builder
 	b.Grow(len(s))
 	rest := s

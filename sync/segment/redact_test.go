@@ -61,6 +61,13 @@ func TestUnusualAddresses(t *testing.T) {
 		require.Empty(t, id.UserID, s)
 		require.Len(t, id.EmailSHA1, 40, s)
 	}
+	// Nor does an address hide between parts of a URL, or appear when something is cut out.
+	for _, s := range []string{`"a:b"@example.com`, `https://x.example/"a/b"@example.com`, `https://x.example/?a=%22a%26b%22%40example.com`, "x://y@://z@a@b.example", "x?a=1@b@[IPv6:2001:db8::1]"} {
+		for _, redacted := range []string{Redact(s), RedactURL(s)} {
+			require.False(t, HoldsEmail(redacted), s)
+			require.NotContains(t, redacted, "@", s)
+		}
+	}
 	for _, s := range []string{"@handle", "a@b", "a & b", "fish&chips", "x@[not an address]", "me@home", "50\uff05", "\u3002", "rock&#39;n&#39;roll", "x@localhosts"} {
 		require.False(t, HoldsEmail(s), s)
 		require.Equal(t, s, Redact(s), s)
