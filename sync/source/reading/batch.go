@@ -1,6 +1,7 @@
 package reading
 
 import (
+	"errors"
 	"time"
 
 	"github.com/impactsync/impactsync/sync/segment"
@@ -18,28 +19,39 @@ const (
 	junkInRow   = 10_000
 )
 
-// Batch gathers records and hands them over.
+// Batch gathers records and hands them over. It belongs to the goroutine that reads.
 type Batch struct {
 	Input  source.Input
 	Object source.Object
 	Now    time.Time
 
 	reader  *Reader
-	fn      func(source.Batch) error
 	content *bucket.Reader
 	parser  Parser
 	taken   int64 // bytes of earlier parts that no batch has reported
-	stopped bool  // by fn or the context
+	stopped bool  // by who takes the batches, or by the context
 
-	records  []source.Record
-	messages []*segment.Message // to be released
-	members  []source.Member
-	bytes    int
+	*gathered
+	full  chan *gathered // handed over
+	empty chan *gathered // given back
+	stop  chan struct{}  // closed when no more are taken
 
 	good     bool            // a good record was seen
 	bad      int             // bad records since the last good one
 	withheld []source.Record // bad ones at the start that were not reported yet
 }
+
+// gathered is what is handed over at once, and what it is made of.
+type gathered struct {
+	batch    source.Batch
+	records  []source.Record
+	messages []*segment.Message // to be released
+	members  []source.Member
+	bytes    int
+}
+
+// errStopped ends a reading whose batches are not taken any more.
+var errStopped = errors.New("no more batches are taken")
 
 // Size adds to the bytes of the batch.
 func (b *Batch) Size(n int) { b.bytes += n }
@@ -99,19 +111,24 @@ func (b *Batch) flush(done bool) error {
 	}
 	out.Position.Done = done
 	b.taken = 0
-	err := b.fn(out)
-	b.stopped = b.stopped || err != nil
-	b.release()
-	return err
+	b.batch = out
+	select {
+	case b.full <- b.gathered:
+		b.gathered = <-b.empty
+		return nil
+	case <-b.stop:
+		b.stopped = true
+		return errStopped
+	}
 }
 
-func (b *Batch) release() {
-	for _, m := range b.messages {
+func (g *gathered) release() {
+	for _, m := range g.messages {
 		m.Release()
 	}
-	clear(b.messages)
-	clear(b.records)
-	clear(b.members)
-	b.messages, b.records, b.members = b.messages[:0], b.records[:0], b.members[:0]
-	b.bytes = 0
+	clear(g.messages)
+	clear(g.records)
+	clear(g.members)
+	g.messages, g.records, g.members = g.messages[:0], g.records[:0], g.members[:0]
+	g.bytes = 0
 }

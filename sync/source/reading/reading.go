@@ -10,6 +10,8 @@ import (
 	"io"
 	"time"
 
+	"github.com/sourcegraph/conc"
+
 	"github.com/impactsync/impactsync/sync/source"
 	"github.com/impactsync/impactsync/sync/source/bucket"
 )
@@ -71,17 +73,48 @@ func (r *Reader) Close() error { return r.Bucket.Close() }
 // is not part of a list, what is whole is handed over first, in a batch that is
 // Done: there can be more only if the object changes. For an object that vanished
 // or changed, no batch is Done.
+//
+// While fn works on a batch, the next one is read.
 func (r *Reader) Read(ctx context.Context, in source.Input, from source.Position, fn func(source.Batch) error) error {
-	b := &Batch{Input: in, Now: time.Now(), reader: r, fn: fn}
-	defer b.release()
-	for _, o := range in.Objects {
+	b := &Batch{Input: in, Now: time.Now(), reader: r, gathered: new(gathered), full: make(chan *gathered), empty: make(chan *gathered, 2), stop: make(chan struct{})}
+	b.empty <- new(gathered)
+	var reading conc.WaitGroup
+	var failed error
+	reading.Go(func() {
+		defer close(b.full)
+		failed = b.readAll(ctx, from)
+		b.release()
+	})
+	var err error
+	for full := range b.full {
+		if err == nil {
+			if err = context.Cause(ctx); err == nil {
+				err = fn(full.batch)
+			}
+			if err != nil {
+				close(b.stop)
+			}
+		}
+		full.release()
+		b.empty <- full
+	}
+	reading.Wait()
+	if err != nil {
+		return err
+	}
+	return failed
+}
+
+// readAll reads all objects.
+func (b *Batch) readAll(ctx context.Context, from source.Position) error {
+	for _, o := range b.Input.Objects {
 		if err := b.readObject(ctx, o, from); b.stopped {
 			return err
 		} else if err != nil {
-			return fmt.Errorf("source %q: %w", r.Source, err)
+			return fmt.Errorf("source %q: %w", b.reader.Source, err)
 		}
 	}
-	if in.Shape == source.ShapeList {
+	if b.Input.Shape == source.ShapeList {
 		return b.flush(true)
 	}
 	return nil
@@ -97,7 +130,7 @@ func (b *Batch) readObject(ctx context.Context, o source.Object, from source.Pos
 	b.Object, b.content, b.parser = o, content, p
 	b.good, b.bad, b.withheld = p.Position().Offset > 0, 0, nil
 
-	err = b.readAll(ctx)
+	err = b.readRecords(ctx)
 	if b.stopped {
 		return err
 	}
@@ -172,7 +205,7 @@ func (r *Reader) unusable(o source.Object, err error) error {
 	return err
 }
 
-func (b *Batch) readAll(ctx context.Context) error {
+func (b *Batch) readRecords(ctx context.Context) error {
 	for {
 		err := b.parser.Next(b)
 		if errors.Is(err, io.EOF) {
