@@ -27,9 +27,9 @@ func (t *tx) unapplied() (*unapplied, error) {
 	return t.d.unapplied, nil
 }
 
-// Rows wait for each other up to a quarter of what is there, so that all of them
-// together change each page a few times only, however many there are. The upper bound
-// is one of memory and of the write-ahead log.
+// Rows wait for each other until they are as many as the events that are there, so that
+// all of them together change each page a few times only, however many there are. The
+// upper bound is one of memory and of the write-ahead log.
 const (
 	fewestUnapplied = 50_000
 	mostUnapplied   = 2_000_000
@@ -37,7 +37,7 @@ const (
 
 // full reports whether it is time to apply them.
 func (u *unapplied) full() bool {
-	return u.rows >= min(max(fewestUnapplied, u.events/4), mostUnapplied)
+	return u.rows >= min(max(fewestUnapplied, u.events), mostUnapplied)
 }
 
 // applyLogs applies everything that waits. Whoever needs to know people or their events

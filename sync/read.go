@@ -214,8 +214,8 @@ type storing struct {
 }
 
 // A commit is handed over when it has commitRows, before it would exceed
-// commitBytes (messages can be large), or after commitTime, if a bucket is slow. At
-// most three are in memory: one being read, one waiting, one being stored.
+// commitBytes (messages can be large), or after commitTime, if a bucket is slow. Two are
+// in memory at most: one being read, one being stored.
 const (
 	commitRows  = 4000
 	commitBytes = 24 << 20
@@ -223,7 +223,7 @@ const (
 )
 
 func (p *pass) startStoring(ctx context.Context) *storing {
-	s := &storing{commits: make(chan []state.Batch, 1)}
+	s := &storing{commits: make(chan []state.Batch)}
 	s.worker.Go(func() {
 		for batches := range s.commits {
 			if s.err() != nil {
