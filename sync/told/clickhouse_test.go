@@ -115,7 +115,7 @@ func (s subject) gone(t *testing.T, pair [2]*enginetest.ClickHouse) {
 		return all
 	}
 	write := func(turn int) error {
-		return table.Write(context.WithoutCancel(t.Context()), fmt.Sprintf("batch %d", turn), rows(turn))
+		return table.Write(context.WithoutCancel(t.Context()), fmt.Sprintf("batch %d", turn), these(rows(turn)...))
 	}
 	failed, err := until(t, pair[1], write)
 	require.ErrorIs(t, err, sqlengine.ErrUnreachable)

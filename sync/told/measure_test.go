@@ -3,8 +3,6 @@ package told_test
 import (
 	"flag"
 	"fmt"
-	"os"
-	"strings"
 	"testing"
 	"time"
 
@@ -81,18 +79,6 @@ func (m *measurement) step(t *testing.T, name string) {
 	require.NoError(t, err)
 	answered := time.Since(begin)
 	var batch []told.Row
-	var writing time.Duration
-	wrote := 0
-	write := func(most int) {
-		if len(batch) < most || len(batch) == 0 {
-			return
-		}
-		begin := time.Now()
-		require.NoError(t, m.table.Write(t.Context(), fmt.Sprintf("%s %d", name, wrote), batch))
-		writing += time.Since(begin)
-		wrote += len(batch)
-		batch = batch[:0]
-	}
 	back := 0
 	for row, err := range d.Told {
 		require.NoError(t, err)
@@ -108,23 +94,12 @@ func (m *measurement) step(t *testing.T, name string) {
 			members++
 			batch = append(batch, told.Row{Trait: m.in.Key, Key: keyOf(rec.Member.Identity), Value: rec.Member.Value, At: noon, EmailSHA1: rec.Member.EmailSHA1})
 		}
-		write(50_000)
 		return nil
 	}))
-	write(1)
 	require.NoError(t, d.Close())
-	t.Logf("%s: %+v; %d and %d rows over; first row after %v; written %d in %v; all %v; told %s MB; peak %s", name, d.Counts, back, members, answered.Round(time.Millisecond), wrote,
-		writing.Round(time.Millisecond), time.Since(begin).Round(time.Millisecond), m.server.Value(t, "SELECT pg_total_relation_size('difference.told') / 1000000"), peak(t))
-}
-
-// peak is the most memory that this process had.
-func peak(t *testing.T) string {
-	text, err := os.ReadFile("/proc/self/status")
-	require.NoError(t, err)
-	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			return strings.TrimSpace(rest)
-		}
-	}
-	return ""
+	begun := time.Now()
+	require.NoError(t, m.table.Write(t.Context(), name, these(batch...)))
+	writing := time.Since(begun)
+	t.Logf("%s: %+v; %d and %d rows over; first row after %v; written %d in %v; all %v; told %s MB", name, d.Counts, back, members, answered.Round(time.Millisecond), len(batch),
+		writing.Round(time.Millisecond), time.Since(begin).Round(time.Millisecond), m.server.Value(t, "SELECT pg_total_relation_size('difference.told') / 1000000"))
 }

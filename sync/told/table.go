@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/impactsync/impactsync/sync/sqlengine"
 )
@@ -51,7 +53,8 @@ type table struct {
 
 	mu     sync.Mutex
 	holder string // of the lease; "": none
-	probed bool   // g.sha1 is known
+	ttl    time.Duration
+	probed bool // g.sha1 is known
 }
 
 // Close implements [Table].
@@ -143,7 +146,19 @@ func checkOwner(meta []string, owner Owner, name string) error {
 
 // Drop implements [Table].
 func (t *table) Drop(ctx context.Context) error {
-	return t.explain(t.engine.Write(ctx, sqlengine.Statement{Text: "DROP TABLE IF EXISTS " + t.told}, sqlengine.Statement{Text: "DROP TABLE IF EXISTS " + t.meta}))
+	return errors.Join(t.clear(ctx, incoming, ""), t.explain(t.engine.Write(ctx, sqlengine.Statement{Text: "DROP TABLE IF EXISTS " + t.told}, sqlengine.Statement{Text: "DROP TABLE IF EXISTS " + t.meta})))
+}
+
+// clear drops the tables that an interrupted process left, by how their names begin; if
+// before is not "", only those whose names come before it.
+func (t *table) clear(ctx context.Context, begin, before string) error {
+	names, err := sqlengine.Tables(ctx, t.engine, t.schema)
+	for _, name := range names {
+		if strings.HasPrefix(name, begin) && (before == "" || name < before) {
+			err = errors.Join(err, t.engine.Write(ctx, sqlengine.Statement{Text: "DROP TABLE IF EXISTS " + sqlengine.Name(t.g, sqlengine.Table{Schema: t.schema, Name: name})}))
+		}
+	}
+	return t.explain(err)
 }
 
 // explain adds to an error of the engine what to do about it.

@@ -67,7 +67,10 @@ func Open(cfg sqlengine.Config) (sqlengine.Engine, error) {
 	}
 	db.Pool.SetMaxOpenConns(4)
 	db.Pool.SetConnMaxIdleTime(time.Minute)
-	return engine{db}, nil
+	if dialect == sqlengine.Redshift() {
+		return engine{db}, nil
+	}
+	return loader{engine{db}}, nil
 }
 
 type engine struct{ *sqlengine.DB }
