@@ -66,8 +66,8 @@ func (b *writeBack) write(ctx context.Context) error {
 func (b *writeBack) rows(ctx context.Context, rows []state.Told) iter.Seq2[told.Row, error] {
 	return func(yield func(told.Row, error) bool) {
 		for n := 0; len(rows) > 0; {
-			for row := range toldRows(rows) {
-				if !yield(row, nil) {
+			for i := range rows {
+				if !yield(toldRow(&rows[i]), nil) {
 					return
 				}
 			}

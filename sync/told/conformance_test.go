@@ -93,6 +93,7 @@ func conform(t *testing.T, s subject) {
 	t.Run("the tables belong to one state", s.owned)
 	t.Run("one process has the lease", s.lease)
 	t.Run("rows are put in place", s.rows)
+	t.Run("a write is cut short", s.killed)
 	t.Run("the difference is enough", s.enough)
 }
 

@@ -22,7 +22,8 @@ type grammar struct {
 	rows   func(param string) string
 	most   int    // bytes of that parameter, where rows are written with it
 	brief  string // what makes a table that does not last cheaper
-	merges bool   // MERGE also deletes; otherwise, DELETE and INSERT are one transaction
+	merges bool   // there is a MERGE that also deletes; otherwise, DELETE and INSERT are one transaction
+	locks  bool   // a row that a transaction changed is nobody else's until its end
 	once   string // behind a query whose expressions are to be evaluated once, although later ones name them more often
 	traits string // a statement for the traits of %s; "": the usual one
 }
@@ -52,7 +53,7 @@ func call(function string) func(string) string {
 
 func postgresGrammar(d sqlengine.Dialect) *grammar {
 	return &grammar{
-		Dialect: d, text: "text", moment: "timestamp with time zone", integer: "bigint", key: ", PRIMARY KEY (trait, kind, id)", now: "now()", brief: "UNLOGGED ",
+		Dialect: d, text: "text", moment: "timestamp with time zone", integer: "bigint", key: ", PRIMARY KEY (trait, kind, id)", now: "now()", brief: "UNLOGGED ", merges: true, locks: true,
 		after: func(seconds int64) string {
 			return fmt.Sprintf("clock_timestamp() + %d * INTERVAL '1 second'", seconds)
 		},
@@ -73,7 +74,7 @@ func redshiftGrammar(d sqlengine.Dialect) *grammar {
 	member := func(name, kind string) string { return "CAST(j." + name + " AS " + kind + ") AS " + name }
 	const text = "varchar(2048)"
 	return &grammar{
-		Dialect: d, text: text, moment: "timestamp with time zone", integer: "bigint", tail: " DISTKEY (id) SORTKEY (trait, kind, id)", now: "GETDATE()", most: 60_000,
+		Dialect: d, text: text, moment: "timestamp with time zone", integer: "bigint", tail: " DISTKEY (id) SORTKEY (trait, kind, id)", now: "GETDATE()", most: 60_000, locks: true,
 		after: func(seconds int64) string { return fmt.Sprintf("DATEADD(second, %d, GETDATE())", seconds) },
 		at:    func(seconds string) string { return "TIMESTAMP 'epoch' + " + seconds + " * INTERVAL '1 second'" },
 		sha1:  call("SHA1"), trim: call("TRIM"),

@@ -82,6 +82,9 @@ func (t *table) Create(ctx context.Context, owner Owner) error {
 	if !errors.Is(err, ErrGone) {
 		return err
 	}
+	if err := t.recent(ctx); err != nil {
+		return err
+	}
 	if err := t.engine.Write(ctx, t.create()...); err != nil {
 		return t.notMade(err)
 	}
@@ -97,6 +100,18 @@ func (t *table) Create(ctx context.Context, owner Owner) error {
 		return t.explain(err)
 	}
 	return t.Check(ctx, owner)
+}
+
+// recent returns an error for a server without MERGE.
+func (t *table) recent(ctx context.Context) error {
+	if t.g.Dialect != sqlengine.Postgres() {
+		return nil
+	}
+	old, err := t.texts(ctx, "SELECT current_setting('server_version') WHERE CAST(current_setting('server_version_num') AS int) < 150000")
+	if err == nil && len(old) > 0 {
+		err = fmt.Errorf("diff: warehouse needs PostgreSQL 15 or newer, which has MERGE, and this is %s: use diff: local", old[0])
+	}
+	return err
 }
 
 // notMade says why the tables could not be made. That their schema is missing is no loss.

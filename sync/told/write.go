@@ -164,13 +164,12 @@ func (t *table) held(ctx context.Context, holder string) (token string, err erro
 	return all[0][1], nil
 }
 
-// fence adds to statements one that notes a token. In a transaction it comes first, and
-// keeps others from the lease until the end; since it also keeps the lease from being
-// renewed, that comes last. Without a transaction it comes last, when all of the rows are
-// there.
+// fence adds to statements one that notes a token: last, when all of the rows are there.
+// Where it locks the lease it comes first, and keeps others from it until the end; since
+// the lease is not renewed meanwhile, that comes last.
 func (t *table) fence(holder, token string, all []sqlengine.Statement) []sqlengine.Statement {
 	note := sqlengine.Statement{Text: "UPDATE " + t.meta + " SET token = " + t.g.Param(1) + " WHERE holder = " + t.g.Param(2), Args: []any{token, holder}}
-	if t.g.merges {
+	if !t.g.locks {
 		return append(all, note)
 	}
 	t.mu.Lock()
@@ -201,7 +200,7 @@ func (t *table) put(holder, from string) []sqlengine.Statement {
 	if t.g.merges {
 		return under(holder, "MERGE INTO "+t.told+" t USING "+newest+"\nON "+sameKey+"\n"+
 			"WHEN MATCHED AND r.gone THEN DELETE\n"+
-			"WHEN MATCHED THEN UPDATE SET value = r.value, told_at = "+t.g.at("r.seconds")+", anonymous_id = r.anonymous_id, email_sha1 = r.email_sha1\n"+
+			"WHEN MATCHED AND (t.value <> r.value OR t.told_at <> "+t.g.at("r.seconds")+" OR t.anonymous_id <> r.anonymous_id OR t.email_sha1 <> r.email_sha1) THEN UPDATE SET value = r.value, told_at = "+t.g.at("r.seconds")+", anonymous_id = r.anonymous_id, email_sha1 = r.email_sha1\n"+
 			"WHEN NOT MATCHED AND NOT r.gone THEN INSERT ("+ownColumns+") VALUES ("+t.g.values()+")")
 	}
 	return under(holder, t.remove(from+" r", sameKey), "INSERT INTO "+t.told+" ("+ownColumns+")\nSELECT "+t.g.values()+" FROM "+newest+" WHERE NOT r.gone")

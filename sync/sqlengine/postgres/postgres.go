@@ -70,6 +70,9 @@ func Open(cfg sqlengine.Config) (sqlengine.Engine, error) {
 	if dialect == sqlengine.Redshift() {
 		return engine{db}, nil
 	}
+	// How many rows a WITH query has is guessed badly, which makes sorting for a merge join,
+	// and compiling, look cheap. Versions before 11 have no jit.
+	db.Joins = "SELECT set_config(name, 'off', true) FROM pg_catalog.pg_settings WHERE name IN ('enable_mergejoin', 'jit')"
 	return loader{engine{db}}, nil
 }
 

@@ -14,7 +14,7 @@ SELECT n.* FROM (SELECT i.*, ROW_NUMBER() OVER (PARTITION BY i.trait, i.kind, i.
 ) r
 ON t.trait = r.trait AND t.kind = r.kind AND t.id = r.id
 WHEN MATCHED AND r.gone THEN DELETE
-WHEN MATCHED THEN UPDATE SET value = r.value, told_at = TIMESTAMP_SECONDS(r.seconds), anonymous_id = r.anonymous_id, email_sha1 = r.email_sha1
+WHEN MATCHED AND (t.value <> r.value OR t.told_at <> TIMESTAMP_SECONDS(r.seconds) OR t.anonymous_id <> r.anonymous_id OR t.email_sha1 <> r.email_sha1) THEN UPDATE SET value = r.value, told_at = TIMESTAMP_SECONDS(r.seconds), anonymous_id = r.anonymous_id, email_sha1 = r.email_sha1
 WHEN NOT MATCHED AND NOT r.gone THEN INSERT (trait, kind, id, value, told_at, anonymous_id, email_sha1) VALUES (r.trait, r.kind, r.id, r.value, TIMESTAMP_SECONDS(r.seconds), r.anonymous_id, r.email_sha1);
 UPDATE `impactsync`.`told_meta` SET token = @p1 WHERE holder = @p2;
 
