@@ -128,6 +128,9 @@ func OnlyReads(statement string) error {
 }
 
 func (d *DB) classify(ctx context.Context, err error) error {
+	if at, ok := ctx.Deadline(); ok && !time.Now().Before(at) {
+		<-ctx.Done() // a connection's own clock may be a moment ahead
+	}
 	if cause := context.Cause(ctx); cause != nil {
 		return cause // the driver only says that it was cancelled
 	}
