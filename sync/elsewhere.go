@@ -22,8 +22,9 @@ type Place struct {
 	Table told.Table
 }
 
-// toldBatch is how many rows are asked for at a time.
-const toldBatch = 20_000
+// How many rows are asked for at a time, and how many are written. The engine reads the
+// table once for a write, so these should be many; the state does not get smaller before.
+var toldBatch, toldWrite = 20_000, 10_000_000
 
 // leaseTime is how long a table stays another's that died.
 const leaseTime = time.Minute

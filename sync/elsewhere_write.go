@@ -10,10 +10,6 @@ import (
 	"github.com/impactsync/impactsync/sync/told"
 )
 
-// toldWrite is how many rows are written to a table at a time. The engine reads the table
-// once for them, so there should be many; the state does not get smaller before.
-const toldWrite = 1_000_000
-
 // put writes rows to a table, all or nothing where its engine can.
 func (e *Elsewhere) put(ctx context.Context, at *Place, rows iter.Seq2[told.Row, error]) error {
 	e.point("before rows are written")
