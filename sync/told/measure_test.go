@@ -3,6 +3,10 @@ package told_test
 import (
 	"flag"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,7 +78,7 @@ type measurement struct {
 func (m *measurement) step(t *testing.T, name string) {
 	wanted, err := m.src.Wanted(t.Context(), m.in)
 	require.NoError(t, err)
-	begin := time.Now()
+	begin, before := time.Now(), m.cpu(t)
 	d, err := m.table.Difference(t.Context(), m.in.Key, wanted)
 	require.NoError(t, err)
 	answered := time.Since(begin)
@@ -97,9 +101,38 @@ func (m *measurement) step(t *testing.T, name string) {
 		return nil
 	}))
 	require.NoError(t, d.Close())
-	begun := time.Now()
+	begun, compared := time.Now(), m.cpu(t)
 	require.NoError(t, m.table.Write(t.Context(), name, these(batch...)))
-	writing := time.Since(begun)
-	t.Logf("%s: %+v; %d and %d rows over; first row after %v; written %d in %v; all %v; told %s MB", name, d.Counts, back, members, answered.Round(time.Millisecond), len(batch),
-		writing.Round(time.Millisecond), time.Since(begin).Round(time.Millisecond), m.server.Value(t, "SELECT pg_total_relation_size('difference.told') / 1000000"))
+	writing, written := time.Since(begun), m.cpu(t)
+	t.Logf("%s: %+v; %d and %d rows over; first row after %v; written %d in %v; all %v; CPU %.1f s, and writing %.1f s; told %s MB", name, d.Counts, back, members, answered.Round(time.Millisecond), len(batch),
+		writing.Round(time.Millisecond), time.Since(begin).Round(time.Millisecond), compared-before, written-compared, m.server.Value(t, "SELECT pg_total_relation_size('difference.told') / 1000000"))
+}
+
+// cpu is how many seconds of CPU the server and this process took so far.
+func (m *measurement) cpu(t *testing.T) float64 {
+	t.Helper()
+	text, err := os.ReadFile(m.server.Value(t, "SELECT current_setting('data_directory') || '/postmaster.pid'"))
+	require.NoError(t, err)
+	postmaster, _, _ := strings.Cut(string(text), "\n")
+	files, err := filepath.Glob("/proc/[0-9]*/stat")
+	require.NoError(t, err)
+	ticks := 0.0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			continue // it ended
+		}
+		_, rest, _ := strings.Cut(string(text), ") ")
+		fields := strings.Fields(rest) // from the third on: state, parent
+		counted := map[bool][]string{true: fields[11:13]}[fields[1] == postmaster || file == fmt.Sprintf("/proc/%d/stat", os.Getpid())]
+		if file == "/proc/"+postmaster+"/stat" {
+			counted = fields[11:15] // with its children that ended
+		}
+		for _, field := range counted {
+			n, err := strconv.ParseFloat(field, 64)
+			require.NoError(t, err)
+			ticks += n
+		}
+	}
+	return ticks / 100
 }

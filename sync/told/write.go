@@ -203,22 +203,21 @@ func (t *table) put(holder, from string) []sqlengine.Statement {
 			"WHEN MATCHED AND (t.value <> r.value OR t.told_at <> "+t.g.at("r.seconds")+" OR t.anonymous_id <> r.anonymous_id OR t.email_sha1 <> r.email_sha1) THEN UPDATE SET value = r.value, told_at = "+t.g.at("r.seconds")+", anonymous_id = r.anonymous_id, email_sha1 = r.email_sha1\n"+
 			"WHEN NOT MATCHED AND NOT r.gone THEN INSERT ("+ownColumns+") VALUES ("+t.g.values()+")")
 	}
-	return under(holder, t.remove(from+" r", sameKey), "INSERT INTO "+t.told+" ("+ownColumns+")\nSELECT "+t.g.values()+" FROM "+newest+" WHERE NOT r.gone")
+	return under(holder, t.remove(from, sameKey), "INSERT INTO "+t.told+" ("+ownColumns+")\nSELECT "+t.g.values()+" FROM "+newest+" WHERE NOT r.gone")
 }
 
 // forget returns the statements that remove the rows of a table's keys, of all traits.
 func (t *table) forget(holder, from string) []sqlengine.Statement {
-	const same = "t.kind = r.kind AND t.id = r.id"
 	if t.g.merges {
-		return under(holder, "MERGE INTO "+t.told+" t USING (SELECT DISTINCT i.kind, i.id FROM "+from+" i WHERE "+t.fenced(1)+") r\nON "+same+"\nWHEN MATCHED THEN DELETE")
+		return under(holder, "MERGE INTO "+t.told+" t USING (SELECT DISTINCT n.trait, i.kind, i.id FROM "+from+" i CROSS JOIN ("+t.g.traitsOf(t.told)+") n WHERE "+t.fenced(1)+") r\nON "+sameKey+"\nWHEN MATCHED THEN DELETE")
 	}
-	return under(holder, t.remove(from+" r, ("+t.g.traitsOf(t.told)+") n", "t.trait = n.trait AND "+same))
+	return under(holder, t.remove(from, "t.kind = r.kind AND t.id = r.id"))
 }
 
-// remove deletes rows of told (t) for which there are some of other tables. Redshift
-// knows no other name for the table there.
-func (t *table) remove(using, where string) string {
-	return "DELETE FROM " + t.told + " USING " + using + "\nWHERE " + strings.ReplaceAll(where, "t.", t.told+".") + " AND " + t.fenced(1)
+// remove deletes the rows of told (t) for which there are some of a table (r). Redshift
+// knows no other name for told there.
+func (t *table) remove(from, where string) string {
+	return "DELETE FROM " + t.told + " USING " + from + " r\nWHERE " + strings.ReplaceAll(where, "t.", t.told+".") + " AND " + t.fenced(1)
 }
 
 // under gives statements the holder of the lease.

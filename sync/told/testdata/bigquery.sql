@@ -19,8 +19,8 @@ WHEN NOT MATCHED AND NOT r.gone THEN INSERT (trait, kind, id, value, told_at, an
 UPDATE `impactsync`.`told_meta` SET token = @p1 WHERE holder = @p2;
 
 -- forget: the keys come in the same way
-MERGE INTO `impactsync`.`told` t USING (SELECT DISTINCT i.kind, i.id FROM `impactsync`.`told_incoming_1` i WHERE EXISTS (SELECT 1 FROM `impactsync`.`told_meta` m WHERE m.holder = @p1)) r
-ON t.kind = r.kind AND t.id = r.id
+MERGE INTO `impactsync`.`told` t USING (SELECT DISTINCT n.trait, i.kind, i.id FROM `impactsync`.`told_incoming_1` i CROSS JOIN (SELECT DISTINCT trait FROM `impactsync`.`told`) n WHERE EXISTS (SELECT 1 FROM `impactsync`.`told_meta` m WHERE m.holder = @p1)) r
+ON t.trait = r.trait AND t.kind = r.kind AND t.id = r.id
 WHEN MATCHED THEN DELETE;
 
 -- explain

@@ -20,8 +20,8 @@ WHEN NOT MATCHED AND NOT r.gone THEN INSERT (trait, kind, id, value, told_at, an
 UPDATE "impactsync"."told_meta" SET holder = $1, lease_until = clock_timestamp() + 1 * INTERVAL '1 second' WHERE holder = $2;
 
 -- forget: the keys come in the same way
-MERGE INTO "impactsync"."told" t USING (SELECT DISTINCT i.kind, i.id FROM "impactsync"."told_incoming_1" i WHERE EXISTS (SELECT 1 FROM "impactsync"."told_meta" m WHERE m.holder = $1)) r
-ON t.kind = r.kind AND t.id = r.id
+MERGE INTO "impactsync"."told" t USING (SELECT DISTINCT n.trait, i.kind, i.id FROM "impactsync"."told_incoming_1" i CROSS JOIN (WITH RECURSIVE t(trait) AS ((SELECT trait FROM "impactsync"."told" ORDER BY trait LIMIT 1) UNION ALL SELECT (SELECT n.trait FROM "impactsync"."told" n WHERE n.trait > t.trait ORDER BY n.trait LIMIT 1) FROM t WHERE t.trait IS NOT NULL) SELECT trait FROM t WHERE trait IS NOT NULL) n WHERE EXISTS (SELECT 1 FROM "impactsync"."told_meta" m WHERE m.holder = $1)) r
+ON t.trait = r.trait AND t.kind = r.kind AND t.id = r.id
 WHEN MATCHED THEN DELETE;
 
 -- explain

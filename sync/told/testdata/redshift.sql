@@ -20,8 +20,8 @@ SELECT n.* FROM (SELECT i.*, ROW_NUMBER() OVER (PARTITION BY i.trait, i.kind, i.
 UPDATE "impactsync"."told_meta" SET holder = $1, lease_until = DATEADD(second, 1, GETDATE()) WHERE holder = $2;
 
 -- forget: the keys come in the same way
-DELETE FROM "impactsync"."told" USING "impactsync"."told_incoming_1" r, (SELECT DISTINCT trait FROM "impactsync"."told") n
-WHERE "impactsync"."told".trait = n.trait AND "impactsync"."told".kind = r.kind AND "impactsync"."told".id = r.id AND EXISTS (SELECT 1 FROM "impactsync"."told_meta" m WHERE m.holder = $1);
+DELETE FROM "impactsync"."told" USING "impactsync"."told_incoming_1" r
+WHERE "impactsync"."told".kind = r.kind AND "impactsync"."told".id = r.id AND EXISTS (SELECT 1 FROM "impactsync"."told_meta" m WHERE m.holder = $1);
 
 -- explain
 SELECT t.trait, t.kind, t.id, t.value, CAST(DATEDIFF(microsecond, TIMESTAMP '1970-01-01 00:00:00', CAST(t.told_at AS timestamp)) AS varchar(65535)), t.anonymous_id, t.email_sha1 FROM (SELECT DISTINCT r.kind, r.id FROM (SELECT CAST(j.trait AS varchar(2048)) AS trait, CAST(j.kind AS varchar(2048)) AS kind, CAST(j.id AS varchar(2048)) AS id, CAST(j.value AS varchar(2048)) AS value, CAST(j.seconds AS bigint) AS seconds, CAST(j.anonymous_id AS varchar(2048)) AS anonymous_id, CAST(j.email_sha1 AS varchar(2048)) AS email_sha1, CAST(j.gone AS boolean) AS gone, CAST(j.turn AS bigint) AS turn FROM (SELECT JSON_PARSE(CAST($1 AS varchar(65535))) AS doc) d, d.doc AS j) r) k CROSS JOIN (SELECT DISTINCT trait FROM "impactsync"."told") n JOIN "impactsync"."told" t ON t.trait = n.trait AND t.kind = k.kind AND t.id = k.id;
