@@ -21,7 +21,7 @@ type grammar struct {
 	// [incomingColumns]; for a [sqlengine.Loader] those of a key are enough.
 	rows   func(param string) string
 	most   int    // bytes of that parameter, where rows are written with it
-	brief  string // what makes a table that does not last cheaper
+	brief  string // what makes a table that does not last cheaper; it must not be emptied if the server crashes
 	merges bool   // there is a MERGE that also deletes; otherwise, DELETE and INSERT are one transaction
 	locks  bool   // a row that a transaction changed is nobody else's until its end
 	once   string // behind a query whose expressions are to be evaluated once, although later ones name them more often
@@ -53,7 +53,7 @@ func call(function string) func(string) string {
 
 func postgresGrammar(d sqlengine.Dialect) *grammar {
 	return &grammar{
-		Dialect: d, text: "text", moment: "timestamp with time zone", integer: "bigint", key: ", PRIMARY KEY (trait, kind, id)", now: "now()", brief: "UNLOGGED ", merges: true, locks: true,
+		Dialect: d, text: "text", moment: "timestamp with time zone", integer: "bigint", key: ", PRIMARY KEY (trait, kind, id)", now: "now()", merges: true, locks: true,
 		after: func(seconds int64) string {
 			return fmt.Sprintf("clock_timestamp() + %d * INTERVAL '1 second'", seconds)
 		},

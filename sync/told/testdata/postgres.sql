@@ -7,7 +7,7 @@ UPDATE "impactsync"."told_meta" SET holder = $1, lease_until = clock_timestamp()
 SELECT holder, CAST(CAST(EXTRACT(EPOCH FROM lease_until) * 1000000 AS bigint) AS text) FROM "impactsync"."told_meta";
 
 -- rows that are written
-CREATE UNLOGGED TABLE "impactsync"."told_incoming_1" (trait text, kind text, id text, value text, seconds bigint, anonymous_id text, email_sha1 text, gone boolean, turn bigint);
+CREATE TABLE "impactsync"."told_incoming_1" (trait text, kind text, id text, value text, seconds bigint, anonymous_id text, email_sha1 text, gone boolean, turn bigint);
 -- COPY, or a load job: "impactsync"."told_incoming_1" (trait, kind, id, value, seconds, anonymous_id, email_sha1, gone, turn)
 UPDATE "impactsync"."told_meta" SET token = $1 WHERE holder = $2;
 MERGE INTO "impactsync"."told" t USING (
