@@ -170,7 +170,10 @@ func (t *table) clear(ctx context.Context, begin, before string) error {
 	names, err := sqlengine.Tables(ctx, t.engine, t.schema)
 	for _, name := range names {
 		if strings.HasPrefix(name, begin) && (before == "" || name < before) {
-			err = errors.Join(err, t.engine.Write(ctx, sqlengine.Statement{Text: "DROP TABLE IF EXISTS " + sqlengine.Name(t.g, sqlengine.Table{Schema: t.schema, Name: name})}))
+			dropped := t.engine.Write(ctx, sqlengine.Statement{Text: "DROP TABLE IF EXISTS " + sqlengine.Name(t.g, sqlengine.Table{Schema: t.schema, Name: name})})
+			if !errors.Is(dropped, sqlengine.ErrLocked) { // by a process that stands still; it is dropped another time
+				err = errors.Join(err, dropped)
+			}
 		}
 	}
 	return t.explain(err)
