@@ -19,19 +19,17 @@ func (t *table) Lease(ctx context.Context, holder string, ttl time.Duration) (fu
 	if err := t.claim(ctx, holder, ttl); err != nil {
 		return nil, err
 	}
-	free := func(ctx context.Context) error {
+	t.take(holder, ttl)
+	stop := renew(ctx, ttl, func(ctx context.Context) error { return t.lengthen(ctx, holder, ttl, "") })
+	release := func(ctx context.Context) error {
+		stop()
+		t.take("", 0)
 		return t.explain(t.engine.Write(ctx, sqlengine.Statement{Text: "UPDATE " + t.meta + " SET holder = '' WHERE holder = " + t.g.Param(1), Args: []any{holder}}))
 	}
 	if err := t.clear(ctx, incoming, ""); err != nil { // of processes that died
-		return nil, errors.Join(err, free(ctx))
+		return nil, errors.Join(err, release(ctx))
 	}
-	t.take(holder, ttl)
-	stop := renew(ctx, ttl, func(ctx context.Context) error { return t.lengthen(ctx, holder, ttl, "") })
-	return func(ctx context.Context) error {
-		stop()
-		t.take("", 0)
-		return free(ctx)
-	}, nil
+	return release, nil
 }
 
 func (t *table) take(holder string, ttl time.Duration) {
