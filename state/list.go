@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -128,21 +127,19 @@ func (l *List) Flush(ctx context.Context) error {
 }
 
 func (l *List) spillAll(ctx context.Context, block []member) error {
-	var before []Person
-	if l.elsewhere {
-		before = slices.Collect(peopleOn(block))
+	for i := range block {
+		block[i].visitor = block[i].person.UserID == ""
 	}
 	if err := l.d.follow(ctx, visitorsOn(block)); err != nil {
 		return err
 	}
-	for i := range before {
-		// A warehouse may not know an address by the hash that we make of it.
-		if p := block[i].person; p != before[i] || p.UserID == "" && p.AnonymousID == "" {
-			l.followed = append(l.followed, p.keyOnly())
-		}
-	}
 	for i := range block {
 		m := &block[i]
+		m.visitor = m.visitor && m.person.UserID != ""
+		// A warehouse may not know an address by the hash that we make of it.
+		if p := m.person; l.elsewhere && (m.visitor || p.UserID == "" && p.AnonymousID == "") {
+			l.followed = append(l.followed, p.keyOnly())
+		}
 		if out, _ := l.barred.filter(&m.person); out {
 			continue
 		}

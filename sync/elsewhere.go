@@ -415,13 +415,13 @@ func (e *Elsewhere) BringAbsorbed(ctx context.Context) error {
 			}
 			theirs = append(theirs, rows...)
 		}
-		if len(theirs) > 0 { // the users' own come first
-			if err := e.Bring(ctx, users); err != nil {
-				return err
-			}
-			if err := e.State.BringHome(ctx, toldOf(theirs)); err != nil {
-				return stored(err)
-			}
+		// The users' own come first. They come even if nothing is left of the visitors': a
+		// pass that was killed may have removed it, after it became the users' here.
+		if err := e.Bring(ctx, users); err != nil {
+			return err
+		}
+		if err := e.State.BringHome(ctx, toldOf(theirs)); err != nil {
+			return stored(err)
 		}
 		if err := e.State.Called(ctx, visitors); err != nil {
 			return stored(err)
