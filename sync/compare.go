@@ -94,7 +94,7 @@ type comparing struct {
 	list   *state.List
 	reader *reader
 
-	unwritten map[told.Key]state.Person // of a rehearsal: what the table has of them is older
+	outdated map[told.Key]state.Person // what the table has of them is no longer so
 }
 
 func (c *comparing) run(ctx context.Context, src comparable, add func(source.Batch) error) (err error) {
@@ -114,7 +114,7 @@ func (c *comparing) run(ctx context.Context, src comparable, add func(source.Bat
 	}
 	ids := c.Mapper.Placeholders().Fingerprint()
 	w.Whole = tables[c.input.Key].IDs != ids
-	if err := c.findUnwritten(ctx); err != nil {
+	if err := c.findOutdated(ctx); err != nil {
 		return err
 	}
 	d, err := c.feed.Told.Table.Difference(ctx, c.input.Key, w)
@@ -154,7 +154,7 @@ func (c *comparing) bringTold(ctx context.Context, d *told.Difference) error {
 			return err
 		}
 		if !row.Kept {
-			delete(c.unwritten, row.Key)
+			delete(c.outdated, row.Key)
 		}
 		if err := h.add(ctx, row); err != nil {
 			return err
@@ -190,33 +190,40 @@ func (c *comparing) bringUnsure(ctx context.Context, n told.Counts) error {
 	if err := c.elsewhere.Bring(ctx, people); err != nil {
 		return err
 	}
-	return c.addUnwritten(ctx)
+	return c.addOutdated(ctx)
 }
 
-// findUnwritten finds, in a rehearsal, those of whom the table does not have what was
-// delivered last: the run before was killed, and a rehearsal writes nothing.
-func (c *comparing) findUnwritten(ctx context.Context) error {
-	if !c.rehearsal {
-		return nil
+// findOutdated finds visitors whose rows are to be removed from the table, as they are
+// users' here by now; and, in a rehearsal, those of whom the table does not have what
+// was delivered last: the run before was killed, and a rehearsal writes nothing.
+func (c *comparing) findOutdated(ctx context.Context) error {
+	c.outdated = map[told.Key]state.Person{}
+	gone, _, err := c.State.ToRemove(ctx)
+	for _, r := range gone {
+		if r.Trait == c.input.Key {
+			c.outdated[keyOfPerson(r.Person)] = r.Person
+		}
 	}
-	c.unwritten = map[told.Key]state.Person{}
+	if err != nil || !c.rehearsal {
+		return stored(err)
+	}
 	for w := (state.Writing{Key: c.input.Key, Last: -1}); !w.Done; {
 		var err error
 		if w, err = c.State.ToWrite(ctx, w, toldBatch); err != nil {
 			return stored(err)
 		}
 		for _, r := range w.Rows {
-			c.unwritten[keyOfPerson(r.Person)] = r.Person
+			c.outdated[keyOfPerson(r.Person)] = r.Person
 		}
 	}
 	return nil
 }
 
-// addUnwritten adds those of them who are on the list, since the table has of them what
+// addOutdated adds those of them who are on the list, since the table has of them what
 // the list wants.
-func (c *comparing) addUnwritten(ctx context.Context) error {
+func (c *comparing) addOutdated(ctx context.Context) error {
 	var keys []told.Key
-	for key := range c.unwritten {
+	for key := range c.outdated {
 		keys = append(keys, key)
 	}
 	if len(keys) == 0 {
@@ -228,7 +235,7 @@ func (c *comparing) addUnwritten(ctx context.Context) error {
 	}
 	for _, r := range rows {
 		if r.Trait == c.input.Key && (r.Value != "false" || c.input.Class == segment.ClassComputed) {
-			if err := stored(c.list.Add(ctx, c.unwritten[r.Key], r.Value, false)); err != nil {
+			if err := stored(c.list.Add(ctx, c.outdated[r.Key], r.Value, false)); err != nil {
 				return err
 			}
 		}

@@ -276,6 +276,7 @@ type lists struct {
 	ids      map[int][]string          // of a profile: kind and id
 	values   map[string]map[int]string // by trait
 	seq      int
+	owners   map[int]int
 }
 
 func newLists(t *testing.T, r *rand.Rand, database *enginetest.Postgres) *lists {
@@ -336,6 +337,7 @@ func (l *lists) give(p, visitor int) {
 // differ: with diff: warehouse, it is learnt only with people who come over.
 func (l *lists) said(round int) (lines []string) {
 	owners := map[int]int{}
+	l.owners = owners
 	for p, ids := range l.ids {
 		for visitor := range 12 {
 			if slices.Contains(ids, fmt.Sprintf("anonymous_id a%d", visitor)) && slices.Contains(ids, fmt.Sprintf("user_id u%d", p)) {
@@ -429,7 +431,7 @@ func TestDifferencesAreTheSame(t *testing.T) {
 				}
 				want, have := linesWithoutRiders(local.answers.taken[mark[0]:]), linesWithoutRiders(away.answers.taken[mark[1]:])
 				if os.Getenv("TRACE") != "" {
-					fmt.Println("round", round, "ids", l.ids, "values", l.values, "killed", kills)
+					fmt.Println("round", round, "said", l.owners, "ids", l.ids, "values", l.values, "killed", kills)
 					fmt.Println("  want", want)
 					fmt.Println("  have", have)
 					fmt.Println("  local", local.delivered())
