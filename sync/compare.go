@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/impactsync/impactsync/state"
 	"github.com/impactsync/impactsync/sync/segment"
@@ -43,21 +44,32 @@ func (p *pass) flushTold(ctx context.Context) error {
 	return err
 }
 
-// keptWhere returns an error if what is known of a list's trait is not where its source
-// says.
-func (p *pass) keptWhere(ctx context.Context, f Feed, in source.Input) error {
-	info := p.listInfo(f, in).Trait
-	if f.Told != nil {
-		if err := p.unwell[f.Told]; err != nil {
-			return err
+// allKept returns an error if what is known of some list's trait is not where its source
+// says. No list is applied then.
+func (p *pass) allKept(ctx context.Context, found []inputs) error {
+	for _, in := range found {
+		place := ""
+		if in.feed.Told != nil {
+			place = in.feed.Told.Name
 		}
-		return wronglyKept(p.State.KeepElsewhere(ctx, info, f.Told.Name, false))
+		for _, list := range slices.Concat(in.lists, in.gone) {
+			if err := wronglyKept(p.State.KeptAt(ctx, list.Key, place)); err != nil {
+				return err
+			}
+		}
 	}
-	tables, err := p.State.Tables(ctx)
-	if t, there := tables[in.Key]; err == nil && there {
-		err = fmt.Errorf("%w: that of %q is in schema %s of a warehouse, and source %q says diff: local: set diff and toldSchema as they were, run impactsync state move --to local, and then set diff: local", state.ErrElsewhere, in.Key, t.Place, f.Name())
+	return nil
+}
+
+// keep has what is settled of a list's trait kept where its source says.
+func (p *pass) keep(ctx context.Context, f Feed, in source.Input) error {
+	if f.Told == nil {
+		return nil
 	}
-	return wronglyKept(err)
+	if err := p.unwell[f.Told]; err != nil {
+		return err
+	}
+	return wronglyKept(p.State.KeepElsewhere(ctx, p.listInfo(f, in).Trait, f.Told.Name, false))
 }
 
 // wronglyKept ends a run, whose configuration is wrong.

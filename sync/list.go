@@ -17,7 +17,7 @@ func (p *pass) readList(ctx context.Context, f Feed, in source.Input) error {
 	if err != nil || same {
 		return stored(err)
 	}
-	if err := p.keptWhere(ctx, f, in); err != nil {
+	if err := p.keep(ctx, f, in); err != nil {
 		return err
 	}
 	list, err := p.State.NewList(ctx, p.listInfo(f, in))
@@ -174,7 +174,7 @@ func (p *pass) vanished(ctx context.Context, f Feed, gone []source.Input) error 
 }
 
 func (p *pass) applyVanished(ctx context.Context, f Feed, in source.Input) error {
-	if err := p.keptWhere(ctx, f, in); err != nil {
+	if err := p.keep(ctx, f, in); err != nil {
 		return err
 	}
 	if f.Told != nil {
