@@ -24,12 +24,17 @@ type comparable interface {
 func (p *pass) openTold(ctx context.Context) error {
 	p.elsewhere = &Elsewhere{State: p.State, Places: Places(p.Feeds), Point: p.Point, Waits: WaitsFor(p.Log), Deadline: p.options.Deadline}
 	p.unwell = map[*Place]error{}
-	err := p.elsewhere.Open(ctx, p.rehearsal, func(at *Place, err error) {
+	down := func(at *Place, err error) {
 		p.unwell[at] = err
 		p.Log.Error("the table of what impact.com was told cannot be used; lists that are compared with it wait", "schema", at.Name, "error", err)
-	})
-	if err != nil || p.rehearsal {
+	}
+	err := p.elsewhere.Open(ctx, p.rehearsal, down)
+	switch {
+	case err != nil:
 		return err
+	case p.rehearsal:
+		p.elsewhere.Ready(ctx, down)
+		return nil
 	}
 	return p.flushTold(ctx)
 }

@@ -90,6 +90,18 @@ func (e *Elsewhere) Open(ctx context.Context, look bool, down func(*Place, error
 	return nil
 }
 
+// Ready passes to down the tables that are not there and that a run could not make.
+func (e *Elsewhere) Ready(ctx context.Context, down func(*Place, error)) {
+	for _, at := range e.Places {
+		if !e.absent[at.Name] {
+			continue
+		}
+		if err := at.Table.Ready(ctx); err != nil {
+			down(at, err)
+		}
+	}
+}
+
 // isTold reports whether an error is one of a table, rather than of its warehouse.
 func isTold(err error) bool {
 	return errors.Is(err, told.ErrGone) || errors.Is(err, told.ErrForeign) || errors.Is(err, told.ErrOld) || errors.Is(err, told.ErrLeased)
