@@ -107,7 +107,7 @@ func (w *wanting) keeps(at int64) bool {
 // want stores what the list says of a member.
 func (w *wanting) want(old traitRow, mem *member) error {
 	wanted := mem.wanted()
-	if old.exists && (w.keeps(old.order()) || old.wanted == wanted) {
+	if old.exists && (w.keeps(old.order()) || old.wanted == wanted) || !old.exists && mem.cleared {
 		w.verdict.Unchanged++
 		return nil
 	}

@@ -111,7 +111,7 @@ type comparing struct {
 	list   *state.List
 	reader *reader
 
-	outdated map[told.Key]state.Person // what the table has of them is no longer so
+	outdated map[told.Key]state.Person // of a rehearsal: what the table has of them is no longer so
 }
 
 func (c *comparing) run(ctx context.Context, src comparable, add func(source.Batch) error) (err error) {
@@ -210,10 +210,13 @@ func (c *comparing) bringUnsure(ctx context.Context, n told.Counts) error {
 	return c.addOutdated(ctx)
 }
 
-// findOutdated finds visitors whose rows are to be removed from the table, as they are
-// users' here by now; and, in a rehearsal, those of whom the table does not have what
-// was delivered last: the run before was killed, and a rehearsal writes nothing.
+// findOutdated finds, in a rehearsal, which writes nothing, visitors whose rows a run would
+// remove from the table, as they are users' here by now; and those of whom the table does
+// not have what was delivered last, since the run before was killed.
 func (c *comparing) findOutdated(ctx context.Context) error {
+	if !c.rehearsal {
+		return nil
+	}
 	c.outdated = map[told.Key]state.Person{}
 	gone, _, err := c.State.ToRemove(ctx)
 	for _, r := range gone {
@@ -221,7 +224,7 @@ func (c *comparing) findOutdated(ctx context.Context) error {
 			c.outdated[keyOfPerson(r.Person)] = r.Person
 		}
 	}
-	if err != nil || !c.rehearsal {
+	if err != nil {
 		return stored(err)
 	}
 	for w := (state.Writing{Key: c.input.Key, Last: -1}); !w.Done; {

@@ -42,6 +42,7 @@ type Elsewhere struct {
 	// Deadline is when waiting ends; zero: never.
 	Deadline time.Time
 
+	look    bool              // nothing is written
 	open    map[string]*Place // that can be used, by name
 	absent  map[string]bool   // those that were never there, and are not made
 	release []func(context.Context) error
@@ -65,7 +66,7 @@ func Places(feeds []Feed) (all []*Place) {
 // [told.ErrLeased] for one that another works with; a warehouse that cannot be reached
 // is passed to down.
 func (e *Elsewhere) Open(ctx context.Context, look bool, down func(*Place, error)) error {
-	e.open, e.absent = map[string]*Place{}, map[string]bool{}
+	e.look, e.open, e.absent = look, map[string]*Place{}, map[string]bool{}
 	if len(e.Places) == 0 {
 		return nil
 	}
@@ -412,7 +413,7 @@ func (e *Elsewhere) BringAll(ctx context.Context, key, place string, differs boo
 }
 
 // BringAbsorbed brings home what the tables have of visitors who turned out to be users:
-// it is the users' now.
+// it is the users' now, and leaves the tables, so that no list is compared with it.
 func (e *Elsewhere) BringAbsorbed(ctx context.Context) error {
 	for len(e.open) > 0 {
 		visitors, users, err := e.State.Calls(ctx, toldBatch)
@@ -437,6 +438,11 @@ func (e *Elsewhere) BringAbsorbed(ctx context.Context) error {
 		}
 		if err := e.State.Called(ctx, visitors); err != nil {
 			return stored(err)
+		}
+		if len(theirs) > 0 && !e.look {
+			if _, err := e.remove(ctx); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

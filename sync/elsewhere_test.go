@@ -268,6 +268,25 @@ func (s *shop) delivered() []string {
 	return all
 }
 
+// planned returns the numbers of each trait that a plan would show.
+func (s *shop) planned() []state.PlanTrait {
+	s.t.Helper()
+	db, err := state.Open(s.t.Context(), state.Options{Path: filepath.Join(s.dir, "state.db"), ReadOnly: true})
+	require.NoError(s.t, err)
+	defer db.Close()
+	plan, err := db.Plan(s.t.Context(), state.Part{})
+	require.NoError(s.t, err)
+	return plan.Traits
+}
+
+// verdicts returns what each trait's last list changes. That somebody is on it without a
+// value, and was never told one, is only counted by diff: local.
+func (s *shop) verdicts() string {
+	s.t.Helper()
+	return s.value(`SELECT group_concat(key || ': ' || told || ' told, ' || joins || ' joins, ' || exits || ' exits', '; ')
+		FROM (SELECT t.key, g.* FROM traits t JOIN generations g ON g.id = t.generation ORDER BY t.key)`)
+}
+
 // lists are what Profiles Sync holds.
 type lists struct {
 	t        *testing.T
@@ -439,6 +458,10 @@ func TestDifferencesAreTheSame(t *testing.T) {
 				}
 				require.Equal(t, want, have, "round %d", round)
 				require.Equal(t, local.delivered(), away.delivered(), "round %d", round)
+				require.Equal(t, local.planned(), away.planned(), "round %d", round)
+				if kills == 0 {
+					require.Equal(t, local.verdicts(), away.verdicts(), "round %d", round)
+				}
 			}
 		})
 	}
