@@ -45,6 +45,7 @@ type Elsewhere struct {
 	look    bool              // nothing is written
 	open    map[string]*Place // that can be used, by name
 	absent  map[string]bool   // those that were never there, and are not made
+	kept    map[string]state.ToldTable
 	release []func(context.Context) error
 }
 
@@ -74,6 +75,7 @@ func (e *Elsewhere) Open(ctx context.Context, look bool, down func(*Place, error
 	if err != nil {
 		return stored(err)
 	}
+	e.kept = tables
 	for _, at := range e.Places {
 		err := e.openOne(ctx, at, tables, look)
 		switch {
@@ -350,27 +352,36 @@ func (e *Elsewhere) bring(ctx context.Context, people []state.Person) (n int, er
 	return n, nil
 }
 
-// addValues adds to a person's values those that are elsewhere.
-func (e *Elsewhere) addValues(ctx context.Context, profile int64, values map[string]string) error {
-	if len(e.open) == 0 {
-		return nil
-	}
+// keeps reports whether what is settled of a trait is elsewhere.
+func (e *Elsewhere) keeps(key string) bool { return e.kept[key].Place != "" }
+
+// valuesOf returns a person's values that are elsewhere. Somebody whom the state does not
+// know is who the message says.
+func (e *Elsewhere) valuesOf(ctx context.Context, profile int64, said state.Person) (map[string]string, error) {
 	who, err := e.State.PersonOf(ctx, profile)
-	if err != nil || who.IsZero() {
-		return err
+	if who.IsZero() {
+		who = said
 	}
-	for _, at := range e.open {
+	if err != nil || who.IsZero() {
+		return nil, err
+	}
+	values := map[string]string{}
+	for _, at := range e.Places {
+		if e.absent[at.Name] {
+			continue
+		}
+		if !e.There(at) {
+			return nil, fmt.Errorf("the warehouse with schema %s cannot be used", at.Name)
+		}
 		rows, err := at.Table.Of(ctx, keysOfPeople([]state.Person{who}))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, r := range rows {
-			if _, here := values[r.Trait]; !here {
-				values[r.Trait] = r.Value
-			}
+			values[r.Trait] = r.Value
 		}
 	}
-	return nil
+	return values, nil
 }
 
 // BringRiding brings home what the tables have of people with whom an anonymous id or an

@@ -279,12 +279,12 @@ func (s *shop) planned() []state.PlanTrait {
 	return plan.Traits
 }
 
-// verdicts returns what each trait's last list changes. That somebody is on it without a
-// value, and was never told one, is only counted by diff: local.
+// verdicts returns what each trait's last list changes. That values are gone is counted
+// with joins only where they are kept in the state.
 func (s *shop) verdicts() string {
 	s.t.Helper()
-	return s.value(`SELECT group_concat(key || ': ' || told || ' told, ' || joins || ' joins, ' || exits || ' exits', '; ')
-		FROM (SELECT t.key, g.* FROM traits t JOIN generations g ON g.id = t.generation ORDER BY t.key)`)
+	return s.value(`SELECT group_concat(key || ': ' || told || ' told, ' || iif(class = 'audience', joins, 'some') || ' joins, ' || exits || ' exits', '; ')
+		FROM (SELECT t.key, t.class, g.* FROM traits t JOIN generations g ON g.id = t.generation ORDER BY t.key)`)
 }
 
 // lists are what Profiles Sync holds.
