@@ -16,6 +16,10 @@ type member struct {
 	visitor bool // the line named a visitor who is this user by now
 }
 
+// rank orders the lines of one person: a value counts for more than none, and then what
+// is said of a user by name for more than what is said of a visitor who is that user.
+func (m *member) rank() int64 { return 2*one(!m.cleared) + one(!m.visitor) }
+
 // wanted returns the value that a list wants of its member.
 func (m *member) wanted() sql.NullString {
 	return sql.NullString{String: m.value, Valid: !m.cleared}

@@ -69,7 +69,7 @@ func newMerge(ctx context.Context, t *tx, l *List) (*merge, error) {
 		wanting: wanting{tx: t, trait: tr, at: unix(l.info.ListedAt), gen: l.gen, exits: spill.New(l.dir)},
 		ctx:     ctx, list: l,
 	}
-	m.names = m.hasUser
+	m.outranked = m.outranks
 	if now := t.d.barred.Load(); now != l.barred {
 		m.barred = now
 	}
@@ -228,9 +228,8 @@ func (m *merge) members(lines []spill.Record) ([]member, error) {
 	return all, nil
 }
 
-// prevailing leaves the last line for each person, one that names them rather than
-// one of a visitor whom they turned out to be, and none for people who were forgotten
-// meanwhile.
+// prevailing leaves one line for each person, the last of the highest rank, and none for
+// people who were forgotten meanwhile.
 func (m *merge) prevailing(lines []spill.Record) ([]spill.Record, error) {
 	if m.barred == nil && !repeats(lines) {
 		return lines, nil
@@ -249,7 +248,7 @@ func (m *merge) prevailing(lines []spill.Record) ([]spill.Record, error) {
 			again--
 		}
 		if again >= 0 && people[again].id == mem.id {
-			if mem.visitor && !people[again].visitor {
+			if people[again].rank() > mem.rank() {
 				continue
 			}
 			left[again], people[again] = line, mem
@@ -370,10 +369,11 @@ func (m *merge) lists(number int64, is func(*member) bool) (bool, error) {
 	return false, err
 }
 
-// hasUser reports whether a line of the list names a user, rather than a visitor whom
-// that user turned out to be.
-func (m *merge) hasUser(user Person) (bool, error) {
-	return m.lists(user.ProfileID(), func(mem *member) bool { return !mem.visitor && mem.person.sameKey(user) })
+// outranks reports whether a line of the list that names a user counts for more than one
+// of a visitor whom that user turned out to be.
+func (m *merge) outranks(user Person, visitor *member) (bool, error) {
+	line := member{cleared: visitor.cleared, visitor: true}
+	return m.lists(user.ProfileID(), func(mem *member) bool { return mem.rank() > line.rank() && mem.person.sameKey(user) })
 }
 
 // judgeList judges what the list changes.

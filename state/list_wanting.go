@@ -16,8 +16,9 @@ type wanting struct {
 	verdict Verdict
 	joins   []member     // wait to be stored together
 	exits   *spill.Spill // people told true who are not on it
-	// names reports whether the list names a user itself.
-	names func(user Person) (bool, error)
+	// outranked reports whether another line of the list counts for a user, rather than
+	// that of a visitor.
+	outranked func(user Person, visitor *member) (bool, error)
 }
 
 // joinChunk is how many people one statement of a merge stores.
@@ -80,15 +81,14 @@ func (w *wanting) ownNumbers(wait []member) (own []member, err error) {
 func (w *wanting) origin() sql.NullInt64 { return sql.NullInt64{Int64: -w.gen, Valid: true} }
 
 // alone handles a member whose profile must be looked up: somebody else has the
-// number, or a visitor has become a user. What the list says of the user by name counts
-// for more than what it says of the visitor.
+// number, or a visitor has become a user. See [member.rank].
 func (w *wanting) alone(mem *member) error {
 	prof, err := w.resolve(mem.person, w.at)
 	if err != nil {
 		return err
 	}
 	if mem.person.UserID == "" && prof.person.UserID != "" {
-		if named, err := w.names(prof.person); err != nil || named {
+		if passed, err := w.outranked(prof.person, mem); err != nil || passed {
 			return err
 		}
 	}

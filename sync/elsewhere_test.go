@@ -279,12 +279,12 @@ func (s *shop) planned() []state.PlanTrait {
 	return plan.Traits
 }
 
-// verdicts returns what each trait's last list changes. That values are gone is counted
-// with joins only where they are kept in the state.
+// verdicts returns what each audience's last list changes. Of a computed trait, whose values
+// that are gone are never sent or judged, how they are counted differs.
 func (s *shop) verdicts() string {
 	s.t.Helper()
-	return s.value(`SELECT group_concat(key || ': ' || told || ' told, ' || iif(class = 'audience', joins, 'some') || ' joins, ' || exits || ' exits', '; ')
-		FROM (SELECT t.key, t.class, g.* FROM traits t JOIN generations g ON g.id = t.generation ORDER BY t.key)`)
+	return s.value(`SELECT group_concat(key || ': ' || told || ' told, ' || joins || ' joins, ' || exits || ' exits', '; ')
+		FROM (SELECT t.key, g.* FROM traits t JOIN generations g ON g.id = t.generation WHERE t.class = 'audience' ORDER BY t.key)`)
 }
 
 // lists are what Profiles Sync holds.
