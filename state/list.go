@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -128,21 +127,19 @@ func (l *List) Flush(ctx context.Context) error {
 }
 
 func (l *List) spillAll(ctx context.Context, block []member) error {
-	var before []Person
-	if l.elsewhere {
-		before = slices.Collect(peopleOn(block))
+	for i := range block {
+		block[i].visitor = block[i].person.UserID == ""
 	}
 	if err := l.d.follow(ctx, visitorsOn(block)); err != nil {
 		return err
 	}
-	for i := range before {
-		// A warehouse may not know an address by the hash that we make of it.
-		if p := block[i].person; p != before[i] || p.UserID == "" && p.AnonymousID == "" {
-			l.followed = append(l.followed, p.keyOnly())
-		}
-	}
 	for i := range block {
 		m := &block[i]
+		m.visitor = m.visitor && m.person.UserID != ""
+		// A warehouse may not know an address by the hash that we make of it.
+		if p := m.person; l.elsewhere && (m.visitor || p.UserID == "" && p.AnonymousID == "") {
+			l.followed = append(l.followed, p.keyOnly())
+		}
 		if out, _ := l.barred.filter(&m.person); out {
 			continue
 		}
@@ -226,10 +223,20 @@ func (l *List) names() string {
 // ListVanished reports whether nothing is left to do for a list without a file: the
 // trait is not known, or its list was treated as vanished before.
 func (d *DB) ListVanished(ctx context.Context, key string) (bool, error) {
+	objects, err := d.ListObjects(ctx, key)
+	return len(objects) == 0, err
+}
+
+// ListObjects returns the objects of the list of a trait that was last applied; none, if
+// there was no list, or it was treated as vanished.
+func (d *DB) ListObjects(ctx context.Context, key string) ([]string, error) {
 	objects, err := read(ctx, d, func(v *view) (objects string, err error) {
 		return objects, v.Scan(`SELECT g.objects FROM traits t JOIN generations g ON g.id = t.generation WHERE t.key = ?`, []any{key}, &objects)
 	})
-	return objects == "", err
+	if objects == "" {
+		return nil, err
+	}
+	return strings.Split(objects, "\n"), err
 }
 
 // ListRead reports whether a list of these objects, in this order, was applied to a

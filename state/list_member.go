@@ -13,7 +13,12 @@ type member struct {
 	person  Person
 	value   string
 	cleared bool
+	visitor bool // the line named a visitor who is this user by now
 }
+
+// rank orders the lines of one person: a value counts for more than none, and then what
+// is said of a user by name for more than what is said of a visitor who is that user.
+func (m *member) rank() int64 { return 2*one(!m.cleared) + one(!m.visitor) }
 
 // wanted returns the value that a list wants of its member.
 func (m *member) wanted() sql.NullString {
@@ -33,11 +38,14 @@ func peopleOn(all []member) iter.Seq[Person] {
 
 // encode appends the member, without its number, to b.
 func (m *member) encode(b []byte) []byte {
-	cleared := byte(0)
+	flags := byte(0)
 	if m.cleared {
-		cleared = 1
+		flags |= memberCleared
 	}
-	b = append(b, cleared)
+	if m.visitor {
+		flags |= memberVisitor
+	}
+	b = append(b, flags)
 	for _, s := range [...]string{m.person.UserID, m.person.AnonymousID, m.person.EmailSHA1, m.value} {
 		b = binary.AppendUvarint(b, uint64(len(s)))
 		b = append(b, s...)
@@ -45,13 +53,19 @@ func (m *member) encode(b []byte) []byte {
 	return b
 }
 
+// Flags of an encoded member.
+const (
+	memberCleared = 1 << iota
+	memberVisitor
+)
+
 var errMember = errors.New("a spilled member of the list cannot be read back")
 
 func decodeMember(id int64, text string) (m member, err error) {
 	if text == "" {
 		return m, errMember
 	}
-	m.id, m.cleared, text = id, text[0] == 1, text[1:]
+	m.id, m.cleared, m.visitor, text = id, text[0]&memberCleared != 0, text[0]&memberVisitor != 0, text[1:]
 	for _, s := range [...]*string{&m.person.UserID, &m.person.AnonymousID, &m.person.EmailSHA1, &m.value} {
 		size, used := binary.Uvarint([]byte(text[:min(len(text), binary.MaxVarintLen64)]))
 		if used <= 0 || size > uint64(len(text)-used) {

@@ -69,6 +69,7 @@ func newMerge(ctx context.Context, t *tx, l *List) (*merge, error) {
 		wanting: wanting{tx: t, trait: tr, at: unix(l.info.ListedAt), gen: l.gen, exits: spill.New(l.dir)},
 		ctx:     ctx, list: l,
 	}
+	m.outranked = m.outranks
 	if now := t.d.barred.Load(); now != l.barred {
 		m.barred = now
 	}
@@ -227,8 +228,8 @@ func (m *merge) members(lines []spill.Record) ([]member, error) {
 	return all, nil
 }
 
-// prevailing leaves the last line for each person, and none for people who were
-// forgotten meanwhile.
+// prevailing leaves one line for each person, the last of the highest rank, and none for
+// people who were forgotten meanwhile.
 func (m *merge) prevailing(lines []spill.Record) ([]spill.Record, error) {
 	if m.barred == nil && !repeats(lines) {
 		return lines, nil
@@ -247,6 +248,9 @@ func (m *merge) prevailing(lines []spill.Record) ([]spill.Record, error) {
 			again--
 		}
 		if again >= 0 && people[again].id == mem.id {
+			if people[again].rank() > mem.rank() {
+				continue
+			}
 			left[again], people[again] = line, mem
 		} else {
 			left, people = append(left, line), append(people, mem)
@@ -346,18 +350,30 @@ func (m *merge) isElsewhere(r *row) (bool, error) {
 	if home == r.profile {
 		return false, nil
 	}
-	texts, err := m.list.spill.Find(home)
+	return m.lists(home, func(mem *member) bool { return r.is(mem.person) })
+}
+
+// lists reports whether some line of a number is one that is looked for.
+func (m *merge) lists(number int64, is func(*member) bool) (bool, error) {
+	texts, err := m.list.spill.Find(number)
 	for i, text := range texts {
 		texts[i] = ""
-		mem, failed := decodeMember(home, text)
+		mem, failed := decodeMember(number, text)
 		if failed != nil {
 			return false, failed
 		}
-		if out, _ := m.barred.filter(&mem.person); !out && r.is(mem.person) {
+		if out, _ := m.barred.filter(&mem.person); !out && is(&mem) {
 			return true, nil
 		}
 	}
 	return false, err
+}
+
+// outranks reports whether a line of the list that names a user counts for more than one
+// of a visitor whom that user turned out to be.
+func (m *merge) outranks(user Person, visitor *member) (bool, error) {
+	line := member{cleared: visitor.cleared, visitor: true}
+	return m.lists(user.ProfileID(), func(mem *member) bool { return mem.rank() > line.rank() && mem.person.sameKey(user) })
 }
 
 // judgeList judges what the list changes.

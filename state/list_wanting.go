@@ -16,6 +16,9 @@ type wanting struct {
 	verdict Verdict
 	joins   []member     // wait to be stored together
 	exits   *spill.Spill // people told true who are not on it
+	// outranked reports whether another line of the list counts for a user, rather than
+	// that of a visitor.
+	outranked func(user Person, visitor *member) (bool, error)
 }
 
 // joinChunk is how many people one statement of a merge stores.
@@ -78,11 +81,16 @@ func (w *wanting) ownNumbers(wait []member) (own []member, err error) {
 func (w *wanting) origin() sql.NullInt64 { return sql.NullInt64{Int64: -w.gen, Valid: true} }
 
 // alone handles a member whose profile must be looked up: somebody else has the
-// number, or a visitor has become a user.
+// number, or a visitor has become a user. See [member.rank].
 func (w *wanting) alone(mem *member) error {
 	prof, err := w.resolve(mem.person, w.at)
 	if err != nil {
 		return err
+	}
+	if mem.person.UserID == "" && prof.person.UserID != "" {
+		if passed, err := w.outranked(prof.person, mem); err != nil || passed {
+			return err
+		}
 	}
 	old, err := w.traitRow(w.trait, prof.id)
 	if err != nil {
@@ -99,7 +107,7 @@ func (w *wanting) keeps(at int64) bool {
 // want stores what the list says of a member.
 func (w *wanting) want(old traitRow, mem *member) error {
 	wanted := mem.wanted()
-	if old.exists && (w.keeps(old.order()) || old.wanted == wanted) {
+	if old.exists && (w.keeps(old.order()) || old.wanted == wanted) || !old.exists && mem.cleared {
 		w.verdict.Unchanged++
 		return nil
 	}

@@ -26,7 +26,7 @@ func (t *tx) resolve(p Person, seenAt int64) (profile, error) {
 	if err != nil || !meets {
 		return prof, err
 	}
-	inherited, err := t.absorb(Person{AnonymousID: p.AnonymousID}, prof.id, seenAt, math.MaxInt64)
+	inherited, err := t.absorb(Person{AnonymousID: p.AnonymousID}, prof.id, seenAt, ofList)
 	return prof, errors.Join(err, t.click(&prof, inherited))
 }
 
@@ -79,6 +79,10 @@ func (t *tx) refresh(prof *profile, p Person, seenAt int64) error {
 	return t.putProfile(*prof)
 }
 
+// ofList stands for the event that said whose visitor somebody is, if it was a list.
+// Such a visitor is not known to have been seen: see [tx.dropBare].
+const ofList = math.MaxInt64
+
 // absorb makes an anonymous profile part of a user's, and returns the click id that
 // the user inherits. The newest wanted value wins, a delivered value becomes doubt, and
 // nothing is ever sent under the anonymous id alone again. If the device was another
@@ -89,7 +93,7 @@ func (t *tx) absorb(anon Person, user, seenAt, event int64) (inherited click, er
 		return click{}, err
 	}
 	before := old.absorbed
-	if old.absorbed = user; !found {
+	if old.absorbed = user; old.seenAt == 0 && event != ofList {
 		old.seenAt = seenAt
 	}
 	if err := t.putProfile(old); err != nil {

@@ -249,11 +249,12 @@ func (d *DB) NextAttempt(ctx context.Context, host string) (time.Time, error) {
 }
 
 // TraitsOf returns the wanted values of a person, for mappings that send them with
-// conversions, and the delivered value if the guard holds the wanted one.
+// conversions, and the delivered value if the guard holds the wanted one; "" for one that
+// is gone.
 func (d *DB) TraitsOf(ctx context.Context, profile int64) (map[string]string, error) {
 	return read(ctx, d, func(v *view) (map[string]string, error) {
-		return pairs[string](v, `SELECT key, `+valueText("value")+` FROM (SELECT t.key, CASE v.status WHEN 6 THEN v.delivered ELSE v.wanted END AS value
-			FROM traits t CROSS JOIN trait_rows v ON v.trait_id = t.id AND v.profile_id = ?) WHERE value IS NOT NULL`, profile)
+		return pairs[string](v, `SELECT key, coalesce(`+valueText("value")+`, '') FROM (SELECT t.key, CASE v.status WHEN 6 THEN v.delivered ELSE v.wanted END AS value
+			FROM traits t CROSS JOIN trait_rows v ON v.trait_id = t.id AND v.profile_id = ?)`, profile)
 	})
 }
 

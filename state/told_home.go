@@ -100,7 +100,7 @@ func (t *tx) atHome(p Person, at int64) (profile, error) {
 	if err != nil || found {
 		return prof, err
 	}
-	visitor.absorbed, visitor.seenAt = prof.id, at
+	visitor.absorbed = prof.id
 	return prof, t.putProfile(visitor)
 }
 
@@ -123,6 +123,9 @@ func (t *tx) comesHome(old traitRow, text string, at int64) error {
 		t.count(tr.id, name, -told)
 	}
 	t.count(tr.id, statusNames[statusSettled], -1)
+	if !old.isWanted() && next.isDelivered() { // of a visitor who was absorbed: see [traitRow.prevails]
+		next.wanted, next.wantedAt = value, at
+	}
 	if !next.due() || old.status == statusSettled {
 		next = next.moved()
 	}

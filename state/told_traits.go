@@ -70,23 +70,11 @@ func (d *DB) KeepElsewhere(ctx context.Context, info TraitInfo, place string, mo
 		if err != nil {
 			return err
 		}
-		var have string
-		found, err := t.Get(`SELECT place FROM told_traits WHERE trait_id = ?`, []any{tr.id}, &have)
-		switch {
-		case err != nil:
-			return err
-		case tr.changesSource != "" && tr.authority != AuthorityList:
+		if tr.changesSource != "" && tr.authority != AuthorityList {
 			return t.twoFeeds(tr)
-		case found && have == place:
-			return nil
-		case found:
-			return fmt.Errorf("%w: that of %q is in schema %q, and the configuration says %q: set toldSchema as it was, and run impactsync state move --to local first", ErrElsewhere, tr.key, have, place)
 		}
-		known, err := t.rowsKnown(tr)
-		if err == nil && known && !move {
-			err = fmt.Errorf("%w: that of %q is in the state file, and the configuration says diff: warehouse: move it with impactsync state move --to warehouse", ErrElsewhere, tr.key)
-		}
-		if err != nil {
+		there, err := keptAt(t, tr.key, place, move)
+		if err != nil || there {
 			return err
 		}
 		tr.elsewhere, t.d.anyElsewhere = true, true
@@ -95,15 +83,40 @@ func (d *DB) KeepElsewhere(ctx context.Context, info TraitInfo, place string, mo
 	})
 }
 
+// KeptAt returns [ErrElsewhere] if what is settled of a trait is not kept at a place; the
+// state itself is "". It changes nothing.
+func (d *DB) KeptAt(ctx context.Context, key, place string) error {
+	return d.view(ctx, func(v *view) error {
+		_, err := keptAt(v, key, place, false)
+		return err
+	})
+}
+
+// keptAt reports whether what is settled of a trait is kept at a place outside of the state.
+// It returns [ErrElsewhere] if it is kept at another one, or in the state unless it moves.
+func keptAt(from reading, key, place string, moves bool) (there bool, err error) {
+	have, err := collect(from, `SELECT e.place FROM told_traits e JOIN traits t ON t.id = e.trait_id WHERE t.key = ?`, []any{key}, itself[string])
+	switch there = len(have) > 0; {
+	case err != nil, there && have[0] == place:
+		return there, err
+	case there && place == "":
+		return true, fmt.Errorf("%w: that of %q is in schema %s of a warehouse, and the configuration says diff: local: set diff and toldSchema as they were, run impactsync state move --to local, and then set diff: local", ErrElsewhere, key, have[0])
+	case there:
+		return true, fmt.Errorf("%w: that of %q is in schema %q, and the configuration says %q: set toldSchema as it was, and run impactsync state move --to local first", ErrElsewhere, key, have[0], place)
+	case place == "" || moves:
+		return false, nil
+	}
+	here, err := collect(from, `SELECT 1 FROM trait_rows WHERE trait_id = (SELECT id FROM traits WHERE key = ?) LIMIT 1`, []any{key}, itself[int64])
+	if err == nil && len(here) > 0 {
+		err = fmt.Errorf("%w: that of %q is in the state file, and the configuration says diff: warehouse: move it with impactsync state move --to warehouse", ErrElsewhere, key)
+	}
+	return false, err
+}
+
 // twoFeeds refuses a trait that is elsewhere and whose messages count, too: what they
 // say would have to be compared with rows that are not here.
 func (t *tx) twoFeeds(tr *trait) error {
 	return fmt.Errorf("%w: %q comes as messages, too, of source %q: with diff: warehouse only its list can count; set authority: list for it, or diff: local", ErrAuthority, tr.key, tr.changesSource)
-}
-
-func (t *tx) rowsKnown(tr *trait) (known bool, err error) {
-	_, err = t.Get(`SELECT EXISTS (SELECT 1 FROM trait_values WHERE trait_id = ?1) OR EXISTS (SELECT 1 FROM trait_due WHERE trait_id = ?1)`, []any{tr.id}, &known)
-	return known, err
 }
 
 // KeepHere records that everything of a trait is kept in the state. Its rows must all be

@@ -139,7 +139,7 @@ func (t *tx) removed(p Person, traitID int64) error {
 }
 
 // dropBare removes those of some profiles, given as JSON, of which nothing is left, with a
-// visitor who rides along in the table.
+// visitor who rides along in the table. One of whom a message said whose it is stays.
 func (t *tx) dropBare(ids string) error {
 	const (
 		nothing = `p.click_id IS NULL AND NOT EXISTS (SELECT 1 FROM trait_values v WHERE v.trait_id IN (SELECT id FROM traits) AND v.profile_id = p.id)
@@ -150,7 +150,7 @@ func (t *tx) dropBare(ids string) error {
 	)
 	clear(t.d.profiles)
 	_, err := t.Exec(`DELETE FROM profiles AS p WHERE id IN (SELECT p.id FROM (`+bare+`) u JOIN profiles o ON o.id = u.id CROSS JOIN profiles p ON p.absorbed_into = o.id
-		WHERE p.anonymous_id = o.anonymous_id AND `+nothing+`)`, ids)
+		WHERE p.anonymous_id = o.anonymous_id AND p.seen_at IS NULL AND `+nothing+`)`, ids)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/impactsync/impactsync/state"
 	"github.com/impactsync/impactsync/sync/segment"
@@ -23,12 +24,17 @@ type comparable interface {
 func (p *pass) openTold(ctx context.Context) error {
 	p.elsewhere = &Elsewhere{State: p.State, Places: Places(p.Feeds), Point: p.Point, Waits: WaitsFor(p.Log), Deadline: p.options.Deadline}
 	p.unwell = map[*Place]error{}
-	err := p.elsewhere.Open(ctx, p.rehearsal, func(at *Place, err error) {
+	down := func(at *Place, err error) {
 		p.unwell[at] = err
 		p.Log.Error("the table of what impact.com was told cannot be used; lists that are compared with it wait", "schema", at.Name, "error", err)
-	})
-	if err != nil || p.rehearsal {
+	}
+	err := p.elsewhere.Open(ctx, p.rehearsal, down)
+	switch {
+	case err != nil:
 		return err
+	case p.rehearsal:
+		p.elsewhere.Ready(ctx, down)
+		return nil
 	}
 	return p.flushTold(ctx)
 }
@@ -43,21 +49,32 @@ func (p *pass) flushTold(ctx context.Context) error {
 	return err
 }
 
-// keptWhere returns an error if what is known of a list's trait is not where its source
-// says.
-func (p *pass) keptWhere(ctx context.Context, f Feed, in source.Input) error {
-	info := p.listInfo(f, in).Trait
-	if f.Told != nil {
-		if err := p.unwell[f.Told]; err != nil {
-			return err
+// allKept returns an error if what is known of some list's trait is not where its source
+// says. No list is applied then.
+func (p *pass) allKept(ctx context.Context, found []inputs) error {
+	for _, in := range found {
+		place := ""
+		if in.feed.Told != nil {
+			place = in.feed.Told.Name
 		}
-		return wronglyKept(p.State.KeepElsewhere(ctx, info, f.Told.Name, false))
+		for _, list := range slices.Concat(in.lists, in.gone) {
+			if err := wronglyKept(p.State.KeptAt(ctx, list.Key, place)); err != nil {
+				return err
+			}
+		}
 	}
-	tables, err := p.State.Tables(ctx)
-	if t, there := tables[in.Key]; err == nil && there {
-		err = fmt.Errorf("%w: that of %q is in schema %s of a warehouse, and source %q says diff: local: set diff and toldSchema as they were, run impactsync state move --to local, and then set diff: local", state.ErrElsewhere, in.Key, t.Place, f.Name())
+	return nil
+}
+
+// keep has what is settled of a list's trait kept where its source says.
+func (p *pass) keep(ctx context.Context, f Feed, in source.Input) error {
+	if f.Told == nil {
+		return nil
 	}
-	return wronglyKept(err)
+	if err := p.unwell[f.Told]; err != nil {
+		return err
+	}
+	return wronglyKept(p.State.KeepElsewhere(ctx, p.listInfo(f, in).Trait, f.Told.Name, false))
 }
 
 // wronglyKept ends a run, whose configuration is wrong.
@@ -94,7 +111,7 @@ type comparing struct {
 	list   *state.List
 	reader *reader
 
-	unwritten map[told.Key]state.Person // of a rehearsal: what the table has of them is older
+	outdated map[told.Key]state.Person // of a rehearsal: what the table has of them is no longer so
 }
 
 func (c *comparing) run(ctx context.Context, src comparable, add func(source.Batch) error) (err error) {
@@ -114,7 +131,7 @@ func (c *comparing) run(ctx context.Context, src comparable, add func(source.Bat
 	}
 	ids := c.Mapper.Placeholders().Fingerprint()
 	w.Whole = tables[c.input.Key].IDs != ids
-	if err := c.findUnwritten(ctx); err != nil {
+	if err := c.findOutdated(ctx); err != nil {
 		return err
 	}
 	d, err := c.feed.Told.Table.Difference(ctx, c.input.Key, w)
@@ -154,7 +171,7 @@ func (c *comparing) bringTold(ctx context.Context, d *told.Difference) error {
 			return err
 		}
 		if !row.Kept {
-			delete(c.unwritten, row.Key)
+			delete(c.outdated, row.Key)
 		}
 		if err := h.add(ctx, row); err != nil {
 			return err
@@ -190,33 +207,43 @@ func (c *comparing) bringUnsure(ctx context.Context, n told.Counts) error {
 	if err := c.elsewhere.Bring(ctx, people); err != nil {
 		return err
 	}
-	return c.addUnwritten(ctx)
+	return c.addOutdated(ctx)
 }
 
-// findUnwritten finds, in a rehearsal, those of whom the table does not have what was
-// delivered last: the run before was killed, and a rehearsal writes nothing.
-func (c *comparing) findUnwritten(ctx context.Context) error {
+// findOutdated finds, in a rehearsal, which writes nothing, visitors whose rows a run would
+// remove from the table, as they are users' here by now; and those of whom the table does
+// not have what was delivered last, since the run before was killed.
+func (c *comparing) findOutdated(ctx context.Context) error {
 	if !c.rehearsal {
 		return nil
 	}
-	c.unwritten = map[told.Key]state.Person{}
+	c.outdated = map[told.Key]state.Person{}
+	gone, _, err := c.State.ToRemove(ctx)
+	for _, r := range gone {
+		if r.Trait == c.input.Key {
+			c.outdated[keyOfPerson(r.Person)] = r.Person
+		}
+	}
+	if err != nil {
+		return stored(err)
+	}
 	for w := (state.Writing{Key: c.input.Key, Last: -1}); !w.Done; {
 		var err error
 		if w, err = c.State.ToWrite(ctx, w, toldBatch); err != nil {
 			return stored(err)
 		}
 		for _, r := range w.Rows {
-			c.unwritten[keyOfPerson(r.Person)] = r.Person
+			c.outdated[keyOfPerson(r.Person)] = r.Person
 		}
 	}
 	return nil
 }
 
-// addUnwritten adds those of them who are on the list, since the table has of them what
+// addOutdated adds those of them who are on the list, since the table has of them what
 // the list wants.
-func (c *comparing) addUnwritten(ctx context.Context) error {
+func (c *comparing) addOutdated(ctx context.Context) error {
 	var keys []told.Key
-	for key := range c.unwritten {
+	for key := range c.outdated {
 		keys = append(keys, key)
 	}
 	if len(keys) == 0 {
@@ -228,7 +255,7 @@ func (c *comparing) addUnwritten(ctx context.Context) error {
 	}
 	for _, r := range rows {
 		if r.Trait == c.input.Key && (r.Value != "false" || c.input.Class == segment.ClassComputed) {
-			if err := stored(c.list.Add(ctx, c.unwritten[r.Key], r.Value, false)); err != nil {
+			if err := stored(c.list.Add(ctx, c.outdated[r.Key], r.Value, false)); err != nil {
 				return err
 			}
 		}

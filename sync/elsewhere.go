@@ -42,8 +42,10 @@ type Elsewhere struct {
 	// Deadline is when waiting ends; zero: never.
 	Deadline time.Time
 
+	look    bool              // nothing is written
 	open    map[string]*Place // that can be used, by name
 	absent  map[string]bool   // those that were never there, and are not made
+	kept    map[string]state.ToldTable
 	release []func(context.Context) error
 }
 
@@ -65,7 +67,7 @@ func Places(feeds []Feed) (all []*Place) {
 // [told.ErrLeased] for one that another works with; a warehouse that cannot be reached
 // is passed to down.
 func (e *Elsewhere) Open(ctx context.Context, look bool, down func(*Place, error)) error {
-	e.open, e.absent = map[string]*Place{}, map[string]bool{}
+	e.look, e.open, e.absent = look, map[string]*Place{}, map[string]bool{}
 	if len(e.Places) == 0 {
 		return nil
 	}
@@ -73,6 +75,7 @@ func (e *Elsewhere) Open(ctx context.Context, look bool, down func(*Place, error
 	if err != nil {
 		return stored(err)
 	}
+	e.kept = tables
 	for _, at := range e.Places {
 		err := e.openOne(ctx, at, tables, look)
 		switch {
@@ -88,6 +91,18 @@ func (e *Elsewhere) Open(ctx context.Context, look bool, down func(*Place, error
 		}
 	}
 	return nil
+}
+
+// Ready passes to down the tables that are not there and that a run could not make.
+func (e *Elsewhere) Ready(ctx context.Context, down func(*Place, error)) {
+	for _, at := range e.Places {
+		if !e.absent[at.Name] {
+			continue
+		}
+		if err := at.Table.Ready(ctx); err != nil {
+			down(at, err)
+		}
+	}
 }
 
 // isTold reports whether an error is one of a table, rather than of its warehouse.
@@ -318,27 +333,36 @@ func (e *Elsewhere) bring(ctx context.Context, people []state.Person) (n int, er
 	return n, nil
 }
 
-// addValues adds to a person's values those that are elsewhere.
-func (e *Elsewhere) addValues(ctx context.Context, profile int64, values map[string]string) error {
-	if len(e.open) == 0 {
-		return nil
-	}
+// keeps reports whether what is settled of a trait is elsewhere.
+func (e *Elsewhere) keeps(key string) bool { return e.kept[key].Place != "" }
+
+// valuesOf returns a person's values that are elsewhere. Somebody whom the state does not
+// know is who the message says.
+func (e *Elsewhere) valuesOf(ctx context.Context, profile int64, said state.Person) (map[string]string, error) {
 	who, err := e.State.PersonOf(ctx, profile)
-	if err != nil || who.IsZero() {
-		return err
+	if who.IsZero() {
+		who = said
 	}
-	for _, at := range e.open {
+	if err != nil || who.IsZero() {
+		return nil, err
+	}
+	values := map[string]string{}
+	for _, at := range e.Places {
+		if e.absent[at.Name] {
+			continue
+		}
+		if !e.There(at) {
+			return nil, fmt.Errorf("the warehouse with schema %s cannot be used", at.Name)
+		}
 		rows, err := at.Table.Of(ctx, keysOfPeople([]state.Person{who}))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, r := range rows {
-			if _, here := values[r.Trait]; !here {
-				values[r.Trait] = r.Value
-			}
+			values[r.Trait] = r.Value
 		}
 	}
-	return nil
+	return values, nil
 }
 
 // BringRiding brings home what the tables have of people with whom an anonymous id or an
@@ -381,7 +405,7 @@ func (e *Elsewhere) BringAll(ctx context.Context, key, place string, differs boo
 }
 
 // BringAbsorbed brings home what the tables have of visitors who turned out to be users:
-// it is the users' now.
+// it is the users' now, and leaves the tables, so that no list is compared with it.
 func (e *Elsewhere) BringAbsorbed(ctx context.Context) error {
 	for len(e.open) > 0 {
 		visitors, users, err := e.State.Calls(ctx, toldBatch)
@@ -396,16 +420,21 @@ func (e *Elsewhere) BringAbsorbed(ctx context.Context) error {
 			}
 			theirs = append(theirs, rows...)
 		}
-		if len(theirs) > 0 { // the users' own come first
-			if err := e.Bring(ctx, users); err != nil {
-				return err
-			}
-			if err := e.State.BringHome(ctx, toldOf(theirs)); err != nil {
-				return stored(err)
-			}
+		// The users' own come first. They come even if nothing is left of the visitors': a
+		// pass that was killed may have removed it, after it became the users' here.
+		if err := e.Bring(ctx, users); err != nil {
+			return err
+		}
+		if err := e.State.BringHome(ctx, toldOf(theirs)); err != nil {
+			return stored(err)
 		}
 		if err := e.State.Called(ctx, visitors); err != nil {
 			return stored(err)
+		}
+		if len(theirs) > 0 && !e.look {
+			if _, err := e.remove(ctx); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -145,19 +145,20 @@ func TestElsewhere(t *testing.T) {
 	})
 
 	t.Run("there and back, nothing is another and nothing is sent", func(t *testing.T) {
-		s, _ := settledShop(t, server, 6)
+		s, l := settledShop(t, server, 6)
 		before := s.delivered()
 		table := s.table
 		s.opened(func(ctx context.Context, _ *state.DB, e *impactsync.Elsewhere) {
 			moved, err := e.MoveHere(ctx)
 			require.NoError(t, err)
-			require.Equal(t, map[string]int64{"vip": 6, "gold": 0, "tier": 6}, moved)
+			require.Equal(t, impactsync.Moved{Values: map[string]int64{"vip": 6, "gold": 0, "tier": 6}, Finished: map[string]int64{}}, moved)
 		})
 		require.Empty(t, s.delivered())
 		s.database.Exec(t, `INSERT INTO impactsync.told VALUES ('vip', 'user_id', 'u0', 'true', now(), '', '')`) // a move that was cut short
 		s.opened(func(ctx context.Context, _ *state.DB, e *impactsync.Elsewhere) {
-			_, err := e.MoveHere(ctx)
+			moved, err := e.MoveHere(ctx)
 			require.NoError(t, err)
+			require.Equal(t, impactsync.Moved{Values: map[string]int64{}, Finished: map[string]int64{"vip": 1}}, moved)
 		})
 		require.Empty(t, s.delivered())
 		s.table = nil
@@ -166,11 +167,25 @@ func TestElsewhere(t *testing.T) {
 		s.table, s.fails = table, true
 		r, _ := s.pass()
 		require.Equal(t, impactsync.ExitUsage, r.ExitCode, "it is to be moved first: %v", s.err)
+		move := func(keys ...string) {
+			places := map[string]string{}
+			for _, key := range keys {
+				places[key] = "impactsync"
+			}
+			s.opened(func(ctx context.Context, _ *state.DB, e *impactsync.Elsewhere) {
+				_, err := e.MoveThere(ctx, places)
+				require.NoError(t, err)
+			})
+		}
+		move("vip", "gold")
+		l.values["vip"][0], l.values["gold"][1] = "false", "true"
+		l.store()
+		r, _ = s.pass()
+		require.Equal(t, impactsync.ExitUsage, r.ExitCode, "tier is still to be moved: %v", s.err)
+		require.Equal(t, "1", s.value(`SELECT (SELECT max(run) FROM runs) > (SELECT max(run) FROM generations)`), "no list was applied")
+		l.members(6)
+		move("tier")
 		s.fails = false
-		s.opened(func(ctx context.Context, _ *state.DB, e *impactsync.Elsewhere) {
-			_, err := e.MoveThere(ctx, map[string]string{"vip": "impactsync", "gold": "impactsync", "tier": "impactsync"})
-			require.NoError(t, err)
-		})
 		require.Equal(t, before, s.delivered())
 		s.pass()
 		require.Len(t, s.answers.taken, 6)

@@ -19,16 +19,23 @@ func (e *Elsewhere) Counts(ctx context.Context, at *Place) (map[string]told.Coun
 	return at.Table.Counts(ctx)
 }
 
-// MoveHere moves everything that is elsewhere into the state, and returns how much that
-// was of each trait. It may be repeated.
-func (e *Elsewhere) MoveHere(ctx context.Context) (moved map[string]int64, err error) {
-	moved = map[string]int64{}
+// Moved is how much a move moved, by trait.
+type Moved struct {
+	Values   map[string]int64 `json:"moved"`    // of traits that were kept at the other place
+	Finished map[string]int64 `json:"finished"` // what a move that was cut short had left to do
+}
+
+func newMoved() Moved { return Moved{map[string]int64{}, map[string]int64{}} }
+
+// MoveHere moves everything that is elsewhere into the state. It may be repeated.
+func (e *Elsewhere) MoveHere(ctx context.Context) (Moved, error) {
+	moved := newMoved()
 	if err := e.Flush(ctx); err != nil { // what is to be removed there must not come home
-		return nil, err
+		return moved, err
 	}
 	tables, err := e.State.Tables(ctx)
 	if err != nil {
-		return nil, err
+		return moved, err
 	}
 	for key, t := range tables {
 		if err := e.BringAll(ctx, key, t.Place, false); err != nil {
@@ -37,22 +44,25 @@ func (e *Elsewhere) MoveHere(ctx context.Context) (moved map[string]int64, err e
 		if err := e.State.KeepHere(ctx, key); err != nil {
 			return moved, err
 		}
-		moved[key] = t.Away
+		moved.Values[key] = t.Away
 	}
-	return moved, e.clear(ctx)
+	return moved, e.clear(ctx, moved)
 }
 
 // clear removes from the tables what is in the state by now; also what a move left that
 // was cut short.
-func (e *Elsewhere) clear(ctx context.Context) error {
+func (e *Elsewhere) clear(ctx context.Context, moved Moved) error {
 	for _, at := range e.open {
 		counts, err := at.Table.Counts(ctx)
 		if err != nil {
 			return err
 		}
-		for key := range counts {
+		for key, n := range counts {
 			if err := e.empty(ctx, at, key); err != nil {
 				return fmt.Errorf("remove %s, which is in the state by now: %w", key, err)
+			}
+			if _, now := moved.Values[key]; !now {
+				moved.Finished[key] += n.Rows
 			}
 		}
 	}
@@ -60,16 +70,16 @@ func (e *Elsewhere) clear(ctx context.Context) error {
 }
 
 // MoveThere moves what is settled of traits that are in the state to the tables of their
-// places, and returns how much that was. It may be repeated.
-func (e *Elsewhere) MoveThere(ctx context.Context, places map[string]string) (moved map[string]int64, err error) {
-	moved = map[string]int64{}
+// places. It may be repeated.
+func (e *Elsewhere) MoveThere(ctx context.Context, places map[string]string) (Moved, error) {
+	moved := newMoved()
 	tables, err := e.State.Tables(ctx)
 	if err != nil {
-		return nil, err
+		return moved, err
 	}
 	traits, err := e.State.TraitInfos(ctx)
 	if err != nil {
-		return nil, err
+		return moved, err
 	}
 	for _, info := range traits {
 		at := e.open[places[info.Key]]
@@ -83,14 +93,18 @@ func (e *Elsewhere) MoveThere(ctx context.Context, places map[string]string) (mo
 		if err := e.State.KeepElsewhere(ctx, info, at.Name, true); err != nil {
 			return moved, err
 		}
-		moved[info.Key] = 0
+		moved.Values[info.Key] = 0
 	}
 	if err := e.Flush(ctx); err != nil {
 		return moved, err
 	}
-	tables, err = e.State.Tables(ctx)
-	for key := range moved {
-		moved[key] = tables[key].Away
+	now, err := e.State.Tables(ctx)
+	for key, t := range now {
+		if _, moves := moved.Values[key]; moves {
+			moved.Values[key] = t.Away
+		} else if n := t.Away - tables[key].Away; n > 0 {
+			moved.Finished[key] = n
+		}
 	}
 	return moved, err
 }

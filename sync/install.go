@@ -38,8 +38,9 @@ func (e *Engine) question(ctx context.Context, m *segment.Message, c *state.Clai
 	if click, has := conversion.Params.Get("ClickId"); has && (c.NewClick || click != c.ClickID) {
 		return mapping.Request{}, false
 	}
-	req, err := e.Mapper.AppInstall(m, mapping.Person{Now: e.now(), Traits: e.traitsOf(ctx, c.Profile)})
-	return req, err == nil
+	var notNow error
+	req, err := e.Mapper.AppInstall(m, mapping.Person{Now: e.now(), Traits: e.traitsOf(ctx, m, c.Profile, &notNow)})
+	return req, err == nil && notNow == nil
 }
 
 // withClick asks which click an install came from, and returns its conversion

@@ -17,7 +17,10 @@ func (p *pass) readList(ctx context.Context, f Feed, in source.Input) error {
 	if err != nil || same {
 		return stored(err)
 	}
-	if err := p.keptWhere(ctx, f, in); err != nil {
+	if err := p.lost(ctx, f, in); err != nil {
+		return err
+	}
+	if err := p.keep(ctx, f, in); err != nil {
 		return err
 	}
 	list, err := p.State.NewList(ctx, p.listInfo(f, in))
@@ -64,6 +67,21 @@ func (p *pass) readList(ctx context.Context, f Feed, in source.Input) error {
 	}
 	p.logVerdict(in, v)
 	return nil
+}
+
+// lost returns an error if a list lacks a part that it had when it was last applied.
+func (p *pass) lost(ctx context.Context, f Feed, in source.Input) error {
+	src, ok := f.Source.(interface {
+		Lost(in source.Input, before []string) error
+	})
+	if !ok {
+		return nil
+	}
+	before, err := p.State.ListObjects(ctx, in.Key)
+	if err != nil {
+		return stored(err)
+	}
+	return src.Lost(in, before)
 }
 
 func (p *pass) listInfo(f Feed, in source.Input) state.ListInfo {
@@ -174,7 +192,7 @@ func (p *pass) vanished(ctx context.Context, f Feed, gone []source.Input) error 
 }
 
 func (p *pass) applyVanished(ctx context.Context, f Feed, in source.Input) error {
-	if err := p.keptWhere(ctx, f, in); err != nil {
+	if err := p.keep(ctx, f, in); err != nil {
 		return err
 	}
 	if f.Told != nil {

@@ -17,6 +17,9 @@ import (
 // belong to which users, then changes, then full lists.
 func (p *pass) read(ctx context.Context, found []inputs) error {
 	found = onlyAdopted(found, p.options.Adopt)
+	if err := p.allKept(ctx, found); err != nil {
+		return err
+	}
 	vanished := func(ctx context.Context, in inputs) error { return p.vanished(ctx, in.feed, in.gone) }
 	for _, step := range []func(context.Context, inputs) error{p.readLogs, p.readChanges, p.readLists, vanished} {
 		for _, in := range found {

@@ -71,6 +71,9 @@ func (d *dispatch) send(run, ctx context.Context, dec *segment.Decoder, c *state
 	return delivered(o, res.Attempts, res.Warnings)
 }
 
+// errNotNow says that a request cannot be made before the warehouse answers.
+var errNotNow = errors.New("a person's traits cannot be read from the warehouse")
+
 // errTooOld says that an event aged past maxEventAge in the outbox.
 var errTooOld = errors.New("older than maxEventAge")
 
@@ -80,6 +83,8 @@ func unmade(o state.Outcome, err error) state.Outcome {
 	switch {
 	case errors.Is(err, errTooOld):
 		o.Result = state.TooOld
+	case errors.Is(err, errNotNow):
+		o.Result, o.Error = state.RetryLater, err.Error()
 	case errors.As(err, &refusal):
 		o.Result, o.Class, o.Error = state.Refused, refusal.Class, refusal.Reason
 	default:
@@ -112,7 +117,12 @@ func unreadable(err error) *mapping.Refusal {
 // the message was read, so that a corrected mapping applies to what was refused.
 func (e *Engine) request(ctx context.Context, m *segment.Message, c *state.Claim) (mapping.Request, error) {
 	if m != nil {
-		return e.Mapper.Event(m, mapping.Person{ClickID: c.ClickID, ClickSure: c.Sure, Left: c.Left, Now: e.now(), Traits: e.traitsOf(ctx, c.Profile)})
+		var notNow error
+		req, err := e.Mapper.Event(m, mapping.Person{ClickID: c.ClickID, ClickSure: c.Sure, Left: c.Left, Now: e.now(), Traits: e.traitsOf(ctx, m, c.Profile, &notNow)})
+		if notNow != nil {
+			err = notNow
+		}
+		return req, err
 	}
 	u := mapping.TraitUpdate{Identity: segment.Identity(c.Person), Now: e.now()}
 	for _, v := range c.Values {
@@ -143,6 +153,8 @@ func (e *Engine) try(ctx context.Context, dec *segment.Decoder, c *state.Claim) 
 		return o.Error, false, nil
 	case state.TooOld:
 		return err.Error(), false, nil
+	case state.RetryLater:
+		return "", false, nil
 	}
 	return "", false, err
 }
@@ -152,21 +164,28 @@ func claimOf(ev state.DueEvent) *state.Claim {
 	return &state.Claim{Kind: ev.Kind, Event: ev.Event, At: ev.At, Payload: ev.Payload, ClickID: ev.ClickID, NewClick: ev.NewClick, Sure: ev.Sure, Profile: ev.Profile}
 }
 
-// traitsOf returns a function that reads a person's traits when a mapping first
-// asks for one.
-func (e *Engine) traitsOf(ctx context.Context, profile int64) func(string) (string, bool) {
-	var values map[string]string
+// traitsOf returns a function that reads the traits of a message's person when a mapping
+// first asks for one, and from the warehouse when it asks for one that may only be there.
+// If the warehouse does not answer, notNow becomes an [errNotNow].
+func (e *Engine) traitsOf(ctx context.Context, m *segment.Message, profile int64, notNow *error) func(string) (string, bool) {
+	var here, elsewhere map[string]string
 	return func(key string) (string, bool) {
-		if values == nil {
-			var err error
-			if values, err = e.State.TraitsOf(ctx, profile); err != nil {
+		var err error
+		if here == nil {
+			if here, err = e.State.TraitsOf(ctx, profile); err != nil {
 				e.Log.Warn("a person's traits cannot be read", "error", err)
 			}
-			if err := e.elsewhere.addValues(ctx, profile, values); err != nil {
-				e.Log.Warn("a person's traits cannot be read from the warehouse", "error", err)
+		}
+		v, ok := here[key]
+		if ok || !e.elsewhere.keeps(key) {
+			return v, v != ""
+		}
+		if elsewhere == nil && *notNow == nil {
+			if elsewhere, err = e.elsewhere.valuesOf(ctx, profile, state.Person(m.Identity())); err != nil {
+				*notNow = fmt.Errorf("%w: %w", errNotNow, err)
 			}
 		}
-		v, ok := values[key]
+		v, ok = elsewhere[key]
 		return v, ok
 	}
 }

@@ -43,7 +43,7 @@ problems at once, with line and column, and lists the event names in effect, wit
 defaults. It uses no network, unless --online has it ask impact.com for what the
 configuration names: account, program, event types, and what the token may read. It
 then also tries the databases of sources and the server for files of conversions.` +
-			exits("it can be used; there may be warnings", "1   with --online: impact.com, a database or the server for files does not answer", "11  with --online: impact.com refused the credentials", "64  it cannot"),
+			exits("it can be used; there may be warnings", "1   with --online: impact.com, a database or the server for files does not answer", "11  with --online: impact.com refused the credentials", "12  with --online: a schema for what impact.com was told is another state's or has lost rows", "64  it cannot"),
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if !online {

@@ -106,6 +106,7 @@ func (a *app) online(ctx context.Context) error {
 				d.checkSource(ctx, s)
 			}
 		}
+		d.checkToldOnline(ctx)
 	}
 	return d.end()
 }

@@ -27,6 +27,7 @@ func (d *doctor) checkState(ctx context.Context) {
 		return // the disk's check says it
 	case errors.Is(err, state.ErrMissing):
 		d.ok("state", "%s: not there yet; the first run creates it", path)
+		d.checkToldAlone(ctx)
 		return
 	case err != nil:
 		d.failed("state", "", err)
@@ -53,17 +54,59 @@ func (d *doctor) checkTold(ctx context.Context, db *state.DB) {
 		return
 	}
 	err := d.elsewhere(ctx, d.config, db, true, false, func(e *impactsync.Elsewhere) error {
+		bad := map[*impactsync.Place]bool{}
+		e.Ready(ctx, func(at *impactsync.Place, err error) {
+			bad[at] = true
+			d.failed("told", "make the schema; impactsync told create then makes its tables and shows that it may", err)
+		})
 		for _, at := range e.Places {
-			text := "not there yet; the first run makes it"
-			if e.There(at) {
-				text = "there, of this state, and has lost no rows"
+			switch {
+			case e.There(at):
+				d.ok("told", "schema %s: the tables are there, of this state, and have lost no rows", at.Name)
+			case !bad[at]:
+				d.ok("told", "schema %s: no tables yet; impactsync told create, or the first run, makes them", at.Name)
 			}
-			d.ok("told", "schema %s: %s", at.Name, text)
 		}
 		return nil
 	})
 	if err != nil {
 		d.failed("told", "", err)
+	}
+}
+
+// checkToldAlone looks at these tables as a run that begins with an empty state would, if
+// there is no state.
+func (d *doctor) checkToldAlone(ctx context.Context) {
+	if !keepsTold(d.config) {
+		return
+	}
+	err := d.withEmpty(ctx, d.config, func(path string) error {
+		db, err := state.Open(ctx, state.Options{Path: path, ReadOnly: true, Binding: binding(d.config)})
+		if err != nil {
+			return err
+		}
+		d.checkTold(ctx, db)
+		return db.Close()
+	})
+	if err != nil {
+		d.failed("told", "", err)
+	}
+}
+
+// checkToldOnline looks at these tables with the state, if there is one.
+func (d *doctor) checkToldOnline(ctx context.Context) {
+	if !keepsTold(d.config) {
+		return
+	}
+	db, err := state.Open(ctx, state.Options{Path: d.config.State.Path, Neighbours: d.config.Neighbours, ReadOnly: true, Binding: binding(d.config)})
+	switch {
+	case errors.Is(err, state.ErrMissing), errors.Is(err, state.ErrNoFolder):
+		d.checkToldAlone(ctx)
+	case err != nil:
+		d.failed("state", "", err)
+	default:
+		defer db.Close()
+		d.checkTold(ctx, db)
 	}
 }
 

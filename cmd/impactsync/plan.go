@@ -97,6 +97,11 @@ func (a *app) rehearse(ctx context.Context, c *config.Config, fn func(*state.DB)
 	if _, err := os.Stat(c.State.Path); !errors.Is(err, fs.ErrNotExist) {
 		return a.holding(c, func() error { return rehearsal(c.State.Path) })
 	}
+	return a.withEmpty(ctx, c, rehearsal)
+}
+
+// withEmpty calls fn with an empty state, which is removed then.
+func (a *app) withEmpty(ctx context.Context, c *config.Config, fn func(path string) error) error {
 	dir, err := os.MkdirTemp("", "impactsync-plan-")
 	if err != nil {
 		return fmt.Errorf("make an empty state: %w", err)
@@ -104,7 +109,7 @@ func (a *app) rehearse(ctx context.Context, c *config.Config, fn func(*state.DB)
 	path := filepath.Join(dir, "state.db")
 	empty, err := state.Open(ctx, state.Options{Path: path, Create: true, Binding: binding(c)})
 	if err == nil {
-		err = errors.Join(empty.Close(), rehearsal(path))
+		err = errors.Join(empty.Close(), fn(path))
 	}
 	return errors.Join(err, os.RemoveAll(dir))
 }

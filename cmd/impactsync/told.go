@@ -325,23 +325,32 @@ It can be repeated after it was cut short, and changes nothing of what is sent.`
 						if err != nil {
 							return err
 						}
-						move = func(ctx context.Context) (map[string]int64, error) { return e.MoveThere(ctx, placesOf(cfg, fedBy)) }
+						move = func(ctx context.Context) (impactsync.Moved, error) { return e.MoveThere(ctx, placesOf(cfg, fedBy)) }
 					}
 					moved, err := move(ctx)
-					return a.result(map[string]any{"moved": moved}, err, func(w io.Writer) {
-						for _, key := range slices.Sorted(maps.Keys(moved)) {
-							fmt.Fprintf(w, "%s: %s moved\n", key, count(moved[key], "value"))
-						}
-						if len(moved) == 0 {
-							fmt.Fprintln(w, "Nothing is to be moved.")
-						}
-					})
+					return a.result(moved, err, func(w io.Writer) { writeMoved(w, moved, to) })
 				})
 			})
 		},
 	}
 	c.Flags().StringVar(&to, "to", "", "warehouse or local")
 	return c
+}
+
+func writeMoved(w io.Writer, moved impactsync.Moved, to string) {
+	for _, key := range slices.Sorted(maps.Keys(moved.Values)) {
+		fmt.Fprintf(w, "%s: %s moved\n", key, count(moved.Values[key], "value"))
+	}
+	left := "that were still only in the state: moved"
+	if to == "local" {
+		left = "that a move left in the warehouse when it was cut short: removed there"
+	}
+	for _, key := range slices.Sorted(maps.Keys(moved.Finished)) {
+		fmt.Fprintf(w, "%s: %s %s\n", key, count(moved.Finished[key], "value"), left)
+	}
+	if len(moved.Values)+len(moved.Finished) == 0 {
+		fmt.Fprintln(w, "Nothing is to be moved.")
+	}
 }
 
 // placesOf returns the schemas that the configuration names, by trait key. With audiences:

@@ -209,12 +209,12 @@ func (c *clickhouseComparison) idle() string {
 }
 
 func (c *clickhouseComparison) counts() string {
-	return "SELECT toString(sum(is_told)), toString(sum(is_told = 1 AND was != 'false')), toString(sum(first = 1 AND kind != 'none')), toString(sum(first = 1 AND kind != 'none' AND (is_told = 0 OR was != low))), toString(sum(is_told = 1 AND first = 0 AND NOT (" + c.idle() + "))) FROM " + c.keyed
+	return "SELECT toString(sum(is_told)), toString(sum(is_told = 1 AND was != 'false')), toString(sum(first = 1 AND kind != 'none')), toString(sum(first = 1 AND kind != 'none' AND was != low)), toString(sum(is_told = 1 AND first = 0 AND NOT (" + c.idle() + "))) FROM " + c.keyed
 }
 
 // changed are the profiles that come over.
 func (c *clickhouseComparison) changed() string {
-	where := "kind = 'none' OR one_odd = 1 OR low != high OR one_here = 1 AND (is_told = 0 OR was != one_want) OR one_here = 0 AND is_told = 1 AND was != 'false'"
+	where := "kind = 'none' OR one_odd = 1 OR low != high OR one_here = 1 AND was != one_want OR one_here = 0 AND is_told = 1 AND was != 'false'"
 	if c.w.Whole {
 		where = "1 = 1"
 	}

@@ -286,14 +286,16 @@ func (c *comparison) parts() {
 		}
 		return condition
 	}
+	// Who was told nothing is as if they were told "", which is what a computed trait without
+	// a value wants.
 	// One row for each key: low and high differ if several profiles want it differently.
 	c.with("wanted", "SELECT k.kind, k.id, MIN(k.value) AS low, MAX(k.value) AS high, MAX("+flag("k.level = k.foremost")+") AS here, MAX("+flag("k.level = k.foremost AND k.odd = 0")+") AS sure, MAX("+flag("k.level > k.foremost")+") AS rides\n"+
 		"FROM keys k WHERE k.kind <> 'none'\nGROUP BY k.kind, k.id")
 	c.with("compared", "SELECT COALESCE(w.kind, t.kind) AS kind, COALESCE(w.id, t.id) AS id, w.low, w.high, COALESCE(w.here, 0) AS here, w.rides, t.value, t.told_at, t.anonymous_id, t.email_sha1,\n"+
 		flag("w.sure = 1 AND w.low = w.high AND w.low = t.value")+" AS kept\nFROM wanted w FULL JOIN told t ON t.kind = w.kind AND t.id = w.id")
-	c.with("differing", "SELECT b.kind, b.id, b.low, b.high, b.value\nFROM compared b WHERE b.low <> b.high OR b.here = 1 AND (b.value IS NULL OR b.value <> b.low) OR b.rides = 1 AND b.value <> 'false'")
+	c.with("differing", "SELECT b.kind, b.id, b.low, b.high, b.value\nFROM compared b WHERE b.low <> b.high OR b.here = 1 AND COALESCE(b.value, '') <> b.low OR b.rides = 1 AND b.value <> 'false'")
 	c.with("changed", "SELECT DISTINCT "+c.of("k")+"\nFROM keys k LEFT JOIN differing d ON d.kind = k.kind AND d.id = k.id\nWHERE "+
-		always("k.odd = 1 OR k.level = k.foremost AND k.kind = 'none' OR d.low <> d.high OR d.low IS NOT NULL AND k.level = k.foremost AND (d.value IS NULL OR d.value <> k.value) OR k.level > k.foremost AND d.value <> 'false'"))
+		always("k.odd = 1 OR k.level = k.foremost AND k.kind = 'none' OR d.low <> d.high OR d.low IS NOT NULL AND k.level = k.foremost AND COALESCE(d.value, '') <> k.value OR k.level > k.foremost AND d.value <> 'false'"))
 	c.with("near", "SELECT DISTINCT k.kind, k.id\nFROM keys k JOIN changed c ON "+c.same("k", "c"))
 	idle := "b.value <> 'false'"
 	if c.w.Computed {
@@ -312,7 +314,7 @@ func (c *comparison) parts() {
 		named = append(named, "CAST(NULL AS "+c.g.text+") AS "+name)
 	}
 	c.with("parts", "SELECT '"+partCounts+"' AS part, "+strings.Join(named, ", ")+", "+number("b.value IS NOT NULL")+" AS a, "+number("b.value <> 'false'")+" AS b, "+
-		number("b.here = 1")+" AS c, "+number("b.here = 1 AND (b.value IS NULL OR b.value <> b.low)")+" AS d, "+number(idle+" AND b.here = 0")+" AS e, '' AS f, '' AS g FROM compared b\n"+
+		number("b.here = 1")+" AS c, "+number("b.here = 1 AND COALESCE(b.value, '') <> b.low")+" AS d, "+number(idle+" AND b.here = 0")+" AS e, '' AS f, '' AS g FROM compared b\n"+
 		"UNION ALL\nSELECT '"+partTold+"', NULL"+blanks+", b.kind, b.id, b.value, b.told_at, b.anonymous_id, b.email_sha1, b.kept FROM back b\n"+
 		"UNION ALL\nSELECT '"+partList+"', "+c.of("c")+strings.Repeat(", NULL", extra-1)+" FROM changed c")
 	c.b.WriteString(c.end())

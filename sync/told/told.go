@@ -135,6 +135,9 @@ type Table interface {
 	// Create makes what is missing of the tables, which then belong to the owner. Tables
 	// of another are [ErrForeign].
 	Create(context.Context, Owner) error
+	// Ready returns an error if Create cannot make the tables, as their schema is missing.
+	// It makes nothing.
+	Ready(context.Context) error
 	// Check returns [ErrGone], [ErrForeign] or [ErrOld] if the tables cannot be used.
 	Check(context.Context, Owner) error
 	// Lease takes the table for one process, or returns [ErrLeased]. It is renewed until

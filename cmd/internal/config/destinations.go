@@ -215,7 +215,22 @@ func (l *loader) pair(other *Config, block string) {
 	l.must(!same || c.Destination.CampaignID != other.Destination.CampaignID, l.block+".campaignId", "is the program of "+block+", in the same account", "each would send everything: keep one of them")
 	l.must(!same || c.Delivery.ConversionsPerHour == other.Delivery.ConversionsPerHour, l.block+".delivery.conversionsPerHour", "is another number than that of "+block+", in the same account", "the quota is the account's: set it under delivery, for all")
 	l.must(!same || c.Delivery.PageLoadsPerSecond == other.Delivery.PageLoadsPerSecond, l.block+".delivery.pageLoadsPerSecond", "is another number than that of "+block+", in the same account", "the rate is the account's: set it under delivery, for all")
+	l.ownTold(other, block)
 	l.must(c.Conversions.File.URL != other.Conversions.File.URL, l.block+".conversions.file.url", "is the folder of "+block+", too", "give each a folder of its own")
+}
+
+// ownTold refuses a schema for what impact.com was told that belongs to a program before
+// this one.
+func (l *loader) ownTold(other *Config, block string) {
+	for _, s := range l.config.Sources {
+		for _, o := range other.Sources {
+			if s.Diff == DiffWarehouse && o.Diff == DiffWarehouse && s.ToldSchema == o.ToldSchema && s.sameWarehouse(&o) {
+				l.problem(l.block+".sources", fmt.Sprintf("source %q would keep what impact.com was told in toldSchema %s, and so would source %q of %s", s.Name, s.ToldSchema, o.Name, block),
+					"a source with a toldSchema of its own for each destination, named by its sources")
+				return
+			}
+		}
+	}
 }
 
 // orphan refuses to leave a state behind that no destination has: each would begin anew,

@@ -120,6 +120,7 @@ func TestSeveralDestinationsProblems(t *testing.T) {
 		"a problem of all":             {"pageUrl: https://www.example.com/", "pageUrl: example", "destination.pageUrl: is not a web address"},
 		"a problem of all sources":     {"kind: events", "kind: event", "sources[0].kind:"},
 		"one folder for two":           {"refunds: {wait: 24h}", "conversions: {file: {url: file:///out/}}", "destinations[1].conversions.file.url: is the folder of destinations[0], too"},
+		"one table of told for two":    {"sources:\n", "sources:\n  - {name: dwh, kind: warehouse, dsn: \"postgres://h/d\", reader: profilesSync, schema: ps, diff: warehouse, toldSchema: told, audiences: {vip: {}}}\n", `destinations[2].sources: source "dwh" would keep what impact.com was told in toldSchema told, and so would source "dwh" of destinations[1]`},
 		"too many":                     {several[strings.Index(several, "  - {name: us"):strings.Index(several, "sources:\n")], strings.Repeat("  - {name: a}\n", 101), "destinations: are more than 100"},
 		"an empty list":                {several[strings.Index(several, "destinations:"):strings.Index(several, "sources:\n")], "destinations: []\n", "destinations: is empty"},
 	} {

@@ -90,9 +90,13 @@ func (l *loader) checkDiff(key string, s *Source) {
 	}
 	for i := range l.config.Sources {
 		o := &l.config.Sources[i]
-		l.must(o.Name == s.Name || o.ToldSchema != s.ToldSchema || o.DSN == s.DSN && o.DSNFile == s.DSNFile, key+".toldSchema", fmt.Sprintf("is that of source %q, which has another dsn", o.Name), "another schema")
+		l.must(o.Name == s.Name || o.ToldSchema != s.ToldSchema || o.sameWarehouse(s), key+".toldSchema", fmt.Sprintf("is that of source %q, which has another dsn", o.Name), "another schema")
 	}
 }
+
+// sameWarehouse reports whether two sources are of one warehouse, as far as the
+// configuration tells.
+func (s *Source) sameWarehouse(o *Source) bool { return s.DSN == o.DSN && s.DSNFile == o.DSNFile }
 
 // keyed are names that are keys already.
 var keyed = regexp.MustCompile(`^[a-z0-9_]+$`)

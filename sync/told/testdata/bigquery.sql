@@ -79,12 +79,12 @@ FROM wanted w FULL JOIN told t ON t.kind = w.kind AND t.id = w.id
 ),
 differing AS (
 SELECT b.kind, b.id, b.low, b.high, b.value
-FROM compared b WHERE b.low <> b.high OR b.here = 1 AND (b.value IS NULL OR b.value <> b.low) OR b.rides = 1 AND b.value <> 'false'
+FROM compared b WHERE b.low <> b.high OR b.here = 1 AND COALESCE(b.value, '') <> b.low OR b.rides = 1 AND b.value <> 'false'
 ),
 changed AS (
 SELECT DISTINCT k.told_p1
 FROM keys k LEFT JOIN differing d ON d.kind = k.kind AND d.id = k.id
-WHERE k.odd = 1 OR k.level = k.foremost AND k.kind = 'none' OR d.low <> d.high OR d.low IS NOT NULL AND k.level = k.foremost AND (d.value IS NULL OR d.value <> k.value) OR k.level > k.foremost AND d.value <> 'false'
+WHERE k.odd = 1 OR k.level = k.foremost AND k.kind = 'none' OR d.low <> d.high OR d.low IS NOT NULL AND k.level = k.foremost AND COALESCE(d.value, '') <> k.value OR k.level > k.foremost AND d.value <> 'false'
 ),
 near AS (
 SELECT DISTINCT k.kind, k.id
@@ -96,7 +96,7 @@ FROM compared b LEFT JOIN near n ON n.kind = b.kind AND n.id = b.id
 WHERE b.value IS NOT NULL AND (n.id IS NOT NULL OR b.value <> 'false' AND b.kept = 0)
 ),
 parts AS (
-SELECT '0' AS part, CAST(NULL AS STRING) AS told_p1, CAST(COALESCE(SUM(CASE WHEN b.value IS NOT NULL THEN 1 ELSE 0 END), 0) AS STRING) AS a, CAST(COALESCE(SUM(CASE WHEN b.value <> 'false' THEN 1 ELSE 0 END), 0) AS STRING) AS b, CAST(COALESCE(SUM(CASE WHEN b.here = 1 THEN 1 ELSE 0 END), 0) AS STRING) AS c, CAST(COALESCE(SUM(CASE WHEN b.here = 1 AND (b.value IS NULL OR b.value <> b.low) THEN 1 ELSE 0 END), 0) AS STRING) AS d, CAST(COALESCE(SUM(CASE WHEN b.value <> 'false' AND b.here = 0 THEN 1 ELSE 0 END), 0) AS STRING) AS e, '' AS f, '' AS g FROM compared b
+SELECT '0' AS part, CAST(NULL AS STRING) AS told_p1, CAST(COALESCE(SUM(CASE WHEN b.value IS NOT NULL THEN 1 ELSE 0 END), 0) AS STRING) AS a, CAST(COALESCE(SUM(CASE WHEN b.value <> 'false' THEN 1 ELSE 0 END), 0) AS STRING) AS b, CAST(COALESCE(SUM(CASE WHEN b.here = 1 THEN 1 ELSE 0 END), 0) AS STRING) AS c, CAST(COALESCE(SUM(CASE WHEN b.here = 1 AND COALESCE(b.value, '') <> b.low THEN 1 ELSE 0 END), 0) AS STRING) AS d, CAST(COALESCE(SUM(CASE WHEN b.value <> 'false' AND b.here = 0 THEN 1 ELSE 0 END), 0) AS STRING) AS e, '' AS f, '' AS g FROM compared b
 UNION ALL
 SELECT '1', NULL, b.kind, b.id, b.value, b.told_at, b.anonymous_id, b.email_sha1, b.kept FROM back b
 UNION ALL
@@ -159,12 +159,12 @@ FROM wanted w FULL JOIN told t ON t.kind = w.kind AND t.id = w.id
 ),
 differing AS (
 SELECT b.kind, b.id, b.low, b.high, b.value
-FROM compared b WHERE b.low <> b.high OR b.here = 1 AND (b.value IS NULL OR b.value <> b.low) OR b.rides = 1 AND b.value <> 'false'
+FROM compared b WHERE b.low <> b.high OR b.here = 1 AND COALESCE(b.value, '') <> b.low OR b.rides = 1 AND b.value <> 'false'
 ),
 changed AS (
 SELECT DISTINCT k.told_p1, k.told_p2, k.told_p3, k.told_p4
 FROM keys k LEFT JOIN differing d ON d.kind = k.kind AND d.id = k.id
-WHERE k.odd = 1 OR k.level = k.foremost AND k.kind = 'none' OR d.low <> d.high OR d.low IS NOT NULL AND k.level = k.foremost AND (d.value IS NULL OR d.value <> k.value) OR k.level > k.foremost AND d.value <> 'false'
+WHERE k.odd = 1 OR k.level = k.foremost AND k.kind = 'none' OR d.low <> d.high OR d.low IS NOT NULL AND k.level = k.foremost AND COALESCE(d.value, '') <> k.value OR k.level > k.foremost AND d.value <> 'false'
 ),
 near AS (
 SELECT DISTINCT k.kind, k.id
@@ -176,7 +176,7 @@ FROM compared b LEFT JOIN near n ON n.kind = b.kind AND n.id = b.id
 WHERE b.value IS NOT NULL AND (n.id IS NOT NULL OR b.value <> '' AND b.kept = 0)
 ),
 parts AS (
-SELECT '0' AS part, CAST(NULL AS STRING) AS told_p1, CAST(NULL AS STRING) AS told_p2, CAST(NULL AS STRING) AS told_p3, CAST(NULL AS STRING) AS told_p4, CAST(COALESCE(SUM(CASE WHEN b.value IS NOT NULL THEN 1 ELSE 0 END), 0) AS STRING) AS a, CAST(COALESCE(SUM(CASE WHEN b.value <> 'false' THEN 1 ELSE 0 END), 0) AS STRING) AS b, CAST(COALESCE(SUM(CASE WHEN b.here = 1 THEN 1 ELSE 0 END), 0) AS STRING) AS c, CAST(COALESCE(SUM(CASE WHEN b.here = 1 AND (b.value IS NULL OR b.value <> b.low) THEN 1 ELSE 0 END), 0) AS STRING) AS d, CAST(COALESCE(SUM(CASE WHEN b.value <> '' AND b.here = 0 THEN 1 ELSE 0 END), 0) AS STRING) AS e, '' AS f, '' AS g FROM compared b
+SELECT '0' AS part, CAST(NULL AS STRING) AS told_p1, CAST(NULL AS STRING) AS told_p2, CAST(NULL AS STRING) AS told_p3, CAST(NULL AS STRING) AS told_p4, CAST(COALESCE(SUM(CASE WHEN b.value IS NOT NULL THEN 1 ELSE 0 END), 0) AS STRING) AS a, CAST(COALESCE(SUM(CASE WHEN b.value <> 'false' THEN 1 ELSE 0 END), 0) AS STRING) AS b, CAST(COALESCE(SUM(CASE WHEN b.here = 1 THEN 1 ELSE 0 END), 0) AS STRING) AS c, CAST(COALESCE(SUM(CASE WHEN b.here = 1 AND COALESCE(b.value, '') <> b.low THEN 1 ELSE 0 END), 0) AS STRING) AS d, CAST(COALESCE(SUM(CASE WHEN b.value <> '' AND b.here = 0 THEN 1 ELSE 0 END), 0) AS STRING) AS e, '' AS f, '' AS g FROM compared b
 UNION ALL
 SELECT '1', NULL, NULL, NULL, NULL, b.kind, b.id, b.value, b.told_at, b.anonymous_id, b.email_sha1, b.kept FROM back b
 UNION ALL
