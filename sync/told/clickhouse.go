@@ -282,13 +282,46 @@ func (t *clickhouse) Forget(ctx context.Context, keys []Key) error {
 	if err != nil || len(engines) == 1 && engines[0] == "Distributed" {
 		return err
 	}
+	// A server changes one part after another: first the rows go, and only when none is
+	// left what says that they do not count.
+	if err := t.erase(ctx, keys, " AND gone = 0"); err != nil {
+		return err
+	}
+	if done, err := t.erased(ctx); err != nil || !done {
+		return err
+	}
+	return t.erase(ctx, keys, "")
+}
+
+// erase has the server remove rows of people some time later.
+func (t *clickhouse) erase(ctx context.Context, keys []Key, which string) error {
 	for some := range slices.Chunk(keys, mostKeys) {
 		text, args := t.keysIn(some, "kind", "id")
-		if err := t.engine.Write(ctx, sqlengine.Statement{Text: "ALTER TABLE " + t.told + " DELETE WHERE " + text, Args: args}); err != nil {
+		if err := t.engine.Write(ctx, sqlengine.Statement{Text: "ALTER TABLE " + t.told + " DELETE WHERE " + text + which, Args: args}); err != nil {
 			return t.explain(err)
 		}
 	}
 	return nil
+}
+
+// eraseWait is how long a person who is forgotten waits for the server.
+const eraseWait = 30 * time.Second
+
+// erased waits until the server has removed what it was to remove. It is false if that
+// takes longer.
+func (t *clickhouse) erased(ctx context.Context) (bool, error) {
+	for end := time.Now().Add(eraseWait); time.Now().Before(end); {
+		left, err := t.texts(ctx, "SELECT mutation_id FROM system.mutations WHERE database = "+t.g.Param(1)+" AND table = "+t.g.Param(2)+" AND is_done = 0", t.schema, toldTable)
+		if err != nil || len(left) == 0 {
+			return err == nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return false, context.Cause(ctx)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return false, nil
 }
 
 // keysIn is a condition for columns with one of some keys.
