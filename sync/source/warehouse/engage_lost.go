@@ -18,6 +18,9 @@ func (s *Source) Lost(in source.Input, before []string) error {
 	}
 	now, _ := tablesOf(in.Objects[0].Name)
 	had, column := tablesOf(before[0])
+	if len(now) == 0 { // no table has it: reading the list says more
+		return nil
+	}
 	for _, t := range had {
 		dot := strings.LastIndexByte(t, '.') + 1
 		if slices.Contains(now, t) || s.cfg.From != "" && t[dot:] != s.cfg.From || !slices.Contains(s.cfg.Schemas, t[:max(dot-1, 0)]) {
@@ -29,9 +32,12 @@ func (s *Source) Lost(in source.Input, before []string) error {
 }
 
 // tablesOf returns the tables of an object as unite names it, without _view behind them,
-// and the column.
+// and the column; nothing for another one.
 func tablesOf(object string) (tables []string, column string) {
-	text, column, _ := strings.Cut(object, "/")
+	text, column, ok := strings.Cut(object, "/")
+	if !ok {
+		return nil, ""
+	}
 	for _, t := range strings.Split(text, "+") {
 		tables = append(tables, strings.TrimSuffix(t, "_view"))
 	}
