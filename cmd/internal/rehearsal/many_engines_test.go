@@ -1,0 +1,142 @@
+package rehearsal
+
+import (
+	"fmt"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/impactsync/impactsync/sync/sqlengine/enginetest"
+)
+
+// profilesSync are the tables of Profiles Sync in PostgreSQL.
+type profilesSync struct{ *enginetest.Postgres }
+
+func newPostgres(t *testing.T) engine {
+	t.Helper()
+	return profilesSync{enginetest.StartPostgres(t)}
+}
+
+const workMem = "?work_mem=256MB"
+
+func (p profilesSync) source(diff string) string {
+	return fmt.Sprintf("{name: dwh, kind: warehouse, dsn: %q, timeout: 3h, reader: profilesSync, schema: ps, diff: %s%s, audiences: {vip: {}}}", p.DSN+workMem, diff, map[string]string{"warehouse": ", toldSchema: impactsync"}[diff])
+}
+
+func (p profilesSync) fill(t *testing.T, n, out int) {
+	p.Exec(t, "CREATE EXTENSION pgcrypto", "CREATE SCHEMA impactsync", "CREATE SCHEMA ps",
+		"CREATE TABLE ps.user_traits (canonical_segment_id text, name text, value text, seq bigint)", "CREATE TABLE ps.user_identifiers (canonical_segment_id text, type text, value text, seq bigint)",
+		fmt.Sprintf("INSERT INTO ps.user_traits SELECT md5(n::text)::uuid::text, 'vip', (n %% 200 <> %d)::text, n FROM generate_series(1, %d) n", out, n),
+		"INSERT INTO ps.user_identifiers SELECT canonical_segment_id, 'user_id', 'user-' || seq, seq FROM ps.user_traits",
+		"INSERT INTO ps.user_identifiers SELECT canonical_segment_id, 'email', 'user' || seq || '@example.com', seq FROM ps.user_traits",
+		"VACUUM ANALYZE ps.user_traits", "VACUUM ANALYZE ps.user_identifiers")
+}
+
+func (p profilesSync) change(t *testing.T, out int) {
+	p.Exec(t, fmt.Sprintf("UPDATE ps.user_traits SET value = n.value FROM (SELECT seq, (seq %% 200 <> %d)::text AS value FROM ps.user_traits) n WHERE n.seq = user_traits.seq AND n.value <> user_traits.value", out))
+}
+
+func (p profilesSync) settled(t *testing.T) (rows, members int) {
+	return p.count(t, "SELECT count(*) FROM impactsync.told WHERE trait = 'vip'"), p.count(t, "SELECT count(*) FROM impactsync.told WHERE trait = 'vip' AND value = 'true'")
+}
+
+func (p profilesSync) differing(t *testing.T, part int) int {
+	return p.count(t, fmt.Sprintf("SELECT count(*) FROM (SELECT i.value AS id, t.value FROM ps.user_traits t JOIN ps.user_identifiers i ON i.canonical_segment_id = t.canonical_segment_id AND i.type = 'user_id' WHERE t.seq %% 100 = %d) l LEFT JOIN impactsync.told t ON t.trait = 'vip' AND t.kind = 'user_id' AND t.id = l.id WHERE coalesce(t.value, 'false') <> l.value", part))
+}
+
+func (p profilesSync) size(t *testing.T) int {
+	return p.count(t, "SELECT coalesce(pg_total_relation_size(to_regclass('impactsync.told')), 0)")
+}
+
+func (p profilesSync) count(t *testing.T, query string) int {
+	t.Helper()
+	n, err := strconv.Atoi(p.Value(t, query))
+	require.NoError(t, err)
+	return n
+}
+
+// peer has psql read the list with the statement of diff: local.
+func (p profilesSync) peer(t *testing.T) {
+	const statement = `SELECT t.profile, t.value, i.kind, i.id FROM (SELECT t.canonical_segment_id AS profile, t.value AS value, t.seq AS seq FROM ps.user_traits t WHERE t.name = 'vip') t ` +
+		`LEFT JOIN (SELECT i.canonical_segment_id AS owner, i.type AS kind, i.value AS id, i.seq AS seq FROM ps.user_identifiers i WHERE i.type IN ('user_id', 'anonymous_id', 'email')) i ON i.owner = t.profile ` +
+		`ORDER BY t.profile, t.seq NULLS FIRST, i.seq, i.kind, i.id`
+	psql, err := exec.LookPath("psql")
+	if err != nil {
+		return
+	}
+	began := time.Now()
+	out, err := exec.CommandContext(t.Context(), "sh", "-c", psql+` -q '`+p.DSN+`' -c "SET work_mem = '256MB'" -c "\copy (`+statement+`) TO STDOUT" | wc -l`).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	t.Logf(`psql -c "\copy (STATEMENT) to stdout" | wc -l: %v, %s rows, load %s`, time.Since(began).Round(100*time.Millisecond), strings.TrimSpace(string(out)), load())
+}
+
+// cluster is two ClickHouse servers, each with half of the list and of told.
+type cluster [2]*enginetest.ClickHouse
+
+func newClickHouse(t *testing.T) engine {
+	t.Helper()
+	return cluster(enginetest.StartClickHousePair(t))
+}
+
+func (c cluster) source(diff string) string {
+	return fmt.Sprintf("{name: dwh, kind: warehouse, dsn: %q, timeout: 3h, reader: query, diff: %s%s, audiences: {vip: {query: %q}}}", c[0].DSN, diff, map[string]string{"warehouse": ", toldSchema: impactsync"}[diff],
+		"SELECT user_id, email FROM shop.people WHERE n % 200 != (SELECT max(out) FROM shop.outside)")
+}
+
+func (c cluster) fill(t *testing.T, n, out int) {
+	const told = "(trait String, kind String, id String, value String, told_at DateTime, anonymous_id String, email_sha1 String, gone UInt8, version UInt64)"
+	for i, server := range c {
+		server.Exec(t, "CREATE DATABASE impactsync", "CREATE DATABASE shop",
+			"CREATE TABLE shop.people_local (n UInt64, user_id String, email String) ENGINE = MergeTree ORDER BY user_id",
+			"CREATE TABLE impactsync.told_local "+told+" ENGINE = ReplacingMergeTree(version) ORDER BY (trait, kind, id)",
+			fmt.Sprintf("INSERT INTO shop.people_local SELECT number + 1 AS n, concat('user-', toString(number + 1)), concat('user', toString(number + 1), '@example.com') FROM (SELECT number FROM system.numbers LIMIT %d) WHERE number %% 2 = %d", n, i))
+	}
+	c[0].Exec(t, "CREATE TABLE shop.outside (out UInt64) ENGINE = Log",
+		"CREATE TABLE shop.people (n UInt64, user_id String, email String) ENGINE = Distributed(pair, shop, people_local, rand())",
+		"CREATE TABLE impactsync.told "+told+" ENGINE = Distributed(pair, impactsync, told_local, cityHash64(kind, id))")
+	c.change(t, out)
+}
+
+func (c cluster) change(t *testing.T, out int) {
+	c[0].Exec(t, fmt.Sprintf("INSERT INTO shop.outside VALUES (%d)", out))
+}
+
+// newest is the value of each key. A key is on one server.
+const newest = "SELECT id, argMax(value, version) AS v, argMax(gone, version) AS g FROM impactsync.told_local WHERE trait = 'vip' AND kind = 'user_id' AND toUInt64(substring(id, 6)) % 100 = "
+
+func (c cluster) settled(t *testing.T) (rows, members int) {
+	for _, server := range c {
+		for part := range 100 { // what has to be kept in memory
+			query := " FROM (" + newest + strconv.Itoa(part) + " GROUP BY id) WHERE g = 0"
+			rows += c.count(t, server, "SELECT count()"+query)
+			members += c.count(t, server, "SELECT count()"+query+" AND v = 'true'")
+		}
+	}
+	return rows, members
+}
+
+func (c cluster) differing(t *testing.T, part int) int {
+	query := fmt.Sprintf("SELECT id, max(row = 0 AND v = 'true') AS told, max(row = 1) AS listed FROM (SELECT toUInt8(0) AS row, id, v FROM (%s) WHERE g = 0 UNION ALL SELECT toUInt8(1) AS row, user_id AS id, '' AS v FROM shop.people WHERE n %% 100 = %[2]d AND n %% 200 != (SELECT max(out) FROM shop.outside)) GROUP BY id",
+		strings.Replace(newest, "told_local", "told", 1)+strconv.Itoa(part)+" GROUP BY id", part)
+	return c.count(t, c[0], "SELECT count() FROM ("+query+") WHERE told != listed")
+}
+
+func (c cluster) size(t *testing.T) (n int) {
+	for _, server := range c {
+		n += c.count(t, server, "SELECT sum(bytes) FROM system.parts WHERE active AND database = 'impactsync' AND table = 'told_local'")
+	}
+	return n
+}
+
+func (c cluster) count(t *testing.T, server *enginetest.ClickHouse, query string) int {
+	t.Helper()
+	n, err := strconv.Atoi(server.Value(t, query))
+	require.NoError(t, err)
+	return n
+}
+
+func (c cluster) peer(*testing.T) {}
