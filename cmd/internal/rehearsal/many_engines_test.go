@@ -41,22 +41,15 @@ func (p profilesSync) change(t *testing.T, out int) {
 }
 
 func (p profilesSync) settled(t *testing.T) (rows, members int) {
-	return p.count(t, "SELECT count(*) FROM impactsync.told WHERE trait = 'vip'"), p.count(t, "SELECT count(*) FROM impactsync.told WHERE trait = 'vip' AND value = 'true'")
+	return number(t, p.Value(t, "SELECT count(*) FROM impactsync.told WHERE trait = 'vip'")), number(t, p.Value(t, "SELECT count(*) FROM impactsync.told WHERE trait = 'vip' AND value = 'true'"))
 }
 
 func (p profilesSync) differing(t *testing.T, part int) int {
-	return p.count(t, fmt.Sprintf("SELECT count(*) FROM (SELECT i.value AS id, t.value FROM ps.user_traits t JOIN ps.user_identifiers i ON i.canonical_segment_id = t.canonical_segment_id AND i.type = 'user_id' WHERE t.seq %% 100 = %d) l LEFT JOIN impactsync.told t ON t.trait = 'vip' AND t.kind = 'user_id' AND t.id = l.id WHERE coalesce(t.value, 'false') <> l.value", part))
+	return number(t, p.Value(t, fmt.Sprintf("SELECT count(*) FROM (SELECT i.value AS id, t.value FROM ps.user_traits t JOIN ps.user_identifiers i ON i.canonical_segment_id = t.canonical_segment_id AND i.type = 'user_id' WHERE t.seq %% 100 = %d) l LEFT JOIN impactsync.told t ON t.trait = 'vip' AND t.kind = 'user_id' AND t.id = l.id WHERE coalesce(t.value, 'false') <> l.value", part)))
 }
 
 func (p profilesSync) size(t *testing.T) int {
-	return p.count(t, "SELECT coalesce(pg_total_relation_size(to_regclass('impactsync.told')), 0)")
-}
-
-func (p profilesSync) count(t *testing.T, query string) int {
-	t.Helper()
-	n, err := strconv.Atoi(p.Value(t, query))
-	require.NoError(t, err)
-	return n
+	return number(t, p.Value(t, "SELECT coalesce(pg_total_relation_size(to_regclass('impactsync.told')), 0)"))
 }
 
 // peer has psql read the list with the statement of diff: local.
@@ -105,38 +98,41 @@ func (c cluster) change(t *testing.T, out int) {
 	c[0].Exec(t, fmt.Sprintf("INSERT INTO shop.outside VALUES (%d)", out))
 }
 
-// newest is the value of each key. A key is on one server.
-const newest = "SELECT id, argMax(value, version) AS v, argMax(gone, version) AS g FROM impactsync.told_local WHERE trait = 'vip' AND kind = 'user_id' AND toUInt64(substring(id, 6)) % 100 = "
+// newest is the value of each key among some people, from a table.
+func newest(table string, parts, part int) string {
+	return fmt.Sprintf("SELECT id, argMax(value, version) AS v, argMax(gone, version) AS g FROM %s WHERE trait = 'vip' AND kind = 'user_id' AND toUInt64(substring(id, 6)) %% %d = %d GROUP BY id", table, parts, part)
+}
 
 func (c cluster) settled(t *testing.T) (rows, members int) {
+	const parts = 5 // each of which has to be kept in memory
 	for _, server := range c {
-		for part := range 100 { // what has to be kept in memory
-			query := " FROM (" + newest + strconv.Itoa(part) + " GROUP BY id) WHERE g = 0"
-			rows += c.count(t, server, "SELECT count()"+query)
-			members += c.count(t, server, "SELECT count()"+query+" AND v = 'true'")
+		for part := range parts { // a key is on one server
+			both := strings.Fields(server.Value(t, "SELECT count(), sum(v = 'true') FROM ("+newest("impactsync.told_local", parts, part)+") WHERE g = 0"))
+			require.Len(t, both, 2)
+			rows, members = rows+number(t, both[0]), members+number(t, both[1])
 		}
 	}
 	return rows, members
 }
 
 func (c cluster) differing(t *testing.T, part int) int {
-	query := fmt.Sprintf("SELECT id, max(row = 0 AND v = 'true') AS told, max(row = 1) AS listed FROM (SELECT toUInt8(0) AS row, id, v FROM (%s) WHERE g = 0 UNION ALL SELECT toUInt8(1) AS row, user_id AS id, '' AS v FROM shop.people WHERE n %% 100 = %[2]d AND n %% 200 != (SELECT max(out) FROM shop.outside)) GROUP BY id",
-		strings.Replace(newest, "told_local", "told", 1)+strconv.Itoa(part)+" GROUP BY id", part)
-	return c.count(t, c[0], "SELECT count() FROM ("+query+") WHERE told != listed")
+	listed := fmt.Sprintf("SELECT toUInt8(1) AS row, user_id AS id, '' AS v FROM shop.people WHERE n %% 100 = %d AND n %% 200 != (SELECT max(out) FROM shop.outside)", part)
+	query := "SELECT id, max(row = 0 AND v = 'true') AS told, max(row = 1) AS listed FROM (SELECT toUInt8(0) AS row, id, v FROM (" + newest("impactsync.told", 100, part) + ") WHERE g = 0 UNION ALL " + listed + ") GROUP BY id"
+	return number(t, c[0].Value(t, "SELECT count() FROM ("+query+") WHERE told != listed"))
 }
 
 func (c cluster) size(t *testing.T) (n int) {
 	for _, server := range c {
-		n += c.count(t, server, "SELECT sum(bytes) FROM system.parts WHERE active AND database = 'impactsync' AND table = 'told_local'")
+		n += number(t, server.Value(t, "SELECT sum(bytes) FROM system.parts WHERE active AND database = 'impactsync' AND table = 'told_local'"))
 	}
 	return n
 }
 
-func (c cluster) count(t *testing.T, server *enginetest.ClickHouse, query string) int {
+func (c cluster) peer(*testing.T) {}
+
+func number(t *testing.T, text string) int {
 	t.Helper()
-	n, err := strconv.Atoi(server.Value(t, query))
+	n, err := strconv.Atoi(text)
 	require.NoError(t, err)
 	return n
 }
-
-func (c cluster) peer(*testing.T) {}
