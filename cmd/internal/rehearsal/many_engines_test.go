@@ -27,17 +27,27 @@ func (p profilesSync) source(diff string) string {
 	return fmt.Sprintf("{name: dwh, kind: warehouse, dsn: %q, timeout: 3h, reader: profilesSync, schema: ps, diff: %s%s, audiences: {vip: {}}}", p.DSN+workMem, diff, map[string]string{"warehouse": ", toldSchema: impactsync"}[diff])
 }
 
-func (p profilesSync) fill(t *testing.T, n, out int) {
-	p.Exec(t, "CREATE EXTENSION pgcrypto", "CREATE SCHEMA impactsync", "CREATE SCHEMA ps",
-		"CREATE TABLE ps.user_traits (canonical_segment_id text, name text, value text, seq bigint)", "CREATE TABLE ps.user_identifiers (canonical_segment_id text, type text, value text, seq bigint)",
-		fmt.Sprintf("INSERT INTO ps.user_traits SELECT md5(n::text)::uuid::text, 'vip', (n %% 200 <> %d)::text, n FROM generate_series(1, %d) n", out, n),
-		"INSERT INTO ps.user_identifiers SELECT canonical_segment_id, 'user_id', 'user-' || seq, seq FROM ps.user_traits",
-		"INSERT INTO ps.user_identifiers SELECT canonical_segment_id, 'email', 'user' || seq || '@example.com', seq FROM ps.user_traits",
+func (p profilesSync) create(t *testing.T, out int) {
+	p.Exec(t, "CREATE EXTENSION pgcrypto", "CREATE SCHEMA impactsync", "CREATE SCHEMA ps", fmt.Sprint("CREATE TABLE ps.outside AS SELECT ", out, " AS out"),
+		"CREATE TABLE ps.user_traits (canonical_segment_id text, name text, value text, seq bigint)", "CREATE TABLE ps.user_identifiers (canonical_segment_id text, type text, value text, seq bigint)")
+}
+
+func (p profilesSync) add(t *testing.T, from, to int) {
+	people := fmt.Sprintf("FROM generate_series(%d, %d) n", from, to)
+	p.Exec(t, "INSERT INTO ps.user_traits SELECT md5(n::text)::uuid::text, 'vip', (n % 200 <> (SELECT out FROM ps.outside))::text, n "+people,
+		"INSERT INTO ps.user_identifiers SELECT md5(n::text)::uuid::text, 'user_id', 'user-' || n, n "+people,
+		"INSERT INTO ps.user_identifiers SELECT md5(n::text)::uuid::text, 'email', 'user' || n || '@example.com', n "+people,
 		"VACUUM ANALYZE ps.user_traits", "VACUUM ANALYZE ps.user_identifiers")
 }
 
+func (p profilesSync) tell(t *testing.T, from, to int) {
+	p.Exec(t, "INSERT INTO impactsync.told (trait, kind, id, value, told_at, anonymous_id, email_sha1) SELECT 'vip', 'user_id', 'user-' || n, 'true', now(), '', encode(digest('user' || n || '@example.com', 'sha1'), 'hex') "+
+		fmt.Sprintf("FROM generate_series(%d, %d) n WHERE n %% 200 <> (SELECT out FROM ps.outside)", from, to), "VACUUM ANALYZE impactsync.told")
+}
+
 func (p profilesSync) change(t *testing.T, out int) {
-	p.Exec(t, fmt.Sprintf("UPDATE ps.user_traits SET value = n.value FROM (SELECT seq, (seq %% 200 <> %d)::text AS value FROM ps.user_traits) n WHERE n.seq = user_traits.seq AND n.value <> user_traits.value", out))
+	p.Exec(t, fmt.Sprint("UPDATE ps.outside SET out = ", out),
+		"UPDATE ps.user_traits SET value = (seq % 200 <> (SELECT out FROM ps.outside))::text WHERE value <> (seq % 200 <> (SELECT out FROM ps.outside))::text")
 }
 
 func (p profilesSync) settled(t *testing.T) (rows, members int) {
@@ -80,18 +90,35 @@ func (c cluster) source(diff string) string {
 		"SELECT user_id, email FROM shop.people WHERE n % 200 != (SELECT max(out) FROM shop.outside)")
 }
 
-func (c cluster) fill(t *testing.T, n, out int) {
+func (c cluster) create(t *testing.T, out int) {
 	const told = "(trait String, kind String, id String, value String, told_at DateTime, anonymous_id String, email_sha1 String, gone UInt8, version UInt64)"
-	for i, server := range c {
+	for _, server := range c {
 		server.Exec(t, "CREATE DATABASE impactsync", "CREATE DATABASE shop",
 			"CREATE TABLE shop.people_local (n UInt64, user_id String, email String) ENGINE = MergeTree ORDER BY user_id",
-			"CREATE TABLE impactsync.told_local "+told+" ENGINE = ReplacingMergeTree(version) ORDER BY (trait, kind, id)",
-			fmt.Sprintf("INSERT INTO shop.people_local SELECT number + 1 AS n, concat('user-', toString(number + 1)), concat('user', toString(number + 1), '@example.com') FROM (SELECT number FROM system.numbers LIMIT %d) WHERE number %% 2 = %d", n, i))
+			"CREATE TABLE impactsync.told_local "+told+" ENGINE = ReplacingMergeTree(version) ORDER BY (trait, kind, id)")
 	}
 	c[0].Exec(t, "CREATE TABLE shop.outside (out UInt64) ENGINE = Log",
 		"CREATE TABLE shop.people (n UInt64, user_id String, email String) ENGINE = Distributed(pair, shop, people_local, rand())",
 		"CREATE TABLE impactsync.told "+told+" ENGINE = Distributed(pair, impactsync, told_local, cityHash64(kind, id))")
 	c.change(t, out)
+}
+
+// numbers has a row n for each of some people.
+func numbers(from, to int) string {
+	return fmt.Sprintf("(SELECT number + %d AS n, concat('user-', toString(n)) AS id, concat('user', toString(n), '@example.com') AS email FROM system.numbers LIMIT %d)", from, to-from+1)
+}
+
+func (c cluster) add(t *testing.T, from, to int) {
+	for i, server := range c {
+		server.Exec(t, fmt.Sprintf("INSERT INTO shop.people_local SELECT n, id, email FROM %s WHERE n %% 2 = %d", numbers(from, to), i))
+	}
+}
+
+func (c cluster) tell(t *testing.T, from, to int) {
+	out := c[0].Value(t, "SELECT max(out) FROM shop.outside")
+	for i, server := range c {
+		server.Exec(t, "INSERT INTO impactsync.told_local SELECT 'vip', 'user_id', id, 'true', now(), '', lower(hex(SHA1(email))), 0, 1 FROM "+numbers(from, to)+fmt.Sprintf(" WHERE n %% 200 != %s AND cityHash64('user_id', id) %% 2 = %d", out, i))
+	}
 }
 
 func (c cluster) change(t *testing.T, out int) {

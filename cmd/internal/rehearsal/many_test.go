@@ -23,6 +23,7 @@ var (
 	manyMembers = flag.Int("rehearsal.members", 0, "how many members a list of a database has")
 	manyEngine  = flag.String("rehearsal.engine", "postgres", "the database: postgres, or clickhouse, a cluster of two servers")
 	manyDiff    = flag.String("rehearsal.diff", "warehouse", "where the list is compared: warehouse or local")
+	manyFilled  = flag.Bool("rehearsal.filled", false, "told is filled by SQL: only some of the members are adopted")
 	manyKills   = flag.Int("rehearsal.kills", 0, "how often the program is killed while 1 % of the list changes")
 )
 
@@ -31,8 +32,12 @@ var (
 type engine interface {
 	// source is the source of the configuration.
 	source(diff string) string
-	// fill makes the list of n people.
-	fill(t *testing.T, n, out int)
+	// create makes the tables.
+	create(t *testing.T, out int)
+	// add adds people to the list.
+	add(t *testing.T, from, to int)
+	// tell puts into told that they are on it.
+	tell(t *testing.T, from, to int)
 	change(t *testing.T, out int)
 	// settled returns how many rows told has, and how many of them are not "false".
 	settled(t *testing.T) (rows, members int)
@@ -64,12 +69,22 @@ func TestManyMembers(t *testing.T) {
 	}
 	m := newMany(t, e)
 	const before, after = 1, 2
-	m.time("the list", func() { e.fill(t, m.people, before) })
-	e.peer(t)
-	m.step("first, adopted", 0, "adopt", "vip")
-	m.check(before)
-	took := m.step("nothing new", 0, "run")
-	m.check(before)
+	adopted := m.people
+	if *manyFilled {
+		adopted = min(adopted, 1000)
+	}
+	e.create(t, before)
+	m.time("the list", func() { e.add(t, 1, adopted) })
+	took := m.step("first, adopted", 0, "adopt", "vip")
+	if *manyFilled {
+		m.time("the rest of the list", func() { e.add(t, adopted+1, m.people) })
+		m.time("the rest of told", func() { e.tell(t, adopted+1, m.people) })
+	} else {
+		e.peer(t)
+		m.check(before)
+		took = m.step("nothing new", 0, "run")
+		m.check(before)
+	}
 	m.time("the change", func() { e.change(t, after) })
 	if *manyKills > 0 {
 		m.killed(took)
