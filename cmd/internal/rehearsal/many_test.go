@@ -142,6 +142,40 @@ func load() string {
 	return one
 }
 
+// serversCPU is the CPU time of all processes that this one started and that still run,
+// with what they started in turn.
+func serversCPU() (all time.Duration) {
+	const perSecond = 100 // Linux's; other systems have no such files
+	type process struct{ parent, ticks int }
+	processes := map[int]process{}
+	files, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, file := range files {
+		text, _ := os.ReadFile(file) // it may have ended
+		_, rest, _ := strings.Cut(string(text), ") ")
+		fields := strings.Fields(rest)
+		if len(fields) < 15 {
+			continue
+		}
+		var p process
+		p.parent, _ = strconv.Atoi(fields[1])
+		for _, one := range fields[11:15] { // its own, and of those who ended
+			n, _ := strconv.Atoi(one)
+			p.ticks += n
+		}
+		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+		processes[pid] = p
+	}
+	for pid, p := range processes {
+		for ; pid > 1; pid = processes[pid].parent {
+			if processes[pid].parent == os.Getpid() {
+				all += time.Duration(p.ticks) * time.Second / perSecond
+				break
+			}
+		}
+	}
+	return all
+}
+
 // step runs a command, whose exit code must be the wanted one, and logs what it takes.
 func (m *many) step(what string, want int, args ...string) time.Duration {
 	m.t.Helper()
@@ -153,16 +187,16 @@ func (m *many) step(what string, want int, args ...string) time.Duration {
 func (m *many) measured(what string, watch func(kill func()) (stop func()), args ...string) (code int, output string, took time.Duration) {
 	m.t.Helper()
 	m.peak, m.cpu, m.stage.size = 0, 0, 0
-	began := time.Now()
+	began, servers := time.Now(), serversCPU()
 	code, output = m.runUntil(watch, args...)
-	took = time.Since(began)
+	took, servers = time.Since(began), serversCPU()-servers
 	calls := m.seen
 	m.calls()
 	told := ""
 	if *manyDiff == "warehouse" {
 		told = fmt.Sprintf("; told %d MB", m.engine.size(m.t)/1e6)
 	}
-	m.t.Logf("%s: exit %d after %v, %v of CPU, peak %d MB, load %s; %d calls; state %d MB, %d at most%s", what, code, took.Round(100*time.Millisecond), m.cpu.Round(100*time.Millisecond),
+	m.t.Logf("%s: exit %d after %v, %v of CPU and %v of the servers, peak %d MB, load %s; %d calls; state %d MB, %d at most%s", what, code, took.Round(100*time.Millisecond), m.cpu.Round(100*time.Millisecond), servers.Round(100*time.Millisecond),
 		m.peak>>10, load(), m.seen-calls, m.bytes()/1e6, m.stage.size/1e6, told)
 	for line := range strings.Lines(output) {
 		m.t.Log(strings.TrimRight(line, "\n"))
@@ -206,9 +240,9 @@ func (m *many) killed(comparing time.Duration) {
 	all := m.left(1) + m.left(2)
 	for i := range *manyKills {
 		delay, after := time.Duration(m.rng.Int64N(int64(comparing))), 0
-		switch {
-		case i == 0:
-		case i == *manyKills-1:
+		switch i {
+		case 0:
+		case *manyKills - 1:
 			delay, after = time.Duration(m.rng.Int64N(int64(3*time.Second))), all-m.seen
 		default:
 			delay, after = 0, m.rng.IntN(max((all-m.seen)/2, 1))
