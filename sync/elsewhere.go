@@ -2,7 +2,6 @@ package sync
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,8 +22,9 @@ type Place struct {
 	Table told.Table
 }
 
-// toldBatch is how many rows are written, and asked for, at a time.
-const toldBatch = 20_000
+// How many rows are asked for at a time, and how many are written. The engine reads the
+// table once for a write, so these should be many; the state does not get smaller before.
+var toldBatch, toldWrite = 20_000, 10_000_000
 
 // leaseTime is how long a table stays another's that died.
 const leaseTime = time.Minute
@@ -220,39 +220,20 @@ func (e *Elsewhere) Flush(ctx context.Context) error {
 	if err != nil {
 		return stored(err)
 	}
-	for key, t := range tables {
-		at := e.open[t.Place]
-		if at == nil {
-			continue
+	for _, at := range e.open {
+		b := &writeBack{Elsewhere: e, at: at}
+		for _, key := range slices.Sorted(maps.Keys(tables)) {
+			if tables[key].Place == at.Name {
+				b.todo = append(b.todo, state.Writing{Key: key, Last: -1})
+			}
 		}
-		for w := (state.Writing{Key: key, Last: -1}); !w.Done; {
-			if w, err = e.State.ToWrite(ctx, w, toldBatch); err != nil {
-				return stored(err)
+		for len(b.todo) > 0 {
+			if err := b.write(ctx); err != nil {
+				return err
 			}
-			if err := e.write(ctx, at, w.Rows); err != nil {
-				return fmt.Errorf("write what was delivered of %s: %w", key, err)
-			}
-			if err := e.State.Written(ctx, w); err != nil {
-				return stored(err)
-			}
-			e.point("after rows left the state")
 		}
 	}
 	return e.removed(ctx, gone)
-}
-
-func (e *Elsewhere) write(ctx context.Context, at *Place, rows []state.Told) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	all := make([]told.Row, len(rows))
-	for i := range rows {
-		all[i] = toldRow(&rows[i])
-	}
-	e.point("before rows are written")
-	err := at.Table.Write(ctx, rand.Text(), all)
-	e.point("after rows were written")
-	return err
 }
 
 // removing is who is to be removed from the tables. It stays noted in the state until the
@@ -271,8 +252,8 @@ func (e *Elsewhere) remove(ctx context.Context) (r removing, err error) {
 		return r, stored(err)
 	}
 	for _, at := range e.open {
-		for single := range slices.Chunk(r.single, toldBatch) {
-			if err := e.write(ctx, at, single); err != nil {
+		if len(r.single) > 0 {
+			if err := e.put(ctx, at, toldRows(r.single)); err != nil {
 				return r, fmt.Errorf("remove rows of people who are others now: %w", err)
 			}
 		}

@@ -100,25 +100,14 @@ func (e *Elsewhere) empty(ctx context.Context, at *Place, key string) error {
 	if at == nil {
 		return nil
 	}
-	var gone []state.Told
-	flush := func() error {
-		err := e.write(ctx, at, gone)
-		gone = gone[:0]
-		return err
-	}
-	for row, err := range at.Table.Rows(ctx, key) {
-		if err != nil {
-			return err
-		}
-		r := stateRow(row)
-		r.Gone = true
-		if gone = append(gone, r); len(gone) == toldBatch {
-			if err := flush(); err != nil {
-				return err
+	return e.put(ctx, at, func(yield func(told.Row, error) bool) {
+		for row, err := range at.Table.Rows(ctx, key) {
+			row.Gone = true
+			if !yield(row, err) || err != nil {
+				return
 			}
 		}
-	}
-	return flush()
+	})
 }
 
 // About returns what the tables have of people, and of those with whom one of the ids

@@ -17,6 +17,9 @@ type DB struct {
 	ReadOnly *sql.TxOptions
 	// Limit is the statement that sets the time a statement may take in the transaction.
 	Limit func(time.Duration) string
+	// Joins is a statement that prepares a transaction for a statement which joins whole
+	// tables; "": the engine needs none.
+	Joins string
 	// Timeout is that time; zero: no limit.
 	Timeout time.Duration
 	// Atomic means that statements which write together are one transaction.
@@ -29,7 +32,10 @@ type DB struct {
 	Classify func(error) error
 }
 
-var _ Writer = (*DB)(nil)
+var (
+	_ Writer = (*DB)(nil)
+	_ Joiner = (*DB)(nil)
+)
 
 // Dialect implements [Engine].
 func (d *DB) Dialect() Dialect { return d.How }
@@ -39,6 +45,15 @@ func (d *DB) Close() error { return d.Pool.Close() }
 
 // Query implements [Engine].
 func (d *DB) Query(ctx context.Context, statement string, args ...any) (Rows, error) {
+	return d.read(ctx, "", statement, args)
+}
+
+// QueryJoins implements [Joiner].
+func (d *DB) QueryJoins(ctx context.Context, statement string, args ...any) (Rows, error) {
+	return d.read(ctx, d.Joins, statement, args)
+}
+
+func (d *DB) read(ctx context.Context, before, statement string, args []any) (Rows, error) {
 	if d.Refuse != nil {
 		if err := d.Refuse(statement); err != nil {
 			return nil, err
@@ -48,7 +63,7 @@ func (d *DB) Query(ctx context.Context, statement string, args ...any) (Rows, er
 		args = d.Args(args)
 	}
 	ctx, cancel := WithTimeout(ctx, d.Timeout)
-	rows, err := d.query(ctx, statement, args)
+	rows, err := d.query(ctx, before, statement, args)
 	if err != nil {
 		err = d.classify(ctx, err)
 		cancel()
@@ -68,7 +83,7 @@ func WithTimeout(ctx context.Context, limit time.Duration) (context.Context, con
 	return context.WithTimeoutCause(ctx, limit+grace, &Error{Kind: ErrTimeout, Text: fmt.Sprintf("no end after %v", limit)})
 }
 
-func (d *DB) query(ctx context.Context, statement string, args []any) (*dbRows, error) {
+func (d *DB) query(ctx context.Context, before, statement string, args []any) (*dbRows, error) {
 	if d.ReadOnly == nil {
 		rows, err := d.Pool.QueryContext(ctx, statement, args...) //nolint:rowserrcheck // its reader's
 		return &dbRows{Rows: rows, db: d, ctx: ctx}, err
@@ -80,6 +95,11 @@ func (d *DB) query(ctx context.Context, statement string, args []any) (*dbRows, 
 	if d.Limit != nil && d.Timeout > 0 {
 		if _, err := tx.ExecContext(ctx, d.Limit(d.Timeout)); err != nil {
 			return nil, errors.Join(err, tx.Rollback())
+		}
+	}
+	if before != "" {
+		if _, err := tx.ExecContext(ctx, before); err != nil {
+			return nil, errors.Join(err, ended(tx.Rollback()))
 		}
 	}
 	rows, err := tx.QueryContext(ctx, statement, args...) //nolint:rowserrcheck // its reader's
@@ -108,6 +128,9 @@ func OnlyReads(statement string) error {
 }
 
 func (d *DB) classify(ctx context.Context, err error) error {
+	if at, ok := ctx.Deadline(); ok && !time.Now().Before(at) {
+		<-ctx.Done() // a connection's own clock may be a moment ahead
+	}
 	if cause := context.Cause(ctx); cause != nil {
 		return cause // the driver only says that it was cancelled
 	}

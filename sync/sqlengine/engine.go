@@ -41,6 +41,12 @@ type Estimator interface {
 	Estimate(ctx context.Context, statement string, args ...any) (string, error)
 }
 
+// Joiner is an engine that is to know which statements join whole tables.
+type Joiner interface {
+	// QueryJoins is [Engine.Query] for a statement that does.
+	QueryJoins(ctx context.Context, statement string, args ...any) (Rows, error)
+}
+
 // Rows are the rows of a statement. [database/sql.Rows] are some.
 type Rows interface {
 	Columns() ([]string, error)

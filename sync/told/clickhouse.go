@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -110,7 +111,7 @@ func (t *clickhouse) Lease(ctx context.Context, holder string, ttl time.Duration
 		return nil, errors.Join(err, hold(ctx, 0))
 	}
 	// A plan, which has no lease, may take a difference now.
-	if err := t.clear(ctx, scratchBase(time.Now().AddDate(0, 0, -1))); err != nil {
+	if err := t.clear(ctx, scratch, scratchBase(time.Now().AddDate(0, 0, -1))); err != nil {
 		return nil, errors.Join(err, hold(ctx, 0))
 	}
 	t.take(holder)
@@ -145,8 +146,8 @@ func (t *clickhouse) newest(where string) string {
 		t.told + where + " GROUP BY trait, kind, id) WHERE x.5 = 0"
 }
 
-// change writes rows under a lease, with a new version.
-func (t *clickhouse) change(ctx context.Context, token string, write func(ctx context.Context, version int64) error) error {
+// change adds rows under a lease, with a new version, and notes a token.
+func (t *clickhouse) change(ctx context.Context, token string, rows []Row) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.holder == "" {
@@ -164,11 +165,6 @@ func (t *clickhouse) change(ctx context.Context, token string, write func(ctx co
 	if len(all) == 0 {
 		return fmt.Errorf("%w: the lease of this process ran out", ErrLeased)
 	}
-	if token != "" {
-		if last, err := t.noted(ctx, "token"); err != nil || len(last) == 1 && last[0] == token {
-			return err
-		}
-	}
 	if t.version < 0 {
 		newest, err := t.texts(ctx, "SELECT toString(max(version)) FROM "+t.told)
 		if err != nil {
@@ -179,7 +175,7 @@ func (t *clickhouse) change(ctx context.Context, token string, write func(ctx co
 		}
 	}
 	t.version++ // of what was written in part, too
-	if err := write(ctx, t.version); err != nil {
+	if err := t.insert(ctx, rows, t.version); err != nil {
 		return err
 	}
 	return t.note(ctx, "token", "", []string{token}, "now()", t.version)
@@ -198,9 +194,55 @@ type appended struct {
 	Version     int64  `json:"version"`
 }
 
-// Write implements [Table].
-func (t *clickhouse) Write(ctx context.Context, token string, rows []Row) error {
-	return t.change(ctx, token, func(ctx context.Context, version int64) error { return t.insert(ctx, newest(rows), version) })
+// clickhouseBatch is how many rows an INSERT has.
+const clickhouseBatch = 20_000
+
+// Write implements [Table]. Rows are added as they come: only the newest of a key counts,
+// so nothing has to be put in place of anything, and some without the others do no harm.
+func (t *clickhouse) Write(ctx context.Context, token string, rows iter.Seq2[Row, error]) error {
+	if last, err := t.noted(ctx, "token"); err != nil || len(last) == 1 && last[0] == token {
+		return err
+	}
+	var batch []Row
+	none := true
+	for row, err := range rows {
+		if err != nil {
+			return err
+		}
+		none = false
+		if batch = append(batch, row); len(batch) == clickhouseBatch {
+			if err := t.change(ctx, "", newest(batch)); err != nil {
+				return err
+			}
+			batch = batch[:0]
+		}
+	}
+	if none {
+		return nil
+	}
+	return t.change(ctx, token, newest(batch))
+}
+
+// newest returns the last row of each trait and key.
+func newest(rows []Row) []Row {
+	type name struct {
+		trait string
+		key   Key
+	}
+	last := make(map[name]int, len(rows))
+	for i, r := range rows {
+		last[name{r.Trait, r.Key}] = i
+	}
+	if len(last) == len(rows) {
+		return rows
+	}
+	var all []Row
+	for i, r := range rows {
+		if last[name{r.Trait, r.Key}] == i {
+			all = append(all, r)
+		}
+	}
+	return all
 }
 
 func (t *clickhouse) insert(ctx context.Context, rows []Row, version int64) error {
@@ -233,7 +275,7 @@ func (t *clickhouse) Forget(ctx context.Context, keys []Key) error {
 	for i := range found {
 		found[i].Gone, found[i].Value, found[i].AnonymousID, found[i].EmailSHA1 = true, "", "", ""
 	}
-	if err := t.change(ctx, "", func(ctx context.Context, version int64) error { return t.insert(ctx, found, version) }); err != nil {
+	if err := t.change(ctx, "", found); err != nil {
 		return err
 	}
 	engines, err := t.texts(ctx, "SELECT engine FROM system.tables WHERE database = "+t.g.Param(1)+" AND name = "+t.g.Param(2), t.schema, toldTable)

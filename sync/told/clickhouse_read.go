@@ -48,7 +48,7 @@ func (t *clickhouse) Riding(ctx context.Context, keys []Key) ([]Row, error) {
 
 // Drop implements [Table].
 func (t *clickhouse) Drop(ctx context.Context) error {
-	return errors.Join(t.clear(ctx, scratch+"~"), t.table.Drop(ctx))
+	return errors.Join(t.clear(ctx, scratch, ""), t.table.Drop(ctx))
 }
 
 // scratch is how the names of tables for one difference begin; the day and a random text
@@ -57,17 +57,6 @@ const scratch = "told_scratch_"
 
 // scratchBase returns what the names for a difference begin with.
 func scratchBase(at time.Time) string { return scratch + at.UTC().Format("20060102") }
-
-// clear drops tables of interrupted differences whose names come before another.
-func (t *clickhouse) clear(ctx context.Context, oldest string) error {
-	names, err := sqlengine.Tables(ctx, t.engine, t.schema)
-	for _, name := range names {
-		if strings.HasPrefix(name, scratch) && name < oldest {
-			err = errors.Join(err, t.engine.Write(ctx, sqlengine.Statement{Text: "DROP TABLE IF EXISTS " + sqlengine.Name(t.g, sqlengine.Table{Schema: t.schema, Name: name})}))
-		}
-	}
-	return t.explain(err)
-}
 
 // Difference implements [Table]. The list is copied once, so that all of the difference
 // is of one moment; then each key, with who wants it and what it was told.

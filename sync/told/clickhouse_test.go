@@ -16,7 +16,7 @@ import (
 	"github.com/impactsync/impactsync/sync/told"
 )
 
-var clickhouseSchemas = []string{"CREATE DATABASE `to'l\"d`", "CREATE DATABASE lease", "CREATE DATABASE rows", "CREATE DATABASE difference", "CREATE DATABASE world"}
+var clickhouseSchemas = []string{"CREATE DATABASE `to'l\"d`", "CREATE DATABASE lease", "CREATE DATABASE rows", "CREATE DATABASE killed", "CREATE DATABASE difference", "CREATE DATABASE world"}
 
 const expireClickHouse = "INSERT INTO lease.told_meta (what, holder, value, lease_until, version) SELECT what, holder, value, toDateTime(1), version + 1000 FROM lease.told_meta WHERE what = 'lease'"
 
@@ -57,7 +57,7 @@ func TestClickHouseCluster(t *testing.T) {
 		database, name, _ := strings.Cut(table, ".")
 		pair[0].Exec(t, "DROP TABLE IF EXISTS "+table, "CREATE TABLE "+table+" "+columns+" ENGINE = Distributed(pair, "+database+", "+name+"_local, "+key+")")
 	}
-	for _, schema := range []string{"`to'l\"d`", "lease", "rows", "difference"} {
+	for _, schema := range []string{"`to'l\"d`", "lease", "rows", "killed", "difference"} {
 		distributed(t, schema+".told", "(trait String, kind String, id String, value String, told_at DateTime, anonymous_id String, email_sha1 String, gone UInt8, version UInt64)", "ReplacingMergeTree(version) ORDER BY (trait, kind, id)", "cityHash64(kind, id)")
 	}
 	s := subject{
@@ -115,7 +115,7 @@ func (s subject) gone(t *testing.T, pair [2]*enginetest.ClickHouse) {
 		return all
 	}
 	write := func(turn int) error {
-		return table.Write(context.WithoutCancel(t.Context()), fmt.Sprintf("batch %d", turn), rows(turn))
+		return table.Write(context.WithoutCancel(t.Context()), fmt.Sprintf("batch %d", turn), these(rows(turn)...))
 	}
 	failed, err := until(t, pair[1], write)
 	require.ErrorIs(t, err, sqlengine.ErrUnreachable)

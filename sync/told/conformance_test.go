@@ -3,6 +3,7 @@ package told_test
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"testing"
 	"time"
@@ -77,11 +78,22 @@ func user(trait, id, value string) told.Row {
 	return told.Row{Trait: trait, Key: told.Key{Kind: told.UserID, ID: id}, Value: value, At: noon}
 }
 
+func these(rows ...told.Row) iter.Seq2[told.Row, error] {
+	return func(yield func(told.Row, error) bool) {
+		for _, row := range rows {
+			if !yield(row, nil) {
+				return
+			}
+		}
+	}
+}
+
 // conform checks all that engines have in common.
 func conform(t *testing.T, s subject) {
 	t.Run("the tables belong to one state", s.owned)
 	t.Run("one process has the lease", s.lease)
 	t.Run("rows are put in place", s.rows)
+	t.Run("a write is cut short", s.killed)
 	t.Run("the difference is enough", s.enough)
 }
 
@@ -111,23 +123,23 @@ func (s subject) owned(t *testing.T) {
 func (s subject) lease(t *testing.T) {
 	one, two := s.table(t, "lease"), s.table(t, "lease")
 	require.NoError(t, one.Create(t.Context(), owner))
-	require.ErrorIs(t, one.Write(t.Context(), "t0", []told.Row{user("vip", "u1", "true")}), told.ErrLeased)
+	require.ErrorIs(t, one.Write(t.Context(), "t0", these(user("vip", "u1", "true"))), told.ErrLeased)
 	release, err := one.Lease(t.Context(), "host 1", time.Minute)
 	require.NoError(t, err)
 	_, err = two.Lease(t.Context(), "host 2", time.Minute)
 	require.ErrorIs(t, err, told.ErrLeased)
 	require.ErrorContains(t, err, "host 1")
-	require.NoError(t, one.Write(t.Context(), "t1", []told.Row{user("vip", "u1", "true")}))
+	require.NoError(t, one.Write(t.Context(), "t1", these(user("vip", "u1", "true"))))
 	require.NoError(t, release(t.Context()))
 	release, err = one.Lease(t.Context(), "host 1", time.Minute)
 	require.NoError(t, err)
 	s.exec(t, s.expire) // as if the process had stood still
 	late, err := two.Lease(t.Context(), "host 2", time.Minute)
 	require.NoError(t, err)
-	require.ErrorIs(t, one.Write(t.Context(), "t2", []told.Row{user("vip", "u2", "true")}), told.ErrLeased)
+	require.ErrorIs(t, one.Write(t.Context(), "t2", these(user("vip", "u2", "true"))), told.ErrLeased)
 	require.Len(t, all(t, two, "vip"), 1)
 	require.NoError(t, release(t.Context()))
-	require.NoError(t, two.Write(t.Context(), "t3", []told.Row{user("vip", "u2", "true")}), "the other's release is not this one's")
+	require.NoError(t, two.Write(t.Context(), "t3", these(user("vip", "u2", "true"))), "the other's release is not this one's")
 	require.NoError(t, late(t.Context()))
 }
 
@@ -138,7 +150,7 @@ func (s subject) rows(t *testing.T) {
 	odd := user("vip", "u'\"2\\\té{}", `12 €'"\`)
 	first := []told.Row{rider, odd, user("ltv", "u1", ""), {Trait: "vip", Key: told.Key{Kind: told.AnonymousID, ID: "a9"}, Value: "false", At: noon}}
 	for range 2 { // it may be repeated
-		require.NoError(t, table.Write(t.Context(), "t1", slices.Clone(first)))
+		require.NoError(t, table.Write(t.Context(), "t1", these(first...)))
 		require.Equal(t, sorted([]told.Row{rider, odd, first[3]}), all(t, table, "vip"))
 	}
 	counts, err := table.Counts(t.Context())
@@ -154,17 +166,17 @@ func (s subject) rows(t *testing.T) {
 	}
 	gone, again := odd, user("vip", "u1", "false")
 	gone.Gone = true
-	require.NoError(t, table.Write(t.Context(), "t2", []told.Row{gone, user("vip", "u1", "true"), again}), "the last one of a key counts")
+	require.NoError(t, table.Write(t.Context(), "t2", these(gone, user("vip", "u1", "true"), again)), "the last one of a key counts")
 	require.Equal(t, sorted([]told.Row{again, first[3]}), all(t, table, "vip"))
 	back := odd
 	back.At = noon.Add(time.Hour)
-	require.NoError(t, table.Write(t.Context(), "t3", []told.Row{back}))
+	require.NoError(t, table.Write(t.Context(), "t3", these(back)))
 	require.Equal(t, sorted([]told.Row{again, back, first[3]}), all(t, table, "vip"))
 	var many []told.Row
 	for i := range 2500 {
 		many = append(many, user("many", fmt.Sprintf("u%d", i), "true"))
 	}
-	require.NoError(t, table.Write(t.Context(), "t4", many))
+	require.NoError(t, table.Write(t.Context(), "t4", these(many...)))
 	require.Len(t, all(t, table, "many"), len(many))
 	var keys []told.Key
 	for _, r := range many {

@@ -17,7 +17,11 @@ func (t *table) Difference(ctx context.Context, trait string, wanted Wanted) (*D
 	if err != nil {
 		return nil, err
 	}
-	rows, err := t.engine.Query(ctx, s.Text, s.Args...)
+	query := t.engine.Query
+	if e, ok := t.engine.(sqlengine.Joiner); ok {
+		query = e.QueryJoins
+	}
+	rows, err := query(ctx, s.Text, s.Args...)
 	if err != nil {
 		return nil, t.explain(err)
 	}

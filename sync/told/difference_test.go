@@ -273,5 +273,5 @@ func step(t *testing.T, table told.Table, src *warehouse.Source, in source.Input
 			break
 		}
 	}
-	require.NoError(t, table.Write(t.Context(), label, tell), label)
+	require.NoError(t, table.Write(t.Context(), label, these(tell...)), label)
 }

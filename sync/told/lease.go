@@ -3,6 +3,7 @@ package told
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -18,17 +19,23 @@ func (t *table) Lease(ctx context.Context, holder string, ttl time.Duration) (fu
 	if err := t.claim(ctx, holder, ttl); err != nil {
 		return nil, err
 	}
-	t.mu.Lock()
-	t.holder = holder
-	t.mu.Unlock()
+	t.take(holder, ttl)
 	stop := renew(ctx, ttl, func(ctx context.Context) error { return t.lengthen(ctx, holder, ttl, "") })
-	return func(ctx context.Context) error {
+	release := func(ctx context.Context) error {
 		stop()
-		t.mu.Lock()
-		t.holder = ""
-		t.mu.Unlock()
+		t.take("", 0)
 		return t.explain(t.engine.Write(ctx, sqlengine.Statement{Text: "UPDATE " + t.meta + " SET holder = '' WHERE holder = " + t.g.Param(1), Args: []any{holder}}))
-	}, nil
+	}
+	if err := t.clear(ctx, incoming, ""); err != nil { // of processes that died
+		return nil, errors.Join(err, release(ctx))
+	}
+	return release, nil
+}
+
+func (t *table) take(holder string, ttl time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.holder, t.ttl = holder, ttl
 }
 
 // renew calls fn until stop is called. Nobody is told if it fails: what is written looks
@@ -70,8 +77,12 @@ func (t *table) claim(ctx context.Context, holder string, ttl time.Duration) err
 
 // lengthen sets the end of the lease that a holder has, or where another condition holds.
 func (t *table) lengthen(ctx context.Context, holder string, ttl time.Duration, or string) error {
+	return t.explain(t.engine.Write(ctx, t.lengthened(holder, ttl, or)))
+}
+
+func (t *table) lengthened(holder string, ttl time.Duration, or string) sqlengine.Statement {
 	text := "UPDATE " + t.meta + " SET holder = " + t.g.Param(1) + ", lease_until = " + t.g.after(seconds(ttl)) + " WHERE holder = " + t.g.Param(2) + or
-	return t.explain(t.engine.Write(ctx, sqlengine.Statement{Text: text, Args: []any{holder, holder}}))
+	return sqlengine.Statement{Text: text, Args: []any{holder, holder}}
 }
 
 func seconds(d time.Duration) int64 { return max(1, int64((d+time.Second-1)/time.Second)) }

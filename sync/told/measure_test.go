@@ -4,6 +4,8 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -76,23 +78,11 @@ type measurement struct {
 func (m *measurement) step(t *testing.T, name string) {
 	wanted, err := m.src.Wanted(t.Context(), m.in)
 	require.NoError(t, err)
-	begin := time.Now()
+	begin, before := time.Now(), m.cpu(t)
 	d, err := m.table.Difference(t.Context(), m.in.Key, wanted)
 	require.NoError(t, err)
 	answered := time.Since(begin)
 	var batch []told.Row
-	var writing time.Duration
-	wrote := 0
-	write := func(most int) {
-		if len(batch) < most || len(batch) == 0 {
-			return
-		}
-		begin := time.Now()
-		require.NoError(t, m.table.Write(t.Context(), fmt.Sprintf("%s %d", name, wrote), batch))
-		writing += time.Since(begin)
-		wrote += len(batch)
-		batch = batch[:0]
-	}
 	back := 0
 	for row, err := range d.Told {
 		require.NoError(t, err)
@@ -108,23 +98,41 @@ func (m *measurement) step(t *testing.T, name string) {
 			members++
 			batch = append(batch, told.Row{Trait: m.in.Key, Key: keyOf(rec.Member.Identity), Value: rec.Member.Value, At: noon, EmailSHA1: rec.Member.EmailSHA1})
 		}
-		write(50_000)
 		return nil
 	}))
-	write(1)
 	require.NoError(t, d.Close())
-	t.Logf("%s: %+v; %d and %d rows over; first row after %v; written %d in %v; all %v; told %s MB; peak %s", name, d.Counts, back, members, answered.Round(time.Millisecond), wrote,
-		writing.Round(time.Millisecond), time.Since(begin).Round(time.Millisecond), m.server.Value(t, "SELECT pg_total_relation_size('difference.told') / 1000000"), peak(t))
+	begun, compared := time.Now(), m.cpu(t)
+	require.NoError(t, m.table.Write(t.Context(), name, these(batch...)))
+	writing, written := time.Since(begun), m.cpu(t)
+	t.Logf("%s: %+v; %d and %d rows over; first row after %v; written %d in %v; all %v; CPU %.1f s, and writing %.1f s; told %s MB", name, d.Counts, back, members, answered.Round(time.Millisecond), len(batch),
+		writing.Round(time.Millisecond), time.Since(begin).Round(time.Millisecond), compared-before, written-compared, m.server.Value(t, "SELECT pg_total_relation_size('difference.told') / 1000000"))
 }
 
-// peak is the most memory that this process had.
-func peak(t *testing.T) string {
-	text, err := os.ReadFile("/proc/self/status")
+// cpu is how many seconds of CPU the server and this process took so far.
+func (m *measurement) cpu(t *testing.T) float64 {
+	t.Helper()
+	text, err := os.ReadFile(m.server.Value(t, "SELECT current_setting('data_directory') || '/postmaster.pid'"))
 	require.NoError(t, err)
-	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			return strings.TrimSpace(rest)
+	postmaster, _, _ := strings.Cut(string(text), "\n")
+	files, err := filepath.Glob("/proc/[0-9]*/stat")
+	require.NoError(t, err)
+	ticks := 0.0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			continue // it ended
+		}
+		_, rest, _ := strings.Cut(string(text), ") ")
+		fields := strings.Fields(rest) // from the third on: state, parent
+		counted := map[bool][]string{true: fields[11:13]}[fields[1] == postmaster || file == fmt.Sprintf("/proc/%d/stat", os.Getpid())]
+		if file == "/proc/"+postmaster+"/stat" {
+			counted = fields[11:15] // with its children that ended
+		}
+		for _, field := range counted {
+			n, err := strconv.ParseFloat(field, 64)
+			require.NoError(t, err)
+			ticks += n
 		}
 	}
-	return ""
+	return ticks / 100
 }

@@ -16,7 +16,7 @@ func TestPostgres(t *testing.T) {
 	server := enginetest.StartPostgres(t)
 	for name, extension := range map[string]string{"with SHA-1": "CREATE EXTENSION pgcrypto", "without SHA-1": "SELECT 1"} {
 		own := server.Database(t)
-		own.Exec(t, extension, `CREATE SCHEMA "to'l""d"`, "CREATE SCHEMA lease", "CREATE SCHEMA rows", "CREATE SCHEMA difference", "CREATE SCHEMA world")
+		own.Exec(t, extension, `CREATE SCHEMA "to'l""d"`, "CREATE SCHEMA lease", "CREATE SCHEMA rows", "CREATE SCHEMA killed", "CREATE SCHEMA difference", "CREATE SCHEMA world")
 		t.Run(name, func(t *testing.T) {
 			conform(t, subject{
 				exec: own.Exec, text: "text", worlds: worlds,

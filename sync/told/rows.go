@@ -3,6 +3,7 @@ package told
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -148,16 +149,16 @@ func (t *table) byKeys(ctx context.Context, keys []Key, statement func([]Key) (s
 
 // withKeys adds keys as the parameter of a statement.
 func withKeys(text string) func([]Key) (sqlengine.Statement, error) {
+	type jsonKey struct {
+		Kind string `json:"kind"`
+		ID   string `json:"id"`
+	}
 	return func(keys []Key) (sqlengine.Statement, error) {
-		param, err := encode(rowsOfKeys(keys))
-		return sqlengine.Statement{Text: text, Args: []any{param}}, err
+		all := make([]jsonKey, len(keys))
+		for i, key := range keys {
+			all[i] = jsonKey(key)
+		}
+		param, err := json.Marshal(all)
+		return sqlengine.Statement{Text: text, Args: []any{string(param)}}, err
 	}
-}
-
-func rowsOfKeys(keys []Key) []Row {
-	rows := make([]Row, len(keys))
-	for i, key := range keys {
-		rows[i].Key = key
-	}
-	return rows
 }

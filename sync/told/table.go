@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/impactsync/impactsync/sync/sqlengine"
 )
@@ -51,7 +53,8 @@ type table struct {
 
 	mu     sync.Mutex
 	holder string // of the lease; "": none
-	probed bool   // g.sha1 is known
+	ttl    time.Duration
+	probed bool // g.sha1 is known
 }
 
 // Close implements [Table].
@@ -79,6 +82,9 @@ func (t *table) Create(ctx context.Context, owner Owner) error {
 	if !errors.Is(err, ErrGone) {
 		return err
 	}
+	if err := t.recent(ctx); err != nil {
+		return err
+	}
 	if err := t.engine.Write(ctx, t.create()...); err != nil {
 		return t.notMade(err)
 	}
@@ -94,6 +100,18 @@ func (t *table) Create(ctx context.Context, owner Owner) error {
 		return t.explain(err)
 	}
 	return t.Check(ctx, owner)
+}
+
+// recent returns an error for a server without MERGE.
+func (t *table) recent(ctx context.Context) error {
+	if t.g.Dialect != sqlengine.Postgres() {
+		return nil
+	}
+	old, err := t.texts(ctx, "SELECT current_setting('server_version') WHERE CAST(current_setting('server_version_num') AS int) < 150000")
+	if err == nil && len(old) > 0 {
+		err = fmt.Errorf("diff: warehouse needs PostgreSQL 15 or newer, which has MERGE, and this is %s: use diff: local", old[0])
+	}
+	return err
 }
 
 // notMade says why the tables could not be made. That their schema is missing is no loss.
@@ -143,7 +161,22 @@ func checkOwner(meta []string, owner Owner, name string) error {
 
 // Drop implements [Table].
 func (t *table) Drop(ctx context.Context) error {
-	return t.explain(t.engine.Write(ctx, sqlengine.Statement{Text: "DROP TABLE IF EXISTS " + t.told}, sqlengine.Statement{Text: "DROP TABLE IF EXISTS " + t.meta}))
+	return errors.Join(t.clear(ctx, incoming, ""), t.explain(t.engine.Write(ctx, sqlengine.Statement{Text: "DROP TABLE IF EXISTS " + t.told}, sqlengine.Statement{Text: "DROP TABLE IF EXISTS " + t.meta})))
+}
+
+// clear drops the tables that an interrupted process left, by how their names begin; if
+// before is not "", only those whose names come before it.
+func (t *table) clear(ctx context.Context, begin, before string) error {
+	names, err := sqlengine.Tables(ctx, t.engine, t.schema)
+	for _, name := range names {
+		if strings.HasPrefix(name, begin) && (before == "" || name < before) {
+			dropped := t.engine.Write(ctx, sqlengine.Statement{Text: "DROP TABLE IF EXISTS " + sqlengine.Name(t.g, sqlengine.Table{Schema: t.schema, Name: name})})
+			if !errors.Is(dropped, sqlengine.ErrLocked) { // by a process that stands still; it is dropped another time
+				err = errors.Join(err, dropped)
+			}
+		}
+	}
+	return t.explain(err)
 }
 
 // explain adds to an error of the engine what to do about it.

@@ -148,9 +148,11 @@ type Table interface {
 	// tell.
 	Estimate(ctx context.Context, trait string, wanted Wanted) (string, error)
 	// Write puts rows in place of those of the same trait and key, and removes those that
-	// are Gone. It may be repeated with the same token and rows. A token is new for each
-	// batch.
-	Write(ctx context.Context, token string, rows []Row) error
+	// are Gone; the last one of a key counts. The engine reads its table once for all of
+	// them, so there should be many. All of them are there when Write returns, and before
+	// that none, if the engine has transactions. It may be repeated with the same token and
+	// rows. A token is new for each write.
+	Write(ctx context.Context, token string, rows iter.Seq2[Row, error]) error
 	// Rows returns every row of a trait.
 	Rows(ctx context.Context, trait string) iter.Seq2[Row, error]
 	// Of returns the rows of people, of all traits, by their keys.

@@ -1,77 +1,55 @@
 package told
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
-	"fmt"
-	"slices"
+	"crypto/rand"
+	"errors"
+	"iter"
 	"strings"
 
 	"github.com/impactsync/impactsync/sync/sqlengine"
 )
 
-// jsonRow is a row as engines are given it.
-type jsonRow struct {
-	Trait       string `json:"trait"`
-	Kind        string `json:"kind"`
-	ID          string `json:"id"`
-	Value       string `json:"value"`
-	Seconds     int64  `json:"seconds"` // since 1970
-	AnonymousID string `json:"anonymous_id"`
-	EmailSHA1   string `json:"email_sha1"`
-	Gone        bool   `json:"gone"`
-}
+// incoming is how the name of a table begins in which the rows of one write come
+// together. A random text follows, so that what another process left, or still adds, is
+// in no other write.
+const incoming = "told_incoming_"
 
-func encode(rows []Row) (string, error) {
-	all := make([]jsonRow, len(rows))
-	for i, r := range rows {
-		all[i] = jsonRow{r.Trait, r.Key.Kind, r.Key.ID, r.Value, r.At.Unix(), r.AnonymousID, r.EmailSHA1, r.Gone}
+// incomingColumns are those of such a table. The row with the highest turn counts, of
+// several with the same key.
+var incomingColumns = []string{"trait", "kind", "id", "value", "seconds", "anonymous_id", "email_sha1", "gone", "turn"}
+
+func (g *grammar) incoming(name string) sqlengine.Statement {
+	types := map[string]string{"seconds": g.integer, "turn": g.integer, "gone": "boolean"}
+	columns := make([]string, len(incomingColumns))
+	for i, column := range incomingColumns {
+		columns[i] = column + " " + cmp.Or(types[column], g.text)
 	}
-	text, err := json.Marshal(all)
-	return string(text), err
+	return sqlengine.Statement{Text: "CREATE " + g.brief + "TABLE " + name + " (" + strings.Join(columns, ", ") + ")"}
 }
 
 // Write implements [Table].
-func (t *table) Write(ctx context.Context, token string, rows []Row) error {
-	rows = newest(rows)
-	return t.change(ctx, token, func(holder string) ([]sqlengine.Statement, error) { return t.put(holder, rows) })
-}
-
-// newest returns the last row of each trait and key.
-func newest(rows []Row) []Row {
-	type name struct {
-		trait string
-		key   Key
-	}
-	last := make(map[name]int, len(rows))
-	for i, r := range rows {
-		last[name{r.Trait, r.Key}] = i
-	}
-	if len(last) == len(rows) {
-		return rows
-	}
-	var all []Row
-	for i, r := range rows {
-		if last[name{r.Trait, r.Key}] == i {
-			all = append(all, r)
-		}
-	}
-	return all
+func (t *table) Write(ctx context.Context, token string, rows iter.Seq2[Row, error]) error {
+	return t.change(ctx, token, rows, t.put)
 }
 
 // Forget implements [Table].
 func (t *table) Forget(ctx context.Context, keys []Key) error {
-	for some := range slices.Chunk(keys, mostKeys) {
-		if err := t.change(ctx, "", func(holder string) ([]sqlengine.Statement, error) { return t.forget(holder, some) }); err != nil {
-			return err
+	rows := func(yield func(Row, error) bool) {
+		for _, key := range keys {
+			if !yield(Row{Key: key}, nil) {
+				return
+			}
 		}
 	}
-	return nil
+	return t.change(ctx, "", rows, t.forget)
 }
 
-// change runs statements that take effect as long as the lease is held, and nothing of
-// them twice in a row with the same token.
-func (t *table) change(ctx context.Context, token string, statements func(holder string) ([]sqlengine.Statement, error)) error {
+// change brings rows into a table of their own, and then runs statements with it that
+// take effect as long as the lease is held, and nothing of them twice in a row with the
+// same token.
+func (t *table) change(ctx context.Context, token string, rows iter.Seq2[Row, error], statements func(holder, from string) []sqlengine.Statement) error {
 	t.mu.Lock()
 	holder := t.holder
 	t.mu.Unlock()
@@ -81,15 +59,94 @@ func (t *table) change(ctx context.Context, token string, statements func(holder
 	if done, err := t.held(ctx, holder); err != nil || token != "" && done == token {
 		return err
 	}
-	all, err := statements(holder)
+	at := sqlengine.Table{Schema: t.schema, Name: incoming + strings.ToLower(rand.Text())}
+	name := sqlengine.Name(t.g, at)
+	made, err := t.gather(ctx, at, rows)
+	if !made {
+		return err
+	}
+	if err == nil {
+		err = t.explain(t.engine.Write(ctx, t.fence(holder, token, statements(holder, name))...))
+	}
+	err = cmp.Or(err, t.explain(t.engine.Write(context.WithoutCancel(ctx), sqlengine.Statement{Text: "DROP TABLE IF EXISTS " + name})))
+	_, lost := t.held(ctx, holder)
+	if err == nil || errors.Is(lost, ErrLeased) { // who took it dropped the table
+		return lost
+	}
+	return err
+}
+
+// gather brings rows into a table that it makes; it makes none for no rows.
+func (t *table) gather(ctx context.Context, at sqlengine.Table, rows iter.Seq2[Row, error]) (made bool, err error) {
+	err = errors.New("given up") // unless it comes to its end
+	var load sqlengine.Load
+	defer func() {
+		if load != nil {
+			err = t.explain(load.End(err))
+		}
+	}()
+	var turn int64
+	for r, failed := range rows {
+		if failed != nil {
+			return made, failed
+		}
+		if !made {
+			if err := t.engine.Write(ctx, t.g.incoming(sqlengine.Name(t.g, at))); err != nil {
+				return false, t.explain(err)
+			}
+			made, load = true, t.load(ctx, at)
+		}
+		turn++
+		if err := load.Add(r.Trait, r.Key.Kind, r.Key.ID, r.Value, r.At.Unix(), r.AnonymousID, r.EmailSHA1, r.Gone, turn); err != nil {
+			return made, err
+		}
+	}
+	return made, nil
+}
+
+func (t *table) load(ctx context.Context, at sqlengine.Table) sqlengine.Load {
+	if e, ok := t.engine.(sqlengine.Loader); ok {
+		return e.Load(ctx, at, incomingColumns)
+	}
+	columns := strings.Join(incomingColumns, ", ")
+	return &inserts{ctx: ctx, table: t, text: "INSERT INTO " + sqlengine.Name(t.g, at) + " (" + columns + ")\nSELECT r." + strings.Join(incomingColumns, ", r.") + " FROM " + t.g.rows(t.g.Param(1))}
+}
+
+// inserts are statements with many rows each, in JSON, for engines that are not a
+// [sqlengine.Loader].
+type inserts struct {
+	ctx context.Context
+	*table
+	text string
+	rows []byte
+}
+
+// Add implements [sqlengine.Load].
+func (i *inserts) Add(values ...any) error {
+	row, err := sqlengine.JSONRow(incomingColumns, values)
+	if err == nil && len(i.rows)+len(row)+2 > i.g.most {
+		err = i.flush()
+	}
+	i.rows = append(append(i.rows, ','), row...)
+	return err
+}
+
+// End implements [sqlengine.Load].
+func (i *inserts) End(err error) error {
 	if err != nil {
 		return err
 	}
-	if err := t.engine.Write(ctx, t.fence(holder, token, all)...); err != nil {
-		return t.explain(err)
+	return i.flush()
+}
+
+func (i *inserts) flush() error {
+	if len(i.rows) == 0 {
+		return nil
 	}
-	_, err = t.held(ctx, holder)
-	return err
+	i.rows[0] = '[' // instead of the first comma
+	text := string(append(i.rows, ']'))
+	i.rows = i.rows[:0]
+	return i.engine.Write(i.ctx, sqlengine.Statement{Text: i.text, Args: []any{text}})
 }
 
 // held returns the token of what was written last, or [ErrLeased] if another has taken
@@ -107,15 +164,18 @@ func (t *table) held(ctx context.Context, holder string) (token string, err erro
 	return all[0][1], nil
 }
 
-// fence adds to statements one that notes a token. In a transaction it comes first, and
-// keeps others from the lease until the end; without one it comes last, when all of the
-// batch is there.
+// fence adds to statements one that notes a token: last, when all of the rows are there.
+// Where it locks the lease it comes first, and keeps others from it until the end; since
+// the lease is not renewed meanwhile, that comes last.
 func (t *table) fence(holder, token string, all []sqlengine.Statement) []sqlengine.Statement {
 	note := sqlengine.Statement{Text: "UPDATE " + t.meta + " SET token = " + t.g.Param(1) + " WHERE holder = " + t.g.Param(2), Args: []any{token, holder}}
-	if t.g.change == withMerge {
+	if !t.g.locks {
 		return append(all, note)
 	}
-	return append([]sqlengine.Statement{note}, all...)
+	t.mu.Lock()
+	ttl := t.ttl
+	t.mu.Unlock()
+	return append(append([]sqlengine.Statement{note}, all...), t.lengthened(holder, ttl, ""))
 }
 
 // fenced is a condition of what is written: the lease is still this one's.
@@ -133,83 +193,38 @@ func (g *grammar) values() string {
 	return "r.trait, r.kind, r.id, r.value, " + g.at("r.seconds") + ", r.anonymous_id, r.email_sha1"
 }
 
-// put returns the statements that put rows in place of those of the same key, which are
-// all different.
-func (t *table) put(holder string, rows []Row) ([]sqlengine.Statement, error) {
-	from := t.g.rows(t.g.Param(1))
-	switch t.g.change {
-	case withMerge:
-		return t.filled("MERGE INTO "+t.told+" t\nUSING (SELECT r.* FROM "+from+" WHERE "+t.fenced(2)+") r\nON "+sameKey+"\n"+
+// put returns the statements that put the rows of a table in place of those of the same
+// key.
+func (t *table) put(holder, from string) []sqlengine.Statement {
+	newest := "(\nSELECT n.* FROM (SELECT i.*, ROW_NUMBER() OVER (PARTITION BY i.trait, i.kind, i.id ORDER BY i.turn DESC) AS place FROM " + from + " i) n WHERE n.place = 1 AND " + t.fenced(1) + "\n) r"
+	if t.g.merges {
+		return under(holder, "MERGE INTO "+t.told+" t USING "+newest+"\nON "+sameKey+"\n"+
 			"WHEN MATCHED AND r.gone THEN DELETE\n"+
-			"WHEN MATCHED THEN UPDATE SET value = r.value, told_at = "+t.g.at("r.seconds")+", anonymous_id = r.anonymous_id, email_sha1 = r.email_sha1\n"+
-			"WHEN NOT MATCHED AND NOT r.gone THEN INSERT ("+ownColumns+") VALUES ("+t.g.values()+")", holder, rows)
-	case withTemporary:
-		return t.staged(holder, rows, sameKey, "INSERT INTO "+t.told+" ("+ownColumns+")\nSELECT "+t.g.values()+" FROM told_new r WHERE NOT r.gone AND "+t.fenced(1))
+			"WHEN MATCHED AND (t.value <> r.value OR t.told_at <> "+t.g.at("r.seconds")+" OR t.anonymous_id <> r.anonymous_id OR t.email_sha1 <> r.email_sha1) THEN UPDATE SET value = r.value, told_at = "+t.g.at("r.seconds")+", anonymous_id = r.anonymous_id, email_sha1 = r.email_sha1\n"+
+			"WHEN NOT MATCHED AND NOT r.gone THEN INSERT ("+ownColumns+") VALUES ("+t.g.values()+")")
 	}
-	var keep, gone []Row
-	for _, r := range rows {
-		if r.Gone {
-			gone = append(gone, r)
-		} else {
-			keep = append(keep, r)
-		}
-	}
-	less, err := t.filled("DELETE FROM "+t.told+" t USING "+from+"\nWHERE "+sameKey+" AND "+t.fenced(2), holder, gone)
-	if err != nil {
-		return nil, err
-	}
-	more, err := t.filled("INSERT INTO "+t.told+" ("+ownColumns+")\nSELECT "+t.g.values()+" FROM "+from+" WHERE "+t.fenced(2)+"\n"+
-		"ON CONFLICT (trait, kind, id) DO UPDATE SET value = excluded.value, told_at = excluded.told_at, anonymous_id = excluded.anonymous_id, email_sha1 = excluded.email_sha1", holder, keep)
-	return append(less, more...), err
+	return under(holder, t.remove(from, sameKey), "INSERT INTO "+t.told+" ("+ownColumns+")\nSELECT "+t.g.values()+" FROM "+newest+" WHERE NOT r.gone")
 }
 
-// forget returns the statements that remove the rows of keys.
-func (t *table) forget(holder string, keys []Key) ([]sqlengine.Statement, error) {
-	const same = "t.kind = r.kind AND t.id = r.id"
-	from, rows := t.g.rows(t.g.Param(1)), rowsOfKeys(keys)
-	switch t.g.change {
-	case withMerge:
-		return t.filled("MERGE INTO "+t.told+" t\nUSING (SELECT DISTINCT r.kind, r.id FROM "+from+" WHERE "+t.fenced(2)+") r\nON "+same+"\nWHEN MATCHED THEN DELETE", holder, rows)
-	case withTemporary:
-		return t.staged(holder, rows, same)
+// forget returns the statements that remove the rows of a table's keys, of all traits.
+func (t *table) forget(holder, from string) []sqlengine.Statement {
+	if t.g.merges {
+		return under(holder, "MERGE INTO "+t.told+" t USING (SELECT DISTINCT n.trait, i.kind, i.id FROM "+from+" i CROSS JOIN ("+t.g.traitsOf(t.told)+") n WHERE "+t.fenced(1)+") r\nON "+sameKey+"\nWHEN MATCHED THEN DELETE")
 	}
-	return t.filled("DELETE FROM "+t.told+" t USING "+from+", ("+t.g.traitsOf(t.told)+") n\nWHERE t.trait = n.trait AND "+same+" AND "+t.fenced(2), holder, rows)
+	return under(holder, t.remove(from, "t.kind = r.kind AND t.id = r.id"))
 }
 
-// filled returns a statement with rows as its first parameter and the holder as its
-// second, several times if the rows do not fit into one.
-func (t *table) filled(text, holder string, rows []Row) (all []sqlengine.Statement, err error) {
-	for len(rows) > 0 {
-		some := rows
-		param, err := encode(some)
-		for err == nil && len(param) > t.g.most && len(some) > 1 {
-			some = some[:len(some)/2]
-			param, err = encode(some)
-		}
-		if err != nil {
-			return nil, err
-		}
-		s := sqlengine.Statement{Text: text, Args: []any{param}}
-		if holder != "" {
-			s.Args = append(s.Args, holder)
-		}
-		all, rows = append(all, s), rows[len(some):]
-	}
-	return all, nil
+// remove deletes the rows of told (t) for which there are some of a table (r). Redshift
+// knows no other name for told there.
+func (t *table) remove(from, where string) string {
+	return "DELETE FROM " + t.told + " USING " + from + " r\nWHERE " + strings.ReplaceAll(where, "t.", t.told+".") + " AND " + t.fenced(1)
 }
 
-// staged returns the statements that put rows into a temporary table, and delete those of
-// the same key, for an engine that cannot do better.
-func (t *table) staged(holder string, rows []Row, same string, then ...string) ([]sqlengine.Statement, error) {
-	g := t.g
-	all := []sqlengine.Statement{{Text: fmt.Sprintf("CREATE TEMPORARY TABLE told_new (trait %[1]s, kind %[1]s, id %[1]s, value %[1]s, seconds %[2]s, anonymous_id %[1]s, email_sha1 %[1]s, gone boolean)", g.text, g.integer)}}
-	filled, err := t.filled("INSERT INTO told_new\nSELECT r.trait, r.kind, r.id, r.value, r.seconds, r.anonymous_id, r.email_sha1, r.gone FROM "+g.rows(g.Param(1)), "", rows)
-	if err != nil {
-		return nil, err
+// under gives statements the holder of the lease.
+func under(holder string, texts ...string) []sqlengine.Statement {
+	all := make([]sqlengine.Statement, len(texts))
+	for i, text := range texts {
+		all[i] = sqlengine.Statement{Text: text, Args: []any{holder}}
 	}
-	all = append(all, filled...)
-	for _, text := range append([]string{"DELETE FROM " + t.told + " USING told_new r\nWHERE " + strings.ReplaceAll(same, "t.", t.told+".") + " AND " + t.fenced(1)}, then...) {
-		all = append(all, sqlengine.Statement{Text: text, Args: []any{holder}})
-	}
-	return append(all, sqlengine.Statement{Text: "DROP TABLE told_new"}), nil
+	return all
 }

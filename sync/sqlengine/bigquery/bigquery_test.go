@@ -3,6 +3,7 @@ package bigquery
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -30,9 +31,11 @@ type documented struct {
 }
 
 func (d *documented) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	text, _ := io.ReadAll(r.Body)
 	var body map[string]any
-	_ = json.NewDecoder(r.Body).Decode(&body)
-	text, _ := json.Marshal(body)
+	if json.Unmarshal(text, &body) == nil { // rather than parts
+		text, _ = json.Marshal(body)
+	}
 	d.requests = append(d.requests, r.Method+" "+r.URL.Path+" "+string(text))
 	w.Header().Set("Content-Type", "application/json")
 	const reference = `"jobReference":{"projectId":"proj","jobId":"j1","location":"EU"}`
@@ -95,6 +98,27 @@ func TestNothingIsWritten(t *testing.T) {
 		require.ErrorIs(t, err, sqlengine.ErrStatement)
 		require.Len(t, d.requests, 1, "only the dry run")
 	}
+}
+
+func TestRowsAreLoaded(t *testing.T) {
+	t.Parallel()
+	d := &documented{}
+	e := start(t, d, time.Minute)
+	load := func(end error) error {
+		l := e.Load(t.Context(), sqlengine.Table{Schema: "impactsync", Name: "told_incoming_1"}, []string{"id", "n", "gone"})
+		require.NoError(t, l.Add(`it's "1"`, int64(9007199254740993), true))
+		require.NoError(t, l.Add("", int64(0), false))
+		return l.End(end)
+	}
+	require.NoError(t, load(nil))
+	all := strings.Join(d.requests, "\n")
+	require.Contains(t, all, "POST /upload/bigquery/v2/projects/proj/jobs ")
+	require.Contains(t, all, `"destinationTable":{"datasetId":"impactsync","projectId":"proj","tableId":"told_incoming_1"},"sourceFormat":"NEWLINE_DELIMITED_JSON","writeDisposition":"WRITE_APPEND"`)
+	require.Contains(t, all, `{"gone":true,"id":"it's \"1\"","n":9007199254740993}`+"\n"+`{"gone":false,"id":"","n":0}`+"\n")
+	require.ErrorIs(t, load(io.ErrClosedPipe), io.ErrClosedPipe, "given up")
+	require.NotContains(t, d.requests[len(d.requests)-1], `"id"`, "a part of the rows is not loaded")
+	d.status, d.reason, d.message = 404, "notFound", "Not found: Table proj:impactsync.told_incoming_1"
+	require.ErrorIs(t, load(nil), sqlengine.ErrNoTable)
 }
 
 func TestErrors(t *testing.T) {

@@ -67,7 +67,13 @@ func Open(cfg sqlengine.Config) (sqlengine.Engine, error) {
 	}
 	db.Pool.SetMaxOpenConns(4)
 	db.Pool.SetConnMaxIdleTime(time.Minute)
-	return engine{db}, nil
+	if dialect == sqlengine.Redshift() {
+		return engine{db}, nil
+	}
+	// How many rows a WITH query has is guessed badly, which makes sorting for a merge join,
+	// and compiling, look cheap. Versions before 11 have no jit.
+	db.Joins = "SELECT set_config(name, 'off', true) FROM pg_catalog.pg_settings WHERE name IN ('enable_mergejoin', 'jit')"
+	return loader{engine{db}}, nil
 }
 
 type engine struct{ *sqlengine.DB }

@@ -51,6 +51,30 @@ func TestPostgres(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, []string{"1767323045678901"}, got)
 	})
+	t.Run("rows are loaded", func(t *testing.T) {
+		server.Exec(t, `CREATE TABLE ps."lo""ad" (id text, "n""r" bigint, gone boolean)`)
+		e, err := postgres.Open(sqlengine.Config{DSN: server.DSN, Timeout: time.Minute})
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, e.Close()) })
+		ids := []string{"", `"`, "a,\"b\"\n\\.\n\t'", `\.`, `\N`, "é\xff"}
+		load := func(end error, columns ...string) error {
+			l := e.(sqlengine.Loader).Load(t.Context(), sqlengine.Table{Schema: "ps", Name: `lo"ad`}, columns)
+			for n := range 20_000 { // more than what is on the way
+				if err := l.Add(ids[n%len(ids)], int64(n), n%2 == 0); err != nil {
+					return l.End(err)
+				}
+			}
+			return l.End(end)
+		}
+		require.NoError(t, load(nil, "id", `n"r`, "gone"))
+		got, err := enginetest.Lines(t, e, `SELECT id, "n""r", gone FROM ps."lo""ad" WHERE "n""r" < $1 OR "n""r" = 19999 ORDER BY "n""r"`, len(ids))
+		require.NoError(t, err)
+		require.Equal(t, []string{"|0|true", `"|1|false`, "a,\"b\"\n\\.\n\t'|2|true", `\.|3|false`, `\N|4|true`, "é\uFFFD|5|false", `"|19999|false`}, got)
+		require.ErrorIs(t, load(nil, "id", "nothing", "gone"), sqlengine.ErrNoColumn)
+		require.ErrorContains(t, load(nil, `n"r`, "id", "gone"), "invalid input syntax for type bigint")
+		require.ErrorIs(t, load(io.ErrClosedPipe, "id", `n"r`, "gone"), io.ErrClosedPipe, "given up")
+		require.Equal(t, "20000", server.Value(t, `SELECT count(*) FROM ps."lo""ad"`), "all or nothing")
+	})
 	t.Run("statements follow one another on one connection", func(t *testing.T) {
 		e, err := postgres.Open(sqlengine.Config{DSN: server.DSN, Timeout: time.Minute})
 		require.NoError(t, err)

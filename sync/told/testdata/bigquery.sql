@@ -6,29 +6,32 @@ CREATE TABLE IF NOT EXISTS `impactsync`.`told_meta` (version INT64 NOT NULL, sto
 UPDATE `impactsync`.`told_meta` SET holder = @p1, lease_until = TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL 60 SECOND) WHERE holder = @p2 OR holder = '' OR lease_until < CURRENT_TIMESTAMP();
 SELECT holder, CAST(UNIX_MICROS(lease_until) AS STRING) FROM `impactsync`.`told_meta`;
 
--- a batch
-MERGE INTO `impactsync`.`told` t
-USING (SELECT r.* FROM (SELECT JSON_VALUE(j, '$.trait') AS trait, JSON_VALUE(j, '$.kind') AS kind, JSON_VALUE(j, '$.id') AS id, JSON_VALUE(j, '$.value') AS value, CAST(JSON_VALUE(j, '$.seconds') AS INT64) AS seconds, JSON_VALUE(j, '$.anonymous_id') AS anonymous_id, JSON_VALUE(j, '$.email_sha1') AS email_sha1, CAST(JSON_VALUE(j, '$.gone') AS BOOL) AS gone FROM UNNEST(JSON_QUERY_ARRAY(@p1)) AS j) r WHERE EXISTS (SELECT 1 FROM `impactsync`.`told_meta` m WHERE m.holder = @p2)) r
+-- rows that are written
+CREATE TABLE `impactsync`.`told_incoming_1` (trait STRING, kind STRING, id STRING, value STRING, seconds INT64, anonymous_id STRING, email_sha1 STRING, gone boolean, turn INT64);
+-- COPY, or a load job: `impactsync`.`told_incoming_1` (trait, kind, id, value, seconds, anonymous_id, email_sha1, gone, turn)
+MERGE INTO `impactsync`.`told` t USING (
+SELECT n.* FROM (SELECT i.*, ROW_NUMBER() OVER (PARTITION BY i.trait, i.kind, i.id ORDER BY i.turn DESC) AS place FROM `impactsync`.`told_incoming_1` i) n WHERE n.place = 1 AND EXISTS (SELECT 1 FROM `impactsync`.`told_meta` m WHERE m.holder = @p1)
+) r
 ON t.trait = r.trait AND t.kind = r.kind AND t.id = r.id
 WHEN MATCHED AND r.gone THEN DELETE
-WHEN MATCHED THEN UPDATE SET value = r.value, told_at = TIMESTAMP_SECONDS(r.seconds), anonymous_id = r.anonymous_id, email_sha1 = r.email_sha1
+WHEN MATCHED AND (t.value <> r.value OR t.told_at <> TIMESTAMP_SECONDS(r.seconds) OR t.anonymous_id <> r.anonymous_id OR t.email_sha1 <> r.email_sha1) THEN UPDATE SET value = r.value, told_at = TIMESTAMP_SECONDS(r.seconds), anonymous_id = r.anonymous_id, email_sha1 = r.email_sha1
 WHEN NOT MATCHED AND NOT r.gone THEN INSERT (trait, kind, id, value, told_at, anonymous_id, email_sha1) VALUES (r.trait, r.kind, r.id, r.value, TIMESTAMP_SECONDS(r.seconds), r.anonymous_id, r.email_sha1);
 UPDATE `impactsync`.`told_meta` SET token = @p1 WHERE holder = @p2;
 
--- forget
-MERGE INTO `impactsync`.`told` t
-USING (SELECT DISTINCT r.kind, r.id FROM (SELECT JSON_VALUE(j, '$.trait') AS trait, JSON_VALUE(j, '$.kind') AS kind, JSON_VALUE(j, '$.id') AS id, JSON_VALUE(j, '$.value') AS value, CAST(JSON_VALUE(j, '$.seconds') AS INT64) AS seconds, JSON_VALUE(j, '$.anonymous_id') AS anonymous_id, JSON_VALUE(j, '$.email_sha1') AS email_sha1, CAST(JSON_VALUE(j, '$.gone') AS BOOL) AS gone FROM UNNEST(JSON_QUERY_ARRAY(@p1)) AS j) r WHERE EXISTS (SELECT 1 FROM `impactsync`.`told_meta` m WHERE m.holder = @p2)) r
-ON t.kind = r.kind AND t.id = r.id
+-- forget: the keys come in the same way
+MERGE INTO `impactsync`.`told` t USING (SELECT DISTINCT n.trait, i.kind, i.id FROM `impactsync`.`told_incoming_1` i CROSS JOIN (SELECT DISTINCT trait FROM `impactsync`.`told`) n WHERE EXISTS (SELECT 1 FROM `impactsync`.`told_meta` m WHERE m.holder = @p1)) r
+ON t.trait = r.trait AND t.kind = r.kind AND t.id = r.id
 WHEN MATCHED THEN DELETE;
 
 -- explain
-SELECT t.trait, t.kind, t.id, t.value, CAST(UNIX_MICROS(t.told_at) AS STRING), t.anonymous_id, t.email_sha1 FROM (SELECT DISTINCT r.kind, r.id FROM (SELECT JSON_VALUE(j, '$.trait') AS trait, JSON_VALUE(j, '$.kind') AS kind, JSON_VALUE(j, '$.id') AS id, JSON_VALUE(j, '$.value') AS value, CAST(JSON_VALUE(j, '$.seconds') AS INT64) AS seconds, JSON_VALUE(j, '$.anonymous_id') AS anonymous_id, JSON_VALUE(j, '$.email_sha1') AS email_sha1, CAST(JSON_VALUE(j, '$.gone') AS BOOL) AS gone FROM UNNEST(JSON_QUERY_ARRAY(@p1)) AS j) r) k CROSS JOIN (SELECT DISTINCT trait FROM `impactsync`.`told`) n JOIN `impactsync`.`told` t ON t.trait = n.trait AND t.kind = k.kind AND t.id = k.id;
-SELECT t.trait, t.kind, t.id, t.value, CAST(UNIX_MICROS(t.told_at) AS STRING), t.anonymous_id, t.email_sha1 FROM `impactsync`.`told` t JOIN (SELECT DISTINCT r.kind, r.id FROM (SELECT JSON_VALUE(j, '$.trait') AS trait, JSON_VALUE(j, '$.kind') AS kind, JSON_VALUE(j, '$.id') AS id, JSON_VALUE(j, '$.value') AS value, CAST(JSON_VALUE(j, '$.seconds') AS INT64) AS seconds, JSON_VALUE(j, '$.anonymous_id') AS anonymous_id, JSON_VALUE(j, '$.email_sha1') AS email_sha1, CAST(JSON_VALUE(j, '$.gone') AS BOOL) AS gone FROM UNNEST(JSON_QUERY_ARRAY(@p1)) AS j) r) k ON k.kind = 'anonymous_id' AND k.id = t.anonymous_id OR k.kind = 'email_sha1' AND k.id = t.email_sha1;
+SELECT t.trait, t.kind, t.id, t.value, CAST(UNIX_MICROS(t.told_at) AS STRING), t.anonymous_id, t.email_sha1 FROM (SELECT DISTINCT r.kind, r.id FROM (SELECT JSON_VALUE(j, '$.kind') AS kind, JSON_VALUE(j, '$.id') AS id FROM UNNEST(JSON_QUERY_ARRAY(@p1)) AS j) r) k CROSS JOIN (SELECT DISTINCT trait FROM `impactsync`.`told`) n JOIN `impactsync`.`told` t ON t.trait = n.trait AND t.kind = k.kind AND t.id = k.id;
+SELECT t.trait, t.kind, t.id, t.value, CAST(UNIX_MICROS(t.told_at) AS STRING), t.anonymous_id, t.email_sha1 FROM `impactsync`.`told` t JOIN (SELECT DISTINCT r.kind, r.id FROM (SELECT JSON_VALUE(j, '$.kind') AS kind, JSON_VALUE(j, '$.id') AS id FROM UNNEST(JSON_QUERY_ARRAY(@p1)) AS j) r) k ON k.kind = 'anonymous_id' AND k.id = t.anonymous_id OR k.kind = 'email_sha1' AND k.id = t.email_sha1;
 
 -- status
 SELECT trait, CAST(COUNT(*) AS STRING), CAST(SUM(CASE WHEN value = 'false' THEN 0 ELSE 1 END) AS STRING) FROM `impactsync`.`told` GROUP BY trait;
 
 -- told drop
+SELECT table_name FROM `impactsync`.INFORMATION_SCHEMA.TABLES ORDER BY 1;
 DROP TABLE IF EXISTS `impactsync`.`told`;
 DROP TABLE IF EXISTS `impactsync`.`told_meta`;
 

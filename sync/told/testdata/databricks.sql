@@ -6,29 +6,33 @@ CREATE TABLE IF NOT EXISTS `impactsync`.`told_meta` (version BIGINT NOT NULL, st
 UPDATE `impactsync`.`told_meta` SET holder = :p1, lease_until = current_timestamp() + INTERVAL 60 SECOND WHERE holder = :p2 OR holder = '' OR lease_until < current_timestamp();
 SELECT holder, CAST(unix_micros(CAST(lease_until AS TIMESTAMP)) AS STRING) FROM `impactsync`.`told_meta`;
 
--- a batch
-MERGE INTO `impactsync`.`told` t
-USING (SELECT r.* FROM (SELECT INLINE(from_json(:p1, 'array<struct<trait:string,kind:string,id:string,value:string,seconds:bigint,anonymous_id:string,email_sha1:string,gone:boolean>>'))) r WHERE EXISTS (SELECT 1 FROM `impactsync`.`told_meta` m WHERE m.holder = :p2)) r
+-- rows that are written
+CREATE TABLE `impactsync`.`told_incoming_1` (trait STRING, kind STRING, id STRING, value STRING, seconds BIGINT, anonymous_id STRING, email_sha1 STRING, gone boolean, turn BIGINT);
+INSERT INTO `impactsync`.`told_incoming_1` (trait, kind, id, value, seconds, anonymous_id, email_sha1, gone, turn)
+SELECT r.trait, r.kind, r.id, r.value, r.seconds, r.anonymous_id, r.email_sha1, r.gone, r.turn FROM (SELECT INLINE(from_json(:p1, 'array<struct<trait:string,kind:string,id:string,value:string,seconds:bigint,anonymous_id:string,email_sha1:string,gone:boolean,turn:bigint>>'))) r;
+MERGE INTO `impactsync`.`told` t USING (
+SELECT n.* FROM (SELECT i.*, ROW_NUMBER() OVER (PARTITION BY i.trait, i.kind, i.id ORDER BY i.turn DESC) AS place FROM `impactsync`.`told_incoming_1` i) n WHERE n.place = 1 AND EXISTS (SELECT 1 FROM `impactsync`.`told_meta` m WHERE m.holder = :p1)
+) r
 ON t.trait = r.trait AND t.kind = r.kind AND t.id = r.id
 WHEN MATCHED AND r.gone THEN DELETE
-WHEN MATCHED THEN UPDATE SET value = r.value, told_at = timestamp_seconds(r.seconds), anonymous_id = r.anonymous_id, email_sha1 = r.email_sha1
+WHEN MATCHED AND (t.value <> r.value OR t.told_at <> timestamp_seconds(r.seconds) OR t.anonymous_id <> r.anonymous_id OR t.email_sha1 <> r.email_sha1) THEN UPDATE SET value = r.value, told_at = timestamp_seconds(r.seconds), anonymous_id = r.anonymous_id, email_sha1 = r.email_sha1
 WHEN NOT MATCHED AND NOT r.gone THEN INSERT (trait, kind, id, value, told_at, anonymous_id, email_sha1) VALUES (r.trait, r.kind, r.id, r.value, timestamp_seconds(r.seconds), r.anonymous_id, r.email_sha1);
 UPDATE `impactsync`.`told_meta` SET token = :p1 WHERE holder = :p2;
 
--- forget
-MERGE INTO `impactsync`.`told` t
-USING (SELECT DISTINCT r.kind, r.id FROM (SELECT INLINE(from_json(:p1, 'array<struct<trait:string,kind:string,id:string,value:string,seconds:bigint,anonymous_id:string,email_sha1:string,gone:boolean>>'))) r WHERE EXISTS (SELECT 1 FROM `impactsync`.`told_meta` m WHERE m.holder = :p2)) r
-ON t.kind = r.kind AND t.id = r.id
+-- forget: the keys come in the same way
+MERGE INTO `impactsync`.`told` t USING (SELECT DISTINCT n.trait, i.kind, i.id FROM `impactsync`.`told_incoming_1` i CROSS JOIN (SELECT DISTINCT trait FROM `impactsync`.`told`) n WHERE EXISTS (SELECT 1 FROM `impactsync`.`told_meta` m WHERE m.holder = :p1)) r
+ON t.trait = r.trait AND t.kind = r.kind AND t.id = r.id
 WHEN MATCHED THEN DELETE;
 
 -- explain
-SELECT t.trait, t.kind, t.id, t.value, CAST(unix_micros(CAST(t.told_at AS TIMESTAMP)) AS STRING), t.anonymous_id, t.email_sha1 FROM (SELECT DISTINCT r.kind, r.id FROM (SELECT INLINE(from_json(:p1, 'array<struct<trait:string,kind:string,id:string,value:string,seconds:bigint,anonymous_id:string,email_sha1:string,gone:boolean>>'))) r) k CROSS JOIN (SELECT DISTINCT trait FROM `impactsync`.`told`) n JOIN `impactsync`.`told` t ON t.trait = n.trait AND t.kind = k.kind AND t.id = k.id;
-SELECT t.trait, t.kind, t.id, t.value, CAST(unix_micros(CAST(t.told_at AS TIMESTAMP)) AS STRING), t.anonymous_id, t.email_sha1 FROM `impactsync`.`told` t JOIN (SELECT DISTINCT r.kind, r.id FROM (SELECT INLINE(from_json(:p1, 'array<struct<trait:string,kind:string,id:string,value:string,seconds:bigint,anonymous_id:string,email_sha1:string,gone:boolean>>'))) r) k ON k.kind = 'anonymous_id' AND k.id = t.anonymous_id OR k.kind = 'email_sha1' AND k.id = t.email_sha1;
+SELECT t.trait, t.kind, t.id, t.value, CAST(unix_micros(CAST(t.told_at AS TIMESTAMP)) AS STRING), t.anonymous_id, t.email_sha1 FROM (SELECT DISTINCT r.kind, r.id FROM (SELECT INLINE(from_json(:p1, 'array<struct<trait:string,kind:string,id:string,value:string,seconds:bigint,anonymous_id:string,email_sha1:string,gone:boolean,turn:bigint>>'))) r) k CROSS JOIN (SELECT DISTINCT trait FROM `impactsync`.`told`) n JOIN `impactsync`.`told` t ON t.trait = n.trait AND t.kind = k.kind AND t.id = k.id;
+SELECT t.trait, t.kind, t.id, t.value, CAST(unix_micros(CAST(t.told_at AS TIMESTAMP)) AS STRING), t.anonymous_id, t.email_sha1 FROM `impactsync`.`told` t JOIN (SELECT DISTINCT r.kind, r.id FROM (SELECT INLINE(from_json(:p1, 'array<struct<trait:string,kind:string,id:string,value:string,seconds:bigint,anonymous_id:string,email_sha1:string,gone:boolean,turn:bigint>>'))) r) k ON k.kind = 'anonymous_id' AND k.id = t.anonymous_id OR k.kind = 'email_sha1' AND k.id = t.email_sha1;
 
 -- status
 SELECT trait, CAST(COUNT(*) AS STRING), CAST(SUM(CASE WHEN value = 'false' THEN 0 ELSE 1 END) AS STRING) FROM `impactsync`.`told` GROUP BY trait;
 
 -- told drop
+SELECT table_name FROM information_schema.tables WHERE table_schema = :p1 ORDER BY 1;
 DROP TABLE IF EXISTS `impactsync`.`told`;
 DROP TABLE IF EXISTS `impactsync`.`told_meta`;
 

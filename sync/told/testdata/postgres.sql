@@ -3,29 +3,36 @@ CREATE TABLE IF NOT EXISTS "impactsync"."told" (trait text NOT NULL, kind text N
 CREATE TABLE IF NOT EXISTS "impactsync"."told_meta" (version bigint NOT NULL, store_id text NOT NULL, destination text NOT NULL, holder text NOT NULL, lease_until timestamp with time zone NOT NULL, token text NOT NULL);
 
 -- the lease
-UPDATE "impactsync"."told_meta" SET holder = $1, lease_until = now() + 60 * INTERVAL '1 second' WHERE holder = $2 OR holder = '' OR lease_until < now();
+UPDATE "impactsync"."told_meta" SET holder = $1, lease_until = clock_timestamp() + 60 * INTERVAL '1 second' WHERE holder = $2 OR holder = '' OR lease_until < now();
 SELECT holder, CAST(CAST(EXTRACT(EPOCH FROM lease_until) * 1000000 AS bigint) AS text) FROM "impactsync"."told_meta";
 
--- a batch
+-- rows that are written
+CREATE TABLE "impactsync"."told_incoming_1" (trait text, kind text, id text, value text, seconds bigint, anonymous_id text, email_sha1 text, gone boolean, turn bigint);
+-- COPY, or a load job: "impactsync"."told_incoming_1" (trait, kind, id, value, seconds, anonymous_id, email_sha1, gone, turn)
 UPDATE "impactsync"."told_meta" SET token = $1 WHERE holder = $2;
-DELETE FROM "impactsync"."told" t USING jsonb_to_recordset(CAST($1 AS jsonb)) AS r(trait text, kind text, id text, value text, seconds bigint, anonymous_id text, email_sha1 text, gone boolean)
-WHERE t.trait = r.trait AND t.kind = r.kind AND t.id = r.id AND EXISTS (SELECT 1 FROM "impactsync"."told_meta" m WHERE m.holder = $2);
-INSERT INTO "impactsync"."told" (trait, kind, id, value, told_at, anonymous_id, email_sha1)
-SELECT r.trait, r.kind, r.id, r.value, to_timestamp(r.seconds), r.anonymous_id, r.email_sha1 FROM jsonb_to_recordset(CAST($1 AS jsonb)) AS r(trait text, kind text, id text, value text, seconds bigint, anonymous_id text, email_sha1 text, gone boolean) WHERE EXISTS (SELECT 1 FROM "impactsync"."told_meta" m WHERE m.holder = $2)
-ON CONFLICT (trait, kind, id) DO UPDATE SET value = excluded.value, told_at = excluded.told_at, anonymous_id = excluded.anonymous_id, email_sha1 = excluded.email_sha1;
+MERGE INTO "impactsync"."told" t USING (
+SELECT n.* FROM (SELECT i.*, ROW_NUMBER() OVER (PARTITION BY i.trait, i.kind, i.id ORDER BY i.turn DESC) AS place FROM "impactsync"."told_incoming_1" i) n WHERE n.place = 1 AND EXISTS (SELECT 1 FROM "impactsync"."told_meta" m WHERE m.holder = $1)
+) r
+ON t.trait = r.trait AND t.kind = r.kind AND t.id = r.id
+WHEN MATCHED AND r.gone THEN DELETE
+WHEN MATCHED AND (t.value <> r.value OR t.told_at <> to_timestamp(r.seconds) OR t.anonymous_id <> r.anonymous_id OR t.email_sha1 <> r.email_sha1) THEN UPDATE SET value = r.value, told_at = to_timestamp(r.seconds), anonymous_id = r.anonymous_id, email_sha1 = r.email_sha1
+WHEN NOT MATCHED AND NOT r.gone THEN INSERT (trait, kind, id, value, told_at, anonymous_id, email_sha1) VALUES (r.trait, r.kind, r.id, r.value, to_timestamp(r.seconds), r.anonymous_id, r.email_sha1);
+UPDATE "impactsync"."told_meta" SET holder = $1, lease_until = clock_timestamp() + 1 * INTERVAL '1 second' WHERE holder = $2;
 
--- forget
-DELETE FROM "impactsync"."told" t USING jsonb_to_recordset(CAST($1 AS jsonb)) AS r(trait text, kind text, id text, value text, seconds bigint, anonymous_id text, email_sha1 text, gone boolean), (WITH RECURSIVE t(trait) AS ((SELECT trait FROM "impactsync"."told" ORDER BY trait LIMIT 1) UNION ALL SELECT (SELECT n.trait FROM "impactsync"."told" n WHERE n.trait > t.trait ORDER BY n.trait LIMIT 1) FROM t WHERE t.trait IS NOT NULL) SELECT trait FROM t WHERE trait IS NOT NULL) n
-WHERE t.trait = n.trait AND t.kind = r.kind AND t.id = r.id AND EXISTS (SELECT 1 FROM "impactsync"."told_meta" m WHERE m.holder = $2);
+-- forget: the keys come in the same way
+MERGE INTO "impactsync"."told" t USING (SELECT DISTINCT n.trait, i.kind, i.id FROM "impactsync"."told_incoming_1" i CROSS JOIN (WITH RECURSIVE t(trait) AS ((SELECT trait FROM "impactsync"."told" ORDER BY trait LIMIT 1) UNION ALL SELECT (SELECT n.trait FROM "impactsync"."told" n WHERE n.trait > t.trait ORDER BY n.trait LIMIT 1) FROM t WHERE t.trait IS NOT NULL) SELECT trait FROM t WHERE trait IS NOT NULL) n WHERE EXISTS (SELECT 1 FROM "impactsync"."told_meta" m WHERE m.holder = $1)) r
+ON t.trait = r.trait AND t.kind = r.kind AND t.id = r.id
+WHEN MATCHED THEN DELETE;
 
 -- explain
-SELECT t.trait, t.kind, t.id, t.value, CAST(CAST(EXTRACT(EPOCH FROM t.told_at) * 1000000 AS bigint) AS text), t.anonymous_id, t.email_sha1 FROM (SELECT DISTINCT r.kind, r.id FROM jsonb_to_recordset(CAST($1 AS jsonb)) AS r(trait text, kind text, id text, value text, seconds bigint, anonymous_id text, email_sha1 text, gone boolean)) k CROSS JOIN (WITH RECURSIVE t(trait) AS ((SELECT trait FROM "impactsync"."told" ORDER BY trait LIMIT 1) UNION ALL SELECT (SELECT n.trait FROM "impactsync"."told" n WHERE n.trait > t.trait ORDER BY n.trait LIMIT 1) FROM t WHERE t.trait IS NOT NULL) SELECT trait FROM t WHERE trait IS NOT NULL) n JOIN "impactsync"."told" t ON t.trait = n.trait AND t.kind = k.kind AND t.id = k.id;
-SELECT t.trait, t.kind, t.id, t.value, CAST(CAST(EXTRACT(EPOCH FROM t.told_at) * 1000000 AS bigint) AS text), t.anonymous_id, t.email_sha1 FROM "impactsync"."told" t JOIN (SELECT DISTINCT r.kind, r.id FROM jsonb_to_recordset(CAST($1 AS jsonb)) AS r(trait text, kind text, id text, value text, seconds bigint, anonymous_id text, email_sha1 text, gone boolean)) k ON k.kind = 'anonymous_id' AND k.id = t.anonymous_id OR k.kind = 'email_sha1' AND k.id = t.email_sha1;
+SELECT t.trait, t.kind, t.id, t.value, CAST(CAST(EXTRACT(EPOCH FROM t.told_at) * 1000000 AS bigint) AS text), t.anonymous_id, t.email_sha1 FROM (SELECT DISTINCT r.kind, r.id FROM jsonb_to_recordset(CAST($1 AS jsonb)) AS r(kind text, id text)) k CROSS JOIN (WITH RECURSIVE t(trait) AS ((SELECT trait FROM "impactsync"."told" ORDER BY trait LIMIT 1) UNION ALL SELECT (SELECT n.trait FROM "impactsync"."told" n WHERE n.trait > t.trait ORDER BY n.trait LIMIT 1) FROM t WHERE t.trait IS NOT NULL) SELECT trait FROM t WHERE trait IS NOT NULL) n JOIN "impactsync"."told" t ON t.trait = n.trait AND t.kind = k.kind AND t.id = k.id;
+SELECT t.trait, t.kind, t.id, t.value, CAST(CAST(EXTRACT(EPOCH FROM t.told_at) * 1000000 AS bigint) AS text), t.anonymous_id, t.email_sha1 FROM "impactsync"."told" t JOIN (SELECT DISTINCT r.kind, r.id FROM jsonb_to_recordset(CAST($1 AS jsonb)) AS r(kind text, id text)) k ON k.kind = 'anonymous_id' AND k.id = t.anonymous_id OR k.kind = 'email_sha1' AND k.id = t.email_sha1;
 
 -- status
 SELECT trait, CAST(COUNT(*) AS text), CAST(SUM(CASE WHEN value = 'false' THEN 0 ELSE 1 END) AS text) FROM "impactsync"."told" GROUP BY trait;
 
 -- told drop
+SELECT table_name FROM information_schema.tables WHERE table_schema = $1 ORDER BY 1;
 DROP TABLE IF EXISTS "impactsync"."told";
 DROP TABLE IF EXISTS "impactsync"."told_meta";
 

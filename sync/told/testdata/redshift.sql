@@ -6,33 +6,32 @@ CREATE TABLE IF NOT EXISTS "impactsync"."told_meta" (version bigint NOT NULL, st
 UPDATE "impactsync"."told_meta" SET holder = $1, lease_until = DATEADD(second, 60, GETDATE()) WHERE holder = $2 OR holder = '' OR lease_until < GETDATE();
 SELECT holder, CAST(DATEDIFF(microsecond, TIMESTAMP '1970-01-01 00:00:00', CAST(lease_until AS timestamp)) AS varchar(65535)) FROM "impactsync"."told_meta";
 
--- a batch
+-- rows that are written
+CREATE TABLE "impactsync"."told_incoming_1" (trait varchar(2048), kind varchar(2048), id varchar(2048), value varchar(2048), seconds bigint, anonymous_id varchar(2048), email_sha1 varchar(2048), gone boolean, turn bigint);
+INSERT INTO "impactsync"."told_incoming_1" (trait, kind, id, value, seconds, anonymous_id, email_sha1, gone, turn)
+SELECT r.trait, r.kind, r.id, r.value, r.seconds, r.anonymous_id, r.email_sha1, r.gone, r.turn FROM (SELECT CAST(j.trait AS varchar(2048)) AS trait, CAST(j.kind AS varchar(2048)) AS kind, CAST(j.id AS varchar(2048)) AS id, CAST(j.value AS varchar(2048)) AS value, CAST(j.seconds AS bigint) AS seconds, CAST(j.anonymous_id AS varchar(2048)) AS anonymous_id, CAST(j.email_sha1 AS varchar(2048)) AS email_sha1, CAST(j.gone AS boolean) AS gone, CAST(j.turn AS bigint) AS turn FROM (SELECT JSON_PARSE(CAST($1 AS varchar(65535))) AS doc) d, d.doc AS j) r;
 UPDATE "impactsync"."told_meta" SET token = $1 WHERE holder = $2;
-CREATE TEMPORARY TABLE told_new (trait varchar(2048), kind varchar(2048), id varchar(2048), value varchar(2048), seconds bigint, anonymous_id varchar(2048), email_sha1 varchar(2048), gone boolean);
-INSERT INTO told_new
-SELECT r.trait, r.kind, r.id, r.value, r.seconds, r.anonymous_id, r.email_sha1, r.gone FROM (SELECT CAST(j.trait AS varchar(2048)) AS trait, CAST(j.kind AS varchar(2048)) AS kind, CAST(j.id AS varchar(2048)) AS id, CAST(j.value AS varchar(2048)) AS value, CAST(j.seconds AS bigint) AS seconds, CAST(j.anonymous_id AS varchar(2048)) AS anonymous_id, CAST(j.email_sha1 AS varchar(2048)) AS email_sha1, CAST(j.gone AS boolean) AS gone FROM (SELECT JSON_PARSE(CAST($1 AS varchar(65535))) AS doc) d, d.doc AS j) r;
-DELETE FROM "impactsync"."told" USING told_new r
+DELETE FROM "impactsync"."told" USING "impactsync"."told_incoming_1" r
 WHERE "impactsync"."told".trait = r.trait AND "impactsync"."told".kind = r.kind AND "impactsync"."told".id = r.id AND EXISTS (SELECT 1 FROM "impactsync"."told_meta" m WHERE m.holder = $1);
 INSERT INTO "impactsync"."told" (trait, kind, id, value, told_at, anonymous_id, email_sha1)
-SELECT r.trait, r.kind, r.id, r.value, TIMESTAMP 'epoch' + r.seconds * INTERVAL '1 second', r.anonymous_id, r.email_sha1 FROM told_new r WHERE NOT r.gone AND EXISTS (SELECT 1 FROM "impactsync"."told_meta" m WHERE m.holder = $1);
-DROP TABLE told_new;
+SELECT r.trait, r.kind, r.id, r.value, TIMESTAMP 'epoch' + r.seconds * INTERVAL '1 second', r.anonymous_id, r.email_sha1 FROM (
+SELECT n.* FROM (SELECT i.*, ROW_NUMBER() OVER (PARTITION BY i.trait, i.kind, i.id ORDER BY i.turn DESC) AS place FROM "impactsync"."told_incoming_1" i) n WHERE n.place = 1 AND EXISTS (SELECT 1 FROM "impactsync"."told_meta" m WHERE m.holder = $1)
+) r WHERE NOT r.gone;
+UPDATE "impactsync"."told_meta" SET holder = $1, lease_until = DATEADD(second, 1, GETDATE()) WHERE holder = $2;
 
--- forget
-CREATE TEMPORARY TABLE told_new (trait varchar(2048), kind varchar(2048), id varchar(2048), value varchar(2048), seconds bigint, anonymous_id varchar(2048), email_sha1 varchar(2048), gone boolean);
-INSERT INTO told_new
-SELECT r.trait, r.kind, r.id, r.value, r.seconds, r.anonymous_id, r.email_sha1, r.gone FROM (SELECT CAST(j.trait AS varchar(2048)) AS trait, CAST(j.kind AS varchar(2048)) AS kind, CAST(j.id AS varchar(2048)) AS id, CAST(j.value AS varchar(2048)) AS value, CAST(j.seconds AS bigint) AS seconds, CAST(j.anonymous_id AS varchar(2048)) AS anonymous_id, CAST(j.email_sha1 AS varchar(2048)) AS email_sha1, CAST(j.gone AS boolean) AS gone FROM (SELECT JSON_PARSE(CAST($1 AS varchar(65535))) AS doc) d, d.doc AS j) r;
-DELETE FROM "impactsync"."told" USING told_new r
+-- forget: the keys come in the same way
+DELETE FROM "impactsync"."told" USING "impactsync"."told_incoming_1" r
 WHERE "impactsync"."told".kind = r.kind AND "impactsync"."told".id = r.id AND EXISTS (SELECT 1 FROM "impactsync"."told_meta" m WHERE m.holder = $1);
-DROP TABLE told_new;
 
 -- explain
-SELECT t.trait, t.kind, t.id, t.value, CAST(DATEDIFF(microsecond, TIMESTAMP '1970-01-01 00:00:00', CAST(t.told_at AS timestamp)) AS varchar(65535)), t.anonymous_id, t.email_sha1 FROM (SELECT DISTINCT r.kind, r.id FROM (SELECT CAST(j.trait AS varchar(2048)) AS trait, CAST(j.kind AS varchar(2048)) AS kind, CAST(j.id AS varchar(2048)) AS id, CAST(j.value AS varchar(2048)) AS value, CAST(j.seconds AS bigint) AS seconds, CAST(j.anonymous_id AS varchar(2048)) AS anonymous_id, CAST(j.email_sha1 AS varchar(2048)) AS email_sha1, CAST(j.gone AS boolean) AS gone FROM (SELECT JSON_PARSE(CAST($1 AS varchar(65535))) AS doc) d, d.doc AS j) r) k CROSS JOIN (SELECT DISTINCT trait FROM "impactsync"."told") n JOIN "impactsync"."told" t ON t.trait = n.trait AND t.kind = k.kind AND t.id = k.id;
-SELECT t.trait, t.kind, t.id, t.value, CAST(DATEDIFF(microsecond, TIMESTAMP '1970-01-01 00:00:00', CAST(t.told_at AS timestamp)) AS varchar(65535)), t.anonymous_id, t.email_sha1 FROM "impactsync"."told" t JOIN (SELECT DISTINCT r.kind, r.id FROM (SELECT CAST(j.trait AS varchar(2048)) AS trait, CAST(j.kind AS varchar(2048)) AS kind, CAST(j.id AS varchar(2048)) AS id, CAST(j.value AS varchar(2048)) AS value, CAST(j.seconds AS bigint) AS seconds, CAST(j.anonymous_id AS varchar(2048)) AS anonymous_id, CAST(j.email_sha1 AS varchar(2048)) AS email_sha1, CAST(j.gone AS boolean) AS gone FROM (SELECT JSON_PARSE(CAST($1 AS varchar(65535))) AS doc) d, d.doc AS j) r) k ON k.kind = 'anonymous_id' AND k.id = t.anonymous_id OR k.kind = 'email_sha1' AND k.id = t.email_sha1;
+SELECT t.trait, t.kind, t.id, t.value, CAST(DATEDIFF(microsecond, TIMESTAMP '1970-01-01 00:00:00', CAST(t.told_at AS timestamp)) AS varchar(65535)), t.anonymous_id, t.email_sha1 FROM (SELECT DISTINCT r.kind, r.id FROM (SELECT CAST(j.trait AS varchar(2048)) AS trait, CAST(j.kind AS varchar(2048)) AS kind, CAST(j.id AS varchar(2048)) AS id, CAST(j.value AS varchar(2048)) AS value, CAST(j.seconds AS bigint) AS seconds, CAST(j.anonymous_id AS varchar(2048)) AS anonymous_id, CAST(j.email_sha1 AS varchar(2048)) AS email_sha1, CAST(j.gone AS boolean) AS gone, CAST(j.turn AS bigint) AS turn FROM (SELECT JSON_PARSE(CAST($1 AS varchar(65535))) AS doc) d, d.doc AS j) r) k CROSS JOIN (SELECT DISTINCT trait FROM "impactsync"."told") n JOIN "impactsync"."told" t ON t.trait = n.trait AND t.kind = k.kind AND t.id = k.id;
+SELECT t.trait, t.kind, t.id, t.value, CAST(DATEDIFF(microsecond, TIMESTAMP '1970-01-01 00:00:00', CAST(t.told_at AS timestamp)) AS varchar(65535)), t.anonymous_id, t.email_sha1 FROM "impactsync"."told" t JOIN (SELECT DISTINCT r.kind, r.id FROM (SELECT CAST(j.trait AS varchar(2048)) AS trait, CAST(j.kind AS varchar(2048)) AS kind, CAST(j.id AS varchar(2048)) AS id, CAST(j.value AS varchar(2048)) AS value, CAST(j.seconds AS bigint) AS seconds, CAST(j.anonymous_id AS varchar(2048)) AS anonymous_id, CAST(j.email_sha1 AS varchar(2048)) AS email_sha1, CAST(j.gone AS boolean) AS gone, CAST(j.turn AS bigint) AS turn FROM (SELECT JSON_PARSE(CAST($1 AS varchar(65535))) AS doc) d, d.doc AS j) r) k ON k.kind = 'anonymous_id' AND k.id = t.anonymous_id OR k.kind = 'email_sha1' AND k.id = t.email_sha1;
 
 -- status
 SELECT trait, CAST(COUNT(*) AS varchar(65535)), CAST(SUM(CASE WHEN value = 'false' THEN 0 ELSE 1 END) AS varchar(65535)) FROM "impactsync"."told" GROUP BY trait;
 
 -- told drop
+SELECT table_name FROM information_schema.tables WHERE table_schema = $1 ORDER BY 1;
 DROP TABLE IF EXISTS "impactsync"."told";
 DROP TABLE IF EXISTS "impactsync"."told_meta";
 

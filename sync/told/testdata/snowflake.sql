@@ -6,29 +6,33 @@ CREATE TABLE IF NOT EXISTS "impactsync"."told_meta" (version NUMBER(19) NOT NULL
 UPDATE "impactsync"."told_meta" SET holder = :1, lease_until = DATEADD(second, 60, CURRENT_TIMESTAMP()) WHERE holder = :2 OR holder = '' OR lease_until < CURRENT_TIMESTAMP();
 SELECT holder, CAST(DATE_PART(EPOCH_MICROSECOND, lease_until) AS VARCHAR) FROM "impactsync"."told_meta";
 
--- a batch
-MERGE INTO "impactsync"."told" t
-USING (SELECT r.* FROM (SELECT f.value:trait::VARCHAR AS trait, f.value:kind::VARCHAR AS kind, f.value:id::VARCHAR AS id, f.value:value::VARCHAR AS value, f.value:seconds::NUMBER AS seconds, f.value:anonymous_id::VARCHAR AS anonymous_id, f.value:email_sha1::VARCHAR AS email_sha1, f.value:gone::BOOLEAN AS gone FROM TABLE(FLATTEN(INPUT => PARSE_JSON(:1))) f) r WHERE EXISTS (SELECT 1 FROM "impactsync"."told_meta" m WHERE m.holder = :2)) r
+-- rows that are written
+CREATE TRANSIENT TABLE "impactsync"."told_incoming_1" (trait VARCHAR, kind VARCHAR, id VARCHAR, value VARCHAR, seconds NUMBER(19), anonymous_id VARCHAR, email_sha1 VARCHAR, gone boolean, turn NUMBER(19));
+INSERT INTO "impactsync"."told_incoming_1" (trait, kind, id, value, seconds, anonymous_id, email_sha1, gone, turn)
+SELECT r.trait, r.kind, r.id, r.value, r.seconds, r.anonymous_id, r.email_sha1, r.gone, r.turn FROM (SELECT f.value:trait::VARCHAR AS trait, f.value:kind::VARCHAR AS kind, f.value:id::VARCHAR AS id, f.value:value::VARCHAR AS value, f.value:seconds::NUMBER AS seconds, f.value:anonymous_id::VARCHAR AS anonymous_id, f.value:email_sha1::VARCHAR AS email_sha1, f.value:gone::BOOLEAN AS gone, f.value:turn::NUMBER AS turn FROM TABLE(FLATTEN(INPUT => PARSE_JSON(:1))) f) r;
+MERGE INTO "impactsync"."told" t USING (
+SELECT n.* FROM (SELECT i.*, ROW_NUMBER() OVER (PARTITION BY i.trait, i.kind, i.id ORDER BY i.turn DESC) AS place FROM "impactsync"."told_incoming_1" i) n WHERE n.place = 1 AND EXISTS (SELECT 1 FROM "impactsync"."told_meta" m WHERE m.holder = :1)
+) r
 ON t.trait = r.trait AND t.kind = r.kind AND t.id = r.id
 WHEN MATCHED AND r.gone THEN DELETE
-WHEN MATCHED THEN UPDATE SET value = r.value, told_at = TO_TIMESTAMP_TZ(r.seconds), anonymous_id = r.anonymous_id, email_sha1 = r.email_sha1
+WHEN MATCHED AND (t.value <> r.value OR t.told_at <> TO_TIMESTAMP_TZ(r.seconds) OR t.anonymous_id <> r.anonymous_id OR t.email_sha1 <> r.email_sha1) THEN UPDATE SET value = r.value, told_at = TO_TIMESTAMP_TZ(r.seconds), anonymous_id = r.anonymous_id, email_sha1 = r.email_sha1
 WHEN NOT MATCHED AND NOT r.gone THEN INSERT (trait, kind, id, value, told_at, anonymous_id, email_sha1) VALUES (r.trait, r.kind, r.id, r.value, TO_TIMESTAMP_TZ(r.seconds), r.anonymous_id, r.email_sha1);
 UPDATE "impactsync"."told_meta" SET token = :1 WHERE holder = :2;
 
--- forget
-MERGE INTO "impactsync"."told" t
-USING (SELECT DISTINCT r.kind, r.id FROM (SELECT f.value:trait::VARCHAR AS trait, f.value:kind::VARCHAR AS kind, f.value:id::VARCHAR AS id, f.value:value::VARCHAR AS value, f.value:seconds::NUMBER AS seconds, f.value:anonymous_id::VARCHAR AS anonymous_id, f.value:email_sha1::VARCHAR AS email_sha1, f.value:gone::BOOLEAN AS gone FROM TABLE(FLATTEN(INPUT => PARSE_JSON(:1))) f) r WHERE EXISTS (SELECT 1 FROM "impactsync"."told_meta" m WHERE m.holder = :2)) r
-ON t.kind = r.kind AND t.id = r.id
+-- forget: the keys come in the same way
+MERGE INTO "impactsync"."told" t USING (SELECT DISTINCT n.trait, i.kind, i.id FROM "impactsync"."told_incoming_1" i CROSS JOIN (SELECT DISTINCT trait FROM "impactsync"."told") n WHERE EXISTS (SELECT 1 FROM "impactsync"."told_meta" m WHERE m.holder = :1)) r
+ON t.trait = r.trait AND t.kind = r.kind AND t.id = r.id
 WHEN MATCHED THEN DELETE;
 
 -- explain
-SELECT t.trait, t.kind, t.id, t.value, CAST(DATE_PART(EPOCH_MICROSECOND, t.told_at) AS VARCHAR), t.anonymous_id, t.email_sha1 FROM (SELECT DISTINCT r.kind, r.id FROM (SELECT f.value:trait::VARCHAR AS trait, f.value:kind::VARCHAR AS kind, f.value:id::VARCHAR AS id, f.value:value::VARCHAR AS value, f.value:seconds::NUMBER AS seconds, f.value:anonymous_id::VARCHAR AS anonymous_id, f.value:email_sha1::VARCHAR AS email_sha1, f.value:gone::BOOLEAN AS gone FROM TABLE(FLATTEN(INPUT => PARSE_JSON(:1))) f) r) k CROSS JOIN (SELECT DISTINCT trait FROM "impactsync"."told") n JOIN "impactsync"."told" t ON t.trait = n.trait AND t.kind = k.kind AND t.id = k.id;
-SELECT t.trait, t.kind, t.id, t.value, CAST(DATE_PART(EPOCH_MICROSECOND, t.told_at) AS VARCHAR), t.anonymous_id, t.email_sha1 FROM "impactsync"."told" t JOIN (SELECT DISTINCT r.kind, r.id FROM (SELECT f.value:trait::VARCHAR AS trait, f.value:kind::VARCHAR AS kind, f.value:id::VARCHAR AS id, f.value:value::VARCHAR AS value, f.value:seconds::NUMBER AS seconds, f.value:anonymous_id::VARCHAR AS anonymous_id, f.value:email_sha1::VARCHAR AS email_sha1, f.value:gone::BOOLEAN AS gone FROM TABLE(FLATTEN(INPUT => PARSE_JSON(:1))) f) r) k ON k.kind = 'anonymous_id' AND k.id = t.anonymous_id OR k.kind = 'email_sha1' AND k.id = t.email_sha1;
+SELECT t.trait, t.kind, t.id, t.value, CAST(DATE_PART(EPOCH_MICROSECOND, t.told_at) AS VARCHAR), t.anonymous_id, t.email_sha1 FROM (SELECT DISTINCT r.kind, r.id FROM (SELECT f.value:trait::VARCHAR AS trait, f.value:kind::VARCHAR AS kind, f.value:id::VARCHAR AS id, f.value:value::VARCHAR AS value, f.value:seconds::NUMBER AS seconds, f.value:anonymous_id::VARCHAR AS anonymous_id, f.value:email_sha1::VARCHAR AS email_sha1, f.value:gone::BOOLEAN AS gone, f.value:turn::NUMBER AS turn FROM TABLE(FLATTEN(INPUT => PARSE_JSON(:1))) f) r) k CROSS JOIN (SELECT DISTINCT trait FROM "impactsync"."told") n JOIN "impactsync"."told" t ON t.trait = n.trait AND t.kind = k.kind AND t.id = k.id;
+SELECT t.trait, t.kind, t.id, t.value, CAST(DATE_PART(EPOCH_MICROSECOND, t.told_at) AS VARCHAR), t.anonymous_id, t.email_sha1 FROM "impactsync"."told" t JOIN (SELECT DISTINCT r.kind, r.id FROM (SELECT f.value:trait::VARCHAR AS trait, f.value:kind::VARCHAR AS kind, f.value:id::VARCHAR AS id, f.value:value::VARCHAR AS value, f.value:seconds::NUMBER AS seconds, f.value:anonymous_id::VARCHAR AS anonymous_id, f.value:email_sha1::VARCHAR AS email_sha1, f.value:gone::BOOLEAN AS gone, f.value:turn::NUMBER AS turn FROM TABLE(FLATTEN(INPUT => PARSE_JSON(:1))) f) r) k ON k.kind = 'anonymous_id' AND k.id = t.anonymous_id OR k.kind = 'email_sha1' AND k.id = t.email_sha1;
 
 -- status
 SELECT trait, CAST(COUNT(*) AS VARCHAR), CAST(SUM(CASE WHEN value = 'false' THEN 0 ELSE 1 END) AS VARCHAR) FROM "impactsync"."told" GROUP BY trait;
 
 -- told drop
+SELECT table_name FROM information_schema.tables WHERE table_schema = :1 ORDER BY 1;
 DROP TABLE IF EXISTS "impactsync"."told";
 DROP TABLE IF EXISTS "impactsync"."told_meta";
 
