@@ -5,4 +5,7 @@
 //
 //	go test ./cmd/internal/rehearsal                                  some hundred orders
 //	go test ./cmd/internal/rehearsal -timeout 2h -v -rehearsal.orders 100000 -rehearsal.roads sftp
+//
+// TestOneFile, TestManyActions and TestManyMembers are of one large file, many actions, and
+// a list of many people in a database.
 package rehearsal

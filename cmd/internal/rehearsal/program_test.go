@@ -55,6 +55,7 @@ type stage struct {
 
 	kills int
 	peak  int64         // most memory of a process, in kilobytes
+	size  int64         // most bytes of the state, with its log
 	cpu   time.Duration // of all processes
 }
 
@@ -119,13 +120,23 @@ func (s *stage) write(name string, lines []byte) {
 // exit code, -1 for killed.
 func (s *stage) run(killAfter time.Duration, args ...string) (code int, output string) {
 	s.t.Helper()
+	return s.runUntil(func(kill func()) (stop func()) {
+		if killAfter == 0 {
+			return func() {}
+		}
+		timer := time.AfterFunc(killAfter, kill)
+		return func() { timer.Stop() }
+	}, args...)
+}
+
+// runUntil runs a command to its end, or until watch, which begins to watch, has it killed.
+func (s *stage) runUntil(watch func(kill func()) (stop func()), args ...string) (code int, output string) {
+	s.t.Helper()
 	var out bytes.Buffer
 	c := exec.CommandContext(s.t.Context(), binary, args...)
 	c.Dir, c.Stdout, c.Stderr = s.dir, &out, &out
 	require.NoError(s.t, c.Start())
-	if killAfter > 0 {
-		defer time.AfterFunc(killAfter, func() { _ = c.Process.Kill() }).Stop()
-	}
+	defer watch(func() { _ = c.Process.Kill() })()
 	measured := s.measure(c.Process.Pid)
 	_ = c.Wait() // the code says it
 	measured()
@@ -152,10 +163,21 @@ func (s *stage) measure(pid int) (stop func()) {
 				line, _, _ := strings.Cut(strings.TrimSpace(rest), " ")
 				kilobytes, _ := strconv.ParseInt(line, 10, 64)
 				s.peak = max(s.peak, kilobytes)
+				s.size = max(s.size, s.bytes())
 			}
 		}
 	}()
 	return func() { close(ended); <-done }
+}
+
+// bytes returns the size of the state, with its log.
+func (s *stage) bytes() (n int64) {
+	for _, name := range []string{"state.db", "state.db-wal"} {
+		if info, err := os.Stat(filepath.Join(s.dir, name)); err == nil {
+			n += info.Size()
+		}
+	}
+	return n
 }
 
 // storm runs a command again and again and kills it at random, until it comes to an end

@@ -111,6 +111,9 @@ func (e *engine) settings() url.Values {
 		"max_query_size":                     {"4194304"},    // values are part of the statement
 		"max_bytes_before_external_group_by": {"2000000000"}, // rather than to fail at 10 GB
 		"max_bytes_before_external_sort":     {"2000000000"},
+		// The default of current versions. Without it, what the servers of a cluster grouped
+		// comes together in memory.
+		"distributed_aggregation_memory_efficient": {"1"},
 	}
 	if e.database != "" {
 		v.Set("database", e.database)
