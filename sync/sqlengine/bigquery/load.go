@@ -46,13 +46,5 @@ func (e *engine) load(ctx context.Context, table sqlengine.Table, from io.Reader
 	}
 	l := c.DatasetInProject(project, dataset).Table(table.Name).LoaderFrom(source)
 	l.JobTimeout, l.CreateDisposition, l.WriteDisposition = e.timeout, bigquery.CreateNever, bigquery.WriteAppend
-	job, err := l.Run(ctx)
-	if err != nil {
-		return err
-	}
-	status, err := job.Wait(ctx)
-	if err != nil {
-		return err
-	}
-	return status.Err()
+	return wait(ctx, l.Run)
 }

@@ -3,6 +3,8 @@ package bigquery
 import (
 	"context"
 
+	"cloud.google.com/go/bigquery"
+
 	"github.com/impactsync/impactsync/sync/sqlengine"
 )
 
@@ -26,7 +28,12 @@ func (e *engine) write(ctx context.Context, s sqlengine.Statement) error {
 		return err
 	}
 	q.JobTimeout, q.MaxBytesBilled = e.timeout, e.maxBytes
-	job, err := q.Run(ctx)
+	return wait(ctx, q.Run)
+}
+
+// wait runs a job to its end.
+func wait(ctx context.Context, run func(context.Context) (*bigquery.Job, error)) error {
+	job, err := run(ctx)
 	if err != nil {
 		return err
 	}
