@@ -93,10 +93,10 @@ func (e *Elsewhere) Open(ctx context.Context, look bool, down func(*Place, error
 	return nil
 }
 
-// Ready passes to down the tables that are not there and that a run could not make.
+// Ready passes to down the places in which a run could not make the tables that it needs.
 func (e *Elsewhere) Ready(ctx context.Context, down func(*Place, error)) {
 	for _, at := range e.Places {
-		if !e.absent[at.Name] {
+		if !e.absent[at.Name] && !e.There(at) {
 			continue
 		}
 		if err := at.Table.Ready(ctx); err != nil {

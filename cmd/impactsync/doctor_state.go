@@ -57,13 +57,14 @@ func (d *doctor) checkTold(ctx context.Context, db *state.DB) {
 		bad := map[*impactsync.Place]bool{}
 		e.Ready(ctx, func(at *impactsync.Place, err error) {
 			bad[at] = true
-			d.failed("told", "make the schema; impactsync told create then makes its tables and shows that it may", err)
+			d.failed("told", "make the schema with the statements in docs/sources.md; impactsync told create then makes its tables and shows that it may", err)
 		})
 		for _, at := range e.Places {
 			switch {
+			case bad[at]:
 			case e.There(at):
 				d.ok("told", "schema %s: the tables are there, of this state, and have lost no rows", at.Name)
-			case !bad[at]:
+			default:
 				d.ok("told", "schema %s: no tables yet; impactsync told create, or the first run, makes them", at.Name)
 			}
 		}

@@ -78,8 +78,10 @@ func isLocal(c byte) bool {
 }
 
 func domainEnd(s string, at int) int {
-	if n := literal.FindString(s[at+1:]); n != "" {
-		return at + 1 + len(n)
+	if strings.HasPrefix(s[at+1:], "[") {
+		if n := literal.FindString(s[at+1:]); n != "" {
+			return at + 1 + len(n)
+		}
 	}
 	end := at + 1
 	for end < len(s) && isDomain(s[end]) {
@@ -111,18 +113,26 @@ func unveil(s string) string {
 	if !veiled(s) {
 		return s
 	}
-	plain := veils.Replace(s)
-	for veiled(plain) { // one reference may hide another
-		again := veils.Replace(plain)
-		if again == plain {
-			break
-		}
-		plain = again
-	}
+	plain := unveilAll(s)
 	if !mayHoldEmail(plain) || !partHoldsEmail(plain) {
 		return s
 	}
 	return plain
+}
+
+// unveilAll writes every @ and every dot plainly.
+func unveilAll(s string) string {
+	for strings.Contains(s, "amp;amp;") {
+		s = strings.ReplaceAll(s, "amp;amp;", "amp;")
+	}
+	for veiled(s) { // one reference may hide another
+		plain := veils.Replace(s)
+		if plain == s {
+			break
+		}
+		s = plain
+	}
+	return s
 }
 
 // veiled is a cheap test of whether unveil has anything to do.

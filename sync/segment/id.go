@@ -67,13 +67,7 @@ func takeEmail(id *string) string {
 		return ""
 	}
 	*id = ""
-	text = unveil(text)
-	start, end := findEmail(text)
-	for end == 0 { // it is percent-encoded, or HoldsEmail would not have found it
-		text = unescape(text)
-		start, end = findEmail(text)
-	}
-	hash, _ := HashEmail(text[start:end])
+	hash, _ := HashEmail(addressIn(unveil(text)))
 	return hash
 }
 

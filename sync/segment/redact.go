@@ -10,10 +10,13 @@ import (
 // text the addresses are cut out.
 func Redact(s string) string { return settle(s, redactText) }
 
+// mostSteps bounds the time that a hostile text takes.
+const mostSteps = 10
+
 // settle redacts until nothing changes: what is cut out may leave an address behind.
-// It ends, because every step makes the text shorter.
+// Nothing is left of a text that always leaves another one.
 func settle(s string, redact func(string) string) string {
-	for {
+	for range mostSteps {
 		plain := unveil(s)
 		if !mayHoldEmail(plain) {
 			return plain
@@ -24,6 +27,7 @@ func settle(s string, redact func(string) string) string {
 		}
 		s = redacted
 	}
+	return ""
 }
 
 func redactText(s string) string {
@@ -34,12 +38,15 @@ func redactText(s string) string {
 	if strings.ContainsAny(s, ":?%") {
 		s = redactURL(s)
 	}
+	var b strings.Builder
 	for {
 		start, end := findEmail(s)
 		if end == 0 {
-			return s
+			b.WriteString(s)
+			return b.String()
 		}
-		s = s[:start] + s[end:]
+		b.WriteString(s[:start])
+		s = s[end:]
 	}
 }
 
@@ -92,23 +99,28 @@ func cutAny(s, signs string) (part, sign string) {
 
 // mayHoldEmail is a cheap test: without an @ or a percent sign there is no address.
 func mayHoldEmail(s string) bool {
-	return strings.IndexByte(s, '@') >= 0 || strings.Contains(s, "40") && strings.IndexByte(s, '%') >= 0
+	return strings.IndexByte(s, '@') >= 0 || strings.IndexByte(s, '%') >= 0
 }
 
-// partHoldsEmail looks for an address through up to three layers of
-// percent-encoding, because URLs within URLs are encoded more than once.
-func partHoldsEmail(part string) bool {
+func partHoldsEmail(part string) bool { return addressIn(part) != "" }
+
+// addressIn returns the first address in a text, or "". It looks through up to three
+// layers of percent-encoding, because URLs within URLs are encoded more than once. An @
+// or a dot may be written in another way below any of them.
+func addressIn(s string) string {
 	for range 4 {
-		if _, end := findEmail(part); end > 0 {
-			return true
+		if start, end := findEmail(s); end > 0 {
+			return s[start:end]
 		}
-		decoded := unescape(part)
-		if decoded == part {
-			return false
+		decoded := unescape(s)
+		if decoded == s {
+			return ""
 		}
-		part = decoded
+		if s = decoded; veiled(s) {
+			s = unveilAll(s)
+		}
 	}
-	return false
+	return ""
 }
 
 // unescape decodes what is percent-encoded and leaves invalid escapes as they are:

@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -53,7 +54,7 @@ func TestUnusualAddresses(t *testing.T) {
 		require.NotContains(t, Redact("write to "+s+" now"), "example", s)
 		require.NotContains(t, RedactURL("https://x.example/?to="+s+"&a=1"), "user", s)
 	}
-	for _, s := range []string{"x@localhost", "x@[192.0.2.1]", "x@[IPv6:2001:db8::1]", `"a b"@example.com`, "mailto:x@example.com", "x%40example.com", "x%2540localhost"} {
+	for _, s := range []string{"x@localhost", "x@[192.0.2.1]", "x@[IPv6:2001:db8::1]", `"a b"@example.com`, "mailto:x@example.com", "x%40example.com", "x%2540localhost", "x%25%34%30example.com", "x%26%2364%3Bexample.com", "x%25EF%25BC%25A0example.com", "x%40example%E3%80%82com"} {
 		require.True(t, HoldsEmail(s), s)
 		require.False(t, HoldsEmail(Redact(s)), s)
 		require.NotContains(t, Redact(s), "@", s)
@@ -68,6 +69,7 @@ func TestUnusualAddresses(t *testing.T) {
 			require.NotContains(t, redacted, "@", s)
 		}
 	}
+	require.Empty(t, Redact(strings.Repeat("x@[1", 100)), "each step leaves another address")
 	for _, s := range []string{"@handle", "a@b", "a & b", "fish&chips", "x@[not an address]", "me@home", "50\uff05", "\u3002", "rock&#39;n&#39;roll", "x@localhosts"} {
 		require.False(t, HoldsEmail(s), s)
 		require.Equal(t, s, Redact(s), s)

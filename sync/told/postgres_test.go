@@ -1,6 +1,7 @@
 package told_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/impactsync/impactsync/sync/sqlengine"
 	"github.com/impactsync/impactsync/sync/sqlengine/enginetest"
 	"github.com/impactsync/impactsync/sync/sqlengine/postgres"
+	"github.com/impactsync/impactsync/sync/told"
 )
 
 func TestPostgres(t *testing.T) {
@@ -32,4 +34,16 @@ func TestPostgres(t *testing.T) {
 			})
 		})
 	}
+	t.Run("who may make no tables is told before the first run", func(t *testing.T) {
+		own := server.Database(t)
+		own.Exec(t, "CREATE ROLE limited LOGIN", "CREATE SCHEMA told", "GRANT USAGE ON SCHEMA told TO limited")
+		e, err := postgres.Open(sqlengine.Config{DSN: strings.Replace(own.DSN, "postgres@", "limited@", 1), Timeout: time.Minute})
+		require.NoError(t, err)
+		table, err := told.New(e, "told")
+		require.NoError(t, err)
+		defer table.Close()
+		require.ErrorIs(t, table.Ready(t.Context()), sqlengine.ErrDenied)
+		own.Exec(t, "GRANT CREATE ON SCHEMA told TO limited")
+		require.NoError(t, table.Ready(t.Context()))
+	})
 }

@@ -135,8 +135,8 @@ type Table interface {
 	// Create makes what is missing of the tables, which then belong to the owner. Tables
 	// of another are [ErrForeign].
 	Create(context.Context, Owner) error
-	// Ready returns an error if Create cannot make the tables, as their schema is missing.
-	// It makes nothing.
+	// Ready returns an error if tables cannot be made, as their schema is missing, or in
+	// PostgreSQL the right to. It makes nothing.
 	Ready(context.Context) error
 	// Check returns [ErrGone], [ErrForeign] or [ErrOld] if the tables cannot be used.
 	Check(context.Context, Owner) error

@@ -1,7 +1,7 @@
 package reading
 
 import (
-	"errors"
+	"context"
 	"time"
 
 	"github.com/impactsync/impactsync/sync/segment"
@@ -29,12 +29,11 @@ type Batch struct {
 	content *bucket.Reader
 	parser  Parser
 	taken   int64 // bytes of earlier parts that no batch has reported
-	stopped bool  // by who takes the batches, or by the context
+	stopped bool  // by the context
 
 	*gathered
 	full  chan *gathered // handed over
 	empty chan *gathered // given back
-	stop  chan struct{}  // closed when no more are taken
 
 	good     bool            // a good record was seen
 	bad      int             // bad records since the last good one
@@ -49,9 +48,6 @@ type gathered struct {
 	members  []source.Member
 	bytes    int
 }
-
-// errStopped ends a reading whose batches are not taken any more.
-var errStopped = errors.New("no more batches are taken")
 
 // Size adds to the bytes of the batch.
 func (b *Batch) Size(n int) { b.bytes += n }
@@ -100,7 +96,7 @@ func (b *Batch) end() error {
 }
 
 // flush hands the records over with the position after them.
-func (b *Batch) flush(done bool) error {
+func (b *Batch) flush(ctx context.Context, done bool) error {
 	if len(b.records) == 0 && !done {
 		return nil
 	}
@@ -116,9 +112,9 @@ func (b *Batch) flush(done bool) error {
 	case b.full <- b.gathered:
 		b.gathered = <-b.empty
 		return nil
-	case <-b.stop:
+	case <-ctx.Done():
 		b.stopped = true
-		return errStopped
+		return context.Cause(ctx)
 	}
 }
 

@@ -76,13 +76,15 @@ func (r *Reader) Close() error { return r.Bucket.Close() }
 //
 // While fn works on a batch, the next one is read.
 func (r *Reader) Read(ctx context.Context, in source.Input, from source.Position, fn func(source.Batch) error) error {
-	b := &Batch{Input: in, Now: time.Now(), reader: r, gathered: new(gathered), full: make(chan *gathered), empty: make(chan *gathered, 2), stop: make(chan struct{})}
+	b := &Batch{Input: in, Now: time.Now(), reader: r, gathered: new(gathered), full: make(chan *gathered), empty: make(chan *gathered, 2)}
 	b.empty <- new(gathered)
+	ahead, stop := context.WithCancel(ctx) // so that nobody waits for a slow bucket after an error of fn
+	defer stop()
 	var reading conc.WaitGroup
 	var failed error
 	reading.Go(func() {
 		defer close(b.full)
-		failed = b.readAll(ctx, from)
+		failed = b.readAll(ahead, from)
 		b.release()
 	})
 	var err error
@@ -92,7 +94,7 @@ func (r *Reader) Read(ctx context.Context, in source.Input, from source.Position
 				err = fn(full.batch)
 			}
 			if err != nil {
-				close(b.stop)
+				stop()
 			}
 		}
 		full.release()
@@ -115,7 +117,7 @@ func (b *Batch) readAll(ctx context.Context, from source.Position) error {
 		}
 	}
 	if b.Input.Shape == source.ShapeList {
-		return b.flush(true)
+		return b.flush(ctx, true)
 	}
 	return nil
 }
@@ -146,7 +148,7 @@ func (b *Batch) readObject(ctx context.Context, o source.Object, from source.Pos
 		return context.Cause(ctx)
 	}
 	if b.Input.Shape != source.ShapeList {
-		if err := b.flush(err == nil || damaged); err != nil {
+		if err := b.flush(ctx, err == nil || damaged); err != nil {
 			return err
 		}
 	}
@@ -227,7 +229,7 @@ func (b *Batch) readRecords(ctx context.Context) error {
 		if len(b.records) < b.reader.Records && len(b.withheld) > 0 {
 			continue // the position must not pass them
 		}
-		if err := b.flush(false); err != nil {
+		if err := b.flush(ctx, false); err != nil {
 			return err
 		}
 	}
