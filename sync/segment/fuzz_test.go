@@ -1,10 +1,14 @@
 package segment
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
 	"os"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 )
@@ -144,4 +148,53 @@ func FuzzIdentity(f *testing.F) {
 		require.False(t, HoldsEmail(id.UserID) || HoldsEmail(id.AnonymousID) || HoldsEmail(id.EmailSHA1), "%q", id)
 		require.Equal(t, id, NewIdentity(id.UserID, id.AnonymousID, id.EmailSHA1))
 	})
+}
+
+// FuzzDocument: what encoding/json reads, a document reads likewise.
+func FuzzDocument(f *testing.F) {
+	for _, line := range samples(f) {
+		f.Add([]byte(line))
+	}
+	f.Add([]byte(` {"a\"\u00e9":[1,-2.5e-3,{"a":[[],{}],"b":null}],"":"\\\/\b\f\n\r\t\u0000\ud83d\ude00\ud83d","true":false} `))
+	var d document
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var want any
+		numbers := json.NewDecoder(bytes.NewReader(text))
+		numbers.UseNumber()
+		if !utf8.Valid(text) || !json.Valid(text) || numbers.Decode(&want) != nil {
+			return
+		}
+		v, err := d.parse(text)
+		if errors.Is(err, ErrTooDeep) {
+			return
+		}
+		require.NoError(t, err)
+		require.Equal(t, want, plain(v))
+	})
+}
+
+// plain returns a value as encoding/json has it.
+func plain(v Value) any {
+	switch {
+	case v.IsObject():
+		all := map[string]any{}
+		v.Each(func(key string, value Value) { all[key] = plain(value) })
+		return all
+	case v.IsArray():
+		all := []any{}
+		for i := range v.Len() {
+			all = append(all, plain(v.Index(i)))
+		}
+		return all
+	case !v.Exists():
+		return nil
+	case v.IsNumber():
+		number, _ := v.Number()
+		return json.Number(number)
+	}
+	if value, ok := v.Bool(); ok {
+		return value
+	}
+	text, _ := v.Str()
+	return text
 }

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/valyala/fastjson"
 )
 
 // Message is one Segment call. Its fields own their memory and may be kept; what
@@ -23,8 +21,8 @@ type Message struct {
 	AnonymousID string
 	Event       string // of a track call
 
-	parser fastjson.Parser
-	root   Value
+	doc  document
+	root Value
 
 	identity Identity
 	at       time.Time // the effective one
@@ -43,12 +41,12 @@ type Message struct {
 // Release returns the message's memory to its decoder. Neither the message
 // nor any [Value] or text of it that came from Lookup may be used afterwards.
 func (m *Message) Release() {
-	pool, size, parser := m.pool, m.size, m.parser
+	pool, size, doc := m.pool, m.size, m.doc
 	if pool == nil {
 		return
 	}
 	*m = Message{}
-	m.parser = parser
+	m.doc = doc
 	if size <= keepBytes {
 		pool.Put(m)
 	}
