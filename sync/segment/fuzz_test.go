@@ -71,12 +71,21 @@ func FuzzRedact(f *testing.F) {
 	f.Add("https://x.example/?email=a%40b.example")
 	f.Add("a@b.example")
 	f.Add("//a@b.c@d.e:1/%2540/?=")
+	f.Add("x%%340y.example/?a=b&b=%2E%C3%A9&ccommat;d.example&")
+	f.Add("a&%2364;b.example&#6%34;%26#64;&am\uff20p;%ef%bc%a0é")
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, redact := range []func(string) string{Redact, RedactURL} {
 			once := redact(text)
 			require.Equal(t, once, redact(once), "redacting again changes nothing")
 			require.LessOrEqual(t, len(once), max(len(text), 40))
 			require.False(t, HoldsEmail(once), "%q", once)
+		}
+		if isOpen(text) {
+			plain := unveil(text)
+			require.Equal(t, text, plain)
+			require.False(t, partHoldsEmail(plain) || partHoldsEmail(unveilAll(text)))
+			require.Equal(t, text, redactText(text))
+			require.Equal(t, text, redactURL(text))
 		}
 	})
 }
