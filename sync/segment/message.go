@@ -52,9 +52,6 @@ func (m *Message) Release() {
 	}
 }
 
-// Size returns the length of the line that the message was decoded from, in bytes.
-func (m *Message) Size() int { return m.size }
-
 // Key identifies the message among all. It is the messageId, or else a hash of the
 // whole message that does not depend on the order of keys or on white space.
 func (m *Message) Key() string {
