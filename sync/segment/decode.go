@@ -75,6 +75,7 @@ func (m *Message) parse(line []byte) (err error) {
 	if !m.root.IsObject() {
 		return ErrNotObject
 	}
+	m.findTops()
 	kind, _ := m.Get("type").Str()
 	if kind == "" {
 		return ErrNoType
