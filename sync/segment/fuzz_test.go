@@ -150,7 +150,7 @@ func FuzzIdentity(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, user, anonymous, email string) {
 		for _, s := range []string{user, anonymous, email} {
-			usual := UsableID(s) && !isNobody(s) && !strings.Contains(s, unread) && !HoldsEmail(s)
+			usual := !IsPlaceholder(s) && isPlain(s) && !isNobody(s) && !strings.Contains(s, unread) && !HoldsEmail(s)
 			require.True(t, usual || !isOrdinary(s), "%q", s)
 		}
 		id := NewIdentity(user, anonymous, email)
