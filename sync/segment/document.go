@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 	"math/bits"
@@ -18,7 +19,8 @@ type document struct {
 	text  []byte // strings lose their escapes in it; there is room for a word after it
 	size  int
 	nodes []node
-	at    int // how far the text is parsed
+
+	tooDeep bool
 
 	// The element of an array that was asked for last: arrays are gone through in order.
 	array, index, element uint32
@@ -61,110 +63,108 @@ func (d *document) parse(text []byte) (Value, error) {
 	var room [wordSize]byte
 	d.text = append(append(d.text[:0], text...), room[:]...)
 	*d = document{text: d.text, size: len(text), nodes: d.nodes[:0]}
-	if err := d.value(1); err != nil {
-		return Value{}, err
-	}
-	if d.peek(); d.at != d.size {
+	at := d.value(space(d.text, 0), 1)
+	switch {
+	case d.tooDeep:
+		return Value{}, ErrTooDeep
+	case at == invalid || space(d.text, at) != d.size:
 		return Value{}, ErrInvalidJSON
 	}
 	return Value{doc: d}, nil
 }
 
-// peek returns the next character that is not white space: zero at the end.
-func (d *document) peek() byte {
-	for {
-		switch c := d.text[d.at]; c {
-		case ' ', '\n', '\t', '\r':
-			d.at++
-		default:
-			return c
-		}
+// space returns the position of the next character that is not white space: at the end,
+// a zero.
+func space(text []byte, at int) int {
+	for text[at] <= ' ' && (text[at] == ' ' || text[at] == '\n' || text[at] == '\t' || text[at] == '\r') {
+		at++
 	}
+	return at
 }
 
-func (d *document) value(depth int) error {
+// invalid stands for a position behind what is not JSON.
+const invalid = -1
+
+// value reads a value and returns the position after it.
+func (d *document) value(at, depth int) int {
 	if depth > maxDepth {
-		return ErrTooDeep
+		d.tooDeep = true
+		return invalid
 	}
 	i := len(d.nodes)
 	if i == cap(d.nodes) {
 		d.nodes = slices.Grow(d.nodes, 1)
 	}
 	d.nodes = d.nodes[:i+1]
-	d.nodes[i] = node{end: uint32(i + 1)}
-	switch c := d.peek(); c {
-	case '{':
-		d.nodes[i].kind = kindObject
-		return d.all(i, '}', depth)
-	case '[':
-		d.nodes[i].kind = kindArray
-		return d.all(i, ']', depth)
-	case '"':
-		from, to, ok := d.str()
-		if !ok {
-			return ErrInvalidJSON
-		}
-		n := &d.nodes[i]
-		n.kind, n.from, n.to = kindString, from, to
-		return nil
-	}
 	n := &d.nodes[i]
-	n.from = uint32(d.at)
-	if n.kind = d.scalar(); n.kind == 0 {
-		return ErrInvalidJSON
+	*n = node{from: uint32(at + 1), end: uint32(i + 1)}
+	switch d.text[at] {
+	case '{':
+		n.kind = kindObject
+		return d.all(i, at, '}', depth)
+	case '[':
+		n.kind = kindArray
+		return d.all(i, at, ']', depth)
+	case '"':
+		n.kind = kindString
+		n.to, at = d.str(at + 1)
+		return at
 	}
-	n.to = uint32(d.at)
-	return nil
+	n.from = uint32(at)
+	n.kind, at = d.scalar(at)
+	n.to = uint32(at)
+	return at
 }
 
 // all reads the members of an object or the elements of an array.
-func (d *document) all(holder int, closing byte, depth int) error {
-	d.at++
-	if d.peek() == closing {
-		d.at++
-		return nil
+func (d *document) all(holder, at int, closing byte, depth int) int {
+	text := d.text
+	if at = space(text, at+1); text[at] == closing {
+		return at + 1
 	}
 	for holds := uint32(1); ; holds++ {
 		var key, keyEnd uint32
 		if closing == '}' {
-			if d.peek() != '"' {
-				return ErrInvalidJSON
+			if text[at] != '"' {
+				return invalid
 			}
-			var ok bool
-			if key, keyEnd, ok = d.str(); !ok || d.peek() != ':' {
-				return ErrInvalidJSON
+			key = uint32(at + 1)
+			if keyEnd, at = d.str(at + 1); at == invalid {
+				return invalid
 			}
-			d.at++
+			if at = space(text, at); text[at] != ':' {
+				return invalid
+			}
+			at = space(text, at+1)
 		}
 		i := len(d.nodes)
-		if err := d.value(depth + 1); err != nil {
-			return err
+		if at = d.value(at, depth+1); at == invalid {
+			return invalid
 		}
 		d.nodes[i].key, d.nodes[i].keyEnd = key, keyEnd
-		c := d.peek()
-		d.at++
-		switch c {
+		at = space(text, at)
+		switch text[at] {
 		case ',':
+			at = space(text, at+1)
 		case closing:
 			d.nodes[holder].holds, d.nodes[holder].end = holds, uint32(len(d.nodes))
-			return nil
+			return at + 1
 		default:
-			return ErrInvalidJSON
+			return invalid
 		}
 	}
 }
 
-// scalar reads a number, true, false or null; zero if there is none.
-func (d *document) scalar() kind {
-	rest := d.text[d.at:d.size]
-	for _, w := range [...]struct {
-		text string
-		kind kind
-	}{{"true", kindTrue}, {"false", kindFalse}, {"null", kindNull}} {
-		if len(rest) >= len(w.text) && string(rest[:len(w.text)]) == w.text {
-			d.at += len(w.text)
-			return w.kind
-		}
+// scalar reads a number, true, false or null.
+func (d *document) scalar(at int) (kind, int) {
+	rest := d.text[at:d.size]
+	switch {
+	case bytes.HasPrefix(rest, []byte("true")):
+		return kindTrue, at + len("true")
+	case bytes.HasPrefix(rest, []byte("false")):
+		return kindFalse, at + len("false")
+	case bytes.HasPrefix(rest, []byte("null")):
+		return kindNull, at + len("null")
 	}
 	n := 0
 	for n < len(rest) && ('0' <= rest[n] && rest[n] <= '9' || strings.IndexByte("-+.eE", rest[n]) >= 0) {
@@ -172,15 +172,14 @@ func (d *document) scalar() kind {
 	}
 	if n == 0 || n == 1 && (rest[0] == '-' || rest[0] == '+') {
 		if len(rest) < n+3 {
-			return 0
+			return 0, invalid
 		}
 		if s := string(rest[n : n+3]); !strings.EqualFold(s, "inf") && !strings.EqualFold(s, "nan") {
-			return 0
+			return 0, invalid
 		}
 		n += 3
 	}
-	d.at += n
-	return kindNumber
+	return kindNumber, at + n
 }
 
 const (
@@ -191,34 +190,30 @@ const (
 // zeros has the high bit of the lowest zero byte of a word set, and none below it.
 func zeros(w uint64) uint64 { return (w - ones) &^ w & highs }
 
-// str reads a string and returns where its text is.
-func (d *document) str() (from, to uint32, ok bool) {
-	at := d.at + 1
-	from = uint32(at)
-	for ; at < d.size; at += wordSize {
-		w := binary.LittleEndian.Uint64(d.text[at:])
+// str reads a string from its first character on. It returns the end of its text, and the position
+// after it.
+func (d *document) str(at int) (to uint32, after int) {
+	for text := d.text; at < d.size; at += wordSize {
+		w := binary.LittleEndian.Uint64(text[at:])
 		special := zeros(w^ones*'"') | zeros(w^ones*'\\')
 		if special == 0 {
 			continue
 		}
 		at += bits.TrailingZeros64(special) / 8
-		if d.text[at] == '\\' {
-			to, ok = d.unescape(at)
-			return from, to, ok
+		if text[at] == '\\' {
+			return d.unescape(at)
 		}
-		d.at = at + 1
-		return from, uint32(at), true
+		return uint32(at), at + 1
 	}
-	return 0, 0, false
+	return 0, invalid
 }
 
 // unescape reads the rest of a string, from its first backslash on.
-func (d *document) unescape(at int) (to uint32, ok bool) {
+func (d *document) unescape(at int) (to uint32, after int) {
 	for end := at; at < d.size; {
 		switch c := d.text[at]; c {
 		case '"':
-			d.at = at + 1
-			return uint32(end), true
+			return uint32(end), at + 1
 		case '\\':
 			at, end = d.escape(at, end)
 		default:
@@ -226,7 +221,7 @@ func (d *document) unescape(at int) (to uint32, ok bool) {
 			at, end = at+1, end+1
 		}
 	}
-	return 0, false
+	return 0, invalid
 }
 
 // escape writes what an escape stands for. It returns the positions after both.
