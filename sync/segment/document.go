@@ -21,15 +21,12 @@ type document struct {
 	nodes []node
 
 	tooDeep bool
-
-	// The element of an array that was asked for last: arrays are gone through in order.
-	array, index, element uint32
 }
 
 // node is a value. Those that it holds follow it.
 type node struct {
 	key, keyEnd uint32 // if it is a member of an object
-	from, to    uint32 // the text of a number or string
+	from, to    uint32 // the text of a number or string; the element of an array that was asked for last, and its node
 	holds       uint32 // how many elements or members
 	end         uint32 // the number of the node after it and all that it holds
 	kind        kind
@@ -97,7 +94,7 @@ func (d *document) value(at, depth int) int {
 	}
 	d.nodes = d.nodes[:i+1]
 	n := &d.nodes[i]
-	*n = node{from: uint32(at + 1), end: uint32(i + 1)}
+	*n = node{end: uint32(i + 1)}
 	switch d.text[at] {
 	case '{':
 		n.kind = kindObject
@@ -106,7 +103,7 @@ func (d *document) value(at, depth int) int {
 		n.kind = kindArray
 		return d.all(i, at, ']', depth)
 	case '"':
-		n.kind = kindString
+		n.kind, n.from = kindString, uint32(at+1)
 		n.to, at = d.str(at + 1)
 		return at
 	}
@@ -272,12 +269,14 @@ func (d *document) member(object uint32, key string) uint32 {
 }
 
 // elementAt returns the number of the node of an array's element, which has to be one.
+// It goes on from the one asked for last, since arrays are gone through in order.
 func (d *document) elementAt(array, index uint32) uint32 {
-	if d.array != array || d.index > index || d.element == 0 {
-		d.array, d.index, d.element = array, 0, array+1
+	n := &d.nodes[array]
+	if n.to == 0 || index < n.from {
+		n.from, n.to = 0, array+1
 	}
-	for ; d.index < index; d.index++ {
-		d.element = d.nodes[d.element].end
+	for ; n.from < index; n.from++ {
+		n.to = d.nodes[n.to].end
 	}
-	return d.element
+	return n.to
 }

@@ -333,3 +333,24 @@ func TestConsent(t *testing.T) {
 		require.Equal(t, want, m.ConsentGiven([]string{"A", "B"}), consent)
 	}
 }
+
+func TestArraysInArraysAreReadInOrder(t *testing.T) {
+	t.Parallel()
+	const many = 200_000 // gone through from the start each time, they would take a minute
+	var d Decoder
+	m, err := d.Decode([]byte(`{"type":"page","a":[` + strings.Repeat("[1],", many) + `[2]]}`))
+	require.NoError(t, err)
+	defer m.Release()
+	a, sum := m.Get("a"), 0
+	require.Equal(t, many+1, a.Len())
+	for i := range a.Len() {
+		text, _ := a.Index(i).Index(0).Text()
+		sum += len(text)
+	}
+	require.Equal(t, many+1, sum)
+	last, _ := a.Get("200000").Get("0").Text()
+	require.Equal(t, "2", last)
+	first, _ := a.Index(0).Index(0).Text()
+	require.Equal(t, "1", first)
+	require.NotEmpty(t, m.Key())
+}
