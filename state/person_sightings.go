@@ -1,7 +1,6 @@
 package state
 
 import (
-	"database/sql"
 	"database/sql/driver"
 	"slices"
 )
@@ -124,19 +123,7 @@ func sightingOf(row []driver.Value) (s sighting) {
 	s.id, s.profile, s.visitor = numberIn(row[0]), numberIn(row[1]), numberIn(row[2])
 	s.person = Person{UserID: textIn(row[3]), AnonymousID: textIn(row[4]), EmailSHA1: textIn(row[5])}
 	s.at, s.until, s.event = numberIn(row[6]), numberIn(row[7]), numberIn(row[8])
-	s.click = click{id: textIn(row[9]), at: s.at, sure: sql.NullBool{Bool: numberIn(row[10]) == 1, Valid: row[10] != nil}}
-	return s
-}
-
-// numberIn is a number that was read, 0 for NULL.
-func numberIn(v driver.Value) int64 {
-	n, _ := v.(int64)
-	return n
-}
-
-// textIn is a text that was read, empty for NULL.
-func textIn(v driver.Value) string {
-	s, _ := v.(string)
+	s.click = click{id: textIn(row[9]), at: s.at, sure: boolIn(row[10])}
 	return s
 }
 
