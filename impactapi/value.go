@@ -45,12 +45,12 @@ var types = [...]struct {
 	Decimal:   {"decimal", "a plain decimal with at most two places and no exponent", matches(`^-?\d{1,16}(\.\d{1,2})?$`)},
 	Money:     {"money", "a plain decimal that is not negative, with at most the places of its currency and no exponent", matches(`^\d{1,16}(\.\d{1,4})?$`)},
 	Date:      {"date", "an RFC 3339 time with its offset, such as 2026-01-31T13:45:00+01:00", isTime},
-	Currency:  {"currency", "an ISO 4217 code in capitals, such as EUR", matches(`^[A-Z]{3}$`)},
+	Currency:  {"currency", "an ISO 4217 code in capitals, such as EUR", isCapitals(3)},
 	Boolean:   {"boolean", "true or false", matches(`^(true|false)$`)},
 	URL:       {"url", "an absolute URL with its scheme", isAbsoluteURL},
 	IP:        {"ip", "an IPv4 or IPv6 address", isIP},
-	Country:   {"country", "an ISO 3166 alpha-2 code in capitals, such as DE", matches(`^[A-Z]{2}$`)},
-	EmailHash: {"email hash", "the SHA-1 (40 hex digits) or SHA-256 (64) of the address", matches(`^([\da-fA-F]{40}|[\da-fA-F]{64})$`)},
+	Country:   {"country", "an ISO 3166 alpha-2 code in capitals, such as DE", isCapitals(2)},
+	EmailHash: {"email hash", "the SHA-1 (40 hex digits) or SHA-256 (64) of the address", isHash},
 }
 
 // String is the type's name in lower case.
@@ -60,6 +60,16 @@ func (t Type) String() string { return types[t].name }
 func (t Type) Fits(value string) bool { return types[t].fits(value) }
 
 func matches(pattern string) func(string) bool { return regexp.MustCompile(pattern).MatchString }
+
+func isCapitals(n int) func(string) bool {
+	return func(value string) bool {
+		return len(value) == n && strings.Trim(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
+	}
+}
+
+func isHash(value string) bool {
+	return (len(value) == 40 || len(value) == 64) && strings.Trim(value, "0123456789abcdefABCDEF") == ""
+}
 
 func isInteger(value string) bool {
 	for i := range len(value) {

@@ -14,7 +14,7 @@ type Object struct {
 	ModTime time.Time
 	Offset  int64  // decoded bytes
 	Line    int64  // lines
-	Hash    []byte // SHA-256 of the bytes before Offset
+	Hash    []byte // of the bytes before Offset
 	Done    bool
 	Problem string    // why it was not read to its end
 	Counted int64     // lines whose names were counted in [Batch].Unlisted; not to be stored

@@ -61,7 +61,8 @@ func (p Person) hash(buf []byte) ([sha256.Size]byte, []byte) {
 // clash: the first 63 bits of the SHA-256 of the key. It is the same in every
 // state file.
 func (p Person) ProfileID() int64 {
-	sum, _ := p.hash(nil)
+	var buf [128]byte // on the stack, for the usual key
+	sum, _ := p.hash(buf[:0])
 	return profileID(sum)
 }
 

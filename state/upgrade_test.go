@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,6 +31,32 @@ func schemaFiles(t *testing.T, upTo int) fstest.MapFS {
 		all[name] = &fstest.MapFile{Data: data}
 	}
 	return all
+}
+
+// TestSchema: a new file is as if all migrations had been applied to it, one by one.
+// With -update it writes schema.sql.
+func TestSchema(t *testing.T) {
+	made := func() (objects []string) {
+		o := options(filepath.Join(t.TempDir(), "state.db"))
+		o.Create = true
+		require.NoError(t, state.Make(t.Context(), o))
+		db, err := sql.Open("sqlite3", o.Path)
+		require.NoError(t, err)
+		defer db.Close()
+		each(t, db, `SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' AND name <> 'goose_db_version' ORDER BY type = 'view', type <> 'table', name`, func(row []any) {
+			objects = append(objects, row[0].(string))
+		})
+		return objects
+	}
+	undo := state.SetSchemas(schemaFiles(t, math.MaxInt))
+	migrated := made()
+	undo()
+	if *updateRecipes {
+		text := "-- The newest schema, as the migrations make it. go test ./state -run TestSchema -update\n\n" + strings.Join(migrated, ";\n\n") + ";\n"
+		require.NoError(t, os.WriteFile("schema.sql", []byte(text), 0o600))
+		return
+	}
+	require.Equal(t, migrated, made(), "go test ./state -run TestSchema -update")
 }
 
 func versionOf(t *testing.T, name string) int {

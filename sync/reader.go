@@ -18,6 +18,7 @@ type reader struct {
 	out   state.Batch
 	forms *formCheck // of a list
 
+	at         time.Time        // when the batch was read
 	notSent    map[string]int64 // messages of the batch, by the reason
 	counted    int64            // lines of the object whose names were counted before
 	rejected   int64
@@ -28,7 +29,7 @@ type reader struct {
 
 func (r *reader) batch(b source.Batch, at state.Object) state.Batch {
 	r.out = state.Batch{Object: at, Counts: map[string]int64{}, Unlisted: map[state.Unlisted]int64{}, Items: make([]state.Item, 0, len(r.out.Items))} // about as many as before
-	r.notSent = map[string]int64{}
+	r.notSent, r.at = map[string]int64{}, r.now()
 	for i := range b.Records {
 		r.record(&b.Records[i])
 	}
@@ -141,7 +142,7 @@ func (r *reader) refund(rec *source.Record, at time.Time) {
 
 // tooOld reports whether an event of a time is not sent any more.
 func (r *reader) tooOld(at time.Time) bool {
-	return r.MaxEventAge > 0 && !at.IsZero() && r.now().Sub(at) > r.MaxEventAge
+	return r.MaxEventAge > 0 && !at.IsZero() && r.at.Sub(at) > r.MaxEventAge
 }
 
 // timing counts messages whose time is not taken as they state it.
@@ -154,8 +155,8 @@ func (r *reader) timing(t segment.Timing) {
 // past returns the time, or now if it is later or missing: the machine's clock may
 // have been set back, and no click may count as newer than those to come.
 func (r *reader) past(at time.Time) time.Time {
-	if now := r.now(); at.IsZero() || at.After(now) {
-		return now
+	if at.IsZero() || at.After(r.at) {
+		return r.at
 	}
 	return at
 }

@@ -58,7 +58,7 @@ CREATE TABLE objects (
   mod_time   INTEGER NOT NULL,
   read_bytes INTEGER NOT NULL DEFAULT 0,    -- decoded bytes
   read_lines INTEGER NOT NULL DEFAULT 0,
-  read_hash  BLOB,                          -- SHA-256 of those bytes: proves that the old part of a grown object is unchanged
+  read_hash  BLOB,                          -- hash of those bytes: proves that the old part of a grown object is unchanged
   done       INTEGER NOT NULL DEFAULT 0,
   problem    TEXT,                          -- why it was not read to its end
   read_at    INTEGER NOT NULL,

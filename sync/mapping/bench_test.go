@@ -33,14 +33,14 @@ func BenchmarkOrder(b *testing.B) { benchmark(b, segmentOrder) }
 
 // What the outbox keeps is what is mapped when it is sent.
 func BenchmarkReducedPage(b *testing.B) {
-	benchmark(b, string(newMapper(b, everything()).reduce(decode(b, sampleLines(b)[0]))))
+	benchmark(b, string(newMapper(b, everything()).reduce(nil, decode(b, sampleLines(b)[0]))))
 }
 
 func BenchmarkReduce(b *testing.B) {
 	m, msg := newMapper(b, everything()), decode(b, segmentOrder)
 	b.ReportAllocs()
 	for b.Loop() {
-		m.reduce(msg)
+		m.reduce(nil, msg)
 	}
 }
 

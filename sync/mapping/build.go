@@ -64,12 +64,23 @@ type build struct {
 	typed        bool         // has an event type
 	unidentified bool         // has nothing that says whose it is
 	askedState   bool         // a value may come from the state
+
+	kept []byte // the reduced message
 }
 
 func (m *Mapper) newBuild(msg *segment.Message, p Person) *build {
-	b := &build{mapper: m, msg: msg, person: p, on: impactapi.PageLoads, identity: msg.Identity(), email: msg.EmailHash(), at: msg.EffectiveTime(), os: systemOf(msg)}
-	b.click = b.findClick()
+	b := new(build)
+	b.begin(m, msg, p)
 	return b
+}
+
+// begin starts a request in the memory of an earlier one.
+func (b *build) begin(m *Mapper, msg *segment.Message, p Person) {
+	*b = build{
+		mapper: m, msg: msg, person: p, on: impactapi.PageLoads, identity: msg.Identity(), email: msg.EmailHash(), at: msg.EffectiveTime(), os: systemOf(msg),
+		params: b.params[:0], kept: b.kept[:0],
+	}
+	b.click = b.findClick()
 }
 
 // Event makes the request of a message, or returns a [*Refusal]; a message that is
@@ -92,7 +103,7 @@ func (b *build) request(kind Kind) (Request, error) {
 	b.on, b.code = impactapi.Conversions, b.statedCurrency()
 	b.run(b.mapper.conversions)
 	if code, _ := b.params.Get("CurrencyCode"); money.Digits(code) != money.Digits(b.code) { // the currency stood elsewhere
-		*b = *b.mapper.newBuild(b.msg, b.person)
+		b.begin(b.mapper, b.msg, b.person)
 		b.kind, b.on, b.code = kind, impactapi.Conversions, code
 		b.run(b.mapper.conversions)
 	}
@@ -102,7 +113,7 @@ func (b *build) request(kind Kind) (Request, error) {
 // run fills all parameters, also after a refusal: a refused order still has its
 // id and its worth.
 func (b *build) run(steps []step) {
-	if b.params == nil {
+	if cap(b.params) == 0 {
 		b.params = make(impactapi.Params, 0, len(steps))
 	}
 	for i := range steps {

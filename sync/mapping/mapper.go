@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/impactsync/impactsync/impactapi"
 	"github.com/impactsync/impactsync/sync/segment"
@@ -28,6 +29,8 @@ type Mapper struct {
 	refunds     *refunds // nil: off
 	keep        *node
 	keepProduct *node // of an order that is one product itself
+
+	builds sync.Pool // of Prepare
 }
 
 // step is a line of the table, ready to run for one endpoint.

@@ -61,7 +61,10 @@ func (b *build) itemDiscount(item int) money.Amount {
 
 // paramAmount returns an amount of the request; 0 for none.
 func (b *build) paramAmount(name string) money.Amount {
-	text, _ := b.params.Get(name)
+	text, has := b.params.Get(name)
+	if !has {
+		return 0
+	}
 	amount, err := money.Parse(text)
 	if err != nil {
 		return 0

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/impactsync/impactsync/sync/money"
@@ -54,13 +55,19 @@ func (m *Mapper) Prepare(msg *segment.Message) Prepared {
 		click := m.clickIn(msg)
 		return Prepared{Route: route, ClickID: strings.Clone(click.id), ClickSure: click.sure}
 	}
-	b := m.newBuild(msg, Person{})
+	b, _ := m.builds.Get().(*build)
+	if b == nil {
+		b = new(build)
+	}
+	defer m.builds.Put(b)
+	b.begin(m, msg, Person{})
 	p := Prepared{Route: route, ClickID: strings.Clone(b.click.id), ClickSure: b.click.sure}
 	if p.Kind == None {
 		return p
 	}
 	_, _ = b.request(p.Kind) // the refusal is the build's
-	p.Payload = m.reduce(msg)
+	b.kept = m.reduce(b.kept, msg)
+	p.Payload = bytes.Clone(b.kept)
 	p.Refusal, p.Identified = b.refusal, !b.unidentified
 	p.Unsure = b.askedState
 	if isConversion(p.Kind) {

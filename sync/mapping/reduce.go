@@ -96,15 +96,15 @@ func (n *node) child(is func(*node) bool) (child *node, named bool) {
 	return n.any, false
 }
 
-// reduce returns the message with only what the mapping can read: the paths of
+// reduce appends the message with only what the mapping can read: the paths of
 // the table and of the custom mappings, and what routing and ordering need.
 // E-mail addresses are hashed or removed, empty texts are dropped, the timestamp is
 // the time that counts, each text has at most 8 KiB, and one more than [MaxProducts]
 // products are kept. [Mapper.Event] returns the same request for the result as for
 // the message.
-func (m *Mapper) reduce(msg *segment.Message) []byte {
+func (m *Mapper) reduce(dst []byte, msg *segment.Message) []byte {
 	identity, hash := msg.Identity(), msg.EmailHash()
-	dst := append(make([]byte, 0, min(msg.Size(), maxValue)), `{"type":`...)
+	dst = append(dst, `{"type":`...)
 	dst = segment.AppendString(dst, m.keptType(msg))
 	dst = appendField(dst, "messageId", messageKey(msg))
 	dst = appendField(dst, "userId", identity.UserID)

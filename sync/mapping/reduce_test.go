@@ -32,7 +32,7 @@ func requireSameRequest(t *testing.T, m *Mapper, d *segment.Decoder, line []byte
 		return
 	}
 	defer msg.Release()
-	reduced := m.reduce(msg)
+	reduced := m.reduce(nil, msg)
 	again, err := d.Decode(reduced)
 	require.NoError(t, err, "%s", reduced)
 	defer again.Release()
@@ -47,7 +47,7 @@ func requireSameRequest(t *testing.T, m *Mapper, d *segment.Decoder, line []byte
 	require.Equal(t, want.Kind, got.Kind, "%s", reduced)
 	require.Equal(t, want.Params, got.Params, "%s", reduced)
 	require.Equal(t, want.Notes, got.Notes, "%s", reduced)
-	require.Equal(t, string(reduced), string(m.reduce(again)), "reducing again changes nothing")
+	require.Equal(t, string(reduced), string(m.reduce(nil, again)), "reducing again changes nothing")
 	require.Equal(t, m.Prepare(msg), m.Prepare(again), "%s", reduced)
 	var all any
 	require.NoError(t, json.Unmarshal(reduced, &all))
@@ -108,7 +108,7 @@ func TestReduceKeepsNoMoreThanItMust(t *testing.T) {
 	t.Parallel()
 	msg := decode(t, `{"type":"page","userId":"sam@x.example","anonymousId":"a","writeKey":"secret","context":{"ip":"8.8.8.8","library":{"name":"x"},
 		"traits":{"email":"sam@x.example","phone":"555"}},"properties":{"url":"https://x.example/?email=sam%40x.example&x=1","title":"Secret"},"timestamp":"2026-08-30T00:00:00Z"}`)
-	reduced := string(newMapper(t, everything()).reduce(msg))
+	reduced := string(newMapper(t, everything()).reduce(nil, msg))
 	for _, gone := range []string{"sam", "secret", "Secret", "555", "library"} {
 		require.NotContains(t, reduced, gone)
 	}
@@ -123,7 +123,7 @@ func TestReduceBoundsProductsAndTexts(t *testing.T) {
 		`"},"properties":{"order_id":"o","products":[` + strings.Repeat(`{"price":1,"junk":"`+strings.Repeat("j", 100)+`"},`, 999) + `{"price":1}]}}`
 	requireSameRequest(t, m, &d, []byte(line))
 	msg := decode(t, line)
-	require.Less(t, len(m.reduce(msg)), 20_000)
+	require.Less(t, len(m.reduce(nil, msg)), 20_000)
 	_, err := m.Event(msg, Person{Now: now})
 	require.Equal(t, "more than 500 products", refusal(t, err).Reason)
 }

@@ -34,7 +34,7 @@ func TestTextsLeaveClean(t *testing.T) {
 			require.NotContains(t, p.Value, `\u`, p.Name)
 			require.Equal(t, segment.CleanText(p.Value), p.Value, p.Name)
 		}
-		msg = decode(t, string(m.reduce(msg))) // and so it does of what was kept
+		msg = decode(t, string(m.reduce(nil, msg))) // and so it does of what was kept
 	}
 	update, err := m.Trait(TraitUpdate{Identity: segment.Identity{UserID: "u"}, At: now, Now: now, Values: []TraitValue{{"city", "a\x00\u0085\ufffdb"}}})
 	require.NoError(t, err)
@@ -110,7 +110,7 @@ func TestUndocumentedParameters(t *testing.T) {
 			}
 		}
 	}
-	require.NotContains(t, string(newMapper(t, s).reduce(decode(t, conversion))), "48.2", "what is not sent is not kept")
+	require.NotContains(t, string(newMapper(t, s).reduce(nil, decode(t, conversion))), "48.2", "what is not sent is not kept")
 
 	s.UndocumentedParameters, s.Version = Undocumented(), "v1"
 	for _, line := range []string{conversion, page} {

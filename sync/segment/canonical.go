@@ -21,7 +21,7 @@ func (v Value) AppendJSON(dst []byte) []byte {
 		return v.appendArray(dst)
 	case v.IsNumber():
 		start := len(dst)
-		if dst = v.v.MarshalTo(dst); json.Valid(dst[start:]) {
+		if dst = append(dst, v.text()...); json.Valid(dst[start:]) {
 			return dst
 		}
 		dst = dst[:start]

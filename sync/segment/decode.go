@@ -7,8 +7,6 @@ import (
 	"strings"
 	"sync"
 	"unicode/utf8"
-
-	"github.com/valyala/fastjson"
 )
 
 // Reasons for which [Decoder.Decode] rejects a line. Their texts are stored with the
@@ -71,12 +69,13 @@ func checkBytes(line []byte) error {
 }
 
 func (m *Message) parse(line []byte) (err error) {
-	if m.root, err = parse(&m.parser, line); err != nil {
+	if m.root, err = m.doc.parse(line); err != nil {
 		return err
 	}
 	if !m.root.IsObject() {
 		return ErrNotObject
 	}
+	m.findTops()
 	kind, _ := m.Get("type").Str()
 	if kind == "" {
 		return ErrNoType
@@ -100,7 +99,7 @@ func (m *Message) id(key string, usable func(string) bool) string {
 // Parser reads JSON that is not a message, as strictly as encoding/json. The zero
 // value is ready to use, by one goroutine.
 type Parser struct {
-	parser fastjson.Parser
+	doc document
 }
 
 // Parse reads one JSON text. The value is valid until the next call. Its error is
@@ -112,16 +111,5 @@ func (p *Parser) Parse(text []byte) (Value, error) {
 	case !json.Valid(text):
 		return Value{}, ErrInvalidJSON
 	}
-	return parse(&p.parser, text)
-}
-
-func parse(p *fastjson.Parser, text []byte) (Value, error) {
-	root, err := p.ParseBytes(mendHalves(text))
-	switch {
-	case err == nil:
-		return Value{root}, nil
-	case strings.Contains(err.Error(), "too big depth"): // the error's own text quotes the JSON
-		return Value{}, ErrTooDeep
-	}
-	return Value{}, ErrInvalidJSON
+	return p.doc.parse(text)
 }

@@ -1,10 +1,14 @@
 package segment
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
 	"os"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 )
@@ -67,12 +71,21 @@ func FuzzRedact(f *testing.F) {
 	f.Add("https://x.example/?email=a%40b.example")
 	f.Add("a@b.example")
 	f.Add("//a@b.c@d.e:1/%2540/?=")
+	f.Add("x%%340y.example/?a=b&b=%2E%C3%A9&ccommat;d.example&")
+	f.Add("a&%2364;b.example&#6%34;%26#64;&am\uff20p;%ef%bc%a0é")
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, redact := range []func(string) string{Redact, RedactURL} {
 			once := redact(text)
 			require.Equal(t, once, redact(once), "redacting again changes nothing")
 			require.LessOrEqual(t, len(once), max(len(text), 40))
 			require.False(t, HoldsEmail(once), "%q", once)
+		}
+		if isOpen(text) {
+			plain := unveil(text)
+			require.Equal(t, text, plain)
+			require.False(t, partHoldsEmail(plain) || partHoldsEmail(unveilAll(text)))
+			require.Equal(t, text, redactText(text))
+			require.Equal(t, text, redactURL(text))
 		}
 	})
 }
@@ -137,11 +150,60 @@ func FuzzIdentity(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, user, anonymous, email string) {
 		for _, s := range []string{user, anonymous, email} {
-			usual := UsableID(s) && !isNobody(s) && !strings.Contains(s, unread) && !HoldsEmail(s)
+			usual := !IsPlaceholder(s) && isPlain(s) && !isNobody(s) && !strings.Contains(s, unread) && !HoldsEmail(s)
 			require.True(t, usual || !isOrdinary(s), "%q", s)
 		}
 		id := NewIdentity(user, anonymous, email)
 		require.False(t, HoldsEmail(id.UserID) || HoldsEmail(id.AnonymousID) || HoldsEmail(id.EmailSHA1), "%q", id)
 		require.Equal(t, id, NewIdentity(id.UserID, id.AnonymousID, id.EmailSHA1))
 	})
+}
+
+// FuzzDocument: what encoding/json reads, a document reads likewise.
+func FuzzDocument(f *testing.F) {
+	for _, line := range samples(f) {
+		f.Add([]byte(line))
+	}
+	f.Add([]byte(` {"a\"\u00e9":[1,-2.5e-3,{"a":[[],{}],"b":null}],"":"\\\/\b\f\n\r\t\u0000\ud83d\ude00\ud83d","true":false} `))
+	var d document
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var want any
+		numbers := json.NewDecoder(bytes.NewReader(text))
+		numbers.UseNumber()
+		if !utf8.Valid(text) || !json.Valid(text) || numbers.Decode(&want) != nil {
+			return
+		}
+		v, err := d.parse(text)
+		if errors.Is(err, ErrTooDeep) {
+			return
+		}
+		require.NoError(t, err)
+		require.Equal(t, want, plain(v))
+	})
+}
+
+// plain returns a value as encoding/json has it.
+func plain(v Value) any {
+	switch {
+	case v.IsObject():
+		all := map[string]any{}
+		v.Each(func(key string, value Value) { all[key] = plain(value) })
+		return all
+	case v.IsArray():
+		all := []any{}
+		for i := range v.Len() {
+			all = append(all, plain(v.Index(i)))
+		}
+		return all
+	case !v.Exists():
+		return nil
+	case v.IsNumber():
+		number, _ := v.Number()
+		return json.Number(number)
+	}
+	if value, ok := v.Bool(); ok {
+		return value
+	}
+	text, _ := v.Str()
+	return text
 }

@@ -14,7 +14,7 @@ const MaxID = 512
 // message. Placeholders (see [IsPlaceholder]), ids with control characters and ids
 // longer than [MaxID] cannot. Everything else is used byte for byte.
 func UsableID(s string) bool {
-	return !IsPlaceholder(s) && isPlain(s)
+	return isOrdinary(s) || !IsPlaceholder(s) && isPlain(s)
 }
 
 func isPlain(s string) bool {

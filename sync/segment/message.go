@@ -6,8 +6,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/valyala/fastjson"
 )
 
 // Message is one Segment call. Its fields own their memory and may be kept; what
@@ -23,8 +21,9 @@ type Message struct {
 	AnonymousID string
 	Event       string // of a track call
 
-	parser fastjson.Parser
-	root   Value
+	doc  document
+	root Value
+	tops [topKeys]uint32 // the values of these keys, as numbers of nodes; zero: absent
 
 	identity Identity
 	at       time.Time // the effective one
@@ -43,19 +42,16 @@ type Message struct {
 // Release returns the message's memory to its decoder. Neither the message
 // nor any [Value] or text of it that came from Lookup may be used afterwards.
 func (m *Message) Release() {
-	pool, size, parser := m.pool, m.size, m.parser
+	pool, size, doc := m.pool, m.size, m.doc
 	if pool == nil {
 		return
 	}
 	*m = Message{}
-	m.parser = parser
+	m.doc = doc
 	if size <= keepBytes {
 		pool.Put(m)
 	}
 }
-
-// Size returns the length of the line that the message was decoded from, in bytes.
-func (m *Message) Size() int { return m.size }
 
 // Key identifies the message among all. It is the messageId, or else a hash of the
 // whole message that does not depend on the order of keys or on white space.
@@ -111,8 +107,72 @@ var emailPaths = [...]Path{
 func (m *Message) Root() Value { return m.root }
 
 // Get returns the value of a top-level key.
-func (m *Message) Get(key string) Value { return m.root.Get(key) }
+func (m *Message) Get(key string) Value {
+	if top := topKeyOf(key); top != 0 {
+		return m.top(top)
+	}
+	return m.root.Get(key)
+}
 
 // Lookup returns the value at a path. It takes some nanoseconds per key of the objects
 // on the way and never allocates.
-func (m *Message) Lookup(p Path) Value { return m.root.At(p.keys) }
+func (m *Message) Lookup(p Path) Value {
+	if p.top == 0 {
+		return m.root.At(p.keys)
+	}
+	return m.top(p.top).At(p.keys[1:])
+}
+
+func (m *Message) top(key topKey) Value {
+	if i := m.tops[key]; i != 0 {
+		return Value{&m.doc, i}
+	}
+	return Value{}
+}
+
+// findTops finds the values of the top-level keys that are asked for again and again.
+func (m *Message) findTops() {
+	nodes := m.doc.nodes
+	for i := uint32(1); i < nodes[0].end; i = nodes[i].end {
+		if top := topKeyOf(m.doc.string(nodes[i].key, nodes[i].keyEnd)); top != 0 && m.tops[top] == 0 {
+			m.tops[top] = i
+		}
+	}
+}
+
+// topKey is a key at the top of a message; zero stands for all others.
+type topKey uint8
+
+const topKeys = 14
+
+func topKeyOf(key string) topKey {
+	switch key {
+	case "type":
+		return 1
+	case "event":
+		return 2
+	case "messageId":
+		return 3
+	case "userId":
+		return 4
+	case "anonymousId":
+		return 5
+	case "context":
+		return 6
+	case "properties":
+		return 7
+	case "traits":
+		return 8
+	case "integrations":
+		return 9
+	case "timestamp":
+		return 10
+	case "originalTimestamp":
+		return 11
+	case "receivedAt":
+		return 12
+	case "sentAt":
+		return 13
+	}
+	return 0
+}

@@ -12,6 +12,7 @@ import (
 type Path struct {
 	text string
 	keys []string
+	top  topKey // the first key
 }
 
 // ParsePath parses a dotted path. Keys are case-sensitive; a key that itself holds a
@@ -21,7 +22,7 @@ func ParsePath(text string) (Path, error) {
 	if slices.Contains(keys, "") {
 		return Path{}, fmt.Errorf("read path %q: an empty name; write it like properties.order_id", text)
 	}
-	return Path{text: text, keys: keys}, nil
+	return Path{text: text, keys: keys, top: topKeyOf(keys[0])}, nil
 }
 
 // MustPath is [ParsePath] for paths in the code; it panics if the path is invalid.

@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"math/bits"
 	"strconv"
 	"strings"
 )
@@ -16,6 +17,9 @@ const mostSteps = 10
 // settle redacts until nothing changes: what is cut out may leave an address behind.
 // Nothing is left of a text that always leaves another one.
 func settle(s string, redact func(string) string) string {
+	if isOpen(s) {
+		return s
+	}
 	for range mostSteps {
 		plain := unveil(s)
 		if !mayHoldEmail(plain) {
@@ -23,6 +27,9 @@ func settle(s string, redact func(string) string) string {
 		}
 		redacted := redact(plain)
 		if redacted == s {
+			if partHoldsEmail(s) { // in disguise, over several parts
+				return ""
+			}
 			return s
 		}
 		s = redacted
@@ -53,6 +60,9 @@ func redactText(s string) string {
 // HoldsEmail reports whether there is an e-mail address anywhere in s, even with its
 // @ percent-encoded.
 func HoldsEmail(s string) bool {
+	if isOpen(s) {
+		return false
+	}
 	s = unveil(s)
 	return mayHoldEmail(s) && partHoldsEmail(s)
 }
@@ -95,6 +105,46 @@ func cutAny(s, signs string) (part, sign string) {
 		return s, ""
 	}
 	return s[:i], s[i : i+1]
+}
+
+// isOpen reports whether a text certainly holds no address, neither plain nor in
+// disguise: nothing in it is an @ or becomes one. Nearly every text is open, and all
+// texts of a message are asked.
+func isOpen(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if i = nextSign(s, i); i == len(s) {
+			break
+		}
+		switch rest := s[i+1:]; s[i] {
+		case '%': // an escape of ASCII other than the signs
+			if len(rest) < 2 || !isHex(rest[:2]) || rest[0] > '7' || rest[:2] == "40" || rest[:2] == "25" || rest[:2] == "26" {
+				return false
+			}
+		case '&': // not the start of a character reference
+			if rest != "" && strings.IndexByte("#%acp", rest[0]) >= 0 {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// nextSign returns the position of the next byte that an @ may be made of.
+func nextSign(s string, i int) int {
+	const wide = 0xef // leads full-width signs
+	for ; i+wordSize <= len(s); i += wordSize {
+		t := s[i : i+wordSize]
+		w := uint64(t[0]) | uint64(t[1])<<8 | uint64(t[2])<<16 | uint64(t[3])<<24 | uint64(t[4])<<32 | uint64(t[5])<<40 | uint64(t[6])<<48 | uint64(t[7])<<56
+		if found := zeros(w^ones*'@') | zeros(w^ones*'%') | zeros(w^ones*'&') | zeros(w^ones*wide); found != 0 {
+			return i + bits.TrailingZeros64(found)/8
+		}
+	}
+	for i < len(s) && s[i] != '@' && s[i] != '%' && s[i] != '&' && s[i] != wide {
+		i++
+	}
+	return i
 }
 
 // mayHoldEmail is a cheap test: without an @ or a percent sign there is no address.

@@ -1,8 +1,6 @@
 package segment
 
 import (
-	"bytes"
-	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -36,23 +34,4 @@ func HoldsControl(s string) bool {
 		}
 	}
 	return false
-}
-
-// escapes matches the escapes of a JSON text: those of a character above U+FFFF, those
-// of half of one, and all others.
-var escapes = regexp.MustCompile(`\\u[dD][89abAB][[:xdigit:]]{2}\\u[dD][c-fC-F][[:xdigit:]]{2}|\\u[dD][89a-fA-F][[:xdigit:]]{2}|\\.`)
-
-// mendHalves replaces the escapes of half characters (\ud83d without the other half),
-// which remain where a text was cut. The parser would leave such an escape in the
-// text. The line itself is not changed.
-func mendHalves(line []byte) []byte {
-	if !bytes.Contains(line, []byte(`\ud`)) && !bytes.Contains(line, []byte(`\uD`)) { // most have none, and this test is cheap
-		return line
-	}
-	return escapes.ReplaceAllFunc(line, func(escape []byte) []byte {
-		if len(escape) == len(`\ud83d`) {
-			return []byte(`\ufffd`)
-		}
-		return escape
-	})
 }

@@ -46,7 +46,7 @@ type Object struct {
 type Position struct {
 	Offset int64  // decoded bytes consumed
 	Line   int64  // lines consumed
-	Hash   []byte // SHA-256 of the decoded bytes before Offset
+	Hash   []byte // of the decoded bytes before Offset
 	Done   bool   // read to the end of what was there
 }
 

@@ -76,7 +76,6 @@ var rooms = map[string][]string{
 
 // owners names the package that alone may import a heavy dependency.
 var owners = map[string][]string{
-	"github.com/valyala/fastjson":         {"sync/segment"},
 	"gocloud.dev":                         {"sync/source/bucket"},
 	"github.com/klauspost/compress":       {"sync/source/bucket"},
 	"github.com/parquet-go/parquet-go":    {"sync/source/table"},

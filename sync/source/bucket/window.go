@@ -9,6 +9,8 @@ import (
 	"io"
 	"math"
 
+	"github.com/cespare/xxhash/v2"
+
 	"github.com/impactsync/impactsync/sync/source"
 )
 
@@ -34,8 +36,8 @@ type Window struct {
 	held  []byte // a record that does not fit into src's buffer
 
 	offset, line int64
-	sum          hash.Hash     // of what was taken
-	unhashed     *bufio.Writer // before sum, which is slow for short lines
+	sum          hash.Hash // XXH64 of what was taken
+	oldSum       hash.Hash // SHA-256 of it, while resuming from a position that has that
 
 	resuming bool
 	open     bool // the last line taken had no newline
@@ -52,13 +54,11 @@ func NewWindow(src io.Reader, maxLine int) *Window {
 		size = int(min(int64(size), 4096+8*r.object.Size)) // about its size when unzipped
 	}
 	limit := &io.LimitedReader{R: src, N: math.MaxInt64}
-	sum := sha256.New()
-	return &Window{src: bufio.NewReaderSize(limit, size), limit: limit, max: maxLine, sum: sum, unhashed: bufio.NewWriter(sum)}
+	return &Window{src: bufio.NewReaderSize(limit, size), limit: limit, max: maxLine, sum: xxhash.New()}
 }
 
 // Position returns the position after what was taken.
 func (w *Window) Position() source.Position {
-	_ = w.unhashed.Flush() // a hash takes everything
 	return source.Position{Offset: w.offset, Line: w.line, Hash: w.sum.Sum(nil)}
 }
 
@@ -132,7 +132,10 @@ func (w *Window) endLine(line []byte) {
 // take counts bytes that were read.
 func (w *Window) take(read []byte) {
 	w.offset += int64(len(read))
-	_, _ = w.unhashed.Write(read)
+	_, _ = w.sum.Write(read)
+	if w.oldSum != nil {
+		_, _ = w.oldSum.Write(read)
+	}
 }
 
 // skip takes n bytes that are in the buffer.
@@ -145,8 +148,14 @@ func (w *Window) skip(n int) {
 // Resume calls step, which takes one record and returns [io.EOF] at the end, until
 // it reaches a position of an earlier reading. It reports whether the bytes before
 // that are still the same. If so, reading continues there; if not, the window
-// cannot be used any more. Nothing may have been read before.
+// cannot be used any more. Nothing may have been read before. Earlier versions hashed
+// with SHA-256.
 func (w *Window) Resume(from source.Position, step func() error) (same bool, err error) {
+	sum := w.sum
+	if len(from.Hash) == sha256.Size {
+		w.oldSum = sha256.New()
+		sum = w.oldSum
+	}
 	w.limit.N, w.resuming = from.Offset, true
 	for err == nil && w.offset < from.Offset {
 		err = step()
@@ -154,7 +163,6 @@ func (w *Window) Resume(from source.Position, step func() error) (same bool, err
 	if err != nil && !errors.Is(err, io.EOF) {
 		return false, err
 	}
-	w.limit.N, w.resuming = math.MaxInt64, false
-	at := w.Position()
-	return at.Offset == from.Offset && bytes.Equal(at.Hash, from.Hash), nil
+	w.limit.N, w.resuming, w.oldSum = math.MaxInt64, false, nil
+	return w.offset == from.Offset && bytes.Equal(sum.Sum(nil), from.Hash), nil
 }
