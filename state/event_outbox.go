@@ -43,6 +43,7 @@ func (o *outbox) flush() error {
 			return err
 		}
 	}
+	clear(o.events) // their payloads are large
 	o.events = o.events[:0]
 	clear(o.waiting)
 	return nil

@@ -241,7 +241,7 @@ func (p *pass) startStoring(ctx context.Context) *storing {
 	s := &storing{pieces: make(chan piece, pieceQueue)}
 	s.worker.Go(func() {
 		for first := range s.pieces {
-			if s.err() != nil {
+			if s.err() != nil || first.rows == 0 {
 				continue // until the reader sees it
 			}
 			if err := stored(p.State.StoreAll(ctx, s.commit(first))); err != nil {
@@ -252,11 +252,13 @@ func (p *pass) startStoring(ctx context.Context) *storing {
 	return s
 }
 
-// commit ranges over the pieces of one commit.
+// commit ranges over the pieces of one commit. An empty one ends it.
 func (s *storing) commit(first piece) iter.Seq[[]state.Batch] {
 	return func(yield func([]state.Batch) bool) {
 		rows, size := 0, int64(0)
-		for next, more := first, true; more && yield(next.batches); {
+		next, more := first, true
+		first = piece{} // which is not needed for longer than the others
+		for more && next.rows > 0 && yield(next.batches) {
 			if rows, size = rows+next.rows, size+next.bytes; rows >= commitRows || size >= commitBytes {
 				return
 			}
@@ -302,6 +304,12 @@ func (s *storing) hand() {
 	s.next = piece{}
 }
 
+// release ends the commit under way, so that something else can be written.
+func (s *storing) release() {
+	s.hand()
+	s.pieces <- piece{}
+}
+
 // end waits until everything is stored.
 func (s *storing) end() error {
 	s.hand()
@@ -320,6 +328,7 @@ func (p *pass) objectEnd(ctx context.Context, f Feed, obj source.Object, at sour
 	case errors.Is(err, source.ErrGone), errors.Is(err, source.ErrChanged):
 		// What was read counts; the next run continues, or starts again.
 		p.unsteady[f.Name()] = true
+		s.release()
 		p.count(ctx, "unsteady_object")
 		p.Log.Warn("an object changed while it was read; the next run reads it again", "source", f.Name(), "object", obj.Name, "error", err)
 		return nil
