@@ -136,7 +136,7 @@ func (d *DB) OwnRefusals(ctx context.Context, of Part) ([]RefusedEvents, error) 
 // due that to read all of it in its own order takes less.
 func (v *view) dueEvents() (string, error) {
 	var most bool
-	err := v.Scan(`SELECT 8 * coalesce(sum(value), 0) > (SELECT max(id) FROM deliveries) - (SELECT min(id) FROM deliveries) FROM counters WHERE scope IN (?, ?)`, []any{scopePageLoads, scopeConversions}, &most)
+	err := v.Scan(`SELECT coalesce(8 * sum(value) > (SELECT max(id) FROM deliveries) - (SELECT min(id) FROM deliveries), 0) FROM counters WHERE scope IN (?, ?)`, []any{scopePageLoads, scopeConversions}, &most)
 	if most {
 		return `deliveries NOT INDEXED`, err
 	}
