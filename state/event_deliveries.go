@@ -40,12 +40,12 @@ func (t *tx) insertEvents(events []event) (again []event, err error) {
 			again = append(again, *e)
 			continue
 		}
-		t.countRun("found", 1)
 		t.count(scopeOf(e.Kind), statusNames[t.d.firstStatus(e.Kind)], 1)
 		if err := t.insertItems(e); err != nil {
 			return nil, err
 		}
 	}
+	t.countRun("found", int64(len(events)-len(again)))
 	return again, nil
 }
 
@@ -61,14 +61,14 @@ func (t *tx) insertEvent(e *event) (added bool, err error) {
 const insertEvent = `INSERT INTO deliveries (id, kind, status, has_click, profile_id, message_id, event, event_at, created_at, payload, origin, line, event_type, order_id, amount, currency, own_refusal, unsure)
 	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS TEXT), ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
 
-// eventArgs returns the values of a new row. The payload is bound as a blob, because
-// a text would have to be copied for the driver.
+// eventArgs returns the values of a new row, as the driver takes them. The payload is
+// bound as a blob, because a text would have to be copied for the driver.
 func (t *tx) eventArgs(e *event) []any {
 	var amount any
 	if e.Currency != "" {
-		amount = e.Amount
+		amount = int64(e.Amount)
 	}
-	return []any{e.id, e.Kind, t.d.firstStatus(e.Kind), e.click, e.profile, e.MessageID, e.Name, nanos(e.At), t.now, e.Payload, e.origin, e.line,
+	return []any{e.id, string(e.Kind), int64(t.d.firstStatus(e.Kind)), e.click, e.profile, e.MessageID, e.Name, nanos(e.At), t.now, e.Payload, e.origin, e.line,
 		null(e.EventType), null(e.OrderID), amount, null(e.Currency), null(e.Refusal.Reason), e.Refusal.Unsure}
 }
 

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/sha256"
-	"database/sql"
+	"database/sql/driver"
 	"slices"
 	"time"
 )
@@ -27,13 +27,13 @@ func keyOf(e *Event) (k eventKey) {
 	return k
 }
 
-// keyChunk is how many keys one statement stores.
+// keyChunk is how many keys one statement looks up or stores.
 const keyChunk = 50
 
-// remember stores the keys of events and returns those that no earlier event has.
+// remember stores the keys of events and returns those that an earlier event has.
 // It goes in the order of the keys, so that a page of the table is changed once in
 // a commit and not once for each of its keys.
-func (t *tx) remember(events []event) (fresh map[eventKey]bool, err error) {
+func (t *tx) remember(events []event) (known map[eventKey]bool, err error) {
 	keys := make([]eventKey, len(events))
 	for i := range events {
 		keys[i] = events[i].key
@@ -41,35 +41,51 @@ func (t *tx) remember(events []event) (fresh map[eventKey]bool, err error) {
 	slices.SortFunc(keys, func(a, b eventKey) int {
 		return cmp.Or(cmp.Compare(a.minute, b.minute), bytes.Compare(a.hash[:], b.hash[:]))
 	})
-	fresh = make(map[eventKey]bool, len(keys))
+	known = map[eventKey]bool{}
 	for some := range slices.Chunk(keys, keyChunk) {
-		if err := t.addKeys(some, fresh); err != nil {
+		if err := t.knownKeys(some, known); err != nil {
 			return nil, err
 		}
 	}
-	return fresh, nil
+	if len(known) > 0 {
+		keys = slices.DeleteFunc(keys, func(k eventKey) bool { return known[k] })
+	}
+	for some := range slices.Chunk(keys, keyChunk) {
+		if err := t.addKeys(some); err != nil {
+			return nil, err
+		}
+	}
+	return known, nil
 }
 
-// addKeys adds the new ones of some keys to the table, and to fresh.
-func (t *tx) addKeys(keys []eventKey, fresh map[eventKey]bool) error {
-	args := make([]any, 0, 1+2*len(keys))
+// knownKeys adds to known those of some keys that are in the table. Those from before
+// schema 12 have minute 0.
+func (t *tx) knownKeys(keys []eventKey, known map[eventKey]bool) error {
+	args := make([]any, 0, 2*len(keys))
 	for i := range keys {
 		args = append(args, keys[i].minute, keys[i].hash[:])
 	}
-	args = append(args, t.now)
-	// Keys from before schema 12 have minute 0. FAIL spares SQLite the copies that it
-	// keeps to undo one statement.
-	return t.Each(valuesOf(`WITH new (minute, key) AS (VALUES `, "(?, ?)", len(keys))+`) INSERT OR FAIL INTO event_keys (minute, key, seen_at)
-		SELECT minute, key, ? FROM new WHERE NOT EXISTS (SELECT 1 FROM event_keys k WHERE k.minute = 0 AND k.key = new.key) ON CONFLICT DO NOTHING RETURNING minute, key`, args, func(rows *sql.Rows) error {
-		var k eventKey
-		var hash sql.RawBytes
-		if err := rows.Scan(&k.minute, &hash); err != nil {
-			return err
+	query := valuesOf(`WITH new (minute, key) AS (VALUES `, "(?, ?)", len(keys)) + `)
+		SELECT minute, key FROM new WHERE EXISTS (SELECT 1 FROM event_keys k WHERE k.minute IN (0, new.minute) AND k.key = new.key)`
+	return t.Chunks(query, args, keyChunk, func(rows [][]driver.Value) error {
+		for _, row := range rows {
+			k := eventKey{minute: numberIn(row[0])}
+			hash, _ := row[1].([]byte)
+			copy(k.hash[:], hash)
+			known[k] = true
 		}
-		copy(k.hash[:], hash)
-		fresh[k] = true
 		return nil
 	})
+}
+
+// addKeys adds new keys to the table.
+func (t *tx) addKeys(keys []eventKey) error {
+	args := make([]any, 0, 3*len(keys))
+	for i := range keys {
+		args = append(args, keys[i].minute, keys[i].hash[:], t.now)
+	}
+	// FAIL spares SQLite the copies of pages that it keeps to undo one statement.
+	return t.Put(valuesOf(`INSERT OR FAIL INTO event_keys (minute, key, seen_at) VALUES `, "(?, ?, ?)", len(keys)), args...)
 }
 
 // pruneKeys forgets old keys. Those without a minute have no index by time, so each run

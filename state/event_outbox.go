@@ -22,13 +22,13 @@ func (o *outbox) add(it *Item, profile, origin int64) {
 // flush stores the events that wait, unless they came before.
 func (o *outbox) flush() error {
 	o.next += int64(len(o.events))
-	fresh, err := o.remember(o.events)
+	known, err := o.remember(o.events)
 	if err != nil {
 		return err
 	}
 	events := o.events[:0]
 	for _, e := range o.events {
-		if !fresh[e.key] {
+		if known[e.key] {
 			o.countRun("duplicate_message", 1)
 			continue
 		}
@@ -43,6 +43,7 @@ func (o *outbox) flush() error {
 			return err
 		}
 	}
+	clear(o.events) // their payloads are large
 	o.events = o.events[:0]
 	clear(o.waiting)
 	return nil

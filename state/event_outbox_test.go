@@ -63,6 +63,31 @@ func TestEventKeys(t *testing.T) {
 		b.sound()
 	})
 
+	t.Run("one that came in another piece of the same commit is not taken again", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		require.NoError(t, b.db.StoreAll(context.Background(), func(yield func([]state.Batch) bool) {
+			for i := range 3 {
+				batch := state.Batch{Object: state.Object{Source: "web", Name: "log", Line: int64(100 * (i + 1))}}
+				for j := range 100 {
+					batch.Items = append(batch.Items, state.Item{Person: user("u1"), Event: event(state.PageLoad, fmt.Sprint(i*80+j), b.now)})
+				}
+				if !yield([]state.Batch{batch}) {
+					return
+				}
+			}
+		}))
+		require.Equal(t, 2*80+100, keysOf(t, b))
+		counts, err := b.db.RunCounts(context.Background(), b.run)
+		require.NoError(t, err)
+		require.EqualValues(t, 2*80+100, counts["found"])
+		require.EqualValues(t, 2*20, counts["duplicate_message"])
+		known, _, err := b.db.ObjectState(context.Background(), "web", "log")
+		require.NoError(t, err)
+		require.EqualValues(t, 300, known.Line)
+		b.sound()
+	})
+
 	t.Run("with minutes: old ones are gone, and the same message is not taken again, also if its key has no minute", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)

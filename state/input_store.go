@@ -10,30 +10,45 @@ import (
 	"time"
 )
 
-// Store stores batches and the new positions of their objects in one
-// transaction. An item takes about 10 microseconds, however much there is: what
-// messages say of people is only noted, and applied many items at a time.
+// Store stores batches and the new positions of their objects in one transaction.
 func (d *DB) Store(ctx context.Context, batches ...Batch) error {
+	return d.StoreAll(ctx, func(yield func([]Batch) bool) { yield(batches) })
+}
+
+// StoreAll is Store for batches that come in pieces: a piece is no longer needed when
+// the next one is asked for. An item takes about 10 microseconds, however much there
+// is: what messages say of people is only noted, and applied many items at a time.
+func (d *DB) StoreAll(ctx context.Context, pieces iter.Seq[[]Batch]) error {
 	return d.appending(ctx, func(t *tx) error {
 		s, err := newStoring(t)
 		if err != nil {
 			return err
 		}
-		if err := t.lookUp(numbersOf(peopleChanged(batches))); err != nil {
-			return err
-		}
-		for len(batches) > 0 {
-			n := ofOneObject(batches)
-			if err := s.object(batches[:n]); err != nil {
+		for batches := range pieces {
+			if err := s.piece(batches); err != nil {
 				return err
 			}
-			batches = batches[n:]
 		}
-		if err := errors.Join(s.flush(), s.countUnlisted(s.unlisted), s.touchTraits()); err != nil || !s.waits.full() {
+		if err := errors.Join(s.countUnlisted(s.unlisted), s.touchTraits()); err != nil || !s.waits.full() {
 			return err
 		}
 		return t.applyLogs()
 	})
+}
+
+// piece stores some batches of a transaction.
+func (s *storing) piece(batches []Batch) error {
+	if err := s.lookUp(numbersOf(peopleChanged(batches))); err != nil {
+		return err
+	}
+	for len(batches) > 0 {
+		n := ofOneObject(batches)
+		if err := s.object(batches[:n]); err != nil {
+			return err
+		}
+		batches = batches[n:]
+	}
+	return s.flush()
 }
 
 // peopleChanged ranges over the people of changes.

@@ -1,5 +1,7 @@
 package state
 
+import "database/sql/driver"
+
 // applying applies what commits of logs have only appended: the index of events by
 // person, and the sightings of people. Each table is gone through once, in the order
 // of its keys.
@@ -7,7 +9,7 @@ type applying struct {
 	*tx
 	taken map[string]int64 // people whose number is somebody else's, by key; once in a lifetime
 	first int64            // the id of the first sighting
-	meets bitset           // sightings of a user with another visitor than the last one
+	meets []byte           // from the first sighting on, 1: of a user with another visitor than the last one
 }
 
 // unapplied is how many events and sightings wait, and how many events there are.
@@ -63,7 +65,7 @@ func (s *applying) begin() error {
 	if _, err := s.Get(`SELECT coalesce(min(id), 0), coalesce(max(id), 0) FROM sightings`, nil, &s.first, &last); err != nil {
 		return err
 	}
-	s.meets = make(bitset, (last-s.first)/64+1)
+	s.meets = make([]byte, last-s.first+1)
 	return nil
 }
 
@@ -87,7 +89,7 @@ func (s *applying) holdThrongs() error {
 
 // users stores the users, and those known by an address alone.
 func (s *applying) users() error {
-	return s.each(`profile_id IS NOT NULL ORDER BY profile_id, id`, ofUser, func(g *sighting) error {
+	return s.each(`profile_id IS NOT NULL ORDER BY profile_id, id`, nil, ofUser, func(g *sighting) error {
 		p, err := s.single(g.person)
 		if err != nil {
 			return err
@@ -99,14 +101,17 @@ func (s *applying) users() error {
 		if prof.id != g.profile {
 			s.taken[g.person.key()] = prof.id
 		}
-		s.meets.set(g.id-s.first, meets)
+		s.meets[g.id-s.first] = byte(one(meets))
 		return s.refresh(&prof, p, g.until)
 	})
 }
 
+// ofVisitors selects the sightings that say something new of a visitor.
+const ofVisitors = `visitor_id IS NOT NULL AND (user_id IS NULL OR click_id IS NOT NULL OR substr(?1, 1 + id - ?2, 1) = x'01') ORDER BY visitor_id, id`
+
 // visitors stores the visitors, and merges them into their users.
 func (s *applying) visitors() error {
-	return s.each(`visitor_id IS NOT NULL ORDER BY visitor_id, id`, s.ofVisitor, func(g *sighting) error {
+	return s.each(ofVisitors, []any{s.meets, s.first}, ofVisitor, func(g *sighting) error {
 		if len(s.joined) >= sightingChunk {
 			if err := s.judge(); err != nil {
 				return err
@@ -119,7 +124,7 @@ func (s *applying) visitors() error {
 			return err
 		case crowdUser || g.person.UserID == "":
 			return s.visit(visitor, g)
-		case s.meets.has(g.id - s.first):
+		case s.meets[g.id-s.first] == 1:
 			inherited, err := s.absorb(visitor, s.numberOf(g), g.at, g.event)
 			if err == nil {
 				err = s.bequeath(s.numberOf(g), inherited)
@@ -169,7 +174,7 @@ func (s *applying) bequeath(user int64, c click) error {
 
 // clicks stores the clicks of users and of those known by an address alone, by time.
 func (s *applying) clicks() error {
-	return s.each(`profile_id IS NOT NULL AND click_id IS NOT NULL ORDER BY profile_id, seen_at, id`, ofUser, func(g *sighting) error {
+	return s.each(`profile_id IS NOT NULL AND click_id IS NOT NULL ORDER BY profile_id, seen_at, id`, nil, ofUser, func(g *sighting) error {
 		prof, found, err := s.byID(s.numberOf(g))
 		if err != nil || !found {
 			return err
@@ -190,60 +195,32 @@ func (s *applying) numberOf(g *sighting) int64 {
 
 func ofUser(g *sighting) int64 { return g.profile }
 
-// ofVisitor returns 0 for a sighting that says nothing new of its visitor.
-func (s *applying) ofVisitor(g *sighting) int64 {
-	if g.person.UserID != "" && g.click.id == "" && !s.meets.has(g.id-s.first) {
-		return 0
-	}
-	return g.visitor
-}
+func ofVisitor(g *sighting) int64 { return g.visitor }
 
 // sightingChunk is how many people are looked up at a time.
 const sightingChunk = 5_000
 
 // each calls fn for the sightings of a selection, in its order, which needs to be
 // sorted for: then fn may add sightings. The profiles of their numbers are looked up
-// many at a time; without a number a sighting is passed over.
-func (s *applying) each(which string, number func(*sighting) int64, fn func(*sighting) error) error {
-	chunk := make([]sighting, 0, sightingChunk)
-	flush := func() error {
+// many at a time.
+func (s *applying) each(which string, args []any, number func(*sighting) int64, fn func(*sighting) error) error {
+	some := make([]sighting, 0, sightingChunk)
+	return s.Chunks(selectSightings+which, args, sightingChunk, func(rows [][]driver.Value) error {
+		some = some[:0]
+		for _, row := range rows {
+			some = append(some, sightingOf(row))
+		}
 		clear(s.d.profiles) // of numbers that were passed
 		err := s.lookUp(func(yield func(int64) bool) {
-			for i := range chunk {
-				if !yield(number(&chunk[i])) {
+			for i := range some {
+				if !yield(number(&some[i])) {
 					return
 				}
 			}
 		})
-		for i := 0; i < len(chunk) && err == nil; i++ {
-			err = fn(&chunk[i])
+		for i := 0; i < len(some) && err == nil; i++ {
+			err = fn(&some[i])
 		}
-		chunk = chunk[:0]
 		return err
-	}
-	for g, err := range each(s, selectSightings+which, nil, (*sighting).dest) {
-		if err != nil {
-			return err
-		}
-		if number(&g) == 0 {
-			continue
-		}
-		if chunk = append(chunk, g); len(chunk) == sightingChunk {
-			if err := flush(); err != nil {
-				return err
-			}
-		}
-	}
-	return flush()
-}
-
-// bitset is a set of small numbers.
-type bitset []uint64
-
-func (b bitset) has(i int64) bool { return b[i/64]>>(i%64)&1 == 1 }
-
-func (b bitset) set(i int64, in bool) {
-	if in {
-		b[i/64] |= 1 << (i % 64)
-	}
+	})
 }

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"database/sql/driver"
 	"encoding/json"
 	"fmt"
 	"iter"
@@ -125,13 +126,18 @@ func (t *tx) lookUp(numbers iter.Seq[int64]) error {
 	for id := range wanted {
 		t.d.profiles.put(id, profile{})
 	}
-	for prof, err := range each(t, selectProfiles+`id IN (SELECT value FROM json_each(?))`, []any{string(ids)}, (*profile).dest) {
-		if err != nil {
-			return err
+	const some = 1000
+	return t.Chunks(selectProfiles+`id IN (SELECT value FROM json_each(?))`, []any{string(ids)}, min(some, len(wanted)), func(rows [][]driver.Value) error {
+		for _, row := range rows {
+			prof := profile{
+				id: numberIn(row[0]), person: Person{UserID: textIn(row[1]), AnonymousID: textIn(row[2]), EmailSHA1: textIn(row[3])},
+				click:  click{id: textIn(row[4]), at: numberIn(row[5]), sure: boolIn(row[6])},
+				seenAt: numberIn(row[7]), absorbed: numberIn(row[8]),
+			}
+			t.d.profiles.put(prof.id, prof)
 		}
-		t.d.profiles.put(prof.id, prof)
-	}
-	return nil
+		return nil
+	})
 }
 
 // putProfile stores a profile, new or not.

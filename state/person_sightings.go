@@ -1,6 +1,9 @@
 package state
 
-import "slices"
+import (
+	"database/sql/driver"
+	"slices"
+)
 
 // The table sightings: what messages said of people, until it is settled. Reading a
 // log only appends to it, since each person has a page of their own in a large table
@@ -114,11 +117,14 @@ func number(id int64) any {
 	return id
 }
 
-const selectSightings = `SELECT id, coalesce(profile_id, 0), coalesce(visitor_id, 0), coalesce(user_id, ''), coalesce(anonymous_id, ''), coalesce(email_sha1, ''),
-	seen_at, seen_until, event_id, coalesce(click_id, ''), seen_at, click_sure FROM sightings WHERE `
+const selectSightings = `SELECT id, profile_id, visitor_id, user_id, anonymous_id, email_sha1, seen_at, seen_until, event_id, click_id, click_sure FROM sightings WHERE `
 
-func (s *sighting) dest() []any {
-	return []any{&s.id, &s.profile, &s.visitor, &s.person.UserID, &s.person.AnonymousID, &s.person.EmailSHA1, &s.at, &s.until, &s.event, &s.click.id, &s.click.at, &s.click.sure}
+func sightingOf(row []driver.Value) (s sighting) {
+	s.id, s.profile, s.visitor = numberIn(row[0]), numberIn(row[1]), numberIn(row[2])
+	s.person = Person{UserID: textIn(row[3]), AnonymousID: textIn(row[4]), EmailSHA1: textIn(row[5])}
+	s.at, s.until, s.event = numberIn(row[6]), numberIn(row[7]), numberIn(row[8])
+	s.click = click{id: textIn(row[9]), at: s.at, sure: boolIn(row[10])}
+	return s
 }
 
 func (t *tx) dropSightings() error {

@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"encoding/json"
 	"errors"
 	"iter"
@@ -108,4 +109,21 @@ func readApplied[T any](ctx context.Context, d *DB, fn func(*view) (T, error)) (
 // valuesOf repeats an item n times behind a statement's start.
 func valuesOf(start, item string, n int) string {
 	return start + strings.Repeat(item+", ", n-1) + item
+}
+
+// numberIn is a number of [sqlite.Tx.Chunks], 0 for NULL.
+func numberIn(v driver.Value) int64 {
+	n, _ := v.(int64)
+	return n
+}
+
+// textIn is a text, empty for NULL.
+func textIn(v driver.Value) string {
+	s, _ := v.(string)
+	return s
+}
+
+// boolIn is a number that stands for yes or no, or NULL.
+func boolIn(v driver.Value) sql.NullBool {
+	return sql.NullBool{Bool: numberIn(v) == 1, Valid: v != nil}
 }

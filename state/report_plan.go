@@ -122,10 +122,25 @@ type RefusedEvents struct {
 // [DB.EachUnsure] reads.
 func (d *DB) OwnRefusals(ctx context.Context, of Part) ([]RefusedEvents, error) {
 	return read(ctx, d, func(v *view) ([]RefusedEvents, error) {
-		return collect(v, `SELECT kind, event_at < ?4, CASE WHEN event_at < ?4 THEN '' ELSE own_refusal END, count(*) FROM deliveries
+		events, err := v.dueEvents()
+		if err != nil {
+			return nil, err
+		}
+		return collect(v, `SELECT kind, event_at < ?4, CASE WHEN event_at < ?4 THEN '' ELSE own_refusal END, count(*) FROM `+events+`
 			WHERE `+openEvents+` AND (event_at < ?4 OR own_refusal IS NOT NULL AND NOT unsure) GROUP BY 1, 2, 3`, of.args(d.tooOld(d.now().UnixNano())),
 			func(r *RefusedEvents) []any { return []any{&r.Kind, &r.TooOld, &r.Reason, &r.Count} })
 	})
+}
+
+// dueEvents is the table of events, read by the index of what is due, unless so much is
+// due that to read all of it in its own order takes less.
+func (v *view) dueEvents() (string, error) {
+	var most bool
+	err := v.Scan(`SELECT coalesce(8 * sum(value) > (SELECT max(id) FROM deliveries) - (SELECT min(id) FROM deliveries), 0) FROM counters WHERE scope IN (?, ?)`, []any{scopePageLoads, scopeConversions}, &most)
+	if most {
+		return `deliveries NOT INDEXED`, err
+	}
+	return `deliveries`, err
 }
 
 // DueEvent is an event that a run would send.

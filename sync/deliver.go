@@ -48,8 +48,14 @@ func (p *pass) deliver(ctx context.Context) (err error) {
 		pass: p, sender: p.State.NewSender(), jobs: make(chan *state.Claim, p.Workers+groupSize), outcomes: make(chan state.Outcome, p.Workers+groupSize),
 		lastSend: p.now(), ahead: p.Workers,
 	}
-	if d.calls, err = p.countCalls(ctx); err != nil {
-		return err
+	if end := p.options.Deadline; !end.IsZero() {
+		d.lastClaim = end.Add(-toEnd(end.Sub(p.now())))
+	}
+	d.calls = map[string]*calls{state.HostTracking: {}, state.HostAPI: {}}
+	if d.stopped(ctx) == "" { // else nothing is sent
+		if d.calls, err = p.countCalls(ctx); err != nil {
+			return err
+		}
 	}
 	due := d.calls[state.HostTracking].of + d.calls[state.HostAPI].of
 	if due > 0 {
@@ -65,7 +71,6 @@ func (p *pass) deliver(ctx context.Context) (err error) {
 	sending, giveUp := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer giveUp(nil)
 	if end := p.options.Deadline; !end.IsZero() {
-		d.lastClaim = end.Add(-toEnd(end.Sub(p.now())))
 		var cancel context.CancelFunc
 		sending, cancel = context.WithDeadline(sending, end)
 		defer cancel()

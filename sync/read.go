@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"sync/atomic"
 	"time"
 
@@ -204,40 +205,70 @@ func (p *pass) readObject(ctx context.Context, f Feed, in source.Input, known st
 
 // storing stores batches, in order, while the next ones are being read. A commit
 // waits for the disk, and writes a page of a table once however many of its rows
-// changed; so many batches share a commit, also those of many tiny objects.
+// changed; so many batches share a commit, also those of many tiny objects. They are
+// handed over in pieces, so that few of them are in memory.
 type storing struct {
-	commits chan []state.Batch
-	worker  conc.WaitGroup
-	failed  atomic.Pointer[error]
+	pieces chan piece
+	worker conc.WaitGroup
+	failed atomic.Pointer[error]
 
-	next  []state.Batch // not handed over yet
-	rows  int           // in next
-	bytes int64         // that next was made from
-	since time.Time     // when its first batch came
+	next  piece     // not handed over yet
+	since time.Time // when its first batch came
 }
 
-// A commit is handed over when it has commitRows, before it would exceed
-// commitBytes (messages can be large), or after commitTime, if a bucket is slow. Two are
-// in memory at most: one being read, one being stored.
+// piece is a part of a commit.
+type piece struct {
+	batches []state.Batch
+	rows    int
+	bytes   int64 // that it was made from
+}
+
+// A piece is handed over when it has pieceRows, before it would exceed pieceBytes
+// (messages can be large), or after pieceTime, if a bucket is slow. Besides the one
+// being read and the one being stored, pieceQueue of them wait at most. A commit ends
+// after commitRows or commitBytes, or when there was nothing to store for commitWait.
 const (
-	commitRows  = 4000
+	pieceRows   = 1000
+	pieceBytes  = 8 << 20
+	pieceTime   = 2 * time.Second
+	pieceQueue  = 2
+	commitRows  = 8 * pieceRows
 	commitBytes = 24 << 20
-	commitTime  = 2 * time.Second
+	commitWait  = 200 * time.Millisecond
 )
 
 func (p *pass) startStoring(ctx context.Context) *storing {
-	s := &storing{commits: make(chan []state.Batch)}
+	s := &storing{pieces: make(chan piece, pieceQueue)}
 	s.worker.Go(func() {
-		for batches := range s.commits {
-			if s.err() != nil {
+		for first := range s.pieces {
+			if s.err() != nil || first.rows == 0 {
 				continue // until the reader sees it
 			}
-			if err := stored(p.State.Store(ctx, batches...)); err != nil {
+			if err := stored(p.State.StoreAll(ctx, s.commit(first))); err != nil {
 				s.failed.Store(&err)
 			}
 		}
 	})
 	return s
+}
+
+// commit ranges over the pieces of one commit. An empty one ends it.
+func (s *storing) commit(first piece) iter.Seq[[]state.Batch] {
+	return func(yield func([]state.Batch) bool) {
+		rows, size := 0, int64(0)
+		next, more := first, true
+		first = piece{} // which is not needed for longer than the others
+		for more && next.rows > 0 && yield(next.batches) {
+			if rows, size = rows+next.rows, size+next.bytes; rows >= commitRows || size >= commitBytes {
+				return
+			}
+			select {
+			case next, more = <-s.pieces:
+			case <-time.After(commitWait):
+				return
+			}
+		}
+	}
 }
 
 func (s *storing) err() error {
@@ -250,16 +281,16 @@ func (s *storing) err() error {
 // put takes a batch that was made from a number of bytes. It waits while too many
 // batches are still to be stored.
 func (s *storing) put(b state.Batch, bytes int64) error {
-	if s.bytes+bytes > commitBytes {
+	if s.next.bytes+bytes > pieceBytes {
 		s.hand()
 	}
-	if len(s.next) == 0 {
+	if len(s.next.batches) == 0 {
 		s.since = time.Now()
 	}
-	s.next = append(s.next, b)
-	s.rows += 1 + len(b.Items) + len(b.Rejected)
-	s.bytes += bytes
-	if s.rows >= commitRows || time.Since(s.since) >= commitTime {
+	s.next.batches = append(s.next.batches, b)
+	s.next.rows += 1 + len(b.Items) + len(b.Rejected)
+	s.next.bytes += bytes
+	if s.next.rows >= pieceRows || time.Since(s.since) >= pieceTime {
 		s.hand()
 	}
 	return s.err()
@@ -267,16 +298,22 @@ func (s *storing) put(b state.Batch, bytes int64) error {
 
 // hand hands over what was put.
 func (s *storing) hand() {
-	if len(s.next) > 0 {
-		s.commits <- s.next
+	if len(s.next.batches) > 0 {
+		s.pieces <- s.next
 	}
-	s.next, s.rows, s.bytes = nil, 0, 0
+	s.next = piece{}
+}
+
+// release ends the commit under way, so that something else can be written.
+func (s *storing) release() {
+	s.hand()
+	s.pieces <- piece{}
 }
 
 // end waits until everything is stored.
 func (s *storing) end() error {
 	s.hand()
-	close(s.commits)
+	close(s.pieces)
 	s.worker.Wait()
 	return s.err()
 }
@@ -291,6 +328,7 @@ func (p *pass) objectEnd(ctx context.Context, f Feed, obj source.Object, at sour
 	case errors.Is(err, source.ErrGone), errors.Is(err, source.ErrChanged):
 		// What was read counts; the next run continues, or starts again.
 		p.unsteady[f.Name()] = true
+		s.release()
 		p.count(ctx, "unsteady_object")
 		p.Log.Warn("an object changed while it was read; the next run reads it again", "source", f.Name(), "object", obj.Name, "error", err)
 		return nil

@@ -26,7 +26,8 @@ func (p *Phases) Watch(next impactsync.Progress) impactsync.Progress {
 			p.phase, p.since, p.close = phase, time.Now(), p.Trace.phase(phase, what, total, unit)
 			next.Start(phase, what, total, unit)
 		},
-		Add: next.Add,
+		Add:  next.Add,
+		Host: next.Host,
 		Done: func() {
 			p.end()
 			next.Done()

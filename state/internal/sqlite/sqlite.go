@@ -93,7 +93,7 @@ func dsn(path string, reader bool) string {
 		"_foreign_keys": {"on"},
 		"_busy_timeout": {"60000"},
 		"_mutex":        {"no"}, // database/sql lets one goroutine at a time use a connection
-		"_cache_size":   {"-16384"},
+		"_cache_size":   {"-12288"},
 		"mode":          {"rw"},
 	}
 	if reader {

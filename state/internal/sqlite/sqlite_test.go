@@ -3,6 +3,7 @@ package sqlite_test
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"os"
@@ -102,6 +103,33 @@ func TestTx(t *testing.T) {
 		require.False(t, found)
 		_, err = tx.Exec("INSERT INTO nothing VALUES (1)")
 		require.ErrorContains(t, err, "INSERT INTO nothing")
+		return nil
+	}))
+}
+
+func TestChunks(t *testing.T) {
+	t.Parallel()
+	db := open(t, file(t), sqlite.ReadWrite)
+	wrong := errors.New("wrong")
+	require.NoError(t, db.Update(nil, func(tx sqlite.Tx) error {
+		for n := range 5 {
+			require.NoError(t, add(n)(tx))
+		}
+		var sizes []int
+		var all []driver.Value
+		err := tx.Chunks("SELECT n, NULL FROM numbers WHERE n < ? ORDER BY -n", []any{10}, 2, func(rows [][]driver.Value) error {
+			sizes = append(sizes, len(rows))
+			for _, row := range rows {
+				all = append(all, row...)
+			}
+			return add(len(all) + 10)(tx)
+		})
+		require.NoError(t, err)
+		require.Equal(t, []int{2, 2, 1}, sizes)
+		require.Equal(t, []driver.Value{int64(4), nil, int64(3), nil, int64(2), nil, int64(1), nil, int64(0), nil}, all)
+		require.ErrorIs(t, tx.Chunks("SELECT n FROM numbers", nil, 2, func([][]driver.Value) error { return wrong }), wrong)
+		require.NoError(t, tx.Chunks("SELECT n FROM numbers WHERE n > 1000", nil, 2, func([][]driver.Value) error { return wrong }))
+		require.ErrorContains(t, tx.Chunks("SELECT n FROM nothing", nil, 2, nil), "SELECT n FROM nothing")
 		return nil
 	}))
 }

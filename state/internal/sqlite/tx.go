@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/mattn/go-sqlite3"
 )
@@ -88,15 +89,7 @@ func (t Tx) Put(query string, args ...any) error { return t.raw(query, args, nil
 // many columns costs.
 func (t Tx) raw(query string, args []any, fn func(driver.Rows) error) error {
 	err := t.db.writer.Raw(func(conn any) error {
-		s, err := t.db.rawStmt(conn.(*sqlite3.SQLiteConn), query) //nolint:forcetypeassert // our own driver
-		if err != nil {
-			return err
-		}
-		values, err := t.db.valuesOf(args)
-		if err != nil {
-			return err
-		}
-		rows, err := s.QueryContext(untorn, values)
+		rows, err := t.db.rawRows(conn, query, args)
 		if err != nil {
 			return err
 		}
@@ -109,6 +102,65 @@ func (t Tx) raw(query string, args []any, fn func(driver.Rows) error) error {
 		return fmt.Errorf("%s: %w", firstWords(query), err)
 	}
 	return nil
+}
+
+func (d *DB) rawRows(conn any, query string, args []any) (driver.Rows, error) {
+	s, err := d.rawStmt(conn.(*sqlite3.SQLiteConn), query) //nolint:forcetypeassert // our own driver
+	if err != nil {
+		return nil, err
+	}
+	values, err := d.valuesOf(args)
+	if err != nil {
+		return nil, err
+	}
+	return s.QueryContext(untorn, values)
+}
+
+// Chunks calls fn for so many rows of a query at a time, valid until it returns. Fn
+// may write, but not execute the query itself. It goes past database/sql, too.
+func (t Tx) Chunks(query string, args []any, size int, fn func(rows [][]driver.Value) error) (err error) {
+	var rows driver.Rows
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("%s: %w", firstWords(query), err)
+		}
+	}()
+	err = t.db.writer.Raw(func(conn any) error {
+		rows, err = t.db.rawRows(conn, query, args)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, t.db.writer.Raw(func(any) error { return rows.Close() })) }()
+	chunk := make([][]driver.Value, 0, size)
+	for done := false; !done && err == nil; {
+		err = t.db.writer.Raw(func(any) error {
+			chunk, done, err = readChunk(rows, chunk[:0])
+			return err
+		})
+		if err == nil && len(chunk) > 0 {
+			err = fn(chunk)
+		}
+	}
+	return err
+}
+
+// readChunk fills a chunk, as far as there are rows, and uses the rows in it again.
+func readChunk(rows driver.Rows, chunk [][]driver.Value) (filled [][]driver.Value, done bool, err error) {
+	columns := len(rows.Columns())
+	for n := range cap(chunk) {
+		if chunk = chunk[:n+1]; chunk[n] == nil {
+			chunk[n] = make([]driver.Value, columns)
+		}
+		if err := rows.Next(chunk[n]); err != nil {
+			if errors.Is(err, io.EOF) {
+				err = nil
+			}
+			return chunk[:n], true, err
+		}
+	}
+	return chunk, false, nil
 }
 
 func (d *DB) rawStmt(conn *sqlite3.SQLiteConn, query string) (*sqlite3.SQLiteStmt, error) {
