@@ -1,0 +1,96 @@
+package state_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/impactsync/impactsync/state"
+)
+
+// TestNewcomers plays random lists, logs and outcomes with a state that keeps newcomers
+// apart and with one that never has any: nobody must see a difference.
+func TestNewcomers(t *testing.T) {
+	t.Parallel()
+	for seed := range 10 {
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+			t.Parallel()
+			apart, none := setup(t), setup(t)
+			h := &history{rng: rand.New(rand.NewPCG(uint64(seed), 3)), now: apart.now.Add(-100 * time.Hour)}
+			for range 12 {
+				play(t, h, apart, none)
+				none.exec(`INSERT INTO profiles (id, user_id, anonymous_id, email_sha1) SELECT * FROM newcomers; DELETE FROM newcomers`)
+				same(t, views(t, none), views(t, apart))
+				same(t, explained(t, none), explained(t, apart))
+				apart.sound()
+			}
+			same(t, world(t, none), world(t, apart))
+		})
+	}
+}
+
+// play does the same at random with two states.
+func play(t *testing.T, h *history, states ...*bench) {
+	t.Helper()
+	got := [2][]string{}
+	what, key, result, id := h.rng.IntN(10), h.one("l", 2), []state.Result{state.Delivered, state.Delivered, state.Refused, state.RetryLater, state.Unknown}[h.rng.IntN(5)], h.one("u", 4)
+	var people []state.Person
+	var items []state.Item
+	for range h.rng.IntN(9) {
+		people, items = append(people, h.person()), append(items, h.item())
+	}
+	for i, b := range states {
+		switch {
+		case what < 5:
+			got[i] = []string{fmt.Sprint(b.listOf(key, state.Guard{}, people...))}
+		case what < 7:
+			b.store(items...)
+		case what < 9:
+			claims := b.claim()
+			b.settle(result, claims...)
+			got[i] = append(told(claims), sent(claims)...)
+		default:
+			_, err := b.db.Forget(context.Background(), id)
+			got[i] = []string{fmt.Sprint(err)}
+			b.reopen()
+		}
+		p, err := b.db.Plan(context.Background(), state.Part{})
+		require.NoError(t, err)
+		k, err := b.db.MembersKnown(context.Background(), key, 100)
+		require.NoError(t, err)
+		diff, err := b.db.Diff(context.Background(), state.Part{}, 100)
+		require.NoError(t, err)
+		known, err := b.db.KnownBy(context.Background(), []string{strings.Repeat("1", 40)})
+		require.NoError(t, err)
+		sampled, of, nameless, err := b.db.SamplePeople(context.Background(), 3, 7)
+		require.NoError(t, err)
+		reports, err := json.Marshal([]any{p, k, diff, known, sampled, of, nameless})
+		require.NoError(t, err)
+		got[i] = append(got[i], string(reports))
+	}
+	same(t, got[1], got[0])
+}
+
+// views returns all rows of the views that are promised.
+func views(t *testing.T, b *bench) []string {
+	t.Helper()
+	promised, err := os.ReadFile("testdata/views.txt")
+	require.NoError(t, err)
+	columns := map[string][]string{}
+	for _, column := range strings.Fields(string(promised)) {
+		view, name, _ := strings.Cut(column, ".")
+		columns[view] = append(columns[view], fmt.Sprintf("%q", name))
+	}
+	var queries []string
+	for view, names := range columns {
+		queries = append(queries, `SELECT '`+view+`' || json_array(`+strings.Join(names, ", ")+`) FROM `+view)
+	}
+	return b.texts(strings.Join(queries, " UNION ALL ") + ` ORDER BY 1`)
+}
