@@ -9,9 +9,6 @@ import (
 	"github.com/impactsync/impactsync/state/internal/sqlite"
 )
 
-// In small states, newcomers would hardly ever be counted.
-func init() { countedPart = 2 }
-
 // SetSchemas puts other migrations in place of the program's, until the
 // function it gives is called.
 func SetSchemas(all fs.FS) (restore func()) {

@@ -186,21 +186,20 @@ func (t *tx) addProfiles(people []member, settled bool) (int64, error) {
 	return t.Exec(valuesOf("INSERT OR IGNORE INTO newcomers (id, user_id, anonymous_id, email_sha1) SELECT * FROM (VALUES ", row, len(people))+") WHERE NOT EXISTS (SELECT 1 FROM profiles WHERE id = column1)", args...)
 }
 
-// countedPart is the part of all numbers in which people are counted, since numbers are
-// spread evenly; tests set it.
-var countedPart int64 = 256
-
 // settleNewcomers moves all newcomers to the other people, in the order of the table, if
 // with so many more they would be more than an eighth of the others. It reports whether
 // that is so.
 func (t *tx) settleNewcomers(more int64) (settled bool, err error) {
-	const share = 8
+	const (
+		share = 8
+		part  = 256 // of all numbers, in which people are counted: they are spread evenly
+	)
 	if t.d.file.Rehearsal() {
 		return false, nil // that would be written nevertheless
 	}
 	var people, newcomers int64
-	_, err = t.Get(`SELECT (SELECT count(*) FROM profiles WHERE id < ?1), (SELECT count(*) FROM newcomers WHERE id < ?1)`, []any{math.MaxInt64 / countedPart}, &people, &newcomers)
-	if err != nil || (newcomers+more/countedPart)*share <= people {
+	_, err = t.Get(`SELECT (SELECT count(*) FROM profiles WHERE id < ?1), (SELECT count(*) FROM newcomers WHERE id < ?1)`, []any{math.MaxInt64 / part}, &people, &newcomers)
+	if err != nil || (newcomers+more/part)*share <= people {
 		return false, err
 	}
 	clear(t.d.profiles)
