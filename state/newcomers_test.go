@@ -24,7 +24,7 @@ func TestNewcomers(t *testing.T) {
 			t.Parallel()
 			apart, none := setup(t), setup(t)
 			h := &history{rng: rand.New(rand.NewPCG(uint64(seed), 3)), now: apart.now.Add(-100 * time.Hour)}
-			for range 12 {
+			for range 16 {
 				play(t, h, apart, none)
 				none.exec(`INSERT INTO profiles (id, user_id, anonymous_id, email_sha1) SELECT * FROM newcomers; DELETE FROM newcomers`)
 				same(t, views(t, none), views(t, apart))
@@ -44,7 +44,14 @@ func play(t *testing.T, h *history, states ...*bench) {
 	var people []state.Person
 	var items []state.Item
 	for range h.rng.IntN(9) {
-		people, items = append(people, h.person()), append(items, h.item())
+		p := h.person()
+		switch h.rng.IntN(5) {
+		case 0:
+			p = state.Person{AnonymousID: h.one("a", 5)}
+		case 1:
+			p = state.Person{EmailSHA1: strings.Repeat(h.one("", 3), 40)}
+		}
+		people, items = append(people, p), append(items, h.item())
 	}
 	for i, b := range states {
 		switch {
