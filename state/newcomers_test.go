@@ -46,14 +46,16 @@ func play(t *testing.T, h *history, states ...*bench) {
 	var people []state.Person
 	var items []state.Item
 	for range h.rng.IntN(9) {
-		p := h.person()
+		p, it := h.person(), h.item()
 		switch h.rng.IntN(5) {
 		case 0:
-			p = state.Person{AnonymousID: h.one("a", 5)}
+			p = state.Person{AnonymousID: h.one("a", 8)}
 		case 1:
 			p = state.Person{EmailSHA1: strings.Repeat(h.one("", 3), 40)}
+		case 2:
+			it.Person = state.Person{AnonymousID: h.one("a", 8)}
 		}
-		people, items = append(people, p), append(items, h.item())
+		people, items = append(people, p), append(items, it)
 	}
 	for i, b := range states {
 		switch {
