@@ -38,6 +38,20 @@ func TestNewcomers(t *testing.T) {
 	}
 }
 
+// TestNewcomersSettle reads lists of which a twelfth is new each time.
+func TestNewcomersSettle(t *testing.T) {
+	t.Parallel()
+	const n = 12_000
+	b := setup(t)
+	for i, newcomers := range []int{0, 1000, 0, 1000} {
+		b.list("vip", state.Guard{}, crowd(1000*i, 1000*i+n)...)
+		require.Equal(t, newcomers, b.number(`SELECT count(*) FROM newcomers`), i)
+		require.Equal(t, 1000*i+n, b.number(`SELECT count(*) FROM people`), i)
+		require.Equal(t, state.Verdict{Members: n, Unchanged: n, Told: int64(min(i, 1) * n)}, b.list("vip", state.Guard{}, crowd(1000*i, 1000*i+n)...), i)
+		b.sound()
+	}
+}
+
 // play does the same at random with two states.
 func play(t *testing.T, h *history, states ...*bench) {
 	t.Helper()
