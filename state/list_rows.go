@@ -61,6 +61,11 @@ const (
 	countBetween = `SELECT count(*) FROM (SELECT 1 FROM profiles WHERE id BETWEEN ? AND ? LIMIT ?)`
 )
 
+// idsOf selects the keys of people as two texts: newcomers have one of their own.
+func idsOf(which string) string {
+	return `SELECT (` + keysBetween + `profiles WHERE ` + which + `), (` + keysBetween + `newcomers WHERE ` + which + `)`
+}
+
 // rowsReader reads a trait's rows from a connection that does not see what a merge
 // writes.
 type rowsReader struct {
@@ -123,7 +128,7 @@ func (r *rowsReader) prepareKeys(rows int, from, to int64) error {
 		if people == most {
 			which = membersBetween
 		}
-		r.keys, err = r.conn.PrepareContext(r.ctx, `SELECT (`+keysBetween+`profiles WHERE `+which+`), (`+keysBetween+`newcomers WHERE `+which+`)`)
+		r.keys, err = r.conn.PrepareContext(r.ctx, idsOf(which))
 	}
 	return err
 }
