@@ -35,8 +35,8 @@ func (d *DB) Check(ctx context.Context) (problems []string, err error) {
 var checks = []struct{ what, query string }{
 	{"integrity", `PRAGMA integrity_check(10)`},
 	{"foreign keys", `SELECT "table" || coalesce(' row ' || rowid, '') FROM pragma_foreign_key_check LIMIT 10`},
-	{"trait values without a person", `SELECT 'trait ' || v.trait_id || ' profile ' || v.profile_id FROM trait_rows v
-		LEFT JOIN profiles p ON p.id = v.profile_id WHERE p.id IS NULL LIMIT 10`},
+	{"trait values without a person", `SELECT 'trait ' || v.trait_id || ' profile ' || v.profile_id FROM trait_rows v ` + joinPerson + `
+		WHERE p.id IS NULL AND n.id IS NULL LIMIT 10`},
 	{"settled trait values that are due", `SELECT t.key || ' profile ' || v.profile_id FROM trait_rows v JOIN traits t ON t.id = v.trait_id
 		WHERE v.status = 0 AND (v.wanted IS NOT NULL OR t.class = 'audience') AND (v.doubt = 1
 			OR (t.class = 'audience' AND v.wanted IS 1 AND v.delivered IS NOT 1)
@@ -69,6 +69,7 @@ var checks = []struct{ what, query string }{
 	{"people's events that are not there", `SELECT 'event ' || e.delivery_id FROM events_by_person e
 		WHERE NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.id = e.delivery_id AND d.profile_id = e.profile_id) LIMIT 10`},
 	{"people absorbed into nobody", `SELECT 'profile ' || a.id FROM profiles a LEFT JOIN profiles u ON u.id = a.absorbed_into WHERE a.absorbed_into IS NOT NULL AND u.id IS NULL LIMIT 10`},
+	{"people who are newcomers and are not", `SELECT 'profile ' || n.id FROM newcomers n JOIN profiles p ON p.id = n.id LIMIT 10`},
 	{"values of absorbed people", `SELECT 'trait ' || v.trait_id || ' profile ' || v.profile_id FROM trait_rows v JOIN profiles p ON p.id = v.profile_id WHERE p.absorbed_into IS NOT NULL LIMIT 10`},
 	{"orders taken back that contradict their status", `SELECT order_id || ' is ' || status FROM order_changes
 		WHERE status IN (2, 5) AND (doubt = 0 OR sent IS NULL OR action_id IS NULL)

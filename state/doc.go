@@ -35,7 +35,7 @@
 //
 // # Rooms
 //
-// A file's name begins with its room. trait_values, trait_due, deliveries, profiles
+// A file's name begins with its room. trait_values, trait_due, deliveries, profiles, newcomers
 // and objects are each written in one file; others call functions named for what happens.
 //
 //	input_     messages, objects and rejected lines come in

@@ -12,7 +12,7 @@ import (
 
 const (
 	// joinOwner joins an event (d) with the profile (p) of the person it belongs to,
-	// whose number is ownerID.
+	// whose number is ownerID. A newcomer has no clicks and no visitors.
 	joinOwner = `LEFT JOIN profiles named ON named.id = d.profile_id LEFT JOIN profiles p ON p.id = coalesce(named.absorbed_into, d.profile_id)`
 	ownerID   = `coalesce(named.absorbed_into, d.profile_id)`
 )

@@ -70,7 +70,7 @@ func (d *DB) Suppressed(ctx context.Context) ([]Person, error) {
 			return nil, err
 		}
 		var people []Person
-		return people, v.Each(`SELECT coalesce(user_id, ''), coalesce(email_sha1, '') FROM profiles WHERE user_id IS NOT NULL OR anonymous_id IS NULL
+		return people, v.Each(`SELECT coalesce(user_id, ''), coalesce(email_sha1, '') FROM people WHERE user_id IS NOT NULL OR anonymous_id IS NULL
 			UNION SELECT payload ->> '$.userId', '' FROM deliveries WHERE status > 0 AND payload ->> '$.userId' IS NOT NULL`, nil, func(rows *sql.Rows) error {
 			var p Person
 			err := rows.Scan(&p.UserID, &p.EmailSHA1)

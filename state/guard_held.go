@@ -79,13 +79,13 @@ func eventTexts(v *view, query string, args []any) (texts []string, err error) {
 }
 
 func (v *view) heldSample(s *HeldSet) ([]string, error) {
-	query, args := `SELECT coalesce(p.user_id, p.anonymous_id, p.email_sha1, '') || ' ' || t.key || '=' || coalesce(`+valueText("v.wanted")+`, 'false')
-		FROM trait_due v JOIN traits t ON t.id = +v.trait_id AND t.key = ?1 JOIN profiles p ON p.id = v.profile_id
+	query, args := `SELECT coalesce(p.user_id, p.anonymous_id, p.email_sha1, n.user_id, n.anonymous_id, n.email_sha1, '') || ' ' || t.key || '=' || coalesce(`+valueText("v.wanted")+`, 'false')
+		FROM trait_due v JOIN traits t ON t.id = +v.trait_id AND t.key = ?1 `+joinPerson+`
 		WHERE v.status = 6 AND v.class = ?2 LIMIT ?3`, []any{s.Key, s.Direction, heldSample}
 	switch s.Direction {
 	case Suppressions:
-		query, args = `SELECT coalesce(p.user_id, p.anonymous_id, p.email_sha1, (SELECT payload ->> '$.userId' FROM deliveries d WHERE d.id IN (`+eventsOf("s.person")+`) AND d.status > 0 LIMIT 1), '')
-			FROM suppressions s LEFT JOIN profiles p ON p.id = s.person
+		query, args = `SELECT coalesce(p.user_id, p.anonymous_id, p.email_sha1, n.user_id, n.anonymous_id, n.email_sha1, (SELECT payload ->> '$.userId' FROM deliveries d WHERE d.id IN (`+eventsOf("s.person")+`) AND d.status > 0 LIMIT 1), '')
+			FROM suppressions s LEFT JOIN profiles p ON p.id = s.person LEFT JOIN newcomers n ON n.id = s.person
 			WHERE s.held = 1 AND s.person = s.profile_id LIMIT ?`, []any{heldSample}
 	case Reversals:
 		return v.heldReversals()

@@ -78,8 +78,8 @@ func (t *tx) suppressionSet() (*guarded, error) {
 	if _, err := t.Get(`SELECT count(*) FROM suppressions WHERE person = profile_id`, nil, &m.Fresh); err != nil || m.Fresh == 0 {
 		return s, err
 	}
-	_, err := t.Get(`SELECT (SELECT count(*) FROM profiles WHERE absorbed_into IS NULL)
-		+ (SELECT count(DISTINCT profile_id) FROM events_by_person e WHERE NOT EXISTS (SELECT 1 FROM profiles p WHERE p.id = e.profile_id))`, nil, &m.Base)
+	_, err := t.Get(`SELECT (SELECT count(*) FROM people WHERE absorbed_into IS NULL)
+		+ (SELECT count(DISTINCT profile_id) FROM events_by_person e WHERE NOT EXISTS (SELECT 1 FROM people p WHERE p.id = e.profile_id))`, nil, &m.Base)
 	s.Measures = []guard.Measure{m}
 	return s, err
 }

@@ -80,6 +80,9 @@ func newMerge(ctx context.Context, t *tx, l *List) (*merge, error) {
 	m.verdict.Unchanged = m.verdict.Members // who is away is on the list: the others were brought home
 	const most = 2_000                      // in a range, about
 	m.ranges = int(max(rows, l.Len())/most) + 1
+	if err == nil {
+		m.settled, err = t.settleNewcomers(max(l.Len()-rows, 0))
+	}
 	return m, err
 }
 

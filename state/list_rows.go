@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 )
 
 // row is what a merge needs to know of a row of the trait.
@@ -51,14 +52,19 @@ const (
 
 	keysBetween = `SELECT group_concat(id || CASE WHEN user_id IS NOT NULL THEN ' ' || (1 + octet_length(user_id)) || ' u' || user_id
 		WHEN anonymous_id IS NOT NULL THEN ' ' || (1 + octet_length(anonymous_id)) || ' a' || anonymous_id
-		ELSE ' ' || (1 + octet_length(email_sha1)) || ' e' || email_sha1 END, ' ') || ' ' FROM profiles WHERE `
+		ELSE ' ' || (1 + octet_length(email_sha1)) || ' e' || email_sha1 END, ' ') || ' ' FROM `
 	allBetween     = `id BETWEEN ?2 AND ?3`
 	membersBetween = `id IN (SELECT profile_id FROM trait_values WHERE trait_id = ?1 AND profile_id BETWEEN ?2 AND ?3
 		UNION ALL SELECT profile_id FROM trait_due WHERE trait_id = ?1 AND profile_id BETWEEN ?2 AND ?3)`
 
-	// countBetween counts people, but no more than so many.
+	// countBetween counts people, newcomers apart, but no more than so many.
 	countBetween = `SELECT count(*) FROM (SELECT 1 FROM profiles WHERE id BETWEEN ? AND ? LIMIT ?)`
 )
+
+// idsOf selects the keys of people as two texts: newcomers have one of their own.
+func idsOf(which string) string {
+	return `SELECT (` + keysBetween + `profiles WHERE ` + which + `), (` + keysBetween + `newcomers WHERE ` + which + `)`
+}
 
 // rowsReader reads a trait's rows from a connection that does not see what a merge
 // writes.
@@ -105,12 +111,12 @@ func (r *rowsReader) between(from, to int64) ([]row, error) {
 			return nil, err
 		}
 	}
-	keys, err := r.text(r.keys, from, to)
-	if err != nil {
-		return nil, err
+	var keys, ofNewcomers sql.NullString
+	if err := r.keys.QueryRowContext(r.ctx, r.of.id, from, to).Scan(&keys, &ofNewcomers); err != nil {
+		return nil, r.unread(err)
 	}
-	rows, ok := withKeys(rows, keys)
-	return rows, r.readable(ok)
+	ok := withKeys(rows, keys.String) && withKeys(rows, ofNewcomers.String)
+	return slices.DeleteFunc(rows, func(r row) bool { return r.key == "" }), r.readable(ok) // those of nobody
 }
 
 // prepareKeys goes by a range of so many rows: if most people are not of the trait,
@@ -122,30 +128,22 @@ func (r *rowsReader) prepareKeys(rows int, from, to int64) error {
 		if people == most {
 			which = membersBetween
 		}
-		r.keys, err = r.conn.PrepareContext(r.ctx, keysBetween+which)
+		r.keys, err = r.conn.PrepareContext(r.ctx, idsOf(which))
 	}
 	return err
 }
 
 func (r *rowsReader) rows(stmt *sql.Stmt, from, to int64) ([]row, error) {
-	text, err := r.text(stmt, from, to)
-	if err != nil {
-		return nil, err
+	var text sql.NullString
+	if err := stmt.QueryRowContext(r.ctx, r.of.id, from, to, r.listedAt, r.of.class == Computed).Scan(&text); err != nil {
+		return nil, r.unread(err)
 	}
-	rows, ok := decodeRows(text)
+	rows, ok := decodeRows(text.String)
 	return rows, r.readable(ok)
 }
 
-func (r *rowsReader) text(stmt *sql.Stmt, from, to int64) (string, error) {
-	args := []any{r.of.id, from, to, r.listedAt, r.of.class == Computed}
-	if stmt == r.keys {
-		args = args[:3]
-	}
-	var text sql.NullString
-	if err := stmt.QueryRowContext(r.ctx, args...).Scan(&text); err != nil {
-		return "", fmt.Errorf("read the members of %q: %w", r.of.key, err)
-	}
-	return text.String, nil
+func (r *rowsReader) unread(err error) error {
+	return fmt.Errorf("read the members of %q: %w", r.of.key, err)
 }
 
 func (r *rowsReader) readable(ok bool) error {
@@ -173,27 +171,26 @@ func overlaid(settled, due []row) []row {
 	return append(all, settled...)
 }
 
-// withKeys gives each row the key of its person, and leaves out rows of nobody. It is not
-// ok for a text that is not one of ordered people.
-func withKeys(rows []row, keys string) (all []row, ok bool) {
-	all = rows[:0]
+// withKeys gives each row the key of its person, if it is in a text. It is not ok for a
+// text that is not one of ordered people.
+func withKeys(rows []row, keys string) (ok bool) {
 	text, last := encoded(keys), int64(-1)
 	for text != "" {
 		var id int64
 		var key string
 		if !text.number(&id, ' ') || !text.counted(&key) || id <= last || key == "" {
-			return nil, false
+			return false
 		}
 		last = id
 		for len(rows) > 0 && rows[0].profile < id {
 			rows = rows[1:]
 		}
 		if len(rows) > 0 && rows[0].profile == id {
-			all, rows = append(all, rows[0]), rows[1:]
-			all[len(all)-1].key = key
+			rows[0].key = key
+			rows = rows[1:]
 		}
 	}
-	return all, true
+	return true
 }
 
 // decodeRows is not ok for a text that is not one of ordered rows.

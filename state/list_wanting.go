@@ -14,6 +14,7 @@ type wanting struct {
 	gen     int64
 	ranges  int // of numbers, in which people are gone through
 	verdict Verdict
+	settled bool         // nobody is a newcomer, and nobody becomes one
 	joins   []member     // wait to be stored together
 	exits   *spill.Spill // people told true who are not on it
 	// outranked reports whether another line of the list counts for a user, rather than
@@ -43,7 +44,7 @@ func (w *wanting) storeJoins() error {
 	if len(wait) == 0 {
 		return nil
 	}
-	fresh, err := w.addProfiles(wait)
+	fresh, err := w.addProfiles(wait, w.settled)
 	if err == nil && int(fresh) < len(wait) {
 		wait, err = w.ownNumbers(wait)
 	}

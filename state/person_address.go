@@ -55,7 +55,7 @@ func knownBy(r reading, hashes ...string) (found []profile, err error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err = collect(r, selectProfiles+`id IN (SELECT coalesce(absorbed_into, id) FROM profiles WHERE email_sha1 IN (SELECT value FROM json_each(?)) UNION SELECT value FROM json_each(?))`,
+	found, err = collect(r, selectProfiles+`id IN (SELECT coalesce(absorbed_into, id) FROM people WHERE email_sha1 IN (SELECT value FROM json_each(?)) UNION SELECT value FROM json_each(?))`,
 		[]any{string(list), string(ids)}, (*profile).dest)
 	for _, p := range found {
 		delete(byEvent, p.id)

@@ -170,7 +170,7 @@ func world(t *testing.T, b *bench) (all []string) {
 	require.NoError(t, err)
 	defer raw.Close()
 	for _, query := range []string{
-		`SELECT json_array(id, user_id, anonymous_id, email_sha1, click_id, click_at, click_sure, seen_at, absorbed_into) AS row FROM profiles ORDER BY id`,
+		`SELECT json_array(id, user_id, anonymous_id, email_sha1, click_id, click_at, click_sure, seen_at, absorbed_into) AS row FROM people ORDER BY id`,
 		`SELECT json_array(kind, status, profile_id, message_id, event, event_type, order_id, event_at, outcome) AS row FROM deliveries ORDER BY message_id, event_at, event`,
 		`SELECT json_array(trait_key, user_id, anonymous_id, wanted, delivered, status) AS row FROM profile_traits ORDER BY 1`,
 		`SELECT json_array(trait_id, profile_id, max(wanted_at, coalesce(message ->> '$.ordered_at', 0))) AS row FROM trait_rows ORDER BY trait_id, profile_id`,

@@ -6,11 +6,21 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"math"
 	"slices"
 )
 
-// The table profiles. Every statement that writes it stands here, and keeps the
-// profiles in memory as the table has them.
+// The tables profiles and newcomers. Every statement that writes them stands here, and
+// keeps the profiles in memory as the tables have them. A person is in one of them: in
+// newcomers, which is small, if only lists have named them so far. Numbers are hashes, so
+// a list's new people would change nearly every page of profiles. The view people has
+// both tables' rows.
+
+const (
+	// joinPerson joins a row (v) with the profile (p) of its person, or with the newcomer (n).
+	joinPerson = `LEFT JOIN profiles p ON p.id = v.profile_id LEFT JOIN newcomers n ON n.id = v.profile_id`
+	personIDs  = `coalesce(p.user_id, n.user_id, ''), coalesce(p.anonymous_id, n.anonymous_id, ''), coalesce(p.email_sha1, n.email_sha1, '')`
+)
 
 type profile struct {
 	id       int64
@@ -18,13 +28,14 @@ type profile struct {
 	click    click
 	seenAt   int64
 	absorbed int64 // the user's profile, or 0
+	newcomer bool
 }
 
 const selectProfiles = `SELECT id, coalesce(user_id, ''), coalesce(anonymous_id, ''), coalesce(email_sha1, ''),
-	coalesce(click_id, ''), coalesce(click_at, 0), click_sure, coalesce(seen_at, 0), coalesce(absorbed_into, 0) FROM profiles WHERE `
+	coalesce(click_id, ''), coalesce(click_at, 0), click_sure, coalesce(seen_at, 0), coalesce(absorbed_into, 0), newcomer FROM people WHERE `
 
 func (p *profile) dest() []any {
-	return []any{&p.id, &p.person.UserID, &p.person.AnonymousID, &p.person.EmailSHA1, &p.click.id, &p.click.at, &p.click.sure, &p.seenAt, &p.absorbed}
+	return []any{&p.id, &p.person.UserID, &p.person.AnonymousID, &p.person.EmailSHA1, &p.click.id, &p.click.at, &p.click.sure, &p.seenAt, &p.absorbed, &p.newcomer}
 }
 
 // known remembers profiles by number as they stand in the file, the open
@@ -132,7 +143,7 @@ func (t *tx) lookUp(numbers iter.Seq[int64]) error {
 			prof := profile{
 				id: numberIn(row[0]), person: Person{UserID: textIn(row[1]), AnonymousID: textIn(row[2]), EmailSHA1: textIn(row[3])},
 				click:  click{id: textIn(row[4]), at: numberIn(row[5]), sure: boolIn(row[6])},
-				seenAt: numberIn(row[7]), absorbed: numberIn(row[8]),
+				seenAt: numberIn(row[7]), absorbed: numberIn(row[8]), newcomer: numberIn(row[9]) != 0,
 			}
 			t.d.profiles.put(prof.id, prof)
 		}
@@ -140,8 +151,14 @@ func (t *tx) lookUp(numbers iter.Seq[int64]) error {
 	})
 }
 
-// putProfile stores a profile, new or not.
+// putProfile stores a profile, new or not. It is no newcomer from then on.
 func (t *tx) putProfile(p profile) error {
+	if p.newcomer {
+		p.newcomer = false
+		if _, err := t.Exec(`DELETE FROM newcomers WHERE id = ?`, p.id); err != nil {
+			return err
+		}
+	}
 	t.d.profiles.put(p.id, p)
 	var clickAt, seenAt, absorbed any
 	if p.click.id != "" {
@@ -160,15 +177,43 @@ func (t *tx) putProfile(p profile) error {
 }
 
 // addProfiles stores people by their keys alone, but for those whose number is
-// taken, and returns how many.
-func (t *tx) addProfiles(people []member) (int64, error) {
+// taken, and returns how many. They are newcomers, unless settled says that there are none.
+func (t *tx) addProfiles(people []member, settled bool) (int64, error) {
 	args := make([]any, 0, 4*len(people))
 	for i := range people {
 		key := people[i].person.keyOnly()
 		args = append(args, people[i].id, null(key.UserID), null(key.AnonymousID), null(key.EmailSHA1))
 		delete(t.d.profiles, people[i].id)
 	}
-	return t.Exec(valuesOf("INSERT INTO profiles (id, user_id, anonymous_id, email_sha1) VALUES ", "(?, ?, ?, ?)", len(people))+" ON CONFLICT DO NOTHING", args...)
+	const row = "(?, ?, ?, ?)"
+	if settled {
+		return t.Exec(valuesOf("INSERT OR IGNORE INTO profiles (id, user_id, anonymous_id, email_sha1) VALUES ", row, len(people)), args...)
+	}
+	return t.Exec(valuesOf("INSERT OR IGNORE INTO newcomers (id, user_id, anonymous_id, email_sha1) SELECT * FROM (VALUES ", row, len(people))+") WHERE NOT EXISTS (SELECT 1 FROM profiles WHERE id = column1)", args...)
+}
+
+// settleNewcomers moves all newcomers to the other people, in the order of the table, if
+// with so many more they would be more than an eighth of the others. It reports whether
+// that is so.
+func (t *tx) settleNewcomers(more int64) (settled bool, err error) {
+	const (
+		share = 8
+		part  = 256 // of all numbers, in which people are counted: they are spread evenly
+	)
+	if t.d.file.Rehearsal() {
+		return false, nil // that would be written nevertheless
+	}
+	var people, newcomers int64
+	_, err = t.Get(`SELECT (SELECT count(*) FROM profiles WHERE id < ?1), (SELECT count(*) FROM newcomers WHERE id < ?1)`, []any{math.MaxInt64 / part}, &people, &newcomers)
+	if err != nil || (newcomers+more/part)*share <= people {
+		return false, err
+	}
+	clear(t.d.profiles)
+	_, err = t.Exec(`INSERT OR IGNORE INTO profiles (id, user_id, anonymous_id, email_sha1) SELECT id, user_id, anonymous_id, email_sha1 FROM newcomers ORDER BY id`)
+	if err == nil {
+		_, err = t.Exec(`DELETE FROM newcomers`)
+	}
+	return true, err
 }
 
 // partVisitors makes all visitors of a user people of their own again.
@@ -203,7 +248,7 @@ func (t *tx) deletePerson(id int64) (removed int64, err error) {
 		}
 	}
 	removed = int64(len(rows))
-	for _, table := range []string{"guard_passed WHERE profile_id", "suppressions WHERE profile_id", "crowds WHERE profile_id", "profiles WHERE id"} {
+	for _, table := range []string{"guard_passed WHERE profile_id", "suppressions WHERE profile_id", "crowds WHERE profile_id", "profiles WHERE id", "newcomers WHERE id"} {
 		n, err := t.Exec(`DELETE FROM `+table+` = ?`, id)
 		if err != nil {
 			return 0, err

@@ -43,8 +43,8 @@ type traitKey struct {
 }
 
 func (v *view) traitDiff(of Part, t traitKey, most int) (all []Difference, err error) {
-	query := `SELECT coalesce(p.user_id, ''), coalesce(p.anonymous_id, ''), ` + valueText("d.delivered") + `, coalesce(` + valueText("d.wanted") + `, 'false'), d.doubt
-		FROM (SELECT profile_id, delivered, wanted, doubt FROM trait_due WHERE trait_id = ?4 AND ` + openRows + ` LIMIT ?5) d JOIN profiles p ON p.id = d.profile_id`
+	query := `SELECT coalesce(p.user_id, n.user_id, ''), coalesce(p.anonymous_id, n.anonymous_id, ''), ` + valueText("v.delivered") + `, coalesce(` + valueText("v.wanted") + `, 'false'), v.doubt
+		FROM (SELECT profile_id, delivered, wanted, doubt FROM trait_due WHERE trait_id = ?4 AND ` + openRows + ` LIMIT ?5) v ` + joinPerson
 	return all, v.Each(query, of.args(t.id, most), func(rows *sql.Rows) error {
 		c, before := Difference{Kind: TraitUpdate, Name: t.key}, sql.NullString{}
 		if err := rows.Scan(&c.UserID, &c.AnonymousID, &before, &c.After, &c.Doubt); err != nil {

@@ -19,10 +19,10 @@ type Sampled struct {
 // known by the SHA-1 of an address alone. It reads all profiles.
 func (d *DB) SamplePeople(ctx context.Context, most int, seed int64) (people []Sampled, of, nameless int64, err error) {
 	err = d.view(ctx, func(v *view) error {
-		if err := v.Scan(`SELECT count(*) FROM profiles WHERE absorbed_into IS NULL AND user_id IS NULL AND anonymous_id IS NULL`, nil, &nameless); err != nil {
+		if err := v.Scan(`SELECT count(*) FROM people WHERE absorbed_into IS NULL AND user_id IS NULL AND anonymous_id IS NULL`, nil, &nameless); err != nil {
 			return err
 		}
-		if err := v.Scan(`SELECT count(*) FROM profiles WHERE absorbed_into IS NULL AND coalesce(user_id, anonymous_id) IS NOT NULL`, nil, &of); err != nil {
+		if err := v.Scan(`SELECT count(*) FROM people WHERE absorbed_into IS NULL AND coalesce(user_id, anonymous_id) IS NOT NULL`, nil, &of); err != nil {
 			return err
 		}
 		ids, err := v.draw(most, of, rand.New(rand.NewPCG(uint64(seed), 0)))
@@ -31,7 +31,7 @@ func (d *DB) SamplePeople(ctx context.Context, most int, seed int64) (people []S
 		}
 		people = make([]Sampled, len(ids))
 		for i, id := range ids {
-			if err := v.Scan(`SELECT coalesce(user_id, ''), coalesce(anonymous_id, '') FROM profiles WHERE id = ?`, []any{id}, &people[i].UserID, &people[i].AnonymousID); err != nil {
+			if err := v.Scan(`SELECT coalesce(user_id, ''), coalesce(anonymous_id, '') FROM people WHERE id = ?`, []any{id}, &people[i].UserID, &people[i].AnonymousID); err != nil {
 				return err
 			}
 			if people[i].Traits, err = v.traitsOf(id); err != nil {
@@ -47,7 +47,7 @@ func (d *DB) SamplePeople(ctx context.Context, most int, seed int64) (people []S
 // (Knuth's selection sampling).
 func (v *view) draw(most int, of int64, r *rand.Rand) (ids []int64, err error) {
 	left := of
-	return ids, v.Each(`SELECT id FROM profiles WHERE absorbed_into IS NULL AND coalesce(user_id, anonymous_id) IS NOT NULL ORDER BY id`, nil, func(rows *sql.Rows) error {
+	return ids, v.Each(`SELECT id FROM people WHERE absorbed_into IS NULL AND coalesce(user_id, anonymous_id) IS NOT NULL ORDER BY id`, nil, func(rows *sql.Rows) error {
 		var id int64
 		err := rows.Scan(&id)
 		if want := int64(most - len(ids)); want > 0 && r.Int64N(max(left, 1)) < want {

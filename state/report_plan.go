@@ -183,9 +183,9 @@ type DuePerson struct {
 // unable to name: each of their ids is missing or longer than 64 characters.
 func (d *DB) EachOddlyNamed(ctx context.Context, of Part, fn func(DuePerson) error) error {
 	return d.view(ctx, func(v *view) error {
-		return v.Each(`SELECT coalesce(p.user_id, ''), coalesce(p.anonymous_id, ''), coalesce(p.email_sha1, ''), count(*) FROM trait_due v JOIN profiles p ON p.id = v.profile_id
-			WHERE `+openValues+` AND (p.user_id IS NULL OR length(p.user_id) > 64) AND (p.anonymous_id IS NULL OR length(p.anonymous_id) > 64)
-			GROUP BY p.id`, of.args(), func(rows *sql.Rows) error {
+		return v.Each(`SELECT `+personIDs+`, count(*) FROM trait_due v `+joinPerson+`
+			WHERE `+openValues+` AND length(coalesce(p.user_id, n.user_id, '')) NOT BETWEEN 1 AND 64 AND length(coalesce(p.anonymous_id, n.anonymous_id, '')) NOT BETWEEN 1 AND 64
+			GROUP BY v.profile_id`, of.args(), func(rows *sql.Rows) error {
 			var p DuePerson
 			if err := rows.Scan(&p.UserID, &p.AnonymousID, &p.EmailSHA1, &p.Values); err != nil {
 				return err

@@ -22,12 +22,12 @@ func (d *DB) MembersKnown(ctx context.Context, key string, most int) (k Known, e
 		if err != nil || id == 0 {
 			return err
 		}
-		k.People, err = collect(v, `SELECT coalesce(p.user_id, ''), coalesce(p.anonymous_id, ''), coalesce(p.email_sha1, '')
+		k.People, err = collect(v, `SELECT `+personIDs+`
 			FROM (SELECT profile_id FROM (SELECT profile_id, delivered FROM trait_values WHERE trait_id = ?1 LIMIT ?2) WHERE delivered IS NOT NULL AND delivered IS NOT 0
 				UNION ALL SELECT profile_id FROM (SELECT profile_id, status, wanted, delivered FROM trait_due d WHERE trait_id = ?1
 					AND NOT EXISTS (SELECT 1 FROM trait_values v WHERE v.trait_id = ?1 AND v.profile_id = d.profile_id) LIMIT ?2)
 				WHERE delivered IS NOT NULL AND delivered IS NOT 0 OR status <> 6 AND wanted IS NOT NULL AND wanted IS NOT 0) v
-			JOIN profiles p ON p.id = v.profile_id LIMIT ?3`, []any{id, sampleFrom, most},
+			`+joinPerson+` LIMIT ?3`, []any{id, sampleFrom, most},
 			func(p *Person) []any { return []any{&p.UserID, &p.AnonymousID, &p.EmailSHA1} })
 		for i, p := range k.People {
 			k.People[i] = p.keyOnly()
@@ -43,7 +43,7 @@ func (d *DB) MembersKnown(ctx context.Context, key string, most int) (k Known, e
 // UsersKnown returns at most most of the users of whom anything is known.
 func (d *DB) UsersKnown(ctx context.Context, most int) (k Known, err error) {
 	k.People, err = read(ctx, d, func(v *view) ([]Person, error) {
-		return collect(v, `SELECT user_id FROM (SELECT user_id FROM profiles LIMIT ?1) WHERE user_id IS NOT NULL
+		return collect(v, `SELECT user_id FROM (SELECT user_id FROM people LIMIT ?1) WHERE user_id IS NOT NULL
 			UNION ALL SELECT * FROM (SELECT payload ->> '$.userId' FROM (SELECT payload FROM deliveries WHERE status > 0 LIMIT ?2) WHERE payload ->> '$.userId' <> '' LIMIT ?2)
 			LIMIT ?2`, []any{sampleFrom, most}, func(p *Person) []any { return []any{&p.UserID} })
 	})

@@ -229,6 +229,13 @@ CREATE TABLE host_quotas (
   seen_at      INTEGER NOT NULL
 ) WITHOUT ROWID;
 
+CREATE TABLE newcomers (
+  id           INTEGER PRIMARY KEY,         -- as in profiles
+  user_id      TEXT,                        -- the key, else
+  anonymous_id TEXT,                        -- the key, else
+  email_sha1   TEXT                         -- the key
+);
+
 CREATE TABLE notices (
   webhook   TEXT NOT NULL,                  -- its name in the configuration
   condition TEXT NOT NULL,                  -- failed, held, refused, stale, money
@@ -695,9 +702,9 @@ SELECT a.id, t.key AS trait_key, a.direction, a.computation, a.amount, a.used,
 
 CREATE VIEW attempts AS
 SELECT a.id, a.run, strftime('%Y-%m-%dT%H:%M:%S', a.at / 1000000000, 'unixepoch') || printf('.%03dZ', a.at / 1000000 % 1000) AS at,
-       coalesce(d.kind, 'trait_update') AS kind, 'e' || a.delivery_id AS delivery, p.user_id, p.anonymous_id, p.email_sha1,
-       a.detail, a.outcome, a.error, a.attempt, p.id AS profile_id
-  FROM failed_attempts a LEFT JOIN deliveries d ON d.id = a.delivery_id LEFT JOIN profiles o ON o.id = a.profile_id LEFT JOIN profiles p ON p.id = coalesce(o.absorbed_into, o.id);
+       coalesce(d.kind, 'trait_update') AS kind, 'e' || a.delivery_id AS delivery, coalesce(p.user_id, n.user_id) AS user_id, coalesce(p.anonymous_id, n.anonymous_id) AS anonymous_id, coalesce(p.email_sha1, n.email_sha1) AS email_sha1,
+       a.detail, a.outcome, a.error, a.attempt, coalesce(p.id, n.id) AS profile_id
+  FROM failed_attempts a LEFT JOIN deliveries d ON d.id = a.delivery_id LEFT JOIN profiles o ON o.id = a.profile_id LEFT JOIN profiles p ON p.id = coalesce(o.absorbed_into, o.id) LEFT JOIN newcomers n ON n.id = a.profile_id;
 
 CREATE VIEW audiences AS
 SELECT t.key, t.name, coalesce(t.list_source, t.changes_source, '') AS source,
@@ -729,7 +736,7 @@ SELECT f.name AS file, f.status, f.level, f.place, f.orders, f.lines, f.bytes,
   FROM files f;
 
 CREATE VIEW conversion_verdicts AS
-SELECT d.event_type, d.order_id, d.message_id, p.user_id, p.anonymous_id,
+SELECT d.event_type, d.order_id, d.message_id, coalesce(p.user_id, n.user_id) AS user_id, coalesce(p.anonymous_id, n.anonymous_id) AS anonymous_id,
        strftime('%Y-%m-%dT%H:%M:%S', d.event_at / 1000000000, 'unixepoch') || printf('.%03dZ', d.event_at / 1000000 % 1000)         AS event_at,
        strftime('%Y-%m-%dT%H:%M:%S', d.delivered_at / 1000000000, 'unixepoch') || printf('.%03dZ', d.delivered_at / 1000000 % 1000) AS delivered_at,
        v.status, v.verdict, v.error_type, v.reasons,
@@ -737,21 +744,21 @@ SELECT d.event_type, d.order_id, d.message_id, p.user_id, p.anonymous_id,
        strftime('%Y-%m-%dT%H:%M:%S', v.looked_at / 1000000000, 'unixepoch') || printf('.%03dZ', v.looked_at / 1000000 % 1000)       AS looked_at,
        v.looks, d.queued_uri
   FROM verdicts v JOIN deliveries d ON d.id = v.delivery_id LEFT JOIN profiles o ON o.id = d.profile_id
-  LEFT JOIN profiles p ON p.id = coalesce(o.absorbed_into, o.id);
+  LEFT JOIN profiles p ON p.id = coalesce(o.absorbed_into, o.id) LEFT JOIN newcomers n ON n.id = d.profile_id;
 
 CREATE VIEW delivered_conversions AS
 SELECT d.event_type, d.order_id, d.message_id,
        strftime('%Y-%m-%dT%H:%M:%S', d.event_at / 1000000000, 'unixepoch') || printf('.%03dZ', d.event_at / 1000000 % 1000)         AS event_at,
        strftime('%Y-%m-%dT%H:%M:%S', d.delivered_at / 1000000000, 'unixepoch') || printf('.%03dZ', d.delivered_at / 1000000 % 1000) AS delivered_at,
-       d.queued_uri, p.user_id, p.anonymous_id, p.email_sha1, d.event, round(d.amount / 10000.0, 4) AS amount, d.currency, 'e' || d.id AS id
-  FROM deliveries d LEFT JOIN profiles o ON o.id = d.profile_id LEFT JOIN profiles p ON p.id = coalesce(o.absorbed_into, o.id)
+       d.queued_uri, coalesce(p.user_id, n.user_id) AS user_id, coalesce(p.anonymous_id, n.anonymous_id) AS anonymous_id, coalesce(p.email_sha1, n.email_sha1) AS email_sha1, d.event, round(d.amount / 10000.0, 4) AS amount, d.currency, 'e' || d.id AS id
+  FROM deliveries d LEFT JOIN profiles o ON o.id = d.profile_id LEFT JOIN profiles p ON p.id = coalesce(o.absorbed_into, o.id) LEFT JOIN newcomers n ON n.id = d.profile_id
  WHERE d.kind = 'conversion' AND d.status = 0 AND d.outcome = 'delivered';
 
 CREATE VIEW delivered_page_loads AS
-SELECT 'e' || d.id AS id, d.event, p.user_id, p.anonymous_id, p.email_sha1, d.message_id,
+SELECT 'e' || d.id AS id, d.event, coalesce(p.user_id, n.user_id) AS user_id, coalesce(p.anonymous_id, n.anonymous_id) AS anonymous_id, coalesce(p.email_sha1, n.email_sha1) AS email_sha1, d.message_id,
        strftime('%Y-%m-%dT%H:%M:%S', d.event_at / 1000000000, 'unixepoch') || printf('.%03dZ', d.event_at / 1000000 % 1000) AS event_at,
        strftime('%Y-%m-%dT%H:%M:%S', d.delivered_at / 1000000000, 'unixepoch') || printf('.%03dZ', d.delivered_at / 1000000 % 1000) AS delivered_at
-  FROM deliveries d LEFT JOIN profiles o ON o.id = d.profile_id LEFT JOIN profiles p ON p.id = coalesce(o.absorbed_into, o.id)
+  FROM deliveries d LEFT JOIN profiles o ON o.id = d.profile_id LEFT JOIN profiles p ON p.id = coalesce(o.absorbed_into, o.id) LEFT JOIN newcomers n ON n.id = d.profile_id
  WHERE d.kind = 'page_load' AND d.status = 0 AND d.outcome = 'delivered';
 
 CREATE VIEW held_changes AS
@@ -832,11 +839,11 @@ SELECT c.order_id, c.event_type,
 
 CREATE VIEW orders AS
 SELECT d.order_id, d.event, d.event_type, CASE d.status WHEN 0 THEN d.outcome WHEN 1 THEN 'pending' WHEN 2 THEN 'in flight' WHEN 3 THEN 'retry later' WHEN 4 THEN 'refused' WHEN 5 THEN 'unknown' ELSE 'held' END AS status,
-       round(d.amount / 10000.0, 4) AS amount, d.currency, p.user_id, p.anonymous_id, p.email_sha1,
+       round(d.amount / 10000.0, 4) AS amount, d.currency, coalesce(p.user_id, n.user_id) AS user_id, coalesce(p.anonymous_id, n.anonymous_id) AS anonymous_id, coalesce(p.email_sha1, n.email_sha1) AS email_sha1,
        strftime('%Y-%m-%dT%H:%M:%S', d.event_at / 1000000000, 'unixepoch') || printf('.%03dZ', d.event_at / 1000000 % 1000) AS event_at,
        strftime('%Y-%m-%dT%H:%M:%S', d.delivered_at / 1000000000, 'unixepoch') || printf('.%03dZ', d.delivered_at / 1000000 % 1000) AS delivered_at,
        d.attempts, d.class, d.last_error, v.verdict, v.error_type, v.reasons, d.queued_uri, d.message_id, 'e' || d.id AS id
-  FROM deliveries d LEFT JOIN profiles o ON o.id = d.profile_id LEFT JOIN profiles p ON p.id = coalesce(o.absorbed_into, o.id)
+  FROM deliveries d LEFT JOIN profiles o ON o.id = d.profile_id LEFT JOIN profiles p ON p.id = coalesce(o.absorbed_into, o.id) LEFT JOIN newcomers n ON n.id = d.profile_id
   LEFT JOIN verdicts v ON v.delivery_id = d.id
  WHERE d.kind = 'conversion';
 
@@ -850,7 +857,7 @@ SELECT 'e' || d.id AS id, d.kind, d.payload ->> '$.userId' AS user_id, d.payload
        CASE d.status WHEN 1 THEN 'pending' WHEN 2 THEN 'in flight' WHEN 3 THEN 'retry later' WHEN 5 THEN 'unknown' ELSE 'held' END AS status
   FROM deliveries d WHERE d.status > 0 AND d.status <> 4
 UNION ALL
-SELECT 't' || v.trait_id || '-' || v.profile_id, 'trait_update', p.user_id, p.anonymous_id,
+SELECT 't' || v.trait_id || '-' || v.profile_id, 'trait_update', coalesce(p.user_id, n.user_id), coalesce(p.anonymous_id, n.anonymous_id),
        t.key || '=' || CASE v.wanted WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE coalesce(v.wanted, 'false') END,
        strftime('%Y-%m-%dT%H:%M:%S', v.wanted_at / 1000000000, 'unixepoch') || printf('.%03dZ', v.wanted_at / 1000000 % 1000),
        v.attempts,
@@ -858,12 +865,19 @@ SELECT 't' || v.trait_id || '-' || v.profile_id, 'trait_update', p.user_id, p.an
        coalesce(v.last_error, (SELECT reason FROM guard_verdicts g WHERE g.scope = v.trait_id AND g.direction = v.class AND g.held = 1 ORDER BY g.id DESC LIMIT 1)),
        CASE v.status WHEN 1 THEN 'pending' WHEN 2 THEN 'in flight' WHEN 3 THEN 'retry later' WHEN 5 THEN 'unknown' ELSE 'held' END
   FROM trait_due v
-  JOIN profiles p ON p.id = v.profile_id
   JOIN traits t ON t.id = v.trait_id
+  LEFT JOIN profiles p ON p.id = v.profile_id LEFT JOIN newcomers n ON n.id = v.profile_id
  WHERE v.status > 0 AND v.status <> 4;
 
+CREATE VIEW people AS
+SELECT id, user_id, anonymous_id, email_sha1, click_id, click_at, click_sure, seen_at, absorbed_into, CAST(0 AS INTEGER) AS newcomer
+  FROM profiles
+UNION ALL
+SELECT id, user_id, anonymous_id, email_sha1, CAST(NULL AS TEXT), CAST(NULL AS INTEGER), CAST(NULL AS INTEGER), CAST(NULL AS INTEGER), CAST(NULL AS INTEGER), CAST(1 AS INTEGER)
+  FROM newcomers;
+
 CREATE VIEW profile_traits AS
-SELECT p.user_id, p.anonymous_id, t.key AS trait_key,
+SELECT coalesce(p.user_id, n.user_id) AS user_id, coalesce(p.anonymous_id, n.anonymous_id) AS anonymous_id, t.key AS trait_key,
        CASE v.wanted WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE v.wanted END AS wanted,
        CASE v.delivered WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE v.delivered END AS delivered, v.doubt,
        strftime('%Y-%m-%dT%H:%M:%S', v.wanted_at / 1000000000, 'unixepoch') || printf('.%03dZ', v.wanted_at / 1000000 % 1000) AS changed_at,
@@ -871,10 +885,10 @@ SELECT p.user_id, p.anonymous_id, t.key AS trait_key,
        coalesce(v.last_error, (SELECT reason FROM guard_verdicts g WHERE g.scope = v.trait_id AND g.direction = v.class AND g.held = 1 ORDER BY g.id DESC LIMIT 1)) AS last_error,
        CASE v.status WHEN 0 THEN 'settled' WHEN 1 THEN 'pending' WHEN 2 THEN 'in flight' WHEN 3 THEN 'retry later'
                      WHEN 4 THEN 'refused' WHEN 5 THEN 'unknown' ELSE 'held' END AS status,
-       p.email_sha1, v.message ->> '$.id' AS message_id, v.profile_id
+       coalesce(p.email_sha1, n.email_sha1) AS email_sha1, v.message ->> '$.id' AS message_id, v.profile_id
   FROM trait_rows v
-  JOIN profiles p ON p.id = v.profile_id
-  JOIN traits t ON t.id = v.trait_id;
+  JOIN traits t ON t.id = v.trait_id
+  LEFT JOIN profiles p ON p.id = v.profile_id LEFT JOIN newcomers n ON n.id = v.profile_id;
 
 CREATE VIEW recent_runs AS
 SELECT r.run,
@@ -912,17 +926,17 @@ CREATE VIEW refused_deliveries AS
 SELECT 'e' || d.id AS id, d.kind, d.payload ->> '$.userId' AS user_id, d.payload ->> '$.anonymousId' AS anonymous_id,
        d.event || coalesce(' ' || d.order_id, '') AS detail, d.class, d.last_error AS reason,
        strftime('%Y-%m-%dT%H:%M:%S', d.refused_at / 1000000000, 'unixepoch') || printf('.%03dZ', d.refused_at / 1000000 % 1000) AS refused_at,
-       coalesce(p.email_sha1, d.payload ->> '$.traits.email', d.payload ->> '$.context.traits.email', d.payload ->> '$.properties.email') AS email_sha1
-  FROM deliveries d LEFT JOIN profiles o ON o.id = d.profile_id LEFT JOIN profiles p ON p.id = coalesce(o.absorbed_into, o.id)
+       coalesce(p.email_sha1, n.email_sha1, d.payload ->> '$.traits.email', d.payload ->> '$.context.traits.email', d.payload ->> '$.properties.email') AS email_sha1
+  FROM deliveries d LEFT JOIN profiles o ON o.id = d.profile_id LEFT JOIN profiles p ON p.id = coalesce(o.absorbed_into, o.id) LEFT JOIN newcomers n ON n.id = d.profile_id
  WHERE d.kind IN ('page_load', 'conversion') AND d.status = 4 AND d.status > 0
 UNION ALL
-SELECT 't' || v.trait_id || '-' || v.profile_id, 'trait_update', p.user_id, p.anonymous_id,
+SELECT 't' || v.trait_id || '-' || v.profile_id, 'trait_update', coalesce(p.user_id, n.user_id), coalesce(p.anonymous_id, n.anonymous_id),
        t.key || '=' || coalesce(v.value, ''), v.class, v.last_error,
        strftime('%Y-%m-%dT%H:%M:%S', v.at / 1000000000, 'unixepoch') || printf('.%03dZ', v.at / 1000000 % 1000),
-       p.email_sha1
+       coalesce(p.email_sha1, n.email_sha1)
   FROM trait_due v
-  JOIN profiles p ON p.id = v.profile_id
   JOIN traits t ON t.id = v.trait_id
+  LEFT JOIN profiles p ON p.id = v.profile_id LEFT JOIN newcomers n ON n.id = v.profile_id
  WHERE v.status = 4;
 
 CREATE VIEW rejected_input AS

@@ -104,9 +104,9 @@ func (c *claiming) take(profile int64) bool {
 }
 
 var selectDue = `SELECT d.id, d.status, d.kind, ` + ownerID + `, d.event, d.event_at, coalesce(d.payload, ''), d.attempts, d.doubt,
-	coalesce(p.click_id, ''), coalesce(p.click_at, 0), coalesce(p.click_sure, 0), CASE d.status WHEN 1 THEN d.event_at ELSE coalesce(d.next_attempt_at, 0) END, d.profile_id, coalesce(named.user_id, named.anonymous_id, ''), ` + waits + `,
+	coalesce(p.click_id, ''), coalesce(p.click_at, 0), coalesce(p.click_sure, 0), CASE d.status WHEN 1 THEN d.event_at ELSE coalesce(d.next_attempt_at, 0) END, d.profile_id, coalesce(named.user_id, named.anonymous_id, n.user_id, n.anonymous_id, ''), ` + waits + `,
 	coalesce((SELECT carried FROM order_changes o WHERE o.order_id = d.order_id), '')
-	FROM deliveries d ` + joinOwner + ` `
+	FROM deliveries d ` + joinOwner + ` LEFT JOIN newcomers n ON n.id = d.profile_id `
 
 // A conversion waits until no earlier page load of its person is open, because
 // impact.com attributes it by them.

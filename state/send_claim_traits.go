@@ -73,8 +73,8 @@ func (v *dueValue) dest() []any {
 
 const (
 	selectDueValues = listed + `SELECT list.key, v.trait_id, v.profile_id, v.status, v.doubt, v.wanted, v.wanted_at, v.delivered, v.sent, v.attempts, v.next_attempt_at,
-		coalesce(p.user_id, ''), coalesce(p.anonymous_id, ''), coalesce(p.email_sha1, '') FROM list `
-	joinPeople = ` AND v.profile_id = list.profile_id LEFT JOIN profiles p ON p.id = v.profile_id`
+		` + personIDs + ` FROM list `
+	joinPeople = ` AND v.profile_id = list.profile_id ` + joinPerson
 
 	foundValues = selectDueValues + `CROSS JOIN trait_due v ON v.trait_id = list.trait_id` + joinPeople
 	allValues   = selectDueValues + `CROSS JOIN traits t CROSS JOIN trait_due v ON v.trait_id = t.id` + joinPeople

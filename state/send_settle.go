@@ -226,6 +226,6 @@ func (t *tx) forgotten(c *Claim) (bool, error) {
 		_, err := t.Get(`SELECT 1 FROM deliveries WHERE id = ? AND status = 2 AND attempt = ?`, []any{c.Delivery, c.Attempt}, &there)
 		return !there, err
 	}
-	_, err := t.Get(`SELECT 1 FROM profiles WHERE id = ?`, []any{c.Profile}, &there)
+	_, err := t.Get(`SELECT 1 FROM people WHERE id = ?`, []any{c.Profile}, &there)
 	return !there, err
 }

@@ -156,8 +156,8 @@ func (l *List) AddImplied(ctx context.Context, written bool, seen func(Person)) 
 	var last int64 = -1
 	for {
 		some, err := read(ctx, l.d, func(v *view) ([]implied, error) {
-			return collect(v, `SELECT p.id, coalesce(p.user_id, ''), coalesce(p.anonymous_id, ''), coalesce(p.email_sha1, ''), v.delivered
-				FROM traits t CROSS JOIN trait_rows v ON v.trait_id = t.id JOIN profiles p ON p.id = v.profile_id
+			return collect(v, `SELECT v.profile_id, `+personIDs+`, v.delivered
+				FROM traits t CROSS JOIN trait_rows v ON v.trait_id = t.id `+joinPerson+`
 				WHERE t.key = ?1 AND v.profile_id > ?2 AND v.delivered IS NOT NULL AND (t.class = 'computed' OR v.delivered = 1) AND (NOT ?3 OR v.delivered_at IS NULL)
 					AND NOT EXISTS (SELECT 1 FROM told_differs d WHERE d.trait_id = v.trait_id AND d.profile_id = v.profile_id)
 				ORDER BY v.profile_id LIMIT ?4`, []any{l.info.Trait.Key, last, written, listBlock}, func(m *implied) []any {

@@ -44,8 +44,8 @@ func (v *view) unwrittenRows(w Writing, id int64) ([]Told, error) {
 		Told
 		value sql.NullString
 	}
-	all, err := collect(v, `SELECT coalesce(p.user_id, ''), coalesce(p.anonymous_id, ''), coalesce(p.email_sha1, ''), v.delivered, v.wanted_at
-		FROM trait_rows v JOIN profiles p ON p.id = v.profile_id
+	all, err := collect(v, `SELECT `+personIDs+`, v.delivered, v.wanted_at
+		FROM trait_rows v `+joinPerson+`
 		WHERE v.trait_id = ?1 AND v.profile_id > ?2 AND v.profile_id <= ?3 AND v.delivered IS NOT NULL AND v.delivered_at IS NOT NULL`, []any{id, w.After, w.Last},
 		func(r *row) []any {
 			return []any{&r.Person.UserID, &r.Person.AnonymousID, &r.Person.EmailSHA1, value{&r.value}, moment{&r.At}}
@@ -142,18 +142,21 @@ func (t *tx) removed(p Person, traitID int64) error {
 // visitor who rides along in the table. One of whom a message said whose it is stays.
 func (t *tx) dropBare(ids string) error {
 	const (
-		nothing = `p.click_id IS NULL AND NOT EXISTS (SELECT 1 FROM trait_values v WHERE v.trait_id IN (SELECT id FROM traits) AND v.profile_id = p.id)
+		nothing = `NOT EXISTS (SELECT 1 FROM trait_values v WHERE v.trait_id IN (SELECT id FROM traits) AND v.profile_id = p.id)
 			AND NOT EXISTS (SELECT 1 FROM trait_due v WHERE v.trait_id IN (SELECT id FROM traits) AND v.profile_id = p.id)
 			AND NOT EXISTS (SELECT 1 FROM events_by_person e WHERE e.profile_id = p.id) AND NOT EXISTS (SELECT 1 FROM guard_passed g WHERE g.profile_id = p.id)
 			AND NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.profile_id = p.id OR s.person = p.id) AND NOT EXISTS (SELECT 1 FROM crowds c WHERE c.profile_id = p.id)`
-		bare = `SELECT p.id FROM json_each(?1) j CROSS JOIN profiles p ON p.id = j.value WHERE p.absorbed_into IS NULL AND ` + nothing
+		bare = `SELECT p.id FROM json_each(?1) j CROSS JOIN profiles p ON p.id = j.value WHERE p.absorbed_into IS NULL AND p.click_id IS NULL AND ` + nothing
 	)
 	clear(t.d.profiles)
 	_, err := t.Exec(`DELETE FROM profiles AS p WHERE id IN (SELECT p.id FROM (`+bare+`) u JOIN profiles o ON o.id = u.id CROSS JOIN profiles p ON p.absorbed_into = o.id
-		WHERE p.anonymous_id = o.anonymous_id AND p.seen_at IS NULL AND `+nothing+`)`, ids)
+		WHERE p.anonymous_id = o.anonymous_id AND p.seen_at IS NULL AND p.click_id IS NULL AND `+nothing+`)`, ids)
 	if err != nil {
 		return err
 	}
 	_, err = t.Exec(`DELETE FROM profiles AS p WHERE id IN (`+bare+`) AND NOT EXISTS (SELECT 1 FROM profiles v WHERE v.absorbed_into = p.id)`, ids)
+	if err == nil {
+		_, err = t.Exec(`DELETE FROM newcomers AS p WHERE id IN (SELECT value FROM json_each(?1)) AND `+nothing, ids)
+	}
 	return err
 }

@@ -76,7 +76,7 @@ func TestElsewhere(t *testing.T) {
 	t.Run("what is settled leaves the state, with the people", func(t *testing.T) {
 		s, l := settledShop(t, server, 5)
 		s.opened(func(ctx context.Context, db *state.DB, e *impactsync.Elsewhere) {
-			for _, table := range []string{"trait_values", "trait_due", "profiles"} {
+			for _, table := range []string{"trait_values", "trait_due", "people"} {
 				require.Equal(t, "0", s.value(`SELECT count(*) FROM `+table), table)
 			}
 			status, err := db.Status(ctx, 1)

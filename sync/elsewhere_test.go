@@ -247,7 +247,7 @@ func (s *shop) delivered() []string {
 	s.t.Helper()
 	query, driver, dsn := `SELECT t.key || ' ' || coalesce('user_id ' || p.user_id, 'anonymous_id ' || p.anonymous_id, 'email_sha1 ' || p.email_sha1)
 		|| ' ' || CASE v.delivered WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE v.delivered END
-		FROM trait_rows v JOIN traits t ON t.id = v.trait_id JOIN profiles p ON p.id = v.profile_id WHERE v.delivered IS NOT NULL`, "sqlite3", filepath.Join(s.dir, "state.db")
+		FROM trait_rows v JOIN traits t ON t.id = v.trait_id JOIN people p ON p.id = v.profile_id WHERE v.delivered IS NOT NULL`, "sqlite3", filepath.Join(s.dir, "state.db")
 	if s.table != nil {
 		query, driver, dsn = `SELECT trait || ' ' || kind || ' ' || id || ' ' || value FROM impactsync.told`, "pgx", s.database.DSN
 	}
