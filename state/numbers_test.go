@@ -48,7 +48,7 @@ func TestListsKnowWhoseNumberIsTaken(t *testing.T) {
 		b := setup(t)
 		b.list("vip", state.Guard{}, "leaver", "stayer")
 		b.sendAll()
-		b.exec(fmt.Sprintf(`UPDATE profiles SET id = %[2]d WHERE id = %[1]d; UPDATE trait_values SET profile_id = %[2]d WHERE profile_id = %[1]d`,
+		b.exec(fmt.Sprintf(`UPDATE newcomers SET id = %[2]d WHERE id = %[1]d; UPDATE trait_values SET profile_id = %[2]d WHERE profile_id = %[1]d`,
 			user("leaver").ProfileID(), user("joiner").ProfileID()))
 		b.reopen()
 		v := b.list("vip", state.Guard{}, "joiner", "stayer")
