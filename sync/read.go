@@ -231,7 +231,7 @@ const (
 	pieceRows   = 1000
 	pieceBytes  = 8 << 20
 	pieceTime   = 2 * time.Second
-	pieceQueue  = 2
+	pieceQueue  = 6
 	commitRows  = 8 * pieceRows
 	commitBytes = 24 << 20
 	commitWait  = 200 * time.Millisecond
