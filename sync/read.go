@@ -237,9 +237,21 @@ const (
 	commitWait  = 200 * time.Millisecond
 )
 
+var errStopped = stored(errors.New("what was read is not stored any more"))
+
 func (p *pass) startStoring(ctx context.Context) *storing {
 	s := &storing{pieces: make(chan piece, pieceQueue)}
 	s.worker.Go(func() {
+		ended := false
+		defer func() {
+			if ended {
+				return
+			}
+			s.failed.Store(&errStopped) // in a panic, which end passes on: nobody must wait for the worker
+			for range s.pieces {
+				continue
+			}
+		}()
 		for first := range s.pieces {
 			if s.err() != nil || first.rows == 0 {
 				continue // until the reader sees it
@@ -248,6 +260,7 @@ func (p *pass) startStoring(ctx context.Context) *storing {
 				s.failed.Store(&err)
 			}
 		}
+		ended = true
 	})
 	return s
 }
