@@ -114,11 +114,14 @@ var iterations = regexp.MustCompile(`(?m)^Benchmark\w+\s+(\d+)\s`)
 // that is shared.
 func (b *bench) mapping() ([]line, error) {
 	test := b.path("mapping.test")
-	if out, err := exec.CommandContext(context.Background(), "go", "test", "-c", "-o", test, "./sync/mapping").CombinedOutput(); err != nil { //nolint:gosec // our own test
+	mapping := filepath.Join("..", "..", "sync", "mapping") // of the program's own module
+	build := exec.CommandContext(context.Background(), "go", "test", "-c", "-o", test, ".") //nolint:gosec // our own test
+	build.Dir = mapping
+	if out, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build the benchmarks: %w: %s", err, tail(string(out)))
 	}
 	there := *b
-	there.dir = filepath.Join("sync", "mapping") // its test data is there
+	there.dir = mapping // its test data is there
 	var all []line
 	for _, w := range []struct {
 		name, what string
