@@ -114,7 +114,7 @@ var iterations = regexp.MustCompile(`(?m)^Benchmark\w+\s+(\d+)\s`)
 // that is shared.
 func (b *bench) mapping() ([]line, error) {
 	test := b.path("mapping.test")
-	mapping := filepath.Join("..", "..", "sync", "mapping") // of the program's own module
+	mapping := filepath.Join("..", "..", "sync", "mapping")                                 // of the program's own module
 	build := exec.CommandContext(context.Background(), "go", "test", "-c", "-o", test, ".") //nolint:gosec // our own test
 	build.Dir = mapping
 	if out, err := build.CombinedOutput(); err != nil {
