@@ -79,7 +79,7 @@ func space(text []byte, at int) int {
 	return at
 }
 
-// invalid stands for a position behind what is not JSON.
+// invalid is returned instead of a position for what is not JSON.
 const invalid = -1
 
 // value reads a value and returns the position after it.
@@ -98,10 +98,10 @@ func (d *document) value(at, depth int) int {
 	switch d.text[at] {
 	case '{':
 		n.kind = kindObject
-		return d.all(i, at, '}', depth)
+		return d.contents(i, at, '}', depth)
 	case '[':
 		n.kind = kindArray
-		return d.all(i, at, ']', depth)
+		return d.contents(i, at, ']', depth)
 	case '"':
 		n.kind, n.from = kindString, uint32(at+1)
 		n.to, at = d.str(at + 1)
@@ -113,8 +113,8 @@ func (d *document) value(at, depth int) int {
 	return at
 }
 
-// all reads the members of an object or the elements of an array.
-func (d *document) all(holder, at int, closing byte, depth int) int {
+// contents reads the members of an object or the elements of an array.
+func (d *document) contents(holder, at int, closing byte, depth int) int {
 	text := d.text
 	if at = space(text, at+1); text[at] == closing {
 		return at + 1
@@ -187,8 +187,8 @@ const (
 // zeros has the high bit of the lowest zero byte of a word set, and none below it.
 func zeros(w uint64) uint64 { return (w - ones) &^ w & highs }
 
-// str reads a string from its first character on. It returns the end of its text, and the position
-// after it.
+// str reads a string from its first character on. It returns the end of its text, and
+// the position after the closing quote.
 func (d *document) str(at int) (to uint32, after int) {
 	for text := d.text; at < d.size; at += wordSize {
 		w := binary.LittleEndian.Uint64(text[at:])
