@@ -1,9 +1,8 @@
 -- +goose Up
 
--- People of whom nothing is known but that lists have named them, by their key alone. A
--- person is here or in profiles, where they come to once more is known of them, or with
--- all others when these are many: a list's new people would change nearly every page of
--- profiles.
+-- People whom only lists have named so far: nothing but their key is known. Somebody is
+-- either here or in profiles. They move there once more is known of them, or all together
+-- once there are many: one by one, they would change nearly every page of profiles.
 CREATE TABLE newcomers (
   id           INTEGER PRIMARY KEY,         -- as in profiles
   user_id      TEXT,                        -- the key, else
