@@ -1,10 +1,12 @@
 package state
 
 import (
-	"fmt"
+	"encoding/binary"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/impactsync/impactsync/state/internal/sqlite"
 )
 
 // FuzzMember: what is spilled of a list comes back, and nothing else is taken for it.
@@ -29,30 +31,57 @@ func FuzzMember(f *testing.F) {
 	})
 }
 
-// FuzzRows: texts that SQLite could return are read back row by row, whatever bytes
-// an id has; any others end, without a panic.
+// FuzzRows: packed rows and people are read back, whatever bytes an id has; anything
+// else is damaged, without a panic.
 func FuzzRows(f *testing.F) {
-	f.Add("u1", "true", "7 8:3 4 true ", "7 3 uu1 8 3 uu2 ")
-	f.Add("\x00 \x00", "", "7:3 99 true ", "7 99 uu1 ")
-	f.Add("", "7 3", "7:3 -1 true ", "7 -1 uu1 ")
+	f.Add("u1", "true", "i\x07\x00\x00\x00\x00\x00\x00\x0011n0", "i\x07\x00\x00\x00\x00\x00\x00\x00t\x01\x00\x00\x00unn")
+	f.Add("\x00 \x00", "1", "i\x07\x00\x00\x00\x00\x00\x00\x00t\xff\xff\xff\xff", "t\x01\x00\x00\x00u")
+	f.Add("u", "", "nnnnn", "10nn0")
 	f.Fuzz(func(t *testing.T, key, wanted, junk, keys string) {
 		key = "u" + key
-		one, two := fmt.Sprintf("7:9 %d %s ", len(wanted), wanted), fmt.Sprintf("8:0 %d %s ", len(wanted), wanted)
-		rows, ok := decodeRows(one + two + "9 ")
-		require.True(t, ok)
-		require.Equal(t, []row{{7, 9, "", wanted}, {8, 0, "", wanted}, {9, rowTold | rowWanted, "", "true"}}, rows)
-		first, second := fmt.Sprintf("7 %d %s ", len(key), key), fmt.Sprintf("9 %d %s ", len(key), key)
-		require.True(t, withKeys(rows, "5 1 u "+second+"10 1 u ") && withKeys(rows, "6 1 u "+first))
-		require.Equal(t, []row{{7, 9, key, wanted}, {8, 0, "", wanted}, {9, rowTold | rowWanted, key, "true"}}, rows)
-		for _, text := range []string{two + one, "7 7 ", one[:len(one)-1]} {
-			_, ok = decodeRows(text)
-			require.False(t, ok, text)
+		all := func(settled, due, people, newcomers sqlite.Packed) (found []row, err error) {
+			r := newRows(&trait{key: "vip", class: Audience}, 5, settled, due, people, newcomers)
+			for r.next() {
+				found = append(found, r.now)
+			}
+			return found, r.err()
 		}
-		for _, text := range []string{second + first, first[:len(first)-1]} {
-			require.False(t, withKeys(rows, text), text)
+		settled := pack(6, 1, 1, nil, 0, 7, wanted, 1, 6, 0, 9, 1, 1, nil, 0, 11, nil, 0, 5, 0)
+		due := pack(8, wanted, nil, 6, 1, 9, 0, 1, 1, 0)
+		people, newcomers := pack(7, key, "a", "e", 8, nil, key, nil, 10, key, nil, nil), pack(1, key, nil, nil, 9, nil, nil, key, 11, key, nil, nil)
+		found, err := all(settled, due, people, newcomers)
+		require.NoError(t, err)
+		require.Equal(t, []row{
+			{7, rowTold | rowWanted | rowNewer, 'u', key, wanted},
+			{8, rowWanted | rowNewer | rowLeaving, 'a', key, wanted},
+			{9, rowTold | rowWanted, 'e', key, "false"},
+			{11, 0, 'u', key, ""},
+		}, found, "6 is nobody; what is due of 9 counts")
+		for _, damaged := range []sqlite.Packed{settled[:len(settled)-1], settled + settled, pack("7", 1, 1, nil, 0)} {
+			_, err = all(damaged, due, people, newcomers)
+			require.ErrorIs(t, err, ErrUnusable)
 		}
-		if rows, ok = decodeRows(junk); ok {
-			withKeys(rows, keys)
-		}
+		_, err = all(settled, due, people[:len(people)-1], newcomers)
+		require.ErrorIs(t, err, ErrUnusable)
+		_, _ = all(sqlite.Packed(junk), due, sqlite.Packed(keys), newcomers)
 	})
+}
+
+// pack is what the SQL function of that name makes of values.
+func pack(values ...any) (p sqlite.Packed) {
+	for _, v := range values {
+		switch v := v.(type) {
+		case nil:
+			p += "n"
+		case int:
+			if v == 0 || v == 1 {
+				p += sqlite.Packed(rune('0' + v))
+			} else {
+				p += sqlite.Packed(binary.NativeEndian.AppendUint64([]byte{'i'}, uint64(v)))
+			}
+		case string:
+			p += sqlite.Packed(binary.NativeEndian.AppendUint32([]byte{'t'}, uint32(len(v)))) + sqlite.Packed(v)
+		}
+	}
+	return p
 }

@@ -67,7 +67,12 @@ func decodeMember(id int64, text string) (m member, err error) {
 	}
 	m.id, m.cleared, m.visitor, text = id, text[0]&memberCleared != 0, text[0]&memberVisitor != 0, text[1:]
 	for _, s := range [...]*string{&m.person.UserID, &m.person.AnonymousID, &m.person.EmailSHA1, &m.value} {
-		size, used := binary.Uvarint([]byte(text[:min(len(text), binary.MaxVarintLen64)]))
+		size, used := uint64(0), 1
+		if text != "" && text[0] < 1<<7 { // a length of one byte, as nearly all are
+			size = uint64(text[0])
+		} else {
+			size, used = binary.Uvarint([]byte(text[:min(len(text), binary.MaxVarintLen64)]))
+		}
 		if used <= 0 || size > uint64(len(text)-used) {
 			return m, errMember
 		}

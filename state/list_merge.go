@@ -7,7 +7,7 @@ import (
 	"iter"
 	"slices"
 
-	"github.com/sourcegraph/conc"
+	"github.com/sourcegraph/conc/stream"
 
 	"github.com/impactsync/impactsync/state/internal/guard"
 	"github.com/impactsync/impactsync/state/internal/spill"
@@ -21,20 +21,20 @@ func (l *List) Apply(ctx context.Context) (v Verdict, err error) {
 	if err := l.Flush(ctx); err != nil {
 		return v, err
 	}
-	reader, release, err := l.d.file.Reader(ctx) // does not see what the merge writes
+	conns, release, err := l.d.file.Readers(ctx, 2) // do not see what the merge writes
 	if err != nil {
 		return v, err
 	}
 	defer func() { _ = release() }()
 	err = l.d.update(ctx, func(t *tx) error {
-		m, err := newMerge(ctx, t, l)
+		m, err := newMerge(t, l)
 		if err != nil {
 			return err
 		}
 		defer func() { _ = m.exits.Close() }() // it was only scratch
 		for _, step := range []func() error{
 			m.identify,
-			func() error { return m.compareAll(reader) },
+			func() error { return m.compareAll(ctx, conns) },
 			m.storeJoins,
 			m.judgeList,
 			m.storeExits,
@@ -54,20 +54,19 @@ func (l *List) Apply(ctx context.Context) (v Verdict, err error) {
 // numbers after the other.
 type merge struct {
 	wanting
-	ctx     context.Context
 	list    *List
 	barred  *barred // those barred while the list was read; nil if nobody was
 	dropped int64   // members who were never told and are not on it
 }
 
-func newMerge(ctx context.Context, t *tx, l *List) (*merge, error) {
+func newMerge(t *tx, l *List) (*merge, error) {
 	tr, err := t.trait(l.info.Trait, true)
 	if err != nil {
 		return nil, err
 	}
 	m := &merge{
 		wanting: wanting{tx: t, trait: tr, at: unix(l.info.ListedAt), gen: l.gen, exits: spill.New(l.dir)},
-		ctx:     ctx, list: l,
+		list:    l,
 	}
 	m.outranked = m.outranks
 	if now := t.d.barred.Load(); now != l.barred {
@@ -86,27 +85,46 @@ func newMerge(ctx context.Context, t *tx, l *List) (*merge, error) {
 	return m, err
 }
 
-func (m *merge) compareAll(reader *sql.Conn) error {
-	rows, err := newRowsReader(m.ctx, reader, m.trait, m.at)
-	defer rows.close()
-	if err != nil {
-		return err
-	}
-	for c, err := range ahead(withRows(rows, ahead(m.chunks()))) {
-		if err == nil {
-			err = context.Cause(m.ctx)
-		}
+// compareAll compares range by range. The rows of the next ranges are read meanwhile,
+// one range on each of the connections.
+func (m *merge) compareAll(ctx context.Context, conns []*sql.Conn) error {
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	readers := make(chan *rowsReader, len(conns))
+	for _, conn := range conns {
+		r, err := newRowsReader(ctx, conn, m.trait, m.at)
+		defer r.close()
 		if err != nil {
 			return err
 		}
-		if err := m.compare(c.lines, c.rows); err != nil {
-			return err
-		}
-		if m.list.info.Progress != nil {
-			m.list.info.Progress(int64(len(c.lines)))
-		}
+		readers <- r
 	}
-	return nil
+	all := stream.New().WithMaxGoroutines(len(conns))
+	for c, err := range m.chunks() {
+		if err != nil {
+			fail(err)
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		all.Go(func() stream.Callback {
+			r := <-readers
+			defer func() { readers <- r }()
+			rows, err := r.between(c.from, c.to)
+			return func() {
+				if err == nil && ctx.Err() == nil {
+					err = m.compare(c.lines, rows)
+				}
+				if err != nil {
+					fail(err)
+				} else if m.list.info.Progress != nil {
+					m.list.info.Progress(int64(len(c.lines)))
+				}
+			}
+		})
+	}
+	all.Wait()
+	return context.Cause(ctx)
 }
 
 // identify stores the further ids of people on the list before anything is compared,
@@ -153,11 +171,10 @@ func (p Person) lacks(other Person) bool {
 	return p.UserID != "" && (other.AnonymousID != "" && other.AnonymousID != p.AnonymousID || other.EmailSHA1 != "" && other.EmailSHA1 != p.EmailSHA1)
 }
 
-// chunk is a range of the list and of the trait's rows.
+// chunk is a range of the list.
 type chunk struct {
 	from, to int64
 	lines    []spill.Record // the one that prevails of each person
-	rows     []row
 }
 
 func (m *merge) chunks() iter.Seq2[chunk, error] {
@@ -168,48 +185,6 @@ func (m *merge) chunks() iter.Seq2[chunk, error] {
 				of.lines, err = m.prevailing(c.Records)
 			}
 			if !yield(of, err) || err != nil {
-				return
-			}
-		}
-	}
-}
-
-func withRows(reader *rowsReader, chunks iter.Seq2[chunk, error]) iter.Seq2[chunk, error] {
-	return func(yield func(chunk, error) bool) {
-		for c, err := range chunks {
-			if err == nil {
-				c.rows, err = reader.between(c.from, c.to)
-			}
-			if !yield(c, err) || err != nil {
-				return
-			}
-		}
-	}
-}
-
-// ahead ranges over a sequence that a goroutine reads one step ahead of the caller.
-func ahead[T any](all iter.Seq2[T, error]) iter.Seq2[T, error] {
-	type result struct {
-		of  T
-		err error
-	}
-	return func(yield func(T, error) bool) {
-		results, quit := make(chan result), make(chan struct{})
-		var worker conc.WaitGroup
-		defer worker.Wait()
-		defer close(quit)
-		worker.Go(func() {
-			defer close(results)
-			for of, err := range all {
-				select {
-				case results <- result{of, err}:
-				case <-quit:
-					return
-				}
-			}
-		})
-		for r := range results {
-			if !yield(r.of, r.err) {
 				return
 			}
 		}
@@ -273,15 +248,16 @@ func repeats(lines []spill.Record) bool {
 }
 
 // compare finds who is new, who has left, and whose value changed.
-func (m *merge) compare(lines []spill.Record, rows []row) error {
+func (m *merge) compare(lines []spill.Record, rows *rows) error {
 	m.verdict.Members += int64(len(lines))
 	var mem member
-	for len(lines) > 0 || len(rows) > 0 {
-		if len(lines) == 0 || len(rows) > 0 && lines[0].Number > rows[0].profile {
-			if err := m.absent(&rows[0]); err != nil {
+	more := rows.next()
+	for len(lines) > 0 || more {
+		if len(lines) == 0 || more && lines[0].Number > rows.now.profile {
+			if err := m.absent(&rows.now); err != nil {
 				return err
 			}
-			rows = rows[1:]
+			more = rows.next()
 			continue
 		}
 		var err error
@@ -289,10 +265,11 @@ func (m *merge) compare(lines []spill.Record, rows []row) error {
 			return err
 		}
 		switch lines = lines[1:]; {
-		case len(rows) == 0 || mem.id < rows[0].profile:
+		case !more || mem.id < rows.now.profile:
 			err = m.join(&mem)
-		case rows[0].is(mem.person):
-			err, rows = m.same(&rows[0], &mem), rows[1:]
+		case rows.now.is(mem.person):
+			err = m.same(&rows.now, &mem)
+			more = rows.next()
 		default: // the number is another's
 			err = m.alone(&mem)
 		}
@@ -300,7 +277,7 @@ func (m *merge) compare(lines []spill.Record, rows []row) error {
 			return err
 		}
 	}
-	return nil
+	return rows.err()
 }
 
 // same handles a member who already has a row.
@@ -349,7 +326,7 @@ func (m *merge) absent(r *row) error {
 // isElsewhere reports whether the row's person is on the list under another
 // number: two people can have one, and the second is stored under the next.
 func (m *merge) isElsewhere(r *row) (bool, error) {
-	home := profileID(sha256.Sum256([]byte(r.key)))
+	home := profileID(sha256.Sum256(append([]byte{r.kind}, r.key...)))
 	if home == r.profile {
 		return false, nil
 	}

@@ -4,14 +4,16 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"slices"
+
+	"github.com/impactsync/impactsync/state/internal/sqlite"
 )
 
 // row is what a merge needs to know of a row of the trait.
 type row struct {
 	profile int64
-	facts   int
-	key     string // as [Person.key] returns it
+	facts   int64
+	kind    byte // as [Person.kindAndKey] returns it, and the key
+	key     string
 	wanted  string
 }
 
@@ -23,36 +25,30 @@ const (
 	rowLeaving             // an exit that was let through is still to be sent
 )
 
-func (r *row) has(fact int) bool { return r.facts&fact != 0 }
+func (r *row) has(fact int64) bool { return r.facts&fact != 0 }
 
 // is reports whether the row is this person's.
 func (r *row) is(p Person) bool {
 	kind, key := p.kindAndKey()
-	return r.key[0] == kind && r.key[1:] == key
+	return r.kind == kind && r.key == key
 }
 
-// The rows of a range of people, and the people's keys, are each selected as one text,
-// because the way from SQLite to Go costs more than a row itself. A settled row that
-// was told what a list wants is its number alone. Each other row has its facts, the
-// length of what is wanted, and that. A person has the number, and the length of the
-// key, and that. Both are gone through in order: to look each person of a large trait
-// up would take three times as long.
+// The rows of a range of people, and the people's keys, are packed: the way from SQLite
+// to Go costs more than a row itself. Both are gone through in order: to look each
+// person of a large trait up would take three times as long. A row is its number, what
+// is wanted, what impact.com was told, since when that is wanted, and whether an exit
+// that was let through is still to be sent.
 const (
-	settledBetween = `SELECT group_concat(CASE WHEN v.wanted_at IS NULL AND v.wanted = 1 AND v.delivered = 1 THEN v.profile_id
-		ELSE v.profile_id || ':' || ((v.delivered IS NOT NULL AND (?5 OR v.delivered = 1)) + 2 * (v.wanted IS NOT NULL)
-			+ 4 * coalesce(coalesce(v.message ->> '$.ordered_at', v.wanted_at) > ?4, 0))` + andWanted + ` END, ' ') || ' '
+	settledBetween = `SELECT pack(v.profile_id, v.wanted, v.delivered, ` + wantedSince + `, 0)
 		FROM trait_values v WHERE v.trait_id = ?1 AND v.profile_id BETWEEN ?2 AND ?3`
 
-	dueBetween = `SELECT group_concat(v.profile_id || ':' || ((v.doubt = 1 AND v.sent IS NOT 0 OR v.delivered IS NOT NULL AND (?5 OR v.delivered = 1)) + 2 * (v.wanted IS NOT NULL)
-			+ 4 * (coalesce(v.message ->> '$.ordered_at', v.wanted_at) > ?4) + 8 * (v.is_exit = 1 AND v.status IN (1, 3, 5)))` + andWanted + `, ' ') || ' '
+	dueBetween = `SELECT pack(v.profile_id, v.wanted, iif(v.doubt = 1 AND v.sent IS NOT 0, 1, v.delivered), ` + wantedSince + `,
+			v.is_exit = 1 AND v.status IN (1, 3, 5))
 		FROM trait_due v WHERE v.trait_id = ?1 AND v.profile_id BETWEEN ?2 AND ?3`
 
-	andWanted = ` || ' ' || coalesce(octet_length(CASE v.wanted WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE v.wanted END), 0)
-		|| ' ' || CASE v.wanted WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE coalesce(v.wanted, '') END`
+	wantedSince = `iif(v.message IS NULL, v.wanted_at, coalesce(v.message ->> '$.ordered_at', v.wanted_at))`
 
-	keysBetween = `SELECT group_concat(id || CASE WHEN user_id IS NOT NULL THEN ' ' || (1 + octet_length(user_id)) || ' u' || user_id
-		WHEN anonymous_id IS NOT NULL THEN ' ' || (1 + octet_length(anonymous_id)) || ' a' || anonymous_id
-		ELSE ' ' || (1 + octet_length(email_sha1)) || ' e' || email_sha1 END, ' ') || ' ' FROM `
+	keysBetween    = `SELECT pack(id, user_id, anonymous_id, email_sha1) FROM `
 	allBetween     = `id BETWEEN ?2 AND ?3`
 	membersBetween = `id IN (SELECT profile_id FROM trait_values WHERE trait_id = ?1 AND profile_id BETWEEN ?2 AND ?3
 		UNION ALL SELECT profile_id FROM trait_due WHERE trait_id = ?1 AND profile_id BETWEEN ?2 AND ?3)`
@@ -61,7 +57,7 @@ const (
 	countBetween = `SELECT count(*) FROM (SELECT 1 FROM profiles WHERE id BETWEEN ? AND ? LIMIT ?)`
 )
 
-// idsOf selects the keys of people as two texts: newcomers have one of their own.
+// idsOf selects the keys of people as two results: newcomers have one of their own.
 func idsOf(which string) string {
 	return `SELECT (` + keysBetween + `profiles WHERE ` + which + `), (` + keysBetween + `newcomers WHERE ` + which + `)`
 }
@@ -95,34 +91,39 @@ func (r *rowsReader) close() {
 	}
 }
 
-// between returns the rows of a range of people, in the order of their numbers.
-func (r *rowsReader) between(from, to int64) ([]row, error) {
-	settled, err := r.rows(r.settled, from, to)
-	if err != nil {
+// between returns the rows of a range of people.
+func (r *rowsReader) between(from, to int64) (*rows, error) {
+	var settled, due, people, newcomers sqlite.Packed
+	if err := r.scan(r.settled, from, to, &settled); err != nil {
 		return nil, err
 	}
-	due, err := r.rows(r.due, from, to)
-	rows := overlaid(settled, due)
-	if err != nil || len(rows) == 0 {
+	if err := r.scan(r.due, from, to, &due); err != nil {
 		return nil, err
 	}
-	if r.keys == nil {
-		if err := r.prepareKeys(len(rows), from, to); err != nil {
+	if n := (len(settled) + len(due)) / packedRow; n > 0 {
+		if r.keys == nil {
+			if err := r.prepareKeys(n, from, to); err != nil {
+				return nil, err
+			}
+		}
+		if err := r.scan(r.keys, from, to, &people, &newcomers); err != nil {
 			return nil, err
 		}
 	}
-	var keys, ofNewcomers sql.NullString
-	if err := r.keys.QueryRowContext(r.ctx, r.of.id, from, to).Scan(&keys, &ofNewcomers); err != nil {
-		return nil, r.unread(err)
+	return newRows(r.of, r.listedAt, settled, due, people, newcomers), nil
+}
+
+func (r *rowsReader) scan(stmt *sql.Stmt, from, to int64, dest ...any) error {
+	if err := stmt.QueryRowContext(r.ctx, r.of.id, from, to).Scan(dest...); err != nil {
+		return fmt.Errorf("read the members of %q: %w", r.of.key, err)
 	}
-	ok := withKeys(rows, keys.String) && withKeys(rows, ofNewcomers.String)
-	return slices.DeleteFunc(rows, func(r row) bool { return r.key == "" }), r.readable(ok) // those of nobody
+	return nil
 }
 
 // prepareKeys goes by a range of so many rows: if most people are not of the trait,
 // those who are get looked up.
-func (r *rowsReader) prepareKeys(rows int, from, to int64) error {
-	most, people, which := 4*rows, 0, allBetween
+func (r *rowsReader) prepareKeys(n int, from, to int64) error {
+	most, people, which := 4*n, 0, allBetween
 	err := r.conn.QueryRowContext(r.ctx, countBetween, from, to, most).Scan(&people)
 	if err == nil {
 		if people == most {
@@ -133,112 +134,99 @@ func (r *rowsReader) prepareKeys(rows int, from, to int64) error {
 	return err
 }
 
-func (r *rowsReader) rows(stmt *sql.Stmt, from, to int64) ([]row, error) {
-	var text sql.NullString
-	if err := stmt.QueryRowContext(r.ctx, r.of.id, from, to, r.listedAt, r.of.class == Computed).Scan(&text); err != nil {
-		return nil, r.unread(err)
-	}
-	rows, ok := decodeRows(text.String)
-	return rows, r.readable(ok)
+// How many values a packed row and a packed key have, and the bytes of a row at least.
+const (
+	rowColumns = 5
+	keyColumns = 4
+	packedRow  = 9 + rowColumns - 1
+)
+
+// rows goes through the rows of a range of people, in the order of their numbers.
+type rows struct {
+	trait    *trait
+	listedAt int64
+
+	settled, due, people, newcomers cursor
+
+	now row // that next went to
 }
 
-func (r *rowsReader) unread(err error) error {
-	return fmt.Errorf("read the members of %q: %w", r.of.key, err)
+func newRows(of *trait, listedAt int64, settled, due, people, newcomers sqlite.Packed) *rows {
+	return &rows{
+		trait: of, listedAt: listedAt, settled: newCursor(settled, rowColumns), due: newCursor(due, rowColumns),
+		people: newCursor(people, keyColumns), newcomers: newCursor(newcomers, keyColumns),
+	}
 }
 
-func (r *rowsReader) readable(ok bool) error {
-	if ok {
-		return nil
-	}
-	return fmt.Errorf("%w: the members of %q cannot be read", ErrUnusable, r.of.key)
-}
-
-// overlaid merges what is settled and what is due, which counts.
-func overlaid(settled, due []row) []row {
-	if len(due) == 0 {
-		return settled
-	}
-	all := make([]row, 0, len(settled)+len(due))
-	for _, d := range due {
-		for len(settled) > 0 && settled[0].profile < d.profile {
-			all, settled = append(all, settled[0]), settled[1:]
+// next goes to the next row of somebody who exists, and reports whether there is one.
+// What is due of a person counts rather than what is settled.
+func (r *rows) next() bool {
+	for !r.settled.ended || !r.due.ended {
+		of := &r.settled
+		if of.ended || !r.due.ended && r.due.id <= of.id {
+			of = &r.due
 		}
-		if len(settled) > 0 && settled[0].profile == d.profile {
-			settled = settled[1:]
-		}
-		all = append(all, d)
-	}
-	return append(all, settled...)
-}
-
-// withKeys gives each row the key of its person, if it is in a text. It is not ok for a
-// text that is not one of ordered people.
-func withKeys(rows []row, keys string) (ok bool) {
-	text, last := encoded(keys), int64(-1)
-	for text != "" {
-		var id int64
-		var key string
-		if !text.number(&id, ' ') || !text.counted(&key) || id <= last || key == "" {
-			return false
-		}
-		last = id
-		for len(rows) > 0 && rows[0].profile < id {
-			rows = rows[1:]
-		}
-		if len(rows) > 0 && rows[0].profile == id {
-			rows[0].key = key
-			rows = rows[1:]
-		}
-	}
-	return true
-}
-
-// decodeRows is not ok for a text that is not one of ordered rows.
-func decodeRows(of string) (rows []row, ok bool) {
-	const usual = 20 // of a row that is its number alone
-	text := encoded(of)
-	rows = make([]row, 0, len(text)/usual+1)
-	for text != "" {
-		r := row{facts: rowTold | rowWanted, wanted: trueText}
-		if !text.number(&r.profile, ' ') {
-			var facts int64
-			if !text.number(&r.profile, ':') || !text.number(&facts, ' ') || !text.counted(&r.wanted) {
-				return nil, false
+		id := of.id
+		r.decode(of.values)
+		for _, c := range [...]*cursor{&r.settled, &r.due} {
+			if c.at(id) {
+				c.next()
 			}
-			r.facts = int(facts)
 		}
-		if len(rows) > 0 && r.profile <= rows[len(rows)-1].profile {
-			return nil, false
+		for _, c := range [...]*cursor{&r.people, &r.newcomers} {
+			for !c.ended && c.id < id {
+				c.next()
+			}
+			if c.at(id) {
+				r.now.kind, r.now.key = Person{UserID: c.values[1].Text, AnonymousID: c.values[2].Text, EmailSHA1: c.values[3].Text}.kindAndKey()
+				return true
+			}
 		}
-		rows = append(rows, r)
 	}
-	return rows, true
+	return false
 }
 
-// encoded is what is left of a text that SQLite has put together.
-type encoded string
-
-const mostDigits = 19 // of a number of 63 bits
-
-// number cuts a number off, and what has to stand behind it.
-func (e *encoded) number(n *int64, behind byte) bool {
-	at := 0
-	for *n = 0; at < len(*e) && at < mostDigits && '0' <= (*e)[at] && (*e)[at] <= '9'; at++ {
-		*n = *n*10 + int64((*e)[at]-'0')
+// err returns an error if something could not be read; the rows end there.
+func (r *rows) err() error {
+	if r.settled.damaged || r.due.damaged || r.people.damaged || r.newcomers.damaged {
+		return fmt.Errorf("%w: the members of %q cannot be read", ErrUnusable, r.trait.key)
 	}
-	if at == 0 || at == len(*e) || (*e)[at] != behind || *n < 0 {
-		return false
-	}
-	*e = (*e)[at+1:]
-	return true
+	return nil
 }
 
-// counted cuts off a text, with its length in front of it and a space behind it.
-func (e *encoded) counted(text *string) bool {
-	var size int64
-	if !e.number(&size, ' ') || size >= int64(len(*e)) || (*e)[size] != ' ' {
-		return false
-	}
-	*text, *e = string((*e)[:size]), (*e)[size+1:]
-	return true
+// decode sets now to a packed row, without its person's key.
+func (r *rows) decode(values []sqlite.Value) {
+	wanted, told, since, leaving := &values[1], &values[2], &values[3], &values[4]
+	r.now = row{profile: values[0].Int, wanted: textOf(wanted)}
+	r.now.facts = rowTold*one(told.Type != sqlite.Null && (r.trait.class == Computed || told.Int == 1)) |
+		rowWanted*one(wanted.Type != sqlite.Null) | rowNewer*one(since.Int > r.listedAt) | rowLeaving*one(leaving.Int == 1)
 }
+
+// cursor goes through packed rows that begin with a number, in the order of these.
+type cursor struct {
+	left    sqlite.Packed
+	values  []sqlite.Value // of the row it is at
+	id      int64          // the number of that
+	ended   bool           // it is at no row
+	damaged bool           // what came next was not such a row
+}
+
+func newCursor(left sqlite.Packed, columns int) cursor {
+	c := cursor{left: left, values: make([]sqlite.Value, columns), id: -1}
+	c.next()
+	return c
+}
+
+// next goes to the next row.
+func (c *cursor) next() {
+	if c.ended = c.damaged || c.left == ""; c.ended {
+		return
+	}
+	if !c.left.Next(c.values) || c.values[0].Type != sqlite.Integer || c.values[0].Int <= c.id {
+		c.ended, c.damaged = true, true
+	}
+	c.id = c.values[0].Int
+}
+
+// at reports whether it is at the row of a number.
+func (c *cursor) at(id int64) bool { return !c.ended && c.id == id }

@@ -3,7 +3,10 @@ package state
 import (
 	"database/sql"
 	"fmt"
+	"strconv"
 	"time"
+
+	"github.com/impactsync/impactsync/state/internal/sqlite"
 )
 
 const trueText, falseText = "true", "false"
@@ -21,6 +24,19 @@ func (v value) Scan(from any) error {
 		from = falseText
 	}
 	return v.NullString.Scan(from)
+}
+
+// textOf returns a trait's value from a table as text, "" for NULL.
+func textOf(v *sqlite.Value) string {
+	switch {
+	case v.Type != sqlite.Integer:
+		return v.Text
+	case v.Int == 1:
+		return trueText
+	case v.Int == 0:
+		return falseText
+	}
+	return strconv.FormatInt(v.Int, 10)
 }
 
 // stored returns a value as a table holds it.

@@ -117,17 +117,27 @@ func (d *DB) Writable() bool { return d.writer != nil }
 // It is nil if the file was opened for reading.
 func (d *DB) Pool() *sql.DB { return d.pool }
 
-// Reader returns a connection that sees what was committed, but not the transaction
-// under way; in a rehearsal it sees everything. Release gives it back.
-func (d *DB) Reader(ctx context.Context) (conn *sql.Conn, release func() error, err error) {
+// Readers returns so many connections that see what was committed, but not the
+// transaction under way; in a rehearsal it is one, which sees everything. Release gives
+// them back.
+func (d *DB) Readers(ctx context.Context, n int) (conns []*sql.Conn, release func() error, err error) {
 	if d.rehearsal {
-		return d.writer, func() error { return nil }, nil
+		return []*sql.Conn{d.writer}, func() error { return nil }, nil
 	}
-	conn, err = d.readers.Conn(ctx)
-	if err != nil {
-		return nil, nil, Classify(d.path, err)
+	release = func() (err error) {
+		for _, conn := range conns {
+			err = errors.Join(err, conn.Close())
+		}
+		return err
 	}
-	return conn, conn.Close, nil
+	for range n {
+		conn, err := d.readers.Conn(ctx)
+		if err != nil {
+			return nil, nil, Classify(d.path, errors.Join(err, release()))
+		}
+		conns = append(conns, conn)
+	}
+	return conns, release, nil
 }
 
 // InPlace returns [ErrMoved] if the open file is no longer at its path.

@@ -146,10 +146,11 @@ func TestRehearsal(t *testing.T) {
 	require.NoError(t, db.Update(nil, func(tx sqlite.Tx) error {
 		require.NoError(t, add(1)(tx))
 		require.Equal(t, []int{1}, numbers(t, db))
-		conn, release, err := db.Reader(ctx)
+		conns, release, err := db.Readers(ctx, 2)
 		require.NoError(t, err)
+		require.Len(t, conns, 1)
 		var n int
-		require.NoError(t, conn.QueryRowContext(ctx, "SELECT n FROM numbers").Scan(&n))
+		require.NoError(t, conns[0].QueryRowContext(ctx, "SELECT n FROM numbers").Scan(&n))
 		return release()
 	}))
 	require.Equal(t, []int{1}, numbers(t, db))
