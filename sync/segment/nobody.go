@@ -69,10 +69,15 @@ func (p *Placeholders) Fingerprint() string {
 // anything else is ignored. If there are several addresses, that of the user id
 // counts, then email, then that of the anonymous id.
 func (p *Placeholders) Identity(userID, anonymousID, email string) Identity {
-	var id Identity
-	if userID != "" && p.Usable(userID) {
-		id.UserID = userID
+	if userID != "" && !p.Usable(userID) {
+		userID = ""
 	}
+	return p.identity(userID, anonymousID, email)
+}
+
+// identity is Identity for a user id that is usable, or "".
+func (p *Placeholders) identity(userID, anonymousID, email string) Identity {
+	id := Identity{UserID: userID}
 	if anonymousID != "" && p.Usable(anonymousID) && !isDerivedID(anonymousID) {
 		id.AnonymousID = anonymousID
 	}

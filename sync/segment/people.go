@@ -6,7 +6,7 @@ package segment
 func (p *Placeholders) People(people []Identity, users, anons, emails []string) []Identity {
 	before := len(people)
 	add := func(user, anon, email string) {
-		if who := p.Identity(user, anon, email); !who.IsZero() {
+		if who := p.identity(user, anon, email); !who.IsZero() {
 			people = append(people, who)
 		}
 	}

@@ -75,18 +75,21 @@ type tableReader interface {
 func (t *tableRows) next(r *row) error {
 	at, err := t.Next()
 	r.line, r.skipped = at.Line, at.Skipped
+	if err == nil {
+		if r.skipped == "" {
+			r.fields(&t.layout, at.Fields)
+		}
+		return nil
+	}
 	var columns *table.ColumnsError
 	switch {
 	case errors.As(err, &columns):
 		r.broken = err
+		return nil
 	case table.IsSyntax(err):
 		return &reading.RecordError{Line: at.Line, Err: err}
-	case err == nil && r.skipped == "":
-		r.fields(&t.layout, at.Fields)
-	default:
-		return err
 	}
-	return nil
+	return err
 }
 
 // fields takes the fields of a row that l reads.
