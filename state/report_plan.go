@@ -75,7 +75,7 @@ func (d *DB) Plan(ctx context.Context, of Part) (p Plan, err error) {
 func (v *view) planTraits(of Part, held []HeldSet) ([]PlanTrait, error) {
 	all, err := collect(v, `SELECT t.key, t.class,
 		coalesce(sum(d.n) FILTER (WHERE d.is_exit = 0 AND d.status IN (1, 2, 3, 5)), 0), coalesce(sum(d.n) FILTER (WHERE d.is_exit = 1 AND d.status IN (1, 2, 3, 5)), 0),
-		coalesce((SELECT value FROM counters WHERE scope = t.id AND name = 'settled'), 0) - (SELECT count(*) FROM trait_values v
+		coalesce((SELECT value FROM counters WHERE scope = t.id AND name = 'settled'), 0) - (SELECT count(*) FROM trait_values v INDEXED BY trait_values_untold
 			WHERE v.trait_id = t.id AND v.delivered IS NULL AND NOT EXISTS (SELECT 1 FROM trait_due d WHERE d.trait_id = t.id AND d.profile_id = v.profile_id)),
 		coalesce(sum(d.n) FILTER (WHERE d.status = 6), 0), coalesce(sum(d.n) FILTER (WHERE d.status = 4), 0)
 		FROM traits t LEFT JOIN (SELECT trait_id, status, is_exit, count(*) AS n FROM trait_due

@@ -686,6 +686,8 @@ CREATE INDEX trait_due_next ON trait_due (next_attempt_at) WHERE next_attempt_at
 
 CREATE INDEX trait_due_status ON trait_due (status, is_exit, wanted_at);
 
+CREATE INDEX trait_values_untold ON trait_values (trait_id) WHERE delivered IS NULL;
+
 CREATE INDEX verdicts_verdict ON verdicts (verdict);
 
 CREATE VIEW answer_warnings AS
