@@ -8,6 +8,7 @@ package main
 import "os"
 
 func main() {
+	unmapStart()
 	noCoreDump()
 	os.Exit(run(os.Args[1:]))
 }
