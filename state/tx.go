@@ -19,6 +19,9 @@ type tx struct {
 
 	members map[int64]moves // by trait; nil: none
 
+	gathers  bool      // putProfile gathers profiles
+	gathered []profile // which are to be written, in the order of their numbers
+
 	absorbed map[int64]int64 // visitors who were absorbed in this transaction, and the first users who have them
 	joined   map[int64]bool  // users that visitors were absorbed into
 	crowds   map[int64]bool  // profiles whose merging is held; nil until they are read
