@@ -233,12 +233,12 @@ func (s *applying) each(which string, args []any, number func(*sighting) int64, 
 				}
 			}
 		})
-		s.gathers = true
+		s.defers = true
 		for i := 0; i < len(some) && err == nil; i++ {
 			err = fn(&some[i])
 		}
-		s.gathers = false
-		if err = errors.Join(err, s.writeGathered()); err != nil || len(s.joined) < sightingChunk {
+		s.defers = false
+		if err = errors.Join(err, s.writeDeferred()); err != nil || len(s.joined) < sightingChunk {
 			return err
 		}
 		return s.judge()

@@ -57,7 +57,7 @@ func (k known) put(id int64, p profile) {
 func (t *tx) byID(id int64) (prof profile, found bool, err error) {
 	prof, known := t.d.profiles[id]
 	if !known {
-		if err := t.writeGathered(); err != nil {
+		if err := t.writeDeferred(); err != nil {
 			return prof, false, err
 		}
 		if _, err = t.Get(selectProfiles+`id = ?`, []any{id}, prof.dest()...); err != nil {
@@ -164,63 +164,36 @@ func (t *tx) putProfile(p profile) error {
 		}
 	}
 	t.d.profiles.put(p.id, p)
-	if !t.gathers {
-		return t.writeProfiles(p)
+	if !t.defers {
+		return t.writeProfile(&p)
 	}
-	switch last := len(t.gathered) - 1; {
-	case last >= 0 && t.gathered[last].id == p.id:
-		t.gathered[last] = p
-		return nil
-	case last >= 0 && t.gathered[last].id > p.id: // out of turn
-		if err := t.writeGathered(); err != nil {
+	if t.deferred.id != p.id {
+		if err := t.writeDeferred(); err != nil {
 			return err
 		}
 	}
-	t.gathered = append(t.gathered, p)
+	t.deferred = p
 	return nil
 }
 
-// writeGathered writes the profiles that putProfile gathered. They are in the order of
-// the table. SQLite copies the pages that a statement of many rows changes, so visitors
-// of users, whom an index has in another order, have statements of their own.
-func (t *tx) writeGathered() error {
-	const rows = 16
-	some := make([]profile, 0, rows)
-	for i := range t.gathered {
-		p := &t.gathered[i]
-		if p.absorbed != 0 {
-			if err := t.writeProfiles(*p); err != nil {
-				return err
-			}
-			continue
-		}
-		if some = append(some, *p); len(some) == rows {
-			if err := t.writeProfiles(some...); err != nil {
-				return err
-			}
-			some = some[:0]
-		}
-	}
-	t.gathered = t.gathered[:0]
-	if len(some) == 0 {
+// writeDeferred writes the profile that putProfile has deferred, if any.
+func (t *tx) writeDeferred() error {
+	p := t.deferred
+	if t.deferred = (profile{}); p.id == 0 {
 		return nil
 	}
-	return t.writeProfiles(some...)
+	return t.writeProfile(&p)
 }
 
-func (t *tx) writeProfiles(all ...profile) error {
-	args := make([]any, 0, 9*len(all))
-	for i := range all {
-		p := &all[i]
-		var clickAt any
-		if p.click.id != "" {
-			clickAt = p.click.at
-		}
-		args = append(args, p.id, null(p.person.UserID), null(p.person.AnonymousID), null(p.person.EmailSHA1), null(p.click.id), clickAt, p.click.sure, number(p.seenAt), number(p.absorbed))
+func (t *tx) writeProfile(p *profile) error {
+	var clickAt any
+	if p.click.id != "" {
+		clickAt = p.click.at
 	}
-	return t.Put(valuesOf(`INSERT INTO profiles (id, user_id, anonymous_id, email_sha1, click_id, click_at, click_sure, seen_at, absorbed_into) VALUES `, "(?, ?, ?, ?, ?, ?, ?, ?, ?)", len(all))+`
+	return t.Put(`INSERT INTO profiles (id, user_id, anonymous_id, email_sha1, click_id, click_at, click_sure, seen_at, absorbed_into) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET (anonymous_id, email_sha1, click_id, click_at, click_sure, seen_at, absorbed_into)
-			= (excluded.anonymous_id, excluded.email_sha1, excluded.click_id, excluded.click_at, excluded.click_sure, excluded.seen_at, excluded.absorbed_into)`, args...)
+			= (excluded.anonymous_id, excluded.email_sha1, excluded.click_id, excluded.click_at, excluded.click_sure, excluded.seen_at, excluded.absorbed_into)`,
+		p.id, null(p.person.UserID), null(p.person.AnonymousID), null(p.person.EmailSHA1), null(p.click.id), clickAt, p.click.sure, number(p.seenAt), number(p.absorbed))
 }
 
 // addProfiles stores people by their keys alone, but for those whose number is

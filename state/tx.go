@@ -19,8 +19,8 @@ type tx struct {
 
 	members map[int64]moves // by trait; nil: none
 
-	gathers  bool      // putProfile gathers profiles
-	gathered []profile // which are to be written, in the order of their numbers
+	defers   bool    // putProfile writes a profile when the next one comes, as it may change again
+	deferred profile // by putProfile; without a number: none
 
 	absorbed map[int64]int64 // visitors who were absorbed in this transaction, and the first users who have them
 	joined   map[int64]bool  // users that visitors were absorbed into
