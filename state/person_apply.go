@@ -95,6 +95,10 @@ func (s *applying) users() error {
 		if s.throng(g) {
 			return s.holdCrowd(prof, Crowd{Visitors: MostVisitors + 1})
 		}
+		if err := s.refresh(&prof, p, g.mailed); err != nil {
+			return err
+		}
+		p.EmailSHA1 = ""
 		return s.refresh(&prof, p, g.until)
 	})
 }
