@@ -1,9 +1,6 @@
 package state
 
-import (
-	"database/sql/driver"
-	"errors"
-)
+import "database/sql/driver"
 
 // applying applies what commits of logs have only appended: the index of events by
 // person, and the sightings of people. Each table is gone through once, in the order
@@ -15,7 +12,7 @@ type applying struct {
 	meets []byte           // from the first sighting on, 1: of a user with another visitor than the last one
 
 	of   int64          // the user whose sightings are gone through
-	with map[int64]bool // the visitors of this user so far
+	with map[int64]bool // this user's visitors so far
 
 	inherited []sighting // clicks of visitors that users get, not stored yet
 }
@@ -182,6 +179,7 @@ func (s *applying) bequeath(user int64, c click) error {
 	return s.addInherited()
 }
 
+// addInherited stores the clicks that users get.
 func (s *applying) addInherited() error {
 	some := s.inherited
 	s.inherited = s.inherited[:0]
@@ -221,7 +219,7 @@ const sightingChunk = 5_000
 
 // each calls fn for the sightings of a selection, in its order, which needs to be
 // sorted for: then fn may add sightings. The profiles of their numbers are looked up
-// many at a time.
+// many at a time, and one that changes several times in a row is written once.
 func (s *applying) each(which string, args []any, number func(*sighting) int64, fn func(*sighting) error) error {
 	some := make([]sighting, 0, sightingChunk)
 	return s.Chunks(selectSightings+which, args, sightingChunk, func(rows [][]driver.Value) error {
@@ -241,8 +239,10 @@ func (s *applying) each(which string, args []any, number func(*sighting) int64, 
 		for i := 0; i < len(some) && err == nil; i++ {
 			err = fn(&some[i])
 		}
-		s.defers = false
-		if err = errors.Join(err, s.writeDeferred()); err != nil || len(s.joined) < sightingChunk {
+		if s.defers = false; err == nil {
+			err = s.writeDeferred()
+		}
+		if err != nil || len(s.joined) < sightingChunk {
 			return err
 		}
 		return s.judge()

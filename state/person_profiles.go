@@ -176,7 +176,8 @@ func (t *tx) putProfile(p profile) error {
 	return nil
 }
 
-// writeDeferred writes the profile that putProfile has deferred, if any.
+// writeDeferred writes the profile that putProfile has deferred, if any. Whatever else
+// looks at profiles while it does so calls this first.
 func (t *tx) writeDeferred() error {
 	p := t.deferred
 	if t.deferred = (profile{}); p.id == 0 {
@@ -238,6 +239,9 @@ func (t *tx) settleNewcomers(more int64) (settled bool, err error) {
 
 // partVisitors makes all visitors of a user people of their own again.
 func (t *tx) partVisitors(user int64) error {
+	if err := t.writeDeferred(); err != nil {
+		return err
+	}
 	clear(t.d.profiles)
 	_, err := t.Exec(`UPDATE profiles SET absorbed_into = NULL WHERE absorbed_into = ?`, user)
 	return err
