@@ -172,8 +172,9 @@ func (d *DB) Compact(ctx context.Context) error {
 
 // CopyLog begins to copy the write-ahead log into the file, beside what is written
 // meanwhile.
-func (d *DB) CopyLog() {
-	d.copying.Go(func() { _ = d.file.CopyLog(context.Background()) }) // if it fails, Close does it
+func (d *DB) CopyLog(ctx context.Context) {
+	ctx = context.WithoutCancel(ctx)
+	d.copying.Go(func() { _ = d.file.CopyLog(ctx) }) // if it fails, Close does it
 }
 
 // Close closes the file. A run that was not ended is ended by the next one.

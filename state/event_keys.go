@@ -75,7 +75,7 @@ func (t *tx) knownKeys(keys []eventKey, undated bool, known map[eventKey]bool) e
 		args = append(args, keys[i].minute, keys[i].hash[:])
 	}
 	query := valuesOf(`WITH new (minute, key) AS (VALUES `, "(?, ?)", len(keys)) + `)
-		SELECT minute, key FROM new WHERE EXISTS (SELECT 1 FROM event_keys k WHERE k.minute `+minute+` AND k.key = new.key)`
+		SELECT minute, key FROM new WHERE EXISTS (SELECT 1 FROM event_keys k WHERE k.minute ` + minute + ` AND k.key = new.key)`
 	return t.Chunks(query, args, keyChunk, func(rows [][]driver.Value) error {
 		for _, row := range rows {
 			k := eventKey{minute: numberIn(row[0])}
