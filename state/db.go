@@ -121,6 +121,8 @@ type DB struct {
 	now    func() time.Time
 	point  func(string) // of tests; nil otherwise
 
+	copying sync.WaitGroup // of the write-ahead log
+
 	mu sync.Mutex // held for a whole write transaction
 	caches
 
@@ -168,8 +170,16 @@ func (d *DB) Compact(ctx context.Context) error {
 	return d.file.Compact(ctx)
 }
 
+// CopyLog begins to copy the write-ahead log into the file, beside what is written
+// meanwhile.
+func (d *DB) CopyLog(ctx context.Context) {
+	ctx = context.WithoutCancel(ctx)
+	d.copying.Go(func() { _ = d.file.CopyLog(ctx) }) // if it fails, Close does it
+}
+
 // Close closes the file. A run that was not ended is ended by the next one.
 func (d *DB) Close() error {
+	d.copying.Wait()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.file.Close()

@@ -41,9 +41,13 @@ func (t *tx) remember(events []event) (known map[eventKey]bool, err error) {
 	slices.SortFunc(keys, func(a, b eventKey) int {
 		return cmp.Or(cmp.Compare(a.minute, b.minute), bytes.Compare(a.hash[:], b.hash[:]))
 	})
+	var undated bool
+	if _, err := t.Get(`SELECT EXISTS (SELECT 1 FROM event_keys WHERE minute = 0)`, nil, &undated); err != nil {
+		return nil, err
+	}
 	known = map[eventKey]bool{}
 	for some := range slices.Chunk(keys, keyChunk) {
-		if err := t.knownKeys(some, known); err != nil {
+		if err := t.knownKeys(some, undated, known); err != nil {
 			return nil, err
 		}
 	}
@@ -59,14 +63,19 @@ func (t *tx) remember(events []event) (known map[eventKey]bool, err error) {
 }
 
 // knownKeys adds to known those of some keys that are in the table. Those from before
-// schema 12 have minute 0.
-func (t *tx) knownKeys(keys []eventKey, known map[eventKey]bool) error {
+// schema 12 have minute 0, as have those of messages without a time. If there are any,
+// each key is looked for there, too, which takes as long again.
+func (t *tx) knownKeys(keys []eventKey, undated bool, known map[eventKey]bool) error {
+	minute := "= new.minute"
+	if undated {
+		minute = "IN (0, new.minute)"
+	}
 	args := make([]any, 0, 2*len(keys))
 	for i := range keys {
 		args = append(args, keys[i].minute, keys[i].hash[:])
 	}
 	query := valuesOf(`WITH new (minute, key) AS (VALUES `, "(?, ?)", len(keys)) + `)
-		SELECT minute, key FROM new WHERE EXISTS (SELECT 1 FROM event_keys k WHERE k.minute IN (0, new.minute) AND k.key = new.key)`
+		SELECT minute, key FROM new WHERE EXISTS (SELECT 1 FROM event_keys k WHERE k.minute ` + minute + ` AND k.key = new.key)`
 	return t.Chunks(query, args, keyChunk, func(rows [][]driver.Value) error {
 		for _, row := range rows {
 			k := eventKey{minute: numberIn(row[0])}

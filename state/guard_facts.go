@@ -124,11 +124,10 @@ func (t *tx) window(s *guarded, m *guard.Measure) (passed int64, err error) {
 
 // movePassed keeps the guard from counting a visitor who is a user by now twice.
 func (t *tx) movePassed(anon, user int64) error {
-	_, err := t.Exec(`INSERT INTO guard_passed (profile_id, trait_id, is_exit, at) SELECT ?1, trait_id, is_exit, at FROM guard_passed WHERE profile_id = ?2
+	err := t.Put(`INSERT INTO guard_passed (profile_id, trait_id, is_exit, at) SELECT ?1, trait_id, is_exit, at FROM guard_passed WHERE profile_id = ?2
 		ON CONFLICT DO UPDATE SET at = max(at, excluded.at)`, user, anon)
 	if err != nil {
 		return err
 	}
-	_, err = t.Exec(`DELETE FROM guard_passed WHERE profile_id = ?`, anon)
-	return err
+	return t.Put(`DELETE FROM guard_passed WHERE profile_id = ?`, anon)
 }

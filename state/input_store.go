@@ -1,7 +1,6 @@
 package state
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -216,18 +215,20 @@ func (s *storing) sighted(it *Item) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	g := sight(who, unix(it.SeenAt))
-	if who.hasVisitor() || it.ClickID != "" {
-		g.click = click{id: it.ClickID, at: g.at, sure: sql.NullBool{Bool: it.ClickSure, Valid: true}}
-		s.note(g)
+	if !who.hasVisitor() && it.ClickID == "" {
+		if it.Event == nil {
+			return 0, nil
+		}
+		return who.ProfileID(), nil
 	}
-	return cmp.Or(g.profile, g.visitor), nil
+	at := unix(it.SeenAt)
+	return s.note(who, at, click{id: it.ClickID, at: at, sure: sql.NullBool{Bool: it.ClickSure, Valid: true}}), nil
 }
 
-// note notes a sighting.
-func (s *storing) note(g sighting) {
-	g.event = s.next + int64(len(s.events))
-	s.seen.add(g)
+// note notes what a message says of a person, and returns the number under which the
+// person's events are stored.
+func (s *storing) note(p Person, at int64, c click) int64 {
+	return s.seen.add(p, at, s.next+int64(len(s.events)), c)
 }
 
 // whose returns the profile that a change belongs to, and stores a new one. What else
@@ -238,7 +239,7 @@ func (s *storing) whose(p Person, at int64) (profile, error) {
 		return profile{}, err
 	}
 	if p.UserID != "" {
-		s.note(sight(p, at))
+		s.note(p, at, click{})
 		return s.ownerOrNew(p.keyOnly(), 0)
 	}
 	if s.waits.rows > 0 || s.seen.has(p) { // perhaps a user's by now

@@ -71,4 +71,8 @@ func profileID(sum [sha256.Size]byte) int64 {
 }
 
 // sameKey reports whether a stored profile is this person.
-func (p Person) sameKey(stored Person) bool { return p.key() == stored.key() }
+func (p Person) sameKey(stored Person) bool {
+	kind, key := p.kindAndKey()
+	storedKind, storedKey := stored.kindAndKey()
+	return key == storedKey && kind == storedKind
+}

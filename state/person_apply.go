@@ -10,6 +10,11 @@ type applying struct {
 	taken map[string]int64 // people whose number is somebody else's, by key; once in a lifetime
 	first int64            // the id of the first sighting
 	meets []byte           // from the first sighting on, 1: of a user with another visitor than the last one
+
+	of   int64          // the user whose sightings are gone through
+	with map[int64]bool // this user's visitors so far
+
+	inherited []sighting // clicks of visitors that users get, not stored yet
 }
 
 // unapplied is how many events and sightings wait, and how many events there are.
@@ -50,8 +55,8 @@ func (t *tx) applyLogs() error {
 	if err != nil || u.rows == 0 {
 		return err
 	}
-	s := &applying{tx: t, taken: map[string]int64{}}
-	for _, step := range []func() error{t.indexEvents, s.begin, s.holdThrongs, s.users, s.visitors, s.clicks, s.judge, t.dropSightings} {
+	s := &applying{tx: t, taken: map[string]int64{}, with: map[int64]bool{}}
+	for _, step := range []func() error{t.indexEvents, s.begin, s.users, s.visitors, s.addInherited, s.clicks, s.judge, t.dropSightings} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -69,24 +74,6 @@ func (s *applying) begin() error {
 	return nil
 }
 
-// throngs are users who have more visitors in the sightings alone than one person has.
-const throngs = `SELECT profile_id, user_id FROM sightings WHERE profile_id IS NOT NULL AND visitor_id IS NOT NULL GROUP BY 1, 2 HAVING count(DISTINCT visitor_id) > ?`
-
-// holdThrongs stops the merging into them before it begins.
-func (s *applying) holdThrongs() error {
-	found, err := collect(s, throngs, []any{MostVisitors}, func(g *sighting) []any { return []any{&g.profile, &g.person.UserID} })
-	for _, g := range found {
-		if err != nil {
-			return err
-		}
-		var prof profile
-		if prof, _, err = s.find(g.person); err == nil {
-			err = s.holdCrowd(prof, Crowd{Visitors: MostVisitors + 1})
-		}
-	}
-	return err
-}
-
 // users stores the users, and those known by an address alone.
 func (s *applying) users() error {
 	return s.each(`profile_id IS NOT NULL ORDER BY profile_id, id`, nil, ofUser, func(g *sighting) error {
@@ -102,8 +89,29 @@ func (s *applying) users() error {
 			s.taken[g.person.key()] = prof.id
 		}
 		s.meets[g.id-s.first] = byte(one(meets))
+		if s.throng(g) {
+			return s.holdCrowd(prof, Crowd{Visitors: MostVisitors + 1})
+		}
+		if err := s.refresh(&prof, p, g.mailed); err != nil {
+			return err
+		}
+		p.EmailSHA1 = ""
 		return s.refresh(&prof, p, g.until)
 	})
+}
+
+// throng reports whether a user has more visitors in the sightings alone than one
+// person has. It is given all sightings of a user one after the other.
+func (s *applying) throng(g *sighting) bool {
+	if g.profile != s.of {
+		s.of = g.profile
+		clear(s.with)
+	}
+	if g.visitor == 0 || len(s.with) > MostVisitors {
+		return false
+	}
+	s.with[g.visitor] = true
+	return len(s.with) > MostVisitors
 }
 
 // ofVisitors selects the sightings that say something new of a visitor.
@@ -112,11 +120,6 @@ const ofVisitors = `visitor_id IS NOT NULL AND (user_id IS NULL OR click_id IS N
 // visitors stores the visitors, and merges them into their users.
 func (s *applying) visitors() error {
 	return s.each(ofVisitors, []any{s.meets, s.first}, ofVisitor, func(g *sighting) error {
-		if len(s.joined) >= sightingChunk {
-			if err := s.judge(); err != nil {
-				return err
-			}
-		}
 		visitor := Person{AnonymousID: g.person.AnonymousID}
 		crowdUser, crowdVisitor, err := s.crowdIn(g.person)
 		switch {
@@ -169,7 +172,21 @@ func (s *applying) bequeath(user int64, c click) error {
 	if c.id == "" {
 		return nil
 	}
-	return s.addSightings(sighting{profile: user, at: c.at, until: c.at, click: c})
+	s.inherited = append(s.inherited, sighting{profile: user, at: c.at, until: c.at, click: c})
+	if len(s.inherited) < sightingRows {
+		return nil
+	}
+	return s.addInherited()
+}
+
+// addInherited stores the clicks that users get.
+func (s *applying) addInherited() error {
+	some := s.inherited
+	s.inherited = s.inherited[:0]
+	if len(some) == 0 {
+		return nil
+	}
+	return s.addSightings(some...)
 }
 
 // clicks stores the clicks of users and of those known by an address alone, by time.
@@ -202,7 +219,7 @@ const sightingChunk = 5_000
 
 // each calls fn for the sightings of a selection, in its order, which needs to be
 // sorted for: then fn may add sightings. The profiles of their numbers are looked up
-// many at a time.
+// many at a time, and one that changes several times in a row is written once.
 func (s *applying) each(which string, args []any, number func(*sighting) int64, fn func(*sighting) error) error {
 	some := make([]sighting, 0, sightingChunk)
 	return s.Chunks(selectSightings+which, args, sightingChunk, func(rows [][]driver.Value) error {
@@ -218,9 +235,16 @@ func (s *applying) each(which string, args []any, number func(*sighting) int64, 
 				}
 			}
 		})
+		s.defers = true
 		for i := 0; i < len(some) && err == nil; i++ {
 			err = fn(&some[i])
 		}
-		return err
+		if s.defers = false; err == nil {
+			err = s.writeDeferred()
+		}
+		if err != nil || len(s.joined) < sightingChunk {
+			return err
+		}
+		return s.judge()
 	})
 }

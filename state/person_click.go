@@ -46,6 +46,9 @@ func (t *tx) click(prof *profile, c click) error {
 // ownClick stores a visitor's click id in the visitor's own row as well. If the user
 // turns out to be many people, each has their own.
 func (t *tx) ownClick(visitor Person, c click) error {
+	if c.id == "" {
+		return nil
+	}
 	prof, found, err := t.find(visitor)
 	if err != nil || !found {
 		return err

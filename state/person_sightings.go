@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"database/sql/driver"
 	"slices"
 )
@@ -16,7 +17,8 @@ type sighting struct {
 	visitor int64 // the number of the anonymous id; 0 without one
 	person  Person
 	at      int64
-	until   int64 // the last time that just the same was said
+	until   int64 // the last time that no more was said of the same ids
+	mailed  int64 // the last time that the address was said with them; 0 without one
 	event   int64 // the events from this one on were read later
 	click   click
 }
@@ -24,52 +26,79 @@ type sighting struct {
 // sight returns what a message says of a person.
 func sight(p Person, at int64) sighting {
 	s := sighting{person: p, at: at, until: at}
-	if p.UserID != "" || p.AnonymousID == "" {
-		s.profile = p.ProfileID()
+	user, visitor := p.userAndVisitor()
+	if !user.IsZero() {
+		s.profile = user.ProfileID()
 	}
-	if p.AnonymousID != "" {
-		s.visitor = Person{AnonymousID: p.AnonymousID}.ProfileID()
+	if !visitor.IsZero() {
+		s.visitor = visitor.ProfileID()
+	}
+	if p.EmailSHA1 != "" {
+		s.mailed = at
 	}
 	return s
 }
 
-// repeats reports whether a sighting says no more than the last ones of the same
-// user and visitor.
-func (s *sighting) repeats(last *sighting) bool {
-	return s.click.id == "" && s.person == last.person
+// userAndVisitor returns the keys of the user, or of an address without any other id,
+// and of the visitor; zero without one.
+func (p Person) userAndVisitor() (user, visitor Person) {
+	if p.AnonymousID != "" {
+		visitor.AnonymousID = p.AnonymousID
+	}
+	if p.UserID != "" || p.AnonymousID == "" {
+		user = p.keyOnly()
+	}
+	return user, visitor
 }
 
-// sightings gathers the sightings of one commit.
+// repeatedBy reports whether a person says no more than this sighting of the same user
+// and visitor.
+func (s *sighting) repeatedBy(p Person) bool {
+	return p == s.person || p.EmailSHA1 == "" && p.UserID == s.person.UserID && p.AnonymousID == s.person.AnonymousID
+}
+
+// number returns the number under which the person's events are stored.
+func (s *sighting) number() int64 { return cmp.Or(s.profile, s.visitor) }
+
+// sightings gathers the sightings of a piece of a commit.
 type sightings struct {
 	all  []sighting
-	last map[int64]int // the latest of each number
+	last map[Person]int // the latest of each user and visitor, by their keys
 }
 
-// add adds a sighting, unless it repeats what was said just before.
-func (g *sightings) add(s sighting) {
+// add adds a sighting, unless it repeats what was said just before, and returns the number
+// under which the person's events are stored. Numbers cost a hash, hence the keys.
+func (g *sightings) add(p Person, at, event int64, c click) int64 {
 	if g.last == nil {
-		g.last = map[int64]int{}
+		g.last = map[Person]int{}
 	}
-	if i, ok := g.latest(&s); ok && s.repeats(&g.all[i]) {
-		g.all[i].until = max(g.all[i].until, s.at)
-		return
+	user, visitor := p.userAndVisitor()
+	if i, ok := g.latest(user, visitor); ok && c.id == "" && g.all[i].repeatedBy(p) {
+		last := &g.all[i]
+		if last.until = max(last.until, at); p.EmailSHA1 != "" {
+			last.mailed = max(last.mailed, at)
+		}
+		return last.number()
 	}
-	for _, number := range [...]int64{s.profile, s.visitor} {
-		if number != 0 {
-			g.last[number] = len(g.all)
+	for _, key := range [...]Person{user, visitor} {
+		if !key.IsZero() {
+			g.last[key] = len(g.all)
 		}
 	}
+	s := sight(p, at)
+	s.event, s.click = event, c
 	g.all = append(g.all, s)
+	return s.number()
 }
 
 // latest returns the sighting that is the last one of both the user and the visitor.
-func (g *sightings) latest(s *sighting) (int, bool) {
-	i, ofUser := g.last[s.profile]
-	j, ofVisitor := g.last[s.visitor]
+func (g *sightings) latest(user, visitor Person) (int, bool) {
+	i, ofUser := g.last[user]
+	j, ofVisitor := g.last[visitor]
 	switch {
-	case s.profile == 0:
+	case user.IsZero():
 		return j, ofVisitor
-	case s.visitor == 0:
+	case visitor.IsZero():
 		return i, ofUser
 	}
 	return i, ofUser && ofVisitor && i == j
@@ -77,7 +106,7 @@ func (g *sightings) latest(s *sighting) (int, bool) {
 
 // has reports whether a visitor is among them.
 func (g *sightings) has(visitor Person) bool {
-	_, ok := g.last[visitor.ProfileID()]
+	_, ok := g.last[visitor.keyOnly()]
 	return ok
 }
 
@@ -98,15 +127,15 @@ func (g *sightings) flush(t *tx) (int64, error) {
 const sightingRows = 16
 
 // FAIL spares SQLite the copies of pages that it keeps to undo one statement.
-const insertSightings = `INSERT OR FAIL INTO sightings (profile_id, visitor_id, user_id, anonymous_id, email_sha1, seen_at, seen_until, event_id, click_id, click_sure) VALUES `
+const insertSightings = `INSERT OR FAIL INTO sightings (profile_id, visitor_id, user_id, anonymous_id, email_sha1, seen_at, seen_until, mailed_until, event_id, click_id, click_sure) VALUES `
 
 func (t *tx) addSightings(all ...sighting) error {
-	args := make([]any, 0, 10*len(all))
+	args := make([]any, 0, 11*len(all))
 	for i := range all {
 		s := &all[i]
-		args = append(args, number(s.profile), number(s.visitor), null(s.person.UserID), null(s.person.AnonymousID), null(s.person.EmailSHA1), s.at, s.until, s.event, null(s.click.id), s.click.sure)
+		args = append(args, number(s.profile), number(s.visitor), null(s.person.UserID), null(s.person.AnonymousID), null(s.person.EmailSHA1), s.at, s.until, number(s.mailed), s.event, null(s.click.id), s.click.sure)
 	}
-	return t.Put(valuesOf(insertSightings, "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", len(all)), args...)
+	return t.Put(valuesOf(insertSightings, "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", len(all)), args...)
 }
 
 // number makes 0 NULL.
@@ -117,13 +146,13 @@ func number(id int64) any {
 	return id
 }
 
-const selectSightings = `SELECT id, profile_id, visitor_id, user_id, anonymous_id, email_sha1, seen_at, seen_until, event_id, click_id, click_sure FROM sightings WHERE `
+const selectSightings = `SELECT id, profile_id, visitor_id, user_id, anonymous_id, email_sha1, seen_at, seen_until, mailed_until, event_id, click_id, click_sure FROM sightings WHERE `
 
 func sightingOf(row []driver.Value) (s sighting) {
 	s.id, s.profile, s.visitor = numberIn(row[0]), numberIn(row[1]), numberIn(row[2])
 	s.person = Person{UserID: textIn(row[3]), AnonymousID: textIn(row[4]), EmailSHA1: textIn(row[5])}
-	s.at, s.until, s.event = numberIn(row[6]), numberIn(row[7]), numberIn(row[8])
-	s.click = click{id: textIn(row[9]), at: s.at, sure: boolIn(row[10])}
+	s.at, s.until, s.mailed, s.event = numberIn(row[6]), numberIn(row[7]), numberIn(row[8]), numberIn(row[9])
+	s.click = click{id: textIn(row[10]), at: s.at, sure: boolIn(row[11])}
 	return s
 }
 

@@ -479,7 +479,7 @@ CREATE TABLE sightings (
   event_id     INTEGER NOT NULL,            -- events from this one on were read later
   click_id     TEXT,
   click_sure   INTEGER
-);
+, mailed_until INTEGER);
 
 CREATE TABLE source_reads (
   name      TEXT PRIMARY KEY,

@@ -19,6 +19,9 @@ type tx struct {
 
 	members map[int64]moves // by trait; nil: none
 
+	defers   bool    // putProfile writes a profile when the next one comes, as it may change again
+	deferred profile // by putProfile; without a number: none
+
 	absorbed map[int64]int64 // visitors who were absorbed in this transaction, and the first users who have them
 	joined   map[int64]bool  // users that visitors were absorbed into
 	crowds   map[int64]bool  // profiles whose merging is held; nil until they are read

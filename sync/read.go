@@ -101,6 +101,7 @@ func (p *pass) readLogs(ctx context.Context, in inputs) (err error) {
 	if failed := s.end(); err == nil && failed != nil {
 		err = p.input(ctx, in.feed, func() error { return failed })
 	}
+	p.State.CopyLog(ctx) // while people are brought up to date, on one processor
 	if err == nil {
 		err = p.noteWhole(ctx, in)
 	}

@@ -320,3 +320,21 @@ func TestClassify(t *testing.T) {
 	require.Equal(t, other, sqlite.Classify("state.db", other))
 	require.NoError(t, sqlite.Classify("state.db", nil))
 }
+
+// TestCopyLog copies the log while a transaction is under way, which is not copied.
+func TestCopyLog(t *testing.T) {
+	t.Parallel()
+	path := file(t)
+	db := open(t, path, sqlite.ReadWrite)
+	inFile := func() (n int) {
+		require.NoError(t, sqlite.ViewFileOnly(ctx, path, func(v *sqlite.View) error { return v.Scan("SELECT count(*) FROM numbers", nil, &n) }))
+		return n
+	}
+	require.NoError(t, db.Update(nil, add(1)))
+	require.Zero(t, inFile())
+	require.NoError(t, db.Update(nil, func(tx sqlite.Tx) error {
+		return errors.Join(add(2)(tx), db.CopyLog(ctx))
+	}))
+	require.Equal(t, 1, inFile())
+	require.Equal(t, []int{1, 2}, numbers(t, db))
+}
