@@ -112,7 +112,10 @@ func (m *merge) compareAll(ctx context.Context, conns []*sql.Conn) error {
 			defer func() { readers <- r }()
 			rows, err := r.between(c.from, c.to)
 			return func() {
-				if err == nil && ctx.Err() == nil {
+				if ctx.Err() != nil {
+					return
+				}
+				if err == nil {
 					err = m.compare(c.lines, rows)
 				}
 				if err != nil {

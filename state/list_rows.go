@@ -12,8 +12,8 @@ import (
 type row struct {
 	profile int64
 	facts   int64
-	kind    byte // as [Person.kindAndKey] returns it, and the key
-	key     string
+	kind    byte   // as [Person.kindAndKey] returns it
+	key     string // the same
 	wanted  string
 }
 
@@ -53,8 +53,11 @@ const (
 	membersBetween = `id IN (SELECT profile_id FROM trait_values WHERE trait_id = ?1 AND profile_id BETWEEN ?2 AND ?3
 		UNION ALL SELECT profile_id FROM trait_due WHERE trait_id = ?1 AND profile_id BETWEEN ?2 AND ?3)`
 
-	// countBetween counts people, newcomers apart, but no more than so many.
-	countBetween = `SELECT count(*) FROM (SELECT 1 FROM profiles WHERE id BETWEEN ? AND ? LIMIT ?)`
+	// manyBetween reports whether more than a quarter of the people in a range have a row.
+	// It counts no more people than it has to.
+	manyBetween = `WITH members (n) AS (SELECT (SELECT count(*) FROM trait_values WHERE trait_id = ?1 AND profile_id BETWEEN ?2 AND ?3)
+			+ (SELECT count(*) FROM trait_due WHERE trait_id = ?1 AND profile_id BETWEEN ?2 AND ?3))
+		SELECT count(*) < 4 * (SELECT n FROM members) FROM (SELECT 1 FROM profiles WHERE id BETWEEN ?2 AND ?3 LIMIT 4 * (SELECT n FROM members))`
 )
 
 // idsOf selects the keys of people as two results: newcomers have one of their own.
@@ -100,9 +103,9 @@ func (r *rowsReader) between(from, to int64) (*rows, error) {
 	if err := r.scan(r.due, from, to, &due); err != nil {
 		return nil, err
 	}
-	if n := (len(settled) + len(due)) / packedRow; n > 0 {
+	if settled != "" || due != "" {
 		if r.keys == nil {
-			if err := r.prepareKeys(n, from, to); err != nil {
+			if err := r.prepareKeys(from, to); err != nil {
 				return nil, err
 			}
 		}
@@ -120,25 +123,25 @@ func (r *rowsReader) scan(stmt *sql.Stmt, from, to int64, dest ...any) error {
 	return nil
 }
 
-// prepareKeys goes by a range of so many rows: if most people are not of the trait,
-// those who are get looked up.
-func (r *rowsReader) prepareKeys(n int, from, to int64) error {
-	most, people, which := 4*n, 0, allBetween
-	err := r.conn.QueryRowContext(r.ctx, countBetween, from, to, most).Scan(&people)
+// prepareKeys decides by one range how people are read: all of them, or, if few have a
+// row, one by one those who do.
+func (r *rowsReader) prepareKeys(from, to int64) error {
+	var many bool
+	err := r.conn.QueryRowContext(r.ctx, manyBetween, r.of.id, from, to).Scan(&many)
 	if err == nil {
-		if people == most {
-			which = membersBetween
+		which := membersBetween
+		if many {
+			which = allBetween
 		}
 		r.keys, err = r.conn.PrepareContext(r.ctx, idsOf(which))
 	}
 	return err
 }
 
-// How many values a packed row and a packed key have, and the bytes of a row at least.
+// How many values a packed row and a packed key have.
 const (
 	rowColumns = 5
 	keyColumns = 4
-	packedRow  = 9 + rowColumns - 1
 )
 
 // rows goes through the rows of a range of people, in the order of their numbers.
@@ -148,7 +151,7 @@ type rows struct {
 
 	settled, due, people, newcomers cursor
 
-	now row // that next went to
+	now row // the one that next went to
 }
 
 func newRows(of *trait, listedAt int64, settled, due, people, newcomers sqlite.Packed) *rows {
@@ -186,7 +189,7 @@ func (r *rows) next() bool {
 	return false
 }
 
-// err returns an error if something could not be read; the rows end there.
+// err returns an error if the rows ended early because something could not be read.
 func (r *rows) err() error {
 	if r.settled.damaged || r.due.damaged || r.people.damaged || r.newcomers.damaged {
 		return fmt.Errorf("%w: the members of %q cannot be read", ErrUnusable, r.trait.key)
@@ -202,13 +205,13 @@ func (r *rows) decode(values []sqlite.Value) {
 		rowWanted*one(wanted.Type != sqlite.Null) | rowNewer*one(since.Int > r.listedAt) | rowLeaving*one(leaving.Int == 1)
 }
 
-// cursor goes through packed rows that begin with a number, in the order of these.
+// cursor goes through packed rows that begin with a number and are in its order.
 type cursor struct {
 	left    sqlite.Packed
-	values  []sqlite.Value // of the row it is at
-	id      int64          // the number of that
-	ended   bool           // it is at no row
-	damaged bool           // what came next was not such a row
+	values  []sqlite.Value // of the current row
+	id      int64          // its number
+	ended   bool           // there is no current row
+	damaged bool           // because the next one could not be read
 }
 
 func newCursor(left sqlite.Packed, columns int) cursor {

@@ -2,6 +2,7 @@ package state_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -295,5 +296,60 @@ func TestListsOfManyBlocks(t *testing.T) {
 		require.NoError(t, l.Close())
 		require.Empty(t, b.sendAll())
 		b.sound()
+	})
+}
+
+// A list that cannot be compared to its end changes nothing, and the next one can be.
+func TestListsThatStop(t *testing.T) {
+	t.Parallel()
+	const n = 12_000
+	apply := func(t *testing.T, b *bench, ctx context.Context, progress func(int64)) error {
+		t.Helper()
+		b.now = b.now.Add(time.Minute)
+		l, err := b.db.NewList(ctx, state.ListInfo{Trait: audience("vip"), Source: "exports", ListedAt: b.now, Progress: progress})
+		require.NoError(t, err)
+		defer l.Close()
+		for _, name := range crowd(5, n+5) {
+			require.NoError(t, l.Add(ctx, user(name), "true", false))
+		}
+		_, err = l.Apply(ctx)
+		return err
+	}
+	setup := func(t *testing.T) *bench {
+		t.Helper()
+		b := setup(t)
+		b.list("vip", state.Guard{}, crowd(0, n)...)
+		b.sendAll()
+		return b
+	}
+	after := func(t *testing.T, b *bench) {
+		t.Helper()
+		require.Empty(t, b.sendAll())
+		require.NoError(t, apply(t, b, context.Background(), nil))
+		require.Len(t, b.sendAll(), 10)
+		b.sound()
+	}
+
+	t.Run("the run is stopped", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		ctx, cancel := context.WithCancelCause(context.Background())
+		cause, calls := errors.New("stopped"), 0
+		err := apply(t, b, ctx, func(int64) { calls++; cancel(cause) })
+		require.ErrorIs(t, err, cause)
+		require.Equal(t, 1, calls)
+		after(t, b)
+	})
+
+	t.Run("rows cannot be read", func(t *testing.T) {
+		t.Parallel()
+		for _, which := range []string{"min", "max"} { // in the first range, in the last
+			b := setup(t)
+			of := ` WHERE profile_id = (SELECT ` + which + `(profile_id) FROM trait_values)`
+			b.exec(`UPDATE trait_values SET message = '{'` + of)
+			require.ErrorContains(t, apply(t, b, context.Background(), nil), "malformed JSON")
+			b.exec(`UPDATE trait_values SET message = NULL` + of)
+			after(t, b)
+		}
 	})
 }

@@ -10,8 +10,9 @@ import (
 
 // unmapStart takes the program's own pages out of its memory. Its start touches nearly
 // all of them, since every package has something to initialize, and few are needed
-// again: those come back from the page cache. Pages that differ from the file, as the
-// linker or a debugger makes them, stay.
+// again: those come back from the page cache. A part of the program with pages that
+// differ from the file, as the linker or a debugger makes them, stays, even if these
+// pages are swapped out by now.
 func unmapStart() {
 	program, err := os.Readlink("/proc/self/exe")
 	maps, mapsErr := os.ReadFile("/proc/self/smaps")
@@ -28,7 +29,12 @@ func unmapStart() {
 			from, to = start, end
 		case n == 3:
 			from, to = 0, 0
-		case from != 0 && strings.Join(strings.Fields(line), " ") == "Anonymous: 0 kB":
+		}
+		switch name, amount, _ := strings.Cut(line, ":"); {
+		case from == 0:
+		case (name == "Anonymous" || name == "Swap") && strings.TrimSpace(amount) != "0 kB":
+			from, to = 0, 0
+		case name == "Swap": // comes after Anonymous
 			_, _, _ = unix.Syscall(unix.SYS_MADVISE, from, to-from, unix.MADV_DONTNEED)
 		}
 	}

@@ -8,6 +8,7 @@ package sqlite
 typedef struct sqlite3 sqlite3;
 typedef struct sqlite3_context sqlite3_context;
 typedef struct sqlite3_value sqlite3_value;
+typedef struct sqlite3_api_routines sqlite3_api_routines;
 #define SQLITE_UTF8 1
 #define SQLITE_DETERMINISTIC 0x800
 #define SQLITE_INNOCUOUS 0x200000
@@ -89,7 +90,7 @@ static void pack_final(sqlite3_context *c) {
 		sqlite3_result_blob64(c, p->data, p->size, sqlite3_free);
 }
 
-static int register_pack(sqlite3 *db) {
+static int register_pack(sqlite3 *db, char **error, const sqlite3_api_routines *api) {
 	return sqlite3_create_function_v2(db, "pack", -1, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, 0, 0, pack_step, pack_final, 0);
 }
 
@@ -100,17 +101,22 @@ import "C"
 import "encoding/binary"
 
 // The SQL function pack(...) returns the values of all rows as one blob: the way from
-// SQLite to Go costs several times what a row itself does. Each value is a byte for its
-// type, n for NULL, i for an integer and t for everything else as a text, and then the
-// eight bytes of the integer, or four for the length of the text, and the text; all as
-// the machine has them. Every connection of this process has the function.
+// SQLite to Go costs several times what a row itself does. Every connection of this
+// process has the function. In the blob, each value begins with a byte for its type:
+//
+//	n     NULL
+//	0, 1  that integer
+//	i     any other integer: its eight bytes follow
+//	t     anything else, as a text: four bytes for its length and the text follow
+//
+// Numbers have the machine's byte order.
 func init() {
 	if C.add_pack() != 0 {
 		panic("sqlite: the function pack cannot be added")
 	}
 }
 
-// Packed is what is left to read of a result of pack.
+// Packed is what is still to be read of a result of pack.
 type Packed string
 
 // Value is one of its values.
@@ -123,14 +129,15 @@ type Value struct {
 // Type is the type of a [Value].
 type Type byte
 
-// What is neither NULL nor an integer is a text.
+// The types. Whatever is neither NULL nor an integer is a text.
 const (
 	Null Type = iota
 	Integer
 	Text
 )
 
-// Next reads values, and reports whether there were that many whole ones.
+// Next fills values with the next ones, and reports whether that many were left. If not,
+// p does not move on. The texts share p's memory.
 func (p *Packed) Next(values []Value) bool {
 	const ofInt, ofLength = 1 + 8, 1 + 4
 	left := string(*p)
