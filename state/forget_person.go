@@ -62,6 +62,19 @@ type forgetting struct {
 
 func newForgetting(t *tx) *forgetting { return &forgetting{tx: t, ids: map[string]string{}} }
 
+// names reports whether somebody has an id of a person who was forgotten.
+func (f *forgetting) names(p Person) bool {
+	if f == nil {
+		return false
+	}
+	for _, id := range [...]string{p.UserID, p.AnonymousID, p.EmailSHA1} {
+		if _, named := f.ids[id]; named && id != "" {
+			return true
+		}
+	}
+	return false
+}
+
 // everybody forgets the person and, if named by an address, whoever is known by it.
 func (f *forgetting) everybody(p Person) error {
 	if err := f.person(p); err != nil || p.UserID != "" || p.AnonymousID != "" {

@@ -88,16 +88,13 @@ func (s *storing) object(batches []Batch) (err error) {
 }
 
 func (s *storing) batch(b *Batch) error {
-	s.forgetting = nil
 	for i := range b.Items {
 		if err := s.item(&b.Items[i]); err != nil {
 			return err
 		}
 	}
-	if s.forgetting != nil {
-		if err := s.forgetting.finish(); err != nil {
-			return err
-		}
+	if err := s.endForgetting(); err != nil {
+		return err
 	}
 	return s.storeRest(b)
 }
@@ -171,6 +168,11 @@ func (s *storing) item(it *Item) error {
 		s.countRun("kept_out", 1)
 		return nil
 	}
+	if !it.Forget && s.forgetting.names(it.Person) { // what is said afterwards stays, unless the ids are barred
+		if err := s.endForgetting(); err != nil {
+			return err
+		}
+	}
 	switch {
 	case it.Forget:
 		return s.forget(it)
@@ -199,6 +201,17 @@ func (s *storing) forget(it *Item) error {
 		return err
 	}
 	return s.bar(s.forgetting.ids) // the next line may be of the same person
+}
+
+// endForgetting removes what is left of the people who were forgotten. It reads all
+// profiles, so it is done once for many.
+func (s *storing) endForgetting() error {
+	if s.forgetting == nil {
+		return nil
+	}
+	f := s.forgetting
+	s.forgetting = nil
+	return f.finish()
 }
 
 // sighted returns the number under which an item's event is stored. Of the person it

@@ -25,7 +25,7 @@ func TestNewcomers(t *testing.T) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			t.Parallel()
 			apart, none := setup(t), setup(t)
-			h := &history{rng: rand.New(rand.NewPCG(uint64(seed), 3)), now: apart.now.Add(-100 * time.Hour)}
+			h := &history{rng: rand.New(rand.NewPCG(uint64(seed), 3)), now: apart.now.Add(-100 * time.Hour), users: 4, visitors: 5}
 			for range 16 {
 				play(t, h, apart, none)
 				none.exec(`INSERT INTO profiles (id, user_id, anonymous_id, email_sha1) SELECT * FROM newcomers; DELETE FROM newcomers`)
