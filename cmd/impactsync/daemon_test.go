@@ -50,6 +50,7 @@ func TestTooManyOpenFiles(t *testing.T) {
 		require.NoError(t, err)
 		c.Path, c.Args[0] = path, "impactsync-few"
 		c.Env = append(os.Environ(), "FILES="+strconv.Itoa(files))
+		p.fresh() // what could be read but not sent would wait for its retry
 		out, err := c.CombinedOutput()
 		if err == nil {
 			break

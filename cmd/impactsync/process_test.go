@@ -73,6 +73,16 @@ func (p *process) command(args ...string) *exec.Cmd {
 	return c
 }
 
+// fresh removes the state.
+func (p *process) fresh() {
+	p.t.Helper()
+	files, err := filepath.Glob(filepath.Join(p.dir, "state.db*"))
+	require.NoError(p.t, err)
+	for _, file := range files {
+		require.NoError(p.t, os.Remove(file))
+	}
+}
+
 func (p *process) list(people int) {
 	var b strings.Builder
 	b.WriteString("user_id\n")
