@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sourcegraph/conc"
+
 	"github.com/impactsync/impactsync/state/internal/sqlite"
 )
 
@@ -121,7 +123,7 @@ type DB struct {
 	now    func() time.Time
 	point  func(string) // of tests; nil otherwise
 
-	copying sync.WaitGroup // of the write-ahead log
+	copying conc.WaitGroup // of the write-ahead log
 
 	mu sync.Mutex // held for a whole write transaction
 	caches
