@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
-	"iter"
 	"slices"
 
 	"github.com/sourcegraph/conc/stream"
@@ -55,6 +54,7 @@ func (l *List) Apply(ctx context.Context) (v Verdict, err error) {
 type merge struct {
 	wanting
 	list    *List
+	ranges  int     // in which people are gone through
 	barred  *barred // those barred while the list was read; nil if nobody was
 	dropped int64   // members who were never told and are not on it
 }
@@ -77,13 +77,15 @@ func newMerge(t *tx, l *List) (*merge, error) {
 			coalesce(sum(value) FILTER (WHERE name = 'told'), 0), coalesce(sum(value) FILTER (WHERE name = 'away'), 0)
 		FROM counters WHERE scope = ?`, []any{tr.id}, &rows, &m.verdict.Told, &m.verdict.Members)
 	m.verdict.Unchanged = m.verdict.Members // who is away is on the list: the others were brought home
-	const most = 2_000                      // in a range, about
-	m.ranges = int(max(rows, l.Len())/most) + 1
+	m.ranges = rangesOf(max(rows, l.Len()))
 	if err == nil {
 		m.settled, err = t.settleNewcomers(max(l.Len()-rows, 0))
 	}
 	return m, err
 }
+
+// rangesOf returns in how many ranges of numbers so many people are gone through.
+func rangesOf(people int64) int { return int(people/2000) + 1 }
 
 // compareAll compares range by range. The rows of the next ranges are read meanwhile,
 // one range on each of the connections.
@@ -100,7 +102,10 @@ func (m *merge) compareAll(ctx context.Context, conns []*sql.Conn) error {
 		readers <- r
 	}
 	all := stream.New().WithMaxGoroutines(len(conns))
-	for c, err := range m.chunks() {
+	for c, err := range m.list.spill.Chunks(m.ranges) {
+		if err == nil {
+			err = m.prevailing(&c)
+		}
 		if err != nil {
 			fail(err)
 		}
@@ -110,18 +115,18 @@ func (m *merge) compareAll(ctx context.Context, conns []*sql.Conn) error {
 		all.Go(func() stream.Callback {
 			r := <-readers
 			defer func() { readers <- r }()
-			rows, err := r.between(c.from, c.to)
+			rows, err := r.between(c.From, c.To)
 			return func() {
 				if ctx.Err() != nil {
 					return
 				}
 				if err == nil {
-					err = m.compare(c.lines, rows)
+					err = m.compare(&c, rows)
 				}
 				if err != nil {
 					fail(err)
 				} else if m.list.info.Progress != nil {
-					m.list.info.Progress(int64(len(c.lines)))
+					m.list.info.Progress(int64(len(c.Records)))
 				}
 			}
 		})
@@ -140,7 +145,7 @@ func (m *merge) identify() error {
 		if err != nil {
 			return err
 		}
-		lines, err := m.members(c.Records)
+		lines, err := m.members(&c)
 		if err != nil {
 			return err
 		}
@@ -174,35 +179,15 @@ func (p Person) lacks(other Person) bool {
 	return p.UserID != "" && (other.AnonymousID != "" && other.AnonymousID != p.AnonymousID || other.EmailSHA1 != "" && other.EmailSHA1 != p.EmailSHA1)
 }
 
-// chunk is a range of the list.
-type chunk struct {
-	from, to int64
-	lines    []spill.Record // the one that prevails of each person
-}
-
-func (m *merge) chunks() iter.Seq2[chunk, error] {
-	return func(yield func(chunk, error) bool) {
-		for c, err := range m.list.spill.Chunks(m.ranges) {
-			of := chunk{from: c.From, to: c.To}
-			if err == nil {
-				of.lines, err = m.prevailing(c.Records)
-			}
-			if !yield(of, err) || err != nil {
-				return
-			}
-		}
-	}
-}
-
 // members returns the members on the lines that prevail.
-func (m *merge) members(lines []spill.Record) ([]member, error) {
-	lines, err := m.prevailing(lines)
-	if err != nil {
+func (m *merge) members(c *spill.Chunk) ([]member, error) {
+	if err := m.prevailing(c); err != nil {
 		return nil, err
 	}
-	all := make([]member, len(lines))
-	for i, line := range lines {
-		if all[i], err = decodeMember(line.Number, line.Text); err != nil {
+	all := make([]member, len(c.Records))
+	for i, line := range c.Records {
+		var err error
+		if all[i], err = decodeMember(line.Number, c.Text(line)); err != nil {
 			return nil, err
 		}
 	}
@@ -211,15 +196,15 @@ func (m *merge) members(lines []spill.Record) ([]member, error) {
 
 // prevailing leaves one line for each person, the last of the highest rank, and none for
 // people who were forgotten meanwhile.
-func (m *merge) prevailing(lines []spill.Record) ([]spill.Record, error) {
-	if m.barred == nil && !repeats(lines) {
-		return lines, nil
+func (m *merge) prevailing(c *spill.Chunk) error {
+	if m.barred == nil && !repeats(c.Records) {
+		return nil
 	}
-	left, people := lines[:0], make([]member, 0, len(lines))
-	for _, line := range lines {
-		mem, err := decodeMember(line.Number, line.Text)
+	left, people := c.Records[:0], make([]member, 0, len(c.Records))
+	for _, line := range c.Records {
+		mem, err := decodeMember(line.Number, c.Text(line))
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if out, _ := m.barred.filter(&mem.person); out {
 			continue
@@ -237,7 +222,8 @@ func (m *merge) prevailing(lines []spill.Record) ([]spill.Record, error) {
 			left, people = append(left, line), append(people, mem)
 		}
 	}
-	return left, nil
+	c.Records = left
+	return nil
 }
 
 // repeats reports whether two lines have the same number.
@@ -251,7 +237,8 @@ func repeats(lines []spill.Record) bool {
 }
 
 // compare finds who is new, who has left, and whose value changed.
-func (m *merge) compare(lines []spill.Record, rows *rows) error {
+func (m *merge) compare(c *spill.Chunk, rows *rows) error {
+	lines := c.Records
 	m.verdict.Members += int64(len(lines))
 	var mem member
 	more := rows.next()
@@ -264,7 +251,7 @@ func (m *merge) compare(lines []spill.Record, rows *rows) error {
 			continue
 		}
 		var err error
-		if mem, err = decodeMember(lines[0].Number, lines[0].Text); err != nil {
+		if mem, err = decodeMember(lines[0].Number, c.Text(lines[0])); err != nil {
 			return err
 		}
 		switch lines = lines[1:]; {

@@ -12,7 +12,6 @@ type wanting struct {
 	trait   *trait
 	at      int64 // when it was listed
 	gen     int64
-	ranges  int // of numbers, in which people are gone through
 	verdict Verdict
 	settled bool         // nobody is a newcomer, and nobody becomes one
 	joins   []member     // wait to be stored together
@@ -156,7 +155,7 @@ func (w *wanting) storeExits() error {
 	if held {
 		due = statusHeld
 	}
-	for c, err := range w.exits.Chunks(w.ranges) {
+	for c, err := range w.exits.Chunks(rangesOf(w.exits.Len())) {
 		if err != nil {
 			return err
 		}

@@ -2,12 +2,15 @@
 package spill
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	mathbits "math/bits"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -18,6 +21,7 @@ const (
 	bits  = 10
 	parts = 1 << bits
 	block = 4 << 10
+	batch = 16 // blocks that are written at once
 )
 
 // Spill takes records in any order and returns them sorted by number. The
@@ -29,7 +33,8 @@ const (
 type Spill struct {
 	dir    string
 	file   *os.File // nil while everything fits into the buffers
-	blocks int64    // in the file
+	blocks int64    // in the file, and then in filled
+	filled []byte   // blocks that are still to be written
 	parts  [parts]part
 	count  int64
 }
@@ -61,27 +66,35 @@ func (s *Spill) Add(number int64, record []byte) error {
 	p.rest = binary.BigEndian.AppendUint32(p.rest, uint32(len(record)))
 	p.rest = append(p.rest, record...)
 	for len(p.rest) >= block {
-		if err := s.write(p.rest[:block]); err != nil {
-			return err
-		}
-		p.full = append(p.full, s.blocks-1)
+		p.full = append(p.full, s.blocks)
+		s.blocks++
+		s.filled = append(s.filled, p.rest[:block]...)
 		p.rest = append(p.rest[:0], p.rest[block:]...)
+		if len(s.filled) >= batch*block {
+			if err := s.write(); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
 
-func (s *Spill) write(b []byte) (err error) {
+// write writes the blocks that were filled.
+func (s *Spill) write() (err error) {
 	if s.file == nil {
 		if s.file, err = tempFile(s.dir); err != nil {
 			return err
 		}
 	}
-	if _, err := s.file.WriteAt(b, s.blocks*block); err != nil {
+	if _, err := s.file.WriteAt(s.filled, s.written()*block); err != nil {
 		return fmt.Errorf("write a spill file (TMPDIR says where): %w", err)
 	}
-	s.blocks++
+	s.filled = s.filled[:0]
 	return nil
 }
+
+// written returns how many blocks the file holds.
+func (s *Spill) written() int64 { return s.blocks - int64(len(s.filled)/block) }
 
 // tempFile makes a file that only this process can see.
 func tempFile(dir string) (*os.File, error) {
@@ -105,8 +118,8 @@ func (s *Spill) Close() error {
 
 // Record is one of the records added.
 type Record struct {
-	Number int64
-	Text   string
+	Number     int64
+	start, end uint32 // of its text
 }
 
 // Chunk holds the records of a range of numbers, sorted. Those of one number are
@@ -114,19 +127,48 @@ type Record struct {
 type Chunk struct {
 	From, To int64 // both belong to it
 	Records  []Record
+
+	text string // of all records of the part
 }
 
-// Chunks returns all records in order, in so many ranges of equal size that
-// together cover all numbers. There are at most as many as the spill has parts.
+// Text returns what was added under a record's number.
+func (c *Chunk) Text(r Record) string { return c.text[r.start:r.end] }
+
+// Chunks returns all records in order, in ranges of equal size that together cover all
+// numbers: at most so many, and more than half of that. It holds the records of one
+// part of the spill in memory, or of one range if that is more.
 func (s *Spill) Chunks(most int) iter.Seq2[Chunk, error] {
-	each := 1 // parts in a chunk
-	for parts/each > most && each < parts {
-		each *= 2
-	}
+	count := 1 << (mathbits.Len(uint(max(most, 1))) - 1) // ranges
+	each := max(parts/count, 1)                          // parts that are read at once
 	return func(yield func(Chunk, error) bool) {
 		for first := 0; first < parts; first += each {
 			c, err := s.read(first, first+each-1)
-			if !yield(c, err) || err != nil {
+			for of := range c.split(max(count/parts, 1)) {
+				if !yield(of, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// split ranges over so many chunks of equal size, a power of two.
+func (c Chunk) split(count int) iter.Seq[Chunk] {
+	return func(yield func(Chunk) bool) {
+		size := (c.To-c.From)/int64(count) + 1
+		if count == 1 {
+			size = 0 // all numbers are one more than there are
+		}
+		for left, from := c.Records, c.From; ; from += size {
+			of := Chunk{From: from, To: from + size - 1, Records: left, text: c.text}
+			if size == 0 || of.To == c.To {
+				of.To = c.To
+				yield(of)
+				return
+			}
+			n, _ := slices.BinarySearchFunc(left, of.To+1, func(r Record, at int64) int { return cmp.Compare(r.Number, at) })
+			of.Records, left = left[:n:n], left[n:]
+			if !yield(of) {
 				return
 			}
 		}
@@ -140,7 +182,7 @@ func (s *Spill) Find(number int64) (texts []string, err error) {
 	c, err := s.read(p, p)
 	for _, r := range c.Records {
 		if r.Number == number {
-			texts = append(texts, r.Text)
+			texts = append(texts, c.Text(r))
 		}
 	}
 	return texts, err
@@ -158,66 +200,77 @@ func (s *Spill) read(first, last int) (Chunk, error) {
 	var buf [block]byte
 	for i := first; i <= last; i++ {
 		for _, n := range s.parts[i].full {
-			if _, err := s.file.ReadAt(buf[:], n*block); err != nil {
-				return c, fmt.Errorf("read a spill file: %w", err)
+			if err := s.readBlock(n, buf[:]); err != nil {
+				return c, err
 			}
 			text.Write(buf[:])
 		}
 		text.Write(s.parts[i].rest)
 	}
-	all, err := split(text.String(), rows)
-	if err == nil {
-		c.Records, err = sorted(all, c.From, c.To)
-	}
-	return c, err
+	c.text = text.String()
+	return c, c.sort(rows)
 }
 
-// sorted returns records in the order of their numbers, which spread evenly over a
-// range: each is put where its share of the range begins, and few have to be moved
-// after that.
-func sorted(all []Record, from, to int64) ([]Record, error) {
-	shift := max(mathbits.Len64(uint64(to-from))-mathbits.Len(uint(len(all))), 0)
-	next := make([]int32, (to-from)>>shift+2) // where the next record of each share goes
-	for _, r := range all {
-		if r.Number < from || r.Number > to {
-			return nil, errDamaged
-		}
-		next[(r.Number-from)>>shift+1]++
+func (s *Spill) readBlock(n int64, to []byte) error {
+	if n >= s.written() {
+		copy(to, s.filled[(n-s.written())*block:])
+		return nil
+	}
+	if _, err := s.file.ReadAt(to, n*block); err != nil {
+		return fmt.Errorf("read a spill file: %w", err)
+	}
+	return nil
+}
+
+// sort makes so many records of the text, in the order of their numbers. These spread
+// evenly over a range: each is put where its share of the range begins, and few have to
+// be moved after that.
+func (c *Chunk) sort(rows int) error {
+	shift := max(mathbits.Len64(uint64(c.To-c.From))-mathbits.Len(uint(rows)), 0)
+	next := make([]int32, (c.To-c.From)>>shift+2) // where the next record of each share goes
+	count := 0
+	err := c.each(func(r Record) {
+		next[(r.Number-c.From)>>shift+1]++
+		count++
+	})
+	if err != nil || count != rows {
+		return errors.Join(errDamaged, err)
 	}
 	for i := range next[1:] {
 		next[i+1] += next[i]
 	}
-	in := make([]Record, len(all))
-	for _, r := range all {
-		at := &next[(r.Number-from)>>shift]
+	in := make([]Record, rows)
+	err = c.each(func(r Record) {
+		at := &next[(r.Number-c.From)>>shift]
 		in[*at] = r
 		*at++
-	}
+	})
 	for i := range in {
 		for j := i; j > 0 && in[j].Number < in[j-1].Number; j-- {
 			in[j], in[j-1] = in[j-1], in[j]
 		}
 	}
-	return in, nil
+	c.Records = in
+	return err
 }
 
 var errDamaged = errors.New("a spill file cannot be read back")
 
-func split(text string, rows int) ([]Record, error) {
-	records := make([]Record, 0, rows)
-	for len(text) > 0 {
-		if len(text) < header {
-			return records, errDamaged
-		}
-		number, size := binary.BigEndian.Uint64([]byte(text[:8])), int(binary.BigEndian.Uint32([]byte(text[8:header])))
-		if int64(number) < 0 || len(text)-header < size {
-			return records, errDamaged
-		}
-		records = append(records, Record{int64(number), text[header : header+size]})
-		text = text[header+size:]
+// each calls fn with the records in the text, up to the first that cannot be right.
+func (c *Chunk) each(fn func(Record)) error {
+	if len(c.text) > math.MaxUint32 {
+		return errors.New("more than 4 GiB would be held in memory")
 	}
-	if len(records) != rows {
-		return records, errDamaged
+	for at := 0; at < len(c.text); {
+		if len(c.text)-at < header {
+			return errors.New("a record is cut off")
+		}
+		number, size := int64(binary.BigEndian.Uint64([]byte(c.text[at:at+8]))), int(binary.BigEndian.Uint32([]byte(c.text[at+8:at+header])))
+		if at += header; number < c.From || number > c.To || len(c.text)-at < size {
+			return fmt.Errorf("a record of %d bytes does not belong there", size)
+		}
+		fn(Record{Number: number, start: uint32(at), end: uint32(at + size)})
+		at += size
 	}
-	return records, nil
+	return nil
 }

@@ -3,6 +3,7 @@ package spill
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -12,20 +13,29 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func all(t *testing.T, s *Spill, chunks int) (records []Record) {
+// added is a record as it was added.
+type added struct {
+	number int64
+	text   string
+}
+
+func all(t *testing.T, s *Spill, chunks int) (records []added) {
 	t.Helper()
-	next := int64(0)
+	next, n := int64(0), 0
 	for c, err := range s.Chunks(chunks) {
 		require.NoError(t, err)
+		n++
 		require.Equal(t, next, c.From)
 		next = c.To + 1 // the last one goes round
 		for _, r := range c.Records {
 			require.LessOrEqual(t, c.From, r.Number)
 			require.LessOrEqual(t, r.Number, c.To)
-			records = append(records, Record{Number: r.Number, Text: r.Text})
+			records = append(records, added{r.Number, c.Text(r)})
 		}
 	}
 	require.EqualValues(t, -1<<63, next, "all numbers are covered")
+	require.LessOrEqual(t, n, chunks)
+	require.Greater(t, 2*n, chunks)
 	return records
 }
 
@@ -35,21 +45,21 @@ func TestSpill(t *testing.T) {
 	t.Parallel()
 	s := New(t.TempDir())
 	random := rand.New(rand.NewPCG(1, 2))
-	var want []Record
+	var want []added
 	for i := range 2000 {
-		r := Record{Number: random.Int64(), Text: strings.Repeat("x", i*37%(3*block))}
+		r := added{random.Int64(), strings.Repeat("x", i*37%(3*block))}
 		want = append(want, r)
-		require.NoError(t, s.Add(r.Number, []byte(r.Text)))
+		require.NoError(t, s.Add(r.number, []byte(r.text)))
 	}
-	slices.SortFunc(want, func(a, b Record) int { return cmp.Compare(a.Number, b.Number) })
+	slices.SortFunc(want, func(a, b added) int { return cmp.Compare(a.number, b.number) })
 	require.Positive(t, s.blocks)
 	require.EqualValues(t, 2000, s.Len())
 	for _, chunks := range []int{1, 3, 64, parts, 10 * parts} {
 		require.Equal(t, want, all(t, s, chunks))
 	}
-	found, err := s.Find(want[7].Number)
+	found, err := s.Find(want[7].number)
 	require.NoError(t, err)
-	require.Equal(t, []string{want[7].Text}, found)
+	require.Equal(t, []string{want[7].text}, found)
 	require.NoError(t, s.Close())
 }
 
@@ -58,7 +68,7 @@ func TestSpillInMemory(t *testing.T) {
 	s := New("/no/such/folder") // which is not needed
 	require.Empty(t, all(t, s, 1))
 	require.NoError(t, s.Add(1, []byte("a")))
-	require.Equal(t, []Record{{Number: 1, Text: "a"}}, all(t, s, 1))
+	require.Equal(t, []added{{1, "a"}}, all(t, s, 1))
 	require.NoError(t, s.Close())
 }
 
@@ -70,7 +80,7 @@ func TestSpillOneNumber(t *testing.T) {
 	for i, n := range []int64{7, last, 7, 0, 7} {
 		require.NoError(t, s.Add(n, []byte{byte('a' + i)}))
 	}
-	require.Equal(t, []Record{{Number: 0, Text: "d"}, {Number: 7, Text: "a"}, {Number: 7, Text: "c"}, {Number: 7, Text: "e"}, {Number: last, Text: "b"}}, all(t, s, 1))
+	require.Equal(t, []added{{0, "d"}, {7, "a"}, {7, "c"}, {7, "e"}, {last, "b"}}, all(t, s, 1))
 	found, err := s.Find(7)
 	require.NoError(t, err)
 	require.Equal(t, []string{"a", "c", "e"}, found)
@@ -82,7 +92,7 @@ func TestSpillFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	s := New(dir)
-	require.NoError(t, s.Add(1, make([]byte, block)))
+	require.NoError(t, s.Add(1, make([]byte, batch*block)))
 	info, err := s.file.Stat()
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode())
@@ -92,14 +102,14 @@ func TestSpillFile(t *testing.T) {
 	require.NoError(t, s.Close())
 
 	gone := New(dir + "/no/such/folder")
-	require.ErrorContains(t, gone.Add(1, make([]byte, block)), "TMPDIR")
+	require.ErrorContains(t, gone.Add(1, make([]byte, batch*block)), "TMPDIR")
 }
 
 // A file that was cut off is no list.
 func TestSpillDamaged(t *testing.T) {
 	t.Parallel()
 	s := New(t.TempDir())
-	require.NoError(t, s.Add(1, make([]byte, 2*block)))
+	require.NoError(t, s.Add(1, make([]byte, batch*block)))
 	require.NoError(t, s.file.Truncate(block))
 	for _, err := range s.Chunks(1) {
 		require.Error(t, err)
@@ -124,7 +134,7 @@ func TestSpillMemory(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
-func FuzzSplit(f *testing.F) {
+func FuzzSort(f *testing.F) {
 	f.Add(int64(7), "text", "")
 	f.Add(int64(0), "", "\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x01x")
 	f.Fuzz(func(t *testing.T, number int64, text, junk string) {
@@ -134,11 +144,12 @@ func FuzzSplit(f *testing.F) {
 		}
 		require.NoError(t, s.Add(number, []byte(text)))
 		require.NoError(t, s.Add(number, []byte(text)))
-		require.Equal(t, []Record{{Number: number, Text: text}, {Number: number, Text: text}}, all(t, s, 1))
+		require.Equal(t, []added{{number, text}, {number, text}}, all(t, s, 1))
 		require.NoError(t, s.Close())
 		for n := range 3 { // any text ends, without a panic
-			if records, err := split(junk, n); err == nil {
-				require.Len(t, records, n)
+			c := Chunk{To: math.MaxInt64, text: junk}
+			if c.sort(n) == nil {
+				require.Len(t, c.Records, n)
 			}
 		}
 	})
