@@ -122,21 +122,23 @@ func (p *pass) sameParts(ctx context.Context, f Feed, in source.Input) (bool, er
 func (r *reader) members(ctx context.Context, list *state.List, b source.Batch) error {
 	r.Progress.add(b.Taken)
 	r.out = state.Batch{Counts: map[string]int64{}}
+	for i := range b.Members {
+		m := &b.Members[i]
+		r.forms.add(m.Identity)
+		if err := list.Add(ctx, state.Person(m.Identity), m.Value, m.Cleared); err != nil {
+			return stored(err)
+		}
+	}
 	for i := range b.Records {
 		rec := &b.Records[i]
-		switch {
-		case rec.Rejected != "":
-			r.rejected++
-			if rec.Unreadable {
-				r.unreadable++
-			}
-			r.reject(rec, rec.Rejected)
-		case rec.Member != nil:
-			r.forms.add(rec.Member.Identity)
-			if err := list.Add(ctx, state.Person(rec.Member.Identity), rec.Member.Value, rec.Member.Cleared); err != nil {
-				return stored(err)
-			}
+		if rec.Rejected == "" {
+			continue
 		}
+		r.rejected++
+		if rec.Unreadable {
+			r.unreadable++
+		}
+		r.reject(rec, rec.Rejected)
 	}
 	return stored(r.State.Reject(ctx, r.out.Rejected))
 }

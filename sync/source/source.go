@@ -67,7 +67,7 @@ type Input struct {
 	Rule *rules.Rule
 }
 
-// Record is one line or row. Exactly one of Message, Change, Member, Rejected and
+// Record is one line or row. Exactly one of Message, Change, Rejected and
 // Skipped is set, except that Change is also set with a Message that is a trait
 // change, and with a change that is skipped because of its key.
 // A record is valid until the callback that received it returns.
@@ -76,7 +76,6 @@ type Record struct {
 	Line     int64
 	Message  *segment.Message
 	Change   *segment.TraitChange
-	Member   *Member
 	Rejected string // why the line cannot be used; never holds any of it
 	// Unreadable is set for a rejected row of a list if not even its person is known:
 	// then anybody who is missing from the list may be on it.
@@ -87,9 +86,10 @@ type Record struct {
 // NamesNobody is why a message or row without a usable id is rejected.
 const NamesNobody = "no usable user id, anonymous id or e-mail address"
 
-// Member is one row of a list.
+// Member is one person on a list.
 type Member struct {
 	segment.Identity
+	Line    int64  // of the row that says so
 	Value   string // "true" for membership, else the computed value
 	Cleared bool   // the row names the person but has no value
 }
@@ -98,6 +98,7 @@ type Member struct {
 // several people, and about 4 MiB of text) and the position after the last one.
 type Batch struct {
 	Records  []Record
+	Members  []Member // of a list, as long valid as the records, which are its other rows
 	Position Position
 	Taken    int64 // bytes that came from the bucket since the previous batch, for progress
 }

@@ -177,15 +177,12 @@ func (s subject) enough(t *testing.T) {
 type wish map[told.Key]map[string]bool // the values that a person is wanted with
 
 func (w wish) take(b source.Batch) error {
-	for _, rec := range b.Records {
-		if rec.Member == nil {
-			continue
-		}
-		key := keyOf(rec.Member.Identity)
+	for _, m := range b.Members {
+		key := keyOf(m.Identity)
 		if w[key] == nil {
 			w[key] = map[string]bool{}
 		}
-		w[key][rec.Member.Value] = true
+		w[key][m.Value] = true
 	}
 	return nil
 }

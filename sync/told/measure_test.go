@@ -94,9 +94,9 @@ func (m *measurement) step(t *testing.T, name string) {
 	require.NoError(t, err)
 	members := 0
 	require.NoError(t, m.src.ReadRows(t.Context(), m.in, wanted, rows, true, func(b source.Batch) error {
-		for _, rec := range b.Records {
+		for _, who := range b.Members {
 			members++
-			batch = append(batch, told.Row{Trait: m.in.Key, Key: keyOf(rec.Member.Identity), Value: rec.Member.Value, At: noon, EmailSHA1: rec.Member.EmailSHA1})
+			batch = append(batch, told.Row{Trait: m.in.Key, Key: keyOf(who.Identity), Value: who.Value, At: noon, EmailSHA1: who.EmailSHA1})
 		}
 		return nil
 	}))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -75,28 +76,43 @@ func one(t *testing.T, s *Source) source.Input {
 // Done.
 func read(s *Source, in source.Input, from source.Position) (records []string, last source.Position, err error) {
 	err = s.Read(context.Background(), in, from, func(b source.Batch) error {
+		left := b.Members // which are between the records
 		for _, r := range b.Records {
-			records = append(records, show1(r))
+			n := slices.IndexFunc(left, func(m source.Member) bool { return m.Line > r.Line })
+			if n < 0 {
+				n = len(left)
+			}
+			records = append(append(records, showMembers(left[:n])...), show1(r))
+			left = left[n:]
 		}
+		records = append(records, showMembers(left)...)
 		last = b.Position
 		return nil
 	})
 	return records, last, err
 }
 
-func show1(r source.Record) string {
-	who := func(i segment.Identity) string {
-		mail := ""
-		if i.EmailSHA1 != "" {
-			mail = i.EmailSHA1[:6]
-		}
-		return i.UserID + "/" + i.AnonymousID + "/" + mail
+func who(i segment.Identity) string {
+	mail := ""
+	if i.EmailSHA1 != "" {
+		mail = i.EmailSHA1[:6]
 	}
+	return i.UserID + "/" + i.AnonymousID + "/" + mail
+}
+
+func showMembers(members []source.Member) (all []string) {
+	for _, m := range members {
+		value := "=" + m.Value
+		if m.Cleared {
+			value = " cleared"
+		}
+		all = append(all, fmt.Sprintf("%d %s%s", m.Line, who(m.Identity), value))
+	}
+	return all
+}
+
+func show1(r source.Record) string {
 	switch {
-	case r.Member != nil && r.Member.Cleared:
-		return fmt.Sprintf("%d %s cleared", r.Line, who(r.Member.Identity))
-	case r.Member != nil:
-		return fmt.Sprintf("%d %s=%s", r.Line, who(r.Member.Identity), r.Member.Value)
 	case r.Change != nil:
 		return fmt.Sprintf("%d %s %s=%s", r.Line, who(r.Change.Identity), r.Change.Key, r.Change.Value)
 	case r.Rejected != "":

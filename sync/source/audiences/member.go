@@ -38,7 +38,7 @@ func addMembers(b *reading.Batch, r *row) {
 	}
 	people := r.people()
 	for _, id := range people {
-		b.Add(r.record(b, id, value))
+		r.addPerson(b, id, value)
 	}
 	if len(people) == 0 {
 		record.Rejected = r.reason()
@@ -46,11 +46,12 @@ func addMembers(b *reading.Batch, r *row) {
 	}
 }
 
-// record returns the record of one person.
-func (r *row) record(b *reading.Batch, id segment.Identity, value string) source.Record {
+// addPerson adds what the row says of one person.
+func (r *row) addPerson(b *reading.Batch, id segment.Identity, value string) {
 	cleared := r.value == "" && b.Input.Class == segment.ClassComputed
 	if b.Input.Shape == source.ShapeList {
-		return source.Record{Line: r.line, Member: b.Member(source.Member{Identity: id, Value: value, Cleared: cleared})}
+		b.AddMember(&source.Member{Identity: id, Line: r.line, Value: value, Cleared: cleared})
+		return
 	}
 	c := r.change
 	c.At, c.Timing = segment.RowTime(r.time, b.Input.ListedAt, b.Now) // a row without a time happened when its file was written
@@ -61,7 +62,7 @@ func (r *row) record(b *reading.Batch, id segment.Identity, value string) source
 	if c.Key == "" {
 		c.Key, c.Name = b.Input.Key, b.Input.Name
 	}
-	return source.Record{Line: r.line, Change: &c}
+	b.Add(source.Record{Line: r.line, Change: &c})
 }
 
 // people returns the people whom the row's ids address.

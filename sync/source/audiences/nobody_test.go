@@ -32,12 +32,11 @@ func TestIDsOfNobodyInLists(t *testing.T) {
 	for in, err := range s.Inputs(context.Background(), nil) {
 		require.NoError(t, err)
 		require.NoError(t, s.Read(context.Background(), in, source.Position{}, func(b source.Batch) error {
+			for _, m := range b.Members {
+				people = append(people, m.Identity)
+			}
 			for _, r := range b.Records {
-				if r.Member != nil {
-					people = append(people, r.Member.Identity)
-				} else {
-					rejected = append(rejected, r.Line)
-				}
+				rejected = append(rejected, r.Line)
 			}
 			return nil
 		}))

@@ -32,8 +32,8 @@ type Batch struct {
 	stopped bool  // by the context
 
 	*gathered
-	full  chan *gathered // handed over
-	empty chan *gathered // given back
+	handed chan *gathered
+	empty  chan *gathered // given back
 
 	good     bool            // a good record was seen
 	bad      int             // bad records since the last good one
@@ -55,13 +55,10 @@ func (b *Batch) Size(n int) { b.bytes += n }
 // Keep releases a message once the batch is handed over.
 func (b *Batch) Keep(m *segment.Message) { b.messages = append(b.messages, m) }
 
-// Member returns a copy of the member that is valid as long as a record.
-func (b *Batch) Member(m source.Member) *source.Member {
-	if len(b.members) == cap(b.members) {
-		b.members = make([]source.Member, 0, b.reader.Records) // the full one belongs to the records
-	}
-	b.members = append(b.members, m)
-	return &b.members[len(b.members)-1]
+// AddMember adds a member of a list.
+func (b *Batch) AddMember(m *source.Member) {
+	b.noteGood()
+	b.members = append(b.members, *m)
 }
 
 // Add adds a record. A record that names nobody does not count as a bad one: sorted
@@ -70,8 +67,7 @@ func (b *Batch) Add(r source.Record) {
 	r.Object = b.Object.Name
 	switch {
 	case r.Rejected == "":
-		b.reportWithheld()
-		b.good, b.bad = true, 0
+		b.noteGood()
 	case r.Rejected != source.NamesNobody:
 		if b.bad++; !b.good && b.bad > junkAtStart {
 			b.withheld = append(b.withheld, r)
@@ -80,6 +76,16 @@ func (b *Batch) Add(r source.Record) {
 	}
 	b.records = append(b.records, r)
 }
+
+func (b *Batch) noteGood() {
+	if len(b.withheld) > 0 {
+		b.reportWithheld()
+	}
+	b.good, b.bad = true, 0
+}
+
+// full reports whether so many records are gathered as are handed over at once.
+func (b *Batch) full() bool { return len(b.records)+len(b.members) >= b.reader.Records }
 
 func (b *Batch) reportWithheld() {
 	b.records = append(b.records, b.withheld...)
@@ -97,10 +103,10 @@ func (b *Batch) end() error {
 
 // flush hands the records over with the position after them.
 func (b *Batch) flush(ctx context.Context, done bool) error {
-	if len(b.records) == 0 && !done {
+	if len(b.records)+len(b.members) == 0 && !done {
 		return nil
 	}
-	out := source.Batch{Records: b.records, Taken: b.taken}
+	out := source.Batch{Records: b.records, Members: b.members, Taken: b.taken}
 	if b.parser != nil {
 		out.Position = b.parser.Position()
 		out.Taken += b.content.Taken()
@@ -109,7 +115,7 @@ func (b *Batch) flush(ctx context.Context, done bool) error {
 	b.taken = 0
 	b.batch = out
 	select {
-	case b.full <- b.gathered:
+	case b.handed <- b.gathered:
 		b.gathered = <-b.empty
 		return nil
 	case <-ctx.Done():

@@ -76,19 +76,19 @@ func (r *Reader) Close() error { return r.Bucket.Close() }
 //
 // While fn works on a batch, the next one is read.
 func (r *Reader) Read(ctx context.Context, in source.Input, from source.Position, fn func(source.Batch) error) error {
-	b := &Batch{Input: in, Now: time.Now(), reader: r, gathered: new(gathered), full: make(chan *gathered), empty: make(chan *gathered, 2)}
+	b := &Batch{Input: in, Now: time.Now(), reader: r, gathered: new(gathered), handed: make(chan *gathered), empty: make(chan *gathered, 2)}
 	b.empty <- new(gathered)
 	ahead, stop := context.WithCancel(ctx) // so that nobody waits for a slow bucket after an error of fn
 	defer stop()
 	var reading conc.WaitGroup
 	var failed error
 	reading.Go(func() {
-		defer close(b.full)
+		defer close(b.handed)
 		failed = b.readAll(ahead, from)
 		b.release()
 	})
 	var err error
-	for full := range b.full {
+	for full := range b.handed {
 		if err == nil {
 			if err = context.Cause(ctx); err == nil {
 				err = fn(full.batch)
@@ -219,14 +219,14 @@ func (b *Batch) readRecords(ctx context.Context) error {
 		if b.bad >= junkInRow && (b.reader.Log || !b.good) {
 			return b.reader.Junk
 		}
-		if len(b.records) < b.reader.Records && b.bytes < batchBytes {
+		if !b.full() && b.bytes < batchBytes {
 			continue
 		}
 		if ctx.Err() != nil {
 			b.stopped = true
 			return context.Cause(ctx)
 		}
-		if len(b.records) < b.reader.Records && len(b.withheld) > 0 {
+		if !b.full() && len(b.withheld) > 0 {
 			continue // the position must not pass them
 		}
 		if err := b.flush(ctx, false); err != nil {

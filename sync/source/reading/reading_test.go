@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -45,7 +47,8 @@ func (l lines) Next(b *reading.Batch) error {
 	case "broken":
 		return &reading.RecordError{Line: l.Lines(), Err: errors.New("a quote is missing")}
 	default:
-		record.Member = &source.Member{Identity: segment.Identity{UserID: id}, Value: "true"}
+		b.AddMember(&source.Member{Identity: segment.Identity{UserID: id}, Line: l.Lines(), Value: "true"})
+		return nil
 	}
 	b.Add(record)
 	return nil
@@ -106,14 +109,17 @@ type result struct {
 func (r *result) last() source.Batch { return r.batches[len(r.batches)-1] }
 
 func (r *result) take(b source.Batch) error {
+	byLine := map[int64]string{}
 	for _, record := range b.Records {
-		text := "!" + record.Rejected
-		if record.Member != nil {
-			text = record.Member.UserID
-		}
-		r.records = append(r.records, fmt.Sprint(record.Line, " ", text))
+		byLine[record.Line] = "!" + record.Rejected
 	}
-	b.Records = nil
+	for _, m := range b.Members {
+		byLine[m.Line] = m.UserID
+	}
+	for _, line := range slices.Sorted(maps.Keys(byLine)) {
+		r.records = append(r.records, fmt.Sprint(line, " ", byLine[line]))
+	}
+	b.Records, b.Members = nil, nil
 	r.batches = append(r.batches, b)
 	return nil
 }
@@ -198,7 +204,7 @@ func TestBatches(t *testing.T) {
 		var most uint64
 		seen := 0
 		require.NoError(t, f.Read(t.Context(), f.input(t, source.ShapeLog), source.Position{}, func(b source.Batch) error {
-			if seen += len(b.Records); seen%16_000 == 0 {
+			if seen += len(b.Members); seen%16_000 == 0 {
 				runtime.GC()
 				var m runtime.MemStats
 				runtime.ReadMemStats(&m)

@@ -184,7 +184,7 @@ func (r *reader) end() error {
 		r.addPeople(value)
 	}
 	r.good = r.good || problem == ""
-	if len(r.records) < batchRecords && r.bytes < batchBytes {
+	if len(r.records)+len(r.members) < batchRecords && r.bytes < batchBytes {
 		return nil
 	}
 	return r.flush(false)
@@ -211,9 +211,8 @@ func (r *reader) valueOf(p *profile) (value string, member bool, problem string)
 func (r *reader) addPeople(value string) {
 	r.people = r.profile.people(r.people[:0], r.nobody)
 	for _, who := range r.people {
-		r.members = append(r.members, source.Member{Identity: who, Value: value, Cleared: value == ""})
+		r.members = append(r.members, source.Member{Identity: who, Line: r.profile.line, Value: value, Cleared: value == ""})
 		r.bytes += len(who.UserID) + len(who.AnonymousID) + len(who.EmailSHA1) + len(value)
-		r.add(source.Record{Member: &r.members[len(r.members)-1]})
 	}
 	if len(r.people) == 0 {
 		r.add(source.Record{Rejected: source.NamesNobody})
@@ -227,9 +226,10 @@ func (r *reader) add(record source.Record) {
 
 // flush hands the records over.
 func (r *reader) flush(done bool) error {
-	err := r.fn(source.Batch{Records: r.records, Position: source.Position{Line: r.line, Done: done}, Taken: int64(r.bytes)})
+	err := r.fn(source.Batch{Records: r.records, Members: r.members, Position: source.Position{Line: r.line, Done: done}, Taken: int64(r.bytes)})
 	r.stopped = err != nil
 	clear(r.records)
+	clear(r.members)
 	r.records, r.members, r.bytes = r.records[:0], r.members[:0], 0
 	if err == nil && r.ctx.Err() != nil {
 		r.stopped = true

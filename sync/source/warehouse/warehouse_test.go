@@ -77,11 +77,9 @@ func members(t *testing.T, s source.Source, key string) (all, rejected []string,
 	}
 	err = s.Read(t.Context(), ins[key], source.Position{}, func(b source.Batch) error {
 		for _, r := range b.Records {
-			if r.Rejected != "" {
-				rejected = append(rejected, fmt.Sprintf("%d %s", r.Line, r.Rejected))
-				continue
-			}
-			m := r.Member
+			rejected = append(rejected, fmt.Sprintf("%d %s", r.Line, r.Rejected))
+		}
+		for _, m := range b.Members {
 			value := m.Value
 			if m.Cleared {
 				value = "cleared"
