@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"os"
 	"strings"
 	"time"
-
-	"github.com/sourcegraph/conc"
 
 	"github.com/impactsync/impactsync/state/internal/spill"
 )
@@ -53,10 +50,8 @@ type List struct {
 	dir   string
 	spill *spill.Spill
 
-	block  []member // being filled, while the worker spills the one before
-	spare  []member
-	worker conc.WaitGroup
-	failed error // of the worker; to be read while it waits
+	visitors []member // who may be users by now
+	failed   error    // why the list is not complete
 
 	barred     *barred // as it was when the list began
 	unreadable int64
@@ -66,10 +61,6 @@ type List struct {
 	followed   []Person
 	buf        []byte
 }
-
-// listBlock is how many members are handed to the worker at a time: handing over fewer
-// costs more than it gains.
-const listBlock = 8192
 
 // NewList starts a list: its generation is "applying" until [List.Apply]. The
 // error is [ErrIgnoredList] for a list that need not be read. The spill file goes to
@@ -93,75 +84,66 @@ func (d *DB) NewList(ctx context.Context, info ListInfo) (*List, error) {
 	return l, nil
 }
 
-// Add takes one member. Members are numbered in blocks by a goroutine, which writes
-// them to a file once its buffers are full (4 MiB in all). An error is perhaps
-// returned by a later call.
-func (l *List) Add(ctx context.Context, p Person, value string, cleared bool) error {
-	l.block = append(l.block, member{person: p, value: value, cleared: cleared})
-	if len(l.block) < listBlock {
-		return nil
-	}
-	return l.hand(ctx)
-}
+// visitorsAtOnce is how many visitors are looked up at a time.
+const visitorsAtOnce = 1000
 
-// hand hands the block over, once the one before it is spilled.
-func (l *List) hand(ctx context.Context) error {
-	l.worker.Wait()
+// Add takes one member, and writes members to a file once its buffers are full (4 MiB in
+// all).
+func (l *List) Add(ctx context.Context, p Person, value string, cleared bool) error {
 	if l.failed != nil {
 		return l.failed
 	}
-	block := l.block
-	l.block, l.spare = l.spare[:0], block
-	l.worker.Go(func() { l.failed = l.spillAll(ctx, block) })
-	return nil
-}
-
-// Flush waits until all members added are spilled.
-func (l *List) Flush(ctx context.Context) error {
-	if err := l.hand(ctx); err != nil {
-		return err
+	m := member{person: p, value: value, cleared: cleared}
+	if p.UserID != "" || p.AnonymousID == "" {
+		l.failed = l.put(&m)
+	} else if l.visitors = append(l.visitors, m); len(l.visitors) == visitorsAtOnce {
+		l.failed = l.follow(ctx)
 	}
-	l.worker.Wait()
-	l.block, l.spare = nil, nil // merging needs the memory
 	return l.failed
 }
 
-func (l *List) spillAll(ctx context.Context, block []member) error {
-	for i := range block {
-		block[i].visitor = block[i].person.UserID == ""
+// follow adds the visitors, or the users who they are.
+func (l *List) follow(ctx context.Context) error {
+	people := make([]*Person, len(l.visitors))
+	for i := range l.visitors {
+		people[i] = &l.visitors[i].person
 	}
-	if err := l.d.follow(ctx, visitorsOn(block)); err != nil {
+	if err := l.d.view(ctx, func(v *view) error { return v.follow(people) }); err != nil {
 		return err
 	}
-	for i := range block {
-		m := &block[i]
-		m.visitor = m.visitor && m.person.UserID != ""
-		// A warehouse may not know an address by the hash that we make of it.
-		if p := m.person; l.elsewhere && (m.visitor || p.UserID == "" && p.AnonymousID == "") {
-			l.followed = append(l.followed, p.keyOnly())
-		}
-		if out, _ := l.barred.filter(&m.person); out {
-			continue
-		}
-		sum, buf := m.person.hash(l.buf)
-		m.id, l.buf = profileID(sum), m.encode(buf[:0])
-		l.riders = l.riders || m.person.hasRiders()
-		if err := l.spill.Add(m.id, l.buf); err != nil {
+	for i := range l.visitors {
+		m := &l.visitors[i]
+		m.visitor = m.person.UserID != ""
+		if err := l.put(m); err != nil {
 			return err
 		}
 	}
+	l.visitors = l.visitors[:0]
 	return nil
 }
 
-// visitorsOn ranges over the people on some lines of a list who have no user id.
-func visitorsOn(all []member) iter.Seq[*Person] {
-	return func(yield func(*Person) bool) {
-		for i := range all {
-			if p := &all[i].person; p.UserID == "" && p.AnonymousID != "" && !yield(p) {
-				return
-			}
-		}
+// put spills a member under the number that is made from the person's key.
+func (l *List) put(m *member) error {
+	// A warehouse may not know an address by the hash that we make of it.
+	if p := m.person; l.elsewhere && (m.visitor || p.UserID == "" && p.AnonymousID == "") {
+		l.followed = append(l.followed, p.keyOnly())
 	}
+	if out, _ := l.barred.filter(&m.person); out {
+		return nil
+	}
+	sum, buf := m.person.hash(l.buf)
+	l.buf = m.encode(buf[:0])
+	l.riders = l.riders || m.person.hasRiders()
+	return l.spill.Add(profileID(sum), l.buf)
+}
+
+// Flush adds the last visitors.
+func (l *List) Flush(ctx context.Context) error {
+	if l.failed == nil {
+		l.failed = l.follow(ctx)
+	}
+	l.visitors = nil // merging needs the memory
+	return l.failed
 }
 
 // Unreadable records how many lines of the list did not say whom they are about. If
@@ -178,7 +160,6 @@ func (l *List) Len() int64 { return l.spill.Len() }
 
 // Close removes the spill file.
 func (l *List) Close() error {
-	l.worker.Wait()
 	return l.spill.Close()
 }
 

@@ -233,7 +233,7 @@ func TestVisitorsBecomeUsersByAList(t *testing.T) {
 	}
 }
 
-// Lines are numbered in blocks, and visitors looked up in groups.
+// Visitors are looked up in groups.
 func TestListsOfManyBlocks(t *testing.T) {
 	t.Parallel()
 	const n = 10_000
@@ -280,7 +280,7 @@ func TestListsOfManyBlocks(t *testing.T) {
 		b.sound()
 	})
 
-	t.Run("what fails beside the reading ends the list", func(t *testing.T) {
+	t.Run("what fails ends the list", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
 		l, err := b.db.NewList(context.Background(), state.ListInfo{Trait: audience("vip"), Source: "exports", ListedAt: b.now})

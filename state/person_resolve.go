@@ -1,11 +1,9 @@
 package state
 
 import (
-	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"iter"
 	"math"
 	"slices"
 	"time"
@@ -118,16 +116,7 @@ func (t *tx) absorb(anon Person, user, seenAt, event int64) (inherited click, er
 }
 
 // follow makes visitors who were absorbed the users who have them. It looks visitors
-// up a thousand at a time, in the order of the table.
-func (d *DB) follow(ctx context.Context, visitors iter.Seq[*Person]) error {
-	for some := range slices.Chunk(slices.Collect(visitors), 1000) {
-		if err := d.view(ctx, func(v *view) error { return v.follow(some) }); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
+// up in the order of the table.
 func (v *view) follow(visitors []*Person) error {
 	numbers, known := make([]int64, len(visitors)), known{}
 	for i, p := range visitors {

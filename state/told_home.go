@@ -144,6 +144,9 @@ func (d *DB) BeginDifference(ctx context.Context, key string) error {
 	})
 }
 
+// toldAtOnce is how many people are read at a time.
+const toldAtOnce = 8192
+
 // AddImplied adds to a list of a trait elsewhere the people who are on it although they
 // do not differ from it: everybody here who was told a value, unless the table's row
 // differs. In a rehearsal, values that were not written yet say nothing of the list: see
@@ -160,7 +163,7 @@ func (l *List) AddImplied(ctx context.Context, written bool, seen func(Person)) 
 				FROM traits t CROSS JOIN trait_rows v ON v.trait_id = t.id `+joinPerson+`
 				WHERE t.key = ?1 AND v.profile_id > ?2 AND v.delivered IS NOT NULL AND (t.class = 'computed' OR v.delivered = 1) AND (NOT ?3 OR v.delivered_at IS NULL)
 					AND NOT EXISTS (SELECT 1 FROM told_differs d WHERE d.trait_id = v.trait_id AND d.profile_id = v.profile_id)
-				ORDER BY v.profile_id LIMIT ?4`, []any{l.info.Trait.Key, last, written, listBlock}, func(m *implied) []any {
+				ORDER BY v.profile_id LIMIT ?4`, []any{l.info.Trait.Key, last, written, toldAtOnce}, func(m *implied) []any {
 				return []any{&m.id, &m.person.UserID, &m.person.AnonymousID, &m.person.EmailSHA1, value{&m.value}}
 			})
 		})
@@ -175,7 +178,7 @@ func (l *List) AddImplied(ctx context.Context, written bool, seen func(Person)) 
 			seen(key)
 			last = some[i].id
 		}
-		if len(some) < listBlock {
+		if len(some) < toldAtOnce {
 			return nil
 		}
 	}
