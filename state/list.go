@@ -87,7 +87,7 @@ func (d *DB) NewList(ctx context.Context, info ListInfo) (*List, error) {
 // visitorsAtOnce is how many visitors are looked up at a time.
 const visitorsAtOnce = 1000
 
-// Add takes one member, and writes members to a file once its buffers are full (4 MiB in
+// Add takes one member, and writes members to a file once its buffers are full (2 MiB in
 // all).
 func (l *List) Add(ctx context.Context, p Person, value string, cleared bool) error {
 	if l.failed != nil {

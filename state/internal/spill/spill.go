@@ -18,7 +18,7 @@ import (
 // can be sorted in memory. All parts share one file, in which each has the
 // blocks that it filled.
 const (
-	bits  = 10
+	bits  = 9
 	parts = 1 << bits
 	block = 4 << 10
 	batch = 16 // blocks that are written at once
@@ -26,7 +26,7 @@ const (
 
 // Spill takes records in any order and returns them sorted by number. The
 // numbers are not negative and spread evenly, as hashes are: a part is sorted in
-// memory, so memory is bounded by a thousandth of the records, plus 4 MiB.
+// memory, so memory is bounded by a five-hundredth of the records, plus 2 MiB.
 //
 // Its file can be read by this user alone and has no name on disk, so nothing
 // stays when the process dies.

@@ -2,6 +2,8 @@ package spill
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -153,4 +155,26 @@ func FuzzSort(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A list takes at least this for each member: its number is made from a hash of the id,
+// and it is written, read back and sorted.
+func BenchmarkHashedIDs(b *testing.B) {
+	s := New(b.TempDir())
+	defer s.Close()
+	for i := range b.N {
+		id := fmt.Appendf(nil, "user-%019d", i)
+		sum := sha256.Sum256(id)
+		if err := s.Add(int64(binary.BigEndian.Uint64(sum[:])>>1), id); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for c, err := range s.Chunks(b.N/2000 + 1) {
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, r := range c.Records {
+			_ = c.Text(r)
+		}
+	}
 }
