@@ -21,8 +21,9 @@ type wanting struct {
 	outranked func(user Person, visitor *member) (bool, error)
 }
 
-// joinChunk is how many people one statement of a merge stores.
-const joinChunk = 50
+// storedAtOnce is how many people one statement of a merge stores. In a rehearsal, where
+// all goes through one connection, each statement has to wait for what is being read.
+const storedAtOnce = 200
 
 // join handles a member without a row of the trait. Such members are stored many at
 // a time, unless their profiles must be looked up.
@@ -30,7 +31,7 @@ func (w *wanting) join(mem *member) error {
 	if mem.cleared || w.joined[mem.id] { // no row to be due; a visitor's row may have come over
 		return w.alone(mem)
 	}
-	if w.joins = append(w.joins, *mem); len(w.joins) < joinChunk {
+	if w.joins = append(w.joins, *mem); len(w.joins) < storedAtOnce {
 		return nil
 	}
 	return w.storeJoins()
@@ -155,17 +156,23 @@ func (w *wanting) storeExits() error {
 	if held {
 		due = statusHeld
 	}
+	wait := make([]int64, 0, storedAtOnce)
 	for c, err := range w.exits.Chunks(rangesOf(w.exits.Len())) {
 		if err != nil {
 			return err
 		}
-		for len(c.Records) > 0 {
-			n := min(joinChunk, len(c.Records))
-			if err := w.leave(c.Records[:n], due); err != nil {
+		for _, r := range c.Records {
+			if wait = append(wait, r.Number); len(wait) < storedAtOnce {
+				continue
+			}
+			if err := w.leave(wait, due); err != nil {
 				return err
 			}
-			c.Records = c.Records[n:]
+			wait = wait[:0]
 		}
+	}
+	if err := w.leave(wait, due); err != nil {
+		return err
 	}
 	if !held {
 		return nil
@@ -175,13 +182,9 @@ func (w *wanting) storeExits() error {
 
 // leave stores that people are no members: in one statement if all were told that
 // they are, and their rows are settled.
-func (w *wanting) leave(people []spill.Record, due status) error {
-	if w.trait.class == Audience {
-		ids := make([]int64, len(people))
-		for i, r := range people {
-			ids[i] = r.Number
-		}
-		n, err := w.endMemberships(w.trait, w.at, -w.gen, due, ids)
+func (w *wanting) leave(people []int64, due status) error {
+	if w.trait.class == Audience && len(people) > 0 {
+		n, err := w.endMemberships(w.trait, w.at, -w.gen, due, people)
 		if err != nil {
 			return err
 		}
@@ -189,8 +192,8 @@ func (w *wanting) leave(people []spill.Record, due status) error {
 			return nil
 		}
 	}
-	for _, r := range people {
-		if err := w.exit(r.Number, due); err != nil {
+	for _, id := range people {
+		if err := w.exit(id, due); err != nil {
 			return err
 		}
 	}
