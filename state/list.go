@@ -51,6 +51,7 @@ type List struct {
 	spill *spill.Spill
 
 	visitors []member // who may be users by now
+	waiting  int      // bytes of their values
 	failed   error    // why the list is not complete
 
 	barred     *barred // as it was when the list began
@@ -84,8 +85,11 @@ func (d *DB) NewList(ctx context.Context, info ListInfo) (*List, error) {
 	return l, nil
 }
 
-// visitorsAtOnce is how many visitors are looked up at a time.
-const visitorsAtOnce = 1000
+// Visitors are looked up so many at a time, or fewer if their values are long.
+const (
+	visitorsAtOnce = 1000
+	valuesAtOnce   = 1 << 20 // bytes
+)
 
 // Add takes one member, and writes members to a file once its buffers are full (2 MiB in
 // all).
@@ -96,13 +100,16 @@ func (l *List) Add(ctx context.Context, p Person, value string, cleared bool) er
 	m := member{person: p, value: value, cleared: cleared}
 	if p.UserID != "" || p.AnonymousID == "" {
 		l.failed = l.put(&m)
-	} else if l.visitors = append(l.visitors, m); len(l.visitors) == visitorsAtOnce {
+		return l.failed
+	}
+	l.visitors = append(l.visitors, m)
+	if l.waiting += len(value); len(l.visitors) >= visitorsAtOnce || l.waiting >= valuesAtOnce {
 		l.failed = l.follow(ctx)
 	}
 	return l.failed
 }
 
-// follow adds the visitors, or the users who they are.
+// follow adds the visitors who wait; those who are users by now as these.
 func (l *List) follow(ctx context.Context) error {
 	people := make([]*Person, len(l.visitors))
 	for i := range l.visitors {
@@ -118,7 +125,8 @@ func (l *List) follow(ctx context.Context) error {
 			return err
 		}
 	}
-	l.visitors = l.visitors[:0]
+	clear(l.visitors)
+	l.visitors, l.waiting = l.visitors[:0], 0
 	return nil
 }
 
@@ -155,7 +163,7 @@ func (l *List) Unreadable(n int64) { l.unreadable = n }
 // held.
 func (l *List) Suspect(why string) { l.suspicion = why }
 
-// Len returns the number of lines added before [List.Flush].
+// Len returns the number of lines added. Call it after [List.Flush].
 func (l *List) Len() int64 { return l.spill.Len() }
 
 // Close removes the spill file.

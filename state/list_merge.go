@@ -77,15 +77,16 @@ func newMerge(t *tx, l *List) (*merge, error) {
 			coalesce(sum(value) FILTER (WHERE name = 'told'), 0), coalesce(sum(value) FILTER (WHERE name = 'away'), 0)
 		FROM counters WHERE scope = ?`, []any{tr.id}, &rows, &m.verdict.Told, &m.verdict.Members)
 	m.verdict.Unchanged = m.verdict.Members // who is away is on the list: the others were brought home
-	m.ranges = rangesOf(max(rows, l.Len()))
+	m.ranges = rangesOf(max(rows, l.Len()), l.spill.Size())
 	if err == nil {
 		m.settled, err = t.settleNewcomers(max(l.Len()-rows, 0))
 	}
 	return m, err
 }
 
-// rangesOf returns in how many ranges of numbers so many people are gone through.
-func rangesOf(people int64) int { return int(people/2000) + 1 }
+// rangesOf returns in how many ranges of numbers so many people are gone through, whose
+// spilled records take so many bytes.
+func rangesOf(people, bytes int64) int { return int(max(people/2000, bytes/(1<<20))) + 1 }
 
 // compareAll compares range by range. The rows of the next ranges are read meanwhile,
 // one range on each of the connections.

@@ -234,7 +234,7 @@ func TestVisitorsBecomeUsersByAList(t *testing.T) {
 }
 
 // Visitors are looked up in groups.
-func TestListsOfManyBlocks(t *testing.T) {
+func TestLongLists(t *testing.T) {
 	t.Parallel()
 	const n = 10_000
 
@@ -297,6 +297,30 @@ func TestListsOfManyBlocks(t *testing.T) {
 		require.Empty(t, b.sendAll())
 		b.sound()
 	})
+}
+
+// Long values do not gather in memory: few lines of them are compared at once.
+func TestListsOfLongValues(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	most := int64(0)
+	l, err := b.db.NewList(context.Background(), state.ListInfo{
+		Trait: state.TraitInfo{Key: "bought", Class: state.Computed}, Source: "exports", ListedAt: b.now,
+		Progress: func(people int64) { most = max(most, people) },
+	})
+	require.NoError(t, err)
+	defer l.Close()
+	for _, name := range crowd(0, 40) {
+		value := name + strings.Repeat(" x", 100_000)
+		require.NoError(t, l.Add(context.Background(), user(name), value, false))
+		require.NoError(t, l.Add(context.Background(), state.Person{AnonymousID: "a" + name}, value, false))
+	}
+	v, err := l.Apply(context.Background())
+	require.NoError(t, err)
+	require.EqualValues(t, 80, v.Joins)
+	require.Positive(t, most)
+	require.Less(t, most, int64(20), "of 80")
+	b.sound()
 }
 
 // A list that cannot be compared to its end changes nothing, and the next one can be.

@@ -157,7 +157,7 @@ func (w *wanting) storeExits() error {
 		due = statusHeld
 	}
 	wait := make([]int64, 0, storedAtOnce)
-	for c, err := range w.exits.Chunks(rangesOf(w.exits.Len())) {
+	for c, err := range w.exits.Chunks(rangesOf(w.exits.Len(), w.exits.Size())) {
 		if err != nil {
 			return err
 		}

@@ -98,7 +98,7 @@ type Member struct {
 // several people, and about 4 MiB of text) and the position after the last one.
 type Batch struct {
 	Records  []Record
-	Members  []Member // of a list, as long valid as the records, which are its other rows
+	Members  []Member // of a list; the records are its other rows
 	Position Position
 	Taken    int64 // bytes that came from the bucket since the previous batch, for progress
 }

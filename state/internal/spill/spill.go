@@ -37,6 +37,7 @@ type Spill struct {
 	filled []byte   // blocks that are still to be written
 	parts  [parts]part
 	count  int64
+	size   int64
 }
 
 type part struct {
@@ -51,6 +52,9 @@ func New(dir string) *Spill { return &Spill{dir: dir} }
 // Len returns the number of records added.
 func (s *Spill) Len() int64 { return s.count }
 
+// Size returns how many bytes the records take.
+func (s *Spill) Size() int64 { return s.size }
+
 // header is in front of each record: its number and its length.
 const header = 8 + 4
 
@@ -61,21 +65,30 @@ func (s *Spill) Add(number int64, record []byte) error {
 	}
 	p := &s.parts[number>>(63-bits)]
 	s.count++
+	s.size += int64(header + len(record))
 	p.rows++
 	p.rest = binary.BigEndian.AppendUint64(p.rest, uint64(number))
 	p.rest = binary.BigEndian.AppendUint32(p.rest, uint32(len(record)))
 	p.rest = append(p.rest, record...)
-	for len(p.rest) >= block {
+	if len(p.rest) < block {
+		return nil
+	}
+	rest := p.rest
+	for len(rest) >= block {
 		p.full = append(p.full, s.blocks)
 		s.blocks++
-		s.filled = append(s.filled, p.rest[:block]...)
-		p.rest = append(p.rest[:0], p.rest[block:]...)
+		s.filled = append(s.filled, rest[:block]...)
+		rest = rest[block:]
 		if len(s.filled) >= batch*block {
 			if err := s.write(); err != nil {
 				return err
 			}
 		}
 	}
+	if cap(p.rest) > 2*block { // a long record must not keep so much in each part
+		p.rest = nil
+	}
+	p.rest = append(p.rest[:0], rest...)
 	return nil
 }
 
@@ -157,7 +170,7 @@ func (c Chunk) split(count int) iter.Seq[Chunk] {
 	return func(yield func(Chunk) bool) {
 		size := (c.To-c.From)/int64(count) + 1
 		if count == 1 {
-			size = 0 // all numbers are one more than there are
+			size = 0 // that of all numbers would overflow
 		}
 		for left, from := c.Records, c.From; ; from += size {
 			of := Chunk{From: from, To: from + size - 1, Records: left, text: c.text}
@@ -233,8 +246,11 @@ func (c *Chunk) sort(rows int) error {
 		next[(r.Number-c.From)>>shift+1]++
 		count++
 	})
-	if err != nil || count != rows {
-		return errors.Join(errDamaged, err)
+	if err == nil && count != rows {
+		err = fmt.Errorf("%d records instead of %d", count, rows)
+	}
+	if err != nil {
+		return fmt.Errorf("a spill file cannot be read back: %w", err)
 	}
 	for i := range next[1:] {
 		next[i+1] += next[i]
@@ -253,8 +269,6 @@ func (c *Chunk) sort(rows int) error {
 	c.Records = in
 	return err
 }
-
-var errDamaged = errors.New("a spill file cannot be read back")
 
 // each calls fn with the records in the text, up to the first that cannot be right.
 func (c *Chunk) each(fn func(Record)) error {

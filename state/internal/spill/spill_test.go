@@ -136,6 +136,22 @@ func TestSpillMemory(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
+// A part does not keep the memory that a long record took.
+func TestSpillLongRecords(t *testing.T) {
+	t.Parallel()
+	s := New(t.TempDir())
+	var want []added
+	for i := range int64(parts / 16) {
+		r := added{i << (63 - bits), strings.Repeat("x", 1<<18+int(i))}
+		want = append(want, r)
+		require.NoError(t, s.Add(r.number, []byte(r.text)))
+		require.LessOrEqual(t, cap(s.parts[i].rest), 2*block)
+	}
+	require.EqualValues(t, s.Len()*(header+1<<18)+s.Len()*(s.Len()-1)/2, s.Size())
+	require.True(t, slices.Equal(want, all(t, s, parts)))
+	require.NoError(t, s.Close())
+}
+
 func FuzzSort(f *testing.F) {
 	f.Add(int64(7), "text", "")
 	f.Add(int64(0), "", "\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x01x")
