@@ -247,7 +247,7 @@ func (c *Chunk) sort(rows int) error {
 		count++
 	})
 	if err == nil && count != rows {
-		err = fmt.Errorf("%d records instead of %d", count, rows)
+		err = errors.New("not as many records as were added")
 	}
 	if err != nil {
 		return fmt.Errorf("a spill file cannot be read back: %w", err)

@@ -147,7 +147,7 @@ func TestSpillLongRecords(t *testing.T) {
 		require.NoError(t, s.Add(r.number, []byte(r.text)))
 		require.LessOrEqual(t, cap(s.parts[i].rest), 2*block)
 	}
-	require.EqualValues(t, s.Len()*(header+1<<18)+s.Len()*(s.Len()-1)/2, s.Size())
+	require.Equal(t, s.Len()*(header+1<<18)+s.Len()*(s.Len()-1)/2, s.Size())
 	require.True(t, slices.Equal(want, all(t, s, parts)))
 	require.NoError(t, s.Close())
 }
