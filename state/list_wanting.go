@@ -15,6 +15,7 @@ type wanting struct {
 	verdict Verdict
 	settled bool         // nobody is a newcomer, and nobody becomes one
 	joins   []member     // wait to be stored together
+	waiting int          // bytes of their values
 	exits   *spill.Spill // people told true who are not on it
 	// outranked reports whether another line of the list counts for a user, rather than
 	// that of a visitor.
@@ -31,7 +32,8 @@ func (w *wanting) join(mem *member) error {
 	if mem.cleared || w.joined[mem.id] { // no row to be due; a visitor's row may have come over
 		return w.alone(mem)
 	}
-	if w.joins = append(w.joins, *mem); len(w.joins) < storedAtOnce {
+	w.joins = append(w.joins, *mem)
+	if w.waiting += len(mem.value); len(w.joins) < storedAtOnce && w.waiting < valuesAtOnce {
 		return nil
 	}
 	return w.storeJoins()
@@ -40,7 +42,7 @@ func (w *wanting) join(mem *member) error {
 // storeJoins stores the members who wait, and their profiles if they are new.
 func (w *wanting) storeJoins() error {
 	wait := w.joins
-	w.joins = wait[:0]
+	w.joins, w.waiting = wait[:0], 0
 	if len(wait) == 0 {
 		return nil
 	}
