@@ -37,7 +37,7 @@ func benchList(b *testing.B, db *state.DB, at time.Time, from, to int) state.Ver
 	require.NoError(b, err)
 	defer l.Close()
 	for i := from; i < to; i++ {
-		require.NoError(b, l.Add(context.Background(), user(fmt.Sprintf("user-%019d", i)), "true", false))
+		require.NoError(b, l.Add(user(fmt.Sprintf("user-%019d", i)), "true", false))
 	}
 	v, err := l.Apply(context.Background())
 	require.NoError(b, err)

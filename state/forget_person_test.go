@@ -323,7 +323,7 @@ func TestForgetBesideARun(t *testing.T) {
 		require.NoError(t, err)
 		defer l.Close()
 		for _, u := range []string{"u1", "u2"} {
-			require.NoError(t, l.Add(context.Background(), user(u), "true", false))
+			require.NoError(t, l.Add(user(u), "true", false))
 		}
 		_, err = other(t, b).Forget(context.Background(), "u1")
 		require.NoError(t, err)

@@ -14,7 +14,7 @@ func FuzzMember(f *testing.F) {
 	f.Add("u1", "a1", "e1", "true", false, "")
 	f.Add("", "", "", "", true, "\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01")
 	f.Fuzz(func(t *testing.T, user, anonymous, email, value string, cleared bool, junk string) {
-		want := member{id: 7, person: Person{user, anonymous, email}, value: value, cleared: cleared}
+		want := member{id: 7, person: Person{user, anonymous, email}, value: value, cleared: cleared, line: int64(len(junk))}
 		text := string(want.encode(nil))
 		got, err := decodeMember(7, text)
 		require.NoError(t, err)

@@ -22,7 +22,7 @@ func (b *bench) listAt(tr state.TraitInfo, at time.Time, value string, people ..
 	require.NoError(b.t, err)
 	defer l.Close()
 	for _, p := range people {
-		require.NoError(b.t, l.Add(context.Background(), p, value, false))
+		require.NoError(b.t, l.Add(p, value, false))
 	}
 	_, err = l.Apply(context.Background())
 	require.NoError(b.t, err)

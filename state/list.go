@@ -50,9 +50,9 @@ type List struct {
 	dir   string
 	spill *spill.Spill
 
-	visitors []member // who may be users by now
-	waiting  int      // bytes of their values
-	failed   error    // why the list is not complete
+	visitors *spill.Spill // who may be users by now, until Flush
+	named    int64        // lines that named visitors
+	failed   error        // why the list is not complete
 
 	barred     *barred // as it was when the list began
 	unreadable int64
@@ -72,7 +72,7 @@ func (d *DB) NewList(ctx context.Context, info ListInfo) (*List, error) {
 		info.ListedAt = now
 	}
 	l := &List{d: d, info: info, dir: os.TempDir()}
-	l.spill = spill.New(l.dir)
+	l.spill, l.visitors = spill.New(l.dir), spill.New(l.dir)
 	var ignored error
 	err := d.update(ctx, func(t *tx) (err error) {
 		ignored, err = l.begin(t)
@@ -85,15 +85,9 @@ func (d *DB) NewList(ctx context.Context, info ListInfo) (*List, error) {
 	return l, nil
 }
 
-// Visitors are looked up so many at a time, or fewer if their values are long.
-const (
-	visitorsAtOnce = 1000
-	valuesAtOnce   = 1 << 20 // bytes
-)
-
 // Add takes one member, and writes members to a file once its buffers are full (2 MiB in
 // all).
-func (l *List) Add(ctx context.Context, p Person, value string, cleared bool) error {
+func (l *List) Add(p Person, value string, cleared bool) error {
 	if l.failed != nil {
 		return l.failed
 	}
@@ -102,31 +96,49 @@ func (l *List) Add(ctx context.Context, p Person, value string, cleared bool) er
 		l.failed = l.put(&m)
 		return l.failed
 	}
-	l.visitors = append(l.visitors, m)
-	if l.waiting += len(value); len(l.visitors) >= visitorsAtOnce || l.waiting >= valuesAtOnce {
-		l.failed = l.follow(ctx)
-	}
+	l.named++
+	m.line = l.named
+	l.failed = l.spillTo(l.visitors, &m)
 	return l.failed
 }
 
-// follow adds the visitors who wait; those who are users by now as these.
-func (l *List) follow(ctx context.Context) error {
-	people := make([]*Person, len(l.visitors))
-	for i := range l.visitors {
-		people[i] = &l.visitors[i].person
+// Flush adds the visitors, in the order of their numbers; those who are users by now as
+// these.
+func (l *List) Flush(ctx context.Context) error {
+	if l.failed != nil || l.visitors.Len() == 0 {
+		return l.failed
 	}
-	if err := l.d.view(ctx, func(v *view) error { return v.follow(people) }); err != nil {
+	for c, err := range l.visitors.Chunks(rangesOf(l.visitors.Len(), l.visitors.Size())) {
+		if err == nil {
+			err = l.follow(ctx, &c)
+		}
+		if err != nil {
+			l.failed = err
+			return err
+		}
+	}
+	l.failed = l.visitors.Close()
+	l.visitors = spill.New(l.dir)
+	return l.failed
+}
+
+func (l *List) follow(ctx context.Context, c *spill.Chunk) error {
+	some, err := membersOf(c)
+	if err == nil {
+		err = l.d.view(ctx, func(v *view) error { return v.follow(some) })
+	}
+	if err != nil {
 		return err
 	}
-	for i := range l.visitors {
-		m := &l.visitors[i]
-		m.visitor = m.person.UserID != ""
+	for i := range some {
+		m := &some[i]
+		if m.visitor = m.person.UserID != ""; !m.visitor {
+			m.line = 0
+		}
 		if err := l.put(m); err != nil {
 			return err
 		}
 	}
-	clear(l.visitors)
-	l.visitors, l.waiting = l.visitors[:0], 0
 	return nil
 }
 
@@ -139,19 +151,14 @@ func (l *List) put(m *member) error {
 	if out, _ := l.barred.filter(&m.person); out {
 		return nil
 	}
-	sum, buf := m.person.hash(l.buf)
-	l.buf = m.encode(buf[:0])
 	l.riders = l.riders || m.person.hasRiders()
-	return l.spill.Add(profileID(sum), l.buf)
+	return l.spillTo(l.spill, m)
 }
 
-// Flush adds the last visitors.
-func (l *List) Flush(ctx context.Context) error {
-	if l.failed == nil {
-		l.failed = l.follow(ctx)
-	}
-	l.visitors = nil // merging needs the memory
-	return l.failed
+func (l *List) spillTo(to *spill.Spill, m *member) error {
+	sum, buf := m.person.hash(l.buf)
+	l.buf = m.encode(buf[:0])
+	return to.Add(profileID(sum), l.buf)
 }
 
 // Unreadable records how many lines of the list did not say whom they are about. If
@@ -166,9 +173,9 @@ func (l *List) Suspect(why string) { l.suspicion = why }
 // Len returns the number of lines added. Call it after [List.Flush].
 func (l *List) Len() int64 { return l.spill.Len() }
 
-// Close removes the spill file.
+// Close removes the spill files.
 func (l *List) Close() error {
-	return l.spill.Close()
+	return errors.Join(l.visitors.Close(), l.spill.Close())
 }
 
 // begin registers the generation as applying, or says why the list is ignored.

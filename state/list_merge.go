@@ -185,14 +185,7 @@ func (m *merge) members(c *spill.Chunk) ([]member, error) {
 	if err := m.prevailing(c); err != nil {
 		return nil, err
 	}
-	all := make([]member, len(c.Records))
-	for i, line := range c.Records {
-		var err error
-		if all[i], err = decodeMember(line.Number, c.Text(line)); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
+	return membersOf(c)
 }
 
 // prevailing leaves one line for each person, the last of the highest rank, and none for
@@ -215,7 +208,7 @@ func (m *merge) prevailing(c *spill.Chunk) error {
 			again--
 		}
 		if again >= 0 && people[again].id == mem.id {
-			if people[again].rank() > mem.rank() {
+			if people[again].outweighs(&mem) {
 				continue
 			}
 			left[again], people[again] = line, mem

@@ -177,10 +177,7 @@ func (r *rows) next() bool {
 			}
 		}
 		for _, c := range [...]*cursor{&r.people, &r.newcomers} {
-			for !c.ended && c.id < id {
-				c.next()
-			}
-			if c.at(id) {
+			if c.seek(id); c.at(id) {
 				r.now.kind, r.now.key = Person{UserID: c.values[1].Text, AnonymousID: c.values[2].Text, EmailSHA1: c.values[3].Text}.kindAndKey()
 				return true
 			}
@@ -229,6 +226,13 @@ func (c *cursor) next() {
 		c.ended, c.damaged = true, true
 	}
 	c.id = c.values[0].Int
+}
+
+// seek goes to the row of a number, or to the next one after it.
+func (c *cursor) seek(id int64) {
+	for !c.ended && c.id < id {
+		c.next()
+	}
 }
 
 // at reports whether it is at the row of a number.

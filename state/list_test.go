@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -104,9 +105,9 @@ func TestLargeLists(t *testing.T) {
 		l, err := b.db.NewList(context.Background(), state.ListInfo{Trait: audience("vip"), Source: "exports", ListedAt: b.now})
 		require.NoError(t, err)
 		for i, name := range crowd(0, n) {
-			require.NoError(t, l.Add(context.Background(), state.Person{AnonymousID: "a" + name}, "true", false))
+			require.NoError(t, l.Add(state.Person{AnonymousID: "a" + name}, "true", false))
 			if i%2 == 0 {
-				require.NoError(t, l.Add(context.Background(), state.Person{UserID: name, AnonymousID: "a" + name}, "true", false))
+				require.NoError(t, l.Add(state.Person{UserID: name, AnonymousID: "a" + name}, "true", false))
 			}
 		}
 		_, err = l.Apply(context.Background())
@@ -173,7 +174,7 @@ func TestListsAreComparedByValue(t *testing.T) {
 		require.NoError(t, err)
 		defer l.Close()
 		for who, value := range values {
-			require.NoError(t, l.Add(context.Background(), user(who), value, false))
+			require.NoError(t, l.Add(user(who), value, false))
 		}
 		_, err = l.Apply(context.Background())
 		require.NoError(t, err)
@@ -209,7 +210,7 @@ func TestVisitorsBecomeUsersByAList(t *testing.T) {
 			require.NoError(t, err)
 			defer l.Close()
 			for _, p := range people {
-				require.NoError(t, l.Add(context.Background(), p, "true", false))
+				require.NoError(t, l.Add(p, "true", false))
 			}
 			v, err := l.Apply(context.Background())
 			require.NoError(t, err)
@@ -249,10 +250,10 @@ func TestLongLists(t *testing.T) {
 		defer l.Close()
 		for _, value := range []string{"false", "true"} {
 			for _, name := range crowd(0, n) {
-				require.NoError(t, l.Add(context.Background(), user(name), value, false))
+				require.NoError(t, l.Add(user(name), value, false))
 			}
 		}
-		require.NoError(t, l.Add(context.Background(), user("u00007"), "false", false))
+		require.NoError(t, l.Add(user("u00007"), "false", false))
 		require.NoError(t, l.Flush(context.Background()))
 		require.EqualValues(t, 2*n+1, l.Len())
 		v, err := l.Apply(context.Background())
@@ -280,6 +281,31 @@ func TestLongLists(t *testing.T) {
 		b.sound()
 	})
 
+	t.Run("of visitors who are one user, the last line counts", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		visitors := crowd(0, 10)
+		for _, name := range visitors {
+			b.store(state.Item{Person: state.Person{UserID: "u", AnonymousID: name}, SeenAt: b.now})
+		}
+		for range 2 {
+			b.now = b.now.Add(time.Minute)
+			tier := state.TraitInfo{Key: "tier", Class: state.Computed}
+			l, err := b.db.NewList(context.Background(), state.ListInfo{Trait: tier, Source: "exports", ListedAt: b.now})
+			require.NoError(t, err)
+			defer l.Close()
+			for _, name := range visitors {
+				require.NoError(t, l.Add(state.Person{AnonymousID: name}, "of "+name, false))
+			}
+			require.NoError(t, l.Add(state.Person{AnonymousID: "stranger"}, "", true))
+			_, err = l.Apply(context.Background())
+			require.NoError(t, err)
+			require.Equal(t, []string{"u tier=of " + visitors[len(visitors)-1]}, b.sendAll())
+			slices.Reverse(visitors)
+		}
+		b.sound()
+	})
+
 	t.Run("what fails ends the list", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
@@ -287,10 +313,9 @@ func TestLongLists(t *testing.T) {
 		require.NoError(t, err)
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
-		for err = nil; err == nil; {
-			err = l.Add(ctx, state.Person{AnonymousID: "a1"}, "true", false)
-		}
-		require.ErrorIs(t, err, context.Canceled)
+		require.NoError(t, l.Add(state.Person{AnonymousID: "a1"}, "true", false))
+		require.ErrorIs(t, l.Flush(ctx), context.Canceled)
+		require.ErrorIs(t, l.Add(user("u1"), "true", false), context.Canceled)
 		_, err = l.Apply(context.Background())
 		require.ErrorIs(t, err, context.Canceled, "the lines are not complete")
 		require.NoError(t, l.Close())
@@ -312,8 +337,8 @@ func TestListsOfLongValues(t *testing.T) {
 	defer l.Close()
 	for _, name := range crowd(0, 40) {
 		value := name + strings.Repeat(" x", 100_000)
-		require.NoError(t, l.Add(context.Background(), user(name), value, false))
-		require.NoError(t, l.Add(context.Background(), state.Person{AnonymousID: "a" + name}, value, false))
+		require.NoError(t, l.Add(user(name), value, false))
+		require.NoError(t, l.Add(state.Person{AnonymousID: "a" + name}, value, false))
 	}
 	v, err := l.Apply(context.Background())
 	require.NoError(t, err)
@@ -334,7 +359,7 @@ func TestListsThatStop(t *testing.T) {
 		require.NoError(t, err)
 		defer l.Close()
 		for _, name := range crowd(5, n+5) {
-			require.NoError(t, l.Add(ctx, user(name), "true", false))
+			require.NoError(t, l.Add(user(name), "true", false))
 		}
 		_, err = l.Apply(ctx)
 		return err

@@ -26,6 +26,9 @@ type wanting struct {
 // all goes through one connection, each statement has to wait for what is being read.
 const storedAtOnce = 200
 
+// valuesAtOnce is how many bytes of values wait to be stored.
+const valuesAtOnce = 1 << 20
+
 // join handles a member without a row of the trait. Such members are stored many at
 // a time, unless their profiles must be looked up.
 func (w *wanting) join(mem *member) error {

@@ -4,9 +4,11 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
-	"slices"
 	"time"
+
+	"github.com/impactsync/impactsync/state/internal/sqlite"
 )
 
 // resolve returns the profile that a person's changes belong to. It stores the
@@ -115,15 +117,48 @@ func (t *tx) absorb(anon Person, user, seenAt, event int64) (inherited click, er
 	return old.click, errors.Join(t.movePassed(old.id, user), t.absorbTraits(old.id, user))
 }
 
-// follow makes visitors who were absorbed the users who have them. It looks visitors
-// up in the order of the table.
-func (v *view) follow(visitors []*Person) error {
+// follow makes visitors who were absorbed the users who have them. They are in the order
+// of the table.
+func (v *view) follow(visitors []member) error {
+	numbers := make([]int64, len(visitors))
+	for i := range visitors {
+		numbers[i] = visitors[i].id
+	}
+	ids, err := json.Marshal(numbers)
+	if err != nil {
+		return err
+	}
+	var packed [2]sqlite.Packed // most visitors are only themselves, so few have to be read whole
+	if err := v.Scan(`SELECT (SELECT pack(id, iif(user_id IS NULL, anonymous_id, NULL), absorbed_into) FROM profiles WHERE id IN (SELECT value FROM json_each(?1))),
+		(SELECT pack(id, iif(user_id IS NULL, anonymous_id, NULL), NULL) FROM newcomers WHERE id IN (SELECT value FROM json_each(?1)))`, []any{string(ids)}, &packed[0], &packed[1]); err != nil {
+		return err
+	}
+	people, newcomers := newCursor(packed[0], 3), newCursor(packed[1], 3)
+	var others []*Person // who are not, or whose number somebody else has
+	for i := range visitors {
+		m := &visitors[i]
+		for _, c := range [...]*cursor{&people, &newcomers} {
+			if c.seek(m.id); c.at(m.id) && (c.values[1].Text != m.person.AnonymousID || c.values[2].Type != sqlite.Null) {
+				others = append(others, &m.person)
+				break
+			}
+		}
+	}
+	if people.damaged || newcomers.damaged {
+		return fmt.Errorf("%w: the visitors on a list cannot be looked up", ErrUnusable)
+	}
+	return v.followAll(others)
+}
+
+func (v *view) followAll(visitors []*Person) error {
+	if len(visitors) == 0 {
+		return nil
+	}
 	numbers, known := make([]int64, len(visitors)), known{}
 	for i, p := range visitors {
 		numbers[i] = p.ProfileID()
 		known[numbers[i]] = profile{}
 	}
-	slices.Sort(numbers)
 	ids, err := json.Marshal(numbers)
 	if err != nil {
 		return err

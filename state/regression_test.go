@@ -102,7 +102,7 @@ func TestListAbsorbsAndTellsTheAnonymous(t *testing.T) {
 			require.NoError(t, err)
 			defer l.Close()
 			for _, p := range ps {
-				require.NoError(t, l.Add(context.Background(), p, "true", false))
+				require.NoError(t, l.Add(p, "true", false))
 			}
 			_, err = l.Apply(context.Background())
 			require.NoError(t, err)
@@ -151,7 +151,7 @@ func TestLatestAbsence(t *testing.T) {
 	b.now = b.now.Add(time.Hour)
 	l, err := b.db.NewList(context.Background(), state.ListInfo{Trait: tr, Source: "exports", ListedAt: b.now})
 	require.NoError(t, err)
-	require.NoError(t, l.Add(context.Background(), user("u1"), "true", false))
+	require.NoError(t, l.Add(user("u1"), "true", false))
 	_, err = l.Apply(context.Background())
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
@@ -189,7 +189,7 @@ func TestNulFromAMessage(t *testing.T) {
 	l, err := b.db.NewList(context.Background(), state.ListInfo{Trait: tr, Source: "exports", ListedAt: b.now})
 	require.NoError(t, err)
 	defer l.Close()
-	require.NoError(t, l.Add(context.Background(), user("u1"), "gold", false))
+	require.NoError(t, l.Add(user("u1"), "gold", false))
 	_, err = l.Apply(context.Background())
 	require.NoError(t, err)
 }

@@ -172,7 +172,7 @@ func (l *List) AddImplied(ctx context.Context, written bool, seen func(Person)) 
 		}
 		for i := range some {
 			key := some[i].person.keyOnly()
-			if err := l.Add(ctx, key, some[i].value.String, false); err != nil {
+			if err := l.Add(key, some[i].value.String, false); err != nil {
 				return err
 			}
 			seen(key)

@@ -255,7 +255,7 @@ func (c *comparing) addOutdated(ctx context.Context) error {
 	}
 	for _, r := range rows {
 		if r.Trait == c.input.Key && (r.Value != "false" || c.input.Class == segment.ClassComputed) {
-			if err := stored(c.list.Add(ctx, c.outdated[r.Key], r.Value, false)); err != nil {
+			if err := stored(c.list.Add(c.outdated[r.Key], r.Value, false)); err != nil {
 				return err
 			}
 		}

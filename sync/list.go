@@ -125,7 +125,7 @@ func (r *reader) members(ctx context.Context, list *state.List, b source.Batch) 
 	for i := range b.Members {
 		m := &b.Members[i]
 		r.forms.add(m.Identity)
-		if err := list.Add(ctx, state.Person(m.Identity), m.Value, m.Cleared); err != nil {
+		if err := list.Add(state.Person(m.Identity), m.Value, m.Cleared); err != nil {
 			return stored(err)
 		}
 	}
