@@ -333,11 +333,39 @@ func (m *merge) lists(number int64, is func(*member) bool) (bool, error) {
 	return false, err
 }
 
-// outranks reports whether a line of the list that names a user counts for more than one
-// of a visitor whom that user turned out to be.
-func (m *merge) outranks(user Person, visitor *member) (bool, error) {
-	line := member{cleared: visitor.cleared, visitor: true}
-	return m.lists(user.ProfileID(), func(mem *member) bool { return mem.rank() > line.rank() && mem.person.sameKey(user) })
+// outranks reports whether another line of the list counts for a user: one that names the
+// user rather than one of a visitor whom that user turned out to be, and a visitor's value
+// rather than none. See [member.rank].
+func (m *merge) outranks(of profile, line *member) (bool, error) {
+	user := of.person
+	if user.UserID == "" {
+		return false, nil
+	}
+	if line.person.UserID == "" {
+		visitor := member{cleared: line.cleared, visitor: true}
+		found, err := m.lists(user.ProfileID(), func(mem *member) bool { return mem.rank() > visitor.rank() && mem.person.sameKey(user) })
+		if err != nil || found {
+			return found, err
+		}
+	}
+	if line.cleared && m.joined[of.id] {
+		return m.visitorsHave(of.id)
+	}
+	return false, nil
+}
+
+// visitorsHave reports whether the list has a value of a user's visitors. Those whom it
+// names as the user's for the first time were not known when it was read.
+func (m *merge) visitorsHave(user int64) (bool, error) {
+	visitors, err := collect(m.tx, `SELECT anonymous_id FROM profiles WHERE absorbed_into = ?`, []any{user}, itself[string])
+	for _, id := range visitors {
+		visitor := Person{AnonymousID: id}
+		found, err := m.lists(visitor.ProfileID(), func(mem *member) bool { return !mem.cleared && mem.person.sameKey(visitor) })
+		if err != nil || found {
+			return found, err
+		}
+	}
+	return false, err
 }
 
 // judgeList judges what the list changes.

@@ -306,6 +306,47 @@ func TestLongLists(t *testing.T) {
 		b.sound()
 	})
 
+	t.Run("a value of a visitor counts for more than none of the user", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		for i, before := range []bool{false, true} { // whether the users have the value before
+			tier := state.TraitInfo{Key: fmt.Sprint("tier", i), Class: state.Computed}
+			users := crowd(1000*i, 1000*i+3*200) // more than are stored at once
+			apply := func(add func(l *state.List, name string)) {
+				b.now = b.now.Add(time.Minute)
+				l, err := b.db.NewList(context.Background(), state.ListInfo{Trait: tier, Source: "exports", ListedAt: b.now})
+				require.NoError(t, err)
+				defer l.Close()
+				for _, name := range users {
+					add(l, name)
+				}
+				_, err = l.Apply(context.Background())
+				require.NoError(t, err)
+				b.sound()
+			}
+			if before {
+				apply(func(l *state.List, name string) { require.NoError(t, l.Add(user(name), "gold", false)) })
+				require.Len(t, b.sendAll(), len(users))
+			}
+			both := func(l *state.List, name string) { // says whose the visitors are, too
+				require.NoError(t, l.Add(state.Person{AnonymousID: "a" + name}, "gold", false))
+				require.NoError(t, l.Add(state.Person{UserID: name, AnonymousID: "a" + name}, "", true))
+			}
+			apply(both)
+			sent := b.sendAll()
+			if before {
+				require.Empty(t, sent)
+			} else {
+				require.Len(t, sent, len(users))
+				for _, name := range users {
+					require.Contains(t, sent, name+" "+tier.Key+"=gold")
+				}
+			}
+			apply(both)
+			require.Empty(t, b.sendAll())
+		}
+	})
+
 	t.Run("what fails ends the list", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)

@@ -17,9 +17,8 @@ type wanting struct {
 	joins   []member     // wait to be stored together
 	waiting int          // bytes of their values
 	exits   *spill.Spill // people told true who are not on it
-	// outranked reports whether another line of the list counts for a user, rather than
-	// that of a visitor.
-	outranked func(user Person, visitor *member) (bool, error)
+	// outranked reports whether another line of the list counts for somebody.
+	outranked func(of profile, line *member) (bool, error)
 }
 
 // storedAtOnce is how many people one statement of a merge stores. In a rehearsal, where
@@ -93,10 +92,8 @@ func (w *wanting) alone(mem *member) error {
 	if err != nil {
 		return err
 	}
-	if mem.person.UserID == "" && prof.person.UserID != "" {
-		if passed, err := w.outranked(prof.person, mem); err != nil || passed {
-			return err
-		}
+	if passed, err := w.outranked(prof, mem); err != nil || passed {
+		return err
 	}
 	old, err := w.traitRow(w.trait, prof.id)
 	if err != nil {
