@@ -77,15 +77,25 @@ func newMerge(t *tx, l *List) (*merge, error) {
 			coalesce(sum(value) FILTER (WHERE name = 'told'), 0), coalesce(sum(value) FILTER (WHERE name = 'away'), 0)
 		FROM counters WHERE scope = ?`, []any{tr.id}, &rows, &m.verdict.Told, &m.verdict.Members)
 	m.verdict.Unchanged = m.verdict.Members // who is away is on the list: the others were brought home
-	m.ranges = rangesOf(max(rows, l.Len()), l.spill.Size())
-	if err == nil {
-		m.settled, err = t.settleNewcomers(max(l.Len()-rows, 0))
+	if err != nil {
+		return nil, err
 	}
+	var each int64
+	if _, err := t.Get(bytesOfRows, []any{tr.id}, &each); err != nil {
+		return nil, err
+	}
+	m.ranges = rangesOf(max(rows, l.Len()), max(rows*each, l.spill.Size()))
+	m.settled, err = t.settleNewcomers(max(l.Len()-rows, 0))
 	return m, err
 }
 
-// rangesOf returns in how many ranges of numbers so many people are gone through, whose
-// spilled records take so many bytes.
+// bytesOfRows returns how many bytes the values of one of a trait's rows take, about.
+const bytesOfRows = `SELECT CAST(coalesce(avg(octet_length(coalesce(wanted, '')) + octet_length(coalesce(delivered, ''))), 0) AS INTEGER)
+	FROM (SELECT * FROM (SELECT wanted, delivered FROM trait_values WHERE trait_id = ?1 LIMIT 50)
+		UNION ALL SELECT * FROM (SELECT wanted, delivered FROM trait_due WHERE trait_id = ?1 LIMIT 50))`
+
+// rangesOf returns in how many ranges of numbers so many people are gone through, of
+// whom so many bytes are known.
 func rangesOf(people, bytes int64) int { return int(max(people/2000, bytes/(1<<20))) + 1 }
 
 // compareAll compares range by range. The rows of the next ranges are read meanwhile,
