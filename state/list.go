@@ -64,7 +64,7 @@ type List struct {
 }
 
 // NewList starts a list: its generation is "applying" until [List.Apply]. The
-// error is [ErrIgnoredList] for a list that need not be read. The spill file goes to
+// error is [ErrIgnoredList] for a list that need not be read. Its spill files go to
 // the system's temporary folder. Close the list in any case.
 func (d *DB) NewList(ctx context.Context, info ListInfo) (*List, error) {
 	// A file from the future must not prevail over every list until then.
