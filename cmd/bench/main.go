@@ -157,6 +157,9 @@ func (b *bench) scratch() (err error) {
 		if b.kept, err = filepath.Abs(b.kept); err != nil {
 			return err
 		}
+		if err := os.MkdirAll(b.kept, 0o700); err != nil {
+			return err
+		}
 	}
 	if b.dir, err = os.MkdirTemp(b.kept, "impactsync-bench-*"); err != nil {
 		return err
