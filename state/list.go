@@ -51,7 +51,7 @@ type List struct {
 	spill *spill.Spill
 
 	visitors *spill.Spill // who may be users by now, until Flush
-	named    int64        // lines that named visitors
+	lines    int64        // that named visitors
 	failed   error        // why the list is not complete
 
 	barred     *barred // as it was when the list began
@@ -96,14 +96,14 @@ func (l *List) Add(p Person, value string, cleared bool) error {
 		l.failed = l.put(&m)
 		return l.failed
 	}
-	l.named++
-	m.line = l.named
+	l.lines++
+	m.line = l.lines
 	l.failed = l.spillTo(l.visitors, &m)
 	return l.failed
 }
 
-// Flush adds the visitors, in the order of their numbers; those who are users by now as
-// these.
+// Flush adds the visitors, in the order of their numbers. A visitor who is a user by now
+// is added as that user.
 func (l *List) Flush(ctx context.Context) error {
 	if l.failed != nil || l.visitors.Len() == 0 {
 		return l.failed

@@ -94,8 +94,8 @@ const bytesOfRows = `SELECT CAST(coalesce(avg(octet_length(coalesce(wanted, ''))
 	FROM (SELECT * FROM (SELECT wanted, delivered FROM trait_values WHERE trait_id = ?1 LIMIT 50)
 		UNION ALL SELECT * FROM (SELECT wanted, delivered FROM trait_due WHERE trait_id = ?1 LIMIT 50))`
 
-// rangesOf returns in how many ranges of numbers so many people are gone through, of
-// whom so many bytes are known.
+// rangesOf returns in how many ranges of numbers so many people are gone through. Their
+// lines and rows take so many bytes.
 func rangesOf(people, bytes int64) int { return int(max(people/2000, bytes/(1<<20))) + 1 }
 
 // compareAll compares range by range. The rows of the next ranges are read meanwhile,
@@ -364,8 +364,8 @@ func (m *merge) outranks(of profile, line *member) (bool, error) {
 	return false, nil
 }
 
-// visitorsHave reports whether the list has a value of a user's visitors. Those whom it
-// names as the user's for the first time were not known when it was read.
+// visitorsHave reports whether the list has a value of one of a user's visitors. If the
+// list itself is the first to say whose they are, their lines are under their own numbers.
 func (m *merge) visitorsHave(user int64) (bool, error) {
 	visitors, err := collect(m.tx, `SELECT anonymous_id FROM profiles WHERE absorbed_into = ?`, []any{user}, itself[string])
 	for _, id := range visitors {

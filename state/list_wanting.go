@@ -25,7 +25,7 @@ type wanting struct {
 // all goes through one connection, each statement has to wait for what is being read.
 const storedAtOnce = 200
 
-// valuesAtOnce is how many bytes of values wait to be stored.
+// valuesAtOnce is how many bytes of values wait to be stored, about.
 const valuesAtOnce = 1 << 20
 
 // join handles a member without a row of the trait. Such members are stored many at

@@ -117,8 +117,8 @@ func (t *tx) absorb(anon Person, user, seenAt, event int64) (inherited click, er
 	return old.click, errors.Join(t.movePassed(old.id, user), t.absorbTraits(old.id, user))
 }
 
-// follow makes visitors who were absorbed the users who have them. They are in the order
-// of the table.
+// follow replaces visitors who were absorbed by the users who have them. The visitors are
+// sorted by number.
 func (v *view) follow(visitors []member) error {
 	numbers := make([]int64, len(visitors))
 	for i := range visitors {
@@ -128,13 +128,13 @@ func (v *view) follow(visitors []member) error {
 	if err != nil {
 		return err
 	}
-	var packed [2]sqlite.Packed // most visitors are only themselves, so few have to be read whole
+	var packed [2]sqlite.Packed // most visitors were not absorbed, so few profiles have to be read whole
 	if err := v.Scan(`SELECT (SELECT pack(id, iif(user_id IS NULL, anonymous_id, NULL), absorbed_into) FROM profiles WHERE id IN (SELECT value FROM json_each(?1))),
 		(SELECT pack(id, iif(user_id IS NULL, anonymous_id, NULL), NULL) FROM newcomers WHERE id IN (SELECT value FROM json_each(?1)))`, []any{string(ids)}, &packed[0], &packed[1]); err != nil {
 		return err
 	}
 	people, newcomers := newCursor(packed[0], 3), newCursor(packed[1], 3)
-	var others []*Person // who are not, or whose number somebody else has
+	var others []*Person // who were absorbed, or whose number belongs to somebody else
 	for i := range visitors {
 		m := &visitors[i]
 		for _, c := range [...]*cursor{&people, &newcomers} {

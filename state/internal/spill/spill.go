@@ -85,7 +85,7 @@ func (s *Spill) Add(number int64, record []byte) error {
 			}
 		}
 	}
-	if cap(p.rest) > 2*block { // a long record must not keep so much in each part
+	if cap(p.rest) > 2*block { // a part must not keep the memory of a long record
 		p.rest = nil
 	}
 	p.rest = append(p.rest[:0], rest...)
@@ -270,7 +270,7 @@ func (c *Chunk) sort(rows int) error {
 	return err
 }
 
-// each calls fn with the records in the text, up to the first that cannot be right.
+// each calls fn with each record in the text, and stops at one that is damaged.
 func (c *Chunk) each(fn func(Record)) error {
 	if len(c.text) > math.MaxUint32 {
 		return errors.New("more than 4 GiB would be held in memory")
