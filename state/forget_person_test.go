@@ -315,23 +315,26 @@ func TestForgetBesideARun(t *testing.T) {
 		}
 	})
 
-	t.Run("a list that is being read loses the person", func(t *testing.T) {
+	t.Run("a list that is being read loses the person, and the visitor of another", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
 		require.NoError(t, b.keyed(hashKey))
 		l, err := b.db.NewList(context.Background(), state.ListInfo{Trait: audience("vip"), Source: "exports", ListedAt: b.now})
 		require.NoError(t, err)
 		defer l.Close()
-		for _, u := range []string{"u1", "u2"} {
-			require.NoError(t, l.Add(user(u), "true", false))
+		require.NoError(t, l.Add(user("u1"), "true", false))
+		require.NoError(t, l.Add(state.Person{UserID: "u2", AnonymousID: "a2"}, "true", false))
+		for _, id := range []string{"u1", "a2"} {
+			_, err = other(t, b).Forget(context.Background(), id)
+			require.NoError(t, err)
 		}
-		_, err = other(t, b).Forget(context.Background(), "u1")
-		require.NoError(t, err)
 		v, err := l.Apply(context.Background())
 		require.NoError(t, err)
 		require.EqualValues(t, 1, v.Members)
 		require.Equal(t, []string{"u2 vip=true"}, b.send())
 		b.sound()
+		_, err = b.db.Explain(context.Background(), "a2")
+		require.ErrorIs(t, err, state.ErrNotFound)
 	})
 }
 

@@ -52,10 +52,10 @@ func FuzzRows(f *testing.F) {
 		found, err := all(settled, due, people, newcomers)
 		require.NoError(t, err)
 		require.Equal(t, []row{
-			{7, rowTold | rowWanted | rowNewer, 'u', key, wanted},
-			{8, rowWanted | rowNewer | rowLeaving, 'a', key, wanted},
-			{9, rowTold | rowWanted, 'e', key, "false"},
-			{11, 0, 'u', key, ""},
+			{7, rowTold | rowWanted | rowNewer, Person{UserID: key}, wanted},
+			{8, rowWanted | rowNewer | rowLeaving, Person{AnonymousID: key}, wanted},
+			{9, rowTold | rowWanted, Person{EmailSHA1: key}, "false"},
+			{11, 0, Person{UserID: key}, ""},
 		}, found, "6 is nobody; what is due of 9 counts")
 		for _, damaged := range []sqlite.Packed{settled[:len(settled)-1], settled + settled, pack("7", 1, 1, nil, 0)} {
 			_, err = all(damaged, due, people, newcomers)

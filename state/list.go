@@ -132,9 +132,7 @@ func (l *List) follow(ctx context.Context, c *spill.Chunk) error {
 	}
 	for i := range some {
 		m := &some[i]
-		if m.visitor = m.person.UserID != ""; !m.visitor {
-			m.line = 0
-		}
+		m.visitor = m.person.UserID != ""
 		if err := l.put(m); err != nil {
 			return err
 		}

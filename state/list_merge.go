@@ -2,9 +2,7 @@ package state
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
-	"slices"
 
 	"github.com/sourcegraph/conc/stream"
 
@@ -156,19 +154,26 @@ func (m *merge) identify() error {
 		if err != nil {
 			return err
 		}
-		lines, err := m.members(&c)
-		if err != nil {
-			return err
-		}
-		if err := m.identifyAll(lines); err != nil {
+		if err := m.identifyAll(&c); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (m *merge) identifyAll(lines []member) error {
-	lines = slices.DeleteFunc(slices.Clone(lines), func(mem member) bool { return !mem.person.hasRiders() })
+// identifyAll looks at all lines of a range: also those that do not prevail may say whose
+// a visitor is.
+func (m *merge) identifyAll(c *spill.Chunk) error {
+	var lines []member
+	for _, line := range c.Records {
+		mem, forgotten, err := m.decode(line.Number, c.Text(line))
+		if err != nil {
+			return err
+		}
+		if !forgotten && mem.person.hasRiders() {
+			lines = append(lines, mem)
+		}
+	}
 	if err := m.lookUp(numbersOf(peopleOn(lines))); err != nil {
 		return err
 	}
@@ -190,12 +195,13 @@ func (p Person) lacks(other Person) bool {
 	return p.UserID != "" && (other.AnonymousID != "" && other.AnonymousID != p.AnonymousID || other.EmailSHA1 != "" && other.EmailSHA1 != p.EmailSHA1)
 }
 
-// members returns the members on the lines that prevail.
-func (m *merge) members(c *spill.Chunk) ([]member, error) {
-	if err := m.prevailing(c); err != nil {
-		return nil, err
+// decode returns the member on a line without the ids of people who were forgotten
+// meanwhile, and whether the member is one of them.
+func (m *merge) decode(number int64, text string) (mem member, forgotten bool, err error) {
+	if mem, err = decodeMember(number, text); err == nil {
+		forgotten, _ = m.barred.filter(&mem.person)
 	}
-	return membersOf(c)
+	return mem, forgotten, err
 }
 
 // prevailing leaves one line for each person, the last of the highest rank, and none for
@@ -206,11 +212,11 @@ func (m *merge) prevailing(c *spill.Chunk) error {
 	}
 	left, people := c.Records[:0], make([]member, 0, len(c.Records))
 	for _, line := range c.Records {
-		mem, err := decodeMember(line.Number, c.Text(line))
+		mem, forgotten, err := m.decode(line.Number, c.Text(line))
 		if err != nil {
 			return err
 		}
-		if out, _ := m.barred.filter(&mem.person); out {
+		if forgotten {
 			continue
 		}
 		again := len(people) - 1
@@ -258,10 +264,11 @@ func (m *merge) compare(c *spill.Chunk, rows *rows) error {
 		if mem, err = decodeMember(lines[0].Number, c.Text(lines[0])); err != nil {
 			return err
 		}
+		m.barred.filter(&mem.person) // it prevails, so only what rides along can go
 		switch lines = lines[1:]; {
 		case !more || mem.id < rows.now.profile:
 			err = m.join(&mem)
-		case rows.now.is(mem.person):
+		case rows.now.person.sameKey(mem.person):
 			err = m.same(&rows.now, &mem)
 			more = rows.next()
 		default: // the number is another's
@@ -320,11 +327,11 @@ func (m *merge) absent(r *row) error {
 // isElsewhere reports whether the row's person is on the list under another
 // number: two people can have one, and the second is stored under the next.
 func (m *merge) isElsewhere(r *row) (bool, error) {
-	home := profileID(sha256.Sum256(append([]byte{r.kind}, r.key...)))
+	home := r.person.ProfileID()
 	if home == r.profile {
 		return false, nil
 	}
-	return m.lists(home, func(mem *member) bool { return r.is(mem.person) })
+	return m.lists(home, func(mem *member) bool { return r.person.sameKey(mem.person) })
 }
 
 // lists reports whether some line of a number is one that is looked for.
@@ -332,45 +339,51 @@ func (m *merge) lists(number int64, is func(*member) bool) (bool, error) {
 	texts, err := m.list.spill.Find(number)
 	for i, text := range texts {
 		texts[i] = ""
-		mem, failed := decodeMember(number, text)
+		mem, forgotten, failed := m.decode(number, text)
 		if failed != nil {
 			return false, failed
 		}
-		if out, _ := m.barred.filter(&mem.person); !out && is(&mem) {
+		if !forgotten && is(&mem) {
 			return true, nil
 		}
 	}
 	return false, err
 }
 
-// outranks reports whether another line of the list counts for a user: one that names the
-// user rather than one of a visitor whom that user turned out to be, and a visitor's value
-// rather than none. See [member.rank].
+// outranks reports whether another line of the list counts for a user rather than this
+// one: one that names the user, or one of a visitor whom that user turned out to be. See
+// [member.outweighs].
 func (m *merge) outranks(of profile, line *member) (bool, error) {
 	user := of.person
 	if user.UserID == "" {
 		return false, nil
 	}
+	asUser := func(mem member) *member {
+		mem.visitor = mem.visitor || mem.person.UserID == ""
+		return &mem
+	}
+	this := asUser(*line)
+	outweighs := func(mem *member) bool { return asUser(*mem).outweighs(this) }
 	if line.person.UserID == "" {
-		visitor := member{cleared: line.cleared, visitor: true}
-		found, err := m.lists(user.ProfileID(), func(mem *member) bool { return mem.rank() > visitor.rank() && mem.person.sameKey(user) })
+		found, err := m.lists(user.ProfileID(), func(mem *member) bool { return mem.person.sameKey(user) && outweighs(mem) })
 		if err != nil || found {
 			return found, err
 		}
 	}
-	if line.cleared && m.joined[of.id] {
-		return m.visitorsHave(of.id)
+	if m.joined[of.id] && (this.visitor || this.cleared) {
+		return m.visitorsList(of.id, outweighs)
 	}
 	return false, nil
 }
 
-// visitorsHave reports whether the list has a value of one of a user's visitors. If the
-// list itself is the first to say whose they are, their lines are under their own numbers.
-func (m *merge) visitorsHave(user int64) (bool, error) {
+// visitorsList reports whether some line of one of a user's visitors is one that is looked
+// for. If the list itself is the first to say whose they are, their lines are under their
+// own numbers.
+func (m *merge) visitorsList(user int64, is func(*member) bool) (bool, error) {
 	visitors, err := collect(m.tx, `SELECT anonymous_id FROM profiles WHERE absorbed_into = ?`, []any{user}, itself[string])
 	for _, id := range visitors {
 		visitor := Person{AnonymousID: id}
-		found, err := m.lists(visitor.ProfileID(), func(mem *member) bool { return !mem.cleared && mem.person.sameKey(visitor) })
+		found, err := m.lists(visitor.ProfileID(), func(mem *member) bool { return mem.person.sameKey(visitor) && is(mem) })
 		if err != nil || found {
 			return found, err
 		}

@@ -12,8 +12,7 @@ import (
 type row struct {
 	profile int64
 	facts   int64
-	kind    byte   // as [Person.kindAndKey] returns it
-	key     string // the same
+	person  Person // the key alone
 	wanted  string
 }
 
@@ -26,12 +25,6 @@ const (
 )
 
 func (r *row) has(fact int64) bool { return r.facts&fact != 0 }
-
-// is reports whether the row is this person's.
-func (r *row) is(p Person) bool {
-	kind, key := p.kindAndKey()
-	return r.kind == kind && r.key == key
-}
 
 // The rows of a range of people, and the people's keys, are packed: the way from SQLite
 // to Go costs more than a row itself. Both are gone through in order: to look each
@@ -178,7 +171,7 @@ func (r *rows) next() bool {
 		}
 		for _, c := range [...]*cursor{&r.people, &r.newcomers} {
 			if c.seek(id); c.at(id) {
-				r.now.kind, r.now.key = Person{UserID: c.values[1].Text, AnonymousID: c.values[2].Text, EmailSHA1: c.values[3].Text}.kindAndKey()
+				r.now.person = Person{UserID: c.values[1].Text, AnonymousID: c.values[2].Text, EmailSHA1: c.values[3].Text}.keyOnly()
 				return true
 			}
 		}

@@ -306,7 +306,7 @@ func TestLongLists(t *testing.T) {
 		b.sound()
 	})
 
-	t.Run("a value of a visitor counts for more than none of the user", func(t *testing.T) {
+	t.Run("a visitor's value counts for more than none of the user, and the later of two", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
 		for i, before := range []bool{false, true} { // whether the users have the value before
@@ -328,11 +328,13 @@ func TestLongLists(t *testing.T) {
 				apply(func(l *state.List, name string) { require.NoError(t, l.Add(user(name), "gold", false)) })
 				require.Len(t, b.sendAll(), len(users))
 			}
-			both := func(l *state.List, name string) { // says whose the visitors are, too
+			all := func(l *state.List, name string) { // says whose the visitors are, too
+				require.NoError(t, l.Add(state.Person{AnonymousID: "b" + name}, "silver", false))
 				require.NoError(t, l.Add(state.Person{AnonymousID: "a" + name}, "gold", false))
 				require.NoError(t, l.Add(state.Person{UserID: name, AnonymousID: "a" + name}, "", true))
+				require.NoError(t, l.Add(state.Person{UserID: name, AnonymousID: "b" + name}, "", true))
 			}
-			apply(both)
+			apply(all)
 			sent := b.sendAll()
 			if before {
 				require.Empty(t, sent)
@@ -342,7 +344,7 @@ func TestLongLists(t *testing.T) {
 					require.Contains(t, sent, name+" "+tier.Key+"=gold")
 				}
 			}
-			apply(both)
+			apply(all)
 			require.Empty(t, b.sendAll())
 		}
 	})
