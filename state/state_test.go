@@ -1,6 +1,7 @@
 package state_test
 
 import (
+	"cmp"
 	"context"
 	"path/filepath"
 	"testing"
@@ -139,10 +140,7 @@ func (b *bench) send() []string {
 func told(claims []*state.Claim) []string {
 	var out []string
 	for _, c := range claims {
-		line := c.Person.UserID + c.Event
-		if c.Person.UserID == "" {
-			line = c.Person.AnonymousID + c.Event
-		}
+		line := cmp.Or(c.Person.UserID, c.Person.AnonymousID, c.Person.EmailSHA1) + c.Event
 		for _, v := range c.Values {
 			line += " " + v.Key + "=" + v.Value
 		}
