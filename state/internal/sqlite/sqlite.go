@@ -162,8 +162,7 @@ func (d *DB) Close() error {
 	d.raws = map[string]*sqlite3.SQLiteStmt{}
 	if d.writer != nil {
 		if d.rehearsal {
-			_, err := d.writer.ExecContext(untorn, "ROLLBACK")
-			errs = append(errs, err)
+			_, _ = d.writer.ExecContext(untorn, "ROLLBACK") // after some errors SQLite has rolled back already
 		}
 		errs = append(errs, d.writer.Close())
 		d.writer = nil
