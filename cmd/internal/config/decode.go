@@ -72,8 +72,11 @@ func (l *loader) syntax(err error) {
 	var at *token.Position
 	var e yaml.Error
 	if errors.As(err, &e) {
-		if message += ": " + e.GetMessage(); strings.Contains(message, "'\t'") {
+		switch message += ": " + e.GetMessage(); {
+		case strings.Contains(message, "'\t'"):
 			message, hint = "this is not YAML: there is a tab", "indent with spaces"
+		case strings.HasSuffix(message, "non-map value is specified"):
+			message, hint = "this is not YAML: a line without a key and its value", "a space must follow the colon"
 		}
 		if t := e.GetToken(); t != nil {
 			at = t.Position
