@@ -35,6 +35,9 @@ var (
 	// ErrFull says that the disk is full or the file could not grow. The
 	// transaction was rolled back.
 	ErrFull = sqlite.ErrFull
+	// ErrDisk says that the disk could not be read or written, for another reason than
+	// its room. The transaction was rolled back.
+	ErrDisk = sqlite.ErrDisk
 	// ErrNewer says that a newer version of this program wrote the file.
 	ErrNewer = errors.New("the state file is newer than this program")
 	// ErrOlder says that an older version wrote the file, which was opened for

@@ -68,7 +68,7 @@ type RunStatus struct {
 type SourceStatus struct {
 	Name    string    `json:"name"`
 	Newest  time.Time `json:"newest_at,omitzero"`
-	ReadAt  time.Time `json:"read_at"`
+	ReadAt  time.Time `json:"read_at,omitzero"` // zero: it was never listed to its end
 	Missing string    `json:"missing,omitempty"`
 }
 

@@ -69,7 +69,7 @@ func (p *pass) reconcileIfDue(ctx context.Context) error {
 		return nil
 	}
 	err = p.reconcile(ctx, p.now().Add(-r.Window))
-	if err != nil && !errors.Is(err, state.ErrUnusable) && !errors.Is(err, state.ErrFull) && !isUnauthorized(err) {
+	if err != nil && !errors.Is(err, state.ErrUnusable) && !errors.Is(err, state.ErrFull) && !errors.Is(err, state.ErrDisk) && !isUnauthorized(err) {
 		p.Log.Warn("what impact.com made of the orders could not be read to its end; deliveries are not affected, and the next run goes on", "error", err)
 		err = nil
 	}

@@ -81,7 +81,7 @@ var hints = []struct {
 	{state.ErrOlder, "impactsync state backup FILE, then impactsync state migrate; the next run migrates it, too"},
 	{state.ErrNetwork, "put the state on a local disk or a block volume; --allow-network-filesystem overrides, where one host alone uses it and its locks and shared memory hold"},
 	{state.ErrMoved, "put the old file back before the next run: without it impact.com is sent everybody again"},
-	{state.ErrNotWritable, "look at the owner and the mode of the state file and its folder, and at the user that the job runs as; nothing is lost"},
+	{state.ErrNotWritable, "look at the owner and the mode of the state file, its lock file and its folder, and at the user that the job runs as; nothing is lost"},
 	{state.ErrBackup, "the state is as it was: copy the backup again, or restore another one"},
 	{state.ErrUnusable, "look with impactsync doctor and impactsync state check; impactsync state restore FILE restores a backup"},
 	{impactsync.ErrCredentials, "impactsync doctor checks the credentials; nothing was marked refused, and everything stays pending"},
@@ -96,6 +96,7 @@ var hints = []struct {
 	// Else only temporary files report ENOSPC: for the state's volume SQLite has an error of its own.
 	{syscall.ENOSPC, "free some space in the temporary folder, or set TMPDIR to a larger one, then run again; nothing is lost"},
 	{state.ErrFull, "nothing is lost; if there is nothing to remove, enlarge the volume"},
+	{state.ErrDisk, "look at the disk and at the system's log (dmesg), and copy the state elsewhere; then: impactsync state check"},
 	{state.ErrAuthority, "set authority: list, changes or latest for the key, under audiences in the configuration; or leave it out of the messages with traits.exclude"},
 	{impactsync.ErrConfig, "nothing was changed; correct the configuration, then: impactsync plan"},
 	{impactsync.ErrBreaker, "nothing is lost; impactsync doctor shows whether impact.com answers; then run again"},

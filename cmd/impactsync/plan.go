@@ -104,7 +104,7 @@ func (a *app) rehearse(ctx context.Context, c *config.Config, fn func(*state.DB)
 func (a *app) withEmpty(ctx context.Context, c *config.Config, fn func(path string) error) error {
 	dir, err := os.MkdirTemp("", "impactsync-plan-")
 	if err != nil {
-		return fmt.Errorf("make an empty state: %w", err)
+		return fmt.Errorf("make an empty state (TMPDIR says where): %w", err)
 	}
 	path := filepath.Join(dir, "state.db")
 	empty, err := state.Open(ctx, state.Options{Path: path, Create: true, Binding: binding(c)})

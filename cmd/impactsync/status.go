@@ -227,11 +227,14 @@ func writeHeld(w io.Writer, all []state.HeldSet) {
 
 func writeSources(w io.Writer, all []state.SourceStatus, now time.Time) {
 	list(w, "", []any{"SOURCE", "NEWEST INPUT", "READ", "LISTS WITHOUT A FILE"}, all, func(s state.SourceStatus) []any {
-		newest := "none"
+		newest, read := "none", "never"
 		if !s.Newest.IsZero() {
 			newest = relative(s.Newest, now)
 		}
-		return []any{s.Name, newest, relative(s.ReadAt, now), s.Missing}
+		if !s.ReadAt.IsZero() {
+			read = relative(s.ReadAt, now)
+		}
+		return []any{s.Name, newest, read, s.Missing}
 	})
 }
 

@@ -241,7 +241,9 @@ func TestProblemsOfTheDestination(t *testing.T) {
 		"no address":    {"  pageUrl", "  apiURL: api.impact.com\n  pageUrl", "destination.apiURL: is not an http address"},
 		"page without a host": {"https://www.example.com/", "/home",
 			"impactsync.yaml:5:12: destination.pageUrl: is not a web address"},
-		"event type": {"  pageUrl", "  eventTypeId: Sale\n  pageUrl", "destination.eventTypeId: must be digits"},
+		"emptied token": {"s3cret", "${EMPTY}", "impactsync.yaml:3:11: destination.apiKey: is empty: the environment has no value for ${EMPTY}"},
+		"secret in ${}": {"s3cret", "${a1-b2/c3}", "destination.apiKey: what stands in ${...} is not a variable name"},
+		"event type":    {"  pageUrl", "  eventTypeId: Sale\n  pageUrl", "destination.eventTypeId: must be digits"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -319,8 +321,20 @@ func TestNotYAML(t *testing.T) {
 	require.Contains(t, got.Error(), "this is not YAML")
 	require.NotContains(t, got.Error(), "s3cret")
 	require.Positive(t, got[0].Line)
+	require.Equal(t, "impactsync.yaml:2:1: this is not YAML: there is a tab (indent with spaces)", problems(t, "destination:\n\tapiKey: a\n").Error())
+	require.Equal(t, "impactsync.yaml:3:3: this is not YAML: a line without a key and its value (a space must follow the colon)",
+		problems(t, strings.Replace(good, "apiKey: s3cret", "apiKey:s3cret", 1)).Error())
+	require.Contains(t, problems(t, good+"state: {path: ${STATE}}\n").Error(), `(between { and }, write "${NAME}" with its quotes)`)
+	require.Equal(t, "impactsync.yaml: this is UTF-16 (save it as UTF-8)", problems(t, "\xff\xfea\x00:\x00").Error())
 	require.Contains(t, problems(t, "").Error(), "sources: is missing")
 	require.Contains(t, problems(t, good+"---\na: 1\n").Error(), "a second document")
+}
+
+func TestWhatEditorsAndShellsAdd(t *testing.T) {
+	t.Parallel()
+	require.Empty(t, load(t, "\ufeff"+good).Warnings)
+	require.Equal(t, "impactsync.yaml:3:11: destination.apiKey: is used as it stands, with its $ (write ${NAME} for an environment variable)",
+		load(t, strings.Replace(good, "s3cret", "$TOKEN", 1)).Warnings[0].String())
 }
 
 func TestSecretsStayHidden(t *testing.T) {

@@ -1,10 +1,12 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -31,7 +33,11 @@ type place struct {
 // decode parses a file into the configuration. An empty file is an empty
 // configuration. It returns false if the file is not YAML.
 func (l *loader) decode(data []byte) bool {
-	file, err := parseYAML(data)
+	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) { // PowerShell's > writes it
+		l.problems = append(l.problems, l.problemAt(nil, "", "this is UTF-16", "save it as UTF-8"))
+		return false
+	}
+	file, err := parseYAML(bytes.TrimPrefix(data, []byte("\ufeff")))
 	if err != nil {
 		l.syntax(err)
 		return false
@@ -62,16 +68,23 @@ func parseYAML(data []byte) (file *ast.File, err error) {
 // syntax reports the parser's error without its excerpt of the file, which
 // could show a secret.
 func (l *loader) syntax(err error) {
-	message := "this is not YAML"
+	message, hint := "this is not YAML", ""
 	var at *token.Position
 	var e yaml.Error
 	if errors.As(err, &e) {
-		message += ": " + e.GetMessage()
+		switch message += ": " + e.GetMessage(); {
+		case strings.Contains(message, "'\t'"):
+			message, hint = "this is not YAML: there is a tab", "indent with spaces"
+		case strings.HasSuffix(message, "',' or '}' must be specified"):
+			hint = `between { and }, write "${NAME}" with its quotes`
+		case strings.HasSuffix(message, "non-map value is specified"):
+			message, hint = "this is not YAML: a line without a key and its value", "a space must follow the colon"
+		}
 		if t := e.GetToken(); t != nil {
 			at = t.Position
 		}
 	}
-	l.problems = append(l.problems, l.problemAt(at, "", message, ""))
+	l.problems = append(l.problems, l.problemAt(at, "", message, hint))
 }
 
 // defaults sets a value, and the fields of a struct, to their defaults. Those of

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -12,6 +13,7 @@ type Lookup func(name string) (value string, ok bool)
 var (
 	reference = regexp.MustCompile(`\$\$\{|\$\{([^}]*)(\}?)`)
 	envName   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	unbraced  = regexp.MustCompile(`^\$[A-Za-z_][A-Za-z0-9_]*$`) // as a shell would take it
 )
 
 // expand replaces ${NAME} by the environment's value and $${ by ${. Values are not
@@ -40,6 +42,8 @@ func variable(name string, closed bool, lookup Lookup) (string, error) {
 	switch {
 	case !closed:
 		return "", fmt.Errorf("${ without a closing }")
+	case !envName.MatchString(name) && name != "" && !harmlessKey(name): // perhaps the secret itself
+		return "", errors.New("what stands in ${...} is not a variable name")
 	case !envName.MatchString(name):
 		return "", fmt.Errorf("${%s} is not a variable name", name)
 	}

@@ -34,7 +34,7 @@ func TestExpand(t *testing.T) {
 		"${A":             "without a closing }",
 		"${}":             "${} is not a variable name",
 		"${A-B}":          "${A-B} is not a variable name",
-		"${2}":            "${2} is not a variable name",
+		"${2}":            "what stands in ${...} is not a variable name",
 	} {
 		_, err := expand(text, lookup)
 		require.ErrorContains(t, err, want, text)

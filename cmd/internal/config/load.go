@@ -172,6 +172,9 @@ func (l *loader) add(p place, message, hint string) {
 // is not also missing.
 func (l *loader) problem(key, message, hint string) {
 	key = l.at(key)
+	if raw := l.raw[key]; raw != "" && strings.HasPrefix(message, "is missing") {
+		message = "is empty: the environment has no value for " + raw
+	}
 	if !slices.ContainsFunc(l.problems, func(p Problem) bool { return p.Key == key }) {
 		l.problems = append(l.problems, l.problemAt(l.near(key), key, message, hint))
 	}

@@ -100,6 +100,9 @@ func (l *loader) scalar(p place, v reflect.Value) {
 		l.raw[p.path] = raw
 		in = kind.in
 	}
+	if unbraced.MatchString(raw) {
+		l.config.Warnings = append(l.config.Warnings, l.problemAt(position(p.node), p.path, "is used as it stands, with its $", "write ${NAME} for an environment variable"))
+	}
 	switch {
 	case kind.in&in == 0:
 		l.wrong(p, kind.what)

@@ -24,6 +24,9 @@ var (
 	// ErrFull says that the disk is full or the file could not grow. The
 	// transaction was rolled back.
 	ErrFull = errors.New("no room to write the state")
+	// ErrDisk says that the disk could not be read or written, for another reason than
+	// its room. The transaction was rolled back.
+	ErrDisk = errors.New("the disk of the state failed")
 	// ErrReadOnly says that the file is closed or was opened for reading only.
 	ErrReadOnly = errors.New("the state is closed or was opened for reading only")
 )
@@ -56,8 +59,18 @@ func classify(path string, se sqlite3.Error, err error) error {
 		return fmt.Errorf("%w: %s is damaged; restore a backup: %w", ErrUnusable, path, err)
 	case sqlite3.ErrReadonly, sqlite3.ErrCantOpen, sqlite3.ErrPerm, sqlite3.ErrAuth:
 		return fmt.Errorf("%w: %s: %w", ErrNotWritable, path, err)
-	case sqlite3.ErrFull, sqlite3.ErrIoErr:
-		return fmt.Errorf("%w at %s: free some space, then run again: %w", ErrFull, path, err)
+	case sqlite3.ErrIoErr:
+		switch se.SystemErrno {
+		case 0, syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG: // of files that SQLite maps into memory, too
+			return full(path, err)
+		}
+		return fmt.Errorf("%w: %s: %w", ErrDisk, path, err)
+	case sqlite3.ErrFull:
+		return full(path, err)
 	}
 	return err
+}
+
+func full(path string, err error) error {
+	return fmt.Errorf("%w at %s: free some space, then run again: %w", ErrFull, path, err)
 }

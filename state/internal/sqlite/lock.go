@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -29,6 +30,9 @@ func Acquire(statePath string, now time.Time) (*Lock, error) {
 	got, err := l.file.TryLock()
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: state.path: %s", ErrNoFolder, filepath.Dir(statePath))
+	}
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) { // it may be that of another user's run
+		return nil, fmt.Errorf("%w: lock: %w", ErrNotWritable, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: lock %s: %w", ErrUnusable, path, err)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/mattn/go-sqlite3"
@@ -316,6 +317,10 @@ func TestClassify(t *testing.T) {
 	for _, err := range []error{full, fmt.Errorf("migrate: %w", full), sqlite.Classify("state.db", sqlite3.Error{Code: sqlite3.ErrBusy})} {
 		require.Equal(t, err, sqlite.Classify("state.db", err), "what it means is said once")
 	}
+	failed := sqlite.Classify("state.db", sqlite3.Error{Code: sqlite3.ErrIoErr, SystemErrno: syscall.EIO})
+	require.ErrorIs(t, failed, sqlite.ErrDisk)
+	require.NotErrorIs(t, failed, sqlite.ErrFull)
+	require.ErrorIs(t, sqlite.Classify("state.db", sqlite3.Error{Code: sqlite3.ErrIoErr, SystemErrno: syscall.EDQUOT}), sqlite.ErrFull)
 	other := errors.New("not SQLite's")
 	require.Equal(t, other, sqlite.Classify("state.db", other))
 	require.NoError(t, sqlite.Classify("state.db", nil))
