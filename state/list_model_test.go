@@ -38,6 +38,8 @@ type listModel struct {
 	lines    []listed // of the newest list
 	listedAt time.Time
 	changes  map[string]changed // the newest of each id
+
+	lists, messages bool // have fed it
 }
 
 // changed is what a message says.
