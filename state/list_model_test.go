@@ -39,7 +39,8 @@ type listModel struct {
 	listedAt time.Time
 	changes  map[string]changed // the newest of each id
 
-	lists, messages bool // have fed it
+	lists, messages bool            // have fed it
+	authority       state.Authority // when they last did
 }
 
 // changed is what a message says.
