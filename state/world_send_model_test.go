@@ -193,9 +193,8 @@ func (w *traitWorld) command() {
 		require.NoError(w.t, err)
 		maps.DeleteFunc(w.refused, func(id, _ string) bool { return strings.HasSuffix(id, "|"+key) })
 	case 1:
-		for id, value := range w.rows(`r.status`, `WHERE r.status = 4 AND t.key = '`+key+`'`) {
-			value = cmp.Or(w.wants()[id], "false")
-			w.arrives(id, value, state.Delivered)
+		for id := range w.rows(`r.status`, `WHERE r.status = 4 AND t.key = '`+key+`'`) {
+			w.arrives(id, cmp.Or(w.wants()[id], "false"), state.Delivered)
 			w.steps = append(w.steps, "drop refused "+id)
 		}
 		_, err := w.db.DropRefused(ctx, state.Filter{Trait: key})
