@@ -17,7 +17,7 @@ import (
 func (d *DB) Suppress(ctx context.Context, people []Person, sendFalse bool) (waiting int64, err error) {
 	return waiting, d.update(ctx, func(t *tx) error {
 		for _, p := range people {
-			prof, found, err := t.find(p)
+			prof, found, err := t.owner(p) // a visitor is the user by now
 			if err != nil {
 				return err
 			}
@@ -27,7 +27,7 @@ func (d *DB) Suppress(ctx context.Context, people []Person, sendFalse bool) (wai
 			}
 			kept := false
 			if loses {
-				err = t.markSuppressed(prof.id, p)
+				err = t.markSuppressed(prof)
 			} else {
 				kept, err = t.suppress(prof, found, sendFalse)
 			}
@@ -56,19 +56,16 @@ func (t *tx) loses(id int64) (bool, error) {
 }
 
 // markSuppressed marks a person under each of their numbers for the verdict (held =
-// 2), unless one already holds them.
-func (t *tx) markSuppressed(id int64, p Person) error {
-	prof, _, err := t.owner(p)
-	if err != nil {
-		return err
-	}
+// 2), unless one already holds them. A number that is left from an earlier run may be
+// that of a visitor who is this person by now.
+func (t *tx) markSuppressed(prof profile) error {
 	s, err := t.tracesOf(prof)
 	if err != nil {
 		return err
 	}
 	for _, number := range s.numbers {
 		if _, err := t.Exec(`INSERT INTO suppressions (profile_id, person, run, held) VALUES (?1, ?2, ?3, 2)
-			ON CONFLICT DO UPDATE SET run = ?3, person = CASE WHEN ?1 = ?2 THEN ?2 ELSE person END, held = CASE held WHEN 1 THEN 1 ELSE 2 END`, number, id, t.d.run); err != nil {
+			ON CONFLICT DO UPDATE SET run = ?3, person = CASE WHEN ?1 = ?2 OR run <> ?3 THEN ?2 ELSE person END, held = CASE held WHEN 1 THEN 1 ELSE 2 END`, number, prof.id, t.d.run); err != nil {
 			return err
 		}
 	}
@@ -77,7 +74,7 @@ func (t *tx) markSuppressed(id int64, p Person) error {
 
 // suppress removes a person, or keeps them until impact.com was told a last false.
 func (t *tx) suppress(prof profile, found, sendFalse bool) (kept bool, err error) {
-	if found && sendFalse && prof.absorbed == 0 {
+	if found && sendFalse {
 		if kept, err = t.lastFalse(prof.id); err != nil || kept {
 			return kept, err
 		}

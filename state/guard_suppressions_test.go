@@ -345,3 +345,45 @@ func TestSuppressionsAreJudged(t *testing.T) {
 		}
 	})
 }
+
+// A visitor who is a user by now is suppressed as that user, whose calls carry the id.
+func TestSuppressedVisitorsOfUsers(t *testing.T) {
+	t.Parallel()
+	suppress := func(b *bench) state.Suppressed {
+		_, err := b.db.Suppress(context.Background(), []state.Person{{AnonymousID: "a1"}}, true)
+		require.NoError(b.t, err)
+		s, err := b.db.JudgeSuppressions(context.Background(), true)
+		require.NoError(b.t, err)
+		return s
+	}
+	gone := func(b *bench) {
+		suppress(b)
+		b.sound()
+		require.Empty(b.t, b.texts(`SELECT id FROM people UNION ALL SELECT profile_id FROM trait_rows`))
+	}
+
+	t.Run("of whom impact.com was told", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.change(state.Person{UserID: "u1", AnonymousID: "a1"}, "vip", "true", b.now)
+		require.Equal(t, []string{"u1 vip=true"}, b.send())
+		suppress(b)
+		require.Equal(t, []string{"u1 vip=false"}, b.send())
+		gone(b)
+	})
+
+	t.Run("who became one while the suppression is held", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.most = limit(0, 1)
+		b.reopen()
+		b.change(state.Person{AnonymousID: "a1"}, "vip", "true", b.now)
+		require.EqualValues(t, 1, suppress(b).Held)
+		b.reopen()
+		b.store(state.Item{Person: state.Person{UserID: "u1", AnonymousID: "a1"}, SeenAt: b.now})
+		require.EqualValues(t, 1, suppress(b).Held)
+		require.Empty(t, b.send())
+		b.approve("", state.Suppressions, 1)
+		gone(b)
+	})
+}

@@ -111,7 +111,7 @@ func TestMergeAgainstTheNewestList(t *testing.T) {
 	t.Parallel()
 	visitor := state.Person{AnonymousID: "a1"}
 	both := state.Person{UserID: "u3", AnonymousID: "a1"}
-	for _, authority := range []state.Authority{"", state.AuthorityList, state.AuthorityLatest} {
+	for _, authority := range []state.Authority{"", state.AuthorityList, state.AuthorityLatest, state.AuthorityChanges} { // no message feeds it
 		for _, c := range []struct {
 			name  string
 			lists [][]state.Person

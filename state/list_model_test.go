@@ -38,6 +38,9 @@ type listModel struct {
 	lines    []listed // of the newest list
 	listedAt time.Time
 	changes  map[string]changed // the newest of each id
+
+	lists, messages bool            // have fed it
+	authority       state.Authority // when they last did
 }
 
 // changed is what a message says.

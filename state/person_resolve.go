@@ -1,6 +1,7 @@
 package state
 
 import (
+	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -148,6 +149,19 @@ func (v *view) follow(visitors []member) error {
 		return fmt.Errorf("%w: the visitors on a list cannot be looked up", ErrUnusable)
 	}
 	return v.followAll(others)
+}
+
+// Follow replaces visitors who were absorbed by the users who have them.
+func (d *DB) Follow(ctx context.Context, people []Person) error {
+	return d.view(ctx, func(v *view) error {
+		var visitors []*Person
+		for i := range people {
+			if p := &people[i]; p.UserID == "" && p.AnonymousID != "" {
+				visitors = append(visitors, p)
+			}
+		}
+		return v.followAll(visitors)
+	})
 }
 
 func (v *view) followAll(visitors []*Person) error {

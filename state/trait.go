@@ -53,7 +53,7 @@ type trait struct {
 // confirmedAt returns when the trait's newest list confirmed what is stored of
 // everybody, for whoever is not on a list is no member. It is 0 if no list counts.
 func (tr *trait) confirmedAt() int64 {
-	if tr.authority == AuthorityChanges {
+	if tr.authority == AuthorityChanges && tr.changesSource != "" {
 		return 0
 	}
 	return tr.listedAt

@@ -231,21 +231,23 @@ func TestElsewhere(t *testing.T) {
 		require.Len(t, s.answers.taken, 5)
 	})
 
-	t.Run("who is suppressed is told false once, and is not in the table either", func(t *testing.T) {
-		s, _ := settledShop(t, server, 3)
-		change := s.change
-		s.change = func(c *impactsync.Config) {
-			change(c)
-			c.Suppressions, c.SuppressedFalse = []impactsync.Suppressions{nobodyAnyMore{"u1"}}, true
-		}
-		for range 2 {
-			s.pass()
-			require.Equal(t, []string{"/PageLoad CustomerId=u1 vip=false"}, linesWithoutRiders(s.answers.taken[3:]))
-		}
-		for _, line := range s.delivered() {
-			require.NotContains(t, line, "u1")
-		}
-	})
+	for _, id := range []segment.Identity{{UserID: "u1"}, {AnonymousID: "a1"}} {
+		t.Run(fmt.Sprintf("who is suppressed is told false once, and is not in the table either: %+v", id), func(t *testing.T) {
+			s, _ := settledShop(t, server, 3)
+			change := s.change
+			s.change = func(c *impactsync.Config) {
+				change(c)
+				c.Suppressions, c.SuppressedFalse = []impactsync.Suppressions{nobodyAnyMore{id}}, true
+			}
+			for range 2 {
+				s.pass()
+				require.Equal(t, []string{"/PageLoad CustomerId=u1 vip=false"}, linesWithoutRiders(s.answers.taken[3:]))
+			}
+			for _, line := range s.delivered() {
+				require.NotContains(t, line, "u1")
+			}
+		})
+	}
 
 	t.Run("a value that is sent again is looked for in both halves", func(t *testing.T) {
 		s, _ := settledShop(t, server, 4)
@@ -260,12 +262,12 @@ func TestElsewhere(t *testing.T) {
 	})
 }
 
-// nobodyAnyMore is a list of suppressed users.
-type nobodyAnyMore []string
+// nobodyAnyMore is a list of suppressed people.
+type nobodyAnyMore []segment.Identity
 
 func (n nobodyAnyMore) Each(_ context.Context, fn func(segment.Identity) error) error {
-	for _, user := range n {
-		if err := fn(segment.Identity{UserID: user}); err != nil {
+	for _, id := range n {
+		if err := fn(id); err != nil {
 			return err
 		}
 	}

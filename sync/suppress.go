@@ -122,6 +122,13 @@ func byAddress(hashes []string) []state.Person {
 }
 
 func (s *suppressing) take(ctx context.Context) error {
+	visitors := slices.DeleteFunc(slices.Clone(s.people), func(p state.Person) bool { return p.UserID != "" || p.AnonymousID == "" })
+	if err := s.elsewhere.BringRiding(ctx, visitors); err != nil {
+		return err
+	}
+	if err := s.State.Follow(ctx, s.people); err != nil { // visitors who are users by now
+		return err
+	}
 	if err := s.elsewhere.Bring(ctx, s.people); err != nil {
 		return err
 	}
