@@ -387,3 +387,42 @@ func TestSuppressedVisitorsOfUsers(t *testing.T) {
 		gone(b)
 	})
 }
+
+// A false that was not answered leaves open whether impact.com still holds the true before
+// it, which was not answered either: somebody who is suppressed then is told once more.
+func TestSuppressedWithoutAnswers(t *testing.T) {
+	t.Parallel()
+	for _, died := range []bool{false, true} {
+		for _, visitor := range []bool{false, true} {
+			t.Run(fmt.Sprintf("died %t, as a visitor %t", died, visitor), func(t *testing.T) {
+				t.Parallel()
+				b := setup(t)
+				person := user("u1")
+				if visitor {
+					person = state.Person{AnonymousID: "a1"}
+				}
+				for i, value := range []string{"true", "false"} {
+					b.now = b.now.Add(time.Hour)
+					b.change(person, "vip", value, b.now)
+					claims := b.claim()
+					require.Equal(t, value, claims[0].Values[0].Value)
+					if died && i == 1 {
+						b.reopen()
+					} else {
+						b.settle(state.Unknown, claims...)
+					}
+				}
+				if visitor {
+					b.store(state.Item{Person: state.Person{UserID: "u1", AnonymousID: "a1"}, SeenAt: b.now})
+				}
+				b.now = b.now.Add(time.Hour)
+				_, err := b.db.Suppress(context.Background(), []state.Person{user("u1")}, true)
+				require.NoError(t, err)
+				_, err = b.db.JudgeSuppressions(context.Background(), true)
+				require.NoError(t, err)
+				require.Equal(t, []string{"u1 vip=false"}, b.send())
+				b.sound()
+			})
+		}
+	}
+}

@@ -325,3 +325,46 @@ func (b *bench) number(query string) (n int) {
 	require.NoError(b.t, raw.QueryRowContext(context.Background(), query).Scan(&n))
 	return n
 }
+
+// What is held of a visitor stays held when the visitor turns out to be a user.
+func TestHeldVisitorsBecomeUsers(t *testing.T) {
+	t.Parallel()
+	both := func(b *bench) {
+		b.store(state.Item{Person: state.Person{UserID: "u1", AnonymousID: "a1"}, SeenAt: b.now})
+		b.judge()
+		require.Empty(b.t, b.send())
+		b.reopen()
+		b.judge()
+		require.Empty(b.t, b.send())
+		b.sound()
+	}
+
+	t.Run("of a list", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.listOf("vip", state.Guard{}, state.Person{AnonymousID: "a1"}, state.Person{AnonymousID: "a2"})
+		require.Len(t, b.sendAll(), 2)
+		require.True(t, b.listOf("vip", state.Guard{}).Held, "it is empty")
+		both(b)
+		require.EqualValues(t, 2, b.approve("vip", state.Exits, 2).Granted)
+		b.judge()
+		require.ElementsMatch(t, []string{"u1 vip=false", "a2 vip=false"}, b.sendAll())
+	})
+
+	t.Run("of another computation", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		say := func(p state.Person, computation string) {
+			web := audience("web")
+			web.ComputationID = computation
+			b.now = b.now.Add(time.Minute)
+			b.store(state.Item{Person: p, SeenAt: b.now, Change: &state.Change{Trait: web, Value: "true", At: b.now}})
+			b.judge()
+		}
+		say(user("u2"), "aud_1")
+		require.Equal(t, []string{"u2 web=true"}, b.send())
+		say(state.Person{AnonymousID: "a1"}, "aud_2")
+		require.Empty(t, b.send())
+		both(b)
+	})
+}

@@ -227,7 +227,9 @@ func (t *tx) absorbTrait(from traitRow, user int64) error {
 	if from.delivered.Valid || from.doubt {
 		// impact.com may know this person by the anonymous id; say the value once under the user id.
 		next.doubt = true
-		next.sent = cmpNull(from.sent, from.delivered)
+		if !to.doubt || !to.told() { // else what the user may have been told would be lost
+			next.sent = from.mayHold()
+		}
 	}
 	if from.status != statusSettled {
 		t.countRun("absorbed", 1)
@@ -241,8 +243,8 @@ func (t *tx) absorbTrait(from traitRow, user int64) error {
 		}
 	}
 	next = next.moved()
-	if next.status == statusPending && (to.status == statusHeld || from.status == statusHeld) {
-		next.status = statusHeld // who a row belongs to is no verdict
+	if next.status == statusPending {
+		next = next.heldAs(&to, &from)
 	}
 	t.countMove(to, next)
 	if err := t.put(to, next); err != nil {
@@ -254,9 +256,30 @@ func (t *tx) absorbTrait(from traitRow, user int64) error {
 	return nil
 }
 
-func cmpNull(a, b sql.NullString) sql.NullString {
-	if a.Valid {
-		return a
+// mayHold returns the value that impact.com may hold of a row.
+func (r *traitRow) mayHold() sql.NullString {
+	switch {
+	case r.trait.class == Audience && r.told():
+		return sql.NullString{String: trueText, Valid: true}
+	case r.sent.Valid:
+		return r.sent
 	}
-	return b
+	return r.delivered
+}
+
+// heldAs returns the row held if one of those that it comes from is: who a row belongs to
+// is no verdict. If that one is of the same direction, it stays held for the same reason,
+// until that is approved; else it is judged anew.
+func (r traitRow) heldAs(from ...*traitRow) traitRow {
+	for _, old := range from {
+		if old.status != statusHeld {
+			continue
+		}
+		r.status = statusHeld
+		if old.isExit() == r.isExit() {
+			r.fault = old.fault
+			break
+		}
+	}
+	return r
 }

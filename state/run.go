@@ -101,6 +101,9 @@ func (t *tx) recover(info RunInfo) error {
 	for _, old := range rows {
 		next := old
 		next.status, next.attempt = statusUnknown, sql.NullInt64{}
+		if old.sent.String == falseText { // a true before it may have been unanswered, too
+			next.sent = sql.NullString{}
+		}
 		if err := t.failed(old, next, &Outcome{Result: Unknown, Error: diedError, Next: time.Unix(0, t.now)}); err != nil {
 			return err
 		}

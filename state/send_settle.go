@@ -140,6 +140,9 @@ func (t *tx) settleValue(o *Outcome, v *ClaimedValue) error {
 	case Unknown:
 		t.countRun("unknown", 1)
 		next.status = statusUnknown
+		if v.prior.doubt && next.sent.String == falseText { // impact.com may still hold what was sent before
+			next.sent = v.prior.sent
+		}
 	case Refused:
 		t.countRun("refused", 1)
 		next.status = statusRefused
