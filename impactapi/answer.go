@@ -3,6 +3,7 @@ package impactapi
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"net/http"
 	"strings"
 	"unicode"
@@ -66,6 +67,9 @@ func (c *Client) judge(a *answer, p proof, errRead error) *Error {
 	b, ok := parseBody(a.text)
 	a.body = b
 	e := &Error{Status: a.status, Rate: a.rate, Sent: SentAnswered, Complaint: a.status < 300 && ok && b.complains()}
+	if errRead != nil && !errors.Is(errRead, errTooLong) && a.status >= 200 && a.status < 300 {
+		e.Sent = SentUnknown // what broke off may have said that it was taken
+	}
 	switch {
 	case a.status < 200:
 		e.Message = "not a final answer: something in between is broken, such as a proxy or a load balancer"

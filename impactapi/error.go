@@ -28,7 +28,7 @@ type SentState uint8
 
 // The states of a request that failed.
 const (
-	// SentUnknown means that no answer came, and the request may have arrived:
+	// SentUnknown means that no answer came, or a 2xx that broke off, and the request may have arrived:
 	// time-outs, resets and everything unclear. It is the zero value on purpose.
 	SentUnknown SentState = iota
 	// SentNothing means that no connection was opened, so impact.com has seen nothing.

@@ -68,6 +68,21 @@ func TestAnswers(t *testing.T) {
 		require.Len(t, got.Warnings, 1)
 	})
 
+	t.Run("a 200 that breaks off before it says so may have been taken", func(t *testing.T) {
+		t.Parallel()
+		for _, text := range []string{``, `{"click`, `{"Status":"o`, `<html>`} {
+			c := served(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Length", "100")
+				_, _ = w.Write([]byte(text))
+			})
+			_, err := c.SendPageLoad(t.Context(), ready(NewPageLoad, validPageLoad()))
+			var e *Error
+			require.ErrorAs(t, err, &e, text)
+			require.Equal(t, SentUnknown, e.Sent, text)
+			require.Equal(t, []bool{true, true}, []bool{Doubtful(err), Retryable(err)}, text)
+		}
+	})
+
 	t.Run("an endless answer is read to the bound", func(t *testing.T) {
 		t.Parallel()
 		c := served(t, func(w http.ResponseWriter, _ *http.Request) {

@@ -204,6 +204,22 @@ func TestFaults(t *testing.T) {
 		})
 	}
 
+	t.Run("an answer that breaks off is none", func(t *testing.T) {
+		t.Parallel()
+		w := setup(t, sandbox.Config{Fault: func(*http.Request, impactapi.Params) sandbox.Fault {
+			return sandbox.Fault{Status: http.StatusOK, Body: `{"Status":"ok"}`, Drop: sandbox.DropMidway, Taken: true}
+		}})
+		w.change = quickRetries
+		w.list("VIP.csv", members(0, 40)...)
+		_, _ = w.run(impactsync.Options{})
+		db := w.open()
+		traits, _, _, err := db.Due(t.Context())
+		require.NoError(t, err)
+		require.Positive(t, traits.Unknown)
+		require.EqualValues(t, 40, traits.Unknown+traits.Pending, "the others were not tried")
+		require.NoError(t, db.Close())
+	})
+
 	t.Run("a refusal keeps impact.com's own words and is not repeated", func(t *testing.T) {
 		t.Parallel()
 		w := setup(t, sandbox.Config{Fault: func(_ *http.Request, form impactapi.Params) sandbox.Fault {

@@ -89,7 +89,7 @@ func (d *dispatch) exhausted(end bool) []state.Outcome {
 // If impact.com says what is wrong with which parameter, it is a refusal.
 func odd(api *impactapi.Error) bool {
 	switch s := api.Status; {
-	case s == 0:
+	case s == 0, api.Sent == impactapi.SentUnknown: // none came, or it broke off
 		return false
 	case s < http.StatusMultipleChoices:
 		return true
