@@ -358,7 +358,7 @@ func (m *merge) outranks(of profile, line *member) (bool, error) {
 	if user.UserID == "" {
 		return false, nil
 	}
-	asUser := func(mem member) *member {
+	asUser := func(mem member) *member { // a visitor's line, as one about this user
 		mem.visitor = mem.visitor || mem.person.UserID == ""
 		return &mem
 	}
