@@ -324,7 +324,7 @@ func TestNotYAML(t *testing.T) {
 	require.Equal(t, "impactsync.yaml:2:1: this is not YAML: there is a tab (indent with spaces)", problems(t, "destination:\n\tapiKey: a\n").Error())
 	require.Equal(t, "impactsync.yaml:3:3: this is not YAML: a line without a key and its value (a space must follow the colon)",
 		problems(t, strings.Replace(good, "apiKey: s3cret", "apiKey:s3cret", 1)).Error())
-	require.Contains(t, problems(t, good+"state: {path: ${STATE}}\n").Error(), `(between { and }, write "${NAME}" with its quotes)`)
+	require.Contains(t, problems(t, good+"state: {path: ${STATE}}\n").Error(), `(close the {; between { and }, "${NAME}" needs its quotes)`)
 	require.Equal(t, "impactsync.yaml: this is UTF-16 (save it as UTF-8)", problems(t, "\xff\xfea\x00:\x00").Error())
 	require.Contains(t, problems(t, "").Error(), "sources: is missing")
 	require.Contains(t, problems(t, good+"---\na: 1\n").Error(), "a second document")

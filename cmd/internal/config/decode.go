@@ -76,7 +76,7 @@ func (l *loader) syntax(err error) {
 		case strings.Contains(message, "'\t'"):
 			message, hint = "this is not YAML: there is a tab", "indent with spaces"
 		case strings.HasSuffix(message, "',' or '}' must be specified"):
-			hint = `between { and }, write "${NAME}" with its quotes`
+			hint = `close the {; between { and }, "${NAME}" needs its quotes`
 		case strings.HasSuffix(message, "non-map value is specified"):
 			message, hint = "this is not YAML: a line without a key and its value", "a space must follow the colon"
 		}
